@@ -1,0 +1,301 @@
+"""Times training workloads on pedigrad and its peers, a worker process each, in turn and never at once."""
+
+import argparse
+import contextlib
+import gc
+import importlib
+import math
+import multiprocessing
+import os
+import platform
+import statistics
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from workloads import WORKLOADS
+
+
+@dataclass(frozen=True)
+class Peer:
+    module: str  # what is imported and handed to the workloads as `torch`
+    compiled: bool = False  # the whole step goes through the library's compile()
+    workloads: str = "workloads"  # the file beside this one whose build(module, name, compiled) makes a step
+
+
+PEERS = {
+    "pedigrad": Peer("pedigrad"),
+    "pedigrad-compile": Peer("pedigrad", compiled=True),
+    "torch": Peer("torch"),
+    "torch-compile": Peer("torch", compiled=True),
+}
+
+# What a shell has set for NumPy's BLAS would be measured instead of what each library does by itself.
+REMOVED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+PATIENCE = 900  # seconds without an answer after which a worker counts as hung
+
+
+# ---- the worker's side ---------------------------------------------------------------------------------
+
+
+class Bench:
+    """One library in one process: the commands that the parent sends are this class's methods."""
+
+    def __init__(self, peer, threads):
+        self.peer = peer
+        self.module = importlib.import_module(peer.module)
+        self.build = importlib.import_module(peer.workloads).build
+        self.step = None
+        if hasattr(self.module, "set_num_threads"):
+            self.module.set_num_threads(threads)
+
+    def version(self):
+        return getattr(self.module, "__version__", "?")
+
+    def prepare(self, name, steps):
+        """The loss of step `steps`, counted from the initial weights."""
+        self.step = None
+        gc.collect()
+        self.step = self.build(self.module, name, self.peer.compiled)
+        for _ in range(steps):
+            loss = self.step()
+        return loss
+
+    def calibrate(self, seconds):
+        """How many steps take about so many seconds."""
+        count, per_step = 1, min(self.time(1) for _ in range(3))  # one disturbed step must not decide
+        while count * per_step < seconds / 2:
+            count = min(count * 10, math.ceil(seconds / per_step))
+            per_step = min(per_step, self.time(count))
+        return max(1, round(seconds / per_step))
+
+    def time(self, count):
+        """Mean seconds of a step over `count` steps, after one that brings caches and threads back."""
+        gc.collect()
+        step = self.step
+        step()
+        start = time.perf_counter()
+        for _ in range(count):
+            step()
+        return (time.perf_counter() - start) / count
+
+
+def serve(connection, peer, threads):
+    """Answers the parent's commands with (result, None) or (None, (message, traceback)) until it hangs up."""
+
+    def answer(call):
+        try:
+            connection.send((call(), None))
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+            connection.send((None, (message[:160], traceback.format_exc())))
+
+    bench = None
+
+    def begin():
+        nonlocal bench
+        bench = Bench(peer, threads)
+        return bench.version()
+
+    answer(begin)
+    if bench is None:
+        return
+    with contextlib.suppress(EOFError, KeyboardInterrupt):
+        while True:
+            command, arguments = connection.recv()
+            answer(lambda: getattr(bench, command)(*arguments))  # noqa: B023
+
+
+# ---- the parent's side ---------------------------------------------------------------------------------
+
+
+class Failed(Exception):
+    """A library could not do what it was asked; the message says why, in one line."""
+
+
+class Worker:
+    """The parent's end of one library's process, started at first need and again after it died."""
+
+    def __init__(self, label, threads, verbose):
+        self.label, self.threads, self.verbose = label, threads, verbose
+        self.process = None
+
+    def start(self):
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, PEERS[self.label], self.threads))
+        self.process.start()
+        theirs.close()
+        self.version = self.receive()
+
+    def ask(self, command, *arguments):
+        if self.process is None:
+            self.start()
+        return self.receive(command, arguments)
+
+    def receive(self, *message):
+        try:
+            if message:
+                self.connection.send(message)
+            if not self.connection.poll(PATIENCE):
+                self.stop()
+                raise Failed(f"TimeoutError: no answer in {PATIENCE} s")
+            result, error = self.connection.recv()
+        except (EOFError, ConnectionError):
+            self.process.join()
+            code = self.process.exitcode
+            self.stop()
+            raise Failed(f"ProcessError: the worker ended with exit code {code}") from None
+        if error is None:
+            return result
+        if self.verbose:
+            print(error[1], file=sys.stderr)
+        raise Failed(error[0])
+
+    def stop(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+            self.connection.close()
+            self.process = None
+
+
+@dataclass
+class Result:
+    loss: float = math.nan
+    count: int = 0
+    seconds: list | None = None  # a step's mean time, one number a round
+    error: str | None = None
+
+    @property
+    def median(self):
+        return statistics.median(self.seconds)
+
+
+def measure(name, workers, rounds, seconds):
+    """A list of Results, one a worker, their rounds taken in turn."""
+    results = [Result(seconds=[]) for _ in workers]
+
+    def turn(action):
+        for worker, result in zip(workers, results, strict=True):
+            if result.error is None:
+                try:
+                    action(worker, result)
+                except Failed as failure:
+                    result.error = f"error: {failure}"
+
+    def prepare(worker, result):
+        result.loss = worker.ask("prepare", name, WORKLOADS[name].steps)
+        result.count = worker.ask("calibrate", seconds)
+
+    turn(prepare)
+    for _ in range(rounds):
+        turn(lambda worker, result: result.seconds.append(worker.ask("time", result.count)))
+    return results
+
+
+# ---- the report ----------------------------------------------------------------------------------------
+
+
+def duration(seconds):
+    unit, scale = ("s", 1) if seconds >= 1 else ("ms", 1e3) if seconds >= 1e-3 else ("us", 1e6)
+    number = seconds * scale
+    return f"{number:.0f} {unit}" if number >= 100 else f"{number:.3g} {unit}"
+
+
+def cells(name, ours, peer):
+    """The cells of one line: name, medians, their ratio, the range of paired ratios, losses, difference."""
+    times = [result.error or duration(result.median) for result in (ours, peer)]
+    if ours.error or peer.error:
+        return [name, *times, "", "", "", "", ""]
+    paired = [theirs / mine for mine, theirs in zip(ours.seconds, peer.seconds, strict=True)]
+    difference = abs(ours.loss - peer.loss) / max(abs(peer.loss), 1e-30)
+    return [
+        name,
+        *times,
+        f"{peer.median / ours.median:.2f}",
+        f"{min(paired):.2f}..{max(paired):.2f}",
+        f"{ours.loss:.6g}",
+        f"{peer.loss:.6g}",
+        f"{difference:.0e}",
+    ]
+
+
+def line(parts, width):
+    """One line of the table, names `width` wide; a width of 0 makes it Markdown."""
+    if not width:
+        return "| " + " | ".join(parts) + " |"
+    widths = (16, 16, 8, 13, 12, 12, 6)
+    # An error message is longer than its column and pushes the rest on.
+    return "  ".join([parts[0].ljust(width), *map(str.rjust, parts[1:], widths)]).rstrip()
+
+
+def machine():
+    """The processor's name, as far as the operating system tells it."""
+    with contextlib.suppress(OSError):
+        for entry in Path("/proc/cpuinfo").read_text().splitlines():
+            if entry.startswith("model name"):
+                return entry.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def header(workers, threads, width):
+    versions = ", ".join(f"{worker.label} {worker.version}" for worker in workers)
+    print(f"{machine()}, {threads} threads, Python {platform.python_version()}, {versions}")
+    if not width:
+        print()
+    peer = workers[1].label if len(workers) == 2 else "peer"
+    print(line(["workload", workers[0].label, peer, "ratio", "range", "our loss", "its loss", "diff"], width))
+    if not width:
+        print(line(["---", *["---:"] * 7], width))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="workloads (default: all): " + ", ".join(WORKLOADS))
+    parser.add_argument("--ours", default="pedigrad", choices=PEERS, help="the library the ratios are for")
+    parser.add_argument("--against", default="torch", help="peers, by commas, of " + ", ".join(PEERS))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.3, help="what a round of one library takes")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    parser.add_argument("--verbose", action="store_true", help="print the tracebacks of errors")
+    args = parser.parse_args()
+    peers = [label for label in args.against.split(",") if label]
+    for kind, given, known in (("workload", args.names, WORKLOADS), ("peer", peers, PEERS)):
+        if unknown := [name for name in given if name not in known]:
+            parser.error(f"no {kind} named {', '.join(unknown)}; there are {', '.join(known)}")
+    if not peers or args.rounds < 1:
+        parser.error("--against needs at least one peer and --rounds at least 1")
+
+    for name in REMOVED:
+        os.environ.pop(name, None)
+    os.environ.update(dict.fromkeys(THREADS, str(args.threads)))
+    # A spawned worker gets this process's sys.path, so it finds the checkout without an installation.
+    sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "src"))
+
+    workers = [Worker(label, args.threads, args.verbose) for label in (args.ours, *peers)]
+    try:
+        for worker in workers:
+            try:
+                worker.start()
+            except Failed as failure:
+                sys.exit(f"{worker.label}: error: {failure}")
+        names = args.names or list(WORKLOADS)
+        titles = {(n, p): n if len(peers) == 1 else f"{n} ({p})" for n in names for p in peers}
+        width = 0 if args.markdown else max(map(len, titles.values()))
+        header(workers, args.threads, width)
+        for name in names:
+            ours, *others = measure(name, workers, args.rounds, args.seconds)
+            for label, other in zip(peers, others, strict=True):
+                print(line(cells(titles[name, label], ours, other), width), flush=True)
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+if __name__ == "__main__":
+    main()

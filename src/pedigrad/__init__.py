@@ -1,0 +1,65 @@
+"""pedigrad: tensors that remember where they come from, with PyTorch's API.
+
+>>> import pedigrad as torch
+>>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+tensor([2., 4.])
+"""
+
+import math as _math
+import warnings as _warnings
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
+from . import dtypes as _dtypes
+from . import op as _op
+from . import ops as _ops
+from . import autograd, creation, random, shown, threads
+from .creation import strided
+from .device import device
+from .dtypes import ALIASES as _ALIASES
+from .dtypes import ALL as _ALL
+from .dtypes import dtype, get_default_dtype, set_default_dtype
+from .generator import Generator, default_generator
+from .graph import Node
+from .limits import finfo, iinfo
+from .modes import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .ops.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
+from .origin import mark_internal as _mark_internal
+from .printing import set_printoptions
+from .shapes import Size
+from .tensor import Tensor
+
+__version__ = "0.1.0"
+
+globals().update(_op.PLACES["torch"])
+globals().update({"bool" if each.name == "bool" else each.name: each for each in _ALL})
+globals().update(_ALIASES)
+globals().update(creation.LEGACY_TYPES)
+layout = type(strided)
+pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
+
+# NumPy warns of 1/0 and the like where PyTorch does not; the filter is for our own modules alone.
+_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
+
+_LAZY = ("nn", "optim", "linalg", "special", "fft", "utils", "func", "cuda", "backends", "family", "serialization", "testing", "version")
+
+
+def __getattr__(name: str) -> _Any:
+    """Submodules are imported when they are first asked for."""
+    if name in _LAZY:
+        module = _import_module(f"{__name__}.{name}")
+        _mark_internal()
+        return module
+    raise AttributeError(_missing(name))
+
+
+def _missing(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, globals(), n=1)
+    return f"pedigrad has no {name!r}" + (f"; the nearest name it has is {near[0]!r}" if near else "")
+
+
+_mark_internal()

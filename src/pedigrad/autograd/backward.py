@@ -1,0 +1,148 @@
+"""`backward` and `grad`: the two ways to ask for gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import modes
+from ..graph import Leaf
+from ..op import publish
+from ..origin import located
+from ..tensor import Tensor, refresh, wrap
+from .engine import Backward
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, (tuple, list)) or not isinstance(value, Tensor) else (value,)
+
+
+def why_no_gradient(tensor: Tensor) -> str:
+    """Why `tensor` needs no gradient, as far as it remembers."""
+    cut = tensor._cut
+    if cut is not None:
+        return f"{cut.reason} at {cut.origin}"
+    if not tensor.is_floating_point() and not tensor.is_complex():
+        return f"its dtype is {tensor.dtype}, and only floats have gradients"
+    return "nothing it was computed from has requires_grad=True"
+
+
+def _first_gradient(tensor: Tensor, gradient: Any, create: bool) -> Any:
+    """The gradient that a backward pass starts with."""
+    if tensor._node is None:
+        message = f"element 0 of tensors does not require grad and does not have a grad_fn: {why_no_gradient(tensor)}"
+        raise RuntimeError(located(message))
+    array = tensor._array
+    if gradient is None:
+        if array.size != 1:
+            message = f"grad can be implicitly created only for scalar outputs, but this one has shape {tuple(array.shape)}"
+            raise RuntimeError(located(message))
+        if array.dtype.kind == "c":
+            raise RuntimeError(located("grad can be implicitly created only for real scalar outputs"))
+        start = np.ones_like(array)
+        return wrap(start) if create else start
+    if not isinstance(gradient, Tensor):
+        raise TypeError(located(f"gradients can be either Tensors or None, but got {type(gradient).__name__}"))
+    if gradient._array.shape != array.shape:
+        sizes = f"{tuple(gradient.shape)} for an output of shape {tuple(array.shape)}"
+        raise RuntimeError(located(f"Mismatch in shape: a gradient of shape {sizes}"))
+    same = gradient._array.dtype == array.dtype
+    if create:
+        return gradient if same else gradient.to(tensor.dtype)  # type: ignore[attr-defined]
+    return gradient._array if same else gradient._array.astype(array.dtype)
+
+
+def _start(run: Backward, tensors: Sequence[Tensor], gradients: Sequence[Any]) -> None:
+    if modes.special:
+        for tensor in tensors:
+            refresh(tensor)
+    if gradients and len(gradients) != len(tensors):
+        raise RuntimeError(located(f"got {len(tensors)} tensors and {len(gradients)} gradients"))
+    given = gradients or (None,) * len(tensors)
+    starts = [_first_gradient(t, g, run.create) for t, g in zip(tensors, given, strict=True)]
+    if run.wanted is not None:
+        run.only_towards_wanted([t._node for t in tensors])  # type: ignore[misc]
+    for tensor, start in zip(tensors, starts, strict=True):
+        run.deposit(tensor._node, start)  # type: ignore[arg-type]
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Accumulate the gradients of `tensors` in the `.grad` of the leaves they came from (of `inputs` alone if given).
+
+    `grad_tensors` are the gradients to start with, one for each tensor that is not a single number.
+    """
+    retain = create_graph if retain_graph is None else retain_graph
+    wanted = _listed(inputs) if inputs is not None else None
+    if wanted is not None and not wanted:
+        raise RuntimeError(located("'inputs' argument to backward() cannot be empty."))
+    if wanted is not None and any(t._node is None for t in wanted):
+        raise RuntimeError(located("One of the differentiated Tensors does not require grad"))
+    run = Backward(retain, create_graph, None if wanted is None else [t._node for t in wanted])
+    _start(run, _listed(tensors), _listed(grad_tensors if grad_tensors is not None else grad_variables))
+    with modes.set_grad_enabled(create_graph):
+        run.run()
+    for tensor in wanted or ():
+        if not isinstance(tensor._node, Leaf) and tensor._node.seq in run.captured:
+            g = run._wrapped(run.captured[tensor._node.seq])
+            tensor.grad = g if tensor.grad is None else tensor.grad + g
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of the sum of `outputs` with respect to each of `inputs`; no `.grad` is touched.
+
+    With `create_graph=True` they have a history themselves. RuntimeError if an input was not used, unless `allow_unused`.
+    """
+    if is_grads_batched:
+        raise NotImplementedError(located("grad(): is_grads_batched is not supported: call grad() once per gradient"))
+    wanted = _listed(inputs)
+    if modes.special:
+        for tensor in wanted:
+            refresh(tensor)
+    if any(t._node is None for t in wanted):
+        at = next(i for i, t in enumerate(wanted) if t._node is None)
+        message = f"One of the differentiated Tensors does not require grad: input {at}: {why_no_gradient(wanted[at])}"
+        raise RuntimeError(located(message))
+    retain = create_graph if retain_graph is None else retain_graph
+    run = Backward(retain, create_graph, [t._node for t in wanted], accumulate=False)
+    _start(run, _listed(outputs), _listed(grad_outputs))
+    with modes.set_grad_enabled(create_graph):
+        run.run()
+    results: list[Tensor | None] = []
+    for i, tensor in enumerate(wanted):
+        g = run.captured.get(tensor._node.seq)
+        if g is None and not (allow_unused or materialize_grads):
+            message = f"One of the differentiated Tensors appears to not have been used in the graph: input {i}. "
+            raise RuntimeError(located(message + "Set allow_unused=True if this is the desired behavior."))
+        results.append(wrap(np.zeros_like(tensor._array)) if g is None and materialize_grads else run._wrapped(g))
+    return tuple(results)
+
+
+def _backward(
+    self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+) -> None:
+    """Accumulate the gradients of this tensor in the `.grad` of the leaves it came from."""
+    backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
+
+
+publish(_backward, "backward", ["Tensor"])

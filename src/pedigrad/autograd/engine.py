@@ -1,0 +1,299 @@
+"""The backward pass.
+
+Nodes are visited in falling order of their number: every node is younger than its parents, so when the youngest that is
+pending is taken, all gradients that reach it have arrived. One heap of numbers does it, at any depth, without recursion.
+
+On plain arrays the gradient rules run as NumPy. With `create_graph` the same rules run on Tensors, which records them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from .. import graph, modes
+from ..gate import output
+from ..graph import Freed, Leaf, Node, Output, note_write
+from ..origin import Origin, located
+from ..shapes import Size
+from ..tensor import Tensor, wrap
+
+Array = np.ndarray[Any, Any]
+
+
+def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The gradient of an operand that was broadcast or converted: summed back to its shape, in its dtype."""
+    extra = g.ndim - len(shape)
+    if g.shape != shape:
+        dims = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
+        g = np.reshape(np.sum(g, axis=dims), shape) if dims else g
+    if isinstance(g, Tensor):
+        if g._array.dtype == dtype:
+            return g
+        return np.astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)
+    if g.dtype == dtype:
+        return g
+    return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
+
+
+class Backward:
+    """One backward pass: what is pending, and how gradients are computed and delivered."""
+
+    def __init__(self, retain: bool, create: bool, wanted: Sequence[Node] | None = None, accumulate: bool = True):
+        self.create = create
+        self.accumulate = accumulate
+        self.pending: dict[int, Any] = {}
+        self.nodes: dict[int, Node] = {}
+        self.heap: list[int] = []
+        self.captured: dict[int, Any] = {}
+        self.wanted = None if wanted is None else {node.seq for node in wanted}
+        self.useful: set[int] | None = None
+        self.freed = None if retain else Freed(Origin.here())
+
+    def deposit(self, node: Node, g: Any) -> None:
+        """Add `g` to what is pending for `node`."""
+        seq = node.seq
+        pending = self.pending
+        if seq in pending:
+            before = pending[seq]
+            if before.__class__ is list:
+                pending[seq] = [b if a is None else a if b is None else a + b for a, b in zip(before, g, strict=True)]
+            else:
+                pending[seq] = before + g
+        else:
+            pending[seq] = g
+            self.nodes[seq] = node
+            heappush(self.heap, -seq)
+
+    def only_towards_wanted(self, roots: Sequence[Node]) -> None:
+        """Find the nodes that lie on a path to a wanted one; the others need no gradient."""
+        wanted = self.wanted
+        assert wanted is not None
+        nodes: dict[int, Node] = {}
+        stack: list[Node] = list(roots)
+        while stack:
+            node = stack.pop()
+            if node.seq not in nodes:
+                nodes[node.seq] = node
+                stack.extend(p for p in node.parents if p is not None)
+        useful = set(wanted)
+        for seq in sorted(nodes):  # parents first
+            if any(p is not None and p.seq in useful for p in nodes[seq].parents):
+                useful.add(seq)
+        self.useful = useful
+
+    def run(self) -> None:
+        """Visit what is pending until nothing is."""
+        heap, nodes, pending, useful, wanted = self.heap, self.nodes, self.pending, self.useful, self.wanted
+        deposit = self.deposit
+        while heap:
+            seq = -heappop(heap)
+            node = nodes.pop(seq)
+            g = pending.pop(seq)
+            if node.hooks is not None:
+                g = self.before(node, g)
+            if wanted is not None and seq in wanted:
+                self.captured[seq] = g
+                if not self.accumulate or node.__class__ is not Leaf:
+                    if seq not in self.has_useful_parents(node):
+                        continue
+                elif node.__class__ is Leaf:
+                    self.arrive(node, g)  # type: ignore[arg-type]
+                    continue
+            if node.__class__ is Leaf:
+                if wanted is None:
+                    self.arrive(node, g)  # type: ignore[arg-type]
+                continue
+            if node.__class__ is Output:
+                shares = [None] * node.count  # type: ignore[attr-defined]
+                shares[node.index] = g  # type: ignore[attr-defined]
+                deposit(node.parents[0], shares)  # type: ignore[arg-type]
+                continue
+            parents = node.parents
+            if useful is not None:
+                parents = tuple(p if p is not None and p.seq in useful else None for p in parents)
+            grads = self.through(node, g, parents)
+            for parent, gradient in zip(parents, grads, strict=True):
+                if parent is not None and gradient is not None:
+                    deposit(parent, gradient)
+
+    def has_useful_parents(self, node: Node) -> set[int]:
+        """`{node.seq}` if gradients must go on beyond this wanted node."""
+        useful = self.useful or set()
+        return {node.seq} if any(p is not None and p.seq in useful for p in node.parents) else set()
+
+    def through(self, node: Node, g: Any, parents: tuple[Node | None, ...]) -> Any:
+        """The gradients of a node's operands, from those of its outputs."""
+        saved = node.saved
+        if saved.__class__ is Freed:
+            raise second_backward(node)
+        if graph.last_write > node.seq:
+            check_unmodified(node)
+        if self.create:
+            saved = saved_tensors(node)
+        grads = node.backward(g, parents, saved)  # type: ignore[attr-defined]
+        if node.fit is not None:
+            grads = tuple(
+                d if d is None or size is None else fitted(d, *size) for d, size in zip(grads, node.fit, strict=True)
+            )
+        if modes.settings.anomaly:
+            check_finite(node, grads)
+        if node.hooks is not None and node.hooks.after:
+            grads = self.after(node, g, grads)
+        if self.freed is not None and node.saved:
+            node.saved = self.freed
+        return grads
+
+    # Hooks see Tensors
+
+    def _wrapped(self, g: Any) -> Any:
+        return g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g))
+
+    def _unwrapped(self, g: Any) -> Any:
+        return g._array if isinstance(g, Tensor) and not self.create else g
+
+    def before(self, node: Node, g: Any) -> Any:
+        """Run the hooks on a tensor's gradient, keep it where `retain_grad` asked, run the node's pre-hooks."""
+        hooks = node.hooks
+        assert hooks is not None
+        for hook in list(hooks.on_gradient.values()):
+            replaced = hook(self._wrapped(g))
+            g = g if replaced is None else self._unwrapped(replaced)
+        tensor = hooks.retain() if hooks.retain is not None else None
+        if tensor is not None:
+            kept = tensor.grad
+            tensor.grad = self._wrapped(g if kept is None else kept._array + g)
+        if hooks.before:
+            grads = tuple(map(self._wrapped, g)) if isinstance(g, list) else (self._wrapped(g),)
+            for hook in list(hooks.before.values()):
+                replaced = hook(grads)
+                grads = grads if replaced is None else replaced if isinstance(replaced, tuple) else (replaced,)
+            g = list(map(self._unwrapped, grads)) if isinstance(g, list) else self._unwrapped(grads[0])
+        return g
+
+    def after(self, node: Node, g: Any, grads: Any) -> Any:
+        """Run a node's hooks on the gradients of its operands."""
+        assert node.hooks is not None
+        grad_outputs = tuple(map(self._wrapped, g)) if isinstance(g, list) else (self._wrapped(g),)
+        grad_inputs = tuple(map(self._wrapped, grads))
+        for hook in list(node.hooks.after.values()):
+            replaced = hook(grad_inputs, grad_outputs)
+            if replaced is not None:
+                grad_inputs = replaced if isinstance(replaced, tuple) else (replaced,)
+        return tuple(map(self._unwrapped, grad_inputs))
+
+    def arrive(self, leaf: Leaf, g: Any) -> None:
+        """Add `g` to the leaf's `.grad`; where it is the first and nobody else holds the array, `.grad` takes it over."""
+        if g.shape != leaf.shape:
+            raise RuntimeError(f"internal error: a gradient of shape {tuple(g.shape)} reached a leaf of shape {leaf.shape}")
+        before = leaf.grad
+        if self.create and isinstance(g, Tensor):
+            if leaf.zeroed:
+                leaf.read_grad()
+            leaf.grad = g if before is None else before + g
+        else:
+            if g.__class__ is not np.ndarray:
+                g = np.asarray(g)
+            if g.dtype is not leaf.dtype and g.dtype != leaf.dtype:
+                g = g.astype(leaf.dtype)
+            if before is None or leaf.zeroed:
+                # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
+                if g.base is not None or sys.getrefcount(g) > 3 or not g.flags.writeable:
+                    g = g.copy()
+                if before is None:
+                    leaf.grad = wrap(g)
+                else:
+                    before._array, leaf.zeroed = g, False
+            elif before._node is not None:
+                leaf.grad = before + wrap(g)
+            else:
+                np.add(before._array, g, out=before._array)
+                note_write(before._array, "backward")
+        if leaf.hooks is not None and leaf.hooks.post_accumulate:
+            tensor = leaf.tensor()
+            for hook in list(leaf.hooks.post_accumulate.values()):
+                hook(tensor)
+
+
+def saved_tensors(node: Node) -> tuple[Any, ...]:
+    """What a node saved, as Tensors with their own history, so that the rules' operations are recorded."""
+    op = node.op
+    parents = dict(zip(op.differentiable, node.parents, strict=True)) if not op.variadic else {}
+    outputs = op.outputs or ()
+    hidden = outputs[len(outputs) - op.hidden :] if op.hidden else ()
+    recomputed: dict[str, Any] = {}
+
+    def revive(name: str, value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            if op.variadic and name in op.operands:
+                return tuple(with_node(a, p) for a, p in zip(value, node.parents, strict=True))
+            return value
+        if name in parents:
+            return with_node(value, parents[name])
+        if name in hidden and value.dtype.kind in "fcV":
+            if not recomputed:
+                recomputed.update(recompute(node, parents))
+            return recomputed[name]
+        if name in outputs and value.dtype.kind in "fcV":
+            alone = len(outputs) - op.hidden == 1
+            return with_node(value, node if alone else output(node, outputs.index(name), len(outputs) - op.hidden))
+        return value
+
+    return tuple(map(revive, op.saves, node.saved))
+
+
+def recompute(node: Node, parents: dict[str, Node | None]) -> dict[str, Any]:
+    """Hidden outputs depend on the operands too: run the forward again, on Tensors, to get them with their history."""
+    op = node.op
+    saved = dict(zip(op.saves, node.saved, strict=True))
+    operands = [with_node(saved[n], parents.get(n)) if isinstance(saved.get(n), np.ndarray) else None for n in op.operands]
+    named = {name: saved[name] for name in op.attributes if name in saved}
+    return dict(zip(op.outputs or (), op.forward(*operands, **named), strict=True))
+
+
+def with_node(array: Array, node: Node | None) -> Tensor:
+    """A Tensor on `array` with that history."""
+    tensor = wrap(array)
+    tensor._node = node
+    return tensor
+
+
+def second_backward(node: Node) -> RuntimeError:
+    """The error for a graph whose saved arrays were released by an earlier backward."""
+    first = node.saved.origin
+    return RuntimeError(
+        located(
+            "Trying to backward through the graph a second time: what "
+            f"{node.name()} saved (made at {node.origin}) was freed by the first backward, which ran at {first}. "
+            "Specify retain_graph=True there if you need to go through it again."
+        )
+    )
+
+
+def check_unmodified(node: Node) -> None:
+    """RuntimeError if an array that `node` saved has been written to since."""
+    for name, value in zip(node.op.saves, node.saved, strict=False):
+        for array in value if isinstance(value, tuple) else (value,):
+            if not isinstance(array, np.ndarray):
+                continue
+            write = graph.write_to(array)
+            if write is not None and write.stamp > node.seq:
+                message = (
+                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                    f"{node.name()} (made at {node.origin}) saved its {name!r} of shape {Size(array.shape)}, which "
+                    f"{write.what}() wrote to at {write.origin}"
+                )
+                raise RuntimeError(located(message))
+
+
+def check_finite(node: Node, grads: Any) -> None:
+    """RuntimeError if a gradient has a nan: what anomaly detection is for."""
+    for i, g in enumerate(grads):
+        array = g._array if isinstance(g, Tensor) else g
+        if array is not None and np.isnan(array).any():
+            message = f"Function '{node.name()}' returned nan values in its {i}th output: the operation was run at {node.origin}"
+            raise RuntimeError(located(message))

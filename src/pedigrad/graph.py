@@ -1,0 +1,236 @@
+"""The graph: nodes, the leaves that gradients accumulate in, and the record of writes in place.
+
+A Node stands for one operation that was run. It links to the nodes its operands came from, never to the Tensors, so an
+intermediate Tensor dies as soon as the program drops it; it holds the arrays its gradient rules named, and the place in the
+user's program that ran it. Nodes are numbered on one time line (`modes.clock`): every node is younger than its parents, so
+backward visits them in falling order of `seq`, and a saved array was modified if its storage was written to after the node's
+`seq`. Saving an array therefore costs nothing: there is no version counter per tensor, only a table of storages written to.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from . import modes
+from .origin import Origin, outside
+
+if TYPE_CHECKING:
+    from .op import Op
+    from .tensor import Tensor
+
+Array = np.ndarray[Any, Any]
+
+
+class Hooks:
+    """What a user attached to a node; most nodes have none."""
+
+    __slots__ = ("after", "before", "on_gradient", "post_accumulate", "retain")
+
+    def __init__(self) -> None:
+        self.on_gradient: dict[int, Any] = {}  # of the tensor: gradient -> gradient
+        self.before: dict[int, Any] = {}  # of the node: gradients of outputs -> the same
+        self.after: dict[int, Any] = {}  # of the node: gradients of inputs, of outputs
+        self.post_accumulate: dict[int, Any] = {}  # of a leaf, after `.grad` is written
+        self.retain: weakref.ref[Tensor] | None = None  # the tensor whose `.grad` is kept
+
+
+class Handle:
+    """What registering a hook returns: `remove()` takes the hook off again."""
+
+    __slots__ = ("hooks", "id")
+
+    def __init__(self, hooks: dict[int, Any], hook: Any):
+        self.id = next(modes.clock)
+        self.hooks = hooks
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook off; a second call does nothing."""
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+class Freed:
+    """Stands in a node for the saved arrays that a backward pass has released, and knows where that pass was run."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self, origin: Origin):
+        self.origin = origin
+
+
+class Node:
+    """One operation that was run: its parents, what its gradient rules need, and where it came from."""
+
+    __slots__ = ("__weakref__", "code", "fit", "hooks", "lasti", "parents", "saved", "seq")
+    op: ClassVar[Op]  # each op has a subclass of its own, made when it is registered
+
+    parents: tuple[Node | None, ...]
+    saved: Any  # tuple of what the rules named, a Freed, or () where they need nothing
+    fit: Any  # None, or (shape, dtype) per operand that its gradient must be brought to
+    hooks: Hooks | None
+
+    @property
+    def origin(self) -> Origin:
+        """The user's line that ran the operation."""
+        return Origin(self.code, self.lasti)
+
+    def name(self) -> str:
+        """PyTorch's name of the node, such as `MulBackward0`."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """The parents as PyTorch gives them: pairs of a node and the index of its output."""
+        return tuple((None, 0) if p is None else p.edge() for p in self.parents)
+
+    def edge(self) -> tuple[Node, int]:
+        """This node as somebody's parent: the node to show and the index of the output meant."""
+        return self, 0
+
+    def own_hooks(self) -> Hooks:
+        """The hooks of this node, made at first need."""
+        if self.hooks is None:
+            self.hooks = Hooks()
+        return self.hooks
+
+    def register_hook(self, hook: Any) -> Handle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node's gradient is computed; what it returns replaces it."""
+        return Handle(self.own_hooks().after, hook)
+
+    def register_prehook(self, hook: Any) -> Handle:
+        """Call `hook(grad_outputs)` before this node's gradient is computed; what it returns replaces them."""
+        return Handle(self.own_hooks().before, hook)
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """Empty: kept for programs that ask."""
+        return {}
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} at {self.origin}>"
+
+
+class Output(Node):
+    """One of several outputs of a node: gradients gather here until the node itself, its only parent, is due."""
+
+    __slots__ = ("count", "index")
+    index: int
+    count: int  # how many outputs the node has
+
+    def edge(self) -> tuple[Node, int]:
+        return self.parents[0], self.index  # type: ignore[return-value]
+
+
+class Leaf(Node):
+    """Where the gradient of a tensor that the user made arrives. It holds `.grad` itself, so no cycle is needed."""
+
+    __slots__ = ("dtype", "grad", "shape", "tensor", "zeroed")
+    grad: Tensor | None
+    zeroed: bool  # zero_grad() was called and nobody has looked since: the array's contents are stale
+
+    def __init__(self, tensor: Tensor):
+        self.parents = ()
+        self.saved = ()
+        self.fit = None
+        self.hooks = None
+        self.seq = next(modes.clock)
+        self.code, self.lasti = None, 0
+        self.tensor = weakref.ref(tensor)
+        self.shape = tensor._array.shape
+        self.dtype = tensor._array.dtype
+        self.grad = None
+        self.zeroed = False
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    @property
+    def variable(self) -> Tensor | None:
+        """The leaf tensor, while it lives."""
+        return self.tensor()
+
+    def read_grad(self) -> Tensor | None:
+        """`.grad` as the user sees it: a pending zeroing is carried out now."""
+        if self.zeroed:
+            self.zeroed = False
+            self.grad._array.fill(0)  # type: ignore[union-attr]
+        return self.grad
+
+    def zero(self) -> None:
+        """Zero `.grad`: later if nobody else holds it, since the next backward may overwrite it; at once otherwise."""
+        grad = self.grad
+        if grad is None:
+            return
+        if grad._node is not None:  # a gradient with a history is not ours to write into
+            self.grad = type(grad)(np.zeros_like(grad._array))
+        elif sys.getrefcount(grad) <= 3 and sys.getrefcount(grad._array) <= 2:  # the slot, `grad`, the argument
+            self.zeroed = True
+        else:
+            grad._array.fill(0)
+            note_write(grad._array, "zero_grad")
+
+    def __repr__(self) -> str:
+        return "<AccumulateGrad>"
+
+
+class Write:
+    """The last write in place into a storage."""
+
+    __slots__ = ("count", "origin", "stamp", "storage", "what")
+
+    def __init__(self, storage: Any):
+        self.storage = storage
+        self.count = 0
+        self.stamp = 0
+        self.what = ""
+        self.origin: Origin | None = None
+
+
+_writes: dict[int, Write] = {}
+last_write = 0
+
+
+def storage_of(array: Array) -> Array:
+    """The array that owns the memory `array` is a view of."""
+    base = array.base
+    while isinstance(base, np.ndarray):
+        array, base = base, base.base
+    return array
+
+
+def write_to(array: Array) -> Write | None:
+    """The record of writes into the storage of `array`, None if there were none."""
+    return _writes.get(id(storage_of(array)))
+
+
+def note_write(array: Array, what: str) -> None:
+    """Record that the storage of `array` is written to in place by `what`, at the user's line that is running."""
+    global last_write
+    owner = storage_of(array)
+    key = id(owner)
+    write = _writes.get(key)
+    if write is None:
+        # `_writes` is bound early: at interpreter exit the module's globals may be gone before the array is.
+        forget = lambda _, key=key, table=_writes: table.pop(key, None)  # noqa: E731
+        write = _writes[key] = Write(weakref.ref(owner, forget))
+    frame = outside(sys._getframe(1))
+    write.origin = None if frame is None else Origin(frame.f_code, frame.f_lasti)
+    write.what = what
+    write.count += 1
+    write.stamp = last_write = next(modes.clock)
+
+
+def note_writes(arrays: Any, what: str) -> None:
+    """`note_write` for several arrays."""
+    for array in arrays:
+        note_write(array, what)

@@ -1,0 +1,201 @@
+"""What is switched on in this thread: gradients, inference, anomaly checks, recording.
+
+The gate reads two module globals on every call, both zero in an ordinary program: `special`, the number of reasons anywhere
+in the process for which an operation must take the long way, and `grad_off`, the number of threads that switched gradients
+off. Only when they are not zero does it look at this thread's own settings.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+special = 0
+grad_off = 0
+clock = itertools.count(1)  # one time line for the creation of nodes and for writes in place
+_lock = threading.Lock()
+
+
+class _Settings(threading.local):
+    def __init__(self) -> None:
+        self.grad = True
+        self.inference = False
+        self.anomaly = False
+        self.recorder: Any = None
+        self.saved_hooks: list[Any] = []
+
+
+settings = _Settings()
+
+
+def need_long_way(change: int) -> None:
+    """Count `change` (+1 or -1) more reasons for the gate to take the long way."""
+    global special
+    with _lock:
+        special += change
+
+
+def grad_enabled() -> bool:
+    """Whether operations of this thread record their history."""
+    return settings.grad
+
+
+def _set_grad(mode: bool) -> None:
+    global grad_off
+    if mode != settings.grad:
+        with _lock:
+            grad_off += -1 if mode else 1
+        settings.grad = mode
+
+
+class _Switch:
+    """A context manager and decorator that sets something of this thread and puts the old value back."""
+
+    def __enter__(self) -> Any:
+        raise NotImplementedError
+
+    def __exit__(self, *exc: object) -> None:
+        raise NotImplementedError
+
+    def clone(self) -> _Switch:
+        return self.__class__()
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isclass(function):
+            raise TypeError(f"{type(self).__name__} decorates functions, not the class {function.__name__}")
+        if inspect.isgeneratorfunction(function):
+            return self._around_generator(function)
+
+        @functools.wraps(function)
+        def switched(*args: Any, **kwargs: Any) -> Any:
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return switched
+
+    def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The switch holds while the generator's own code runs, not while its consumer's does."""
+
+        @functools.wraps(function)
+        def switched(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            generator = function(*args, **kwargs)
+            resume, sent = generator.send, None
+            while True:
+                try:
+                    with self.clone():
+                        value = resume(sent)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    resume, sent = generator.send, (yield value)
+                except GeneratorExit:
+                    with self.clone():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    resume, sent = generator.throw, error
+
+        return switched
+
+
+class _GradMode(_Switch):
+    mode = False
+
+    def __init__(self) -> None:
+        self.before: list[bool] = []
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        switch = super().__new__(cls)
+        if function is None:
+            return switch
+        switch.__init__()  # type: ignore[misc]  # `@no_grad` without parentheses
+        return switch(function)
+
+    def __enter__(self) -> None:
+        self.before.append(settings.grad)
+        _set_grad(self.mode)
+
+    def __exit__(self, *exc: object) -> None:
+        _set_grad(self.before.pop())
+
+
+class no_grad(_GradMode):
+    """Within it (or in a function it decorates) operations record no history, so results need no gradient."""
+
+    mode = False
+
+
+class enable_grad(_GradMode):
+    """Within it operations record their history again, inside `no_grad`."""
+
+    mode = True
+
+
+class set_grad_enabled(_Switch):
+    """Switch gradients on or off by a flag: at once when called as a function, until the end of a `with` block."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode, self.before = bool(mode), settings.grad
+        _set_grad(self.mode)
+
+    def __enter__(self) -> None:
+        _set_grad(self.mode)
+
+    def __exit__(self, *exc: object) -> None:
+        _set_grad(self.before)
+
+    def clone(self) -> set_grad_enabled:
+        return set_grad_enabled(self.mode)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        _set_grad(self.before)
+        return super().__call__(function)
+
+
+class inference_mode(_Switch):
+    """As `no_grad`; `is_inference_mode_enabled()` says so too."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        switch = super().__new__(cls)
+        if callable(mode):
+            switch.__init__(True)  # type: ignore[misc]
+            return switch(mode)
+        return switch
+
+    def __init__(self, mode: bool = True) -> None:
+        self.mode = bool(mode)
+        self.before: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> None:
+        self.before.append((settings.grad, settings.inference))
+        _set_grad(settings.grad and not self.mode)
+        settings.inference = self.mode
+
+    def __exit__(self, *exc: object) -> None:
+        grad, settings.inference = self.before.pop()
+        _set_grad(grad)
+
+    def clone(self) -> inference_mode:
+        return inference_mode(self.mode)
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode`."""
+    return settings.inference
+
+
+@contextmanager
+def recording(recorder: Any) -> Iterator[Any]:
+    """Within it the gate hands every operation of this thread to `recorder(op, operands, attributes)`."""
+    before, settings.recorder = settings.recorder, recorder
+    need_long_way(+1)
+    try:
+        yield recorder
+    finally:
+        need_long_way(-1)
+        settings.recorder = before

@@ -1,0 +1,7 @@
+"""`torch.nn.functional`: the functions that layers are made of."""
+
+from ..op import PLACES
+
+globals().update(PLACES["F"])
+
+__all__ = sorted(PLACES["F"])

@@ -1,0 +1,101 @@
+"""Parameter and Buffer: tensors that a module registers when they are assigned to it."""
+
+import copy
+
+import numpy as np
+
+from .. import dtypes
+from ..tensor import Tensor, TensorMeta
+
+
+class _ParameterMeta(TensorMeta):
+    def __instancecheck__(cls, instance):
+        if type.__instancecheck__(cls, instance):
+            return True
+        return cls is Parameter and isinstance(instance, Tensor) and instance.__dict__.get("_is_param", False)
+
+
+class Parameter(Tensor, metaclass=_ParameterMeta):
+    """A leaf tensor on the memory of `data` that modules list in `parameters()`.
+
+    Of a subclass of Tensor the result keeps the class; `isinstance(p, Parameter)` is True all the same.
+
+    >>> Parameter(zeros(2))
+    Parameter containing:
+    tensor([0., 0.], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, data=None, requires_grad=True):
+        source = _tensor_of(data, "Parameter")
+        if type(source) is not Tensor and not isinstance(source, Parameter):
+            param = share(type(source), source)
+            param._is_param = True
+        else:
+            param = share(cls, source)
+        return param.requires_grad_() if requires_grad else param
+
+    def __deepcopy__(self, memo):
+        if id(self) in memo:
+            return memo[id(self)]
+        param = share(type(self), self)
+        param._array = self._array.copy(order="K")
+        memo[id(self)] = param.requires_grad_() if self.requires_grad else param
+        return param
+
+    def __repr__(self):
+        return "Parameter containing:\n" + super().__repr__()
+
+
+class _BufferMeta(TensorMeta):
+    def __instancecheck__(cls, instance):
+        if cls is Buffer:
+            return isinstance(instance, Tensor) and instance.__dict__.get("_is_buffer", False)
+        return type.__instancecheck__(cls, instance)
+
+
+class Buffer(Tensor, metaclass=_BufferMeta):
+    """A tensor on the memory of `data` that a module registers as a buffer when it is assigned.
+
+    It is saved in the state dict if `persistent`. The result is an ordinary Tensor that knows it is a buffer.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, data=None, *, persistent=True):
+        source = _tensor_of(data, "Buffer")
+        buffer = share(type(source), source)
+        buffer.persistent = persistent
+        buffer._is_buffer = True
+        return buffer.requires_grad_() if source.requires_grad else buffer
+
+
+def share(cls, source):
+    """A tensor of class `cls` on the memory of `source`, without its history."""
+    out = object.__new__(cls)
+    out._array = source._array
+    out._node = out._view = out._cut = None
+    return out
+
+
+def _tensor_of(data, what):
+    if data is None:
+        data = object.__new__(Tensor)
+        data._array = np.empty(0, dtypes.to_numpy(dtypes.get_default_dtype()))
+        data._node = data._view = data._cut = None
+    if not isinstance(data, Tensor):
+        raise TypeError(f"{what}: data must be a Tensor or None, got {type(data).__name__}")
+    return data
+
+
+def _rebuild_parameter(data, requires_grad, backward_hooks):
+    """A parameter from what PyTorch's pickles hold of one."""
+    return Parameter(data, requires_grad)
+
+
+def _rebuild_parameter_with_state(data, requires_grad, backward_hooks, state):
+    """A parameter with attributes of its own, from what PyTorch's pickles hold of one."""
+    param = Parameter(data, requires_grad)
+    param.__dict__.update(copy.copy(state))
+    return param

@@ -1,0 +1,232 @@
+"""Op: an operation declared once, and the registry of all of them.
+
+A declaration is a plain function over arrays, in NumPy. Its positional-only parameters are the tensor operands, the others are
+attributes; gradient rules are further plain functions whose parameter names say what has to be kept for them::
+
+    @elementwise(domain=(-4, 4))
+    def tanh(x, /):
+        \"""Hyperbolic tangent of each element.\"""
+        return np.tanh(x)
+
+    @tanh.grad("x")
+    def _(g, out):
+        return g * (1 - out * out)
+
+A rule's parameters may be `g` (the gradient of the first output; a list of them where the number of outputs varies),
+`g_<output>`, an operand or an output by name, `<operand>_shape`, `<operand>_dtype`, an attribute, and `needs` (which inputs of
+a rule for several need a gradient). The decorator returns the public function, `tanh.op` is the Op. Kinds:
+
+- `elementwise`: operands broadcast and are promoted to one dtype; has an in-place form and `out=`
+- `reduction`: one operand, `dim` and `keepdim`; has `out=`
+- `view`: the result shares the operand's storage where NumPy's does
+- `composite`: several NumPy calls under one node
+- `kernel`: its own code, or integers in and out
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import gate
+from .graph import Node
+from .tensor import Tensor
+
+Function = Callable[..., Any]
+REGISTRY: dict[str, Op] = {}
+PLACES: dict[str, dict[str, Function]] = {}  # where public functions are found: "torch", "F", "linalg", ...
+
+# A forward that only calls one ufunc is replaced by that ufunc: these are what its bytecode looks like.
+_DIRECT = {1: (lambda x: np.f(x)).__code__.co_code, 2: (lambda x, y: np.f(x, y)).__code__.co_code}  # type: ignore[attr-defined]
+
+
+class Rule:
+    """A gradient rule: the operands it is for, and what it wants to be given."""
+
+    __slots__ = ("function", "inputs", "wants")
+
+    def __init__(self, function: Function, inputs: tuple[str, ...]):
+        code = function.__code__
+        self.function, self.inputs = function, inputs
+        self.wants = code.co_varnames[: code.co_argcount]
+
+
+class Op:
+    """One operation: its forward, its gradient rules, and what its kind gives it."""
+
+    def __init__(
+        self,
+        forward: Function,
+        kind: str,
+        *,
+        name: str | None = None,
+        places: str = "torch Tensor",
+        aliases: tuple[str, ...] = (),
+        result: str | None = None,
+        promote: bool | tuple[str, ...] = False,
+        inplace: bool = False,
+        out: bool = False,
+        varargs: str | None = None,
+        outputs: tuple[str, ...] | None = ("out",),
+        hidden: int = 0,
+        fit: bool = False,
+        domain: tuple[float, float] = (-2.0, 2.0),
+        samples: Any = None,
+        node: str | None = None,
+        operators: str = "",
+    ):
+        code = forward.__code__
+        self.forward = forward
+        self.kind = kind
+        self.name = name or forward.__name__
+        self.operands = code.co_varnames[: code.co_posonlyargcount]
+        self.attributes = code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
+        self.keyword_only = frozenset(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
+        self.variadic = bool(code.co_flags & 0x04)  # `*xs`: a list of tensors
+        if self.variadic:
+            self.operands = (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],)
+        self.public_names = tuple({"x": "input", "y": "other", "xs": "tensors"}.get(n, n) for n in self.operands)
+        self.defaults = self._defaults()
+        self.result = result  # dtype of the result: "same", "float" (integers are made floats first), "bool", or its own
+        self.promote = promote  # operands are promoted to one dtype
+        self.inplace, self.out, self.varargs = inplace, out, varargs
+        self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone
+        self.fit = fit or (bool(promote) and len(self.operands) > 1)  # gradients may have to be summed to the operand's shape
+        self.domain, self.samples = domain, samples
+        self.rules: list[Rule] = []
+        self.differentiable: tuple[str, ...] = ()
+        self.saves: tuple[str, ...] = ()
+        self.ufunc = self._direct_ufunc()
+        self.source = ""  # the generated code, once built
+        self.node_name = node or "".join(part.capitalize() for part in self.name.strip("_").split("_")) + "Backward0"
+        self.built = False
+        self.function = self._stub()
+        if self.ufunc is not None:
+            Tensor.numpy_functions[self.ufunc] = self.function
+        self._publish(places.split(), aliases, operators.split())
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}({', '.join(self.operands)}; {', '.join(self.attributes)})>"
+
+    @functools.cached_property
+    def node_class(self) -> Any:
+        """The subclass of Node whose instances are runs of this op."""
+        node_class = type(self.node_name, (Node,), {"__slots__": (), "op": self})
+        if not self.built:
+            gate.build(self)
+        return node_class
+
+    @functools.cached_property
+    def result_class(self) -> Any:
+        """The named tuple of its visible outputs, such as `torch.return_types.max`."""
+        names = (self.outputs or ())[: len(self.outputs or ()) - self.hidden]
+        return collections.namedtuple(self.name, names, module="pedigrad.return_types")  # type: ignore[misc]
+
+    def _defaults(self) -> dict[str, Any]:
+        forward = self.forward
+        positional = forward.__code__.co_varnames[: forward.__code__.co_argcount]
+        values = forward.__defaults__ or ()
+        found = dict(zip(positional[len(positional) - len(values) :], values, strict=True))
+        return found | (forward.__kwdefaults__ or {})
+
+    def _direct_ufunc(self) -> Any:
+        code = self.forward.__code__
+        if self.attributes or code.co_names[:1] != ("np",) or code.co_code != _DIRECT.get(len(self.operands)):
+            return None
+        ufunc = getattr(np, code.co_names[1])
+        return ufunc if isinstance(ufunc, np.ufunc) else None
+
+    def _stub(self) -> Any:
+        """The public function; its code is generated when it is first called (`gate.build`)."""
+        module = self.forward.__module__
+        namespace = {"__name__": module, "__builtins__": __builtins__, "_op": self, "_build": gate.build}
+        function = types.FunctionType(_first_call.__code__, namespace, self.name)
+        function.__doc__ = self.forward.__doc__
+        function.__module__, function.__qualname__ = module, self.name
+        function.op, function.grad = self, self.grad  # type: ignore[attr-defined]
+        return function
+
+    def _publish(self, places: list[str], aliases: tuple[str, ...], operators: list[str]) -> None:
+        REGISTRY[self.name] = self
+        forms = {self.name: self.function}
+        if self.inplace:
+            forms[self.name + "_"] = gate.inplace_form(self)
+        for name, function in list(forms.items()):
+            for alias in aliases:
+                forms[alias + "_" * name.endswith("_")] = function
+        for name, function in forms.items():
+            publish(function, name, places)
+        for name in operators:
+            setattr(Tensor, f"__{name}__", self.function)
+            if self.inplace:
+                setattr(Tensor, f"__i{name}__", forms[self.name + "_"])
+
+    def grad(self, *inputs: str) -> Callable[[Function], Function]:
+        """Declare the gradient rule for these operands; it returns one gradient, or as many as there are names."""
+
+        def declare(function: Function) -> Function:
+            rule = Rule(function, inputs)
+            known = {"g", "needs", *self.operands, *self.attributes, *(self.outputs or ("outs",))}
+            known |= {f"{name}_{what}" for name in self.operands for what in ("shape", "dtype")}
+            known |= {f"g_{name}" for name in self.outputs or ()}
+            if wrong := [n for n in (*rule.wants,) if n not in known] + [n for n in inputs if n not in self.operands]:
+                raise TypeError(f"the gradient rule of {self.name} names {wrong}, known are {sorted(known)}")
+            self.rules.append(rule)
+            covered = {name for each in self.rules for name in each.inputs}
+            self.differentiable = tuple(name for name in self.operands if name in covered)
+            wanted = (w for each in self.rules for w in each.wants)
+            self.saves = tuple(dict.fromkeys(w for w in wanted if w != "needs" and w != "g" and not w.startswith("g_")))
+            return function
+
+        return declare
+
+    def rerecord(self, tensor: Tensor, base: Tensor, attributes: tuple[Any, ...]) -> None:
+        """Give `tensor`, a view of `base` by this op, the history that follows from the base's present one."""
+        gate.record(self, (tensor,), (base,), (base._array,), attributes, (tensor._array,))
+
+
+def _first_call(*args: Any, **kwargs: Any) -> Any:
+    return _build(_op)(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+
+
+def publish(function: Function, name: str, places: list[str]) -> None:
+    """Make `function` available as `name` in these places; `Tensor` makes it a method."""
+    for place in places:
+        PLACES.setdefault(place, {})[name] = function
+        if place == "Tensor":
+            setattr(Tensor, name, function)
+
+
+def function(
+    places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = ()
+) -> Callable[[Function], Function]:
+    """Publish a hand-written function over the ops: an overload, a default worked out, a loop."""
+
+    def declare(written: Function) -> Function:
+        for each in (name or written.__name__, *aliases):
+            publish(written, each, places.split())
+        return written
+
+    return declare
+
+
+def _kind(kind: str, **given: Any) -> Any:
+    def decorator(forward: Function | None = None, **options: Any) -> Any:
+        if forward is not None:
+            return Op(forward, kind, **given).function
+        return lambda forward: Op(forward, kind, **{**given, **options}).function
+
+    decorator.__name__ = decorator.__qualname__ = kind
+    return decorator
+
+
+elementwise = _kind("elementwise", promote=True, result="same", inplace=True, out=True)
+reduction = _kind("reduction", out=True)
+view = _kind("view")
+composite = _kind("composite")
+kernel = _kind("kernel")

@@ -1,0 +1,177 @@
+"""Copies and conversions: clone, to, contiguous and the dtype methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import device as devices
+from .. import dtypes
+from ..op import composite, function, view
+from ..origin import located
+from ..tensor import Tensor
+
+
+class memory_format:
+    """How a tensor's dimensions lie in memory; accepted where PyTorch takes one, `contiguous_format` is what there is."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+
+
+@composite(name="clone", samples=[((2, 3), None), ((), None)])
+def clone(x, /, *, memory_format=None):
+    """A copy with storage of its own."""
+    return np.copy(x, order="K") if memory_format in (None, preserve_format) else np.copy(x, order="C")
+
+
+@clone.grad("x")
+def _(g):
+    return g
+
+
+@composite(name="cast", places="", node="ToCopyBackward0")
+def cast(x, /, dtype):
+    """The elements in another dtype."""
+    return np.astype(np.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x, dtypes.to_numpy(dtype))
+
+
+@cast.grad("x")
+def _(g, x_dtype):
+    return np.astype(np.real(g) if g.dtype.kind == "c" and x_dtype.kind != "c" else g, x_dtype)
+
+
+@view(name="alias", places="Tensor", node="AliasBackward0", samples=[((2, 3),)])
+def alias(x, /):
+    """A view of all of it."""
+    return x[...]
+
+
+@alias.grad("x")
+def _(g):
+    return g
+
+
+@function("Tensor")
+def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
+    """Itself if its elements lie in memory in order, else a copy of which that is true."""
+    return self if self._array.flags.c_contiguous else clone(self, memory_format=contiguous_format)
+
+
+def _dtype_of(kind: Any) -> dtypes.dtype | None:
+    if kind is None or isinstance(kind, dtypes.dtype):
+        return kind
+    if kind in (float, int, bool, complex):
+        return dtypes.of_number(kind())
+    raise TypeError(located(f"expected a dtype, got {kind!r}"))
+
+
+def converted(tensor: Tensor, dtype: Any, copy: bool = False) -> Tensor:
+    """`tensor` in another dtype; itself if it has that already, unless `copy`."""
+    wanted = _dtype_of(dtype)
+    if wanted is None or wanted is tensor.dtype:
+        return clone(tensor) if copy else tensor
+    return cast(tensor, wanted)
+
+
+@function("Tensor")
+def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """The tensor in another dtype: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`; itself if nothing changes."""
+    device, dtype, copy = kwargs.pop("device", None), kwargs.pop("dtype", None), kwargs.pop("copy", False)
+    kwargs.pop("non_blocking", None), kwargs.pop("memory_format", None)
+    if "other" in kwargs:
+        args = (kwargs.pop("other"), *args)
+    if kwargs:
+        raise TypeError(located(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'"))
+    rest = list(args)
+    if rest and isinstance(rest[0], Tensor):
+        dtype = rest.pop(0).dtype
+    elif rest and isinstance(rest[0], (str, int, devices.device)):
+        device = rest.pop(0)
+    if rest and (isinstance(rest[0], dtypes.dtype) or rest[0] in (float, int, bool, complex)):
+        dtype = rest.pop(0)
+    elif rest and rest[0] is None:
+        rest.pop(0)
+    if rest:
+        copy = bool(rest[1]) if len(rest) > 1 else copy
+    devices.require_cpu(device)
+    return converted(self, dtype, copy)
+
+
+@function("Tensor")
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """The tensor in the dtype of `other`."""
+    return converted(self, other.dtype)
+
+
+@function("Tensor")
+def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
+    """Itself: it is on the CPU."""
+    return self
+
+
+@function("Tensor")
+def cuda(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """RuntimeError: there is no CUDA device."""
+    devices.require_cpu("cuda")
+    return self
+
+
+@function("Tensor")
+def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+    """Itself: memory is pinned for accelerators only."""
+    return self
+
+
+@function("Tensor")
+def share_memory_(self: Tensor) -> Tensor:
+    """Itself."""
+    return self
+
+
+@function("Tensor")
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """False."""
+    return False
+
+
+LEGACY_NAMES = {d.name: n for n, d in (("Half", dtypes.float16), ("Float", dtypes.float32), ("Double", dtypes.float64))}
+LEGACY_NAMES |= {"uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "bool": "Bool"}
+LEGACY_NAMES |= {"bfloat16": "BFloat16", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}
+
+
+@function("Tensor")
+def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """Its legacy type name, such as `torch.FloatTensor`; with `dtype`, the tensor converted to it."""
+    if dtype is None:
+        return f"torch.{LEGACY_NAMES[self.dtype.name]}Tensor"
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "legacy_name", None)
+    if name is not None:
+        dtype = next((dtypes.named(d) for d, n in LEGACY_NAMES.items() if f"torch.{n}Tensor" == name), None)
+        if dtype is None:
+            raise ValueError(located(f"invalid type: {name!r}"))
+    return converted(self, dtype)
+
+
+def _conversion(name: str, dtype: dtypes.dtype) -> None:
+    def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        return converted(self, dtype)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"The tensor converted to {dtype.name}."
+    function("Tensor")(convert)
+
+
+for _name, _dtype in {**dtypes.ALIASES, "bool": dtypes.bool_, "byte": dtypes.uint8, "char": dtypes.int8}.items():
+    _conversion(_name, _dtype)
+_conversion("bfloat16", dtypes.bfloat16)

@@ -1,0 +1,100 @@
+"""Writes in place that are not the in-place form of anything else: copy_, fill_, zero_, set_."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import modes
+from ..gate import write
+from ..graph import note_write
+from ..op import composite, function
+from ..origin import located
+from ..shapes import as_shape
+from ..tensor import UNTRACKED, Tensor
+from .language import broadcast_to
+
+
+@composite(name="copy", places="", fit=True, node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
+def replaced(x, y, /):
+    """The elements of `y` in the shape and dtype of `x`."""
+    return np.astype(broadcast_to(y, x.shape), x.dtype)
+
+
+@replaced.grad("x")
+def _(g):
+    return g * 0.0
+
+
+@replaced.grad("y")
+def _(g):
+    return g
+
+
+@function("Tensor")
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Write the elements of `src`, broadcast and converted, into this tensor; returns it."""
+    if not isinstance(src, Tensor):
+        raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}"))
+    if modes.settings.grad and (self._node is not None or src._node is not None) or modes.special:
+        return write(replaced.op, (self, src), ())
+    try:
+        np.copyto(self._array, src._array, casting="unsafe")
+    except ValueError:
+        message = f"copy_(): shape {tuple(src.shape)} does not broadcast to the shape {tuple(self.shape)} of the tensor written to"
+        raise RuntimeError(located(message)) from None
+    if self._view is not UNTRACKED:
+        note_write(self._array, "copy_")
+    return self
+
+
+@composite(name="fill", inplace=False, places="", samples=[((2, 3), 2.5)])
+def filled(x, /, value):
+    """`value` in every element, with the shape and dtype of `x`."""
+    return np.full_like(x, value)
+
+
+@filled.grad("x")
+def _(g):
+    return g * 0.0
+
+
+@function("torch Tensor")
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Write `value`, a number or a tensor of one element, everywhere; returns the tensor."""
+    if isinstance(value, Tensor):
+        if value._array.ndim:
+            raise RuntimeError(located(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."))
+        return copy_(self, value)
+    if modes.settings.grad and self._node is not None or modes.special:
+        return write(filled.op, (self,), (value,))
+    self._array.fill(value)
+    if self._view is not UNTRACKED:
+        note_write(self._array, "fill_")
+    return self
+
+
+@function("torch Tensor")
+def zero_(self: Tensor) -> Tensor:
+    """Write zero everywhere; returns the tensor."""
+    return fill_(self, 0)
+
+
+@function("Tensor")
+def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
+    """Make this tensor one on the storage of `source`; returns it."""
+    self._array = np.empty(0, self._array.dtype) if source is None else source._array
+    return self
+
+
+@function("Tensor")
+def resize_(self: Tensor, *sizes: Any) -> Tensor:
+    """Give it another shape in place, keeping the elements there is room for; new ones are not initialised."""
+    shape = as_shape(sizes)
+    old = self._array
+    array = np.empty(shape, old.dtype)
+    n = min(array.size, old.size)
+    array.reshape(-1)[:n] = old.reshape(-1)[:n]
+    self._array = array
+    return self

@@ -1,0 +1,85 @@
+"""Where in the user's program something happened: a code object and an instruction, formatted only when asked.
+
+Frames of pedigrad's own modules are passed over: `mark_internal` puts a name into their globals that the walk looks for,
+which is the cheapest test there is for "is this frame ours".
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from types import CodeType, FrameType
+
+MARK = "_internal_to_pedigrad"
+
+
+def mark_internal() -> None:
+    """Mark every loaded module of the library; whoever loads more of them later calls it again."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("pedigrad.") and module is not None and not hasattr(module, "SPEAKS_AS_USER"):
+            module.__dict__[MARK] = True
+
+
+def outside(frame: FrameType | None) -> FrameType | None:
+    """The first frame from `frame` outwards that is not the library's own."""
+    while frame is not None and MARK in frame.f_globals:
+        frame = frame.f_back
+    return frame
+
+
+class Origin:
+    """A place in the user's program."""
+
+    __slots__ = ("code", "lasti")
+
+    def __init__(self, code: CodeType | None, lasti: int):
+        self.code, self.lasti = code, lasti
+
+    @classmethod
+    def here(cls) -> Origin:
+        """The user's line that is running now."""
+        frame = outside(sys._getframe(1))
+        return cls(None, 0) if frame is None else cls(frame.f_code, frame.f_lasti)
+
+    @property
+    def file(self) -> str:
+        """Path of the source file."""
+        return self.code.co_filename if self.code else "<unknown>"
+
+    @property
+    def function(self) -> str:
+        """Qualified name of the function."""
+        return self.code.co_qualname if self.code else "<unknown>"
+
+    @property
+    def line(self) -> int:
+        """Line number of the statement, from 1; 0 if unknown."""
+        if self.code is None:
+            return 0
+        for index, positions in enumerate(self.code.co_positions()):
+            if index == self.lasti // 2:
+                return positions[0] or self.code.co_firstlineno
+        return self.code.co_firstlineno
+
+    @property
+    def text(self) -> str:
+        """The source line, stripped; empty where the source is not at hand."""
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        text = self.text
+        return f"{self.file}:{self.line}" + (f": {text}" if text else "")
+
+    def __repr__(self) -> str:
+        return f"<Origin {self}>"
+
+
+def located(message: str) -> str:
+    """`message` with the user's line under it.
+
+    >>> print(located("expected a float"))  # doctest: +ELLIPSIS
+    expected a float
+      at ...
+    """
+    here = Origin.here()
+    return message if here.code is None else f"{message}\n  at {here}"

@@ -1,0 +1,210 @@
+"""Random tensors and random fills in place, drawn from the generator in PyTorch's order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import gate
+from .creation import _sizes, factory, numpy_dtype
+from .dtypes import int64
+from .generator import Generator, default_generator
+from .graph import note_write
+from .op import function
+from .origin import located
+from .shapes import as_shape
+from .tensor import UNTRACKED, Tensor, wrap
+
+
+@function("torch")
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator; the numbers that follow are those PyTorch's CPU generator gives for this seed."""
+    return default_generator.manual_seed(int(seed))
+
+
+@function("torch")
+def seed() -> int:
+    """Seed the default generator from the operating system; returns the seed."""
+    return default_generator.seed()
+
+
+@function("torch")
+def initial_seed() -> int:
+    """The seed the default generator was last given."""
+    return default_generator.initial_seed()
+
+
+@function("torch")
+def get_rng_state() -> Tensor:
+    """The state of the default generator as a uint8 tensor."""
+    return wrap(default_generator.get_state())
+
+
+@function("torch")
+def set_rng_state(new_state: Tensor) -> None:
+    """Put the default generator into a state that `get_rng_state` returned."""
+    default_generator.set_state(new_state._array)
+
+
+def _from(generator: Generator | None) -> Generator:
+    return default_generator if generator is None else generator
+
+
+@factory
+def rand(*size: Any, dtype: Any = None, generator: Any = None) -> Any:
+    """Uniform numbers from [0, 1)."""
+    return _from(generator).uniform(_sizes(size), 0.0, 1.0, numpy_dtype(dtype))
+
+
+@factory
+def randn(*size: Any, dtype: Any = None, generator: Any = None) -> Any:
+    """Normal numbers of mean 0 and variance 1."""
+    return _normal(_from(generator), _sizes(size), numpy_dtype(dtype))
+
+
+def _normal(generator: Generator, shape: tuple[int, ...], kind: np.dtype[Any], mean: float = 0.0, std: float = 1.0) -> Any:
+    if kind.kind != "c":
+        return generator.normal(shape, mean, std, kind)
+    part = np.dtype(f"f{kind.itemsize // 2}")
+    return generator.normal((*shape, 2), mean, std * 0.5**0.5, part).view(kind)[..., 0]
+
+
+@factory
+def randint(low: Any, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
+    """Integers from [low, high), int64 unless `dtype` is given: `randint(high, size)` or `randint(low, high, size)`."""
+    if size is None:
+        low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
+    if low >= high:
+        raise RuntimeError(located(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"))
+    return _from(generator).integers(as_shape((size,)), int(low), int(high), numpy_dtype(dtype or int64))
+
+
+@factory
+def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
+    """The integers from 0 to n-1 in random order."""
+    return _from(generator).permutation(int(n)).astype(numpy_dtype(dtype or int64), copy=False)
+
+
+@factory
+def rand_like(input: Tensor, *, dtype: Any = None, generator: Any = None) -> Any:
+    """Uniform numbers from [0, 1), with the shape and dtype of `input`."""
+    return _from(generator).uniform(input.shape, 0.0, 1.0, numpy_dtype(dtype or input.dtype))
+
+
+@factory
+def randn_like(input: Tensor, *, dtype: Any = None, generator: Any = None) -> Any:
+    """Normal numbers of mean 0 and variance 1, with the shape and dtype of `input`."""
+    return _normal(_from(generator), input.shape, numpy_dtype(dtype or input.dtype))
+
+
+@factory
+def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None, generator: Any = None) -> Any:
+    """Integers from [low, high), with the shape and dtype of `input`."""
+    low, high = (0, low) if high is None else (low, high)
+    return _from(generator).integers(input.shape, int(low), int(high), numpy_dtype(dtype or input.dtype))
+
+
+@factory
+def normal(mean: Any, std: Any = 1.0, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
+    """Normal numbers with these means and standard deviations: tensors of the result's shape, or numbers with `size`."""
+    if size is not None:
+        return _from(generator).normal(as_shape((size,)), float(mean), float(std), numpy_dtype(dtype))
+    means, stds = (v._array if isinstance(v, Tensor) else np.asarray(v) for v in (mean, std))
+    like = means if isinstance(mean, Tensor) else stds
+    shape = np.broadcast_shapes(means.shape, stds.shape)
+    return (_from(generator).normal(shape, 0.0, 1.0, like.dtype) * stds + means).astype(like.dtype)
+
+
+@factory
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None) -> Any:
+    """Ones with the probabilities `input` (or `p` everywhere), zeros else."""
+    chance = input._array if p is None else p
+    return _from(generator).bernoulli(input.shape, chance, numpy_dtype(input.dtype))
+
+
+function("Tensor")(bernoulli)
+
+
+@function("torch Tensor")
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Tensor:
+    """Indices drawn with the weights in the last dimension of `input`, int64 of shape (..., num_samples)."""
+    return wrap(_from(generator).multinomial(input._array, num_samples, replacement))
+
+
+@function("torch")
+def poisson(input: Tensor, generator: Any = None) -> Tensor:
+    """Poisson numbers with the rates `input`."""
+    return wrap(_from(generator).poisson(input._array))
+
+
+# Fills in place
+
+
+def fill_with(target: Tensor, array: Any, what: str) -> Tensor:
+    """Write `array` into `target` in place; its history ends there."""
+    if gate.modes.settings.grad and target._node is not None:
+        gate.check_writable(target)
+    np.copyto(target._array, array, casting="unsafe")
+    if target._view is not UNTRACKED:
+        note_write(target._array, what)
+    return target
+
+
+def _fill(name: str, draw: Any, summary: str, *names: str) -> None:
+    """Publish a method that fills a tensor with `draw(generator, shape, dtype, *parameters)`."""
+
+    def method(self: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> Tensor:
+        values = dict(zip(names, args, strict=False)) | kwargs
+        if unknown := set(values) - set(names):
+            raise TypeError(located(f"{name}() got an unexpected keyword argument {unknown.pop()!r}"))
+        return fill_with(self, draw(_from(generator), self._array.shape, self._array.dtype, **values), name)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = summary
+    function("Tensor")(method)
+
+
+def _uniform(g: Generator, shape: Any, kind: Any, **given: Any) -> Any:
+    low, high = given.get("from", given.get("a", 0.0)), given.get("to", given.get("b", 1.0))
+    if low > high:
+        raise RuntimeError(located(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"))
+    return g.uniform(shape, float(low), float(high), kind)
+
+
+def _random(g: Generator, shape: Any, kind: Any, **given: Any) -> Any:
+    low, high = given.get("from"), given.get("to")
+    if low is None and high is None:
+        return g.random(shape, kind)
+    low, high = (0, low) if high is None else (low or 0, high)
+    return g.integers(shape, low, high, kind)
+
+
+def _normal_fill(g: Generator, shape: Any, kind: Any, mean: float = 0.0, std: float = 1.0) -> Any:
+    if std < 0:
+        raise RuntimeError(located(f"normal_ expects std >= 0.0, but found std {std}"))
+    return _normal(g, shape, kind, float(mean), float(std))
+
+
+def _bernoulli_fill(g: Generator, shape: Any, kind: Any, p: Any = 0.5) -> Any:
+    return g.bernoulli(shape, p._array if isinstance(p, Tensor) else p, kind)
+
+
+_fill("uniform_", _uniform, "Fill with uniform numbers from [from, to).", "from", "to")
+_fill("normal_", _normal_fill, "Fill with normal numbers.", "mean", "std")
+_fill("random_", _random, "Fill with integers from [from, to).", "from", "to")
+_fill("bernoulli_", _bernoulli_fill, "Fill with ones of probability p, zeros else.", "p")
+_fill("exponential_", lambda g, shape, kind, lambd=1.0: g.exponential(shape, lambd, kind), "Fill with exponential numbers.", "lambd")
+_fill(
+    "log_normal_",
+    lambda g, shape, kind, mean=1.0, std=2.0: g.log_normal(shape, mean, std, kind),
+    "Fill with numbers whose logarithm is normal.", "mean", "std",
+)  # fmt: skip
+_fill(
+    "cauchy_",
+    lambda g, shape, kind, median=0.0, sigma=1.0: g.cauchy(shape, median, sigma, kind),
+    "Fill with Cauchy numbers.", "median", "sigma",
+)  # fmt: skip
+_fill("geometric_", lambda g, shape, kind, p: g.geometric(shape, p, kind), "Fill with geometric numbers.", "p")

@@ -1,0 +1,125 @@
+"""How tensors print, and small questions about tensors and dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import dtypes, modes
+from .op import function, publish
+from .printing import tensor_text
+from .tensor import Tensor
+
+
+def tensor_repr(tensor: Tensor) -> str:
+    """PyTorch's text of a tensor."""
+    from_op = tensor.grad_fn
+    return tensor_text(
+        tensor._array,
+        tensor.dtype.name,
+        requires_grad=tensor.requires_grad,
+        grad_fn=None if from_op is None else from_op.name(),
+        prefix="tensor(" if type(tensor).__name__ in ("Tensor", "Parameter") else f"{type(tensor).__name__}(",
+        default_dtype_name=dtypes.get_default_dtype().name,
+        default_complex=dtypes.get_default_dtype().to_complex().name,
+    )
+
+
+def _repr(self: Tensor, *, tensor_contents: Any = None) -> str:
+    return tensor_repr(self)
+
+
+Tensor.__repr__ = _repr  # type: ignore[method-assign]
+
+
+def _format(self: Tensor, spec: str) -> str:
+    return self.item().__format__(spec) if self._array.ndim == 0 and not self._node else tensor_repr(self).__format__(spec)
+
+
+publish(_format, "__format__", ["Tensor"])
+
+
+@function("torch")
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+@function("torch")
+def is_storage(obj: Any) -> bool:
+    """False: storages are NumPy arrays here."""
+    return False
+
+
+@function("torch")
+def is_floating_point(input: Tensor) -> bool:
+    """Whether its elements are floats."""
+    return input.is_floating_point()
+
+
+@function("torch")
+def is_complex(input: Tensor) -> bool:
+    """Whether its elements are complex."""
+    return input.is_complex()
+
+
+@function("torch Tensor")
+def is_nonzero(input: Tensor) -> bool:
+    """Whether its only element is not zero."""
+    return bool(input)
+
+
+@function("torch")
+def numel(input: Tensor) -> int:
+    """The number of its elements."""
+    return input._array.size
+
+
+@function("torch Tensor")
+def is_same_size(input: Tensor, other: Tensor) -> bool:
+    """Whether both have the same shape."""
+    return input.shape == other.shape
+
+
+@function("Tensor")
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether both are the same view of the same storage."""
+    mine, other = self._array, tensor._array
+    return mine.shape == other.shape and mine.strides == other.strides and self.data_ptr() == tensor.data_ptr()
+
+
+@function("torch")
+def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
+    """The smallest dtype that holds values of both."""
+    return dtypes.promote_types(type1, type2)
+
+
+@function("torch")
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The dtype of the result of arithmetic on two tensors or numbers."""
+    return dtypes.promote_operands([v._array if isinstance(v, Tensor) else v for v in (tensor1, tensor2)])
+
+
+@function("torch")
+def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
+    """Whether a result of the first dtype may be written into a tensor of the second."""
+    return dtypes.can_cast(from_, to)
+
+
+@function("torch")
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread record their history."""
+    return modes.grad_enabled()
+
+
+@function("torch")
+def detach(input: Tensor) -> Tensor:
+    """A tensor on the same storage that needs no gradient."""
+    return input.detach()
+
+
+@function("torch")
+def typename(obj: Any) -> str:
+    """The type of a tensor, such as `torch.FloatTensor`; of anything else its qualified class name."""
+    if isinstance(obj, Tensor):
+        return obj.type()  # type: ignore[attr-defined]
+    return f"{type(obj).__module__}.{type(obj).__qualname__}"

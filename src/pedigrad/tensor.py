@@ -1,0 +1,481 @@
+"""Tensor: an array, the node it came from, and what it says of itself.
+
+This file holds what a tensor *is*. What it can *do* is attached by the ops when they are registered (`op.py`), so no method
+here computes anything on elements.
+"""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from . import device as devices
+from . import dtypes, graph, modes
+from .graph import Handle, Leaf, Node
+from .origin import Origin, located
+from .shapes import Size
+
+Array = np.ndarray[Any, Any]
+_new = object.__new__
+
+
+class Cut:
+    """Why a tensor needs no gradient although something before it did: the operation, the reason and the place."""
+
+    __slots__ = ("origin", "reason")
+
+    def __init__(self, reason: str):
+        self.reason = reason
+        self.origin = Origin.here()
+
+
+class View:
+    """That a tensor is a view of `base`, made by `op` with `attributes`; and when its history was last brought up to date."""
+
+    __slots__ = ("attributes", "base", "op", "rebased", "stamp")
+
+    def __init__(self, base: Tensor | None, op: Any, attributes: tuple[Any, ...]):
+        self.base = base
+        self.op = op
+        self.attributes = attributes
+        self.stamp = 0  # the node was made at this time
+        self.rebased = 0  # a write in place gave the tensor a new history at this time
+
+
+HAS_VIEWS = View(None, None, ())  # in `_view` of a tensor that is no view but has some
+UNTRACKED = View(None, None, ())  # in `_view` of what `.data` returns: writes to it are the user's own business
+
+
+class TensorMeta(type):
+    """Lets `isinstance(t, FloatTensor)` and the like look at the dtype (see `creation.py`)."""
+
+
+class Tensor(metaclass=TensorMeta):
+    """An n-dimensional array that remembers the operation and the parents it came from."""
+
+    __slots__ = ("__dict__", "__weakref__", "_array", "_cut", "_node", "_view")
+    __array_priority__ = 1000
+    numpy_functions: ClassVar[dict[Any, Any]] = {}  # NumPy function -> the op that stands for it (`ops/language.py`)
+
+    _array: Array
+    _node: Node | None
+    _view: View | None
+    _cut: Cut | None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return cls.construct(*args, **kwargs)
+
+    construct: ClassVar[Any]  # the legacy constructor, attached by creation.py
+
+    # What it holds
+
+    @property
+    def shape(self) -> Size:
+        """Its sizes."""
+        return Size(self._array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """Its sizes, or the size of one dimension."""
+        return Size(self._array.shape) if dim is None else self.shape[self._dim(dim)]
+
+    def _dim(self, dim: int) -> int:
+        ndim = self._array.ndim or 1
+        if not -ndim <= dim < ndim:
+            message = f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})"
+            raise IndexError(located(message))
+        return dim
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The type of its elements."""
+        return dtypes.of(self._array)
+
+    @property
+    def device(self) -> devices.device:
+        """Where it is: the CPU."""
+        return devices.CPU
+
+    @property
+    def ndim(self) -> int:
+        """The number of its dimensions."""
+        return self._array.ndim
+
+    def dim(self) -> int:
+        """The number of its dimensions."""
+        return self._array.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of its elements."""
+        return self._array.size
+
+    nelement = numel
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self._array.shape[0]
+
+    def element_size(self) -> int:
+        """The size of one element in bytes."""
+        return self._array.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """The size of one element in bytes."""
+        return self._array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all its elements in bytes."""
+        return self._array.nbytes
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements apart neighbours along each dimension are."""
+        strides = tuple(s // self._array.itemsize for s in self._array.strides)
+        if 0 in self._array.shape:  # NumPy gives strides of no meaning to empty arrays
+            sizes = [max(n, 1) for n in self._array.shape]
+            strides = tuple(int(np.prod(sizes[i + 1 :])) for i in range(len(sizes)))
+        return strides if dim is None else strides[self._dim(dim)]
+
+    def storage_offset(self) -> int:
+        """How many elements of its storage come before its first."""
+        owner = graph.storage_of(self._array)
+        return (self._array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // self.itemsize
+
+    def data_ptr(self) -> int:
+        """The address of its first element."""
+        return self._array.__array_interface__["data"][0]
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether its elements lie in memory in order, without gaps."""
+        return self._array.flags.c_contiguous
+
+    def is_floating_point(self) -> bool:
+        """Whether its elements are floats."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Whether its elements are complex."""
+        return self.dtype.is_complex
+
+    def is_signed(self) -> bool:
+        """Whether its elements can be negative."""
+        return self.dtype.is_signed
+
+    is_cuda = is_sparse = is_quantized = is_mps = is_meta = is_mkldnn = is_xpu = False
+    is_cpu = True
+    names: ClassVar[Any] = None
+    layout: ClassVar[Any]
+
+    def get_device(self) -> int:
+        """-1: it is on the CPU."""
+        return -1
+
+    # What it is in the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on it are recorded."""
+        if modes.special:
+            refresh(self)
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Make it a leaf that gradients accumulate in (or no longer); returns itself."""
+        node = self._node
+        if not requires_grad:
+            if node is not None and not isinstance(node, Leaf):
+                message = "you can only change requires_grad flags of leaf variables: use .detach() for a result that needs no gradient"
+                raise RuntimeError(located(message))
+            if node is not None:
+                self.__dict__["_grad"] = self.grad
+                self._node = None
+        elif node is None:
+            if self._array.dtype.kind not in "fc" and not self.is_floating_point():
+                message = f"only Tensors of floating point and complex dtype can require gradients, this one is {self.dtype}"
+                raise RuntimeError(located(message))
+            leaf = self._node = Leaf(self)
+            self._cut = None
+            if "_grad" in self.__dict__:
+                leaf.grad = self.__dict__.pop("_grad")
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made it."""
+        if modes.special:
+            refresh(self)
+        return self._node is None or self._node.__class__ is Leaf
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node of the operation that made it; None for leaves."""
+        if modes.special:
+            refresh(self)
+        node = self._node
+        return None if node is None or node.__class__ is Leaf else node.edge()[0]
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of its operation it is."""
+        return 0 if self._node is None else self._node.edge()[1]
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient accumulated in it so far."""
+        leaf = self._node
+        if leaf.__class__ is Leaf:
+            return leaf.read_grad() if leaf.zeroed else leaf.grad  # type: ignore[union-attr]
+        return self.__dict__.get("_grad")
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            self._check_grad(value)
+        leaf = self._node
+        if isinstance(leaf, Leaf):
+            leaf.grad, leaf.zeroed = value, False
+        elif value is None:
+            self.__dict__.pop("_grad", None)
+        else:
+            self.__dict__["_grad"] = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    def _check_grad(self, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(located(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}"))
+        if value._array.shape != self._array.shape:
+            sizes = f"{tuple(value.shape)}, expected the tensor's own {tuple(self.shape)}"
+            raise RuntimeError(located(f"assigned grad has data of a different size: {sizes}"))
+        if value._array.dtype != self._array.dtype:
+            raise RuntimeError(located(f"assigned grad has dtype {value.dtype}, expected the tensor's own {self.dtype}"))
+
+    def _zero_grad(self) -> None:
+        """Zero `.grad`; it costs nothing if the next backward overwrites it before anybody looks."""
+        leaf = self._node
+        if leaf.__class__ is Leaf:
+            leaf.zero()  # type: ignore[union-attr]
+        elif (grad := self.grad) is not None:
+            self.grad = wrap(np.zeros_like(grad._array))
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate result in `.grad` too."""
+        if self._node is None:
+            raise RuntimeError(located("can't retain_grad on Tensor that has requires_grad=False"))
+        if not isinstance(self._node, Leaf):
+            self._node.own_hooks().retain = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on this intermediate result."""
+        node = self._node
+        return not self.is_leaf and node is not None and node.hooks is not None and node.hooks.retain is not None
+
+    def register_hook(self, hook: Any) -> Handle:
+        """Call `hook(gradient)` when its gradient is known; a Tensor that it returns takes the gradient's place."""
+        if self._node is None:
+            raise RuntimeError(located("cannot register a hook on a tensor that doesn't require gradient"))
+        return Handle(self._node.own_hooks().on_gradient, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Any) -> Handle:
+        """Call `hook(tensor)` each time a backward pass has written its `.grad`; leaves only."""
+        if not isinstance(self._node, Leaf):
+            raise RuntimeError(located("post accumulate grad hooks cannot be registered on non-leaf tensors"))
+        return Handle(self._node.own_hooks().post_accumulate, hook)
+
+    def detach(self) -> Tensor:
+        """A tensor on the same storage that needs no gradient."""
+        out = wrap(self._array)
+        if self._node is not None:
+            out._cut = Cut("detached")
+        return out
+
+    def detach_(self) -> Tensor:
+        """Forget its history in place; returns itself."""
+        if self._view is not None and self._view.base is not None:
+            raise RuntimeError(located("Can't detach views in-place. Use detach() instead."))
+        if self._node is not None:
+            self._node, self._cut = None, Cut("detached")
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """A tensor on the same storage that neither has history nor has writes to it checked."""
+        out = wrap(self._array)
+        out._view = UNTRACKED
+        return out
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(located(f"Variable data has to be a tensor, but got {type(value).__name__}"))
+        self._array = value._array
+        if isinstance(self._node, Leaf):
+            self._node.shape, self._node.dtype = value._array.shape, value._array.dtype
+
+    @property
+    def _version(self) -> int:
+        """How often its storage was written to in place."""
+        write = graph.write_to(self._array)
+        return 0 if write is None else write.count
+
+    @property
+    def _base(self) -> Tensor | None:
+        """The tensor this is a view of."""
+        view, base = self._view, None
+        while view is not None and view.base is not None:
+            base, view = view.base, view.base._view
+        return base
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    def is_inference(self) -> bool:
+        """False: tensors made in `inference_mode` are ordinary ones."""
+        return False
+
+    # Out of the world of tensors
+
+    def item(self) -> Any:
+        """Its only element as a Python number; RuntimeError if it has more."""
+        array = self._array
+        if array.size != 1:
+            shape = tuple(array.shape)
+            raise RuntimeError(located(f"a Tensor with {array.size} elements cannot be converted to Scalar: its shape is {shape}"))
+        value = array.item()
+        return value if array.dtype.kind != "V" else float(value)
+
+    def tolist(self) -> Any:
+        """Its elements as nested lists of Python numbers."""
+        array = self._array
+        return array.tolist() if array.dtype.kind != "V" else array.astype(np.float32).tolist()
+
+    def numpy(self, *, force: bool = False) -> Array:
+        """Its array, on the same memory."""
+        if self._node is not None and not force:
+            message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            raise RuntimeError(located(message))
+        return self._array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        function = self.numpy_functions.get(ufunc if method == "__call__" else (ufunc, method))
+        if function is not None:
+            return function(*inputs, **kwargs)
+        return self._through_numpy(getattr(ufunc, method), inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        ours = self.numpy_functions.get(function)
+        return ours(*args, **kwargs) if ours is not None else self._through_numpy(function, args, kwargs)
+
+    @staticmethod
+    def _through_numpy(function: Any, args: Any, kwargs: Any) -> Any:
+        """A NumPy function that no op stands for, on the tensors' arrays; they must not need gradients."""
+
+        def arrays(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                return value.numpy()
+            if isinstance(value, (tuple, list)):
+                return type(value)(map(arrays, value))
+            return value
+
+        return function(*arrays(tuple(args)), **{name: arrays(value) for name, value in kwargs.items()})
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            many = "more than one value" if self._array.size else "no values"
+            raise RuntimeError(located(f"Boolean value of Tensor with {many} is ambiguous: its shape is {tuple(self.shape)}"))
+        return bool(self._array.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._array.dtype.kind not in "iub" or self._array.size != 1:
+            raise TypeError(located("only integer tensors of a single element can be converted to an index"))
+        return int(self._array.item())
+
+    def __contains__(self, value: Any) -> bool:
+        value = value._array if isinstance(value, Tensor) else value
+        return bool((self._array == value).any())
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._array.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    __hash__ = object.__hash__
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if id(self) in memo:
+            return memo[id(self)]
+        if not self.is_leaf:
+            message = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
+            raise RuntimeError(located(message))
+        out = _new(type(self))
+        out.__setstate__((self._array.copy(order="K"), self._node is not None, {}))
+        memo[id(self)] = out
+        for name, value in self.__dict__.items():
+            out.__dict__[name] = copy.deepcopy(value, memo)
+        if isinstance(self._node, Leaf) and self.grad is not None:
+            out.grad = copy.deepcopy(self.grad, memo)
+        return out
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if not self.is_leaf:
+            raise RuntimeError(located("cannot pickle a tensor that has a history: detach() it first"))
+        return _new, (type(self),), (self._array, self._node is not None, self.__dict__)
+
+    def __setstate__(self, state: tuple[Array, bool, dict[str, Any]]) -> None:
+        self._array, needs_grad, attributes = state
+        self._node = self._view = self._cut = None
+        self.__dict__.update(attributes)
+        if needs_grad:
+            self.requires_grad_()
+
+    def __dir__(self) -> list[str]:
+        return sorted(set(dir(type(self))) | set(self.__dict__))
+
+
+def wrap(array: Array) -> Tensor:
+    """A tensor on `array`, which must be an ndarray; it has no history."""
+    out = _new(Tensor)
+    out._array = array
+    out._node = out._view = out._cut = None
+    return out
+
+
+def refresh(tensor: Tensor) -> None:
+    """Give a view the history that its base has got by a write in place since the view was made."""
+    view = tensor._view
+    if view is None or view.base is None:
+        return
+    base = view.base
+    refresh(base)
+    if base._view is not None and base._view.rebased > view.stamp:
+        view.stamp = next(modes.clock)
+        view.op.rerecord(tensor, base, view.attributes)

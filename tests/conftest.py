@@ -1,0 +1,19 @@
+"""Options of the test run, and what every test starts from."""
+
+import pytest
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("conformance")
+    group.addoption("--opinfo-samples", type=int, default=12, help="samples per op and dtype (0: all of them)")
+    group.addoption("--opinfo-all", action="store_true", help="run entries outside supported_ops.txt too (`-k` does)")
+
+
+@pytest.fixture(autouse=True)
+def defaults():
+    """No test leaves its grad mode or default dtype to the next one."""
+    from pedigrad import dtypes, modes
+
+    yield
+    dtypes.set_default_dtype(dtypes.float32)
+    assert modes.grad_enabled(), "the test left gradients switched off"
