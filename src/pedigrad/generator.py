@@ -22,7 +22,9 @@ from .mersenne import Array, MersenneTwister
 __all__ = ["Generator", "default_generator"]
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
-_DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
+_FORMATS = {_F64: (53, 1.7976931348623157e308), _F32: (24, 3.4028234663852886e38)}  # digits, largest number
+_FORMATS[np.dtype(np.float16)] = (11, 65504.0)
+_BFLOAT16 = (8, 3.3895313892515355e38)
 _LOW24, _STEP24 = np.uint32(0xFFFFFF), np.float32(2.0**-24)
 _LOW21 = np.uint32(0x1FFFFF)  # of the first of two words: 53 bits with the second
 _TWO_PI = 2 * math.pi
@@ -52,8 +54,7 @@ class Generator(MersenneTwister):
         if dtype.kind == "c":
             part: np.dtype[Any] = np.dtype(f"f{dtype.itemsize // 2}")
             return self.uniform((*shape, 2), low, high, part).view(dtype).reshape(shape)
-        _require_floating(dtype, "uniform_")
-        largest = _largest(dtype)
+        largest = _require_floating(dtype, "uniform_")
         if not (abs(low) <= largest and abs(high) <= largest):
             raise RuntimeError(f"uniform_: {low} or {high} is out of the range of {dtype.name}")
         if not low <= high:
@@ -187,8 +188,8 @@ class Generator(MersenneTwister):
     def random(self, shape: Sequence[int], np_dtype: DTypeLike = np.int64) -> Array:
         """Integers from 0 to the dtype's largest (of consecutive ones, for floats), as `Tensor.random_()`."""
         dtype, size = np.dtype(np_dtype), math.prod(shape)
-        if dtype.name in _DIGITS:
-            span = (1 << _DIGITS[dtype.name]) + 1
+        if (floating := _format(dtype)) is not None:
+            span = (1 << floating[0]) + 1
         elif dtype.kind == "i" or dtype == np.uint8:
             span = int(np.iinfo(dtype).max) + 1
         elif dtype == np.bool_:
@@ -210,11 +211,11 @@ class Generator(MersenneTwister):
     def bernoulli(self, shape: Sequence[int], p: float | Array = 0.5, np_dtype: DTypeLike = _F32) -> Array:
         """Ones with probability `p` and zeros, as `Tensor.bernoulli_` gives them.
 
-        `F.dropout` takes its mask with the probability to keep. An array `p` broadcasts to `shape`; a number or
-        a float64 array spends twice as much of the stream as narrower arrays.
+        `F.dropout` takes its mask with the probability to keep. An array `p` broadcasts to `shape`. A number or
+        a float64 array spends twice as much of the stream as a narrower array.
         """
         dtype, size = np.dtype(np_dtype), math.prod(shape)
-        if dtype.kind not in "biu" and dtype.name not in _DIGITS:
+        if dtype.kind not in "biu" and _format(dtype) is None:
             raise NotImplementedError(f"bernoulli_ is not implemented for {dtype.name}")
         if isinstance(p, np.ndarray):
             _require_floating(p.dtype, "bernoulli_: p")
@@ -313,26 +314,32 @@ def _narrow(x: Array, np_dtype: np.dtype[Any]) -> Array:
     """`x` in another dtype; 16-bit floats go through float32 as PyTorch's do."""
     if x.dtype == np_dtype:
         return x
-    return x.astype(_F32).astype(np_dtype) if _DIGITS.get(np_dtype.name, 53) < 24 else x.astype(np_dtype)
+    if np_dtype.itemsize == 2 and np_dtype.kind not in "iu":
+        x = x.astype(_F32)
+    return x.astype(np_dtype)
 
 
-def _require_floating(np_dtype: np.dtype[Any], name: str) -> None:
-    if np_dtype.name not in _DIGITS:
-        raise NotImplementedError(
-            f"{name} is not implemented for {np_dtype.name}; use a floating-point dtype"
-        )
+def _format(np_dtype: np.dtype[Any]) -> tuple[int, float] | None:
+    """Digits of the significand and largest number of a floating dtype; None for others."""
+    found = _FORMATS.get(np_dtype)
+    if found is None and np_dtype.itemsize == 2 and np_dtype.name == "bfloat16":  # `name` is slow
+        return _BFLOAT16
+    return found
 
 
-def _largest(np_dtype: np.dtype[Any]) -> float:
-    """The largest finite number of a floating dtype."""
-    return 3.3895313892515355e38 if np_dtype.name == "bfloat16" else float(np.finfo(np_dtype).max)
+def _require_floating(np_dtype: np.dtype[Any], name: str) -> float:
+    """The largest number of a floating dtype."""
+    found = _format(np_dtype)
+    if found is None:
+        raise NotImplementedError(f"{name} is not implemented for {np_dtype.name}; use a floating dtype")
+    return found[1]
 
 
 def _integer_bounds(low: int, high: int | None, np_dtype: np.dtype[Any]) -> tuple[int, int]:
     """The bounds to draw integers from: `high=None` replaced, and checked against what the dtype holds."""
-    digits = _DIGITS.get(np_dtype.name)
-    if digits is not None:
-        largest = min(int(_largest(np_dtype)), 2**63 - 1)
+    floating = _format(np_dtype)
+    if floating is not None:
+        digits, largest = floating[0], min(int(floating[1]), 2**63 - 1)
         smallest, stop = -largest - (largest == 2**63 - 1), (1 << digits) + 1
     elif np_dtype.kind in "biu":
         smallest = 0 if np_dtype.kind == "b" else int(np.iinfo(np_dtype).min)
@@ -347,7 +354,7 @@ def _integer_bounds(low: int, high: int | None, np_dtype: np.dtype[Any]) -> tupl
         raise RuntimeError(f"random_: low must be less than high, got {low} and {stop}")
     if low < smallest or stop - 1 > largest:
         raise RuntimeError(f"random_: [{low}, {stop}) is out of the range of {np_dtype.name}")
-    if digits is None:
+    if floating is None:
         return low, stop
     start, end = _representable(low, stop, digits, np_dtype)
     if not start < end:
@@ -372,7 +379,7 @@ def _weights(probs: Array, n: int, replacement: bool) -> Array:
     """The checked weights of a multinomial, (rows, categories), in float32 or float64."""
     if probs.ndim not in (1, 2):
         raise RuntimeError(f"multinomial: the weights must have 1 or 2 dimensions, got {probs.ndim}")
-    if probs.dtype.name not in _DIGITS:
+    if _format(probs.dtype) is None:
         raise RuntimeError(f"multinomial: the weights must be floating-point, got {probs.dtype.name}")
     categories = probs.shape[-1]
     if n <= 0:
@@ -461,18 +468,17 @@ def _swapped_at_once(targets: Array, places: Array) -> Array:
     step with that target left, or the target's own number; and what lies at place i by then was left by the
     last step before it with target i, which found it in the same way: doubling finds the roots of the chains.
     """
-    by_target = np.sort(targets << 32 | places)  # faster than a stable argsort
-    step, target = by_target & 0xFFFFFFFF, by_target >> 32
-    again = target[1:] == target[:-1]
+    latest = np.full(places.size, -1, np.int64)  # step with each target
+    latest[targets] = places  # of several values for one index the last stays
     previous = np.full(places.size, -1, np.int64)  # step with the same target
-    previous[step[1:][again]] = step[:-1][again]
-    last = np.append(~again, True)
-    place, source = target[last], step[last]
-    source = np.where(
-        source == place, previous[source], source
-    )  # a step at its own place comes too late for it
-    lying = places.copy()
-    lying[place] = np.where(source < 0, place, source)
+    step, target, newest = places, targets, latest.copy()
+    while (older := newest[target] != step).any():
+        step, target = step[older], target[older]
+        newer = newest[target]
+        newest[target] = step
+        previous[newer] = newest[target]
+    source = np.where(latest == places, previous, latest)  # a step at its own place comes too late for it
+    lying = np.where(source < 0, places, source)
     while not np.array_equal(further := lying[lying], lying):
         lying = further
     return np.where(previous < 0, targets, lying[previous])

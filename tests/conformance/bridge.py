@@ -102,7 +102,7 @@ def named(root, path):
     for part in path.split("."):
         try:
             found = getattr(found, part)
-        except AttributeError:
+        except (AttributeError, ModuleNotFoundError):
             raise Missing(f"{getattr(root, '__name__', root)}.{path}") from None
     return found
 

@@ -5,28 +5,20 @@ import warnings
 import numpy as np
 
 from .. import modes
-from ..autograd import Function
+from ..op import composite
 from ..tensor import Tensor, wrap
 from .hooks import WithModule
 
 
-class BackwardHookFunction(Function):
-    """Its operands, unchanged; their gradients pass through a function."""
+@composite(name="backward_hook", places="", outputs=None, node="BackwardHookFunctionBackward")
+def pass_through(*xs):
+    """The operands themselves: their gradients meet in one node."""
+    return tuple(x[...] for x in xs)
 
-    @staticmethod
-    def forward(ctx, on_gradients, *tensors):
-        ctx.set_materialize_grads(False)
-        ctx.on_gradients = on_gradients
-        ctx.like = [(t._array.shape, t._array.dtype) for t in tensors]
-        out = tuple(wrap(t._array) for t in tensors)
-        ctx.mark_non_differentiable(*(o for o, t in zip(out, tensors, strict=True) if not t.requires_grad))
-        return out
 
-    @staticmethod
-    def backward(ctx, *grads):
-        zeros = [wrap(np.zeros(shape, dtype)) if g is None else g
-                 for g, (shape, dtype) in zip(grads, ctx.like, strict=True)]  # fmt: skip
-        return None, *ctx.on_gradients(grads, zeros)
+@pass_through.grad("xs")
+def _(g):
+    return g
 
 
 class BackwardHooks:
@@ -100,13 +92,30 @@ def _watch(on_gradients, values):
     places = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
     if not modes.grad_enabled() or not any(values[i].requires_grad for i in places):
         return values, None
+    tensors = [values[i] for i in places]
+    through = pass_through(tensors)
+    for tensor, out in zip(tensors, through, strict=True):
+        if not tensor.requires_grad:
+            out._node = None
+    node = next(out.grad_fn for out in through if out.requires_grad)
+    node.register_prehook(_filling(on_gradients, tensors))
     watched = list(values)
-    through = BackwardHookFunction.apply(on_gradients, *(values[i] for i in places))
-    for i, tensor in zip(places, through, strict=True):
-        watched[i] = tensor
+    for i, out in zip(places, through, strict=True):
+        watched[i] = out
     if hasattr(values, "_fields"):
         return type(values)(*watched), places
     return tuple(watched), places
+
+
+def _filling(on_gradients, tensors):
+    """The hook that calls `on_gradients` with a node's gradients, and with zeros in place of those that are None."""
+    like = [(tensor._array.shape, tensor._array.dtype) for tensor in tensors]
+
+    def hook(grads):
+        filled = [wrap(np.zeros(*of)) if g is None else g for g, of in zip(grads, like, strict=True)]
+        return tuple(on_gradients(grads, filled))
+
+    return hook
 
 
 def _spread(grads, places, n):

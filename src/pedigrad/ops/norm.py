@@ -1,0 +1,143 @@
+"""Vector norms, distances, and what is built on them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..op import composite, function
+from ..origin import located
+from ..shapes import all_dims
+from ..tensor import Tensor
+from .language import restore_dims, total
+from .reduce import axes, converted, is_narrow, through_float32
+
+NORMS = [((3, 4), p) for p in (2, 1, 3, 0.5, 1.5, math.inf, -math.inf)]
+NORMS += [((2, 3, 4), 2, -1), ((2, 3, 4), 3, (0, 2), True), ((), 2), ((2, 3, 4), math.inf, 1), ((0, 3), 2, 0)]
+
+
+@composite(places="linalg", node="LinalgVectorNormBackward0", samples=NORMS, out=True)
+def vector_norm(x, /, ord=2, dim=None, keepdim=False, *, dtype=None):
+    """The norm of the vectors along `dim`: the `ord`-th root of the sum of the `ord`-th powers of magnitudes."""
+    x = converted(x, dtype)
+    if x.dtype.kind in "biu":
+        message = "linalg.vector_norm: Expected a floating point or complex tensor as input. Got"
+        raise RuntimeError(f"{message} {x.dtype.name}")
+    if is_narrow(x):
+        return through_float32(lambda wide: vector_norm.op.forward(wide, ord, dim, keepdim), x)
+    dim = axes(dim, x.ndim)
+    if ord == 2:
+        if dim is None and not keepdim and x.__class__ is np.ndarray and x.dtype.kind == "f":
+            flat = x.ravel("K")
+            return np.sqrt(flat.dot(flat))
+        return np.sqrt(total(squared_magnitude(x), dim, keepdim))
+    size = np.abs(x)
+    if ord == math.inf:
+        return np.maximum.reduce(size, axis=dim, keepdims=keepdim)
+    if ord == -math.inf:
+        return np.minimum.reduce(size, axis=dim, keepdims=keepdim)
+    if ord == 0:
+        return total(np.astype(size != 0, size.dtype), dim, keepdim)
+    if ord == 1:
+        return total(size, dim, keepdim)
+    return total(size**ord, dim, keepdim) ** (1.0 / ord)
+
+
+@vector_norm.grad("x")
+def _(g, x, x_dtype, out, ord, dim, keepdim):
+    shape = tuple(x.shape)
+    g, out = restore_dims(g, shape, dim, keepdim), restore_dims(out, shape, dim, keepdim)
+    if ord == 0:
+        return np.zeros_like(x)
+    if ord == 2:
+        return x * np.where(out == 0, 0, g / out)
+    if ord == 1:
+        return np.sign(x) * g
+    size = np.abs(x)
+    if abs(ord) == math.inf:
+        chosen = np.astype(size == out, size.dtype if isinstance(size, np.ndarray) else size._array.dtype)
+        return np.sign(x) * (chosen * (g / total(chosen, axes(dim, len(shape)), True)))
+    scale = np.where(out == 0, 0, g * out ** (1 - ord))
+    if ord < 2:
+        return np.sign(x) * np.where(size == 0, 0, size ** (ord - 1)) * scale
+    return x * size ** (ord - 2) * scale
+
+
+def squared_magnitude(x):
+    """The square of each element, or of its magnitude if it is complex."""
+    return np.square(np.real(x)) + np.square(np.imag(x)) if x.dtype.kind == "c" else x * x
+
+
+@function()
+def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
+    """The p-norm of the vectors along `dim`; "fro" is 2, "nuc" the sum of the singular values of matrices."""
+    if p == "nuc":
+        from_linalg = input.double() if dtype is not None and dtype.itemsize == 8 else input
+        return nuclear_norm(from_linalg, dim, keepdim)
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(located(f"only valid string values are 'fro' and 'nuc', found {p}"))
+    p = 2 if p is None or p == "fro" else p
+    return vector_norm(input, p.item() if isinstance(p, Tensor) else p, dim, keepdim, dtype=dtype, out=out)
+
+
+def nuclear_norm(input, dim=None, keepdim=False):
+    """The sum of the singular values of the matrices in the two dimensions `dim`."""
+    dims = all_dims((-2, -1) if dim is None else dim, input.ndim)
+    if len(dims) != 2:
+        raise RuntimeError(located(f"the nuclear norm needs matrices: dim must name two dimensions, got {dim}"))
+    result = input.movedim(dims, (-2, -1)).svd().S.sum(-1)
+    for d in sorted(dims) if keepdim else ():
+        result = result.unsqueeze(d)
+    return result
+
+
+@function()
+def dist(input, other, p=2):
+    """The p-norm of the difference of two tensors."""
+    return vector_norm(input - other, p)
+
+
+@function()
+def renorm(input, p, dim, maxnorm):
+    """The tensor with each slice along `dim` whose p-norm is above `maxnorm` scaled down to it."""
+    others = tuple(d for d in range(input.ndim) if d != dim % input.ndim)
+    size = vector_norm(input, p, others, True)
+    return input * (maxnorm / (size + 1e-7)).masked_fill(size <= maxnorm, 1)
+
+
+@function("Tensor")
+def renorm_(self, p, dim, maxnorm):
+    """In-place form of `renorm`."""
+    return self.copy_(renorm(self, p, dim, maxnorm))
+
+
+@composite(places="", fit=True, samples=[((3, 4), (2, 4), p) for p in (2.0, 1.0, 3.0, 1.5, math.inf)] + [((2, 3, 4), (5, 4), 2.0)])
+def pairwise_norms(x, y, /, p):
+    """The p-norm of the difference of every row of x with every row of y: (..., P, M), (..., R, M) -> (..., P, R)."""
+    if p == 2:
+        if x.shape[-2] > 25 or y.shape[-2] > 25:  # through one matrix product
+            squares = np.expand_dims(total(x * x, -1), -1) + np.expand_dims(total(y * y, -1), -2)
+            return np.sqrt(np.maximum(squares - 2 * np.matmul(x, np.swapaxes(y, -1, -2)), 0))
+    d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
+    return vector_norm.op.forward(d, p, -1)
+
+
+@pairwise_norms.grad("x", "y")
+def _(g, x, y, out, p, needs):
+    if p == 2:
+        ratio = np.where(out == 0, 0, g / np.where(out == 0, 1, out))
+        gx = x * np.expand_dims(total(ratio, -1), -1) - np.matmul(ratio, y) if needs[0] else None
+        across = np.swapaxes(ratio, -1, -2)
+        return gx, (y * np.expand_dims(total(across, -1), -1) - np.matmul(across, x) if needs[1] else None)
+    d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
+    slope = vector_norm.op.rules[0].function(g, d, d.dtype, out, p, -1, False)
+    return (total(slope, -2) if needs[0] else None), (-total(slope, -3) if needs[1] else None)
+
+
+@function("torch")
+def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
+    """The p-norm distance of every row of `x1` from every row of `x2`: (..., P, M), (..., R, M) -> (..., P, R)."""
+    if x1.shape[-1] != x2.shape[-1]:
+        raise RuntimeError(located(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"))
+    return pairwise_norms(x1, x2, float(p))
