@@ -1,9 +1,9 @@
 """How pedigrad fares on PyTorch's OpInfo entries: one line for each that fails, and the lists kept up to date.
 
-    python scripts/opinfo_report.py                      every entry
-    python scripts/opinfo_report.py sum 'linalg.*'       these entries, all their failures
-    python scripts/opinfo_report.py --update             every entry; rewrite supported_ops.txt and docs/differences.md
-    python scripts/opinfo_report.py --update sum mul     only add to (or drop from) the lists what these show
+    $ python scripts/opinfo_report.py                      every entry
+    $ python scripts/opinfo_report.py sum 'linalg.*'       these entries, all their failures
+    $ python scripts/opinfo_report.py --update             every entry; rewrite supported_ops.txt and docs/differences.md
+    $ python scripts/opinfo_report.py --update sum mul     only add to (or drop from) the lists what these show
 """
 
 from __future__ import annotations

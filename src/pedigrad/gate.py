@@ -35,7 +35,7 @@ NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch 
 
 def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
     """Run `op` on Tensors (or arrays): the general way."""
-    flat = operands[0] if op.variadic else operands
+    flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
         return _on_arrays(op, flat, attributes)
     if modes.special:
@@ -165,12 +165,7 @@ def record(
     node = _new(op.node_class)
     node.parents = parents
     node.saved = _saved(op, parents, arrays, attributes, results)
-    result = results[0]
-    sizes = tuple(
-        (a.shape, a.dtype) if isinstance(a, np.ndarray) else None for n, a in zip(names, arrays, strict=True) if n in with_rule
-    )
-    same = all(s is None or (s == (result.shape, result.dtype)) for s in sizes)
-    node.fit = None if not op.fit or same else sizes
+    node.shape, node.dtype = results[0].shape, results[0].dtype
     node.hooks = None
     node.seq = next(_clock)
     frame = outside(_getframe(1))
@@ -180,7 +175,7 @@ def record(
     else:
         for i, tensor in enumerate(tensors):
             if tensor._array.dtype.kind in "fcV":
-                tensor._node, tensor._cut = output(node, i, len(tensors)), None
+                tensor._node, tensor._cut = output(node, i, tensors), None
     return node
 
 
@@ -188,11 +183,12 @@ def _history(value: Any) -> Node | None:
     return value._node if isinstance(value, Tensor) else None
 
 
-def output(node: Node, index: int, count: int) -> Output:
+def output(node: Node, index: int, outputs: Any) -> Output:
     """The edge to one of several outputs of `node`."""
     edge = _new(Output)
-    edge.parents, edge.index, edge.saved, edge.fit, edge.hooks = (node,), index, (), None, None
-    edge.count, edge.code, edge.lasti, edge.seq = count, node.code, node.lasti, next(_clock)
+    edge.parents, edge.index, edge.count, edge.saved, edge.hooks = (node,), index, len(outputs), (), None
+    edge.shape, edge.dtype = outputs[index]._array.shape, outputs[index]._array.dtype
+    edge.code, edge.lasti, edge.seq = node.code, node.lasti, next(_clock)
     return edge
 
 
@@ -282,8 +278,7 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
             op.ufunc(*(v._array if isinstance(v, Tensor) else v for v in operands), out=target._array)
         except Exception as error:
             raise explained(op, tuple(getattr(v, "_array", v) for v in operands), error) from error
-        if target._view is not UNTRACKED:
-            note_write(target._array, op.name + "_")
+        note_change(target, op.name + "_")
         return target
     result = gate(op, operands, attributes)
     array = result._array
@@ -326,14 +321,22 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
         # What the node keeps must be the values from before this write.
         node.saved = tuple(s.copy() if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
     np.copyto(here, array, casting="unsafe")
-    if target._view is not UNTRACKED:
-        note_write(here, what)
+    note_change(target, what)
     if node is not None or target._node is not None:
         if modes.settings.grad:
             rebase(target, node)
     elif target._cut is None:
         target._cut = result._cut
     return target
+
+
+def note_change(target: Tensor, what: str) -> None:
+    """Record a write in place into `target`, unless it was made through `.data`."""
+    view = target._view
+    while view is not None and view.base is not None:
+        view = view.base._view
+    if view is not UNTRACKED:
+        note_write(target._array, what)
 
 
 def rebase(target: Tensor, node: Node | None) -> None:
@@ -498,7 +501,7 @@ def _finish(op: Op, pairs: list[tuple[str, str]], nodes: list[str], first: str, 
     lines += ["                _t._node = None", f"                _t._cut = {cuts} or _record_cut(_op, ({operands}), (), True)", "                return _t"]
     lines += ["            _n = _new(_Node)", f"            _n.parents = ({''.join(f'n_{n}, ' for n in op.differentiable)})"]
     lines += [f"            _n.saved = ({''.join(_save(op, name) + ', ' for name in op.saves)})"]
-    lines += [f"            _n.fit = {_fit(op, numbers)}", "            _n.hooks = None", "            _n.seq = _next()"]
+    lines += ["            _n.shape = _r.shape", "            _n.dtype = _r.dtype", "            _n.hooks = None", "            _n.seq = _next()"]
     lines += ["            _f = _getframe(1)", "            if _MARK in _f.f_globals:", "                _f = _outside(_f) or _getframe(0)"]
     lines += ["            _n.code = _f.f_code", "            _n.lasti = _f.f_lasti"]
     lines += ["            _t._node = _n", "            _t._cut = None"]
@@ -523,27 +526,6 @@ def _save(op: Op, name: str) -> str:
         return value
     due = " or ".join(f"n_{i} is not None" for i in op.differentiable if i in inputs)
     return f"{value} if {due} else None"
-
-
-def _fit(op: Op, numbers: set[str]) -> str:
-    """The expression for the shapes that gradients must be brought to, None at run time if all operands have one shape."""
-    if not op.fit:
-        return "None"
-    first, *others = op.operands
-    parts = []
-    for n in op.differentiable:
-        pair = f"(_{n}.shape, _{n}.dtype)"
-        parts.append(f"None if _{n}.__class__ in _NUMBERS else {pair}" if n in numbers else f"None if _{n} is None else {pair}")
-    everything = f"({''.join(p + ', ' for p in parts)})"
-    if not op.promote:
-        return everything
-    same = " and ".join(
-        f"(_{n}.__class__ in _NUMBERS or _{n}.shape == _{first}.shape)" if n in numbers else f"_{n}.shape == _{first}.shape"
-        for n in others
-    )
-    if op.promote is not True:  # the other operands may be broadcast along
-        return everything
-    return f"None if {same} else {everything}"
 
 
 def _backward_source(op: Op) -> str:

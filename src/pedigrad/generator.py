@@ -211,8 +211,8 @@ class Generator(MersenneTwister):
     def bernoulli(self, shape: Sequence[int], p: float | Array = 0.5, np_dtype: DTypeLike = _F32) -> Array:
         """Ones with probability `p` and zeros, as `Tensor.bernoulli_` gives them.
 
-        `F.dropout` takes its mask with the probability to keep. An array `p` broadcasts to `shape`. A number or
-        a float64 array spends twice as much of the stream as a narrower array.
+        `F.dropout` takes its mask with the probability to keep. An array `p` broadcasts to `shape`. A number
+        or a float64 array spends twice as much of the stream as a narrower array.
         """
         dtype, size = np.dtype(np_dtype), math.prod(shape)
         if dtype.kind not in "biu" and _format(dtype) is None:

@@ -71,12 +71,13 @@ class Freed:
 class Node:
     """One operation that was run: its parents, what its gradient rules need, and where it came from."""
 
-    __slots__ = ("__weakref__", "code", "fit", "hooks", "lasti", "parents", "saved", "seq")
+    __slots__ = ("__weakref__", "code", "dtype", "hooks", "lasti", "parents", "saved", "seq", "shape")
     op: ClassVar[Op]  # each op has a subclass of its own, made when it is registered
 
     parents: tuple[Node | None, ...]
     saved: Any  # tuple of what the rules named, a Freed, or () where they need nothing
-    fit: Any  # None, or (shape, dtype) per operand that its gradient must be brought to
+    shape: tuple[int, ...]  # of its (first) output
+    dtype: Any  # NumPy's, of its output
     hooks: Hooks | None
 
     @property
@@ -134,14 +135,13 @@ class Output(Node):
 class Leaf(Node):
     """Where the gradient of a tensor that the user made arrives. It holds `.grad` itself, so no cycle is needed."""
 
-    __slots__ = ("dtype", "grad", "shape", "tensor", "zeroed")
+    __slots__ = ("grad", "tensor", "zeroed")
     grad: Tensor | None
     zeroed: bool  # zero_grad() was called and nobody has looked since: the array's contents are stale
 
     def __init__(self, tensor: Tensor):
         self.parents = ()
         self.saved = ()
-        self.fit = None
         self.hooks = None
         self.seq = next(modes.clock)
         self.code, self.lasti = None, 0

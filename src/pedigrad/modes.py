@@ -189,6 +189,36 @@ def is_inference_mode_enabled() -> bool:
     return settings.inference
 
 
+class detect_anomaly(_Switch):
+    """Within it a backward pass that computes a nan raises an error naming the operation and its line."""
+
+    mode = True
+
+    def __init__(self, check_nan: bool = True) -> None:
+        self.before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self.before.append(settings.anomaly)
+        settings.anomaly = self.mode
+
+    def __exit__(self, *exc: object) -> None:
+        settings.anomaly = self.before.pop()
+
+
+class set_detect_anomaly(_Switch):
+    """Switch the checks of `detect_anomaly` on or off by a flag."""
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self.mode, self.before = mode, settings.anomaly
+        settings.anomaly = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        settings.anomaly = self.before
+
+
 @contextmanager
 def recording(recorder: Any) -> Iterator[Any]:
     """Within it the gate hands every operation of this thread to `recorder(op, operands, attributes)`."""

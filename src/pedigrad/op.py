@@ -90,6 +90,7 @@ class Op:
         self.variadic = bool(code.co_flags & 0x04)  # `*xs`: a list of tensors
         if self.variadic:
             self.operands = (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],)
+            self.keyword_only = frozenset()
         self.public_names = tuple({"x": "input", "y": "other", "xs": "tensors"}.get(n, n) for n in self.operands)
         self.defaults = self._defaults()
         self.result = result  # dtype of the result: "same", "float" (integers are made floats first), "bool", or its own

@@ -10,11 +10,10 @@ from . import gate
 from .creation import _sizes, factory, numpy_dtype
 from .dtypes import int64
 from .generator import Generator, default_generator
-from .graph import note_write
 from .op import function
 from .origin import located
 from .shapes import as_shape
-from .tensor import UNTRACKED, Tensor, wrap
+from .tensor import Tensor, wrap
 
 
 @function("torch")
@@ -148,8 +147,7 @@ def fill_with(target: Tensor, array: Any, what: str) -> Tensor:
     if gate.modes.settings.grad and target._node is not None:
         gate.check_writable(target)
     np.copyto(target._array, array, casting="unsafe")
-    if target._view is not UNTRACKED:
-        note_write(target._array, what)
+    gate.note_change(target, what)
     return target
 
 

@@ -33,7 +33,7 @@ def supported() -> dict[str, frozenset[str]]:
     """The entries that must pass, each with what it may lack: lines `name` or `name without complex64 out`."""
     found = {}
     for line in SUPPORTED.read_text().splitlines() if SUPPORTED.exists() else ():
-        name, *rest = line.partition("#")[0].split()or [""]
+        name, *rest = line.partition("#")[0].split() or [""]
         if name:
             lacking = frozenset(rest[1:])
             assert rest[:1] in ([], ["without"]) and lacking <= set(MAY_LACK), line
@@ -50,18 +50,20 @@ def left_out() -> dict[str, str]:
 
 
 # The values of these depend on the generator (or on nothing at all): only shape and dtype are compared.
-RANDOM = frozenset("""
+RANDOM_NAMES = """
     bernoulli cauchy exponential geometric log_normal multinomial normal normal.in_place normal.number_mean rand_like randint
     randint_like randn randn_like uniform empty empty_like empty_permuted empty_strided new_empty new_empty_strided
     nn.functional.alpha_dropout nn.functional.dropout nn.functional.dropout2d nn.functional.dropout3d
     nn.functional.feature_alpha_dropout.with_train nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d
     nn.functional.rrelu nn.functional.multi_head_attention_forward pca_lowrank svd_lowrank resize_ resize_as_
-""".split())
+"""
+RANDOM = frozenset(RANDOM_NAMES.split())
 
 # Their results are unique only up to a sign or phase, or an order: compared as the entry's own gradient check does.
-UP_TO_SIGN = frozenset("""
+UP_TO_SIGN_NAMES = """
     linalg.eig linalg.eigh linalg.svd linalg.qr svd qr linalg.householder_product geqrf pca_lowrank svd_lowrank
-""".split())
+"""
+UP_TO_SIGN = frozenset(UP_TO_SIGN_NAMES.split())
 
 REASONS = {
     "*sparse*": "sparse tensors are not supported",

@@ -1,6 +1,14 @@
 """Automatic differentiation: the backward pass and what is around it."""
 
-from ..modes import enable_grad, grad_enabled, inference_mode, no_grad, set_grad_enabled
+from ..graph import Node
+from ..modes import detect_anomaly, enable_grad, grad_enabled, inference_mode, no_grad, set_detect_anomaly, set_grad_enabled
+from ..tensor import Tensor as Variable
+from . import function
 from .backward import backward, grad
+from .function import Function
+from .gradcheck import gradcheck, gradgradcheck
 
-__all__ = ["backward", "enable_grad", "grad", "grad_enabled", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "Function", "Node", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "grad", "grad_enabled", "gradcheck",
+    "gradgradcheck", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+]  # fmt: skip

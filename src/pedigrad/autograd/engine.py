@@ -30,7 +30,7 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     extra = g.ndim - len(shape)
     if g.shape != shape:
         dims = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
-        g = np.reshape(np.sum(g, axis=dims), shape) if dims else g
+        g = np.reshape(np.sum(g, axis=dims) if dims else g, shape)
     if isinstance(g, Tensor):
         if g._array.dtype == dtype:
             return g
@@ -118,8 +118,11 @@ class Backward:
                 parents = tuple(p if p is not None and p.seq in useful else None for p in parents)
             grads = self.through(node, g, parents)
             for parent, gradient in zip(parents, grads, strict=True):
-                if parent is not None and gradient is not None:
-                    deposit(parent, gradient)
+                if parent is None or gradient is None:
+                    continue
+                if gradient.shape != parent.shape or gradient.dtype is not parent.dtype:
+                    gradient = fitted(gradient, parent.shape, parent.dtype)
+                deposit(parent, gradient)
 
     def has_useful_parents(self, node: Node) -> set[int]:
         """`{node.seq}` if gradients must go on beyond this wanted node."""
@@ -136,10 +139,6 @@ class Backward:
         if self.create:
             saved = saved_tensors(node)
         grads = node.backward(g, parents, saved)  # type: ignore[attr-defined]
-        if node.fit is not None:
-            grads = tuple(
-                d if d is None or size is None else fitted(d, *size) for d, size in zip(grads, node.fit, strict=True)
-            )
         if modes.settings.anomaly:
             check_finite(node, grads)
         if node.hooks is not None and node.hooks.after:
@@ -222,6 +221,8 @@ class Backward:
 def saved_tensors(node: Node) -> tuple[Any, ...]:
     """What a node saved, as Tensors with their own history, so that the rules' operations are recorded."""
     op = node.op
+    if op is None:  # a user's Function keeps Tensors itself
+        return node.saved
     parents = dict(zip(op.differentiable, node.parents, strict=True)) if not op.variadic else {}
     outputs = op.outputs or ()
     hidden = outputs[len(outputs) - op.hidden :] if op.hidden else ()
@@ -240,10 +241,17 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
             return recomputed[name]
         if name in outputs and value.dtype.kind in "fcV":
             alone = len(outputs) - op.hidden == 1
-            return with_node(value, node if alone else output(node, outputs.index(name), len(outputs) - op.hidden))
+            return with_node(value, node if alone else edge_to(node, name, value))
         return value
 
     return tuple(map(revive, op.saves, node.saved))
+
+
+def edge_to(node: Node, name: str, array: Array) -> Output:
+    """A new edge to the output `name` of a node with several."""
+    outputs = node.op.outputs or ()
+    among = [wrap(array)] * (len(outputs) - node.op.hidden)
+    return output(node, outputs.index(name), among)
 
 
 def recompute(node: Node, parents: dict[str, Node | None]) -> dict[str, Any]:
@@ -276,7 +284,8 @@ def second_backward(node: Node) -> RuntimeError:
 
 def check_unmodified(node: Node) -> None:
     """RuntimeError if an array that `node` saved has been written to since."""
-    for name, value in zip(node.op.saves, node.saved, strict=False):
+    names = () if node.op is None else node.op.saves
+    for name, value in zip(names, node.saved, strict=False):
         for array in value if isinstance(value, tuple) else (value,):
             if not isinstance(array, np.ndarray):
                 continue

@@ -53,10 +53,7 @@ class BackwardHooks:
             self._run_without_inputs()
         if self.input_places is None:
             self.grad_outputs = None
-        return [
-            zeros if given[i] is None else given[i]
-            for i, zeros in zip(self.output_places, filled, strict=True)
-        ]
+        return [zeros if given[i] is None else given[i] for i, zeros in zip(self.output_places, filled, strict=True)]
 
     def _run_without_inputs(self):
         warnings.warn(
@@ -69,14 +66,11 @@ class BackwardHooks:
             out = hook(self.module, (None,) * self.n_inputs, self.grad_outputs)
             if out is not None and not (isinstance(out, tuple) and all(each is None for each in out)):
                 raise RuntimeError(
-                    "Backward hook for Modules where no input requires gradient should always return None or"
-                    " None for all gradients."
+                    "Backward hook for Modules where no input requires gradient should always return None or None for all gradients."
                 )
 
     def _inputs_due(self, grads, filled):
-        if (
-            self.grad_outputs is None
-        ):  # the gradient did not come through the outputs, as in a second derivative
+        if self.grad_outputs is None:  # the gradient did not come through the outputs, as in a second derivative
             return filled
         grad_inputs = _spread(filled, self.input_places, self.n_inputs)
         for hook in self.hooks:
@@ -128,9 +122,7 @@ def _spread(grads, places, n):
 def _checked(out, expected, what, name):
     out = (out,) if isinstance(out, Tensor) and len(expected) == 1 else out
     if len(out) != len(expected):
-        raise RuntimeError(
-            f"{what} returned an invalid number of {name}, got {len(out)}, but expected {len(expected)}"
-        )
+        raise RuntimeError(f"{what} returned an invalid number of {name}, got {len(out)}, but expected {len(expected)}")
     return out
 
 

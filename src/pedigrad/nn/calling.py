@@ -63,10 +63,7 @@ class _Call:
                 if out is None:
                     continue
                 if not (isinstance(out, tuple) and len(out) == 2):
-                    raise RuntimeError(
-                        f"forward pre-hook must return None or a tuple of (new_args, new_kwargs),"
-                        f" but got {out}."
-                    )
+                    raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {out}.")
                 self.args, self.kwargs = out
             else:
                 out = hook(module, self.args)
@@ -95,8 +92,7 @@ class _Call:
         if isinstance(result, Tensor):
             return watch.outputs((result,))[0]
         warnings.warn(
-            "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors"
-            f" but received {type(result)}",
+            f"For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received {type(result)}",
             stacklevel=5,
         )
         return result
@@ -110,6 +106,4 @@ class _Call:
                 self._run_forward_hook(hook, with_kwargs)
             except Exception as error:
                 whose = "global module" if id in global_forward_hooks else "module"
-                warnings.warn(
-                    f"{whose} forward hook with ``always_call=True`` {_SILENCED}{error}", stacklevel=4
-                )
+                warnings.warn(f"{whose} forward hook with ``always_call=True`` {_SILENCED}{error}", stacklevel=4)

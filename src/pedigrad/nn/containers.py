@@ -129,9 +129,7 @@ class Sequential(_Row):
 
 def _sequential(value):
     if not isinstance(value, Sequential):
-        raise ValueError(
-            f"add operator supports only objects of Sequential class, but {type(value)} is given."
-        )
+        raise ValueError(f"add operator supports only objects of Sequential class, but {type(value)} is given.")
     return value
 
 
@@ -232,18 +230,13 @@ class ModuleDict(Module):
 
 def _pairs(values, name, plural):
     if not isinstance(values, Iterable):
-        raise TypeError(
-            f"{plural}.update should be called with an iterable of key/value pairs, but got"
-            f" {type(values).__name__}"
-        )
+        raise TypeError(f"{plural}.update should be called with an iterable of key/value pairs, but got {type(values).__name__}")
     if isinstance(values, (Mapping, ModuleDict, ParameterDict)):
         yield from values.items()
         return
     for i, pair in enumerate(values):
         if not isinstance(pair, Iterable):
-            raise TypeError(
-                f"{name} update sequence element #{i} should be Iterable; is {type(pair).__name__}"
-            )
+            raise TypeError(f"{name} update sequence element #{i} should be Iterable; is {type(pair).__name__}")
         pair = tuple(pair)
         if len(pair) != 2:
             raise ValueError(f"{name} update sequence element #{i} has length {len(pair)}; 2 is required")
@@ -295,9 +288,7 @@ class ParameterList(Module):
 
     def extend(self, values):
         """The list, with the given values added at its end."""
-        if isinstance(
-            values, Tensor
-        ):  # its rows would be views, not the leaves that a list of parameters holds
+        if isinstance(values, Tensor):  # its rows would be views, not the leaves that a list of parameters holds
             raise TypeError("ParameterList.extend should be called with an iterable, but got Tensor")
         for value in list(_iterable(values, "ParameterList.extend")):
             self.append(value)

@@ -76,9 +76,7 @@ class WithModule:
     def __call__(self, *args, **kwargs):
         module = self.module()
         if module is None:
-            raise RuntimeError(
-                f"the module on which the hook {self.__name__} was registered no longer exists"
-            )
+            raise RuntimeError(f"the module on which the hook {self.__name__} was registered no longer exists")
         return self.hook(module, *args, **kwargs)
 
     def __getstate__(self):
@@ -97,18 +95,14 @@ global_forward_hooks_always_called: dict[int, bool] = OrderedDict()
 global_forward_pre_hooks = HookTable()
 global_backward_hooks = HookTable()
 global_backward_pre_hooks = HookTable()
-global_registration_hooks: dict[str, OrderedDict] = {
-    kind: OrderedDict() for kind in ("_parameters", "_buffers", "_modules")
-}
+global_registration_hooks: dict[str, OrderedDict] = {kind: OrderedDict() for kind in ("_parameters", "_buffers", "_modules")}
 #: True once full backward hooks were chosen for every module, False for the old kind, None for neither.
 global_backward_kind: dict[str, bool | None] = {"full": None}
 
 
 def global_hooks():
     """Whether any hook applies to every module."""
-    return bool(
-        global_forward_hooks or global_forward_pre_hooks or global_backward_hooks or global_backward_pre_hooks
-    )
+    return bool(global_forward_hooks or global_forward_pre_hooks or global_backward_hooks or global_backward_pre_hooks)
 
 
 def registered(kind, module, name, value):
@@ -158,8 +152,7 @@ def register_module_backward_hook(hook):
     """The handle of a backward hook of the old kind for every module; prefer the full kind."""
     if global_backward_kind["full"] is True:
         raise RuntimeError(
-            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. "
-            "Please use only one of them."
+            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only one of them."
         )
     global_backward_kind["full"] = False
     return add_hook(global_backward_hooks, hook)
@@ -174,8 +167,7 @@ def register_module_full_backward_hook(hook):
     """The handle of `hook(module, grad_input, grad_output)`, run after the backward of every module."""
     if global_backward_kind["full"] is False:
         raise RuntimeError(
-            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. "
-            "Please use only one of them."
+            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only one of them."
         )
     global_backward_kind["full"] = True
     return add_hook(global_backward_hooks, hook)
@@ -227,19 +219,12 @@ class Hooked:
     def _choose_backward_kind(self, *, full):
         if self._is_full_backward_hook is (not full):
             raise RuntimeError(
-                "Cannot use both regular backward hooks and full backward hooks on a single Module. "
-                "Please use only one of them."
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of them."
             )
         self._is_full_backward_hook = full
 
     def _is_hooked(self):
-        return bool(
-            self._forward_hooks
-            or self._forward_pre_hooks
-            or self._backward_hooks
-            or self._backward_pre_hooks
-            or global_hooks()
-        )
+        return bool(self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks or global_hooks())
 
 
 def backward_hooks(module):

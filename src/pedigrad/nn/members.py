@@ -7,11 +7,7 @@ class Members:
     def _named_members(self, members_of, prefix="", recurse=True, remove_duplicate=True):
         """(dotted name, value) of what `members_of(module)` gives for each module, Nones left out."""
         seen = set()
-        owners = (
-            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
-            if recurse
-            else [(prefix, self)]
-        )
+        owners = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for path, module in owners:
             for name, value in members_of(module):
                 if value is None or value in seen:
@@ -27,9 +23,7 @@ class Members:
 
     def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
         """An iterator over (dotted name, parameter)."""
-        yield from self._named_members(
-            lambda module: module._parameters.items(), prefix, recurse, remove_duplicate
-        )
+        yield from self._named_members(lambda module: module._parameters.items(), prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse=True):
         """An iterator over the buffers, each once."""
@@ -38,9 +32,7 @@ class Members:
 
     def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
         """An iterator over (dotted name, buffer)."""
-        yield from self._named_members(
-            lambda module: module._buffers.items(), prefix, recurse, remove_duplicate
-        )
+        yield from self._named_members(lambda module: module._buffers.items(), prefix, recurse, remove_duplicate)
 
     def children(self):
         """An iterator over the child modules, each once."""
@@ -70,9 +62,7 @@ class Members:
         yield prefix, self
         for name, module in self._modules.items():
             if module is not None:
-                yield from module.named_modules(
-                    memo, f"{prefix}.{name}" if prefix else name, remove_duplicate
-                )
+                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
     def apply(self, fn):
         """The module, after `fn` was called with each of its descendants and then with itself."""

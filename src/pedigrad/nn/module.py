@@ -8,8 +8,9 @@ from collections import OrderedDict
 
 import numpy as np
 
-from .. import device as devices
 from .. import dtypes, modes
+from ..device import device as Device
+from ..device import require_cpu
 from ..tensor import Tensor, wrap
 from .calling import call_with_hooks
 from .hooks import Hooked, HookTable, hooks_seen, registered
@@ -48,9 +49,7 @@ class Module(Members, Hooked, Stateful):
         if not self.call_super_init and (kwargs or args):
             name = type(self).__name__
             if kwargs:
-                raise TypeError(
-                    f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
-                )
+                raise TypeError(f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
             raise TypeError(f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given")
         attributes = self.__dict__
         attributes["training"] = True
@@ -68,9 +67,7 @@ class Module(Members, Hooked, Stateful):
 
     def forward(self, *input):
         """What the module computes; every subclass defines its own."""
-        raise NotImplementedError(
-            f'Module [{type(self).__name__}] is missing the required "forward" function'
-        )
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args, **kwargs):
         if hooks_seen and self._is_hooked():
@@ -185,10 +182,7 @@ class Module(Members, Hooked, Stateful):
         self._check_name("parameter", "_parameters", name)
         if param is not None:
             if not isinstance(param, Parameter):
-                raise TypeError(
-                    f"cannot assign '{typename(param)}' object to parameter '{name}'"
-                    " (torch.nn.Parameter or None required)"
-                )
+                raise TypeError(f"cannot assign '{typename(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)")
             if param.grad_fn is not None:
                 raise ValueError(
                     f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created"
@@ -203,10 +197,7 @@ class Module(Members, Hooked, Stateful):
             raise AttributeError("cannot assign buffer before Module.__init__() call")
         self._check_name("buffer", "_buffers", name)
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"cannot assign '{typename(tensor)}' object to buffer '{name}'"
-                " (torch Tensor or None required)"
-            )
+            raise TypeError(f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
         self._put("_buffers", name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
@@ -265,9 +256,7 @@ class Module(Members, Hooked, Stateful):
         if dtype is None:
             return self
         if not (dtype.is_floating_point or dtype.is_complex):
-            raise TypeError(
-                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
-            )
+            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
         return self._apply(lambda t: t.to(dtype) if t.is_floating_point() or t.is_complex() else t)
 
     def type(self, dst_type):
@@ -296,11 +285,11 @@ class Module(Members, Hooked, Stateful):
 
     def cuda(self, device=None):
         """RuntimeError: there is no such device."""
-        devices.require_cpu(devices.device("cuda", None if device is None else devices.device(device).index))
+        require_cpu(Device("cuda", None if device is None else Device(device).index))
 
     def to_empty(self, *, device, recurse=True):
         """The module, with new uninitialised memory for all its state."""
-        devices.require_cpu(device)
+        require_cpu(device)
         return self._apply(lambda t: wrap(np.empty_like(t._array)), recurse=recurse)
 
     def share_memory(self):
@@ -398,9 +387,7 @@ def typename(value):
         return value.type()
     kind = type(value)
     module = kind.__module__
-    return (
-        kind.__qualname__ if module in ("builtins", "__builtin__", None) else f"{module}.{kind.__qualname__}"
-    )
+    return kind.__qualname__ if module in ("builtins", "__builtin__", None) else f"{module}.{kind.__qualname__}"
 
 
 def _requested_dtype(args, kwargs):
@@ -416,11 +403,11 @@ def _requested_dtype(args, kwargs):
         dtype = args[0]
     elif args:
         device = args[0]
-        if device is not None and not isinstance(device, (str, int, devices.device)):
+        if device is not None and not isinstance(device, (str, int, Device)):
             raise TypeError(f"to() expects a device, a dtype or a Tensor first, got {typename(device)}")
         if len(args) > 1:
             dtype = args[1]
-    devices.require_cpu(device)
+    require_cpu(device)
     if tensor is not None:
         return tensor.dtype
     if dtype is not None and not isinstance(dtype, dtypes.dtype):

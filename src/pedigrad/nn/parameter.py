@@ -20,7 +20,9 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
     Of a subclass of Tensor the result keeps the class; `isinstance(p, Parameter)` is True all the same.
 
-    >>> Parameter(zeros(2))
+    >>> import pedigrad as torch
+    >>> from pedigrad.nn.parameter import Parameter
+    >>> Parameter(torch.zeros(2))
     Parameter containing:
     tensor([0., 0.], requires_grad=True)
     """

@@ -76,7 +76,7 @@ class Registered(dict):
             self[name] = default
         return self[name]
 
-    def __ior__(self, entries):
+    def __ior__(self, entries):  # type: ignore[misc]
         self.update(entries)
         return self
 

@@ -132,9 +132,7 @@ class Stateful:
             local_metadata = {} if metadata is None else metadata.get(prefix[:-1], {})
             if assign:
                 local_metadata["assign_to_params_buffers"] = True
-            module._load_from_state_dict(
-                state_dict, prefix, local_metadata, True, missing_keys, unexpected_keys, error_msgs
-            )
+            module._load_from_state_dict(state_dict, prefix, local_metadata, True, missing_keys, unexpected_keys, error_msgs)
             for name, child in module._modules.items():
                 if child is not None:
                     inner = f"{prefix}{name}."
@@ -156,9 +154,7 @@ class Stateful:
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{listed}")
         return _IncompatibleKeys(missing_keys, unexpected_keys)
 
-    def _load_from_state_dict(
-        self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-    ):
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs):
         """Load this module's own entries; a module that knows an older format overrides this."""
         for hook in self._load_state_dict_pre_hooks.values():
             hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
@@ -184,7 +180,7 @@ class Stateful:
                 f" checkpoint but received {type(value)}"
             )
         if tensor.dim() == 0 and tuple(value.shape) == (1,):  # scalars of old checkpoints
-            value = value[0]
+            value = value.reshape(())
         if tuple(value.shape) != tuple(tensor.shape):
             return (
                 f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint,"

@@ -16,7 +16,7 @@ import numpy as np
 
 from .windows import Geometry, geometry, scatter_windows, touched
 
-CHUNK = 1 << 18  # elements of a lowered chunk
+CHUNK = 1 << 17  # elements of a lowered chunk
 WIDTH = 512  # columns that a matrix product should have at least
 
 

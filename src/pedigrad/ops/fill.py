@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..gate import write
-from ..graph import note_write
+from ..gate import note_change, write
 from ..op import composite, function
 from ..origin import located
 from ..shapes import as_shape
-from ..tensor import UNTRACKED, Tensor
+from ..tensor import Tensor
 from .language import broadcast_to
 
 
@@ -44,8 +43,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     except ValueError:
         message = f"copy_(): shape {tuple(src.shape)} does not broadcast to the shape {tuple(self.shape)} of the tensor written to"
         raise RuntimeError(located(message)) from None
-    if self._view is not UNTRACKED:
-        note_write(self._array, "copy_")
+    note_change(self, "copy_")
     return self
 
 
@@ -70,8 +68,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     if modes.settings.grad and self._node is not None or modes.special:
         return write(filled.op, (self,), (value,))
     self._array.fill(value)
-    if self._view is not UNTRACKED:
-        note_write(self._array, "fill_")
+    note_change(self, "fill_")
     return self
 
 

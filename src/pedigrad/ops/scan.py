@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from .. import dtypes
 from ..op import composite, function, kernel
 from ..origin import located
 from ..shapes import one_dim

@@ -1,61 +1,188 @@
-"""Views: other shapes and parts of the same storage."""
+"""Views that show all elements of a storage in another shape or order."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from .. import gate
-from ..op import composite, view
-from ..shapes import as_shape
-from .language import broadcast_to
+from .. import dtypes
+from ..op import function, view
+from ..shapes import all_dims, as_shape, broadcast_shapes, one_dim
+from ..tensor import Tensor
+from . import language
+from .language import conj, total
 
 
-@view(varargs="shape", places="torch Tensor", samples=[((2, 3), (3, 2)), ((2, 3), (-1,)), ((), (1, 1)), ((0, 2), (2, 0))])
+def reshaped(x, shape):
+    """`x` in another shape, by the shortest way that there is for an array."""
+    return x.reshape(shape) if x.__class__ is np.ndarray else np.reshape(x, shape)
+
+
+def _sizes(shape):
+    return shape if shape.__class__ is tuple else as_shape((shape,))
+
+
+def _unfit(x, shape):
+    return RuntimeError(f"shape '{list(_sizes(shape))}' is invalid for input of size {x.size}")
+
+
+@view(varargs="shape", node="ViewBackward0", samples=[((2, 3), (3, 2)), ((2, 3), (-1,)), ((), (1, 1)), ((0, 2), (2, 0))])
 def reshape(x, /, shape):
     """The same elements in another shape; a view where the strides allow one. One size may be -1."""
-    return np.reshape(x, as_shape((shape,)))
+    try:
+        return reshaped(x, _sizes(shape))
+    except ValueError:
+        raise _unfit(x, shape) from None
 
 
 @reshape.grad("x")
 def _(g, x_shape):
-    return np.reshape(g, x_shape)
+    return reshaped(g, x_shape)
+
+
+@view(name="view", places="", samples=[((2, 3), (3, 2)), ((2, 3), (-1,)), ((), (1, 1))])
+def view_shape(x, /, shape):
+    """The same storage in another shape; RuntimeError if its strides do not allow that. One size may be -1."""
+    shape = _sizes(shape)
+    try:
+        out = reshaped(x, shape)
+        if x.__class__ is np.ndarray and not x.flags.c_contiguous:
+            np.reshape(x, shape, copy=False)
+        return out
+    except ValueError as error:
+        if "copy" not in str(error):
+            raise _unfit(x, shape) from None
+    raise RuntimeError(
+        "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+        "subspaces). Use .reshape(...) instead."
+    )
+
+
+@view_shape.grad("x")
+def _(g, x_shape):
+    return reshaped(g, x_shape)
+
+
+@view(name="view_dtype", places="")
+def view_dtype(x, /, dtype):
+    """The same bytes read as elements of another dtype; the last dimension grows or shrinks with the size of one."""
+    return x.view(dtypes.to_numpy(dtype))
+
+
+@function("Tensor", name="view")
+def view_(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+    """The same storage in another shape, or read as another dtype; RuntimeError if its strides do not allow that."""
+    if len(size) == 1:
+        if size[0].__class__ is dtypes.dtype:
+            return view_dtype(self, size[0])
+        return view_shape(self, size[0])
+    return view_dtype(self, dtype) if dtype is not None else view_shape(self, size)
 
 
 @view(varargs="dims", samples=[((2, 3, 4), (2, 0, 1)), ((2, 3), (-1, 0)), ((), ())])
 def permute(x, /, dims):
     """The dimensions in another order."""
-    return np.transpose(x, as_shape((dims,)))
+    dims = _sizes(dims)
+    if len(dims) != x.ndim:
+        raise RuntimeError(f"permute(): the tensor has {x.ndim} dimensions, but the order {tuple(dims)} has {len(dims)}")
+    if len({one_dim(d, x.ndim) for d in dims}) != len(dims):
+        raise RuntimeError("permute(): duplicate dims are not allowed.")
+    return np.transpose(x, dims)
 
 
 @permute.grad("x")
 def _(g, dims):
-    order = as_shape((dims,))
-    return np.transpose(g, tuple(int(i) for i in np.argsort([d % len(order) for d in order])))
+    dims = _sizes(dims)
+    order = [0] * len(dims)
+    for i, d in enumerate(dims):
+        order[d] = i
+    return np.transpose(g, order)
 
 
-@view(aliases=("swapaxes", "swapdims"), samples=[((2, 3, 4), 0, -1), ((2, 3), 0, 1)])
+@view(aliases=("swapaxes", "swapdims"), samples=[((2, 3, 4), 0, -1), ((2, 3), 0, 1), ((), 0, -1)])
 def transpose(x, /, dim0, dim1):
     """Two dimensions exchanged."""
-    return np.swapaxes(x, dim0, dim1)
+    if x.ndim == 0:
+        one_dim(dim0, 0), one_dim(dim1, 0)
+        return x[...]
+    return x.swapaxes(dim0, dim1) if x.__class__ is np.ndarray else np.swapaxes(x, dim0, dim1)
 
 
 @transpose.grad("x")
 def _(g, dim0, dim1):
-    return np.swapaxes(g, dim0, dim1)
+    return np.swapaxes(g, dim0, dim1) if g.ndim else g
 
 
-@view(places="Tensor", varargs="size", samples=[((3, 1), (3, 4)), ((3,), (2, 3)), ((2, 1), (-1, 3))])
-def expand(x, /, size):
+@view(samples=[((2, 3),), ((3,),), ((),)])
+def t(x, /):
+    """A matrix transposed; tensors of fewer dimensions as they are."""
+    if x.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {x.ndim}D")
+    return x.T if x.ndim else x[...]
+
+
+@t.grad("x")
+def _(g):
+    return g.T
+
+
+@function(aliases=("moveaxis",))
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """The dimensions `source` moved to the places `destination`, the others in their order."""
+    ndim = input.ndim
+    source, destination = ((d,) if isinstance(d, int) else tuple(d) for d in (source, destination))
+    if len(source) != len(destination):
+        raise RuntimeError(f"movedim: {len(source)} source dims for {len(destination)} destination dims")
+    froms, tos = [one_dim(d, ndim) for d in source], [one_dim(d, ndim) for d in destination]
+    if len(set(froms)) != len(froms) or len(set(tos)) != len(tos):
+        raise RuntimeError(f"movedim: repeated dim in source {source} or destination {destination}")
+    order = [d for d in range(ndim) if d not in froms]
+    for to, came in sorted(zip(tos, froms, strict=True)):
+        order.insert(to, came)
+    return permute(input, tuple(order[:ndim]))
+
+
+@view(samples=[((2, 1, 3),), ((2, 1, 3), 1), ((1, 2, 1), (0, 2)), ((2, 3), 0), ((), 0)])
+def squeeze(x, /, dim=None):
+    """Without its dimensions of size one, or those among `dim`."""
+    shape = x.shape
+    dims = all_dims(dim, len(shape)) if dim != () else ()
+    return reshaped(x, tuple(n for i, n in enumerate(shape) if n != 1 or i not in dims))
+
+
+@squeeze.grad("x")
+def _(g, x_shape):
+    return reshaped(g, x_shape)
+
+
+@view(samples=[((2, 3), 0), ((2, 3), -1), ((), 0)])
+def unsqueeze(x, /, dim):
+    """With a dimension of size one inserted at `dim`."""
+    shape = x.shape
+    dim = one_dim(dim, len(shape) + 1)
+    return reshaped(x, (*shape[:dim], 1, *shape[dim:]))
+
+
+@unsqueeze.grad("x")
+def _(g, x_shape):
+    return reshaped(g, x_shape)
+
+
+@view(places="Tensor", varargs="size", samples=[((3, 1), (3, 4)), ((3,), (2, 3)), ((2, 1), (-1, 3)), ((), (2,))])
+def expand(x, /, size, *, implicit=False):
     """Dimensions of size one repeated without copying; -1 keeps a size, new dimensions come in front."""
-    sizes = as_shape((size,))
+    sizes = _sizes(size)
     lead = len(sizes) - x.ndim
-    return broadcast_to(x, tuple(x.shape[i - lead] if n == -1 else n for i, n in enumerate(sizes)))
+    if lead < 0:
+        raise RuntimeError(f"expand: the number of sizes provided ({len(sizes)}) must be at least the number of dimensions, {x.ndim}")
+    return language.broadcast_to(x, tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(sizes)))
 
 
 @expand.grad("x")
 def _(g, x_shape):
     dims = sum_dims(g.shape, x_shape)
-    return np.reshape(np.sum(g, axis=dims), x_shape) if dims else g
+    return reshaped(total(g, dims), x_shape) if dims else g
 
 
 def sum_dims(shape, x_shape):
@@ -64,24 +191,112 @@ def sum_dims(shape, x_shape):
     return tuple(range(lead)) + tuple(i + lead for i, n in enumerate(x_shape) if n == 1 and shape[i + lead] != 1)
 
 
-@composite(places="")
-def replace_region(x, y, /, op, attributes):
-    """`x` with the region that the view `op` selects replaced by `y`: the history of a write through a view."""
-    out = np.copy(x)
-    op.forward(out, **dict(zip(op.attributes, attributes, strict=True)))[...] = y
-    return out
+@function()
+def broadcast_to(input: Tensor, size: Any) -> Tensor:
+    """`input` expanded to `size` without copying."""
+    return expand(input, tuple(size))
 
 
-@replace_region.grad("x")
-def _(g, op, attributes):
-    kept = np.copy(g)
-    op.function(kept, *attributes)[...] = 0
-    return kept
+@function("torch")
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors expanded to their common shape."""
+    tensors = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    shape = tuple(broadcast_shapes(*(x.shape for x in tensors)))
+    return tuple(expand(x, shape) for x in tensors)
 
 
-@replace_region.grad("y")
-def _(g, op, attributes):
-    return op.function(g, *attributes)
+@function("Tensor")
+def expand_as(self: Tensor, other: Tensor) -> Tensor:
+    """Expanded to the shape of `other`."""
+    return expand(self, tuple(other.shape))
 
 
-gate.replace_region = replace_region
+@function("Tensor")
+def view_as(self: Tensor, other: Tensor) -> Tensor:
+    """The same storage in the shape of `other`."""
+    return view_shape(self, tuple(other.shape))
+
+
+@function("Tensor")
+def reshape_as(self: Tensor, other: Tensor) -> Tensor:
+    """The same elements in the shape of `other`."""
+    return reshape(self, tuple(other.shape))
+
+
+@view(node="ViewBackward0", samples=[((2, 3, 4),), ((2, 3, 4), 1), ((2, 3, 4), 0, 1), ((),)])
+def flatten(x, /, start_dim=0, end_dim=-1):
+    """The dimensions from `start_dim` to `end_dim` made one; a view where the strides allow one."""
+    shape = x.shape
+    first, last = one_dim(start_dim, len(shape)), one_dim(end_dim, len(shape))
+    if first > last:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    n = 1
+    for size in shape[first : last + 1]:
+        n *= size
+    return reshaped(x, (*shape[:first], n, *shape[last + 1 :]))
+
+
+@flatten.grad("x")
+def _(g, x_shape):
+    return reshaped(g, x_shape)
+
+
+@view(node="ViewBackward0", samples=[((2, 6), 1, (2, 3)), ((2, 6), -1, (3, -1))])
+def unflatten(x, /, dim, sizes):
+    """The dimension `dim` split into `sizes`, one of which may be -1."""
+    dim = one_dim(dim, x.ndim)
+    shape = (*x.shape[:dim], *as_shape((sizes,)), *x.shape[dim + 1 :])
+    try:
+        return reshaped(x, shape)
+    except ValueError:
+        raise RuntimeError(f"unflatten: sizes {list(sizes)} don't multiply up to the size of dim {dim} ({x.shape[dim]})") from None
+
+
+@unflatten.grad("x")
+def _(g, x_shape):
+    return reshaped(g, x_shape)
+
+
+@view(node="ViewBackward0", samples=[((2, 3),), ((),)])
+def ravel(x, /):
+    """All elements in one dimension; a view where the strides allow one."""
+    return reshaped(x, (-1,) if x.size else (0,))
+
+
+@ravel.grad("x")
+def _(g, x_shape):
+    return reshaped(g, x_shape)
+
+
+# Tensor's properties
+
+
+def _reversed(self: Tensor) -> Tensor:
+    """With its dimensions in reverse order: a matrix transposed."""
+    return transpose(self, 0, 1) if self.ndim == 2 else permute(self, tuple(range(self.ndim))[::-1])
+
+
+def _matrices_transposed(self: Tensor) -> Tensor:
+    """Its matrices (the last two dimensions) transposed."""
+    if self.ndim < 2:
+        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
+    return transpose(self, -2, -1)
+
+
+def _matrix_adjoint(self: Tensor) -> Tensor:
+    """A matrix, transposed and conjugated."""
+    if self.ndim not in (0, 2):
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.")
+    return conj(t(self))
+
+
+@function()
+def adjoint(input: Tensor) -> Tensor:
+    """Its matrices (the last two dimensions) transposed and conjugated."""
+    if input.ndim < 2:
+        raise RuntimeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor.")
+    return conj(transpose(input, -2, -1))
+
+
+for _name, _getter in (("T", _reversed), ("mT", _matrices_transposed), ("H", _matrix_adjoint), ("mH", adjoint)):
+    setattr(Tensor, _name, property(_getter))

@@ -61,6 +61,7 @@ SAME_CALL = {np.reshape: "reshape", np.swapaxes: "transpose", np.where: "where",
 SAME_CALL |= {np.moveaxis: "movedim", np.dot: "matmul", np.roll: "roll", np.flip: "flip", np.tril: "tril", np.triu: "triu"}
 SAME_CALL |= {np.cumsum: "cumsum", np.cumprod: "cumprod", np.einsum: "einsum", np.real: "real", np.imag: "imag", np.trace: "trace"}
 SAME_CALL |= {np.conj: "conj", np.conjugate: "conj", np.outer: "outer", np.square: "square", np.abs: "abs", np.power: "pow"}
+SAME_CALL |= {np.sign: "sgn"}
 SAME_CALL |= {np.divide: "div", np.linalg.inv: "inv", np.linalg.solve: "solve", np.linalg.det: "det", np.negative: "neg"}
 TABLE.update({function: _op(name) for function, name in SAME_CALL.items()})
 

@@ -40,8 +40,6 @@ def geometry(sizes: Ints, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints
         raise RuntimeError("non-positive stride is not supported")
     if min(dilation, default=1) < 1:
         raise RuntimeError("dilation should be greater than zero")
-    if any(lo < 0 or hi < 0 for lo, hi in pads):
-        raise RuntimeError("negative padding is not supported")
     padded = tuple(n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True))
     extents = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     if any(e > p for e, p in zip(extents, padded, strict=True)):

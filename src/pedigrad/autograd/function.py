@@ -1,0 +1,187 @@
+"""Function: operations that a user defines with a forward and a backward of their own."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import modes
+from ..gate import output
+from ..graph import Node, note_write
+from ..origin import Origin, located
+from ..tensor import Tensor, wrap
+
+
+class FunctionNode(Node):
+    """The node of one call of a Function; `ctx` is what its forward and backward share."""
+
+    __slots__ = ("ctx",)
+    op: Any = None
+
+    def backward(self, g: Any, parents: Any, saved: Any) -> Any:
+        """The gradients of the tensor arguments, by the user's `backward`."""
+        ctx: Any = self.ctx
+        given = g if isinstance(g, list) else [g]
+        plain = not any(isinstance(each, Tensor) for each in given)
+        grads = [self._incoming(ctx, i, each) for i, each in enumerate(given)]
+        results = ctx.function.backward(ctx, *grads)
+        results = results if isinstance(results, tuple) else (results,)
+        count = len(ctx.arguments)
+        if len(results) > count and any(r is not None for r in results[count:]) or len(results) < count:
+            message = f"function {ctx.function.__name__} returned an incorrect number of gradients (expected {count}, got {len(results)})"
+            raise RuntimeError(located(message))
+        wanted = [r for r, is_tensor in zip(results, ctx.arguments, strict=False) if is_tensor]
+        return tuple(r._array if plain and isinstance(r, Tensor) else r for r in wanted)
+
+    @staticmethod
+    def _incoming(ctx: Any, index: int, g: Any) -> Any:
+        if g is None:
+            shape, dtype = ctx.output_kinds[index]
+            return wrap(np.zeros(shape, dtype)) if ctx.materialize else None
+        return g if isinstance(g, Tensor) else wrap(np.asarray(g))
+
+
+class Context:
+    """What `forward` keeps for `backward`; further attributes may be set freely."""
+
+    def __init__(self, function: type[Function], args: tuple[Any, ...]):
+        self.function = function
+        self.arguments = [isinstance(a, Tensor) for a in args]
+        self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
+        self.materialize = True
+        self.output_kinds: list[tuple[tuple[int, ...], Any]] = []
+        self.to_save: tuple[Any, ...] = ()
+        self.dirty: tuple[Tensor, ...] = ()
+        self.constant: tuple[Tensor, ...] = ()
+        self.node: weakref.ref[FunctionNode] | None = None
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors (arguments or results) for `backward`, which finds them in `saved_tensors`."""
+        self.to_save = tensors
+
+    save_for_forward = save_for_backward
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What `save_for_backward` was given."""
+        return tuple(s.revive(self) if isinstance(s, _Result) else s for s in self.to_save)
+
+    def mark_dirty(self, *args: Tensor) -> None:
+        """Say which arguments `forward` wrote to in place."""
+        self.dirty = args
+
+    def mark_non_differentiable(self, *args: Tensor) -> None:
+        """Say which results have no gradient."""
+        self.constant = args
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether `backward` gets zeros, not None, for results that no gradient arrived at."""
+        self.materialize = value
+
+
+class _Result:
+    """A saved result of the function itself: its array alone, since the Tensor would hold the node that holds it."""
+
+    __slots__ = ("array", "index")
+
+    def __init__(self, array: Any, index: int):
+        self.array, self.index = array, index
+
+    def revive(self, ctx: Context) -> Tensor:
+        tensor = wrap(self.array)
+        node = ctx.node() if ctx.node is not None else None
+        if node is not None:
+            alone = len(ctx.output_kinds) == 1
+            tensor._node = node if alone else output(node, self.index, [tensor] * len(ctx.output_kinds))
+        return tensor
+
+
+class Function:
+    """Base of operations with their own gradient: static methods `forward(ctx, ...)` and `backward(ctx, *grads)`.
+
+    `forward(...)` may leave `ctx` to `setup_context(ctx, inputs, output)`. They are run by `apply`.
+    """
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """The result, computed without recording history."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """The gradient of each argument, None for those that have none."""
+        raise NotImplementedError("You must implement the backward method for your custom autograd.Function.")
+
+    vjp = backward
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Keep what backward needs, where `forward` takes no `ctx`."""
+        raise NotImplementedError
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run the forward and record it as one node."""
+        ctx = Context(cls, args)
+        split = cls.setup_context is not Function.setup_context
+        with modes.no_grad():
+            result = cls.forward(*args, **kwargs) if split else cls.forward(ctx, *args, **kwargs)
+            if split:
+                cls.setup_context(ctx, args, result)
+        results = result if isinstance(result, tuple) else (result,)
+        tensors = [r for r in results if isinstance(r, Tensor)]
+        for changed in ctx.dirty:
+            note_write(changed._array, cls.__name__)
+        if modes.settings.grad and any(ctx.needs_input_grad):
+            results = cls._recorded(ctx, args, results, tensors)
+        return results if isinstance(result, tuple) else results[0]
+
+    @classmethod
+    def _recorded(cls, ctx: Context, args: Any, results: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
+        """The results with their history: arguments that are returned unchanged get a tensor of their own."""
+        node = object.__new__(_node_class(cls))
+        node.parents = tuple(a._node for a in args if isinstance(a, Tensor))
+        node.saved, node.hooks, node.ctx, node.seq = (), None, ctx, next(modes.clock)
+        here = Origin.here()
+        node.code, node.lasti = here.code, here.lasti
+        node.shape, node.dtype = tensors[0]._array.shape, tensors[0]._array.dtype
+        ctx.node = weakref.ref(node)
+        ctx.output_kinds = [(t._array.shape, t._array.dtype) for t in tensors]
+        given = {id(a) for a in args if isinstance(a, Tensor)}
+        dirty, constant = {id(t) for t in ctx.dirty}, {id(t) for t in ctx.constant}
+        final, index = [], 0
+        for r in results:
+            if isinstance(r, Tensor):
+                own = wrap(r._array) if id(r) in given and id(r) not in dirty else r
+                if id(r) not in constant and own._array.dtype.kind in "fcV":
+                    own._node = node if len(tensors) == 1 else output(node, index, tensors)
+                    own._cut = None
+                index += 1
+                r = own
+            final.append(r)
+        places = {id(t): i for i, t in enumerate(t for t in final if isinstance(t, Tensor))}
+        ctx.to_save = tuple(_Result(t._array, places[id(t)]) if id(t) in places else t for t in ctx.to_save)
+        return tuple(final)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(located("Legacy autograd function with non-static forward method is deprecated: call its `apply`"))
+
+
+@functools.cache
+def _node_class(function: type[Function]) -> Any:
+    return type(function.__name__ + "Backward", (FunctionNode,), {"__slots__": ()})
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a Function's backward as one that cannot be differentiated again."""
+
+    @functools.wraps(backward)
+    def once(ctx: Any, *grads: Any) -> Any:
+        with modes.no_grad():
+            return backward(ctx, *grads)
+
+    return once

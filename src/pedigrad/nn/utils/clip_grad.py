@@ -1,0 +1,91 @@
+"""Clipping of gradients by norm and by value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ...graph import note_write
+from ...origin import located
+from ...tensor import Tensor, wrap
+
+
+def _gradients(parameters: Any) -> list[np.ndarray[Any, Any]]:
+    listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    return [p.grad._array for p in listed if p.grad is not None]
+
+
+def _norm(arrays: list[np.ndarray[Any, Any]], order: float) -> np.ndarray[Any, Any]:
+    """The norm of all elements of all arrays together, as a 0-d array in their dtype."""
+    if not arrays:
+        return np.zeros((), np.float32)
+    dtype = np.result_type(*arrays)
+    if order == math.inf:
+        return np.asarray(max(np.abs(a).max(initial=0) for a in arrays), dtype)
+    if order == 2:
+        return np.asarray(math.sqrt(sum(float(np.vdot(a, a).real) for a in arrays)), dtype)
+    return np.asarray(sum(float((np.abs(a) ** order).sum()) for a in arrays) ** (1 / order), dtype)
+
+
+def get_total_norm(
+    tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Tensor:
+    """The norm of all tensors together, as a 0-d tensor."""
+    listed = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    total = _norm([t._array for t in listed], float(norm_type))
+    if error_if_nonfinite and not np.isfinite(total):
+        message = f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped."
+        raise RuntimeError(located(message))
+    return wrap(total)
+
+
+def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
+    """Scale all gradients by `max_norm / total_norm` where that is below one."""
+    scale = float(max_norm) / (total_norm.item() + 1e-6)
+    if scale >= 1.0:
+        return
+    for array in _gradients(parameters):
+        np.multiply(array, scale, out=array)
+        note_write(array, "clip_grad_norm_")
+
+
+def clip_grad_norm_(
+    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Tensor:
+    """Scale the gradients in place so that their norm, of all together, is at most `max_norm`; returns the norm before."""
+    listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    grads = [p.grad for p in listed if p.grad is not None]
+    total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(listed, max_norm, total)
+    return total
+
+
+def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
+    """Limit every element of the gradients, in place, to [-clip_value, clip_value]."""
+    for array in _gradients(parameters):
+        np.clip(array, -clip_value, clip_value, out=array)
+        note_write(array, "clip_grad_value_")
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All parameters end to end in one vector."""
+    parts = [p.reshape(-1) for p in parameters]  # type: ignore[attr-defined]
+    return parts[0].new_empty(0) if not parts else _cat(parts)
+
+
+def _cat(parts: list[Tensor]) -> Tensor:
+    return np.concatenate(parts)  # type: ignore[return-value, call-overload]  # on Tensors this is the op `cat`
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Give the parameters the values that lie end to end in `vec`."""
+    if not isinstance(vec, Tensor):
+        raise TypeError(located(f"expected torch.Tensor, but got: {type(vec).__name__}"))
+    start = 0
+    for p in parameters:
+        size = p.numel()
+        p.data = wrap(vec._array[start : start + size].reshape(p.shape))
+        start += size

@@ -1,0 +1,291 @@
+"""Pooling to a given output size, power-mean pooling, and the inverse of maximum pooling."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..op import composite, function, kernel
+from .correlation import widened
+from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, window_argmax, window_indices, window_max
+from .windows import Geometry, ints
+
+
+def _sizes(x, output_size, n, name):
+    """The output sizes; None in the argument means the input's own."""
+    if x.ndim not in (n + 1, n + 2):
+        raise RuntimeError(f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(x.shape)}")
+    if x.shape[-n:] and 0 in x.shape[-n:]:
+        raise RuntimeError(f"{name}(): Expected input to have non-zero size for non-batch dimensions, but got {list(x.shape)}")
+    wanted = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
+    if len(wanted) != n:
+        raise RuntimeError(f"{name}(): output_size must have {n} elements, got {output_size}")
+    if n == 1 and wanted[0] is None:
+        raise TypeError(f"{name}(): argument 'output_size' (position 2) must be an int or a tuple of one")
+    return tuple(size if w is None else int(w) for w, size in zip(wanted, x.shape[-n:], strict=True))
+
+
+def _bounds(size, out):
+    """Where each of `out` windows over `size` elements starts and ends: neighbours may overlap by one."""
+    return [(i * size // out, -(-((i + 1) * size) // out)) for i in range(out)]
+
+
+def _even(sizes, out):
+    """The geometry of equal windows side by side, None if the sizes do not divide."""
+    if 0 in out or any(n % o for n, o in zip(sizes, out, strict=True)):
+        return None
+    kernel_size = tuple(n // o for n, o in zip(sizes, out, strict=True))
+    return Geometry(tuple(sizes), kernel_size, kernel_size, ((0, 0),) * len(out), (1,) * len(out), tuple(out))
+
+
+# Means
+
+
+@composite(places="", node="AdaptiveAvgPoolBackward0", samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))])
+def adaptive_mean(x, /, sizes):
+    """The means of `sizes` windows that cover the last dimensions of `x`."""
+    n = len(sizes)
+    (x,), dtype = widened(x)
+    if all(s == 1 for s in sizes):
+        dims = tuple(range(x.ndim - n, x.ndim))
+        return (np.add.reduce(x, axis=dims, keepdims=True) / math.prod(x.shape[-n:])).astype(dtype, copy=False)
+    for dim, size in enumerate(sizes, x.ndim - n):
+        before = (slice(None),) * dim
+        count = x.shape[dim]
+        if size == count:
+            continue
+        if size and count % size == 0:
+            x = np.add.reduce(x.reshape(*x.shape[:dim], size, count // size, *x.shape[dim + 1 :]), axis=dim + 1) / (count // size)
+            continue
+        out = np.empty((*x.shape[:dim], size, *x.shape[dim + 1 :]), x.dtype)
+        for i, (start, end) in enumerate(_bounds(count, size)):
+            out[(*before, i)] = np.add.reduce(x[(*before, slice(start, end))], axis=dim) / (end - start)
+        x = out
+    return x.astype(dtype)
+
+
+@composite(places="", samples=[((2, 3, 3, 2), (5, 4)), ((2, 3), (7,))])
+def adaptive_spread(y, /, sizes):
+    """The adjoint of `adaptive_mean`: an input's gradient, of spatial sizes `sizes`."""
+    n = len(sizes)
+    for dim, count in enumerate(sizes, y.ndim - n):
+        before = (slice(None),) * dim
+        size = y.shape[dim]
+        if size == count:
+            continue
+        out = np.zeros((*y.shape[:dim], count, *y.shape[dim + 1 :]), y.dtype)
+        for i, (start, end) in enumerate(_bounds(count, size)):
+            out[(*before, slice(start, end))] += y[(*before, slice(i, i + 1))] / (end - start)
+        y = out
+    return np.copy(y)
+
+
+@adaptive_mean.grad("x")
+def _(g, x_shape, sizes):
+    return adaptive_spread(g, x_shape[-len(sizes) :])
+
+
+@adaptive_spread.grad("y")
+def _(g, y_shape, sizes):
+    return adaptive_mean(g, y_shape[-len(sizes) :])
+
+
+@function("torch F")
+def adaptive_avg_pool1d(input, output_size):
+    """The means of `output_size` windows that cover the last dimension."""
+    return adaptive_mean(input, _sizes(input, output_size, 1, "adaptive_avg_pool1d"))
+
+
+@function("F")
+def adaptive_avg_pool2d(input, output_size):
+    """The means of a grid of windows that cover the last two dimensions; `output_size` is an int or two."""
+    return adaptive_mean(input, _sizes(input, output_size, 2, "adaptive_avg_pool2d"))
+
+
+@function("F")
+def adaptive_avg_pool3d(input, output_size):
+    """The means of a grid of windows that cover the last three dimensions; `output_size` is an int or three."""
+    return adaptive_mean(input, _sizes(input, output_size, 3, "adaptive_avg_pool3d"))
+
+
+# Elements taken by their flat spatial index
+
+
+@composite(places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
+def spatial_take(x, indices, /, n):
+    """The elements of the last `n` dimensions of `x` at flat `indices`, in the shape of `indices`."""
+    lead = x.shape[: x.ndim - n]
+    size = math.prod(x.shape[x.ndim - n :])
+    flat = np.take_along_axis(x.reshape(*lead, size), indices.reshape(*lead, -1), axis=-1)
+    return flat.reshape(indices.shape)
+
+
+@composite(places="", node="MaxUnpoolBackward0", samples=[((2, 2, 2), lambda rng: np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)]), (3, 4))])
+def spatial_put(y, indices, /, sizes):
+    """The adjoint of `spatial_take`: zeros of spatial sizes `sizes` with `y` added at flat `indices`."""
+    lead = y.shape[: y.ndim - len(sizes)]
+    size, rows = math.prod(sizes), math.prod(lead)
+    out = np.zeros(rows * size, y.dtype)
+    if y.size:
+        offsets = np.arange(rows).reshape(rows, 1) * size
+        np.add.at(out, (indices.reshape(rows, -1) + offsets).ravel(), y.ravel())
+    return out.reshape(*lead, *sizes)
+
+
+@spatial_take.grad("x")
+def _(g, x_shape, indices, n):
+    return spatial_put(g, indices, x_shape[len(x_shape) - n :])
+
+
+@spatial_put.grad("y")
+def _(g, indices, sizes):
+    return spatial_take(g, indices, len(sizes))
+
+
+# Maxima
+
+
+@kernel(places="")
+def adaptive_argmax(x, /, sizes):
+    """The flat spatial index of the largest element, or the first nan, of each window: int64."""
+    n = len(sizes)
+    spatial = x.shape[x.ndim - n :]
+    lead = x.shape[: x.ndim - n]
+    out = np.empty((*lead, *sizes), np.int64)
+    bounds = [_bounds(size, count) for size, count in zip(spatial, sizes, strict=True)]
+    strides = [math.prod(spatial[i + 1 :]) for i in range(n)]
+    for cell in np.ndindex(*sizes):
+        ends = [bounds[i][c] for i, c in enumerate(cell)]
+        window = x[(..., *(slice(*pair) for pair in ends))]
+        places = np.argmax(window.reshape(*lead, -1), axis=-1)
+        inside = np.unravel_index(places, window.shape[len(lead) :])
+        out[(..., *cell)] = sum((at + start) * stride for at, (start, _), stride in zip(inside, ends, strides, strict=True))
+    return out
+
+
+def _adaptive_max(n, x, output_size, return_indices):
+    name = f"adaptive_max_pool{n}d"
+    sizes = _sizes(x, output_size, n, name)
+    geo = _even(x.shape[-n:], sizes)
+    if geo is not None:
+        out = window_max(x, geo)
+        return (out, window_indices(window_argmax(x, out, geo), geo)) if return_indices else out
+    indices = adaptive_argmax(x, sizes)
+    out = spatial_take(x, indices, n)
+    return (out, indices) if return_indices else out
+
+
+@function("F")
+def adaptive_max_pool1d(input, output_size, return_indices=False):
+    """The maxima of `output_size` windows that cover the last dimension, with `return_indices` their positions too."""
+    return _adaptive_max(1, input, output_size, return_indices)
+
+
+@function("F")
+def adaptive_max_pool2d(input, output_size, return_indices=False):
+    """The maxima of a grid of windows that cover the last two dimensions, with `return_indices` their positions too."""
+    return _adaptive_max(2, input, output_size, return_indices)
+
+
+@function("F")
+def adaptive_max_pool3d(input, output_size, return_indices=False):
+    """The maxima of a grid of windows that cover the last three dimensions, with `return_indices` their positions too."""
+    return _adaptive_max(3, input, output_size, return_indices)
+
+
+def _publish_with_indices(n):
+    @function("torch F" if n == 1 else "F", name=f"adaptive_max_pool{n}d_with_indices")
+    def adaptive_max_pool_with_indices(input, output_size, return_indices=True):
+        """The maxima of windows that cover the last dimensions, and their positions."""
+        return _adaptive_max(n, input, output_size, True)
+
+
+for _n in (1, 2, 3):
+    _publish_with_indices(_n)
+function("torch", name="adaptive_max_pool1d")(lambda input, output_size: _adaptive_max(1, input, output_size, True))
+
+
+# Unpooling
+
+
+def _unpool(n, x, indices, kernel_size, stride, padding, output_size):
+    kernel_size = ints(kernel_size, n, "kernel_size")
+    stride = kernel_size if stride is None or stride == () or stride == [] else ints(stride, n, "stride")
+    padding = ints(padding, n, "padding")
+    if tuple(indices.shape) != tuple(x.shape):
+        raise RuntimeError(
+            f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices tensor with shape: {list(indices.shape)}"
+        )
+    usual = tuple((size - 1) * s + k - 2 * p for size, s, k, p in zip(x.shape[-n:], stride, kernel_size, padding, strict=True))
+    sizes = usual if output_size is None else tuple(int(v) for v in output_size)[-n:]
+    if len(sizes) != n:
+        raise ValueError(f"output_size should be a sequence containing {n} or {n + 1} or {n + 2} elements, but it has {len(sizes)}")
+    for got, size, s in zip(sizes, usual, stride, strict=True):
+        if not size - s < got < size + s:
+            raise ValueError(f"invalid output_size {list(sizes)}: each size must be within the stride {stride} of {list(usual)}")
+    array = indices if isinstance(indices, np.ndarray) else indices._array
+    if array.size and (array.min() < 0 or array.max() >= math.prod(sizes)):
+        raise RuntimeError(f"Found an invalid max index: {array.max()} (output volumes are of size {' x '.join(map(str, sizes))})")
+    return unpool_put(x, indices, sizes)
+
+
+@composite(places="", node="MaxUnpoolBackward0", samples=[((2, 2, 2), lambda rng: np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)]), (3, 4))])
+def unpool_put(x, indices, /, sizes):
+    """Zeros of spatial sizes `sizes` with `x` written at flat `indices`; of several written to one place the last stays."""
+    lead = x.shape[: x.ndim - len(sizes)]
+    out = np.zeros((*lead, math.prod(sizes)), x.dtype)
+    np.put_along_axis(out, indices.reshape(*lead, -1), x.reshape(*lead, -1), axis=-1)
+    return out.reshape(*lead, *sizes)
+
+
+@unpool_put.grad("x")
+def _(g, indices, sizes):
+    return spatial_take(g, indices, len(sizes))
+
+
+@function("F")
+def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Maxima put back where `max_pool1d` found them, zeros elsewhere."""
+    return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+@function("F")
+def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Maxima put back where `max_pool2d` found them, zeros elsewhere."""
+    return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+@function("F")
+def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Maxima put back where `max_pool3d` found them, zeros elsewhere."""
+    return _unpool(3, input, indices, kernel_size, stride, padding, output_size)
+
+
+# Power means
+
+
+def _lp_pool(pool, x, norm_type, kernel, stride, ceil_mode):
+    count = math.prod(kernel)
+    norm = float(norm_type)
+    mean = pool(x**norm, kernel, stride, 0, ceil_mode)
+    positive = np.maximum(mean, 0.0)
+    return (positive * float(count)) ** (1.0 / norm)
+
+
+@function("F")
+def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """The `norm_type`-norms of windows along the last dimension."""
+    return _lp_pool(avg_pool1d, input, norm_type, ints(kernel_size, 1), stride, ceil_mode)
+
+
+@function("F")
+def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """The `norm_type`-norms of windows over the last two dimensions."""
+    return _lp_pool(avg_pool2d, input, norm_type, ints(kernel_size, 2), stride, ceil_mode)
+
+
+@function("F")
+def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """The `norm_type`-norms of windows over the last three dimensions."""
+    return _lp_pool(avg_pool3d, input, norm_type, ints(kernel_size, 3), stride, ceil_mode)

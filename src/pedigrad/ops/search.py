@@ -1,0 +1,144 @@
+"""Unique elements, places in sorted sequences, histograms."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..op import function, kernel
+from ..origin import located
+from ..tensor import Tensor, wrap
+
+
+@kernel(name="unique", places="", outputs=None)
+def distinct(x, /, dim):
+    """Distinct elements (or slices along `dim`) in order, for each element its place among them, and how often each occurs."""
+    if dim is None:
+        values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, equal_nan=False)
+    else:
+        if x.shape[dim] == 0:
+            return np.array(x), np.zeros(0, np.int64), np.zeros(0, np.int64)
+        values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=dim)
+    return values, inverse.reshape(x.shape if dim is None else -1), counts
+
+
+@kernel(name="unique_consecutive", places="", outputs=None)
+def distinct_runs(x, /, dim):
+    """The first of each run of equal elements (or slices along `dim`), each element's run, and the lengths of the runs."""
+    rows = x.reshape(-1) if dim is None else np.moveaxis(x, dim, 0)
+    n = len(rows)
+    fresh = np.ones(n, bool)
+    fresh[1:] = (rows[1:] != rows[:-1]).reshape(max(n - 1, 0), -1).any(-1) if n else False
+    starts = np.flatnonzero(fresh)
+    inverse, counts = np.cumsum(fresh) - 1, np.diff(np.append(starts, n))
+    values = rows[starts]
+    return (values, inverse.reshape(x.shape), counts) if dim is None else (np.moveaxis(values, 0, dim), inverse, counts)
+
+
+def _asked(results, return_inverse, return_counts):
+    values, inverse, counts = results
+    asked = (values, *((inverse,) if return_inverse else ()), *((counts,) if return_counts else ()))
+    return asked if len(asked) > 1 else values
+
+
+@function()
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The distinct elements in order; also each element's place among them and how often each occurs, if asked."""
+    return _asked(distinct(input, dim), return_inverse, return_counts)
+
+
+@function()
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """The elements without those equal to their predecessor; also each one's run and the runs' lengths, if asked."""
+    return _asked(distinct_runs(input, dim), return_inverse, return_counts)
+
+
+@kernel(name="searchsorted", places="")
+def places_in(sequence, values, sorter=None, /, side="left", out_int32=False):
+    """Where `values` would go in the rows of `sequence`, (..., N) or (N,), to keep them sorted."""
+    result = np.int32 if out_int32 else np.int64
+    if sequence.ndim == 1:
+        return np.searchsorted(sequence, values, side=side, sorter=sorter).astype(result)
+    if sequence.shape[:-1] != values.shape[:-1]:
+        raise RuntimeError("boundaries tensor should be 1 dimension or the first N-1 dimensions of it and of the values must match")
+    rows, wanted = sequence.reshape(-1, sequence.shape[-1]), values.reshape(-1, values.shape[-1])
+    orders = [None] * len(rows) if sorter is None else sorter.reshape(rows.shape)
+    found = [np.searchsorted(row, v, side=side, sorter=o) for row, v, o in zip(rows, wanted, orders, strict=True)]
+    return np.array(found, result).reshape(values.shape)
+
+
+def _as_values(values, sequence):
+    if isinstance(values, Tensor):
+        return values
+    return wrap(np.asarray(values, sequence._array.dtype if not isinstance(values, float) else np.float64))
+
+
+@function()
+def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
+    """The indices where `input` would have to be put into the rows of `sorted_sequence` to keep them sorted."""
+    if side not in (None, "left", "right") or (side == "left" and right):
+        raise RuntimeError(located("side can only be 'left' or 'right', and must agree with right"))
+    side = "right" if right else side or "left"
+    return places_in(sorted_sequence, _as_values(input, sorted_sequence), sorter, side, out_int32)
+
+
+@function()
+def bucketize(input, boundaries, *, out_int32=False, right=False):
+    """The number of the interval between `boundaries` that each element lies in; `right` says which end is closed."""
+    if boundaries.ndim != 1:
+        raise RuntimeError(located(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})"))
+    return places_in(boundaries, _as_values(input, boundaries), None, "right" if right else "left", out_int32)
+
+
+@kernel
+def bincount(x, weights=None, /, minlength=0):
+    """How often each integer from 0 on occurs; with `weights`, the sum of their weights."""
+    if x.ndim != 1 or x.dtype.kind not in "iu" or (x.size and x.min() < 0):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    counts = np.bincount(x, weights, minlength)
+    return counts if weights is None or weights.dtype != np.float32 else counts.astype(np.float32)
+
+
+@kernel(out=True)
+def histc(x, /, bins=100, min=0, max=0):
+    """How many elements lie in each of `bins` equal intervals from `min` to `max` (of the elements, if both are 0)."""
+    if x.dtype.kind in "b":
+        raise RuntimeError('"histogram_cpu" not implemented for bool')
+    low, high = (x.min(), x.max()) if min == max == 0 and x.size else (min, max)
+    if low == high:
+        low, high = low - 1, high + 1
+    if not low < high:
+        raise RuntimeError("max must be larger than min")
+    counts, _ = np.histogram(x, int(bins), (float(low), float(high)))
+    return counts.astype(x.dtype)
+
+
+@kernel(name="histogram", places="", outputs=("hist", "bin_edges"))
+def histogram_of(x, weight, /, bins, range, density):
+    """A histogram and its edges, in the dtype of `x`."""
+    hist, edges = np.histogram(x, bins, range, density, weight)
+    return hist.astype(x.dtype), edges.astype(x.dtype)
+
+
+@function()
+def histogram(input, bins, *, range=None, weight=None, density=False):
+    """How many elements (or what weight) lie between the bin edges, and those edges."""
+    edges = bins.detach().numpy() if isinstance(bins, Tensor) else bins
+    return histogram_of(input, weight, edges, range, bool(density))
+
+
+@function("torch")
+def cartesian_prod(*tensors):
+    """The Cartesian product of 1-d tensors, one combination per row."""
+    if len(tensors) == 1:
+        return tensors[0]
+    grids = [t.reshape((1,) * i + (-1,) + (1,) * (len(tensors) - i - 1)) for i, t in enumerate(tensors)]
+    shape = tuple(t.numel() for t in tensors)
+    return np.stack([g.expand(shape).reshape(-1) for g in grids], -1)
+
+
+@function("torch")
+def vander(x, N=None, increasing=False):
+    """The powers of the elements of `x`, one per column, from the highest (or lowest) on."""
+    n = x.numel() if N is None else N
+    powers = wrap(np.arange(n) if increasing else np.arange(n)[::-1])
+    return np.expand_dims(x, -1) ** powers

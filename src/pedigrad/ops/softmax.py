@@ -1,0 +1,153 @@
+"""Softmax and its relatives, and vectors scaled to unit norm."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from .. import dtypes
+from ..generator import default_generator
+from ..op import composite, function
+from ..origin import located
+from ..tensor import wrap
+from .language import total
+from .norm import vector_norm
+from .reduce import is_narrow, through_float32
+
+ALONG = [((2, 3), 1), ((2, 3, 4), 0), ((2, 3, 4), -2), ((), 0), ((3,), -1), ((0, 3), 1)]
+
+
+def is_trivial(x, name):
+    """Whether `x` is 0-d or empty; NotImplementedError for integers."""
+    if x.dtype.kind in "biu":
+        raise NotImplementedError(f'"{name}" not implemented for {x.dtype.name}')
+    return x.ndim == 0 or 0 in x.shape
+
+
+def _as_wanted(x, dtype):
+    return x if dtype is None else np.astype(x, dtypes.to_numpy(dtype))
+
+
+def _as_operand(g, x_dtype):
+    return g if g.dtype == x_dtype or g.dtype.name == x_dtype.name else np.astype(g, x_dtype)
+
+
+@composite(places="torch Tensor special", samples=ALONG)
+def softmax(x, /, dim, dtype=None):
+    """Exponentials along `dim`, scaled to sum to one; computed in `dtype` if one is given."""
+    if dtype is not None:
+        x = _as_wanted(x, dtype)
+    if is_trivial(x, "softmax_lastdim_kernel_impl"):
+        return np.ones_like(x)
+    if is_narrow(x):
+        return through_float32(lambda wide: softmax.op.forward(wide, dim), x)
+    e = np.exp(x - np.maximum.reduce(x, axis=dim, keepdims=True))
+    return e / np.add.reduce(e, axis=dim, keepdims=True)
+
+
+@softmax.grad("x")
+def _(g, out, dim, x_dtype):
+    if out.ndim == 0:
+        return _as_operand(g * 0.0, x_dtype)
+    go = g * out
+    return _as_operand(go - out * total(go, dim, True), x_dtype)
+
+
+@composite(places="torch Tensor special", samples=ALONG)
+def log_softmax(x, /, dim, dtype=None):
+    """Logarithms of the softmax along `dim`; computed in `dtype` if one is given."""
+    if dtype is not None:
+        x = _as_wanted(x, dtype)
+    if is_trivial(x, "log_softmax_lastdim_kernel_impl"):
+        return np.zeros_like(x)
+    if is_narrow(x):
+        return through_float32(lambda wide: log_softmax.op.forward(wide, dim), x)
+    x = x - np.maximum.reduce(x, axis=dim, keepdims=True)
+    return x - np.log(np.add.reduce(np.exp(x), axis=dim, keepdims=True))
+
+
+@log_softmax.grad("x")
+def _(g, out, dim, x_dtype):
+    if out.ndim == 0:
+        return _as_operand(g * 0.0, x_dtype)
+    return _as_operand(g - np.exp(out) * total(g, dim, True), x_dtype)
+
+
+# As torch.nn.functional has them
+
+
+def _dim_or_usual(name, ndim, dim, stacklevel):
+    if dim is None:
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+            stacklevel=stacklevel + 1,
+        )
+        return 0 if ndim in (0, 1, 3) else 1
+    return dim
+
+
+@function("F", name="softmax")
+def softmax_with_stacklevel(input, dim=None, _stacklevel=3, dtype=None):
+    """Exponentials along `dim`, scaled to sum to one; computed in `dtype` if one is given."""
+    return softmax(input, _dim_or_usual("softmax", input.ndim, dim, _stacklevel) if dim is None else dim, dtype)
+
+
+@function("F", name="log_softmax")
+def log_softmax_with_stacklevel(input, dim=None, _stacklevel=3, dtype=None):
+    """Logarithms of the softmax along `dim`; computed in `dtype` if one is given."""
+    return log_softmax(input, _dim_or_usual("log_softmax", input.ndim, dim, _stacklevel) if dim is None else dim, dtype)
+
+
+@function("F")
+def softmin(input, dim=None, _stacklevel=3, dtype=None):
+    """The softmax of `-input` along `dim`."""
+    return softmax(-input, _dim_or_usual("softmin", input.ndim, dim, _stacklevel), dtype)
+
+
+@function("F")
+def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
+    """A random choice along `dim` with the weights `exp(logits)`, softened by the temperature `tau`.
+
+    With `hard` it is one-hot, and its gradient is still that of the soft choice.
+    """
+    array = logits._array
+    noise = -np.log(default_generator.exponential(array.shape, 1.0, array.dtype))
+    soft = softmax((logits + wrap(noise)) / tau, dim)
+    if not hard:
+        return soft
+    best = np.argmax(soft._array, axis=dim, keepdims=True)
+    choice = np.zeros_like(soft._array)
+    np.put_along_axis(choice, best, 1, axis=dim)
+    return wrap(choice) - soft.detach() + soft
+
+
+# Scaled to unit norm
+
+
+@composite(
+    name="normalize", places="", outputs=("out", "length"), hidden=1, samples=[((2, 3), 1, 1e-12), ((2, 3, 4), 0, 1e-12), ((3,), 0, 9.0)]
+)
+def unit_vectors(x, /, dim, eps):
+    """`x` divided by its Euclidean norm along `dim`, or by `eps` if that is larger."""
+    length = np.sqrt(np.maximum(total(x * x, dim, True), eps * eps))
+    return x / length, length
+
+
+@unit_vectors.grad("x")
+def _(g, x, out, length, dim, eps):
+    along = np.where(length > eps, total(g * out, dim, True), 0)
+    return (g - out * along) / length
+
+
+@function("F")
+def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
+    """`input` divided by its `p`-norm along `dim`, or by `eps` if that is larger."""
+    if p == 2 and out is None and isinstance(dim, int) and input.ndim and input._array.dtype.name in ("float32", "float64"):
+        return unit_vectors(input, dim, eps)
+    scaled = input / vector_norm(input, p, dim, True).clamp_min(eps)
+    if out is None:
+        return scaled
+    if input.requires_grad:
+        raise RuntimeError(located("normalize(): functions with out=... arguments don't support automatic differentiation."))
+    return out.copy_(scaled)

@@ -1,0 +1,314 @@
+"""Sorting, selection of the largest, and medians and other order statistics.
+
+Sorting is always stable, as PyTorch's on the CPU is, and nan is the greatest value. Long rows of up to 32-bit elements are
+sorted as 64-bit integers made of the element and its index: NumPy's vectorised sort then needs no indirection.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..op import composite, function, kernel
+from ..origin import located
+from ..shapes import one_dim
+from ..tensor import wrap
+from .extreme import at_index, ties
+
+KEYED_FROM = 128  # rows at least this long are sorted by keys
+
+
+def order(x, descending=False):
+    """The indices that sort `x` along its last dimension, equal elements in their order."""
+    if x.dtype.itemsize <= 4 and x.dtype.kind in "biuf" and x.shape[-1] >= KEYED_FROM:
+        return (np.sort(keys(x, descending), axis=-1) & 0xFFFFFFFF).astype(np.int64)
+    if not descending:
+        return np.argsort(x, axis=-1, kind="stable")
+    return x.shape[-1] - 1 - np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
+
+
+def keys(x, descending):
+    """Unsigned integers that sort as (element, index) do."""
+    if x.dtype.kind == "f":
+        bits = np.where(x == x, x.astype(np.float32) + np.float32(0), np.float32(np.nan)).view(np.int32)
+        bits ^= (bits >> 31) & 0x7FFFFFFF
+    else:
+        bits = x.astype(np.int64)
+    rank = bits.astype(np.int64) + 2**31 if x.dtype.kind in "fi" else bits
+    if descending:
+        rank = 0xFFFFFFFF - rank
+    return (rank.astype(np.uint64) << np.uint64(32)) | np.arange(x.shape[-1], dtype=np.uint64)
+
+
+def along_last(compute, x, dim):
+    """What `compute` gives for `x` with `dim` moved to the end, moved back; scalars count as rows of one element."""
+    if not x.ndim:
+        one_dim(dim, 0)
+        return tuple(r.reshape(()) for r in compute(x.reshape(1)))
+    if dim in (-1, x.ndim - 1):
+        return compute(x)
+    one_dim(dim, x.ndim)
+    return tuple(np.ascontiguousarray(np.swapaxes(r, dim, -1)) for r in compute(np.swapaxes(x, dim, -1)))
+
+
+def sort_forward(x, dim, descending):
+    def compute(rows):
+        indices = order(rows, descending)
+        return np.take_along_axis(rows, indices, -1), indices
+
+    return along_last(compute, x, dim)
+
+
+@composite(places="", samples=[])
+def placed_at(x, indices, /, dim, size):
+    """Zeros with `size` elements along `dim`, with those of `x` put at `indices`, which are distinct."""
+    shape = list(x.shape)
+    shape[dim] = size
+    out = np.zeros(shape, x.dtype)
+    np.put_along_axis(out, indices, x, dim)
+    return out
+
+
+@placed_at.grad("x")
+def _(g, indices, dim):
+    return np.take_along_axis(g, indices, dim)
+
+
+def back_along(g, indices, x_shape, dim):
+    """The gradient of what was taken from distinct `indices` along `dim`."""
+    return placed_at(g, indices, dim, x_shape[dim]) if x_shape else np.reshape(g, ())
+
+
+ROWS = [((3, 4), -1), ((2, 3, 4), 1), ((), 0)]
+
+
+@kernel(name="sort", places="", outputs=("values", "indices"), out=True, samples=[*ROWS, ((0, 3), 1, True)])
+def sorted_along(x, /, dim, descending):
+    """The elements along `dim` in order, and where they were."""
+    return sort_forward(x, dim, descending)
+
+
+@sorted_along.grad("x")
+def _(g, indices, x_shape, dim):
+    return back_along(g, indices, x_shape, dim)
+
+
+@function()
+def sort(input, dim=-1, descending=False, stable=False, *, out=None):
+    """The elements along `dim` in ascending (or descending) order, and their indices; equal ones keep their order."""
+    return sorted_along(input, dim, bool(descending), out=out)
+
+
+@kernel(out=True)
+def argsort(x, /, dim=-1, descending=False, stable=False):
+    """The indices that sort the elements along `dim`."""
+    return along_last(lambda rows: (order(rows, descending),), x, dim)[0]
+
+
+@function()
+def msort(input, *, out=None):
+    """The rows of a tensor sorted along its first dimension."""
+    return sort(input, 0).values
+
+
+@kernel(outputs=("values", "indices"), out=True, samples=[((3, 4), 2), ((2, 5, 3), 2, 1, False), ((), 1), ((3, 4), 4)])
+def topk(x, /, k, dim=-1, largest=True, sorted=True):
+    """The `k` largest (or smallest) elements along `dim`, in order, and their indices."""
+    if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
+        raise RuntimeError("selected index k out of range")
+
+    def compute(rows):
+        n = rows.shape[-1]
+        if 8 * k < n and n >= KEYED_FROM and rows.dtype.itemsize <= 4 and rows.dtype.kind in "biuf":
+            ranked = np.sort(np.partition(keys(rows, largest), k, axis=-1)[..., :k], axis=-1)
+            indices = (ranked & 0xFFFFFFFF).astype(np.int64)
+        else:
+            indices = order(rows, largest)[..., :k]
+        return np.take_along_axis(rows, indices, -1), indices
+
+    return along_last(compute, x, dim)
+
+
+@topk.grad("x")
+def _(g, indices, x_shape, dim):
+    return back_along(g, indices, x_shape, dim)
+
+
+# Order statistics
+
+
+def chosen(x, dim, keepdim, choose):
+    """The element at place `choose(sorted rows)` of each row along `dim`, and its index."""
+
+    def compute(rows):
+        indices = order(rows)
+        ranked = np.take_along_axis(rows, indices, -1)
+        place = choose(ranked)
+        return np.take_along_axis(ranked, place, -1), np.take_along_axis(indices, place, -1)
+
+    if x.ndim and not x.shape[dim]:
+        raise IndexError(f"Expected reduction dim {dim} to have non-zero size.")
+    values, indices = along_last(compute, x, dim)
+    return (values, indices) if keepdim or not x.ndim else (np.squeeze(values, dim), np.squeeze(indices, dim))
+
+
+def at_place(place):
+    """For `chosen`: always the same place."""
+    return lambda ranked: np.full((*ranked.shape[:-1], 1), place)
+
+
+def middle(ranked):
+    """For `chosen`: the lower median, or the first nan."""
+    n, present = ranked.shape[-1], _present(ranked)
+    return np.where(present < n, present, (n - 1) // 2)
+
+
+def middle_number(ranked):
+    """For `chosen`: the lower median of what is not nan."""
+    return np.maximum(_present(ranked) - 1, 0) // 2
+
+
+def _present(ranked):
+    """How many elements of each row are not nan."""
+    return np.add.reduce(ranked == ranked, axis=-1, keepdims=True)
+
+
+@kernel(out=True, samples=[((3, 5), 2), ((3, 4), 1, 0, True), ((), 1)], outputs=("values", "indices"))
+def kthvalue(x, /, k, dim=-1, keepdim=False):
+    """The `k`-th smallest element along `dim` (counted from 1) and its index."""
+    if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
+        raise RuntimeError("selected number k out of range for dimension")
+    return chosen(x, dim, keepdim, at_place(k - 1))
+
+
+@kthvalue.grad("x")
+def _(g, indices, x_shape, dim, keepdim):
+    return at_index(g, indices, x_shape, dim, keepdim)
+
+
+MEDIANS = [((3, 5), -1), ((3, 4), 0, True), ((), 0)]
+
+
+@kernel(name="median", places="", out=True, samples=MEDIANS, outputs=("values", "indices"))
+def median_along(x, /, dim, keepdim=False):
+    """The median along `dim`, the lower of two, and its index; nan if there is one."""
+    return chosen(x, dim, keepdim, middle)
+
+
+@median_along.grad("x")
+def _(g, indices, x_shape, dim, keepdim):
+    return at_index(g, indices, x_shape, dim, keepdim)
+
+
+@kernel(name="nanmedian", places="", out=True, samples=MEDIANS, outputs=("values", "indices"))
+def nanmedian_along(x, /, dim, keepdim=False):
+    """The median along `dim` of what is not nan, the lower of two, and its index."""
+    return chosen(x, dim, keepdim, middle_number)
+
+
+@nanmedian_along.grad("x")
+def _(g, indices, x_shape, dim, keepdim):
+    return at_index(g, indices, x_shape, dim, keepdim)
+
+
+@kernel(places="", node="MedianBackward1", samples=[((3, 4),), ((),)])
+def median_of_all(x, /):
+    """The median of all elements."""
+    return chosen(x.reshape(-1), 0, False, middle)[0] if x.size else np.array(math.nan, x.dtype)
+
+
+@median_of_all.grad("x")
+def _(g, x, x_dtype, out):
+    return ties(g, x, x_dtype, out)
+
+
+@kernel(places="", node="NanmedianBackward1", samples=[((3, 4),), ((),)])
+def nanmedian_of_all(x, /):
+    """The median of all elements that are not nan."""
+    return chosen(x.reshape(-1), 0, False, middle_number)[0] if x.size else np.array(math.nan, x.dtype)
+
+
+@nanmedian_of_all.grad("x")
+def _(g, x, x_dtype, out):
+    return ties(g, x, x_dtype, out)
+
+
+@function()
+def median(input, dim=None, keepdim=False, *, out=None):
+    """The median of all elements, or values and indices along `dim`; of an even number the lower one."""
+    return median_of_all(input) if dim is None else median_along(input, dim, keepdim, out=out)
+
+
+@function()
+def nanmedian(input, dim=None, keepdim=False, *, out=None):
+    """The median of the elements that are not nan, or values and indices along `dim`."""
+    return nanmedian_of_all(input) if dim is None else nanmedian_along(input, dim, keepdim, out=out)
+
+
+@kernel(out=True, samples=MEDIANS, outputs=("values", "indices"))
+def mode(x, /, dim=-1, keepdim=False):
+    """The most frequent element along `dim`, the smallest of several, and its last index."""
+
+    def most_frequent(ranked):
+        n = ranked.shape[-1]
+        here = np.arange(n)
+        starts = np.concatenate([np.ones((*ranked.shape[:-1], 1), bool), ranked[..., 1:] != ranked[..., :-1]], -1)
+        run = here - np.maximum.accumulate(np.where(starts, here, 0), axis=-1)
+        first = np.argmax(run, axis=-1, keepdims=True)
+        return first
+
+    return chosen(x, dim, keepdim, most_frequent)
+
+
+@mode.grad("x")
+def _(g, indices, x_shape, dim, keepdim):
+    return at_index(g, indices, x_shape, dim, keepdim)
+
+
+INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+@function()
+def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
+    """The `q`-quantiles along `dim` (of all elements if None); a 1-d `q` adds a dimension in front."""
+    return _quantile(input, q, dim, keepdim, interpolation, skip_nan=False)
+
+
+@function()
+def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
+    """The `q`-quantiles along `dim` of the elements that are not nan."""
+    return _quantile(input, q, dim, keepdim, interpolation, skip_nan=True)
+
+
+def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
+    if interpolation not in INTERPOLATIONS:
+        raise RuntimeError(located(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation}"))
+    fractions = np.asarray(q if isinstance(q, (int, float)) else q.detach(), input._array.dtype)
+    if fractions.ndim > 1 or ((fractions < 0) | (fractions > 1)).any():
+        raise RuntimeError(located("quantile() q must be a scalar or 1D tensor with values in the range [0, 1]"))
+    ndim = input.ndim
+    rows = input.reshape(-1) if dim is None else np.moveaxis(input, dim, -1) if ndim else input.reshape(1)
+    ranked = sort(rows, -1).values
+    array = ranked._array
+    present = _present(array)
+    last = present - 1 if skip_nan else np.where(present < array.shape[-1], np.nan, array.shape[-1] - 1)
+    place = np.moveaxis(np.multiply.outer(fractions.reshape(-1), last), 0, -1).reshape(*present.shape[:-1], -1)
+    place = np.where(np.isnan(place), array.shape[-1] - 1, np.maximum(place, 0)).astype(array.dtype)
+    if interpolation in ("lower", "higher", "nearest"):
+        pick = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}[interpolation]
+        result = np.take_along_axis(ranked, pick(place).astype(np.int64), -1)
+    else:
+        below = np.floor(place)
+        low = np.take_along_axis(ranked, below.astype(np.int64), -1)
+        high = np.take_along_axis(ranked, np.ceil(place).astype(np.int64), -1)
+        result = low.lerp(high, 0.5 if interpolation == "midpoint" else wrap(place - below))
+    return _arranged(result, fractions.ndim, dim, keepdim, ndim)
+
+
+def _arranged(result, q_ndim, dim, keepdim, ndim):
+    """Quantiles with their q in front, and the reduced dimension back if it is to be kept."""
+    result = np.moveaxis(result, -1, 0)
+    if keepdim and ndim:
+        result = result.reshape(-1, *(1,) * ndim) if dim is None else result.unsqueeze(dim % ndim + 1)
+    return result if q_ndim else result[0]

@@ -1,0 +1,360 @@
+"""Every op in the registry: its two ways of being called agree, dtypes are kept, its gradients are the derivatives.
+
+Elementwise ops are tried on a few shapes in their `domain`, the others on the samples they declare.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+
+import pedigrad
+from pedigrad import gate, op
+from pedigrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from pedigrad.op import REGISTRY
+from pedigrad.tensor import Tensor, wrap
+
+NAMES = sorted(REGISTRY)
+SHAPES = {1: [((3, 4),), ((),), ((0, 3),)], 2: [((3, 4), (3, 4)), ((3, 1), (1, 4)), ((), (3,)), ((), ()), ((0, 3), (3,))]}
+SHAPES[3] = [((3, 4), (3, 4), (3, 4)), ((3, 1), (1, 4), ()), ((0, 3), (3,), (1,))]
+
+# Ops that take other ops for attributes: the tests of writes through views are theirs.
+INTERNAL = {"replace_region"}
+
+
+@dataclasses.dataclass
+class Sample:
+    """Arrays for the operands (None where optional; a list for `*xs`) and the attributes by name."""
+
+    operands: list
+    attributes: dict
+
+    def map(self, function):
+        """The sample with `function(name_index, array)` in place of each array."""
+        return Sample([None if a is None else function(i, a) for i, a in enumerate(self.operands)], self.attributes)
+
+    def __str__(self):
+        shapes = ", ".join("None" if a is None else f"{a.dtype}{list(a.shape)}" for a in self.operands)
+        return f"({shapes}; {self.attributes})"
+
+
+def samples_of(each):
+    """The samples of an op; AssertionError for a differentiable one that has none."""
+    found = list(each.samples or ())
+    if each.kind == "elementwise" and all(name in each.defaults for name in each.attributes):
+        found += [shapes[: len(each.operands)] for shapes in SHAPES[len(each.operands)]]
+    assert found or not each.rules, f"{each.name} is differentiable and has no samples"
+    return [built(each, sample) for sample in found]
+
+
+def built(each, sample):
+    """A Sample from the tuple in which an op declares it."""
+    rng = np.random.default_rng(0)
+    *values, attributes = sample if sample and isinstance(sample[-1], dict) else (*sample, {})
+    count = len(each.operands)
+    if each.variadic:
+        operands = [array_from(each, spec, rng) for spec in values[0]]
+    else:
+        operands = [array_from(each, spec, rng) for spec in values[:count]]
+        operands += [None] * (count - len(operands))
+    return Sample(operands, {**dict(zip(each.attributes, values[count:], strict=False)), **attributes})
+
+
+def array_from(each, spec, rng):
+    """One operand: None, a shape of random floats, a function of the generator, or an array as it is."""
+    if spec is None or isinstance(spec, np.ndarray):
+        return spec
+    if callable(spec):
+        return np.asarray(spec(rng))
+    if isinstance(spec, (bool, int, float)):
+        return np.asarray(float(spec))
+    low, high = each.domain
+    return np.asarray(rng.uniform(low, high, spec))
+
+
+def tensors_of(each, sample, dtype=None, requires_grad=True):
+    """Tensors for the operands; floats in `dtype`, leaves where the op is differentiable."""
+
+    def tensor(i, array):
+        if dtype is not None and array.dtype.kind in "fc":
+            array = array.astype(np.result_type(dtype, np.complex64) if array.dtype.kind == "c" else dtype)
+        out = wrap(array.copy())
+        name = each.operands[0 if each.variadic else i]
+        return out.requires_grad_(requires_grad and name in each.differentiable and array.dtype.kind in "fc")
+
+    return sample.map(tensor).operands
+
+
+def call(each, tensors, attributes):
+    """The public function's results, as a tuple."""
+    if each.variadic:
+        result = each.function(list(tensors), **attributes)
+    else:
+        given = dict(zip(each.public_names, tensors, strict=True))
+        first = [given.pop(n) for n in each.public_names if n not in each.defaults]
+        optional = {n: t for n, t in zip(each.operands, tensors, strict=True) if n in each.defaults and t is not None}
+        result = each.function(*first, **optional, **attributes)
+    return result if isinstance(result, (tuple, list)) else (result,)
+
+
+def works(each, sample):
+    """The sample itself, or, for ops on integers alone, one of the same shapes with integers or booleans."""
+    for kind in ("as it is", np.int64, np.bool_):
+        tried = sample
+        if kind != "as it is":
+            tried = sample.map(lambda _, array, kind=kind: (np.abs(array) * 3).astype(kind) if array.dtype.kind == "f" else array)
+        try:
+            call(each, tensors_of(each, tried), tried.attributes)
+        except (RuntimeError, TypeError, NotImplementedError):
+            if each.rules or each.samples:
+                raise
+        else:
+            return tried
+    raise AssertionError(f"{each.name} runs neither on floats nor on integers nor on booleans: {sample}")
+
+
+def cases(each):
+    """The samples that can be run."""
+    return [works(each, sample) for sample in samples_of(each)]
+
+
+# The checks, each on one op
+
+
+def check_documented(each):
+    doc = each.forward.__doc__
+    assert doc and doc.strip().splitlines()[0].endswith((".", ":")), f"{each.name} needs a docstring that starts with a sentence"
+    assert each.function.__doc__ == doc
+
+
+def check_ways_agree(each):
+    """The generated function and the general gate give the same values, dtypes and nodes."""
+    for sample in cases(each):
+        tensors = tensors_of(each, sample)
+        short = call(each, tensors, sample.attributes)
+        attributes = tuple(sample.attributes.get(n, each.defaults.get(n)) for n in each.attributes)
+        operands = (list(tensors),) if each.variadic else tuple(tensors)
+        general = gate.gate(each, operands, attributes)
+        general = general if isinstance(general, (tuple, list)) else (general,)
+        assert len(short) == len(general), f"{each.name}{sample}"
+        for one, other in zip(short, general, strict=True):
+            assert isinstance(one, Tensor) and isinstance(one._array, np.ndarray), f"{each.name}{sample}"
+            assert one.dtype == other.dtype and one.shape == other.shape, f"{each.name}{sample}"
+            assert np.array_equal(one._array, other._array, equal_nan=one._array.dtype.kind in "fc"), f"{each.name}{sample}"
+            assert one.requires_grad == other.requires_grad, f"{each.name}{sample}"
+            assert type(one.grad_fn) is type(other.grad_fn), f"{each.name}{sample}"
+            if one.grad_fn is not None:
+                kinds = [[type(p) for p, _ in out.grad_fn.next_functions] for out in (one, other)]
+                assert kinds[0] == kinds[1], f"{each.name}{sample}"
+
+
+def check_dtypes(each):
+    """float32 in gives what float64 gives, in single precision."""
+    narrow = {"torch.float64": "torch.float32", "torch.complex128": "torch.complex64"}
+    for sample in cases(each):
+        wide = call(each, tensors_of(each, sample, np.float64), sample.attributes)
+        single = call(each, tensors_of(each, sample, np.float32), sample.attributes)
+        floats = [a for a in sample.operands if a is not None and a.dtype.kind in "fc"]
+        for one, other in zip(wide, single, strict=True):
+            expected = narrow.get(repr(one.dtype), repr(one.dtype)) if floats and each.result != "own" else repr(other.dtype)
+            if "dtype" not in sample.attributes:
+                assert repr(other.dtype) == expected, f"{each.name}{sample}: float32 gives {other.dtype}"
+            if one._array.dtype.kind == "f" and not each.name.startswith(("rand", "empty", "dropout")):
+                assert np.allclose(one._array, other._array, rtol=1e-3, atol=1e-3, equal_nan=True), f"{each.name}{sample}"
+
+
+def check_layout(each):
+    """Operands that are not contiguous give the same values."""
+    for sample in cases(each):
+        strided = sample.map(lambda _, array: np.stack([array, array * 0], -1)[..., 0] if array.ndim else array)
+        turned = sample.map(lambda _, array: np.asfortranarray(array))
+        plain = call(each, tensors_of(each, sample), sample.attributes)
+        for other in (strided, turned):
+            operands = other.map(lambda i, array: wrap(array).requires_grad_(each.operands[0 if each.variadic else i] in ())).operands
+            for one, two in zip(plain, call(each, operands, sample.attributes), strict=True):
+                if one._array.dtype.kind in "fc":
+                    assert np.allclose(one._array, two._array, equal_nan=True), f"{each.name}{sample}: wrong if not contiguous"
+                else:
+                    assert np.array_equal(one._array, two._array), f"{each.name}{sample}: wrong if not contiguous"
+
+
+def check_gradients(each, second=True):
+    """First and second gradients are the derivatives, and some sample has each differentiable operand."""
+    checked = set()
+    for sample in cases(each):
+        tensors = tensors_of(each, sample)
+        if not any(t is not None and t.requires_grad for t in tensors):
+            continue
+        checked |= {each.operands[0 if each.variadic else i] for i, t in enumerate(tensors) if t is not None and t.requires_grad}
+
+        def function(*values, sample=sample):
+            return call(each, values, sample.attributes)
+
+        function.__name__ = each.name
+        try:
+            gradcheck(function, tensors)
+            if second:
+                gradgradcheck(function, tensors)
+        except GradcheckError as error:
+            raise AssertionError(f"{each.name}{sample}: {error}") from error
+    untested = set(each.differentiable) - checked
+    assert not untested, f"{each.name}: no sample has a float for {sorted(untested)}"
+
+
+CHECKS = {c.__name__.removeprefix("check_"): c for c in (check_documented, check_ways_agree, check_dtypes, check_layout)}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in INTERNAL])
+def test_op(name, check):
+    CHECKS[check](REGISTRY[name])
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].rules and n not in INTERNAL])
+def test_gradients(name):
+    check_gradients(REGISTRY[name])
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].inplace])
+def test_inplace_form(name):
+    each = REGISTRY[name]
+    form = functools.reduce(getattr, [name + "_"], pedigrad.Tensor) if hasattr(Tensor, name + "_") else gate.inplace_form(each)
+    for sample in cases(each):
+        tensors = tensors_of(each, sample, requires_grad=False)
+        (expected,) = call(each, tensors, sample.attributes)
+        if expected.shape != tensors[0].shape or not pedigrad.dtypes.can_cast(expected.dtype, tensors[0].dtype):
+            continue
+        before = tensors[0]._version
+        result = form(*tensors, **sample.attributes)
+        assert result is tensors[0]
+        assert np.allclose(result._array, expected._array, equal_nan=True)
+        assert result._version > before
+
+
+# The checks themselves: wrong gradients are found
+
+
+@pytest.fixture
+def declare():
+    """Registers ops for one test."""
+    before = set(REGISTRY)
+    yield functools.partial(op.elementwise, places="")
+    for name in set(REGISTRY) - before:
+        del REGISTRY[name]
+
+
+def cube(x, /):
+    """Third power."""
+    return x * x * x
+
+
+def test_a_right_gradient_passes(declare):
+    function = declare(name="right_cube")(cube)
+
+    @function.grad("x")
+    def _(g, x):
+        return g * x * x * 3.0
+
+    check_gradients(function.op)
+
+
+def test_a_wrong_gradient_is_found(declare):
+    function = declare(name="wrong_cube")(cube)
+
+    @function.grad("x")
+    def _(g, x):
+        return g * x * x * 2.0
+
+    with pytest.raises(AssertionError, match=r"wrong_cube"):
+        check_gradients(function.op)
+    x = pedigrad.tensor([1.0, 2.0], dtype=pedigrad.float64, requires_grad=True)
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(function, (x,))
+    message = str(caught.value)
+    assert "output 0 with respect to input 0 of wrong_cube (WrongCubeBackward0)" in message
+    assert "output element [0] by input element [0]" in message
+    assert "numerical: 3" in message and "analytical: 2" in message
+    assert __file__ in message
+    assert gradcheck(function, (x,), raise_exception=False) is False
+    assert gradcheck(function, (x,), fast_mode=True, raise_exception=False) is False
+
+
+def test_a_gradient_wrong_in_one_element_is_found(declare):
+    function = declare(name="nearly_cube")(cube)
+
+    @function.grad("x")
+    def _(g, x):
+        return g * x * x * np.where(np.arange(x.size).reshape(x.shape) == 1, 3.1, 3.0)
+
+    x = pedigrad.tensor([1.0, 2.0, 0.5], dtype=pedigrad.float64, requires_grad=True)
+    with pytest.raises(GradcheckError, match=r"1 of 9 derivatives are wrong.*output element \[1\] by input element \[1\]"):
+        gradcheck(function, (x,))
+
+
+def test_a_wrong_second_gradient_is_found(declare):
+    function = declare(name="flat_cube")(cube)
+
+    @function.grad("x")
+    def _(g, x):
+        constant = x.detach() if isinstance(x, Tensor) else x  # right at first, but the second derivative is lost
+        return g * constant * constant * 3.0
+
+    x = pedigrad.tensor([1.0, 2.0], dtype=pedigrad.float64, requires_grad=True)
+    assert gradcheck(function, (x,))
+    with pytest.raises(GradcheckError, match="the gradient of flat_cube"):
+        gradgradcheck(function, (x,))
+    with pytest.raises(AssertionError, match="flat_cube"):
+        check_gradients(function.op)
+
+
+def test_a_differentiable_op_without_samples_is_named(declare):
+    function = op.composite(places="", name="sampleless")(cube)
+
+    @function.grad("x")
+    def _(g, x):
+        return g * x * x * 3.0
+
+    with pytest.raises(AssertionError, match="sampleless is differentiable and has no samples"):
+        check_gradients(function.op)
+
+
+def test_an_operand_that_no_sample_has_is_named(declare):
+    def scaled(x, weight=None, /):
+        """x, or x times a weight."""
+        return x if weight is None else x * weight
+
+    function = op.composite(places="", samples=[((2, 3),)], name="half_tested")(scaled)
+
+    @function.grad("x")
+    def _(g, weight):
+        return g if weight is None else g * weight
+
+    @function.grad("weight")
+    def _(g, x):
+        return g * x
+
+    with pytest.raises(AssertionError, match="weight"):
+        check_gradients(function.op)
+
+
+def test_gradcheck_wants_something_to_check():
+    with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
+        gradcheck(lambda x: x * x, (pedigrad.ones(2, dtype=pedigrad.float64),))
+
+
+def test_gradcheck_warns_of_single_precision():
+    with pytest.warns(UserWarning, match="double precision"):
+        gradcheck(lambda x: x * 2.0, (pedigrad.ones(2, requires_grad=True),), eps=1e-2, atol=1e-2)
+
+
+def test_gradcheck_of_complex_numbers():
+    z = pedigrad.tensor([1 + 2j, 0.5 - 1j], dtype=pedigrad.complex128, requires_grad=True)
+    assert gradcheck(lambda z: z * z * z, (z,)) and gradgradcheck(lambda z: z * z * z, (z,))
+    assert gradcheck(lambda z: z * z * z, (z,), fast_mode=True)
+
+
+def test_gradcheck_finds_a_dropped_dependence():
+    x = pedigrad.tensor([1.0, 2.0], dtype=pedigrad.float64, requires_grad=True)
+    with pytest.raises(GradcheckError, match="needs no gradient, but"):
+        gradcheck(lambda x: x.detach() * 2.0, (x,))
