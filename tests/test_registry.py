@@ -21,6 +21,11 @@ SHAPES[3] = [((3, 4), (3, 4), (3, 4)), ((3, 1), (1, 4), ()), ((0, 3), (3,), (1,)
 
 # Ops that take other ops for attributes: the tests of writes through views are theirs.
 INTERNAL = {"replace_region"}
+ABOUT_STRIDES = {"view", "view_as_complex", "as_strided"}  # they mean the memory, not the elements
+ALWAYS_WIDE = {"float_power"}  # float64 whatever it is given
+RANDOM = ("rand", "empty", "dropout")
+# PyTorch has no derivative for these either: asking for it is an error.
+NO_DERIVATIVE = {"igamma": {"x"}, "igammac": {"x"}, "zeta": {"x"}}
 
 
 @dataclasses.dataclass
@@ -40,11 +45,10 @@ class Sample:
 
 
 def samples_of(each):
-    """The samples of an op; AssertionError for a differentiable one that has none."""
+    """The samples of an op."""
     found = list(each.samples or ())
     if each.kind == "elementwise" and all(name in each.defaults for name in each.attributes):
         found += [shapes[: len(each.operands)] for shapes in SHAPES[len(each.operands)]]
-    assert found or not each.rules, f"{each.name} is differentiable and has no samples"
     return [built(each, sample) for sample in found]
 
 
@@ -81,7 +85,8 @@ def tensors_of(each, sample, dtype=None, requires_grad=True):
             array = array.astype(np.result_type(dtype, np.complex64) if array.dtype.kind == "c" else dtype)
         out = wrap(array.copy())
         name = each.operands[0 if each.variadic else i]
-        return out.requires_grad_(requires_grad and name in each.differentiable and array.dtype.kind in "fc")
+        smooth = array.dtype.kind in "fc" and name in each.differentiable and name not in NO_DERIVATIVE.get(each.name, ())
+        return out.requires_grad_(requires_grad and smooth)
 
     return sample.map(tensor).operands
 
@@ -98,12 +103,16 @@ def call(each, tensors, attributes):
     return result if isinstance(result, (tuple, list)) else (result,)
 
 
+def _whole(array, kind):
+    return np.asarray(np.abs(array) * 3).astype(kind) if array.dtype.kind == "f" else array
+
+
 def works(each, sample):
     """The sample itself, or, for ops on integers alone, one of the same shapes with integers or booleans."""
     for kind in ("as it is", np.int64, np.bool_):
         tried = sample
         if kind != "as it is":
-            tried = sample.map(lambda _, array, kind=kind: (np.abs(array) * 3).astype(kind) if array.dtype.kind == "f" else array)
+            tried = sample.map(lambda _, array, kind=kind: _whole(array, kind))
         try:
             call(each, tensors_of(each, tried), tried.attributes)
         except (RuntimeError, TypeError, NotImplementedError):
@@ -151,27 +160,27 @@ def check_ways_agree(each):
 
 def check_dtypes(each):
     """float32 in gives what float64 gives, in single precision."""
-    narrow = {"torch.float64": "torch.float32", "torch.complex128": "torch.complex64"}
+    narrow = {} if each.name in ALWAYS_WIDE else {"torch.float64": "torch.float32", "torch.complex128": "torch.complex64"}
     for sample in cases(each):
         wide = call(each, tensors_of(each, sample, np.float64), sample.attributes)
         single = call(each, tensors_of(each, sample, np.float32), sample.attributes)
         floats = [a for a in sample.operands if a is not None and a.dtype.kind in "fc"]
         for one, other in zip(wide, single, strict=True):
-            expected = narrow.get(repr(one.dtype), repr(one.dtype)) if floats and each.result != "own" else repr(other.dtype)
-            if "dtype" not in sample.attributes:
+            expected = narrow.get(repr(one.dtype), repr(one.dtype))
+            if floats and "dtype" not in sample.attributes:
                 assert repr(other.dtype) == expected, f"{each.name}{sample}: float32 gives {other.dtype}"
-            if one._array.dtype.kind == "f" and not each.name.startswith(("rand", "empty", "dropout")):
+            if one._array.dtype.kind == "f" and not each.name.startswith(RANDOM):
                 assert np.allclose(one._array, other._array, rtol=1e-3, atol=1e-3, equal_nan=True), f"{each.name}{sample}"
 
 
 def check_layout(each):
     """Operands that are not contiguous give the same values."""
-    for sample in cases(each):
+    for sample in cases(each) if each.name not in ABOUT_STRIDES else ():
         strided = sample.map(lambda _, array: np.stack([array, array * 0], -1)[..., 0] if array.ndim else array)
-        turned = sample.map(lambda _, array: np.asfortranarray(array))
+        turned = sample.map(lambda _, array: np.array(array, order="F"))
         plain = call(each, tensors_of(each, sample), sample.attributes)
         for other in (strided, turned):
-            operands = other.map(lambda i, array: wrap(array).requires_grad_(each.operands[0 if each.variadic else i] in ())).operands
+            operands = other.map(lambda _, array: wrap(array)).operands
             for one, two in zip(plain, call(each, operands, sample.attributes), strict=True):
                 if one._array.dtype.kind in "fc":
                     assert np.allclose(one._array, two._array, equal_nan=True), f"{each.name}{sample}: wrong if not contiguous"
@@ -182,7 +191,9 @@ def check_layout(each):
 def check_gradients(each, second=True):
     """First and second gradients are the derivatives, and some sample has each differentiable operand."""
     checked = set()
-    for sample in cases(each):
+    found = cases(each)
+    assert found, f"{each.name} is differentiable and has no samples"
+    for sample in found:
         tensors = tensors_of(each, sample)
         if not any(t is not None and t.requires_grad for t in tensors):
             continue
@@ -198,7 +209,7 @@ def check_gradients(each, second=True):
                 gradgradcheck(function, tensors)
         except GradcheckError as error:
             raise AssertionError(f"{each.name}{sample}: {error}") from error
-    untested = set(each.differentiable) - checked
+    untested = set(each.differentiable) - checked - NO_DERIVATIVE.get(each.name, set())
     assert not untested, f"{each.name}: no sample has a float for {sorted(untested)}"
 
 
@@ -219,7 +230,7 @@ def test_gradients(name):
 @pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].inplace])
 def test_inplace_form(name):
     each = REGISTRY[name]
-    form = functools.reduce(getattr, [name + "_"], pedigrad.Tensor) if hasattr(Tensor, name + "_") else gate.inplace_form(each)
+    form = gate.inplace_form(each)
     for sample in cases(each):
         tensors = tensors_of(each, sample, requires_grad=False)
         (expected,) = call(each, tensors, sample.attributes)

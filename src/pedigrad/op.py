@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from . import gate
+from . import gate, inplace, shortway
 from .graph import Node
 from .tensor import Tensor
 
@@ -119,7 +119,7 @@ class Op:
         """The subclass of Node whose instances are runs of this op."""
         node_class = type(self.node_name, (Node,), {"__slots__": (), "op": self})
         if not self.built:
-            gate.build(self)
+            shortway.build(self)
         return node_class
 
     @functools.cached_property
@@ -143,9 +143,9 @@ class Op:
         return ufunc if isinstance(ufunc, np.ufunc) else None
 
     def _stub(self) -> Any:
-        """The public function; its code is generated when it is first called (`gate.build`)."""
+        """The public function; its code is generated when it is first called (`shortway.build`)."""
         module = self.forward.__module__
-        namespace = {"__name__": module, "__builtins__": __builtins__, "_op": self, "_build": gate.build}
+        namespace = {"__name__": module, "__builtins__": __builtins__, "_op": self, "_build": shortway.build}
         function = types.FunctionType(_first_call.__code__, namespace, self.name)
         function.__doc__ = self.forward.__doc__
         function.__module__, function.__qualname__ = module, self.name
@@ -156,7 +156,7 @@ class Op:
         REGISTRY[self.name] = self
         forms = {self.name: self.function}
         if self.inplace:
-            forms[self.name + "_"] = gate.inplace_form(self)
+            forms[self.name + "_"] = inplace.inplace_form(self)
         for name, function in list(forms.items()):
             for alias in aliases:
                 forms[alias + "_" * name.endswith("_")] = function

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import gate
+from . import inplace, modes
 from .creation import _sizes, factory, numpy_dtype
 from .dtypes import int64
 from .generator import Generator, default_generator
@@ -144,10 +144,10 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
 
 def fill_with(target: Tensor, array: Any, what: str) -> Tensor:
     """Write `array` into `target` in place; its history ends there."""
-    if gate.modes.settings.grad and target._node is not None:
-        gate.check_writable(target)
+    if modes.settings.grad and target._node is not None:
+        inplace.check_writable(target)
     np.copyto(target._array, array, casting="unsafe")
-    gate.note_change(target, what)
+    inplace.note_change(target, what)
     return target
 
 

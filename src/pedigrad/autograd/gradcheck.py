@@ -298,7 +298,7 @@ class _Check:
     def compare_undefined(self, outputs: list[Tensor]) -> None:
         """A gradient that never arrives at one of several outputs must count as zeros."""
         for k, out in enumerate(outputs):
-            starts = [np.ones_like(o._array) if o is out else np.zeros_like(o._array) for o in outputs]
+            starts = [np.full_like(o._array, j == k) for j, o in enumerate(outputs)]
             for i, tensor in self.wanted:
                 alone = self.gradient((out,), (starts[k],), tensor)
                 if not np.allclose(alone, self.gradient(outputs, starts, tensor), equal_nan=True):

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from ..gate import inplace_form
+from ..inplace import inplace_form
 from ..generator import default_generator
 from ..op import composite, elementwise, function
-from ..tensor import wrap
+from ..tensor import Tensor, wrap
 from .exponential import sigmoid
+from .language import conj
 from .special import erf
 
 LARGE = 2048  # elements from which on `kept` by integer multiplication beats np.where
@@ -33,12 +34,12 @@ def negative_part(x):
 
 
 def logistic(x):
-    """1 / (1 + exp(-x)), without the gate where that is possible."""
-    return sigmoid.op.forward(x) if x.__class__ is np.ndarray else sigmoid(x)
+    """1 / (1 + exp(-x)), as one node on Tensors."""
+    return sigmoid(x) if isinstance(x, Tensor) else sigmoid.op.forward(x)
 
 
 def _error_function(x):
-    return erf.op.forward(x) if x.__class__ is np.ndarray else erf(x)
+    return erf(x) if isinstance(x, Tensor) else erf.op.forward(x)
 
 
 # Piecewise linear
@@ -131,6 +132,8 @@ def per_channel(weight, ndim):
 @function("torch Tensor F")
 def prelu(input, weight):
     """Each positive element of `input`, `weight` times the others; one weight, or one for each index of dimension 1."""
+    if weight.ndim > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.numel() != 1 and weight.numel() != channels:
         raise RuntimeError(
@@ -200,7 +203,7 @@ def _mish_factor(x):
 
 
 @composite(
-    places="F", outputs=("out", "share"), hidden=1, samples=[((2, 3),), ((2, 3), "tanh"), ((), "none"), ((0, 2), "none")]
+    places="F", outputs=("out", "share"), hidden=1, out=True, samples=[((2, 3),), ((2, 3), "tanh"), ((), "none"), ((0, 2), "none")]
 )
 def gelu(x, /, approximate="none"):
     """Each element times the normal distribution function of it, by `approximate="tanh"` with tanh instead of erf."""
@@ -284,13 +287,13 @@ def _(g, x):
 linear_swish_ = inplace_form(linear_swish.op)
 
 
-@elementwise(places="F", result="float", inplace=False)
-def softsign(x, /):
-    """`x / (1 + |x|)` for each element."""
+@elementwise(name="softsign", places="", result="float", inplace=False)
+def bounded(x, /):
+    """`x / (1 + |x|)` for each element of a real tensor."""
     return x / (1 + np.abs(x))
 
 
-@softsign.grad("x")
+@bounded.grad("x")
 def _(g, x):
     d = 1 + np.abs(x)
     return g / (d * d)
@@ -305,7 +308,7 @@ def tanhshrink(x, /):
 @tanhshrink.grad("x")
 def _(g, x):
     t = np.tanh(x)
-    return g * (t * t)
+    return g * conj(t * t)
 
 
 @elementwise(places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])

@@ -89,6 +89,12 @@ def hardsigmoid(input, inplace=False):
 
 
 @function("F")
+def softsign(input):
+    """`x / (1 + |x|)` for each element."""
+    return input / (1 + input.abs()) if input.is_complex() else ops.bounded(input)
+
+
+@function("F")
 def hardswish(input, inplace=False):
     """Each element times `x / 6 + 1 / 2`, which is limited to the range from 0 to 1."""
     return ops.linear_swish_(input) if inplace else ops.linear_swish(input)

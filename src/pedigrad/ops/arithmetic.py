@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gate import inplace_form, write
+from ..inplace import inplace_form, write
 from ..op import elementwise, function, publish
 from ..tensor import Tensor
 from .language import conj

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..gate import inplace_form
+from ..inplace import inplace_form
 from ..op import elementwise, function, publish, view
 from ..origin import located
 from ..tensor import Tensor

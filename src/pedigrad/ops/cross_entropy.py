@@ -87,7 +87,8 @@ def combined(losses, factors, share, reduction):
         return np.sum(np.where(factors == 0, 0, losses) * share)
     if reduction != "mean":
         raise not_a_reduction(reduction)
-    return np.sum(np.where(factors == 0, 0, losses) * share) / np.where(np.sum(factors) == 0, 0, 1)
+    whole = np.sum(factors)
+    return np.sum(np.where(factors == 0, 0, losses) * share) * (whole / whole)
 
 
 def check_target(x, target):
@@ -306,6 +307,16 @@ def linear_cross_entropy(
     options=None,
 ):
     """The cross entropy of `linear(input, linear_weight, linear_bias)`."""
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.ndim}")
+    if ignore_index is not None and target.is_floating_point():
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    outputs = linear_weight.shape[:-1]
+    if len(outputs) > 1:
+        linear_weight = linear_weight.reshape(-1, linear_weight.shape[-1])
+        linear_bias = None if linear_bias is None else linear_bias.expand(outputs).reshape(-1)
     scores = linear(input, linear_weight, linear_bias)
+    if len(outputs) > 1:
+        scores = scores.reshape(*input.shape[:-1], *outputs)
     ignored = -100 if ignore_index is None else ignore_index
     return cross_entropy(scores, target, weight, None, ignored, None, reduction, label_smoothing)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..gate import note_change, write
+from ..inplace import note_change, write
 from ..op import composite, function
 from ..origin import located
 from ..shapes import as_shape

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes, gate, modes
-from ..gate import check_writable, note_write, rebase, record
+from .. import dtypes, inplace, modes
+from ..gate import record
+from ..inplace import check_writable, note_change, rebase
 from ..op import composite, function
 from ..origin import located
 from ..tensor import UNTRACKED, Tensor, refresh, wrap
@@ -263,7 +264,7 @@ def _write(target: Tensor, basic: Any, at: Any, source: Any) -> None:
     here = target._array
     try:
         region = here if basic is None else here[basic]
-        gate.check_overlap(region, "__setitem__")
+        inplace.check_overlap(region, "__setitem__")
         region[... if at is None else at] = source
     except ValueError as error:
         if "broadcast" not in str(error) and "shape mismatch" not in str(error):
@@ -275,8 +276,7 @@ def _write(target: Tensor, basic: Any, at: Any, source: Any) -> None:
         raise IndexError(located(str(error).replace("for axis", "for dimension"))) from None
     except TypeError as error:
         raise RuntimeError(located(f"value cannot be converted to type {target.dtype}: {error}")) from None
-    if target._view is not UNTRACKED:
-        note_write(here, "__setitem__")
+    note_change(target, "__setitem__")
 
 
 def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Tensor], value: Any) -> None:
@@ -291,7 +291,7 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
     else:
         operands, op, attributes = (target, value), replace_region.op, (part.op, (basic,))
     if modes.settings.recorder is not None:
-        gate.write(op, operands, attributes)
+        inplace.write(op, operands, attributes)
         return
     result = wrap(target._array)
     flat = tuple(v._array if isinstance(v, Tensor) else v for v in operands)
@@ -331,7 +331,7 @@ def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False
 def index_put_(input: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
     """`values` written (or added) into `input` where the tuple of index tensors points; returns `input`."""
     places, arrays = _as_indices(input, indices)
-    return gate.write(put_at.op, (input, values, *arrays, *(None,) * (MOST - len(arrays))), (None, places, accumulate))
+    return inplace.write(put_at.op, (input, values, *arrays, *(None,) * (MOST - len(arrays))), (None, places, accumulate))
 
 
 __all__ = ["getitem", "index", "index_put", "index_put_", "put_at", "region_in_zeros", "setitem"]

@@ -331,7 +331,7 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
 def _stirling(target):
     """Stirling's approximation of log(target!), zero for targets up to 1."""
     approximation = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
-    return approximation.masked_fill(target <= 1, 0)
+    return approximation.where(target > 1, 0)
 
 
 @function("F")

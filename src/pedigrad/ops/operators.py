@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import gate
+from .. import gate, inplace, shortway
 from ..op import Function
 from ..tensor import Tensor
 from . import arithmetic, compare, division, matmul, powers
@@ -34,7 +34,7 @@ def _first_call(*args: Any) -> Any:
 def _build(op: Any, form: Any) -> Any:
     """Give `form` the code of the op's public function, with another gate for what is not the ordinary case."""
     if not op.built:
-        gate.build(op)
+        shortway.build(op)
     form.__globals__.update(op.function.__globals__, _gate=_gate_or_not)
     form.__code__, form.__defaults__ = op.function.__code__, op.function.__defaults__
     form.__kwdefaults__ = op.function.__kwdefaults__
@@ -66,7 +66,7 @@ def _in_place(function: Function, name: str) -> Any:
     op = function.op  # type: ignore[attr-defined]
 
     def write(self: Any, other: Any) -> Any:
-        return gate.write(op, (self, other), ()) if _known(other) else NotImplemented
+        return inplace.write(op, (self, other), ()) if _known(other) else NotImplemented
 
     write.__name__, write.__qualname__ = name, f"Tensor.{name}"
     write.__doc__ = op.forward.__doc__

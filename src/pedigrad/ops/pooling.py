@@ -277,7 +277,7 @@ def _share(geo, include_pad, dtype):
     divisor = np.ones((), np.float64)
     for c in counts:
         divisor = divisor[..., None] * c
-    return (1.0 / divisor).astype(dtype if dtype.itemsize > 2 and dtype.kind in "fc" else np.float32)
+    return (1.0 / divisor).astype(dtype if dtype.itemsize > 2 and dtype.kind in "fc" else np.float32 if dtype.kind in "fV" else np.float64)
 
 
 def _avg_pool(n, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, name):

@@ -7,7 +7,7 @@ import numpy as np
 from ..op import composite, function
 from .activation import logsigmoid
 from .cross_entropy import one_hot_like
-from .language import restore_dims, total
+from .language import total
 from .loss import reduce_tensor
 from .norm import vector_norm
 from .reduction import legacy_reduction, not_a_reduction
@@ -53,7 +53,7 @@ def _(g, x, y, dim, eps):
 def _cosine_slope(g, x, y, dim, eps):
     ndim = max(x.ndim, y.ndim)
     dim = dim - ndim if dim >= 0 else dim  # counted from the end it is the same dimension of both
-    g = restore_dims(g, (1,) * ndim, dim, False)
+    g = np.expand_dims(g, dim)
     (x, length, free), (y, _, _) = _unit(x, dim, eps), _unit(y, dim, eps)
     return g * (y - np.where(free, total(x * y, dim, True), 0) * x) / length
 
@@ -191,11 +191,15 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     scores, classes, batch = _scores_and_classes(input, target, "multi_margin_loss")
-    classes, count = classes._array.reshape(-1), scores.shape[1]
+    count = scores.shape[1]
+    if classes.numel() != scores.shape[0] or batch and classes.ndim != 1:
+        raise RuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size)."
+            f" Expected target size [{scores.shape[0]}], but got {list(target.shape)}. Input has shape {list(input.shape)}."
+        )
+    classes = classes._array.reshape(-1)
     if weight is not None and tuple(weight.shape) != (count,):
-        raise ValueError(f"weight must be one-dimensional and have {count} elements")
-    if classes.shape[0] != scores.shape[0]:
-        raise ValueError(f"inconsistent target size, expected {scores.shape[0]} but got {list(target.shape)}")
+        raise RuntimeError(f"multi_margin_loss: inconsistent weight size, expected {count} but got {list(weight.shape)}")
     if classes.size and not 0 <= classes.min() <= classes.max() < count:
         raise RuntimeError("target out of range")
     own = one_hot_like(scores._array, classes)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import gate
+from .. import inplace
 from ..graph import storage_of
 from ..op import composite, function, view
 from ..shapes import one_dim
@@ -40,7 +40,7 @@ def _(g, y_shape, op, attributes):
     return reshaped(region, (1,) * extra + tuple(region.shape)) if extra > 0 else region
 
 
-gate.replace_region = replace_region
+inplace.replace_region = replace_region
 
 
 @composite(places="")

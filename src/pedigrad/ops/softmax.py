@@ -9,8 +9,8 @@ import numpy as np
 from .. import dtypes
 from ..generator import default_generator
 from ..op import composite, function
-from ..origin import located
 from ..tensor import wrap
+from .arithmetic import true_divide
 from .language import total
 from .norm import vector_norm
 from .reduce import is_narrow, through_float32
@@ -33,7 +33,7 @@ def _as_operand(g, x_dtype):
     return g if g.dtype == x_dtype or g.dtype.name == x_dtype.name else np.astype(g, x_dtype)
 
 
-@composite(places="torch Tensor special", samples=ALONG)
+@composite(places="torch Tensor special", out=True, samples=ALONG)
 def softmax(x, /, dim, dtype=None):
     """Exponentials along `dim`, scaled to sum to one; computed in `dtype` if one is given."""
     if dtype is not None:
@@ -54,7 +54,7 @@ def _(g, out, dim, x_dtype):
     return _as_operand(go - out * total(go, dim, True), x_dtype)
 
 
-@composite(places="torch Tensor special", samples=ALONG)
+@composite(places="torch Tensor special", out=True, samples=ALONG)
 def log_softmax(x, /, dim, dtype=None):
     """Logarithms of the softmax along `dim`; computed in `dtype` if one is given."""
     if dtype is not None:
@@ -145,9 +145,4 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     """`input` divided by its `p`-norm along `dim`, or by `eps` if that is larger."""
     if p == 2 and out is None and isinstance(dim, int) and input.ndim and input._array.dtype.name in ("float32", "float64"):
         return unit_vectors(input, dim, eps)
-    scaled = input / vector_norm(input, p, dim, True).clamp_min(eps)
-    if out is None:
-        return scaled
-    if input.requires_grad:
-        raise RuntimeError(located("normalize(): functions with out=... arguments don't support automatic differentiation."))
-    return out.copy_(scaled)
+    return true_divide(input, vector_norm(input, p, dim, True).clamp_min(eps), out=out)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gate import write
+from ..inplace import write
 from ..op import elementwise, function, publish
 from ..origin import located
 from ..tensor import Tensor

@@ -1,0 +1,120 @@
+"""Padding: constants, mirror images, edges and wrapped copies around the last dimensions; negative pads cut off."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..op import composite, function
+
+MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def _pairs(pad, ndim):
+    """A flat `pad`, last dimension first, as (low, high) for every dimension."""
+    pad = tuple(int(p) for p in pad)
+    if len(pad) % 2:
+        raise RuntimeError("Padding length must be divisible by 2")
+    if len(pad) > 2 * ndim:
+        raise RuntimeError(f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} and input of dimension {ndim}")
+    given = tuple((pad[i], pad[i + 1]) for i in range(0, len(pad), 2))[::-1]
+    return ((0, 0),) * (ndim - len(given)) + given
+
+
+def _inside(n, low, high):
+    """Where the kept part of a dimension of `n` elements lies in the padded one, and which part that is."""
+    return slice(max(low, 0), max(low, 0) + n + min(low, 0) + min(high, 0)), slice(max(-low, 0), n - max(-high, 0))
+
+
+@composite(places="torch", samples=[((2, 3), (1, 2)), ((2, 3), (1, -1, 0, 2), 1.5), ((), ()), ((0, 2), (1, 1, 1, 0))])
+def constant_pad_nd(x, /, pad, value=0):
+    """`x` with `pad` (low, high, last dimension first) elements of `value` around it; negative pads cut off."""
+    pads = _pairs(pad, x.ndim)
+    shape = tuple(n + low + high for n, (low, high) in zip(x.shape, pads, strict=True))
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"The input size {list(x.shape)}, plus negative padding {list(pad)}, resulted in a negative output size, which is invalid.")
+    out = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
+    parts = [_inside(n, low, high) for n, (low, high) in zip(x.shape, pads, strict=True)]
+    out[tuple(p[0] for p in parts)] = x[tuple(p[1] for p in parts)]
+    return out
+
+
+@constant_pad_nd.grad("x")
+def _(g, pad):
+    return constant_pad_nd(g, tuple(-p for p in pad))
+
+
+@composite(places="", samples=[
+    ((2, 4), ((0, 0), (1, 2)), "reflect"), ((2, 3, 4), ((0, 0), (1, 1), (3, 0)), "replicate"), ((1, 2, 4), ((0, 0), (2, 1), (3, 4)), "circular"),
+])  # fmt: skip
+def pad_around(x, /, pads, mode):
+    """`x` continued on all sides by reflection, by its edges or in a circle; `pads` are (low, high), none negative."""
+    return np.pad(x, pads, mode=MODES[mode])
+
+
+@composite(places="", samples=[((2, 7), ((0, 0), (1, 2)), "reflect"), ((2, 6), ((0, 0), (2, 1)), "circular")])
+def fold_around(y, /, pads, mode):
+    """The adjoint of `pad_around`: what lies in the padding added to the elements that it is a copy of."""
+    for dim, (low, high) in enumerate(pads):
+        if low == 0 and high == 0:
+            continue
+        y = np.moveaxis(y, dim, 0)
+        n = len(y) - low - high
+        out = np.copy(y[low : low + n])
+        before, after = y[:low], y[low + n :]
+        if mode == "reflect":
+            out[1 : low + 1] += before[::-1]
+            out[n - 1 - high : n - 1] += after[::-1]
+        elif mode == "replicate":
+            out[0] += np.add.reduce(before, axis=0)
+            out[n - 1] += np.add.reduce(after, axis=0)
+        else:
+            out[n - low :] += before
+            out[:high] += after
+        y = np.moveaxis(out, 0, dim)
+    return np.copy(y, order="C")
+
+
+@pad_around.grad("x")
+def _(g, pads, mode):
+    return fold_around(g, pads, mode)
+
+
+@fold_around.grad("y")
+def _(g, pads, mode):
+    return pad_around(g, pads, mode)
+
+
+def _check_fits(x, pads, mode):
+    for dim, ((low, high), n) in enumerate(zip(pads, x.shape, strict=True)):
+        widest = max(low, high)
+        if mode == "reflect" and widest >= n and widest > 0:
+            raise RuntimeError(
+                "Argument #4: Padding size should be less than the corresponding input dimension, "
+                f"but got: padding ({low}, {high}) at dimension {dim} of input {list(x.shape)}"
+            )
+        if mode == "circular" and widest > n:
+            raise RuntimeError(f"Padding value causes wrapping around more than once: ({low}, {high}) at dimension {dim} of {list(x.shape)}")
+        if mode == "replicate" and n == 0 and widest > 0:
+            raise RuntimeError(f"Expected a non-empty dimension {dim} to pad, but got input {list(x.shape)}")
+
+
+@function("F")
+def pad(input, pad, mode="constant", value=None):
+    """`input` with elements added around it: `pad` is (low, high) of the last dimension, then of the one before, and so on.
+
+    Modes are "constant" (of `value`, 0 by default), "reflect", "replicate" and "circular"; negative pads cut off.
+    """
+    if mode == "constant":
+        return constant_pad_nd(input, tuple(pad), 0 if value is None else value)
+    if value is not None and value != 0:
+        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    if mode not in MODES:
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    pads = _pairs(pad, input.ndim)
+    if len(pad) // 2 not in (input.ndim - 1, input.ndim - 2) or not 2 <= len(pad) <= 6:
+        raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
+    if any(p < 0 for p in pad):
+        input = constant_pad_nd(input, tuple(min(int(p), 0) for p in pad))
+        pads = tuple((max(low, 0), max(high, 0)) for low, high in pads)
+    _check_fits(input, pads, mode)
+    return pad_around(input, pads, mode)

@@ -1,0 +1,169 @@
+"""The package's structure: imports run downwards, files are short, names are in order."""
+
+import ast
+import importlib
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import pedigrad
+
+ROOT = pathlib.Path(pedigrad.__file__).parent
+FILES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
+LONGEST = 500
+
+# Lowest floor first. A module imports from floors below its own, and from its own if that makes no circle.
+FLOORS = [
+    "origin dtypes shapes device limits mersenne rejection version",
+    "generator printing modes standin",
+    "graph",
+    "tensor",
+    "errors",
+    "gate",
+    "op",
+    "ops",
+    "autograd",
+    "creation threads",
+    "random shown",
+    "func",
+    "serialization compiler",
+    "nn",
+    "optim",
+    "linalg special fft utils data distributions testing family backends cuda amp profiler explain",
+    "demo cli",
+    "__main__ __init__",
+]
+FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names.split()}
+
+
+def top(module):
+    """The part of a module's name that its floor goes by."""
+    return module.split(".")[0]
+
+
+def parsed(module):
+    return ast.parse(FILES[module].read_text(), str(FILES[module]))
+
+
+def resolved(module, node):
+    """The pedigrad modules that an import statement names."""
+    if isinstance(node, ast.Import):
+        return [a.name.removeprefix("pedigrad.") for a in node.names if a.name.split(".")[0] == "pedigrad"]
+    if node.level == 0:
+        return [node.module.removeprefix("pedigrad.")] if node.module.split(".")[0] == "pedigrad" else []
+    package = module.split(".")[: -node.level]
+    base = ".".join(package + ([node.module] if node.module else []))
+    inner = [f"{base}.{alias.name}".lstrip(".") for alias in node.names]
+    found = [name for name in inner if name in FILES or f"{name}.__init__" in FILES]
+    return found or [base]
+
+
+def for_types(tree):
+    """The nodes under `if TYPE_CHECKING:`."""
+    blocks = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test).endswith("TYPE_CHECKING")]
+    return {inner for block in blocks for statement in block.body for inner in ast.walk(statement)}
+
+
+def imports(module):
+    """The pedigrad modules that a module imports when it is run."""
+    tree = parsed(module)
+    skipped = for_types(tree)
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and node not in skipped:
+            found |= set(resolved(module, node))
+    return {name if name in FILES else f"{name}.__init__" if name else "__init__" for name in found}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_every_module_has_a_floor(module):
+    assert top(module) in FLOOR, f"say in FLOORS of {pathlib.Path(__file__).name} where {module} belongs"
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_imports_run_downwards(module):
+    here = FLOOR.get(top(module), len(FLOORS))
+    wrong = sorted(name for name in imports(module) if FLOOR.get(top(name), -1) > here)
+    assert not wrong, f"{module} imports {wrong}, which are above it"
+
+
+def test_imports_make_no_circle():
+    graph = {module: imports(module) - {module} for module in FILES}
+    done, active = set(), []
+
+    def visit(module):
+        assert module not in active, " -> ".join([*active[active.index(module) :], module])
+        if module in done:
+            return
+        active.append(module)
+        for other in graph.get(module, ()):
+            if other != "__init__" and not (other.endswith(".__init__") and module.startswith(other.removesuffix("__init__"))):
+                visit(other)
+        done.add(active.pop())
+
+    for module in graph:
+        visit(module)
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_functions_import_only_what_is_not_ours(module):
+    tree = parsed(module)
+    functions = [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))]
+    inner = {n for f in functions for n in ast.walk(f) if isinstance(n, (ast.Import, ast.ImportFrom))}
+    wrong = [f"line {n.lineno}: {ast.unparse(n)}" for n in inner if resolved(module, n) or getattr(n, "level", 0)]
+    assert not wrong, wrong
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_files_are_short(module):
+    lines = len(FILES[module].read_text().splitlines())
+    assert lines <= LONGEST, f"{module} has {lines} lines: split it by subject"
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_files_say_what_they_are(module):
+    assert ast.get_docstring(parsed(module)), f"{module} has no docstring"
+
+
+def test_names_of_modules():
+    parts = {part for module in FILES for part in module.split(".")}
+    assert not [part for part in parts if "torch" in part]  # other libraries look for it in type names
+    assert not parts & {"utils_", "helpers", "helper", "common", "misc", "impl", "_impl"}
+    assert not [module for module in FILES if module.endswith("utils") and "utils.__init__" not in module]
+
+
+def test_import_loads_nothing_heavy():
+    code = "import sys, pedigrad; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"scipy", "llvmlite", "ml_dtypes", "torch", "matplotlib", "sklearn", "pandas", "jax"}
+    assert not heavy & set(loaded)
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_all_names_what_is_there(module):
+    names = [n for n in parsed(module).body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
+    if not names or module == "__main__":
+        return
+    loaded = importlib.import_module("pedigrad." + module.removesuffix(".__init__"))
+    listed = list(loaded.__all__)
+    assert len(listed) == len(set(listed)), "a name is there twice"
+    missing = [name for name in listed if not hasattr(loaded, name)]
+    assert not missing, f"__all__ of {module} names {missing}"
+
+
+def test_public_functions_are_documented():
+    undocumented = []
+    for place, functions in pedigrad.op.PLACES.items():
+        for name, function in functions.items():
+            if not name.startswith("_") and callable(function) and not function.__doc__:
+                undocumented.append(f"{place}.{name}")
+    assert not undocumented, sorted(undocumented)
+
+
+def test_places_are_reachable():
+    for name, function in pedigrad.op.PLACES["torch"].items():
+        assert getattr(pedigrad, name) is function, f"pedigrad.{name} is something else than the op published there"
+    for name in pedigrad.op.PLACES["Tensor"]:
+        assert hasattr(pedigrad.Tensor, name)
