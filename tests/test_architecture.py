@@ -14,28 +14,16 @@ ROOT = pathlib.Path(pedigrad.__file__).parent
 FILES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
 LONGEST = 500
 
-# Lowest floor first. A module imports from floors below its own, and from its own if that makes no circle.
-FLOORS = [
-    "origin dtypes shapes device limits mersenne rejection version",
-    "generator printing modes standin",
-    "graph",
-    "tensor",
-    "errors",
-    "gate",
-    "op",
-    "ops",
-    "autograd",
-    "creation threads",
-    "random shown",
-    "func",
-    "serialization compiler",
-    "nn",
-    "optim",
-    "linalg special fft utils data distributions testing family backends cuda amp profiler explain",
-    "demo cli",
-    "__main__ __init__",
-]
-FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names.split()}
+DOCUMENT = ROOT.parents[1] / "docs" / "architecture.md"
+
+
+def floors():
+    """The floors of docs/architecture.md, lowest first: modules, and folders with a slash."""
+    block = DOCUMENT.read_text().partition("<!-- floors:begin -->")[2].partition("<!-- floors:end -->")[0]
+    return [line.split()[0].rstrip("/") for line in block.splitlines() if line[:1].isalpha() or line[:1] == "_"]
+
+
+FLOOR = {name: i for i, name in enumerate(floors())} if DOCUMENT.exists() else {}
 
 
 def top(module):
@@ -79,12 +67,16 @@ def imports(module):
 
 @pytest.mark.parametrize("module", FILES)
 def test_every_module_has_a_floor(module):
-    assert top(module) in FLOOR, f"say in FLOORS of {pathlib.Path(__file__).name} where {module} belongs"
+    assert top(module) in FLOOR, f"say in the floors of docs/architecture.md where {module} belongs"
+
+
+def test_floors_are_modules():
+    assert not set(FLOOR) - {top(module) for module in FILES}
 
 
 @pytest.mark.parametrize("module", FILES)
 def test_imports_run_downwards(module):
-    here = FLOOR.get(top(module), len(FLOORS))
+    here = FLOOR.get(top(module), len(FLOOR))
     wrong = sorted(name for name in imports(module) if FLOOR.get(top(name), -1) > here)
     assert not wrong, f"{module} imports {wrong}, which are above it"
 

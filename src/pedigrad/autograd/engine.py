@@ -40,39 +40,37 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
 
 
+def added(before: Any, g: Any) -> Any:
+    """The sum of two gradients of one node; of a node with several outputs, output by output."""
+    if before.__class__ is list:
+        return [b if a is None else a if b is None else a + b for a, b in zip(before, g, strict=True)]
+    return before + g
+
+
 class Backward:
     """One backward pass: what is pending, and how gradients are computed and delivered."""
 
     def __init__(self, retain: bool, create: bool, wanted: Sequence[Node] | None = None, accumulate: bool = True):
         self.create = create
         self.accumulate = accumulate
-        self.pending: dict[int, Any] = {}
-        self.nodes: dict[int, Node] = {}
-        self.heap: list[int] = []
+        self.pending: dict[int, list[Any]] = {}  # by the node's number: the node and its gradient so far
+        self.heap: list[int] = []  # the numbers, negated: the youngest comes first
         self.captured: dict[int, Any] = {}
         self.wanted = None if wanted is None else {node.seq for node in wanted}
-        self.useful: set[int] | None = None
+        self.useful: set[int] = set()
         self.freed = None if retain else Freed(Origin.here())
 
     def deposit(self, node: Node, g: Any) -> None:
         """Add `g` to what is pending for `node`."""
-        seq = node.seq
-        pending = self.pending
-        if seq in pending:
-            before = pending[seq]
-            if before.__class__ is list:
-                pending[seq] = [b if a is None else a if b is None else a + b for a, b in zip(before, g, strict=True)]
-            else:
-                pending[seq] = before + g
+        entry = self.pending.get(node.seq)
+        if entry is not None:
+            entry[1] = added(entry[1], g)
         else:
-            pending[seq] = g
-            self.nodes[seq] = node
-            heappush(self.heap, -seq)
+            self.pending[node.seq] = [node, g]
+            heappush(self.heap, -node.seq)
 
     def only_towards_wanted(self, roots: Sequence[Node]) -> None:
         """Find the nodes that lie on a path to a wanted one; the others need no gradient."""
-        wanted = self.wanted
-        assert wanted is not None
         nodes: dict[int, Node] = {}
         stack: list[Node] = list(roots)
         while stack:
@@ -80,72 +78,65 @@ class Backward:
             if node.seq not in nodes:
                 nodes[node.seq] = node
                 stack.extend(p for p in node.parents if p is not None)
-        useful = set(wanted)
+        useful = self.useful = set(self.wanted or ())
         for seq in sorted(nodes):  # parents first
             if any(p is not None and p.seq in useful for p in nodes[seq].parents):
                 useful.add(seq)
-        self.useful = useful
 
     def run(self) -> None:
         """Visit what is pending until nothing is."""
-        heap, nodes, pending, useful, wanted = self.heap, self.nodes, self.pending, self.useful, self.wanted
-        deposit = self.deposit
+        heap, pending, create, freed, everything = self.heap, self.pending, self.create, self.freed, self.wanted is None
+        anomaly = modes.settings.anomaly
         while heap:
-            seq = -heappop(heap)
-            node = nodes.pop(seq)
-            g = pending.pop(seq)
+            node, g = pending.pop(-heappop(heap))
             if node.hooks is not None:
                 g = self.before(node, g)
-            if wanted is not None and seq in wanted:
-                self.captured[seq] = g
-                if not self.accumulate or node.__class__ is not Leaf:
-                    if seq not in self.has_useful_parents(node):
-                        continue
-                elif node.__class__ is Leaf:
-                    self.arrive(node, g)  # type: ignore[arg-type]
-                    continue
-            if node.__class__ is Leaf:
-                if wanted is None:
-                    self.arrive(node, g)  # type: ignore[arg-type]
+            if not everything and self.captures(node, g):
                 continue
-            if node.__class__ is Output:
-                shares = [None] * node.count  # type: ignore[attr-defined]
-                shares[node.index] = g  # type: ignore[attr-defined]
-                deposit(node.parents[0], shares)  # type: ignore[arg-type]
+            kind = node.__class__
+            if kind is Leaf:
+                self.arrive(node, g)
                 continue
-            parents = node.parents
-            if useful is not None:
-                parents = tuple(p if p is not None and p.seq in useful else None for p in parents)
-            grads = self.through(node, g, parents)
-            for parent, gradient in zip(parents, grads, strict=True):
-                if parent is None or gradient is None:
+            if kind is Output:
+                shares = [None] * node.count
+                shares[node.index] = g
+                self.deposit(node.parents[0], shares)
+                continue
+            parents, saved = node.parents, node.saved
+            if not everything:
+                parents = tuple(p if p is not None and p.seq in self.useful else None for p in parents)
+            if saved.__class__ is Freed:
+                raise second_backward(node)
+            if graph.last_write > node.seq:
+                check_unmodified(node)
+            grads = node.backward(g, parents, saved_tensors(node) if create else saved)
+            if anomaly:
+                check_finite(node, grads)
+            if node.hooks is not None and node.hooks.after:
+                grads = self.after(node, g, grads)
+            if freed is not None and saved:
+                node.saved = freed
+            for parent, d in zip(parents, grads):  # noqa: B905  (the check costs 0.1 us)
+                if parent is None or d is None:
                     continue
-                if gradient.shape != parent.shape or gradient.dtype is not parent.dtype:
-                    gradient = fitted(gradient, parent.shape, parent.dtype)
-                deposit(parent, gradient)
+                if d.dtype is not parent.dtype or d.shape != parent.shape:
+                    d = fitted(d, parent.shape, parent.dtype)
+                seq = parent.seq
+                entry = pending.get(seq)
+                if entry is None:
+                    pending[seq] = [parent, d]
+                    heappush(heap, -seq)
+                else:
+                    entry[1] = added(entry[1], d)
 
-    def has_useful_parents(self, node: Node) -> set[int]:
-        """`{node.seq}` if gradients must go on beyond this wanted node."""
-        useful = self.useful or set()
-        return {node.seq} if any(p is not None and p.seq in useful for p in node.parents) else set()
-
-    def through(self, node: Node, g: Any, parents: tuple[Node | None, ...]) -> Any:
-        """The gradients of a node's operands, from those of its outputs."""
-        saved = node.saved
-        if saved.__class__ is Freed:
-            raise second_backward(node)
-        if graph.last_write > node.seq:
-            check_unmodified(node)
-        if self.create:
-            saved = saved_tensors(node)
-        grads = node.backward(g, parents, saved)  # type: ignore[attr-defined]
-        if modes.settings.anomaly:
-            check_finite(node, grads)
-        if node.hooks is not None and node.hooks.after:
-            grads = self.after(node, g, grads)
-        if self.freed is not None and node.saved:
-            node.saved = self.freed
-        return grads
+    def captures(self, node: Node, g: Any) -> bool:
+        """Keep the gradient of a wanted node; True if nothing is to be done beyond it."""
+        if node.seq in self.wanted:  # type: ignore[operator]
+            self.captured[node.seq] = g
+            if self.accumulate and isinstance(node, Leaf):
+                self.arrive(node, g)
+            return not any(p is not None and p.seq in self.useful for p in node.parents)
+        return isinstance(node, Leaf)
 
     # Hooks see Tensors
 

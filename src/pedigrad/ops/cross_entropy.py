@@ -84,11 +84,11 @@ def combined(losses, factors, share, reduction):
     if reduction == "none":
         return losses * share
     if reduction == "sum":
-        return np.sum(np.where(factors == 0, 0, losses) * share)
+        return np.sum(np.where(np.asarray(factors == 0), 0, losses) * share)
     if reduction != "mean":
         raise not_a_reduction(reduction)
     whole = np.sum(factors)
-    return np.sum(np.where(factors == 0, 0, losses) * share) * (whole / whole)
+    return np.sum(np.where(np.asarray(factors == 0), 0, losses) * share) * (whole / whole)
 
 
 def check_target(x, target):
@@ -131,18 +131,18 @@ def index_cross_entropy(x, target, weight=None, /, ignore_index=-100, reduction=
     dim = class_dim(x)
     top = np.maximum.reduce(x, axis=dim, keepdims=True)
     x = x - top
-    height = np.log(total(np.exp(x), dim))
+    height = np.log(total(np.exp(x), dim, True))
     losses = x[places_of(target)]
     if label_smoothing:
         losses = losses * (1 - label_smoothing) + total(x, dim) * (label_smoothing / x.shape[dim])
-    losses = height - losses
-    return combined(losses, factors, share, reduction), height + (top[:, 0] if dim else top[0]), share
+    losses = (height[:, 0] if dim else height[0]) - losses
+    return combined(losses, factors, share, reduction), height + top, share
 
 
 @index_cross_entropy.grad("x")
 def _(g, x, target, weight, height, share, ignore_index, reduction, label_smoothing):
     dim = class_dim(x)
-    slope = np.exp(x - np.expand_dims(height, dim))
+    slope = np.exp(x - height)
     if label_smoothing:
         slope = slope - label_smoothing / x.shape[dim]
     if slope.__class__ is np.ndarray and target.__class__ is np.ndarray:
@@ -164,7 +164,6 @@ def probability_cross_entropy(x, target, weight=None, /, reduction="mean", label
     top = np.maximum.reduce(x, axis=dim, keepdims=True)
     height = np.log(total(np.exp(x - top), dim, True)) + top
     losses = total(_aims(x, target, weight, label_smoothing) * (height - x), dim)
-    height = height[:, 0] if dim else height[0]
     if reduction == "mean":
         return np.sum(losses) / math.prod(losses.shape), height
     return reduced(losses, reduction), height
@@ -195,13 +194,13 @@ def _for_each_target(g, x, reduction):
 def _(g, x, target, weight, height, reduction, label_smoothing):
     dim = class_dim(x)
     aims = _aims(x, target, weight, label_smoothing)
-    slope = np.exp(x - np.expand_dims(height, dim)) * total(aims, dim, True) - aims
+    slope = np.exp(x - height) * total(aims, dim, True) - aims
     return slope * _for_each_target(g, x, reduction)
 
 
 @probability_cross_entropy.grad("target")
 def _(g, x, weight, height, reduction, label_smoothing):
-    slope = (np.expand_dims(height, class_dim(x)) - x) * (1 - label_smoothing)
+    slope = (height - x) * (1 - label_smoothing)
     if weight is not None:
         slope = slope * over_dims(weight, x)
     return slope * _for_each_target(g, x, reduction)
@@ -210,7 +209,7 @@ def _(g, x, weight, height, reduction, label_smoothing):
 @probability_cross_entropy.grad("weight")
 def _(g, x, target, height, reduction, label_smoothing):
     dim = class_dim(x)
-    slope = _aims(x, target, None, label_smoothing) * (np.expand_dims(height, dim) - x) * _for_each_target(g, x, reduction)
+    slope = _aims(x, target, None, label_smoothing) * (height - x) * _for_each_target(g, x, reduction)
     others = tuple(i for i in range(x.ndim) if i != dim)
     return total(slope, others) if others else slope
 
@@ -312,6 +311,11 @@ def linear_cross_entropy(
     if ignore_index is not None and target.is_floating_point():
         raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
     outputs = linear_weight.shape[:-1]
+    if len(outputs) > 1 and input.ndim == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input,"
+            f" (N, {linear_weight.shape[-1]}), got unbatched input with shape {(*input.shape,)}"
+        )
     if len(outputs) > 1:
         linear_weight = linear_weight.reshape(-1, linear_weight.shape[-1])
         linear_bias = None if linear_bias is None else linear_bias.expand(outputs).reshape(-1)

@@ -11,8 +11,11 @@ from ..shapes import kept_shape
 
 
 def conj(x):
-    """The conjugate of a complex operand; a real one, or a number, as it is."""
-    return np.conj(x) if getattr(x, "dtype", None) is not None and x.dtype.kind == "c" else x
+    """The conjugate of a complex operand; a real one as it is."""
+    try:
+        return x if x.dtype.kind != "c" else np.conj(x)
+    except AttributeError:  # a Python number
+        return x.conjugate()
 
 
 def broadcast_to(x, shape):

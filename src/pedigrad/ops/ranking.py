@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..op import composite, function
+from ..shapes import broadcast_shapes
 from .activation import logsigmoid
 from .cross_entropy import one_hot_like
 from .language import total
@@ -26,7 +27,7 @@ def _reduction(reduction, size_average, reduce):
 
 @composite(
     name="cosine_similarity", places="", promote=True,
-    samples=[((2, 3), (2, 3), 1, 1e-8), ((2, 3, 4), (3, 4), 1, 1e-8), ((3,), (3,), 0, 1e-8)],
+    samples=[((2, 3), (2, 3), 1, 1e-8), ((2, 3, 4), (2, 3, 4), -2, 1e-8), ((3,), (3,), 0, 1e-8)],
 )  # fmt: skip
 def cosines(x, y, /, dim, eps):
     """The cosine of the angle between vectors along `dim`."""
@@ -51,8 +52,6 @@ def _(g, x, y, dim, eps):
 
 
 def _cosine_slope(g, x, y, dim, eps):
-    ndim = max(x.ndim, y.ndim)
-    dim = dim - ndim if dim >= 0 else dim  # counted from the end it is the same dimension of both
     g = np.expand_dims(g, dim)
     (x, length, free), (y, _, _) = _unit(x, dim, eps), _unit(y, dim, eps)
     return g * (y - np.where(free, total(x * y, dim, True), 0) * x) / length
@@ -64,9 +63,12 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     ndim = max(x1.ndim, x2.ndim)
     if not -(ndim or 1) <= dim < (ndim or 1):
         raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
+    if x1.shape != x2.shape:
+        shape = broadcast_shapes(x1.shape, x2.shape)
+        x1, x2 = x1.expand(shape), x2.expand(shape)
     if not ndim:
         return cosines(x1.reshape(1), x2.reshape(1), 0, eps)
-    return cosines(x1, x2, dim % ndim - ndim, eps)
+    return cosines(x1, x2, dim, eps)
 
 
 @function("torch F")
@@ -198,7 +200,9 @@ def multi_margin_loss(
             f" Expected target size [{scores.shape[0]}], but got {list(target.shape)}. Input has shape {list(input.shape)}."
         )
     classes = classes._array.reshape(-1)
-    if weight is not None and tuple(weight.shape) != (count,):
+    if weight is not None and weight.ndim != 1:
+        raise ValueError("weight must be one-dimensional")
+    if weight is not None and weight.shape[0] != count:
         raise RuntimeError(f"multi_margin_loss: inconsistent weight size, expected {count} but got {list(weight.shape)}")
     if classes.size and not 0 <= classes.min() <= classes.max() < count:
         raise RuntimeError("target out of range")
