@@ -1,9 +1,8 @@
 """How pedigrad fares on PyTorch's OpInfo entries: one line for each that fails, and the lists kept up to date.
 
-    $ python scripts/opinfo_report.py                      every entry
-    $ python scripts/opinfo_report.py sum 'linalg.*'       these entries, all their failures
-    $ python scripts/opinfo_report.py --update             every entry; rewrite supported_ops.txt and docs/differences.md
-    $ python scripts/opinfo_report.py --update sum mul     only add to (or drop from) the lists what these show
+Without arguments it runs every entry; with names or patterns (`sum 'linalg.*'`) those alone, and prints all their failures.
+`--update` writes tests/conformance/supported_ops.txt and the generated section of docs/differences.md anew, or, with names,
+only what concerns these.
 """
 
 from __future__ import annotations
@@ -15,14 +14,16 @@ import os
 import pathlib
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 ROOT = pathlib.Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "conformance")]
+sys.path += [str(ROOT / "src"), str(ROOT / "tests" / "conformance")]
 
 import agreement  # noqa: E402
 import opinfo_list  # noqa: E402
 
-LACK = {"gradgrad", "inplace", "out", "method"}  # kinds of failure that a supported entry may be listed "without"
+LACK = {"gradgrad", "inplace", "out", "method", "errors"}  # kinds of failure that a supported entry may be listed "without"
 
 
 def examine(job: tuple[str, int]) -> tuple[str, list[tuple[str, agreement.Failure]], float]:
@@ -32,15 +33,20 @@ def examine(job: tuple[str, int]) -> tuple[str, list[tuple[str, agreement.Failur
     start = time.perf_counter()
     found = []
     for dtype in agreement.dtypes_of(entry):
-        try:
-            found += [(dtype, failure) for failure in agreement.failures(entry, dtype, count)]
-        except Exception as error:  # the check itself broke: say so rather than stop
-            found.append((dtype, agreement.Failure("check", "", f"{type(error).__name__}: {error}")))
+        found += [(dtype, failure) for failure in unbroken(agreement.failures, entry, dtype, count)]
         if found and found[-1][1].kind == "missing":
             break
     if not found and entry.error_inputs_func is not None:
-        found += [("errors", failure) for failure in agreement.error_failures(entry)]
+        found += [("errors", failure) for failure in unbroken(agreement.error_failures, entry)]
     return name, found, time.perf_counter() - start
+
+
+def unbroken(check: Callable[..., list[agreement.Failure]], *arguments: Any) -> list[agreement.Failure]:
+    """What the check finds; if it breaks itself, that is a failure too."""
+    try:
+        return check(*arguments)
+    except Exception as error:
+        return [agreement.Failure("check", "", f"{type(error).__name__}: {error}")]
 
 
 def lacking(name: str, found: list[tuple[str, agreement.Failure]]) -> frozenset[str] | None:
@@ -61,7 +67,7 @@ def one_line(name: str, found: list[tuple[str, agreement.Failure]]) -> str:
     """Name, kind of failure, dtype, sample."""
     dtype, failure = found[0]
     kinds = sorted({f.kind for _, f in found})
-    return f"{name:40} {','.join(kinds):20} {dtype}: {failure.message} [{failure.sample}]"[:240]
+    return f"{name:40} {','.join(kinds):20} {dtype}: {failure.message} [{failure.sample}]"[:240].replace("\n", " ")
 
 
 def write_supported(lists: dict[str, frozenset[str]]) -> None:
@@ -104,7 +110,7 @@ def why(name: str, found: list[tuple[str, agreement.Failure]]) -> str:
 
 def main() -> None:
     """Run the report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="entries or patterns; all of them if none is given")
     parser.add_argument("--update", action="store_true", help="rewrite supported_ops.txt and docs/differences.md")
     parser.add_argument("--samples", type=int, default=12, help="samples per entry and dtype, 0 for all")
@@ -136,7 +142,7 @@ def one_thread() -> None:
 
 
 def report(results: dict[str, list[tuple[str, agreement.Failure]]], detail: bool) -> None:
-    """Print the failures, in order of name; how many pass."""
+    """Print the failures, in order of name, and how many pass."""
     for name in sorted(results):
         found = results[name]
         if detail:

@@ -6,6 +6,8 @@ import importlib
 import pathlib
 import pkgutil
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -14,6 +16,7 @@ import pedigrad
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = pathlib.Path(pedigrad.__file__).parent
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted((ROOT / "docs").glob("*.md"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 LISTED = re.search(r"<!-- floors:begin -->\n```\n(.*?)```", TEXT, re.DOTALL).group(1)
 FLOORS = [line.split()[0].rstrip("/") for line in LISTED.splitlines()]
@@ -22,8 +25,9 @@ MODULES = sorted(each.name for each in pkgutil.walk_packages([str(PACKAGE)], "pe
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_of_a_page_run(page):
-    result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS, encoding="utf-8")
-    assert result.failed == 0
+    text = page.read_text(encoding="utf-8").replace("```", "")
+    examples = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples).failed == 0
 
 
 @pytest.mark.parametrize("name", ["pedigrad", *MODULES])
@@ -40,9 +44,32 @@ def test_links_of_a_page_lead_to_files(page):
 
 
 def test_the_readme_gives_the_two_commands():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "pip install . && pedigrad demo\n" in text
-    assert "pip install -e '.[test]' && pytest\n" in text
+    assert "pip install . && pedigrad demo\n" in README
+    assert "pip install -e '.[test]' && pytest\n" in README
+
+
+def block(after):
+    """The fenced block that follows a line of the README."""
+    return re.search(rf"{re.escape(after)}\n+```\w*\n(.*?)```", README, re.DOTALL).group(1)
+
+
+def test_the_readme_tour_prints_what_it_says(tmp_path):
+    (tmp_path / "tour.py").write_text(block("<!-- tour -->"), encoding="utf-8")
+    command = [sys.executable, "-X", "utf8", "-m", "pedigrad", "run", "tour.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=300)
+    assert done.stdout == block("<!-- tour output -->"), done.stderr
+
+
+def test_the_readme_operation_works(tmp_path):
+    test = """
+import pedigrad as torch
+x = torch.tensor([0.5, -2.0], dtype=torch.float64, requires_grad=True)
+assert torch.autograd.gradcheck(softsign2, x) and torch.autograd.gradgradcheck(softsign2, x)
+assert torch.equal(x.softsign2(), softsign2(x)) and x.detach().clone().softsign2_().norm() < 2
+assert softsign2(torch.arange(3)).dtype is torch.float32
+"""
+    (tmp_path / "operation.py").write_text(block("## Write an operation") + test, encoding="utf-8")
+    subprocess.run([sys.executable, "operation.py"], cwd=tmp_path, check=True, timeout=300)
 
 
 def floor_of(path):

@@ -86,13 +86,13 @@ def _source(op: Op) -> str:
             array, node = (f"{public} if {public}.__class__ in _NUMBERS else {array}", f"None if {public}.__class__ in _NUMBERS else {node}")
         elif name in optional:
             array, node = f"None if {public} is None else {array}", f"None if {public} is None else {node}"
-        unwrap.append(f"            _{name} = {array}")
+        unwrap.append(f"            a_{name} = {array}")
         if name in op.differentiable:
             nodes.append(f"        n_{name} = {node}")
-    first = f"_{(promoted or op.operands)[0]}"
-    alike = [_alike(f"_{n}", first, n in numbers, n in optional) for n in promoted[1:]]
+    first = f"a_{(promoted or op.operands)[0]}"
+    alike = [_alike(f"a_{n}", first, n in numbers, n in optional) for n in promoted[1:]]
     attributes = ", ".join(f"{n}={n}" if n in op.keyword_only else n for n in op.attributes)
-    call = "".join(f"_{n}, " for n in op.operands) + attributes
+    call = "".join(f"a_{n}, " for n in op.operands) + attributes
     general = f"_gate(_op, ({''.join(p + ', ' for p in op.public_names)}), ({''.join(n + ', ' for n in op.attributes)})" + (
         ", out)" if op.out else ")"
     )
@@ -120,7 +120,7 @@ def _finish(op: Op, pairs: list[tuple[str, str]], nodes: list[str], first: str, 
         return [f"        return {general}"]
     lines = []
     if op.hidden:
-        lines += [f"        {', '.join('_' + o for o in outputs)} = _r", f"        _r = _{outputs[0]}"]
+        lines += [f"        {', '.join('a_' + o for o in outputs)} = _r", f"        _r = a_{outputs[0]}"]
     lines += ["        if _r.__class__ is not _ndarray:", "            _r = _asarray(_r)"]
     if op.result in ("same", "float"):
         lines += [f"        if _r.dtype is not {first}.dtype:", f"            return {general}"]
@@ -154,12 +154,12 @@ def _save(op: Op, name: str) -> str:
         return name
     outputs = op.outputs or ()
     if name in outputs:
-        value = "_r" if name == outputs[0] else f"_{name}"
+        value = "_r" if name == outputs[0] else f"a_{name}"
     elif name in op.operands:
-        value = f"_{name}"
+        value = f"a_{name}"
     else:
         operand, what = name.rsplit("_", 1)
-        value = f'getattr(_{operand}, "{what}", ())' if operand in op.defaults or op.promote else f"_{operand}.{what}"
+        value = f'getattr(a_{operand}, "{what}", ())' if operand in op.defaults or op.promote else f"a_{operand}.{what}"
     if len(inputs) == len(op.differentiable) or name in outputs:
         return value
     due = " or ".join(f"n_{i} is not None" for i in op.differentiable if i in inputs)

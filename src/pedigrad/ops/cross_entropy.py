@@ -65,12 +65,12 @@ def shares(x, target, weight, ignore_index, reduction):
     lowest = np.minimum.reduce(target, axis=None) if n else 0
     if weight is None and lowest >= 0 and ignore_index < 0:
         return target, None, kind.type(1 / n if reduction == "mean" and n else 1)
-    valid = target != ignore_index
+    valid = np.asarray(target != ignore_index)
     safe = np.where(valid, target, 0)
     lowest = np.minimum.reduce(safe, axis=None) if n else 0
     if lowest < 0:
         raise IndexError(f"Target {lowest} is out of bounds.")
-    factors = np.astype(np.asarray(valid), kind) if weight is None else np.where(valid, weight[safe], 0)
+    factors = np.astype(valid, kind) if weight is None else np.where(valid, weight[safe], 0)
     if reduction != "mean":
         return safe, factors, factors
     whole = np.sum(factors)
@@ -146,7 +146,7 @@ def _(g, x, target, weight, height, share, ignore_index, reduction, label_smooth
     if label_smoothing:
         slope = slope - label_smoothing / x.shape[dim]
     if slope.__class__ is np.ndarray and target.__class__ is np.ndarray:
-        safe = target if share.ndim == 0 and ignore_index < 0 else np.where(share == 0, 0, target)
+        safe = target if share.ndim == 0 and target.ndim else np.where(share == 0, 0, target)
         slope[places_of(safe)] -= 1 - label_smoothing
     else:
         slope = slope - one_hot_like(x, target) * (1 - label_smoothing)

@@ -1,0 +1,177 @@
+"""Program: a straight line of array operations, the form a traced function is rewritten and compiled in.
+
+    program     = "program (" value* ")" instruction* "return" value*
+    instruction = value "=" operation "(" (value | constant)* ")" attribute*
+    value       = "%" number ":" dtype "[" size* "]"
+
+Operations, by family (`OPERATIONS` is the whole vocabulary):
+
+- elementwise, on operands of one shape or 0-d: arithmetic, comparisons, `where`, `cast`, functions of one variable
+- `broadcast`, `reshape`, `transpose`, `slice`, `reverse`: another view of the same elements
+- `sum`, `prod`, `max`, `min`: reductions over the dimensions `dims`, which are dropped
+- `dot`: a sum of products in Einstein's notation, `spec`
+- `gather`, `scatter_add`: elements by an index array along one dimension
+- `concat`, `pad`, `full`, `iota`, `random`
+- `call`: anything else, run by NumPy
+
+Every value is given once, before its uses; shapes are numbers. `verify` checks this and the rules of each family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+UNARY = frozenset(
+    "neg abs sign exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh "
+    "sigmoid erf erfc floor ceil round trunc square isnan isinf isfinite not invert cast".split()
+)
+BINARY = frozenset(
+    "add sub mul div pow max2 min2 atan2 mod fmod floordiv hypot copysign and or xor shl shr eq ne lt le gt ge logaddexp".split()
+)
+ELEMENTWISE = UNARY | BINARY | {"where"}
+MOVEMENT = frozenset("broadcast reshape transpose slice reverse".split())
+REDUCTION = frozenset("sum prod max min".split())
+OTHER = frozenset("dot gather scatter_add concat pad full iota random call".split())
+OPERATIONS = ELEMENTWISE | MOVEMENT | REDUCTION | OTHER
+
+
+class Value:
+    """The result of one instruction, or an input: its number, shape and dtype."""
+
+    __slots__ = ("by", "dtype", "number", "shape")
+
+    def __init__(self, number: int, shape: tuple[int, ...], dtype: np.dtype[Any]):
+        self.number, self.shape, self.dtype = number, shape, dtype
+        self.by: Instruction | None = None  # None: an input
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __repr__(self) -> str:
+        return f"%{self.number}"
+
+    def declaration(self) -> str:
+        """Number, dtype and shape."""
+        return f"%{self.number}: {self.dtype.name}{list(self.shape)}"
+
+
+class Instruction:
+    """One operation on values and constants."""
+
+    __slots__ = ("args", "attributes", "operation", "origin", "out")
+
+    def __init__(self, operation: str, args: tuple[Any, ...], attributes: dict[str, Any], out: Value, origin: Any = None):
+        self.operation, self.args, self.attributes, self.out, self.origin = operation, args, attributes, out, origin
+        out.by = self
+
+    def values(self) -> list[Value]:
+        """The arguments that are values."""
+        return [a for a in self.args if isinstance(a, Value)]
+
+    def key(self) -> Any:
+        """What is equal for instructions that compute the same; None where that cannot be told."""
+        if self.operation in ("call", "random"):
+            return None
+        args = tuple(("v", a.number) if isinstance(a, Value) else ("c", repr(a)) for a in self.args)
+        return self.operation, args, repr(sorted(self.attributes.items())), self.out.dtype.str
+
+    def __repr__(self) -> str:
+        args = ", ".join(map(str, self.args))
+        attributes = "".join(f" {name}={value}" for name, value in self.attributes.items())
+        return f"{self.out.declaration()} = {self.operation}({args}){attributes}"
+
+
+class Program:
+    """Inputs, instructions in order, and the values that are returned."""
+
+    def __init__(self) -> None:
+        self.inputs: list[Value] = []
+        self.instructions: list[Instruction] = []
+        self.outputs: list[Value] = []
+        self._next = 0
+
+    def value(self, shape: Iterable[int], dtype: Any) -> Value:
+        """A new value."""
+        self._next += 1
+        return Value(self._next - 1, tuple(shape), np.dtype(dtype))
+
+    def input(self, shape: Iterable[int], dtype: Any) -> Value:
+        """A new input."""
+        self.inputs.append(self.value(shape, dtype))
+        return self.inputs[-1]
+
+    def emit(self, operation: str, args: Iterable[Any], shape: Iterable[int], dtype: Any, **attributes: Any) -> Value:
+        """Append an instruction; returns its result."""
+        out = self.value(shape, dtype)
+        self.instructions.append(Instruction(operation, tuple(args), attributes, out))
+        return out
+
+    def uses(self) -> dict[Value, list[Instruction]]:
+        """The instructions that read each value."""
+        found: dict[Value, list[Instruction]] = {v: [] for v in self.inputs}
+        for instruction in self.instructions:
+            for value in instruction.values():
+                found[value].append(instruction)
+            found[instruction.out] = []
+        return found
+
+    def __str__(self) -> str:
+        lines = [f"program ({', '.join(v.declaration() for v in self.inputs)})"]
+        lines += [f"  {instruction}" for instruction in self.instructions]
+        return "\n".join([*lines, f"  return {', '.join(map(str, self.outputs))}"])
+
+
+def rewritten(program: Program, rewrite: Callable[[Program, Instruction, tuple[Any, ...]], Any]) -> Program:
+    """A program in which each instruction is replaced by the value `rewrite(new, instruction, args)` gives for it."""
+    new = Program()
+    known: dict[Value, Any] = {v: new.input(v.shape, v.dtype) for v in program.inputs}
+    for instruction in program.instructions:
+        args = tuple(known[a] if isinstance(a, Value) else a for a in instruction.args)
+        known[instruction.out] = rewrite(new, instruction, args)
+    new.outputs = [known[v] for v in program.outputs]
+    return new
+
+
+def copied(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Value:
+    """The instruction as it is, in another program."""
+    out = new.emit(instruction.operation, args, instruction.out.shape, instruction.out.dtype, **instruction.attributes)
+    assert out.by is not None
+    out.by.origin = instruction.origin
+    return out
+
+
+def verify(program: Program) -> None:
+    """AssertionError with the instruction's text if the program is not well formed."""
+    known = set(program.inputs)
+    for instruction in program.instructions:
+        text = str(instruction)
+        assert instruction.operation in OPERATIONS, f"unknown operation: {text}"
+        assert instruction.out not in known, f"given twice: {text}"
+        for value in instruction.values():
+            assert value in known, f"{value} is used before it is given: {text}"
+        _check(instruction, text)
+        known.add(instruction.out)
+    for value in program.outputs:
+        assert value in known, f"the output {value} is never given"
+
+
+def _check(instruction: Instruction, text: str) -> None:
+    out, attributes = instruction.out, instruction.attributes
+    shapes = [v.shape for v in instruction.values()]
+    if instruction.operation in ELEMENTWISE:
+        assert all(s in ((), out.shape) for s in shapes), f"operands of different shapes: {text}"
+    elif instruction.operation == "reshape":
+        assert np.prod(shapes[0], dtype=np.int64) == out.size, f"another number of elements: {text}"
+    elif instruction.operation == "transpose":
+        assert tuple(shapes[0][d] for d in attributes["order"]) == out.shape, f"wrong shape: {text}"
+    elif instruction.operation == "broadcast":
+        lead = len(out.shape) - len(shapes[0])
+        assert all(n in (1, m) for n, m in zip(shapes[0], out.shape[lead:], strict=True)), f"does not broadcast: {text}"
+    elif instruction.operation in REDUCTION:
+        kept = tuple(n for d, n in enumerate(shapes[0]) if d not in attributes["dims"])
+        assert kept == out.shape, f"wrong shape: {text}"

@@ -1,0 +1,244 @@
+"""Pooling layers."""
+
+from ..ops import adaptive_pooling as adaptive
+from ..ops import pooling
+from ..shapes import pair
+from .module import Module
+
+__all__ = [
+    f"{kind}{n}d"
+    for kind in ("AdaptiveAvgPool", "AdaptiveMaxPool", "AvgPool", "LPPool", "MaxPool", "MaxUnpool")
+    for n in (1, 2, 3)
+]
+
+
+class _MaxPoolNd(Module):
+    """The maxima of windows, with `return_indices` their positions too."""
+
+    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False):
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride if stride is not None else kernel_size
+        self.padding, self.dilation = padding, dilation
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+
+    def forward(self, input):
+        """The maxima of the windows of `input`."""
+        return self._function(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
+        )
+
+    def extra_repr(self):
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class MaxPool1d(_MaxPoolNd):
+    """The maxima of windows along sequences: (N, C, L) gives (N, C, L_out)."""
+
+    _function = staticmethod(pooling.max_pool1d)
+
+
+class MaxPool2d(_MaxPoolNd):
+    """The maxima of windows over images: (N, C, H, W) gives (N, C, H_out, W_out)."""
+
+    _function = staticmethod(pooling.max_pool2d)
+
+
+class MaxPool3d(_MaxPoolNd):
+    """The maxima of windows over volumes: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out)."""
+
+    _function = staticmethod(pooling.max_pool3d)
+
+
+class _MaxUnpoolNd(Module):
+    """Maxima put back where a pooling layer with `return_indices=True` found them."""
+
+    def __init__(self, kernel_size, stride=None, padding=0):
+        super().__init__()
+        n = self._n
+        self.kernel_size = pair(kernel_size, n)
+        self.stride = pair(stride if stride is not None else kernel_size, n)
+        self.padding = pair(padding, n)
+
+    def forward(self, input, indices, output_size=None):
+        """Zeros with `input` at `indices`."""
+        return self._function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self):
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_MaxUnpoolNd):
+    """The inverse of `MaxPool1d`, zeros where there was no maximum."""
+
+    _n, _function = 1, staticmethod(adaptive.max_unpool1d)
+
+
+class MaxUnpool2d(_MaxUnpoolNd):
+    """The inverse of `MaxPool2d`, zeros where there was no maximum."""
+
+    _n, _function = 2, staticmethod(adaptive.max_unpool2d)
+
+
+class MaxUnpool3d(_MaxUnpoolNd):
+    """The inverse of `MaxPool3d`, zeros where there was no maximum."""
+
+    _n, _function = 3, staticmethod(adaptive.max_unpool3d)
+
+
+class AvgPool1d(Module):
+    """The means of windows along sequences: (N, C, L) gives (N, C, L_out)."""
+
+    def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+        super().__init__()
+        self.kernel_size = pair(kernel_size, 1)
+        self.stride = pair(stride if stride is not None else kernel_size, 1)
+        self.padding = pair(padding, 1)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def forward(self, input):
+        """The means of the windows of `input`."""
+        return pooling.avg_pool1d(
+            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
+        )
+
+    def extra_repr(self):
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class _AvgPoolNd(Module):
+    """The means of windows, or their sums over `divisor_override`."""
+
+    def __init__(
+        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+    ):
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride if stride is not None else kernel_size
+        self.padding, self.ceil_mode = padding, ceil_mode
+        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
+
+    def forward(self, input):
+        """The means of the windows of `input`."""
+        return self._function(
+            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override
+        )
+
+    def extra_repr(self):
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool2d(_AvgPoolNd):
+    """The means of windows over images: (N, C, H, W) gives (N, C, H_out, W_out)."""
+
+    _function = staticmethod(pooling.avg_pool2d)
+
+
+class AvgPool3d(_AvgPoolNd):
+    """The means of windows over volumes: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out)."""
+
+    _function = staticmethod(pooling.avg_pool3d)
+
+
+class _LPPoolNd(Module):
+    """The `norm_type`-norms of windows."""
+
+    def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
+        super().__init__()
+        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
+
+    def forward(self, input):
+        """The norms of the windows of `input`."""
+        return self._function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+    def extra_repr(self):
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(_LPPoolNd):
+    """The norms of windows along sequences: (N, C, L) gives (N, C, L_out)."""
+
+    _function = staticmethod(adaptive.lp_pool1d)
+
+
+class LPPool2d(_LPPoolNd):
+    """The norms of windows over images: (N, C, H, W) gives (N, C, H_out, W_out)."""
+
+    _function = staticmethod(adaptive.lp_pool2d)
+
+
+class LPPool3d(_LPPoolNd):
+    """The norms of windows over volumes: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out)."""
+
+    _function = staticmethod(adaptive.lp_pool3d)
+
+
+class _AdaptiveMaxPoolNd(Module):
+    """The maxima of windows as large as the output size needs, with `return_indices` their positions too."""
+
+    def __init__(self, output_size, return_indices=False):
+        super().__init__()
+        self.output_size, self.return_indices = output_size, return_indices
+
+    def forward(self, input):
+        """The maxima of the windows of `input`."""
+        return self._function(input, self.output_size, self.return_indices)
+
+    def extra_repr(self):
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
+    """The maxima of `output_size` windows along sequences."""
+
+    _function = staticmethod(adaptive.adaptive_max_pool1d)
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
+    """The maxima of a grid of windows over images; sizes of None are the input's."""
+
+    _function = staticmethod(adaptive.adaptive_max_pool2d)
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
+    """The maxima of a grid of windows over volumes; sizes of None are the input's."""
+
+    _function = staticmethod(adaptive.adaptive_max_pool3d)
+
+
+class _AdaptiveAvgPoolNd(Module):
+    """The means of windows as large as the output size needs."""
+
+    def __init__(self, output_size):
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, input):
+        """The means of the windows of `input`."""
+        return self._function(input, self.output_size)
+
+    def extra_repr(self):
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
+    """The means of `output_size` windows along sequences."""
+
+    _function = staticmethod(adaptive.adaptive_avg_pool1d)
+
+
+class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
+    """The means of a grid of windows over images; sizes of None are the input's."""
+
+    _function = staticmethod(adaptive.adaptive_avg_pool2d)
+
+
+class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
+    """The means of a grid of windows over volumes; sizes of None are the input's."""
+
+    _function = staticmethod(adaptive.adaptive_avg_pool3d)

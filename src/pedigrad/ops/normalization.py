@@ -1,0 +1,428 @@
+"""Normalization: tensors brought to mean 0 and variance 1 along some dimensions, then scaled and shifted by parameters."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import modes
+from ..op import composite, function
+from .language import total
+from .reduction import constant
+
+
+def moments(x, dims, count):
+    """Mean, deviations from it and their mean square along `dims`, which are kept."""
+    mean = total(x, dims, True) / count
+    deviation = x - mean
+    return mean, deviation, total(deviation * deviation, dims, True) / count
+
+
+def centred(g, normal, dims, count):
+    """What of `g` is orthogonal along `dims` to a constant and to `normal`: the gradient before it is scaled."""
+    return g - total(g, dims, True) / count - normal * (total(g * normal, dims, True) / count)
+
+
+def last(ndim, n):
+    """The last `n` dimensions; an int for one, which NumPy reduces fastest."""
+    return -1 if n == 1 else tuple(range(ndim - n, ndim))
+
+
+def lead_dims(ndim, n):
+    """All dimensions but the last `n`."""
+    return tuple(range(ndim - n))
+
+
+def need_floats(x, name):
+    """NotImplementedError for integers."""
+    if x.dtype.kind in "biu":
+        raise NotImplementedError(f'"{name}" not implemented for {x.dtype.name}')
+
+
+# Along the last dimensions
+
+
+@composite(
+    name="native_layer_norm", places="", outputs=("out", "mean", "scale"), hidden=2, node="NativeLayerNormBackward0",
+    samples=[((2, 3), (3,), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), (3, 4), 2, 1e-5), ((2, 3), None, None, 1, 1e-5), ((3,), (3,), None, 1, 0.1)],
+)  # fmt: skip
+def layer_normal(x, weight=None, bias=None, /, n=1, eps=1e-5):
+    """`x` normalized along its last `n` dimensions, times `weight`, plus `bias`."""
+    need_floats(x, "LayerNormKernelImpl")
+    dims = last(x.ndim, n)
+    mean, deviation, variance = moments(x, dims, math.prod(x.shape[x.ndim - n :]))
+    scale = 1 / np.sqrt(variance + eps)
+    out = deviation * scale
+    if weight is not None:
+        out = out * weight
+    return out if bias is None else out + bias, mean, scale
+
+
+@layer_normal.grad("x", "weight")
+def _(g, x, weight, mean, scale, n, eps, needs):
+    normal = (x - mean) * scale
+    dx = dweight = None
+    if weight is not None and needs[1]:
+        lead = lead_dims(x.ndim, n)
+        dweight = total(g * normal, lead) if lead else g * normal
+    if needs[0]:
+        g = g if weight is None else g * weight
+        dx = centred(g, normal, last(x.ndim, n), math.prod(x.shape[x.ndim - n :])) * scale
+    return dx, dweight
+
+
+@layer_normal.grad("bias")
+def _(g, bias):
+    lead = lead_dims(g.ndim, bias.ndim)
+    return total(g, lead) if lead else g
+
+
+def check_normalized_shape(input, normalized_shape, weight, bias=None):
+    """The number of dimensions meant by `normalized_shape`; RuntimeError if they are not the last of `input`."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape:
+        raise RuntimeError(f"Expected normalized_shape to be at least 1-dimensional, but got normalized_shape = {list(shape)}")
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and tensor._array.shape != shape:
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(tensor.shape)}"
+                f" and normalized_shape = {list(shape)}"
+            )
+    if input._array.shape[-len(shape) :] != shape:
+        sizes = "".join(f", {n}" for n in shape)
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*{sizes}], but got input of size{list(input.shape)}"
+        )
+    return len(shape)
+
+
+@function("F")
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
+    """`input` normalized along its last dimensions, whose sizes are `normalized_shape`, times `weight`, plus `bias`."""
+    return layer_normal(input, weight, bias, check_normalized_shape(input, normalized_shape, weight, bias), eps)
+
+
+@function("torch", name="layer_norm")
+def layer_norm_with_switch(input, normalized_shape, weight=None, bias=None, eps=1e-05, cudnn_enable=True):
+    """`input` normalized along its last dimensions, whose sizes are `normalized_shape`, times `weight`, plus `bias`."""
+    return layer_norm(input, normalized_shape, weight, bias, eps)
+
+
+@composite(
+    name="rms_norm_scaled", places="", outputs=("out", "scale"), hidden=1, node="RmsNormBackward0",
+    samples=[((2, 3), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), 2, 1e-5), ((2, 3), None, 1, 1e-5)],
+)  # fmt: skip
+def rms_normal(x, weight=None, /, n=1, eps=1e-5):
+    """`x` divided by its root mean square along its last `n` dimensions, times `weight`."""
+    square = total(x * x, last(x.ndim, n), True)
+    scale = 1 / np.sqrt(square / math.prod(x.shape[x.ndim - n :]) + eps)
+    out = x * scale
+    return out if weight is None else out * weight, scale
+
+
+@rms_normal.grad("x", "weight")
+def _(g, x, weight, scale, n, eps, needs):
+    normal = x * scale
+    dx = dweight = None
+    if weight is not None and needs[1]:
+        lead = lead_dims(x.ndim, n)
+        dweight = total(g * normal, lead) if lead else g * normal
+    if needs[0]:
+        g = g if weight is None else g * weight
+        along = total(g * normal, last(x.ndim, n), True) / math.prod(x.shape[x.ndim - n :])
+        dx = (g - normal * along) * scale
+    return dx, dweight
+
+
+@function("torch F")
+def rms_norm(input, normalized_shape, weight=None, eps=None):
+    """`input` divided by its root mean square along its last dimensions, whose sizes are `normalized_shape`, times `weight`.
+
+    `eps`, which is added to the mean square, is the precision of the dtype by default.
+    """
+    n = check_normalized_shape(input, normalized_shape, weight)
+    if eps is None:
+        eps = precision(input)
+    if input.is_complex():
+        out = input * ((input * input).mean(tuple(range(-n, 0)), True) + eps) ** -0.5
+        return out if weight is None else out * weight
+    return rms_normal(input, weight, n, eps)
+
+
+def precision(input):
+    """The difference between 1 and the next larger number of the dtype that `input` is computed in."""
+    return float(np.finfo(np.float64 if input.dtype.name in ("float64", "complex128") else np.float32).eps)
+
+
+# Along all dimensions but the channels
+
+
+def channel_dims(ndim):
+    """All dimensions but 1."""
+    return (0, *range(2, ndim))
+
+
+def of_channels(values, ndim):
+    """A vector shaped to be broadcast along dimension 1; of shape (1, C, 1, ...)."""
+    return np.reshape(values, (1, -1) + (1,) * (ndim - 2)) if ndim != 2 else values
+
+
+def _scaled(x, shift, scale, weight, bias):
+    """`(x - shift) * scale`, times `weight`, plus `bias`: vectors of the channels."""
+    if weight is not None:
+        weight = of_channels(weight, x.ndim)
+    out = (x - shift) * (scale if weight is None else scale * weight)
+    return out if bias is None else out + of_channels(bias, x.ndim)
+
+
+@composite(
+    name="native_batch_norm", places="", outputs=("out", "mean", "variance"),
+    samples=[((4, 3), (3,), (3,), 1e-5), ((2, 3, 4), None, None, 1e-5), ((2, 3, 2, 2), (3,), None, 0.1)],
+)  # fmt: skip
+def batch_normal(x, weight=None, bias=None, /, eps=1e-5):
+    """Each channel of `x` normalized over the whole batch, times `weight`, plus `bias`; its mean and variance."""
+    need_floats(x, "batch_norm")
+    dims = channel_dims(x.ndim)
+    mean, deviation, variance = moments(x, dims, math.prod(x.shape[i] for i in dims))
+    scale = 1 / np.sqrt(variance + eps)
+    out = deviation * (scale if weight is None else scale * of_channels(weight, x.ndim))
+    out = out if bias is None else out + of_channels(bias, x.ndim)
+    return out, np.reshape(mean, (-1,)), np.reshape(variance, (-1,))
+
+
+@batch_normal.grad("x", "weight", "bias")
+def _(g, g_mean, g_variance, x, weight, mean, variance, eps, needs):
+    dims = channel_dims(x.ndim)
+    count = math.prod(x.shape[i] for i in dims)
+    deviation = x - of_channels(mean, x.ndim)
+    dx = dweight = dbias = None
+    if g is not None:
+        scale = 1 / np.sqrt(of_channels(variance, x.ndim) + eps)
+        normal = deviation * scale
+        along, across = total(g, dims), total(g * normal, dims)
+        dweight, dbias = across, along
+        if needs[0]:
+            drift = of_channels(along / count, x.ndim) + normal * of_channels(across / count, x.ndim)
+            dx = (g - drift) * (scale if weight is None else scale * of_channels(weight, x.ndim))
+    for part in (
+        None if g_mean is None else of_channels(g_mean / count, x.ndim),
+        None if g_variance is None else of_channels(g_variance * (2 / count), x.ndim) * deviation,
+    ):
+        if part is not None:
+            dx = part if dx is None else dx + part
+    if dx is not None and tuple(dx.shape) != tuple(x.shape):
+        dx = np.broadcast_to(dx, tuple(x.shape))
+    return dx, dweight, dbias
+
+
+@composite(
+    name="batch_norm_inference", places="", node="NativeBatchNormBackward0",
+    samples=[((4, 3), (3,), lambda rng: rng.uniform(0.5, 2, 3), (3,), (3,), 1e-5),
+             ((2, 3, 2, 2), (3,), lambda rng: rng.uniform(0.5, 2, 3), None, None, 0.1)],
+)  # fmt: skip
+def known_normal(x, mean, variance, weight=None, bias=None, /, eps=1e-5):
+    """`x` less `mean`, divided by the root of `variance + eps`, times `weight`, plus `bias`; all are vectors of the channels."""
+    need_floats(x, "batch_norm")
+    scale = 1 / np.sqrt(of_channels(variance, x.ndim) + eps)
+    return _scaled(x, of_channels(mean, x.ndim), scale, weight, bias)
+
+
+@known_normal.grad("x")
+def _(g, variance, weight, eps):
+    scale = 1 / np.sqrt(variance + eps)
+    return g * of_channels(scale if weight is None else scale * weight, g.ndim)
+
+
+@known_normal.grad("weight")
+def _(g, x, mean, variance, eps):
+    normal = (x - of_channels(mean, x.ndim)) / np.sqrt(of_channels(variance, x.ndim) + eps)
+    return total(g * normal, channel_dims(g.ndim))
+
+
+@known_normal.grad("bias")
+def _(g):
+    return total(g, channel_dims(g.ndim))
+
+
+def check_channels(input, **vectors):
+    """RuntimeError for vectors that do not have one element for each channel."""
+    channels = input.shape[1] if input.ndim > 1 else 0
+    for name, tensor in vectors.items():
+        if tensor is not None and tensor.numel() != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {tensor.numel()}")
+
+
+@function("F")
+def batch_norm(
+    input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05
+):
+    """`input` of shape (N, C, ...), each channel normalized, times `weight`, plus `bias`.
+
+    In `training` by the mean and variance of the batch, which the running ones are moved towards in place by the fraction
+    `momentum`; otherwise by the running ones.
+    """
+    shape = input._array.shape
+    if len(shape) < 2 and not input.numel():
+        return input.clone()
+    check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if not training:
+        if running_mean is None or running_var is None:
+            name = "running_mean" if running_mean is None else "running_var"
+            raise RuntimeError(f"{name} must be defined in evaluation mode")
+        constant("batch_norm", "running_mean", running_mean)
+        return known_normal(input, running_mean, running_var, weight, bias, eps)
+    if math.prod(shape) == shape[1]:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.size()}")
+    out, mean, variance = batch_normal(input, weight, bias, eps)
+    if running_mean is not None or running_var is not None:
+        _move(running_mean, running_var, mean, variance, momentum, math.prod(shape) // max(shape[1], 1))
+    return out
+
+
+@modes.no_grad()
+def _move(running_mean, running_var, mean, variance, momentum, count):
+    """Move the running statistics towards those of a batch of `count` elements a channel; the variance without bias."""
+    if running_mean is not None:
+        running_mean.mul_(1 - momentum).add_(mean * momentum)
+    if running_var is not None:
+        running_var.mul_(1 - momentum).add_(variance * (momentum * count / (count - 1)))
+
+
+@function("torch", name="batch_norm")
+def batch_norm_in_order(
+    input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled=True
+):
+    """`batch_norm` of `torch.nn.functional` with another order of arguments."""
+    return batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+# Along groups of channels
+
+
+@composite(
+    name="native_group_norm", places="", outputs=("out", "mean", "scale"), hidden=2,
+    samples=[((2, 4, 3), (4,), (4,), 2, 1e-5), ((2, 4), None, None, 2, 1e-5), ((2, 3, 2, 2), (3,), None, 3, 1e-5)],
+)  # fmt: skip
+def group_normal(x, weight=None, bias=None, /, groups=1, eps=1e-5):
+    """`x` normalized along each of `groups` equal groups of its channels, times `weight`, plus `bias`."""
+    need_floats(x, "GroupNormKernelImpl")
+    grouped = np.reshape(x, (x.shape[0], groups, math.prod(x.shape[1:]) // groups))
+    mean, deviation, variance = moments(grouped, -1, grouped.shape[-1])
+    scale = 1 / np.sqrt(variance + eps)
+    out = np.reshape(deviation * scale, x.shape)
+    if weight is not None:
+        out = out * of_channels(weight, x.ndim)
+    return out if bias is None else out + of_channels(bias, x.ndim), mean, scale
+
+
+@group_normal.grad("x", "weight")
+def _(g, x, weight, mean, scale, groups, eps, needs):
+    shape = (x.shape[0], groups, math.prod(x.shape[1:]) // groups)
+    normal = (np.reshape(x, shape) - mean) * scale
+    dx = dweight = None
+    if weight is not None and needs[1]:
+        dweight = total(g * np.reshape(normal, x.shape), channel_dims(x.ndim))
+    if needs[0]:
+        g = g if weight is None else g * of_channels(weight, x.ndim)
+        dx = np.reshape(centred(np.reshape(g, shape), normal, -1, shape[-1]) * scale, x.shape)
+    return dx, dweight
+
+
+@group_normal.grad("bias")
+def _(g, bias):
+    return total(g, channel_dims(g.ndim))
+
+
+def message_size(size, groups):
+    """The sizes that PyTorch's message names: the batch and the groups together first."""
+    return [size[0] * size[1] // groups, groups, *size[2:]]
+
+
+@function("F")
+def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
+    """`input` of shape (N, C, ...), normalized along each of `num_groups` equal groups of channels, scaled and shifted."""
+    if input.ndim < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+    channels = input.shape[1]
+    if num_groups <= 0:
+        raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
+    if channels % num_groups:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(input.shape)} and num_groups={num_groups}"
+        )
+    size = input._array.shape
+    if size[0] * channels // num_groups * math.prod(size[2:]) == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {message_size(size, num_groups)}")
+    check_channels(input, weight=weight, bias=bias)
+    return group_normal(input, weight, bias, num_groups, eps)
+
+
+@function("torch", name="group_norm")
+def group_norm_with_switch(input, num_groups, weight=None, bias=None, eps=1e-05, cudnn_enabled=True):
+    """`group_norm` of `torch.nn.functional`."""
+    return group_norm(input, num_groups, weight, bias, eps)
+
+
+@function("F")
+def instance_norm(
+    input,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    use_input_stats=True,
+    momentum=0.1,
+    eps=1e-05,
+):
+    """`input` of shape (N, C, ...), each channel of each of the N normalized by itself, times `weight`, plus `bias`.
+
+    Without `use_input_stats` by the running statistics; else these are moved by the fraction `momentum`.
+    """
+    shape = input._array.shape
+    if not use_input_stats:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    if math.prod(shape[2:]) == 1:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
+    if running_mean is not None or running_var is not None:
+        with modes.no_grad():
+            flat = input.reshape(shape[0], shape[1], -1)
+            count = flat.shape[-1]
+            means, variances = flat.mean(-1), flat.var(-1, correction=0)
+        _move(running_mean, running_var, means.mean(0), variances.mean(0), momentum, count)
+    check_channels(input, weight=weight, bias=bias)
+    return group_normal(input, weight, bias, shape[1], eps)
+
+
+@function("torch", name="instance_norm")
+def instance_norm_in_order(
+    input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, cudnn_enabled=True
+):
+    """`instance_norm` of `torch.nn.functional` with another order of arguments."""
+    return instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+
+
+@function("F")
+def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
+    """`input` of shape (N, C, ...) divided by `(k + alpha * s) ** beta`, s the mean square of `size` channels around."""
+    if input.ndim < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)")
+    if not input.numel():
+        return input
+    channels = input.shape[1]
+    squares = input * input
+    below = size // 2
+    around = None
+    for shift in range(-below, size - below):
+        low, high = max(shift, 0), channels + min(shift, 0)
+        if low >= high:
+            continue
+        gap = (channels - (high - low), *input.shape[2:])
+        zeros = np.zeros((input.shape[0], *gap), input._array.dtype)
+        parts = (squares[:, low:high], zeros) if shift > 0 else (zeros, squares[:, low:high])
+        moved = np.concatenate(parts, axis=1) if shift else squares
+        around = moved if around is None else around + moved
+    return input / (around * (alpha / size) + k) ** beta

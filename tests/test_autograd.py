@@ -1,0 +1,671 @@
+"""What backward does: accumulation, graphs kept and freed, hooks, grad modes, depth, threads."""
+
+import gc
+import threading
+import weakref
+
+import pytest
+
+import pedigrad as torch
+
+
+def leaf(*values):
+    return torch.tensor(values, requires_grad=True)
+
+
+def same(tensor, values):
+    return tensor is not None and tensor.tolist() == values
+
+
+# Accumulation
+
+
+def test_gradients_accumulate():
+    x = leaf(1.0, 2.0)
+    for k in (1, 2, 3):
+        (x * x).sum().backward()
+        assert same(x.grad, [2.0 * k, 4.0 * k])
+
+
+def test_the_first_gradient_is_its_own_array():
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    start = torch.ones(2)
+    (x + y).backward(start)
+    start.fill_(7.0)
+    x.grad.fill_(5.0)
+    assert same(x.grad, [5.0, 5.0]) and same(y.grad, [1.0, 1.0])
+
+
+def test_one_tensor_used_twice():
+    x = leaf(3.0)
+    y = x * x + x
+    (y * y).backward()
+    assert same(x.grad, [2 * 12 * 7.0])
+
+
+def test_shared_subgraph_is_walked_once():
+    x = leaf(1.0)
+    y = x
+    for _ in range(64):  # 2**64 paths
+        y = y + y
+    y.backward()
+    assert same(x.grad, [2.0**64])
+
+
+def test_two_losses_share_a_graph():
+    x = leaf(2.0)
+    shared = x * x
+    a, b = (shared * 3.0).sum(), (shared * shared).sum()
+    a.backward(retain_graph=True)
+    assert same(x.grad, [12.0])
+    b.backward()
+    assert same(x.grad, [12.0 + 4 * 8.0])
+
+
+def test_several_roots():
+    x = leaf(2.0)
+    torch.autograd.backward([(x * 2.0).sum(), x * x], [None, torch.tensor([10.0])])
+    assert same(x.grad, [42.0])
+
+
+def test_gradient_is_cast_and_summed_to_the_leaf():
+    x = torch.ones(3, 1, requires_grad=True)
+    y = torch.ones(2, 1, 4, dtype=torch.float64, requires_grad=True)
+    (x * y).sum().backward()
+    assert x.grad.dtype == torch.float32 and x.grad.tolist() == [[8.0]] * 3
+    assert y.grad.dtype == torch.float64 and y.grad.shape == (2, 1, 4)
+
+
+def test_scalars_and_empty_tensors():
+    x = torch.tensor(3.0, requires_grad=True)
+    (x * x).backward()
+    assert x.grad.shape == () and x.grad.item() == 6.0
+    y = torch.zeros(0, 3, requires_grad=True)
+    y.sum().backward()
+    assert y.grad.shape == (0, 3)
+
+
+def test_gradient_argument():
+    x = leaf(1.0, 2.0)
+    (x * 3.0).backward(gradient=torch.tensor([1.0, 10.0]))
+    assert same(x.grad, [3.0, 30.0])
+
+
+# Keeping and freeing the graph
+
+
+def test_the_graph_is_freed():
+    x = leaf(1.0, 2.0)
+    y = (x * x).sum()
+    y.backward()
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        y.backward()
+
+
+def test_a_graph_that_saved_nothing_can_be_walked_again():
+    x = leaf(1.0, 2.0)
+    y = (x + x).sum()
+    y.backward()
+    y.backward()
+    assert same(x.grad, [4.0, 4.0])
+
+
+def test_retain_graph():
+    x = leaf(1.0, 2.0)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert same(x.grad, [4.0, 8.0])
+    with pytest.raises(RuntimeError):
+        y.backward()
+
+
+def test_intermediate_results_die():
+    x = torch.ones(1000, requires_grad=True)
+    y = x + 1.0
+    z = (y + 2.0).sum()
+    gone = weakref.ref(y)
+    del y
+    gc.collect()
+    assert gone() is None
+    z.backward()
+    assert x.grad.sum().item() == 1000.0
+
+
+def test_the_graph_dies_with_its_root_without_the_collector():
+    x = torch.ones(3, requires_grad=True)
+    gc.disable()
+    try:
+        y = (x * 2.0).exp()
+        gone = weakref.ref(y.grad_fn)
+        del y
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+# create_graph, grad()
+
+
+def test_create_graph():
+    x = leaf(2.0)
+    y = (x * x * x).sum()
+    (g,) = torch.autograd.grad(y, x, create_graph=True)
+    (h,) = torch.autograd.grad(g.sum(), x, create_graph=True)
+    (third,) = torch.autograd.grad(h.sum(), x)
+    assert (g.tolist(), h.tolist(), third.tolist()) == ([12.0], [12.0], [6.0])
+    assert x.grad is None
+
+
+def test_backward_with_create_graph():
+    x = leaf(2.0)
+    (x * x * x).sum().backward(create_graph=True)
+    assert x.grad.requires_grad
+    g = x.grad
+    x.grad = None
+    g.sum().backward()
+    assert same(x.grad, [12.0])
+
+
+def test_grad_leaves_grad_alone():
+    x, y = leaf(2.0), leaf(3.0)
+    gx, gy = torch.autograd.grad((x * y).sum(), (x, y))
+    assert same(gx, [3.0]) and same(gy, [2.0])
+    assert x.grad is None and y.grad is None
+    assert not gx.requires_grad
+
+
+def test_grad_of_an_intermediate_result():
+    x = leaf(2.0)
+    y = x * x
+    z = (y * y).sum()
+    gy, gx = torch.autograd.grad(z, (y, x))
+    assert same(gy, [8.0]) and same(gx, [32.0])
+
+
+def test_grad_of_an_output_itself():
+    x = leaf(2.0)
+    y = (x * x).sum()
+    (g,) = torch.autograd.grad(y, y)
+    assert g.item() == 1.0
+
+
+def test_unused_inputs():
+    x, unused = leaf(2.0), leaf(1.0)
+    y = (x * x).sum()
+    with pytest.raises(RuntimeError, match="not have been used in the graph"):
+        torch.autograd.grad(y, (x, unused), retain_graph=True)
+    gx, none = torch.autograd.grad(y, (x, unused), allow_unused=True, retain_graph=True)
+    assert same(gx, [4.0]) and none is None
+    _, zero = torch.autograd.grad(y, (x, unused), materialize_grads=True)
+    assert same(zero, [0.0])
+
+
+def test_backward_inputs():
+    x, y = leaf(2.0), leaf(3.0)
+    (x * y).sum().backward(inputs=[y])
+    assert x.grad is None and same(y.grad, [2.0])
+    middle = x * x
+    (middle * y).sum().backward(inputs=[middle])
+    assert same(middle.grad, [3.0]) and x.grad is None
+    with pytest.raises(RuntimeError, match="cannot be empty"):
+        x.sum().backward(inputs=[])
+
+
+def test_grad_outputs():
+    x = leaf(1.0, 2.0)
+    (g,) = torch.autograd.grad(x * x, x, grad_outputs=torch.tensor([1.0, 0.5]))
+    assert same(g, [2.0, 2.0])
+
+
+def test_leaves_and_nodes():
+    x = leaf(1.0)
+    y = x * 2.0
+    assert x.is_leaf and x.grad_fn is None and not y.is_leaf and y.requires_grad
+    assert y.grad_fn.name() == "MulBackward0"
+    (accumulate, _), *_ = y.grad_fn.next_functions
+    assert accumulate.name() == "torch::autograd::AccumulateGrad" and accumulate.variable is x
+    assert not y.detach().requires_grad and y.detach().is_leaf
+
+
+def test_detach_cuts():
+    x = leaf(3.0)
+    (x * x.detach()).sum().backward()
+    assert same(x.grad, [3.0])
+
+
+def test_detach_shares_memory():
+    x = leaf(3.0)
+    x.detach().mul_(2.0)
+    assert x.tolist() == [6.0]
+
+
+# Hooks
+
+
+def test_hook_sees_and_replaces_the_gradient():
+    x = leaf(1.0, 2.0)
+    seen = []
+    y = x * 2.0
+    handle = y.register_hook(lambda g: seen.append(g.tolist()) or g * 10.0)
+    y.sum().backward()
+    assert seen == [[1.0, 1.0]] and same(x.grad, [20.0, 20.0])
+    handle.remove()
+    x.grad = None
+    (x * 2.0).sum().backward()
+    assert same(x.grad, [2.0, 2.0])
+
+
+def test_hooks_on_a_leaf_run_once_in_order():
+    x = leaf(1.0)
+    order = []
+    x.register_hook(lambda g: order.append(("first", g.item())))
+    x.register_hook(lambda g: order.append(("second", g.item())))
+    (x * 2.0 + x * 3.0).backward()
+    assert order == [("first", 5.0), ("second", 5.0)]
+
+
+def test_post_accumulate_hook():
+    x = leaf(1.0)
+    seen = []
+    x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad.item()))
+    (x * 2.0).backward()
+    (x * 2.0).backward()
+    assert seen == [2.0, 4.0]
+    with pytest.raises(RuntimeError):
+        (x * 2.0).register_post_accumulate_grad_hook(print)
+
+
+def test_node_hooks():
+    x = leaf(1.0)
+    y = x * 2.0
+    seen = []
+    y.grad_fn.register_hook(lambda inputs, outputs: seen.append((inputs[0].item(), outputs[0].item())))
+    y.grad_fn.register_prehook(lambda outputs: (outputs[0] * 3.0,))
+    y.backward()
+    assert seen == [(6.0, 3.0)] and same(x.grad, [6.0])
+
+
+def test_hooks_run_under_create_graph():
+    x = leaf(3.0)
+    y = x * x
+    y.register_hook(lambda g: g * x)
+    (g,) = torch.autograd.grad(y.sum(), x, create_graph=True)  # x * 2x
+    (h,) = torch.autograd.grad(g.sum(), x)
+    assert same(g, [18.0]) and same(h, [12.0])
+
+
+def test_hook_needs_a_gradient():
+    with pytest.raises(RuntimeError, match="doesn't require grad"):
+        torch.ones(2).register_hook(print)
+
+
+def test_retain_grad():
+    x = leaf(2.0)
+    y = x * x
+    y.retain_grad()
+    assert y.retains_grad and not x.retains_grad
+    (y * 3.0).backward()
+    assert same(y.grad, [3.0]) and same(x.grad, [12.0])
+    with pytest.raises(RuntimeError, match="requires_grad=False"):
+        torch.ones(1).retain_grad()
+
+
+# Depth
+
+
+def test_a_hundred_thousand_operations():
+    x = torch.ones(2, requires_grad=True)
+    y = x
+    for _ in range(100_000):
+        y = y + 1.0
+    y.sum().backward()
+    assert same(x.grad, [1.0, 1.0])
+    del y  # freeing the chain must not recurse either
+    gc.collect()
+
+
+def test_a_deep_chain_that_is_never_walked():
+    y = torch.ones(2, requires_grad=True)
+    for _ in range(100_000):
+        y = y * 1.0
+    del y
+    gc.collect()
+
+
+# Grad modes
+
+
+MODES = [torch.no_grad, lambda: torch.set_grad_enabled(False), torch.inference_mode]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_as_context_managers(mode):
+    x = leaf(1.0)
+    with mode():
+        assert not torch.is_grad_enabled()
+        y = x * 2.0
+        with torch.enable_grad():
+            z = x * 2.0
+        assert not (x * 2.0).requires_grad
+    assert not y.requires_grad and y.is_leaf and torch.is_grad_enabled() and (x * 2.0).requires_grad
+    if mode is not torch.inference_mode:
+        assert z.requires_grad
+
+
+def test_modes_end_with_an_exception():
+    with pytest.raises(ZeroDivisionError), torch.no_grad():
+        raise ZeroDivisionError
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_as_decorators(mode):
+    @mode()
+    def double(x, *, by=2.0):
+        """Doubles."""
+        assert not torch.is_grad_enabled()
+        return x * by
+
+    assert not double(leaf(1.0), by=3.0).requires_grad
+    assert torch.is_grad_enabled() and double.__doc__ == "Doubles." and double.__name__ == "double"
+
+
+def test_no_grad_without_parentheses():
+    @torch.no_grad
+    def double(x):
+        return x * 2.0
+
+    assert not double(leaf(1.0)).requires_grad and torch.is_grad_enabled()
+
+
+def test_a_decorated_function_may_call_itself():
+    @torch.no_grad()
+    def countdown(n, x):
+        return x if n == 0 else countdown(n - 1, x * 2.0)
+
+    assert not countdown(5, leaf(1.0)).requires_grad and torch.is_grad_enabled()
+
+
+def test_modes_around_generators():
+    @torch.no_grad()
+    def results(x):
+        sent = yield x * 2.0
+        while sent is not None:
+            assert not torch.is_grad_enabled()
+            sent = yield x * sent
+        return "done"
+
+    x = leaf(1.0)
+    generator = results(x)
+    assert not next(generator).requires_grad
+    assert torch.is_grad_enabled()  # the consumer's own code is not affected
+    assert (x * 2.0).requires_grad
+    assert not generator.send(3.0).requires_grad and torch.is_grad_enabled()
+    with pytest.raises(StopIteration, match="done"):
+        generator.send(None)
+    assert torch.is_grad_enabled()
+
+
+def test_generators_get_exceptions_and_are_closed():
+    log = []
+
+    @torch.no_grad()
+    def results():
+        try:
+            yield 1
+        except KeyError:
+            log.append(("caught", torch.is_grad_enabled()))
+        try:
+            yield 2
+        finally:
+            log.append(("closed", torch.is_grad_enabled()))
+
+    generator = results()
+    next(generator)
+    assert generator.throw(KeyError("k")) == 2
+    generator.close()
+    assert log == [("caught", False), ("closed", False)] and torch.is_grad_enabled()
+
+
+def test_set_grad_enabled_as_a_function():
+    torch.set_grad_enabled(False)
+    try:
+        assert not (leaf(1.0) * 2.0).requires_grad
+    finally:
+        torch.set_grad_enabled(True)
+    assert (leaf(1.0) * 2.0).requires_grad
+
+
+def test_inference_mode_says_so():
+    assert not torch.is_inference_mode_enabled()
+    with torch.inference_mode():
+        assert torch.is_inference_mode_enabled()
+        with torch.inference_mode(False):
+            assert not torch.is_inference_mode_enabled()
+    with torch.inference_mode(False):
+        assert (leaf(1.0) * 2.0).requires_grad
+
+
+def test_threads_have_their_own_mode():
+    x = leaf(1.0)
+    inside, go = threading.Event(), threading.Event()
+    seen = {}
+
+    def other():
+        with torch.no_grad():
+            seen["off"] = (x * 2.0).requires_grad
+            inside.set()
+            go.wait(10)
+        seen["on"] = (x * 2.0).requires_grad
+
+    thread = threading.Thread(target=other)
+    with torch.no_grad():
+        thread.start()
+        assert inside.wait(10)
+    assert torch.is_grad_enabled() and (x * 2.0).requires_grad  # while the other thread is in no_grad
+    go.set()
+    thread.join()
+    assert seen == {"off": False, "on": True}
+
+
+def test_a_new_thread_starts_with_gradients():
+    seen = []
+    with torch.no_grad():
+        thread = threading.Thread(target=lambda: seen.append(torch.is_grad_enabled()))
+        thread.start()
+        thread.join()
+    assert seen == [True]
+
+
+def test_backward_in_many_threads():
+    shared = leaf(2.0)
+
+    def work(out):
+        x = torch.ones(100, requires_grad=True)
+        for _ in range(50):
+            (x * shared.detach() * x).sum().backward()
+        out.append(x.grad.sum().item())
+
+    out = []
+    threads = [threading.Thread(target=work, args=(out,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert out == [50 * 4 * 100.0] * 4
+
+
+# requires_grad
+
+
+def test_requires_grad_of_results():
+    x, y = torch.ones(2), leaf(1.0, 2.0)
+    assert not (x + x).requires_grad and (x + y).requires_grad
+    assert not (y > 0.0).requires_grad and not y.argmax().requires_grad
+
+
+def test_integers_need_no_gradients():
+    with pytest.raises(RuntimeError, match="floating point"):
+        torch.ones(2, dtype=torch.int64).requires_grad_()
+    with pytest.raises(RuntimeError, match="floating point"):
+        torch.tensor([1, 2], requires_grad=True)
+
+
+def test_requires_grad_can_be_changed_on_leaves_only():
+    x = leaf(1.0)
+    y = x * 2.0
+    with pytest.raises(RuntimeError, match="leaf"):
+        y.requires_grad = False
+    x.requires_grad = False
+    assert not (x * 2.0).requires_grad
+    y.backward()  # the graph was made before
+
+
+# Zeroed gradients
+
+
+def zeroed(x):
+    """Zero the gradient as an optimizer does."""
+    torch.optim.SGD([x], lr=0.1).zero_grad(set_to_none=False)
+
+
+def test_zero_grad_zeroes():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    torch.optim.SGD([x], lr=0.1).zero_grad()
+    assert same(x.grad, [0.0, 0.0])
+
+
+def test_zero_grad_can_set_none():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    torch.optim.SGD([x], lr=0.1).zero_grad(set_to_none=True)
+    assert x.grad is None
+
+
+def test_a_held_gradient_becomes_zeros():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    held = x.grad
+    zeroed(x)
+    assert same(held, [0.0, 0.0]) and x.grad is held
+
+
+def test_a_held_array_becomes_zeros():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    held = x.grad.numpy()
+    zeroed(x)
+    assert held.tolist() == [0.0, 0.0]
+
+
+def test_a_held_view_becomes_zeros():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    held = x.grad[:1]
+    zeroed(x)
+    assert same(held, [0.0])
+
+
+def test_zeroing_is_seen_however_it_is_looked_at():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    zeroed(x)
+    (x * 3.0).sum().backward()
+    assert same(x.grad, [3.0, 3.0])
+    zeroed(x)
+    zeroed(x)
+    assert same(x.grad, [0.0, 0.0])
+    (x * 3.0).sum().backward()
+    (x * 3.0).sum().backward()
+    assert same(x.grad, [6.0, 6.0])
+
+
+def test_zeroing_before_create_graph():
+    x = leaf(2.0)
+    (x * x).sum().backward()
+    zeroed(x)
+    (x * x * x).sum().backward(create_graph=True)
+    assert same(x.grad, [12.0])
+
+
+def test_zeroing_an_unused_parameter():
+    x, unused = leaf(1.0), leaf(1.0)
+    unused.grad = torch.ones(1)
+    optimizer = torch.optim.SGD([x, unused], lr=1.0)
+    optimizer.zero_grad()
+    (x * x).sum().backward()
+    optimizer.step()
+    assert unused.tolist() == [1.0] and same(unused.grad, [0.0])
+
+
+def test_a_gradient_set_by_hand():
+    x = leaf(1.0)
+    x.grad = torch.tensor([5.0])
+    (x * 2.0).backward()
+    assert same(x.grad, [7.0])
+    with pytest.raises(RuntimeError, match="size"):
+        x.grad = torch.ones(3)
+    del x.grad
+    assert x.grad is None
+
+
+# Writes in place
+
+
+def test_inplace_on_an_intermediate_result():
+    x = leaf(1.0, 2.0)
+    y = x * 3.0
+    y.add_(1.0).mul_(2.0)
+    y.sum().backward()
+    assert same(x.grad, [6.0, 6.0])
+
+
+def test_writing_through_a_view():
+    x = leaf(1.0, 2.0, 3.0)
+    y = x * 1.0
+    y[1:].mul_(10.0)
+    (y * y).sum().backward()
+    assert same(x.grad, [2.0, 400.0, 600.0])
+
+
+def test_a_view_sees_a_later_write_to_its_base():
+    x = leaf(1.0, 2.0)
+    y = x * 1.0
+    view = y[:1]
+    y.mul_(5.0)
+    view.sum().backward()
+    assert same(x.grad, [5.0, 0.0])
+
+
+def test_assigning_to_a_region():
+    x, v = leaf(1.0, 2.0, 3.0), leaf(7.0)
+    y = x * 2.0
+    y[0] = v[0]
+    (y * y).sum().backward()
+    assert same(x.grad, [0.0, 16.0, 24.0]) and same(v.grad, [14.0])
+
+
+def test_inplace_under_no_grad():
+    x = leaf(1.0)
+    with torch.no_grad():
+        x.sub_(0.5)
+    assert x.tolist() == [0.5] and x.is_leaf and x.requires_grad
+
+
+def test_version_counter():
+    x = torch.ones(2)
+    before = x._version
+    x.add_(1.0)
+    x[0] = 3.0
+    assert x._version > before
+
+
+def test_writing_what_was_saved_is_noticed_only_if_needed():
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    z = y + 1.0  # saves nothing
+    y.mul_(5.0)
+    z.sum().backward()
+    assert same(x.grad, [2.0, 2.0])

@@ -1,0 +1,285 @@
+"""What errors say: what is wrong, with which operands, and the user's line."""
+
+import copy
+import re
+import traceback
+
+import pytest
+
+import pedigrad as torch
+
+
+class Refusal:
+    """Catches an error that must have these parts in its message, and the line it was raised from."""
+
+    def __init__(self, kind, *parts):
+        self.kind, self.parts = kind, parts
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        assert kind is not None, f"no {self.kind.__name__}"
+        if not issubclass(kind, self.kind):
+            return False
+        self.message = str(error)
+        for part in self.parts:
+            assert part in self.message, self.message
+        lines = [frame.lineno for frame in traceback.extract_tb(trace) if frame.filename == __file__]
+        assert f"{__file__}:{lines[-1]}" in self.message, self.message
+        return True
+
+
+def leaf(*values):
+    return torch.tensor(values, requires_grad=True)
+
+
+def line_of(function, offset=1):
+    """`file:line` of a line of a function, counted from its `def`."""
+    return f"{__file__}:{function.__code__.co_firstlineno + offset}"
+
+
+# Shapes
+
+
+def test_shapes_that_do_not_broadcast():
+    x, y = torch.ones(2, 3), torch.ones(4)
+    with Refusal(RuntimeError, "add()", "must match the size", "dimension 1", "float32[2, 3]", "float32[4]"):
+        x + y
+    with Refusal(RuntimeError, "mul()", "float32[2, 3]"):
+        torch.mul(x, y)
+
+
+def test_shapes_that_do_not_multiply():
+    x, y = torch.ones(2, 3), torch.ones(4, 5)
+    with Refusal(RuntimeError, "matmul()", "shapes cannot be multiplied", "float32[2, 3]", "float32[4, 5]"):
+        x @ y
+    with Refusal(RuntimeError, "float32[2, 3]", "float32[4, 5]"):
+        torch.nn.functional.linear(x, y)
+
+
+def test_inplace_result_of_another_shape():
+    x = torch.ones(3)
+    with Refusal(RuntimeError, "doesn't match the broadcast shape", "[3]", "[2, 3]"):
+        x.add_(torch.ones(2, 3))
+
+
+def test_inplace_result_of_another_dtype():
+    x = torch.ones(3, dtype=torch.int64)
+    with Refusal(RuntimeError, "result type torch.float32 can't be cast to the desired output type torch.int64"):
+        x.add_(1.5)
+
+
+def test_dimension_out_of_range():
+    with Refusal(IndexError, "Dimension out of range (expected to be in range of [-2, 1], but got 5)"):
+        torch.ones(2, 3).sum(5)
+    with Refusal(IndexError, "[-2, 1]"):
+        torch.ones(2, 3).transpose(0, 2)
+
+
+def test_index_out_of_range():
+    with Refusal(IndexError, "5", "3"):
+        torch.ones(3)[5]
+
+
+def test_impossible_reshape():
+    with Refusal(RuntimeError, "6"):
+        torch.ones(2, 3).reshape(4)
+
+
+# Arguments
+
+
+def test_operand_that_is_no_tensor():
+    with Refusal(TypeError, "exp(): argument 'input' must be Tensor, not str"):
+        torch.exp("three")
+    with Refusal(TypeError, "argument 'input' must be Tensor, not list"):
+        torch.exp([1.0, 2.0])
+
+
+def test_unknown_argument():
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        torch.exp(torch.ones(2), speed=3)
+
+
+def test_unknown_name():
+    with pytest.raises(AttributeError, match="the nearest name it has is 'matmul'"):
+        _ = torch.matmull
+
+
+def test_mean_of_integers():
+    with Refusal(RuntimeError, "mean()", "torch.int64"):
+        torch.ones(2, dtype=torch.int64).mean()
+
+
+def test_other_devices():
+    with pytest.raises(RuntimeError, match=r"cuda.*is_available"):
+        torch.ones(2, device="cuda")
+
+
+def test_item_of_many():
+    with Refusal(RuntimeError, "a Tensor with 3 elements cannot be converted to Scalar"):
+        torch.ones(3).item()
+
+
+def test_truth_of_many():
+    with Refusal(RuntimeError, "Boolean value of Tensor with more than one value is ambiguous"):
+        bool(torch.ones(3))
+
+
+def test_numpy_of_a_tensor_with_history():
+    with Refusal(RuntimeError, "Use tensor.detach().numpy() instead"):
+        leaf(1.0).numpy()
+
+
+# Backward
+
+
+def test_backward_without_anything_to_differentiate():
+    with Refusal(RuntimeError, "does not require grad", "nothing it was computed from has requires_grad=True"):
+        (torch.ones(1) * 2.0).backward()
+
+
+def test_backward_of_a_detached_tensor():
+    def cut(x):
+        return (x * 2.0).detach()
+
+    with Refusal(RuntimeError, "does not require grad", "detached", line_of(cut), "return (x * 2.0).detach()"):
+        (cut(leaf(1.0)) * 3.0).backward()
+
+
+def test_backward_of_what_was_computed_under_no_grad():
+    def quiet(x):
+        with torch.no_grad():
+            return x * 2.0
+
+    with Refusal(RuntimeError, "does not require grad", "mul() under no_grad", line_of(quiet, 2)):
+        quiet(leaf(1.0)).backward()
+
+
+def test_backward_of_integers():
+    def chosen(x):
+        return x.argmax()
+
+    with Refusal(RuntimeError, "does not require grad", "argmax()", "integers", line_of(chosen)):
+        chosen(leaf(1.0, 2.0)).backward()
+
+
+def test_backward_of_a_comparison():
+    def positive(x):
+        return x > 0.0
+
+    with Refusal(RuntimeError, "does not require grad", "gt()", "booleans", line_of(positive)):
+        positive(leaf(1.0)).float().sum().backward()
+
+
+def test_grad_of_an_input_that_needs_none():
+    x = leaf(1.0)
+    with Refusal(RuntimeError, "input 1"):
+        torch.autograd.grad(x * 2.0, (x, torch.ones(1)))
+
+
+def test_backward_of_many_elements():
+    with Refusal(RuntimeError, "grad can be implicitly created only for scalar outputs", "(2,)"):
+        (leaf(1.0, 2.0) * 2.0).backward()
+
+
+def test_gradient_of_the_wrong_shape():
+    with Refusal(RuntimeError, "(3,)", "(2,)"):
+        (leaf(1.0, 2.0) * 2.0).backward(torch.ones(3))
+
+
+def test_second_backward():
+    def first(loss):
+        loss.backward()
+
+    def build(x):
+        return x.exp().sum()
+
+    loss = build(leaf(1.0, 2.0))
+    first(loss)
+    with Refusal(RuntimeError, "backward through the graph a second time", "retain_graph=True", line_of(first), line_of(build)):
+        loss.backward()
+
+
+def test_modified_saved_tensor():
+    def save(x):
+        return x.exp()
+
+    def modify(y):
+        y.add_(1.0)
+
+    x = leaf(1.0, 2.0)
+    y = save(x)
+    z = y * y
+    modify(y)
+    with Refusal(RuntimeError, "modified by an inplace operation", "MulBackward0", "add_()", line_of(modify), "shape torch.Size([2])"):
+        z.sum().backward()
+
+
+def test_modified_output():
+    def save(x):
+        return x.exp()
+
+    def modify(y):
+        y[0] = 5.0
+
+    y = save(leaf(1.0, 2.0))
+    total = y.sum()
+    modify(y.detach())
+    with Refusal(RuntimeError, "modified by an inplace operation", "ExpBackward0", line_of(save), line_of(modify)):
+        total.backward()
+
+
+def test_modified_by_an_optimizer():
+    w = leaf(1.0, 2.0)
+    loss = (w * w).sum()
+    w.grad = torch.ones(2)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+
+    def update():
+        optimizer.step()
+
+    update()
+    with Refusal(RuntimeError, "modified by an inplace operation", "MulBackward0", line_of(update)):
+        loss.backward()
+
+
+def test_inplace_on_a_leaf():
+    x = leaf(1.0, 2.0)
+    with Refusal(RuntimeError, "a leaf Variable that requires grad", "in-place operation", "torch.no_grad()"):
+        x.add_(1.0)
+    with Refusal(RuntimeError, "a leaf Variable that requires grad"):
+        x[0] = 5.0
+    with Refusal(RuntimeError, "a view of a leaf Variable that requires grad"):
+        x[:1].mul_(2.0)
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_inplace_on_an_expanded_tensor():
+    x = torch.ones(1).expand(3)
+    with Refusal(RuntimeError, "share memory"):
+        x.add_(1.0)
+
+
+def test_out_with_gradients():
+    with Refusal(RuntimeError, "out=... arguments don't support automatic differentiation"):
+        torch.add(torch.ones(2), 1.0, out=leaf(1.0, 2.0))
+
+
+def test_copying_a_result():
+    with pytest.raises(RuntimeError, match="deepcopy"):
+        copy.deepcopy(leaf(1.0) * 2.0)
+
+
+def test_the_line_is_not_inside_the_library():
+    model = torch.nn.Linear(3, 2)
+    with Refusal(RuntimeError, "float32[5, 4]", "float32[2, 3]") as refusal:
+        model(torch.ones(5, 4))
+    assert not re.search(r"at .*pedigrad/(nn|ops|gate|autograd)", refusal.message)
+
+
+def test_the_cause_is_kept():
+    with pytest.raises(RuntimeError) as caught:
+        torch.ones(2, 3) + torch.ones(4)
+    assert isinstance(caught.value.__cause__, ValueError)  # what NumPy said
