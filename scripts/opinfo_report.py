@@ -23,7 +23,7 @@ sys.path += [str(ROOT / "src"), str(ROOT / "tests" / "conformance")]
 import agreement  # noqa: E402
 import opinfo_list  # noqa: E402
 
-LACK = {"gradgrad", "inplace", "out", "method", "errors"}  # kinds of failure that a supported entry may be listed "without"
+LACK = {"gradgrad", "inplace", "out", "method"}  # kinds of failure that a supported entry may be listed "without"
 
 
 def examine(job: tuple[str, int]) -> tuple[str, list[tuple[str, agreement.Failure]], float]:
@@ -36,7 +36,12 @@ def examine(job: tuple[str, int]) -> tuple[str, list[tuple[str, agreement.Failur
         found += [(dtype, failure) for failure in unbroken(agreement.failures, entry, dtype, count)]
         if found and found[-1][1].kind == "missing":
             break
-    if not found and entry.error_inputs_func is not None:
+    untested = [pair for pair in found if pair[1].kind == "untested"]
+    if len(untested) < len(agreement.dtypes_of(entry)):
+        found = [pair for pair in found if pair not in untested]
+    elif not found:
+        found = [("-", agreement.Failure("untested", "", "PyTorch has none of the tested dtypes for it"))]
+    if lacking(name, found) is not None and entry.error_inputs_func is not None:
         found += [("errors", failure) for failure in unbroken(agreement.error_failures, entry)]
     return name, found, time.perf_counter() - start
 
@@ -53,7 +58,7 @@ def lacking(name: str, found: list[tuple[str, agreement.Failure]]) -> frozenset[
     """What an entry with these failures may be listed "without"; None if it cannot be listed."""
     lacks = set()
     for dtype, failure in found:
-        if failure.kind in LACK:
+        if failure.kind == "errors" or (failure.kind in LACK and failure.refused):
             lacks.add(failure.kind)
         elif dtype in opinfo_list.MAY_LACK and failure.kind == "raises":
             lacks.add(dtype)

@@ -14,7 +14,7 @@ ROOT = pathlib.Path(pedigrad.__file__).parent
 FILES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
 LONGEST = 500
 
-DOCUMENT = ROOT.parents[1] / "docs" / "architecture.md"
+DOCUMENT = pathlib.Path(__file__).parents[1] / "docs" / "architecture.md"
 
 
 def floors():
@@ -23,7 +23,7 @@ def floors():
     return [line.split()[0].rstrip("/") for line in block.splitlines() if line[:1].isalpha() or line[:1] == "_"]
 
 
-FLOOR = {name: i for i, name in enumerate(floors())} if DOCUMENT.exists() else {}
+FLOOR = {name: i for i, name in enumerate(floors())}
 
 
 def top(module):

@@ -4,6 +4,7 @@ import pathlib
 import re
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_the_founding_program_learns(tmp_path):
     assert gradient(out, "before") != "0"
     found = losses(out)
     assert len(found) == 50
-    assert all(later <= earlier for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(found))
     assert found[-1] < 1e-3 < found[0]
 
 
@@ -48,7 +49,7 @@ def test_without_zero_grad_gradients_accumulate(tmp_path):
     out = python("-m", "pedigrad", "run", careless, cwd=tmp_path)
     assert gradient(out, "After") == gradient(out, "before")
     found = losses(out)
-    assert any(later > earlier for earlier, later in zip(found, found[1:], strict=False))
+    assert any(later > earlier for earlier, later in pairwise(found))
 
 
 def test_a_second_backward_adds_to_the_first():

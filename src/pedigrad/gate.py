@@ -18,7 +18,7 @@ import numpy as np
 
 from . import dtypes, modes
 from .errors import explained, not_a_tensor
-from .graph import Node, Output, note_write
+from .graph import Node, Output, note_write, storage_of
 from .origin import located, outside
 from .tensor import HAS_VIEWS, Cut, Tensor, View, refresh, wrap
 
@@ -134,10 +134,13 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
 
 def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...]) -> None:
     """Remember that `tensor` is a view of `base`, unless the forward had to copy."""
-    if not np.may_share_memory(tensor._array, base._array):
-        return
-    tensor._view = View(base, op, attributes)
-    tensor._view.stamp = next(_clock)
+    array, shown = tensor._array, base._array
+    if array is not shown and array.base is not shown:
+        # NumPy lets the base of a view of a view be the owner of the memory.
+        if array.base is None or (array.base is not shown.base and storage_of(array) is not storage_of(shown)):
+            return
+    view = tensor._view = View(base, op, attributes)
+    view.stamp = next(_clock)
     if base._view is None:
         base._view = HAS_VIEWS
 

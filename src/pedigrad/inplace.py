@@ -51,6 +51,7 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
     if recording:
         check_writable(target)
     elif op.ufunc is not None and _plain(target, operands[1:]) and modes.settings.recorder is None:
+        check_overlap(target._array, op.name + "_")
         try:
             op.ufunc(*(v._array if isinstance(v, Tensor) else v for v in operands), out=target._array)
         except Exception as error:
@@ -82,18 +83,28 @@ def check_writable(target: Tensor) -> None:
     if isinstance(leaf._node, Leaf):
         what = "a leaf Variable that requires grad" if base is None else "a view of a leaf Variable that requires grad"
         raise RuntimeError(located(f"{what} is being used in an in-place operation; do it under torch.no_grad(), or on a clone()"))
-    if target._view is not None and target._view.op is not None and target._view.op.outputs is None:
-        name = target._view.op.name
-        raise RuntimeError(located(f"a view made by {name}(), which returns several views, cannot be modified in place; clone() it first"))
+    view = target._view
+    while view is not None and view.op is not None:
+        if view.op.outputs is None:
+            message = f"a view made by {view.op.name}(), which returns several views, cannot be modified in place; clone() it first"
+            raise RuntimeError(located(message))
+        view = view.base._view  # type: ignore[union-attr]
+
+
+def check_overlap(array: np.ndarray[Any, Any], what: str) -> None:
+    """RuntimeError if `array` shows an element several times (it is expanded), or is read-only."""
+    if not array.flags.writeable or (
+        0 in array.strides and any(step == 0 and size > 1 for step, size in zip(array.strides, array.shape, strict=True))
+    ):
+        why = "more than one element of the written-to tensor refers to a single memory location, or it is read-only"
+        raise RuntimeError(located(f"{what}(): unsupported operation: {why}. Please clone() the tensor before performing the operation."))
 
 
 def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     """Copy `array` into `target` and give it the history of `result`."""
     node = result._node
     here = target._array
-    if not here.flags.writeable:
-        message = f"{what}(): the tensor is an expanded or read-only view: several of its elements share memory; clone() it first"
-        raise RuntimeError(located(message))
+    check_overlap(here, what)
     if node is not None and isinstance(node.saved, tuple):
         # What the node keeps must be the values from before this write.
         node.saved = tuple(s.copy() if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)

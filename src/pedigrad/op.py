@@ -33,8 +33,9 @@ from typing import Any
 
 import numpy as np
 
-from . import gate, inplace, shortway
+from . import gate, inplace, modes, shortway
 from .graph import Node
+from .origin import located
 from .tensor import Tensor
 
 Function = Callable[..., Any]
@@ -188,7 +189,11 @@ class Op:
 
     def rerecord(self, tensor: Tensor, base: Tensor, attributes: tuple[Any, ...]) -> None:
         """Give `tensor`, a view of `base` by this op, the history that follows from the base's present one."""
-        gate.record(self, (tensor,), (base,), (base._array,), attributes, (tensor._array,))
+        if self.outputs is None:
+            message = f"{self.name}() returns several views, and what they are views of, or another of them, was modified in place"
+            raise RuntimeError(located(message + "; clone() this one before that"))
+        with modes.enable_grad():  # the write was recorded; where its effect is looked at does not matter
+            gate.record(self, (tensor,), (base,), (base._array,), attributes, (tensor._array,))
 
 
 def _first_call(*args: Any, **kwargs: Any) -> Any:

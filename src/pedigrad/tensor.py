@@ -477,5 +477,5 @@ def refresh(tensor: Tensor) -> None:
     base = view.base
     refresh(base)
     if base._view is not None and base._view.rebased > view.stamp:
-        view.stamp = next(modes.clock)
         view.op.rerecord(tensor, base, view.attributes)
+        view.stamp = view.rebased = next(modes.clock)  # what is a view of this one must follow too

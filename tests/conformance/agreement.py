@@ -15,16 +15,18 @@ from bridge import Missing, Untranslatable, array_of, fresh, named, ours, resolv
 import pedigrad
 
 TOLERANCE = {"float32": (1e-4, 2e-5), "complex64": (1e-4, 2e-5), "float64": (1e-7, 1e-8), "complex128": (1e-7, 1e-8)}
+Checked = bool | None  # what a check returns: False if there was nothing to compare
 ENOUGH = 6  # failures per entry and dtype after which no more samples are tried
 
 
 @dataclasses.dataclass
 class Failure:
-    """One disagreement: its kind, the sample, what was seen."""
+    """One disagreement: its kind, the sample, what was seen, and whether pedigrad refused (rather than gave a wrong answer)."""
 
     kind: str
     sample: str
     message: str
+    refused: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}  [{self.sample}]"
@@ -33,9 +35,9 @@ class Failure:
 class Disagreement(Exception):
     """Raised where the two libraries differ; becomes a Failure."""
 
-    def __init__(self, kind: str, message: str):
+    def __init__(self, kind: str, message: str, refused: bool = False):
         super().__init__(message)
-        self.kind = kind
+        self.kind, self.refused = kind, refused
 
 
 def samples_of(entry, dtype: str, count: int, requires_grad: bool):
@@ -57,6 +59,7 @@ def failures(entry, dtype: str, count: int = 12, lacking: frozenset[str] = froze
     """All disagreements on an entry with that dtype that are not known differences."""
     name = opinfo_list.title(entry)
     found: list[Failure] = []
+    compared = False
     try:
         function = resolve(entry)
     except Missing as missing:
@@ -69,13 +72,16 @@ def failures(entry, dtype: str, count: int = 12, lacking: frozenset[str] = froze
                 if check.__name__.removeprefix("check_") in lacking or (check is not check_result and i % 3):
                     continue
                 try:
-                    check(entry, function, sample, dtype, lacking)
+                    compared |= check(entry, function, sample, dtype, lacking) is not False
                 except Disagreement as difference:
-                    failure = Failure(difference.kind, text_of(sample), str(difference))
+                    compared = True
+                    failure = Failure(difference.kind, text_of(sample), str(difference), difference.refused)
                     if not opinfo_list.known(name, failure.kind, f"{dtype} {failure}"):
                         found.append(failure)
             if len(found) >= ENOUGH:
                 break
+    if not compared:
+        found.append(Failure("untested", "", f"PyTorch has no samples for {dtype} that it accepts itself"))
     return found
 
 
@@ -135,8 +141,8 @@ def disagreement(error: Exception, kind: str) -> Disagreement:
     text = " ".join(str(error).split())[:150]
     absent = isinstance(error, AttributeError) and re.search("pedigrad has no|'Tensor' object has no|module 'pedigrad", text)
     if isinstance(error, (Missing, ModuleNotFoundError)) or absent:
-        return Disagreement("missing" if kind == "raises" else kind, text)
-    return Disagreement(kind, f"{type(error).__name__}: {text}")
+        return Disagreement("missing" if kind == "raises" else kind, text, True)
+    return Disagreement(kind, f"{type(error).__name__}: {text}", True)
 
 
 # Comparing
@@ -154,7 +160,7 @@ def how(entry, dtype: str) -> How:
     """How the results of an entry are compared."""
     name = opinfo_list.title(entry)
     ties = opinfo_list.TIES.get(name) if dtype in ("int64", "bool") else None
-    return How(name not in opinfo_list.RANDOM | opinfo_list.UP_TO_SIGN, ties)
+    return How(name not in opinfo_list.UNDEFINED | opinfo_list.UP_TO_SIGN, ties)
 
 
 def leaves(value) -> list:
@@ -238,23 +244,23 @@ def compare_aliasing(expected, result, theirs, mine) -> None:
 # The checks
 
 
-def check_result(entry, function, sample, dtype, lacking) -> None:
+def check_result(entry, function, sample, dtype, lacking) -> Checked:
     """Value, aliasing, first and second gradients of the plain call."""
     theirs, mine = calls(sample)
     expected = theirs_result(entry.op, theirs)
     if expected is None:
-        return
+        return False
     result = our_result(function, mine)
     name = opinfo_list.title(entry)
-    random, unsigned = name in opinfo_list.RANDOM, name in opinfo_list.UP_TO_SIGN
+    undefined, unsigned = name in opinfo_list.UNDEFINED, name in opinfo_list.UP_TO_SIGN
     compare(expected, result, "value", how(entry, dtype))
-    if not random and not unsigned:
+    if not undefined and not unsigned:
         compare_aliasing(expected, result, theirs, mine)
     process = sample.output_process_fn_grad
     if unsigned or (process is not None and process.__name__ != "<lambda>"):
         expected, result = process(expected), our_result(lambda r, *_: translate(process)(r), (result, (), {}))
-        compare(expected, result, "value", How(not random))
-    if not random:
+        compare(expected, result, "value", How(not undefined))
+    if not undefined:
         twice = dtype == "float64" and entry.supports_gradgrad and "gradgrad" not in lacking
         compare_gradients(expected, result, theirs, mine, twice)
 
@@ -345,60 +351,60 @@ def compare_optional(expected, got, kind: str) -> None:
             raise Disagreement(kind, f"for input {i}: {difference}") from None
 
 
-def check_method(entry, function, sample, dtype, lacking) -> None:
+def check_method(entry, function, sample, dtype, lacking) -> Checked:
     """The same through `Tensor.<name>`."""
     method = entry.method_variant
     if method is None or not isinstance(sample.input, torch.Tensor) or isinstance(method, types.FunctionType):
-        return
+        return False
     theirs, mine = calls(sample)
     expected = theirs_result(method, theirs)
     if expected is None:
-        return
+        return False
     try:
         our_method = named(pedigrad.Tensor, method.__name__)
     except Missing as missing:
-        raise Disagreement("method", str(missing)) from None
+        raise Disagreement("method", str(missing), True) from None
     result = our_result(our_method, mine, "method")
     compare(expected, result, "method", how(entry, dtype))
 
 
-def check_inplace(entry, function, sample, dtype, lacking) -> None:
+def check_inplace(entry, function, sample, dtype, lacking) -> Checked:
     """The form that writes into its first operand: value, identity and first gradients."""
     method = entry.inplace_variant
     if method is None or not isinstance(sample.input, torch.Tensor) or sample.broadcasts_input:
-        return
+        return False
     theirs, mine = calls(sample)
     leaf, our_leaf = theirs[0], mine[0]
     theirs, mine = (leaf.clone(), *theirs[1:]), (our_leaf.clone(), *mine[1:])
     expected = theirs_result(method, theirs)
     if expected is None:
-        return
+        return False
     try:
         our_method = translate(method)
     except Missing as missing:
-        raise Disagreement("inplace", str(missing)) from None
+        raise Disagreement("inplace", str(missing), True) from None
     result = our_result(our_method, mine, "inplace")
     compare(expected, result, "inplace", how(entry, dtype))
     if isinstance(expected, torch.Tensor) and expected is theirs[0] and result is not mine[0]:
         raise Disagreement("inplace", "does not return its first operand")
     compare(theirs[0], mine[0], "inplace", how(entry, dtype))
-    if opinfo_list.title(entry) not in opinfo_list.RANDOM and entry.supports_inplace_autograd:
+    if opinfo_list.title(entry) not in opinfo_list.UNDEFINED and entry.supports_inplace_autograd:
         compare_gradients(expected, result, (leaf, *theirs[1:]), (our_leaf, *mine[1:]), False, "inplace")
 
 
-def check_out(entry, function, sample, dtype, lacking) -> None:
+def check_out(entry, function, sample, dtype, lacking) -> Checked:
     """The form that writes into a tensor given as `out=`."""
-    if not entry.supports_out or opinfo_list.title(entry) in opinfo_list.RANDOM:
-        return
+    if not entry.supports_out or opinfo_list.title(entry) in opinfo_list.UNDEFINED:
+        return False
     with torch.no_grad(), pedigrad.no_grad():
         theirs, mine = calls(sample)
         expected = theirs_result(entry.op, theirs)
         if expected is None or not all(isinstance(leaf, torch.Tensor) for leaf in leaves(expected)):
-            return
+            return False
         blank = torch.zeros_like(expected) if isinstance(expected, torch.Tensor) else tuple(map(torch.zeros_like, leaves(expected)))
         out = fresh(blank)
         if theirs_result(entry.op, (*theirs[:2], {**theirs[2], "out": out})) is None:
-            return
+            return False
         target = ours(blank)
         our_result(function, (*mine[:2], {**mine[2], "out": target}), "out")
         compare(out, target, "out", how(entry, dtype))

@@ -115,8 +115,9 @@ class Conv1d(_Conv):
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            1, conv1d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode, device, dtype
-        )
+            1, conv1d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode,
+            device, dtype,
+        )  # fmt: skip
 
 
 class Conv2d(_Conv):
@@ -127,8 +128,9 @@ class Conv2d(_Conv):
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            2, conv2d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode, device, dtype
-        )
+            2, conv2d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode,
+            device, dtype,
+        )  # fmt: skip
 
 
 class Conv3d(_Conv):
@@ -139,8 +141,9 @@ class Conv3d(_Conv):
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            3, conv3d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode, device, dtype
-        )
+            3, conv3d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode,
+            device, dtype,
+        )  # fmt: skip
 
 
 class _ConvTransposeNd(_ConvNd):
@@ -172,7 +175,8 @@ class _ConvTransposeNd(_ConvNd):
         for size, low, high in zip(output_size, least, most, strict=True):
             if not low <= size <= high:
                 raise ValueError(
-                    f"requested an output size of {output_size}, but valid sizes range from {least} to {most} (for an input of {list(input.shape[-n:])})"
+                    f"requested an output size of {output_size}, but valid sizes range from {least} to {most} "
+                    f"(for an input of {list(input.shape[-n:])})"
                 )
         return tuple(size - low for size, low in zip(output_size, least, strict=True))
 

@@ -9,7 +9,7 @@ __all__ = [
     f"{kind}{n}d"
     for kind in ("AdaptiveAvgPool", "AdaptiveMaxPool", "AvgPool", "LPPool", "MaxPool", "MaxUnpool")
     for n in (1, 2, 3)
-]
+] + ["FractionalMaxPool2d", "FractionalMaxPool3d"]
 
 
 class _MaxPoolNd(Module):
@@ -242,3 +242,39 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
     """The means of a grid of windows over volumes; sizes of None are the input's."""
 
     _function = staticmethod(adaptive.adaptive_avg_pool3d)
+
+
+class _FractionalMaxPoolNd(Module):
+    """The maxima of windows that start at random: `output_size` of them, or `output_ratio` times as many as there are elements."""
+
+    def __init__(self, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
+        super().__init__()
+        n = self._n
+        self.kernel_size, self.return_indices = pair(kernel_size, n), return_indices
+        self._random_samples = _random_samples
+        self.output_size = None if output_size is None else pair(output_size, n)
+        self.output_ratio = None if output_ratio is None else pair(output_ratio, n)
+        if output_size is None and output_ratio is None:
+            raise ValueError(f"FractionalMaxPool{n}d requires specifying either an output size, or a pooling ratio")
+        if output_size is not None and output_ratio is not None:
+            raise ValueError("only one of output_size and output_ratio may be specified")
+        if self.output_ratio is not None and not all(0 < ratio < 1 for ratio in self.output_ratio):
+            raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+
+    def forward(self, input):
+        """The maxima of the windows of `input`."""
+        return self._function(
+            input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples
+        )
+
+
+class FractionalMaxPool2d(_FractionalMaxPoolNd):
+    """The maxima of windows over images that start at random."""
+
+    _n, _function = 2, staticmethod(adaptive.fractional_max_pool2d)
+
+
+class FractionalMaxPool3d(_FractionalMaxPoolNd):
+    """The maxima of windows over volumes that start at random."""
+
+    _n, _function = 3, staticmethod(adaptive.fractional_max_pool3d)

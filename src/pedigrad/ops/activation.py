@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
-from ..inplace import inplace_form
 from ..generator import default_generator
+from ..inplace import inplace_form
 from ..op import composite, elementwise, function
 from ..tensor import Tensor, wrap
 from .exponential import sigmoid
 from .language import conj
+from .reduction import in_dtype_of
 from .special import erf
 
 LARGE = 2048  # elements from which on `kept` by integer multiplication beats np.where
@@ -168,7 +169,7 @@ exponential_linear_ = inplace_form(exponential_linear.op)
 @elementwise(name="silu", places="", result="float")
 def sigmoid_linear(x, /):
     """Each element times its sigmoid."""
-    return x * logistic(x)
+    return x / (1 + np.exp(-x))
 
 
 @sigmoid_linear.grad("x")
@@ -215,7 +216,7 @@ def gelu(x, /, approximate="none"):
         share = 0.5 * (1 + _error_function(x * math.sqrt(0.5)))
     else:
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return x * share, share
+    return in_dtype_of(x, x * share), share[...] if isinstance(share, np.generic) else share  # only arrays are tracked
 
 
 @gelu.grad("x")
@@ -245,7 +246,7 @@ def _(g, x, beta, threshold):
     return np.where(z > threshold, g, g * logistic(z))
 
 
-@elementwise(places="F", result="float", inplace=False, aliases=("log_sigmoid",))
+@elementwise(places="F", result="float", inplace=False)
 def logsigmoid(x, /):
     """The logarithm of the sigmoid of each element."""
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
@@ -339,7 +340,7 @@ def _(g, x, lambd):
 def glu(x, /, dim=-1):
     """The first half of `x` along `dim`, times the sigmoid of the second half."""
     a, b = halves(x, dim)
-    return a * logistic(b)
+    return in_dtype_of(x, a * logistic(b))
 
 
 @glu.grad("x")
@@ -363,8 +364,6 @@ def halves(x, dim):
 
 def random_slopes(x, lower, upper):
     """A slope for each element: 1 for the positive ones, a random one from [lower, upper) for the others."""
-    if lower > upper:
-        raise RuntimeError(f"Lower bound should be less than or equal to the upper bound, but found {lower} and {upper}")
     slopes = np.ones_like(x)
     low = x <= 0
     slopes[low] = default_generator.uniform((int(np.count_nonzero(low)),), lower, upper, np.float64)

@@ -42,6 +42,9 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 @function("torch F")
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """Each positive element, the others times a slope drawn from [lower, upper); its mean if not `training`."""
+    if lower > upper:
+        message = "Lower bound should be less than or equal to the upper bound"
+        raise RuntimeError(f"{message}, but found lower={lower} and upper={upper}")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slopes = ops.random_slopes(input._array, lower, upper)

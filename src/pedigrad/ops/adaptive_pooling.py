@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
+from ..generator import default_generator
 from ..op import composite, function, kernel
+from ..tensor import wrap
 from .correlation import widened
 from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, window_argmax, window_indices, window_max
 from .windows import Geometry, ints
@@ -14,6 +16,8 @@ from .windows import Geometry, ints
 
 def _sizes(x, output_size, n, name):
     """The output sizes; None in the argument means the input's own."""
+    if n > 1 and x.ndim <= n:
+        raise ValueError(f"Input dimension should be at least {n + 1}")
     if x.ndim not in (n + 1, n + 2):
         raise RuntimeError(f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(x.shape)}")
     if x.shape[-n:] and 0 in x.shape[-n:]:
@@ -23,6 +27,8 @@ def _sizes(x, output_size, n, name):
         raise RuntimeError(f"{name}(): output_size must have {n} elements, got {output_size}")
     if n == 1 and wanted[0] is None:
         raise TypeError(f"{name}(): argument 'output_size' (position 2) must be an int or a tuple of one")
+    if any(w is not None and w < 0 for w in wanted):
+        raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {tuple(wanted)}")
     return tuple(size if w is None else int(w) for w, size in zip(wanted, x.shape[-n:], strict=True))
 
 
@@ -112,16 +118,20 @@ def adaptive_avg_pool3d(input, output_size):
 # Elements taken by their flat spatial index
 
 
+def _some_places(rng):
+    return np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)])
+
+
 @composite(places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
 def spatial_take(x, indices, /, n):
     """The elements of the last `n` dimensions of `x` at flat `indices`, in the shape of `indices`."""
     lead = x.shape[: x.ndim - n]
     size = math.prod(x.shape[x.ndim - n :])
-    flat = np.take_along_axis(x.reshape(*lead, size), indices.reshape(*lead, -1), axis=-1)
+    flat = np.take_along_axis(x.reshape(*lead, size), indices.reshape(*lead, math.prod(indices.shape[len(lead) :])), axis=-1)
     return flat.reshape(indices.shape)
 
 
-@composite(places="", node="MaxUnpoolBackward0", samples=[((2, 2, 2), lambda rng: np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)]), (3, 4))])
+@composite(places="", samples=[((2, 2, 2), _some_places, (3, 4))])
 def spatial_put(y, indices, /, sizes):
     """The adjoint of `spatial_take`: zeros of spatial sizes `sizes` with `y` added at flat `indices`."""
     lead = y.shape[: y.ndim - len(sizes)]
@@ -203,7 +213,12 @@ def _publish_with_indices(n):
 
 for _n in (1, 2, 3):
     _publish_with_indices(_n)
-function("torch", name="adaptive_max_pool1d")(lambda input, output_size: _adaptive_max(1, input, output_size, True))
+
+
+@function("torch", name="adaptive_max_pool1d")
+def adaptive_max_pool1d_and_indices(input, output_size):
+    """The maxima of `output_size` windows that cover the last dimension, and their positions."""
+    return _adaptive_max(1, input, output_size, True)
 
 
 # Unpooling
@@ -215,7 +230,8 @@ def _unpool(n, x, indices, kernel_size, stride, padding, output_size):
     padding = ints(padding, n, "padding")
     if tuple(indices.shape) != tuple(x.shape):
         raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices tensor with shape: {list(indices.shape)}"
+            f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices tensor with "
+            f"shape: {list(indices.shape)}"
         )
     usual = tuple((size - 1) * s + k - 2 * p for size, s, k, p in zip(x.shape[-n:], stride, kernel_size, padding, strict=True))
     sizes = usual if output_size is None else tuple(int(v) for v in output_size)[-n:]
@@ -230,7 +246,7 @@ def _unpool(n, x, indices, kernel_size, stride, padding, output_size):
     return unpool_put(x, indices, sizes)
 
 
-@composite(places="", node="MaxUnpoolBackward0", samples=[((2, 2, 2), lambda rng: np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)]), (3, 4))])
+@composite(places="", node="MaxUnpoolBackward0", samples=[((2, 2, 2), _some_places, (3, 4))])
 def unpool_put(x, indices, /, sizes):
     """Zeros of spatial sizes `sizes` with `x` written at flat `indices`; of several written to one place the last stays."""
     lead = x.shape[: x.ndim - len(sizes)]
@@ -289,3 +305,67 @@ def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The `norm_type`-norms of windows over the last three dimensions."""
     return _lp_pool(avg_pool3d, input, norm_type, ints(kernel_size, 3), stride, ceil_mode)
+
+
+# Maxima of windows that start at random
+
+
+def _random_starts(samples, size, width, out):
+    """Where the `out` windows of `width` elements start along a dimension, for each random number in `samples`: (..., out)."""
+    if out == 1:
+        return np.full((*samples.shape, 1), size - width)
+    alpha = samples.dtype.type((size - width) / (out - 1))
+    steps = np.arange(out - 1).astype(samples.dtype)
+    samples = samples[..., None]
+    inner = ((steps + samples) * alpha).astype(np.int64) - (samples * alpha).astype(np.int64)
+    return np.concatenate([inner, np.full((*samples.shape[:-1], 1), size - width)], -1)
+
+
+def _fractional_max(n, x, kernel_size, output_size, output_ratio, return_indices, samples):
+    name = f"fractional_max_pool{n}d"
+    if output_size is None and output_ratio is None:
+        raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
+    if x.ndim not in (n + 1, n + 2):
+        raise RuntimeError(f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got: {list(x.shape)}")
+    sizes = tuple(x.shape[-n:])
+    if output_size is None:
+        ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * n
+        output_size = tuple(int(size * ratio) for size, ratio in zip(sizes, ratios, strict=True))
+    out, kernel_size = ints(output_size, n, "output_size"), ints(kernel_size, n, "kernel_size")
+    if any(o + k - 1 > size for o, k, size in zip(out, kernel_size, sizes, strict=True)):
+        raise RuntimeError(f"{name}(): pool size {kernel_size} and output size {out} too large relative to input size {sizes}")
+    lead = (1, *x.shape[:1]) if x.ndim == n + 1 else tuple(x.shape[:2])
+    if samples is None:
+        samples = default_generator.uniform((*lead, n), 0.0, 1.0, (x if isinstance(x, np.ndarray) else x._array).dtype)
+    else:
+        samples = samples if isinstance(samples, np.ndarray) else samples._array
+    flat = np.zeros((*samples.shape[:2], *(1,) * (2 * n)), np.int64)
+    for i, (size, width, count) in enumerate(zip(sizes, kernel_size, out, strict=True)):
+        # In two dimensions PyTorch takes the first random number for the width, in three for the depth.
+        starts = _random_starts(samples[..., 1 - i if n == 2 else i], size, width, count)
+        places = (starts[..., None] + np.arange(width)).reshape(*starts.shape[:2], *_spread_out(i, n, count, width))
+        flat = flat * size + places
+    flat = flat.reshape(*x.shape[: x.ndim - n], *out, math.prod(kernel_size))
+    # A window's elements, then the largest of them: what is found is an index, read again so that the gradient finds it.
+    values = spatial_take.op.forward(x if isinstance(x, np.ndarray) else x._array, flat, n)
+    indices = np.take_along_axis(flat, np.argmax(values, -1)[..., None], -1)[..., 0]
+    indices = indices if isinstance(x, np.ndarray) else wrap(indices)
+    result = spatial_take(x, indices, n)
+    return (result, indices) if return_indices else result
+
+
+def _spread_out(i, n, count, width):
+    """The shape in which places along dimension `i` broadcast against those along the others: outputs first, then widths."""
+    return (*(count if j == i else 1 for j in range(n)), *(width if j == i else 1 for j in range(n)))
+
+
+@function("F")
+def fractional_max_pool2d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
+    """The maxima of `output_size` windows that start at random over the last two dimensions."""
+    return _fractional_max(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
+
+
+@function("F")
+def fractional_max_pool3d(input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
+    """The maxima of `output_size` windows that start at random over the last three dimensions."""
+    return _fractional_max(3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)

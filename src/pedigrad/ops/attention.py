@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .. import generator
+from ..generator import default_generator
 from ..op import composite, function
 from ..tensor import Tensor, wrap
 from .correlation import widened
@@ -46,7 +46,8 @@ def _softmax_in_place(scores):
 
 def _blocked(query, key, value, attn_mask, keep, is_causal, scale):
     """The same on arrays: a block of the batch at a time, in place."""
-    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2], *(() if attn_mask is None else (attn_mask.shape[:-2],)))
+    masks = () if attn_mask is None else (attn_mask.shape[:-2],)
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2], *masks)
     rows, columns = query.shape[-2], key.shape[-2]
     count = math.prod(lead)
 
@@ -122,8 +123,10 @@ def scaled_dot_product_attention(
     one of key and value.
     """
     if min(query.ndim, key.ndim, value.ndim) < 2:
-        shapes = f"{query.ndim}, {key.ndim}, {value.ndim}"
-        raise RuntimeError(f"scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but got {shapes} dimensions instead")
+        raise RuntimeError(
+            "scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but got "
+            f"{query.ndim}, {key.ndim}, {value.ndim} dimensions instead"
+        )
     if not query.dtype == key.dtype == value.dtype:
         raise RuntimeError(
             f"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype} key.dtype: {key.dtype} "
@@ -148,7 +151,8 @@ def _grouped(query, key, value, attn_mask, dropout_p, is_causal, scale):
     """Heads of the query in groups that share a head of key and value: a dimension of its own, along which they broadcast."""
     heads, shared = query.shape[-3], key.shape[-3]
     if shared == 0 or heads % shared or value.shape[-3] != shared:
-        raise RuntimeError(f"Number of heads in key and value must divide the number of heads in query, got {heads}, {shared} and {value.shape[-3]}")
+        counts = f"{heads}, {shared} and {value.shape[-3]}"
+        raise RuntimeError(f"Number of heads in key and value must divide the number of heads in query, got {counts}")
     split = (*query.shape[:-3], shared, heads // shared, *query.shape[-2:])
     query = np.reshape(query, split)
     key, value = np.expand_dims(key, -3), np.expand_dims(value, -3)
@@ -167,5 +171,8 @@ def _dropout_factors(query, key, attn_mask, dropout_p):
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], *(() if attn_mask is None else (attn_mask.shape[:-2],)))
     array = query._array if isinstance(query, Tensor) else query
-    kept = generator.default_generator.bernoulli((*lead, query.shape[-2], key.shape[-2]), 1 - dropout_p, array.dtype)
-    return wrap(kept / (1 - dropout_p) if dropout_p < 1 else kept)
+    shape = (*lead, query.shape[-2], key.shape[-2])
+    if dropout_p == 1:
+        return wrap(np.zeros(shape, array.dtype))
+    kept = default_generator.bernoulli(shape, 1 - dropout_p, np.bool_)
+    return wrap(kept.astype(array.dtype) / (1 - dropout_p))

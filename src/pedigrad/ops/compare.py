@@ -11,7 +11,7 @@ from ..tensor import Tensor
 
 def _ordered(x):
     if x.dtype.kind == "c":
-        raise RuntimeError(f"comparison is not implemented for {dtypes.of(x).name}: complex numbers have no order")
+        raise NotImplementedError(f"comparison is not implemented for {dtypes.of(x).name}: complex numbers have no order")
 
 
 @elementwise(result="bool", operators="eq")

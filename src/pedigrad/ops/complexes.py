@@ -122,7 +122,7 @@ def angle(x, /):
         return np.arctan2(np.imag(x), np.real(x))
     if x.dtype.kind in "biu":
         x = np.astype(x, dtypes.to_numpy(dtypes.get_default_dtype()))
-    return np.where(np.isnan(x), x, np.where(x < 0, math.pi, np.zeros_like(x)))
+    return np.where(np.isnan(x), x, np.where(x < 0, np.full_like(x, math.pi), np.zeros_like(x)))
 
 
 @angle.grad("x")
@@ -136,9 +136,10 @@ def _(g, x):
 
 def _joined(real, imag, name):
     if real.dtype != imag.dtype:
-        raise RuntimeError(f"Expected object of scalar type {dtypes.of(real).name} but got scalar type {dtypes.of(imag).name} for second argument")
+        given = f"{dtypes.of(real).name} but got scalar type {dtypes.of(imag).name}"
+        raise RuntimeError(f"Expected object of scalar type {given} for second argument of {name}()")
     if real.dtype.kind != "f":
-        raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {dtypes.of(real).name}")
+        raise RuntimeError(f"{name}() takes float16, float32 or float64 tensors, but got {dtypes.of(real).name}")
     pair = np.stack(np.broadcast_arrays(real, imag), axis=-1)
     if pair.dtype == np.float16:
         pair = np.astype(pair, np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 
 from .windows import Geometry, geometry, scatter_windows, touched
 
-CHUNK = 1 << 17  # elements of a lowered chunk
+CHUNK = 1 << 19  # elements of a lowered chunk
 WIDTH = 512  # columns that a matrix product should have at least
 
 
@@ -32,7 +32,7 @@ def widened(*arrays):
 def _copies(geo: Geometry, swept: bool):
     """How a chunk is lowered: pairs of an index into the buffer and one into the input, whose channels come first."""
     first = 1 if swept else 0
-    lead = ()
+    lead: tuple[slice, ...] = ()
     rows = slice(None)
     if swept:
         low, high = geo.pads[0]
@@ -93,6 +93,13 @@ def pointwise(geo: Geometry) -> bool:
     return geo.sizes == geo.out and all(k == 1 for k in geo.kernel) and all(s == 1 for s in geo.stride)
 
 
+def _sweeps(n_in: int, n_out: int, geo: Geometry) -> bool:
+    """Whether to sweep the first dimension: it pays unless few input channels meet many output channels (measured)."""
+    if len(geo.out) == 1 or geo.stride[0] != 1 or geo.kernel[0] == 1:
+        return False
+    return 4 * n_out <= 5 * n_in * math.prod(geo.kernel[1:])
+
+
 def correlate(x, weight, bias, geo: Geometry, groups: int):
     """x (N, C, *sizes) and weight (O, C/groups, *kernel) give (N, O, *out)."""
     (x, weight, bias), dtype = widened(x, weight, bias)
@@ -105,8 +112,7 @@ def correlate(x, weight, bias, geo: Geometry, groups: int):
         matrices = weight.reshape(groups, n_out // groups, -1)
         out = np.matmul(matrices, x.reshape(n, groups, matrices.shape[2], -1)).reshape(n, n_out, *geo.out)
         return (out if column is None else np.add(out, column, out=out)).astype(dtype, copy=False)
-    rows = x.shape[1] // groups * math.prod(geo.kernel[1:])
-    swept = len(geo.out) > 1 and geo.stride[0] == 1 and geo.kernel[0] > 1 and rows >= 16 and 2 * rows >= n_out // groups
+    swept = _sweeps(x.shape[1] // groups, n_out // groups, geo)
     out = np.empty((n, n_out, *geo.out), x.dtype)
     lowering = Lowering(x, geo, groups, swept)
     run = _swept if swept else _full
@@ -188,11 +194,11 @@ def weigh(x, y, geo: Geometry, groups: int):
     if 0 in x.shape or 0 in y.shape:
         return np.zeros(shape, dtype)
     per_group = n_out // groups
-    rows = x.shape[1] // groups * math.prod(geo.kernel[1:])
-    swept = len(geo.out) > 1 and geo.stride[0] == 1 and geo.kernel[0] > 1 and rows >= 16
+    swept = _sweeps(shape[1], per_group, geo)
     lowering = Lowering(x, geo, groups, swept)
     steps = range(geo.kernel[0]) if swept else range(1)
-    total = np.zeros((len(steps), groups, per_group, lowering.rows), x.dtype)
+    # Transposed: BLAS is faster where the long side of the result comes first.
+    total = np.zeros((len(steps), groups, lowering.rows, per_group), x.dtype)
     order = (1, 2, 0, *range(3, y.ndim)) if swept else (1, 0, *range(2, y.ndim))
     for start in range(0, n, lowering.chunk):
         columns = lowering.fill(x[start : start + lowering.chunk])
@@ -200,7 +206,8 @@ def weigh(x, y, geo: Geometry, groups: int):
         line = part.shape[2] // geo.out[0]
         for i in steps:
             shifted = columns[:, :, i * geo.dilation[0] * line :][:, :, : part.shape[2]] if swept else columns
-            total[i] += np.matmul(part, shifted.swapaxes(1, 2))
+            total[i] += np.matmul(shifted, part.swapaxes(1, 2))
+    total = total.swapaxes(2, 3)
     if swept:
         total = np.moveaxis(total.reshape(geo.kernel[0], n_out, shape[1], -1), 0, 2)
     return total.reshape(shape).astype(dtype, copy=False)

@@ -50,17 +50,22 @@ def places_of(target):
     return (*grid[:1], target, *grid[1:])
 
 
+def kind_of(x):
+    """The NumPy dtype of an array or a Tensor."""
+    return x.dtype if x.__class__ is np.ndarray else np.dtype(x.dtype.name)
+
+
 def one_hot_like(x, target):
     """One at the class of each target, zero elsewhere, in the shape and dtype of `x`."""
     dim = class_dim(x)
     classes = np.reshape(np.arange(x.shape[dim]), (-1,) + (1,) * (x.ndim - dim - 1))
-    return np.astype(classes == np.expand_dims(target, dim), np.dtype(x.dtype.name))
+    return np.astype(classes == np.expand_dims(target, dim), kind_of(x))
 
 
 def shares(x, target, weight, ignore_index, reduction):
     """How the targets are weighed: the targets without those to be ignored, factors for them (None: all one), and the
     share of each one's loss in the result: one number where all have the same."""
-    kind = np.dtype(x.dtype.name)
+    kind = kind_of(x)
     n = math.prod(target.shape)
     lowest = np.minimum.reduce(target, axis=None) if n else 0
     if weight is None and lowest >= 0 and ignore_index < 0:

@@ -8,7 +8,9 @@ import warnings
 import numpy as np
 
 from ..generator import default_generator
+from ..inplace import inplace_form
 from ..op import composite, function, publish
+from .reduction import in_dtype_of
 
 NEGATIVE_LIMIT = 1.7580993408473766  # minus what selu tends to for very negative elements
 
@@ -21,11 +23,14 @@ def drawn(x, p, whole_channels):
     return default_generator.bernoulli(tuple(shape), 1 - p, np.bool_)
 
 
-@composite(name="dropout", places="", outputs=("out", "keep"), hidden=1, node="MulBackward0")
+SURE = [((2, 3), 0.0, False), ((2, 3), 1.0, False), ((2, 3, 4), 0.0, True)]  # samples on which nothing is left to chance
+
+
+@composite(name="dropout", places="", outputs=("out", "keep"), hidden=1, node="MulBackward0", samples=SURE)
 def thinned(x, /, p=0.5, whole_channels=False):
     """`x` with elements, or whole channels, set to zero with probability `p` and the others divided by 1 - p."""
     keep = drawn(x, p, whole_channels)
-    return x * _factors(keep, x.dtype, p), keep
+    return in_dtype_of(x, x * _factors(keep, x.dtype, p)), keep
 
 
 @thinned.grad("x")
@@ -37,14 +42,15 @@ def _factors(keep, kind, p):
     return np.astype(keep, kind) / (1 - p if p < 1 else 1)
 
 
-@composite(name="alpha_dropout", places="", outputs=("out", "keep"), hidden=1, node="AddBackward0")
+@composite(name="alpha_dropout", places="", outputs=("out", "keep"), hidden=1, node="AddBackward0", samples=SURE)
 def saturated(x, /, p=0.5, whole_channels=False):
     """`x` with elements, or whole channels, set to selu's negative limit with probability `p`, scaled and shifted to keep
     mean and variance."""
     keep = drawn(x, p, whole_channels)
     scale = _alpha_scale(p)
     noise = np.astype(keep, x.dtype)
-    return x * (noise * scale) + ((noise - 1) * (NEGATIVE_LIMIT * scale) + NEGATIVE_LIMIT * scale * p), keep
+    out = x * (noise * scale) + ((noise - 1) * (NEGATIVE_LIMIT * scale) + NEGATIVE_LIMIT * scale * p)
+    return in_dtype_of(x, out), keep
 
 
 @saturated.grad("x")
@@ -62,8 +68,7 @@ def _is_idle(input, p, training):
     return not training or p == 0 or not input._array.size
 
 
-def _result(input, changed, inplace):
-    return input.copy_(changed) if inplace else changed
+thinned_, saturated_ = inplace_form(thinned.op), inplace_form(saturated.op)
 
 
 @function("F")
@@ -71,8 +76,7 @@ def dropout(input, p=0.5, training=True, inplace=False):
     """`input` with each element set to zero with probability `p` and the others divided by 1 - p; itself unless `training`."""
     if _is_idle(input, p, training):
         return input
-    changed = thinned(input, p, False)
-    return _result(input, changed, inplace) if inplace else changed
+    return thinned_(input, p, False) if inplace else thinned(input, p, False)
 
 
 def _feature_dropout(input, p, training, inplace=False):
@@ -81,15 +85,18 @@ def _feature_dropout(input, p, training, inplace=False):
         return input
     if input.ndim < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
-    return _result(input, thinned(input, p, True), inplace)
+    return thinned_(input, p, True) if inplace else thinned(input, p, True)
 
 
 def _unbatched(input, p, training, inplace):
     """Feature dropout of a sample without batch dimension."""
     if _is_idle(input, p, training):
         return input
-    changed = thinned(input.unsqueeze(0), p, True).squeeze(0)
-    return _result(input, changed, inplace)
+    batch = input.unsqueeze(0)
+    if inplace:
+        thinned_(batch, p, True)
+        return input
+    return thinned(batch, p, True).squeeze(0)
 
 
 @function("F")
@@ -142,7 +149,7 @@ def alpha_dropout(input, p=0.5, training=False, inplace=False):
     """`input` with each element set to selu's negative limit with probability `p`, keeping mean and variance."""
     if _is_idle(input, p, training):
         return input
-    return _result(input, saturated(input, p, False), inplace)
+    return saturated_(input, p, False) if inplace else saturated(input, p, False)
 
 
 @function("F")
@@ -152,7 +159,7 @@ def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
         return input
     if input.ndim < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
-    return _result(input, saturated(input, p, True), inplace)
+    return saturated_(input, p, True) if inplace else saturated(input, p, True)
 
 
 # As the torch namespace has them: (input, p, train)

@@ -142,6 +142,8 @@ def _(g, out):
 @elementwise(result="float")
 def sigmoid(x, /):
     """`1 / (1 + exp(-x))` of each element."""
+    if x.dtype.itemsize == 2:  # float16 and bfloat16 are rounded once, at the end
+        x = np.astype(x, np.float32)
     return 1 / (1 + np.exp(-x))
 
 

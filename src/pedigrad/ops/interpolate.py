@@ -17,7 +17,7 @@ from .correlation import widened
 class Taps(NamedTuple):
     """A linear map along one dimension: each output is a weighted sum of few inputs. Without weights it is a copy."""
 
-    index: np.ndarray  # (taps, outputs), each row not falling
+    place: np.ndarray  # (taps, outputs), each row not falling
     weight: np.ndarray | None  # the same shape
     size: int  # how many inputs there are
 
@@ -34,9 +34,9 @@ def resample(x, /, taps):
         if each is None:
             continue
         if each.weight is None:
-            x = np.take(x, each.index[0], axis=dim)
+            x = np.take(x, each.place[0], axis=dim)
             continue
-        parts = [np.take(x, i, axis=dim) * _along(w, x, dim) for i, w in zip(each.index, each.weight, strict=True)]
+        parts = [np.take(x, i, axis=dim) * _along(w, x, dim) for i, w in zip(each.place, each.weight, strict=True)]
         x = parts[0]
         for part in parts[1:]:
             np.add(x, part, out=x)
@@ -57,7 +57,7 @@ def resample_back(y, /, taps):
             continue
         out = np.zeros((*y.shape[:dim], each.size, *y.shape[dim + 1 :]), y.dtype)
         before = (slice(None),) * dim
-        for t, index in enumerate(each.index):
+        for t, index in enumerate(each.place):
             part = y if each.weight is None else y * _along(each.weight[t], y, dim)
             starts = np.flatnonzero(np.diff(index, prepend=-1))
             out[(*before, index[starts])] += np.add.reduceat(part, starts, axis=dim)
@@ -138,7 +138,8 @@ def _output_sizes(sizes, size, scale_factor, recompute):
     """The output's spatial sizes, and the scale of each dimension if that is what was given."""
     n = len(sizes)
     if (size is None) == (scale_factor is None):
-        raise ValueError("only one of size or scale_factor should be defined" if size is not None else "either size or scale_factor should be defined")
+        which = "only one of" if size is not None else "either"
+        raise ValueError(f"{which} size or scale_factor should be defined")
     if size is not None:
         if isinstance(size, (list, tuple)) and len(size) != n:
             raise ValueError(
@@ -149,7 +150,8 @@ def _output_sizes(sizes, size, scale_factor, recompute):
         return wanted, (None,) * n
     scales = tuple(map(float, scale_factor)) if isinstance(scale_factor, (list, tuple)) else (float(scale_factor),) * n
     if len(scales) != n:
-        raise ValueError(f"Input and scale_factor must have the same number of spatial dimensions, but got {list(sizes)} and {scale_factor}.")
+        got = f"{list(sizes)} and {scale_factor}"
+        raise ValueError(f"Input and scale_factor must have the same number of spatial dimensions, but got {got}.")
     wanted = tuple(math.floor(s * f) for s, f in zip(sizes, scales, strict=True))
     return wanted, (None,) * n if recompute else scales
 
@@ -167,7 +169,8 @@ def interpolate(
         if align_corners is not None:
             raise ValueError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear")
     elif mode not in LINEAR:
-        raise NotImplementedError(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes known, not mode {mode}")
+        known = "nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact"
+        raise NotImplementedError(f"Input Error: Only 3D, 4D and 5D input Tensors supported for the modes: {known} (got {mode})")
     elif LINEAR[mode] != n:
         raise NotImplementedError(f"Got {input.ndim}D input, but {mode} mode needs {LINEAR[mode] + 2}D input")
     if n not in (1, 2, 3):
@@ -184,7 +187,7 @@ def interpolate(
         return adaptive_mean(input, wanted)
     precise = (input if isinstance(input, np.ndarray) else input._array).dtype == np.float64
     taps = tuple(
-        None if s == w and (f is None or f == 1) and not mode == "bicubic" else _taps(s, w, f, mode, bool(align_corners), antialias, precise)
+        None if s == w and f in (None, 1) and mode != "bicubic" else _taps(s, w, f, mode, bool(align_corners), antialias, precise)
         for s, w, f in zip(sizes, wanted, scales, strict=True)
     )
     return resample(input, taps)
@@ -220,11 +223,13 @@ def pixel_shuffle(x, /, upscale_factor):
     r = upscale_factor
     if x.ndim < 3 or x.shape[-3] % (r * r):
         raise RuntimeError(
-            f"pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={x.shape[-3:-2]} "
-            f"is not divisible by {r * r}"
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but its "
+            f"shape {list(x.shape)} is not divisible by {r * r} there"
         )
+    if r == 1:
+        return np.copy(x)
     *lead, c, h, w = x.shape
-    split = np.reshape(x, (-1, c // (r * r), r, r, h, w))
+    split = np.reshape(x, (math.prod(lead), c // (r * r), r, r, h, w))
     return np.reshape(np.transpose(split, (0, 1, 4, 2, 5, 3)), (*lead, c // (r * r), h * r, w * r))
 
 
@@ -232,10 +237,12 @@ def pixel_shuffle(x, /, upscale_factor):
 def pixel_unshuffle(x, /, downscale_factor):
     """Space (..., C, H * r, W * r) gathered into channels: (..., C * r * r, H, W)."""
     r = downscale_factor
+    if r == 1:
+        return np.copy(x)
     *lead, c, h, w = x.shape
     if h % r or w % r:
-        raise RuntimeError(f"pixel_unshuffle expects height and width to be divisible by downscale_factor, but they are {h} and {w}, and not by {r}")
-    split = np.reshape(x, (-1, c, h // r, r, w // r, r))
+        raise RuntimeError(f"pixel_unshuffle expects height and width to be divisible by downscale_factor {r}, but they are {h} and {w}")
+    split = np.reshape(x, (math.prod(lead), c, h // r, r, w // r, r))
     return np.reshape(np.transpose(split, (0, 1, 3, 5, 2, 4)), (*lead, c * r * r, h // r, w // r))
 
 

@@ -26,7 +26,7 @@ def _need_floats(d, name):
 # Of differences
 
 
-@composite(name="mse_loss", places="", promote=True, samples=PAIRS)
+@composite(name="mse_loss", places="", promote=True, result="same", samples=PAIRS)
 def squared_errors(x, target, /, reduction="mean"):
     """The squared differences, reduced."""
     d = x - target
@@ -60,7 +60,7 @@ def _(g, x, target, reduction, needs):
     return slope, -slope if needs[1] else None
 
 
-@composite(name="huber_loss", places="", promote=True, samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3)])
+@composite(name="huber_loss", places="", promote=True, result="same", samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3)])
 def limited_errors(x, target, /, reduction="mean", delta=1.0):
     """Half the squared differences, where these do not exceed `delta`, continued linearly; reduced."""
     size = np.abs(x - target)
@@ -77,7 +77,7 @@ def _(g, x, target, reduction, delta, needs):
 
 
 @composite(
-    name="smooth_l1_loss", places="", promote=True, samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3), (*PAIRS[0], 0.0)]
+    name="smooth_l1_loss", places="", promote=True, result="same", samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3), (*PAIRS[0], 0.0)]
 )
 def smooth_errors(x, target, /, reduction="mean", beta=1.0):
     """The absolute differences less `beta / 2`, and below `beta` a parabola instead; reduced."""
@@ -257,7 +257,7 @@ def binary_cross_entropy_with_logits(
 
 
 @composite(
-    name="kl_div", places="", promote=True, samples=[((2, 3), _unit(2, 3), "mean", False), ((2, 3), _unit(3), "none", True),
+    name="kl_div", places="", promote=True, result="same", samples=[((2, 3), _unit(2, 3), "mean", False), ((2, 3), _unit(3), "none", True),
                                                      ((), _unit(), "sum", False)],
 )  # fmt: skip
 def divergences(x, target, /, reduction="mean", log_target=False):
@@ -303,7 +303,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
 
 
 @composite(
-    name="soft_margin_loss", places="", promote=True, samples=[((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "mean"),
+    name="soft_margin_loss", places="", promote=True, result="same", samples=[((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "mean"),
                                                                ((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "none")],
 )  # fmt: skip
 def margin_losses(x, target, /, reduction="mean"):

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from .. import modes
+from ..graph import note_write
 from ..op import composite, function
 from .language import total
-from .reduction import constant
+from .reduction import constant, in_dtype_of
 
 
 def moments(x, dims, count):
@@ -45,7 +46,8 @@ def need_floats(x, name):
 
 @composite(
     name="native_layer_norm", places="", outputs=("out", "mean", "scale"), hidden=2, node="NativeLayerNormBackward0",
-    samples=[((2, 3), (3,), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), (3, 4), 2, 1e-5), ((2, 3), None, None, 1, 1e-5), ((3,), (3,), None, 1, 0.1)],
+    samples=[((2, 3), (3,), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), (3, 4), 2, 1e-5), ((2, 3), None, None, 1, 1e-5),
+             ((3,), (3,), None, 1, 0.1)],
 )  # fmt: skip
 def layer_normal(x, weight=None, bias=None, /, n=1, eps=1e-5):
     """`x` normalized along its last `n` dimensions, times `weight`, plus `bias`."""
@@ -56,7 +58,7 @@ def layer_normal(x, weight=None, bias=None, /, n=1, eps=1e-5):
     out = deviation * scale
     if weight is not None:
         out = out * weight
-    return out if bias is None else out + bias, mean, scale
+    return in_dtype_of(x, out if bias is None else out + bias), mean, scale
 
 
 @layer_normal.grad("x", "weight")
@@ -118,7 +120,7 @@ def rms_normal(x, weight=None, /, n=1, eps=1e-5):
     square = total(x * x, last(x.ndim, n), True)
     scale = 1 / np.sqrt(square / math.prod(x.shape[x.ndim - n :]) + eps)
     out = x * scale
-    return out if weight is None else out * weight, scale
+    return in_dtype_of(x, out if weight is None else out * weight), scale
 
 
 @rms_normal.grad("x", "weight")
@@ -177,43 +179,73 @@ def _scaled(x, shift, scale, weight, bias):
 
 
 @composite(
-    name="native_batch_norm", places="", outputs=("out", "mean", "variance"),
+    name="native_batch_norm", places="", outputs=("out", "mean", "variance"), hidden=2,
     samples=[((4, 3), (3,), (3,), 1e-5), ((2, 3, 4), None, None, 1e-5), ((2, 3, 2, 2), (3,), None, 0.1)],
 )  # fmt: skip
-def batch_normal(x, weight=None, bias=None, /, eps=1e-5):
-    """Each channel of `x` normalized over the whole batch, times `weight`, plus `bias`; its mean and variance."""
+def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
+    """Each channel of `x` normalized over the whole batch, times `weight`, plus `bias`; `running` is told the statistics."""
     need_floats(x, "batch_norm")
     dims = channel_dims(x.ndim)
-    mean, deviation, variance = moments(x, dims, math.prod(x.shape[i] for i in dims))
+    mean, deviation, variance = moments(x, dims, count_of(x, dims))
     scale = 1 / np.sqrt(variance + eps)
     out = deviation * (scale if weight is None else scale * of_channels(weight, x.ndim))
-    out = out if bias is None else out + of_channels(bias, x.ndim)
-    return out, np.reshape(mean, (-1,)), np.reshape(variance, (-1,))
+    if bias is not None:
+        out = out + of_channels(bias, x.ndim)
+    if running is not None:
+        running.move(mean, variance, count_of(x, dims))
+    return in_dtype_of(x, out), mean, variance
 
 
 @batch_normal.grad("x", "weight", "bias")
-def _(g, g_mean, g_variance, x, weight, mean, variance, eps, needs):
+def _(g, x, weight, mean, variance, eps, needs):
     dims = channel_dims(x.ndim)
-    count = math.prod(x.shape[i] for i in dims)
-    deviation = x - of_channels(mean, x.ndim)
-    dx = dweight = dbias = None
-    if g is not None:
-        scale = 1 / np.sqrt(of_channels(variance, x.ndim) + eps)
-        normal = deviation * scale
-        along, across = total(g, dims), total(g * normal, dims)
-        dweight, dbias = across, along
-        if needs[0]:
-            drift = of_channels(along / count, x.ndim) + normal * of_channels(across / count, x.ndim)
-            dx = (g - drift) * (scale if weight is None else scale * of_channels(weight, x.ndim))
-    for part in (
-        None if g_mean is None else of_channels(g_mean / count, x.ndim),
-        None if g_variance is None else of_channels(g_variance * (2 / count), x.ndim) * deviation,
-    ):
-        if part is not None:
-            dx = part if dx is None else dx + part
-    if dx is not None and tuple(dx.shape) != tuple(x.shape):
-        dx = np.broadcast_to(dx, tuple(x.shape))
-    return dx, dweight, dbias
+    along = total(g, dims)
+    dbias = along if needs[2] else None
+    if not (needs[0] or needs[1]):
+        return None, None, dbias
+    scale = 1 / np.sqrt(variance + eps)
+    normal = (x - mean) * scale
+    across = total(g * normal, dims)
+    if not needs[0]:
+        return None, across, dbias
+    count = count_of(x, dims)
+    drift = of_channels(along / count, x.ndim) + normal * of_channels(across / count, x.ndim)
+    return (g - drift) * (scale if weight is None else scale * of_channels(weight, x.ndim)), across, dbias
+
+
+def count_of(x, dims):
+    """How many elements `x` has along `dims`."""
+    return math.prod(x.shape[i] for i in dims)
+
+
+class Running:
+    """The running statistics of a batch normalization, and how far each batch moves them."""
+
+    __slots__ = ("mean", "momentum", "variance")
+
+    def __init__(self, mean, variance, momentum):
+        self.mean, self.variance, self.momentum = mean, variance, momentum
+
+    def move(self, mean, variance, count):
+        """Move the statistics towards those of a batch of `count` elements a channel; the variance without its bias."""
+        for running, of_batch, bias in ((self.mean, mean, 1.0), (self.variance, variance, count / (count - 1))):
+            if running is not None:
+                array = running._array
+                np.multiply(array, 1 - self.momentum, out=array)
+                np.add(array, (of_batch * (self.momentum * bias)).reshape(-1), out=array)
+                note_write(array, "batch_norm")
+
+    @modes.no_grad()
+    def move_by_ops(self, input):
+        """The same by operations on Tensors, which can be recorded; `input` is the batch."""
+        dims = channel_dims(input.ndim)
+        count = count_of(input, dims)
+        for running, of_batch, bias in (
+            (self.mean, input.mean(dims), 1.0),
+            (self.variance, input.var(dims, correction=0), count / (count - 1)),
+        ):
+            if running is not None:
+                running.mul_(1 - self.momentum).add_(of_batch * (self.momentum * bias))
 
 
 @composite(
@@ -225,7 +257,7 @@ def known_normal(x, mean, variance, weight=None, bias=None, /, eps=1e-5):
     """`x` less `mean`, divided by the root of `variance + eps`, times `weight`, plus `bias`; all are vectors of the channels."""
     need_floats(x, "batch_norm")
     scale = 1 / np.sqrt(of_channels(variance, x.ndim) + eps)
-    return _scaled(x, of_channels(mean, x.ndim), scale, weight, bias)
+    return in_dtype_of(x, _scaled(x, of_channels(mean, x.ndim), scale, weight, bias))
 
 
 @known_normal.grad("x")
@@ -247,9 +279,10 @@ def _(g):
 
 def check_channels(input, **vectors):
     """RuntimeError for vectors that do not have one element for each channel."""
-    channels = input.shape[1] if input.ndim > 1 else 0
+    shape = input._array.shape
+    channels = shape[1] if len(shape) > 1 else 0
     for name, tensor in vectors.items():
-        if tensor is not None and tensor.numel() != channels:
+        if tensor is not None and tensor._array.size != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {tensor.numel()}")
 
 
@@ -274,19 +307,14 @@ def batch_norm(
         return known_normal(input, running_mean, running_var, weight, bias, eps)
     if math.prod(shape) == shape[1]:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.size()}")
-    out, mean, variance = batch_normal(input, weight, bias, eps)
-    if running_mean is not None or running_var is not None:
-        _move(running_mean, running_var, mean, variance, momentum, math.prod(shape) // max(shape[1], 1))
+    if running_mean is None and running_var is None:
+        return batch_normal(input, weight, bias, eps, None)
+    running = Running(running_mean, running_var, momentum)
+    if modes.settings.recorder is None:
+        return batch_normal(input, weight, bias, eps, running)
+    out = batch_normal(input, weight, bias, eps, None)
+    running.move_by_ops(input)
     return out
-
-
-@modes.no_grad()
-def _move(running_mean, running_var, mean, variance, momentum, count):
-    """Move the running statistics towards those of a batch of `count` elements a channel; the variance without bias."""
-    if running_mean is not None:
-        running_mean.mul_(1 - momentum).add_(mean * momentum)
-    if running_var is not None:
-        running_var.mul_(1 - momentum).add_(variance * (momentum * count / (count - 1)))
 
 
 @function("torch", name="batch_norm")
@@ -313,7 +341,7 @@ def group_normal(x, weight=None, bias=None, /, groups=1, eps=1e-5):
     out = np.reshape(deviation * scale, x.shape)
     if weight is not None:
         out = out * of_channels(weight, x.ndim)
-    return out if bias is None else out + of_channels(bias, x.ndim), mean, scale
+    return in_dtype_of(x, out if bias is None else out + of_channels(bias, x.ndim)), mean, scale
 
 
 @group_normal.grad("x", "weight")
@@ -392,7 +420,8 @@ def instance_norm(
             flat = input.reshape(shape[0], shape[1], -1)
             count = flat.shape[-1]
             means, variances = flat.mean(-1), flat.var(-1, correction=0)
-        _move(running_mean, running_var, means.mean(0), variances.mean(0), momentum, count)
+            means, variances = means.mean(0)._array, variances.mean(0)._array
+        Running(running_mean, running_var, momentum).move(means, variances, count)
     check_channels(input, weight=weight, bias=bias)
     return group_normal(input, weight, bias, shape[1], eps)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..op import composite, function
+from .interpolate import Taps, resample
 
 MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
@@ -15,7 +16,10 @@ def _pairs(pad, ndim):
     if len(pad) % 2:
         raise RuntimeError("Padding length must be divisible by 2")
     if len(pad) > 2 * ndim:
-        raise RuntimeError(f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} and input of dimension {ndim}")
+        raise RuntimeError(
+            "Padding length should be less than or equal to two times the input dimension but got padding length "
+            f"{len(pad)} and input of dimension {ndim}"
+        )
     given = tuple((pad[i], pad[i + 1]) for i in range(0, len(pad), 2))[::-1]
     return ((0, 0),) * (ndim - len(given)) + given
 
@@ -31,7 +35,8 @@ def constant_pad_nd(x, /, pad, value=0):
     pads = _pairs(pad, x.ndim)
     shape = tuple(n + low + high for n, (low, high) in zip(x.shape, pads, strict=True))
     if any(n < 0 for n in shape):
-        raise RuntimeError(f"The input size {list(x.shape)}, plus negative padding {list(pad)}, resulted in a negative output size, which is invalid.")
+        sizes = f"{list(x.shape)}, plus negative padding {list(pad)}"
+        raise RuntimeError(f"The input size {sizes}, resulted in a negative output size, which is invalid.")
     out = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
     parts = [_inside(n, low, high) for n, (low, high) in zip(x.shape, pads, strict=True)]
     out[tuple(p[0] for p in parts)] = x[tuple(p[1] for p in parts)]
@@ -44,7 +49,8 @@ def _(g, pad):
 
 
 @composite(places="", samples=[
-    ((2, 4), ((0, 0), (1, 2)), "reflect"), ((2, 3, 4), ((0, 0), (1, 1), (3, 0)), "replicate"), ((1, 2, 4), ((0, 0), (2, 1), (3, 4)), "circular"),
+    ((2, 4), ((0, 0), (1, 2)), "reflect"), ((2, 3, 4), ((0, 0), (1, 1), (3, 0)), "replicate"),
+    ((1, 2, 4), ((0, 0), (2, 1), (3, 4)), "circular"),
 ])  # fmt: skip
 def pad_around(x, /, pads, mode):
     """`x` continued on all sides by reflection, by its edges or in a circle; `pads` are (low, high), none negative."""
@@ -84,6 +90,33 @@ def _(g, pads, mode):
     return pad_around(g, pads, mode)
 
 
+@composite(places="", samples=[([(2, 3), (4, 3)], True, 0.5, "right"), ([(2,), (1,)], False, 0.0, "left")])
+def padded_stack(*xs, batch_first=False, padding_value=0.0, padding_side="right"):
+    """Sequences (length, ...) of several lengths in one tensor, the shorter ones padded: (longest, sequences, ...)."""
+    longest = max(len(x) for x in xs)
+    out = np.full((len(xs), longest, *xs[0].shape[1:]), padding_value, xs[0].dtype)
+    for row, x in zip(out, xs, strict=True):
+        row[_place(longest, len(x), padding_side)] = x
+    return out if batch_first else np.ascontiguousarray(out.swapaxes(0, 1))
+
+
+def _place(longest, n, padding_side):
+    return slice(0, n) if padding_side == "right" else slice(longest - n, longest)
+
+
+@padded_stack.grad("xs")
+def _(g, xs_shape, batch_first, padding_side):
+    g = g if batch_first else np.swapaxes(g, 0, 1)
+    return tuple(g[i, _place(g.shape[1], shape[0], padding_side)] for i, shape in enumerate(xs_shape))
+
+
+def _nearest(n, low, high):
+    """The map of one dimension that takes for each place the nearest element there is; pads may be negative."""
+    if n == 0 or n + low + high < 0:
+        raise RuntimeError(f"cannot pad a dimension of {n} elements by {low} and {high} with its edges")
+    return Taps(np.clip(np.arange(n + low + high) - low, 0, n - 1)[None], None, n)
+
+
 def _check_fits(x, pads, mode):
     for dim, ((low, high), n) in enumerate(zip(pads, x.shape, strict=True)):
         widest = max(low, high)
@@ -93,7 +126,8 @@ def _check_fits(x, pads, mode):
                 f"but got: padding ({low}, {high}) at dimension {dim} of input {list(x.shape)}"
             )
         if mode == "circular" and widest > n:
-            raise RuntimeError(f"Padding value causes wrapping around more than once: ({low}, {high}) at dimension {dim} of {list(x.shape)}")
+            where = f"({low}, {high}) at dimension {dim} of {list(x.shape)}"
+            raise RuntimeError(f"Padding value causes wrapping around more than once: {where}")
         if mode == "replicate" and n == 0 and widest > 0:
             raise RuntimeError(f"Expected a non-empty dimension {dim} to pad, but got input {list(x.shape)}")
 
@@ -113,6 +147,8 @@ def pad(input, pad, mode="constant", value=None):
     pads = _pairs(pad, input.ndim)
     if len(pad) // 2 not in (input.ndim - 1, input.ndim - 2) or not 2 <= len(pad) <= 6:
         raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
+    if mode == "replicate" and any(p < 0 for p in pad):
+        return resample(input, tuple(_nearest(n, *sides) for n, sides in zip(input.shape, pads, strict=True)))
     if any(p < 0 for p in pad):
         input = constant_pad_nd(input, tuple(min(int(p), 0) for p in pad))
         pads = tuple((max(low, 0), max(high, 0)) for low, high in pads)

@@ -18,18 +18,20 @@ def _settings(kernel_size, dilation, padding, stride):
     return kernel, stride, tuple((p, p) for p in padding), dilation
 
 
-@composite(places="", samples=[((2, 3, 4, 5), (2, 3), (1, 2), ((1, 1), (0, 0)), (1, 1)), ((1, 2, 5, 5), (2, 2), (2, 1), ((0, 0), (1, 1)), (2, 1))])
+@composite(places="", samples=[
+    ((2, 3, 4, 5), (2, 3), (1, 2), ((1, 1), (0, 0)), (1, 1)), ((1, 2, 5, 5), (2, 2), (2, 1), ((0, 0), (1, 1)), (2, 1)),
+])  # fmt: skip
 def im2col(x, /, kernel, stride, pads, dilation):
     """The windows of `x` (N, C, H, W) as columns (N, C * KH * KW, windows)."""
-    columns = gather_windows(x, geometry(tuple(x.shape[2:]), kernel, stride, pads, dilation))
-    return columns.reshape(x.shape[0], x.shape[1] * math.prod(kernel), -1)
+    geo = geometry(tuple(x.shape[2:]), kernel, stride, pads, dilation)
+    return gather_windows(x, geo).reshape(x.shape[0], x.shape[1] * math.prod(kernel), math.prod(geo.out))
 
 
-@composite(places="", samples=[((2, 12, 8), (4, 5), (2, 2), (1, 2), ((1, 1), (0, 0)), (1, 1))])
+@composite(places="", samples=[((2, 12, 10), (4, 5), (2, 2), (1, 2), ((1, 1), (0, 0)), (1, 1))])
 def col2im(x, /, sizes, kernel, stride, pads, dilation):
     """Columns (N, C * KH * KW, windows) added up into images (N, C, *sizes)."""
     geo = geometry(sizes, kernel, stride, pads, dilation)
-    return scatter_windows(x.reshape(x.shape[0], -1, *kernel, *geo.out), geo)
+    return scatter_windows(x.reshape(x.shape[0], x.shape[1] // math.prod(kernel), *kernel, *geo.out), geo)
 
 
 @im2col.grad("x")
@@ -47,7 +49,8 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     """The windows of `input` (N, C, H, W) or (C, H, W) as columns: (N, C * KH * KW, windows)."""
     if input.ndim not in (3, 4):
         raise RuntimeError(
-            f"Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and non-zero dimensions for input, but got: {list(input.shape)}"
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and non-zero dimensions for input, but got: "
+            f"{list(input.shape)}"
         )
     settings = _settings(kernel_size, dilation, padding, stride)
     return im2col(input[None], *settings)[0] if input.ndim == 3 else im2col(input, *settings)

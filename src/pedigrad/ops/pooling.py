@@ -48,6 +48,8 @@ def pool_geometry(sizes, kernel, stride, padding, dilation, ceil_mode):
 def _geometry(x, n, kernel_size, stride, padding, dilation, ceil_mode, name):
     if x.ndim not in (n + 1, n + 2):
         raise RuntimeError(f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got input of size {list(x.shape)}")
+    if 0 in x.shape[x.ndim - n - 1 :]:
+        raise RuntimeError(f"{name}(): Expected input's non-batch dimensions to have positive length, but got size {list(x.shape)}")
     kernel = ints(kernel_size, n, "kernel_size")
     stride = kernel if stride is None or stride == () or stride == [] else ints(stride, n, "stride")
     settings = (ints(padding, n, "padding"), ints(dilation, n, "dilation"), bool(ceil_mode))
@@ -298,7 +300,8 @@ def window_mean(x, /, geo, scale):
     (x,), dtype = widened(x)
     out = window_sum.op.forward(x, geo)
     if out.dtype.kind in "iu":
-        return np.trunc(out * np.asarray(scale, np.float64) + np.sign(out) * 1e-9).astype(dtype)  # the quotient, cut off
+        quotient = out * np.asarray(scale, np.float64)
+        return np.trunc(quotient + np.sign(quotient) * 1e-9).astype(dtype)  # cut off; the tiny term undoes rounding
     return np.multiply(out, scale, out=out).astype(dtype, copy=False)
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-from ..op import elementwise
+from .. import dtypes
+from ..inplace import write
+from ..op import elementwise, function
+from ..origin import located
+from ..tensor import Tensor
 from .language import conj
 
 
@@ -50,7 +55,7 @@ def _power_by_exponent(g, x, exponent, out):
     return g * np.where((x == 0) & (np.real(exponent) >= 0), 0.0, slope)
 
 
-@elementwise
+@elementwise(domain=(0.5, 2))
 def pow(x, exponent, /):
     """Each element to the power of `exponent`, a number or a tensor."""
     return _power(x, exponent)
@@ -76,7 +81,7 @@ def _like(g, dtype):
     return np.astype(g, dtype) if dtype and np.dtype(dtype).kind in "fc" else g
 
 
-@elementwise(result=None, node="PowBackward0")
+@elementwise(result=None, inplace=False, node="PowBackward0", domain=(0.5, 2))
 def float_power(x, exponent, /):
     """Each element to the power of `exponent`, computed in float64 or complex128."""
     return _power(_wide(x), _wide(exponent))
@@ -90,6 +95,15 @@ def _(g, x, exponent, x_dtype):
 @float_power.grad("exponent")
 def _(g, x, exponent, out, exponent_dtype):
     return _like(_power_by_exponent(g, _wide(x), _wide(exponent), out), exponent_dtype)
+
+
+@function("Tensor")
+def float_power_(self: Tensor, exponent: Any) -> Tensor:
+    """`float_power` in place; RuntimeError for a tensor that is not float64 or complex128."""
+    if self.dtype not in (dtypes.float64, dtypes.complex128):
+        message = f"the base given to float_power_ has dtype {self.dtype} but the result is float64 or complex128"
+        raise RuntimeError(located(message))
+    return write(float_power.op, (self, exponent), ())
 
 
 @elementwise(result=None, node="PowBackward0")

@@ -26,7 +26,7 @@ def _reduction(reduction, size_average, reduce):
 
 
 @composite(
-    name="cosine_similarity", places="", promote=True,
+    name="cosine_similarity", places="", promote=True, result="same",
     samples=[((2, 3), (2, 3), 1, 1e-8), ((2, 3, 4), (2, 3, 4), -2, 1e-8), ((3,), (3,), 0, 1e-8)],
 )  # fmt: skip
 def cosines(x, y, /, dim, eps):
@@ -173,7 +173,7 @@ def triplet_margin_with_distance_loss(
 
 def _scores_and_classes(input, target, name):
     """Scores as (N, C) and targets as one row for each; whether there was a batch."""
-    if not (input.ndim == 2 and input.shape[1] or input.ndim == 1 and input.shape[0] or input.ndim == 0):
+    if not ((input.ndim == 2 and input.shape[1]) or (input.ndim == 1 and input.shape[0]) or input.ndim == 0):
         message = "Expected non-empty vector or matrix with optional 0-dim batch size, but got:"
         raise RuntimeError(f"{name}: {message} {list(input.shape)}")
     batch = input.ndim == 2
@@ -194,7 +194,7 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     scores, classes, batch = _scores_and_classes(input, target, "multi_margin_loss")
     count = scores.shape[1]
-    if classes.numel() != scores.shape[0] or batch and classes.ndim != 1:
+    if classes.numel() != scores.shape[0] or (batch and classes.ndim != 1):
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size)."
             f" Expected target size [{scores.shape[0]}], but got {list(target.shape)}. Input has shape {list(input.shape)}."

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from ..origin import located
+from ..tensor import Tensor
 from .language import total
 
 
@@ -20,6 +21,11 @@ def reduced(losses, reduction):
     if reduction == "none":
         return losses
     raise not_a_reduction(reduction)
+
+
+def in_dtype_of(x, out):
+    """`out` in the dtype of the array `x`, which NumPy leaves for a wider one where `x` is of a 16-bit dtype."""
+    return out if out.dtype == x.dtype or isinstance(out, Tensor) else np.asarray(out).astype(x.dtype)
 
 
 def spread(g, shape, reduction):

@@ -55,11 +55,18 @@ def _previous(rows, initial, steps):
 
 
 def _affine(x, weight, *biases):
+    """The product with `weight` plus the biases, a new array."""
     out = np.matmul(x, weight.T)
-    for b in biases:
-        if b is not None:
-            out = out + b
-    return out
+    present = [b for b in biases if b is not None]
+    if not present:
+        return out
+    bias = present[0] if len(present) == 1 else present[0] + present[1]
+    return np.add(out, bias, out=out) if out.__class__ is np.ndarray else out + bias
+
+
+def _packed(x):
+    """`x` with its rows one after the other: a product with a transposed matrix costs several times as much."""
+    return np.ascontiguousarray(x) if x.__class__ is np.ndarray else x
 
 
 def _zeros(like, shape=None):
@@ -100,12 +107,13 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_
     half = np.full(4 * width, 0.5, h0.dtype if isinstance(h0, np.ndarray) else h0._array.dtype)
     half[2 * width : 3 * width] = 1
     shift = 1 - half
-    pre = _affine(_rows(x), w_ih, b_ih, b_hh) * half
-    recurrent = w_hh.T * half
+    biases = (None if b is None else b * half for b in (b_ih, b_hh))
+    pre = _affine(_rows(x), w_ih * half[:, None], *biases)
+    recurrent = _packed(w_hh.T * half)
     h, c = h0, c0
     outs, gates, cells, squashed = [], [], [], []
     for start, end, n in steps:
-        z = np.tanh(pre[start:end] + np.matmul(h if n == h.shape[0] else h[:n], recurrent)) * half + shift
+        z = _opened(pre[start:end], np.matmul(h if n == h.shape[0] else h[:n], recurrent), half, shift)
         new_c = z[:, width : 2 * width] * (c if n == c.shape[0] else c[:n]) + z[:, :width] * z[:, 2 * width : 3 * width]
         tc = np.tanh(new_c)
         new_h = z[:, 3 * width :] * tc
@@ -119,7 +127,18 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_
     if not steps:
         raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
     out = _shaped(_joined(outs, steps), x)
-    return out, np.copy(h), np.copy(c), _joined(gates, steps), _joined(cells, steps), _joined(squashed, steps)
+    made = pre if pre.__class__ is np.ndarray else _joined(gates, steps)
+    return out, np.copy(h), np.copy(c), made, _joined(cells, steps), _joined(squashed, steps)
+
+
+def _opened(rows, product, half, shift):
+    """The gates of one step; on arrays in the place of `rows`, which the caller has made."""
+    if rows.__class__ is not np.ndarray:
+        return np.tanh(rows + product) * half + shift
+    np.add(rows, product, out=rows)
+    np.tanh(rows, out=rows)
+    np.multiply(rows, half, out=rows)
+    return np.add(rows, shift, out=rows)
 
 
 @lstm_layer.grad("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh", "w_hr")
@@ -147,7 +166,8 @@ def _(g_out, g_h, g_c, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, out, gates, cell
         dh = _continued(np.matmul(delta, w_hh), dh)
         dc = _continued(cell * f[start:end], dc)
     delta = _joined(deltas, steps[::-1])
-    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, (needs[0], needs[3], needs[4], needs[5] or needs[6]))
+    wanted = (needs[0], needs[3], needs[4], needs[5] or needs[6])
+    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
     d_hr = np.matmul(_joined(heads, steps[::-1]).T, o * squashed) if needs[7] else None
     return d_x, dh, dc, d_ih, d_hh, d_b, d_b, d_hr
 
@@ -176,7 +196,7 @@ def gru_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, batch_sizes=None, reve
     if not steps:
         raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
     pre = _affine(_rows(x), w_ih, b_ih)
-    recurrent = w_hh.T
+    recurrent = _packed(w_hh.T)
     h = h0
     outs, gates, inner = [], [], []
     for start, end, n in steps:
@@ -226,7 +246,10 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, gates, inner, batch_sizes,
 
 @composite(
     places="", outputs=("out", "h"), node="RnnBackward0",
-    samples=[((3, 2, 4), (2, 5), (5, 4), (5, 5), (5,), (5,), "tanh", None, False), ((5, 4), (3, 5), (5, 4), (5, 5), None, None, "tanh", (3, 2), True)],
+    samples=[
+        ((3, 2, 4), (2, 5), (5, 4), (5, 5), (5,), (5,), "tanh", None, False),
+        ((5, 4), (3, 5), (5, 4), (5, 5), None, None, "tanh", (3, 2), True),
+    ],
 )  # fmt: skip
 def rnn_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, nonlinearity="tanh", batch_sizes=None, reverse=False):
     """The outputs of an Elman layer along `x`, and its last hidden state."""
@@ -235,10 +258,11 @@ def rnn_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, nonlinearity="tanh", b
     if not steps:
         raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
     pre = _affine(_rows(x), w_ih, b_ih, b_hh)
+    recurrent = _packed(w_hh.T)
     h = h0
     outs = []
     for start, end, n in steps:
-        z = pre[start:end] + np.matmul(h if n == h.shape[0] else h[:n], w_hh.T)
+        z = pre[start:end] + np.matmul(h if n == h.shape[0] else h[:n], recurrent)
         new = np.tanh(z) if nonlinearity == "tanh" else np.maximum(z, 0.0)
         h = _continued(new, h)
         outs.append(new)

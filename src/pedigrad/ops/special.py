@@ -99,7 +99,18 @@ def log_ndtr(x, /):
 
 @log_ndtr.grad("x")
 def _(g, x):
-    return g / erfcx(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi)
+    return g * normal_score(x)
+
+
+@elementwise(result="float", places="", inplace=False)
+def normal_score(x, /):
+    """The density of the standard normal distribution divided by its distribution function."""
+    return math.sqrt(2 / math.pi) / from_scipy("erfcx")(x * -math.sqrt(0.5))
+
+
+@normal_score.grad("x")
+def _(g, x, out):
+    return -g * out * (x + out)
 
 
 # Gamma functions
@@ -128,14 +139,15 @@ def _(g, x):
 
 
 @elementwise(name="polygamma", places="", result="float", domain=(0.3, 4))
-def nth_polygamma(x, /, n=1):
-    """The derivative of order `n` of the digamma function."""
+def nth_polygamma(x, /, n=1, shift=0.0):
+    """The derivative of order `n` of the digamma function at `x - shift`."""
+    x = x - shift
     return from_scipy("psi")(x) if n == 0 else (-1.0) ** (n + 1) * math.factorial(n) * from_scipy("zeta")(n + 1, x)
 
 
 @nth_polygamma.grad("x")
-def _(g, x, n):
-    return g * nth_polygamma(x, n + 1)
+def _(g, x, n, shift):
+    return g * nth_polygamma(x, n + 1, shift)
 
 
 @function("torch special")
@@ -155,10 +167,10 @@ def polygamma_method(self: Tensor, n: int) -> Tensor:
 @function("Tensor")
 def polygamma_(self: Tensor, n: int) -> Tensor:
     """`polygamma` in place."""
-    return write(nth_polygamma.op, (self,), (n,))
+    return write(nth_polygamma.op, (self,), (n, 0.0))
 
 
-@elementwise(result="float", domain=(3, 6))
+@elementwise(result="float", domain=(3, 6), samples=[((2, 3), 2), ((), 3)])
 def mvlgamma(x, /, p):
     """The logarithm of the multivariate gamma function of dimension `p`."""
     if p < 1:
@@ -168,7 +180,7 @@ def mvlgamma(x, /, p):
 
 @mvlgamma.grad("x")
 def _(g, x, p):
-    return g * sum(digamma(x - 0.5 * j) for j in range(p))
+    return g * sum(nth_polygamma(x, 0, 0.5 * j) for j in range(p))
 
 
 def _no_derivative(name: str) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Optimizer, check, descend, refuse
+from .optimizer import Optimizer
+from .options import check, check_implementation, check_lr, descend
 
 
 class Adadelta(Optimizer):
@@ -16,22 +17,22 @@ class Adadelta(Optimizer):
         self, params: Any, lr: Any = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0, foreach: bool | None = None, *,
         capturable: bool = False, maximize: bool = False, differentiable: bool = False,
     ):  # fmt: skip
-        check(lr >= 0, f"Invalid learning rate: {lr}")
+        check_lr(lr)
         check(0 <= rho <= 1, f"Invalid rho value: {rho}")
         check(eps >= 0, f"Invalid epsilon value: {eps}")
         check(weight_decay >= 0, f"Invalid weight_decay value: {weight_decay}")
-        refuse([("differentiable", differentiable)])
+        check_implementation(differentiable)
         options = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize, "capturable": capturable}
         super().__init__(params, {**options, "foreach": foreach, "differentiable": differentiable})
 
-    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def state_names(self, group: dict[str, Any], p: Any) -> tuple[str, ...]:
         return ("square_avg", "acc_delta")
 
     @staticmethod
     def update(p: Any, g: Any, state: Any, step: int, group: dict[str, Any]) -> Any:
         g = descend(p, g, group)
         rho, eps = group["rho"], group["eps"]
-        square, moved = state or (np.zeros_like(g), np.zeros_like(g))
+        square, moved = state
         square = square * rho + g * g * (1 - rho)
         delta = np.sqrt(moved + eps) / np.sqrt(square + eps) * g
         moved = moved * rho + delta * delta * (1 - rho)

@@ -1,0 +1,48 @@
+"""Adagrad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .optimizer import Optimizer
+from .options import check, check_implementation, check_lr, descend
+
+
+class Adagrad(Optimizer):
+    """Adagrad (Duchi et al. 2011, figure 1, diagonal): steps divided by the root of the sum of squared gradients."""
+
+    def __init__(
+        self, params: Any, lr: Any = 1e-2, lr_decay: float = 0, weight_decay: float = 0, initial_accumulator_value: float = 0,
+        eps: float = 1e-10, foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False,
+        fused: bool | None = None,
+    ):  # fmt: skip
+        check_lr(lr)
+        check(lr_decay >= 0, f"Invalid lr_decay value: {lr_decay}")
+        check(weight_decay >= 0, f"Invalid weight_decay value: {weight_decay}")
+        check(initial_accumulator_value >= 0, f"Invalid initial_accumulator_value value: {initial_accumulator_value}")
+        check(eps >= 0, f"Invalid epsilon value: {eps}")
+        check_implementation(differentiable, foreach, fused)
+        options = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay, "fused": fused}
+        options |= {"initial_accumulator_value": initial_accumulator_value, "foreach": foreach, "maximize": maximize}
+        super().__init__(params, {**options, "differentiable": differentiable})
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.begin_state(p, group)
+
+    def state_names(self, group: dict[str, Any], p: Any) -> tuple[str, ...]:
+        return ("sum",)
+
+    def begin(self, p: Any, group: dict[str, Any]) -> tuple[Any, ...]:
+        start = group["initial_accumulator_value"]
+        return (np.full_like(p, complex(start, start) if p.dtype.kind == "c" else start),)
+
+    def share_memory(self) -> None:
+        """Nothing: memory of tensors is not shared between processes."""
+
+    @staticmethod
+    def update(p: Any, g: Any, state: Any, step: int, group: dict[str, Any]) -> Any:
+        g = descend(p, g, group)
+        squares = state[0] + g * g
+        return p - g / (np.sqrt(squares) + group["eps"]) * (group["lr"] / (1 + (step - 1) * group["lr_decay"])), (squares,)

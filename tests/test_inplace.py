@@ -1,0 +1,162 @@
+"""Zeroed gradients, and writes in place: what they do to gradients."""
+
+import pytest
+
+import pedigrad as torch
+
+
+def leaf(*values):
+    return torch.tensor(values, requires_grad=True)
+
+
+def same(tensor, values):
+    return tensor is not None and tensor.tolist() == values
+
+
+# Zeroed gradients
+
+
+def zeroed(x):
+    """Zero the gradient as an optimizer does."""
+    torch.optim.SGD([x], lr=0.1).zero_grad(set_to_none=False)
+
+
+def test_zero_grad_zeroes():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    torch.optim.SGD([x], lr=0.1).zero_grad()
+    assert same(x.grad, [0.0, 0.0])
+
+
+def test_zero_grad_can_set_none():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    torch.optim.SGD([x], lr=0.1).zero_grad(set_to_none=True)
+    assert x.grad is None
+
+
+def test_a_held_gradient_becomes_zeros():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    held = x.grad
+    zeroed(x)
+    assert same(held, [0.0, 0.0]) and x.grad is held
+
+
+def test_a_held_array_becomes_zeros():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    held = x.grad.numpy()
+    zeroed(x)
+    assert held.tolist() == [0.0, 0.0]
+
+
+def test_a_held_view_becomes_zeros():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    held = x.grad[:1]
+    zeroed(x)
+    assert same(held, [0.0])
+
+
+def test_zeroing_is_seen_however_it_is_looked_at():
+    x = leaf(1.0, 2.0)
+    (x * x).sum().backward()
+    zeroed(x)
+    (x * 3.0).sum().backward()
+    assert same(x.grad, [3.0, 3.0])
+    zeroed(x)
+    zeroed(x)
+    assert same(x.grad, [0.0, 0.0])
+    (x * 3.0).sum().backward()
+    (x * 3.0).sum().backward()
+    assert same(x.grad, [6.0, 6.0])
+
+
+def test_zeroing_before_create_graph():
+    x = leaf(2.0)
+    (x * x).sum().backward()
+    zeroed(x)
+    (x * x * x).sum().backward(create_graph=True)
+    assert same(x.grad, [12.0])
+
+
+def test_zeroing_an_unused_parameter():
+    x, unused = leaf(1.0), leaf(1.0)
+    unused.grad = torch.ones(1)
+    optimizer = torch.optim.SGD([x, unused], lr=1.0)
+    optimizer.zero_grad()
+    (x * x).sum().backward()
+    optimizer.step()
+    assert unused.tolist() == [1.0] and same(unused.grad, [0.0])
+
+
+def test_a_gradient_set_by_hand():
+    x = leaf(1.0)
+    x.grad = torch.tensor([5.0])
+    (x * 2.0).backward()
+    assert same(x.grad, [7.0])
+    with pytest.raises(RuntimeError, match="size"):
+        x.grad = torch.ones(3)
+    del x.grad
+    assert x.grad is None
+
+
+# Writes in place
+
+
+def test_inplace_on_an_intermediate_result():
+    x = leaf(1.0, 2.0)
+    y = x * 3.0
+    y.add_(1.0).mul_(2.0)
+    y.sum().backward()
+    assert same(x.grad, [6.0, 6.0])
+
+
+def test_writing_through_a_view():
+    x = leaf(1.0, 2.0, 3.0)
+    y = x * 1.0
+    y[1:].mul_(10.0)
+    (y * y).sum().backward()
+    assert same(x.grad, [2.0, 400.0, 600.0])
+
+
+def test_a_view_sees_a_later_write_to_its_base():
+    x = leaf(1.0, 2.0)
+    y = x * 1.0
+    view = y[:1]
+    y.mul_(5.0)
+    view.sum().backward()
+    assert same(x.grad, [5.0, 0.0])
+
+
+def test_assigning_to_a_region():
+    x, v = leaf(1.0, 2.0, 3.0), leaf(7.0)
+    y = x * 2.0
+    y[0] = v[0]
+    (y * y).sum().backward()
+    assert same(x.grad, [0.0, 16.0, 24.0]) and same(v.grad, [14.0])
+
+
+def test_inplace_under_no_grad():
+    x = leaf(1.0)
+    with torch.no_grad():
+        x.sub_(0.5)
+    assert x.tolist() == [0.5] and x.is_leaf and x.requires_grad
+
+
+def test_version_counter():
+    x = torch.ones(2)
+    before = x._version
+    x.add_(1.0)
+    x[0] = 3.0
+    assert x._version > before
+
+
+def test_writing_what_was_saved_is_noticed_only_if_needed():
+    x = leaf(1.0, 2.0)
+    y = x * 2.0
+    z = y + 1.0  # saves nothing
+    y.mul_(5.0)
+    z.sum().backward()
+    assert same(x.grad, [2.0, 2.0])
