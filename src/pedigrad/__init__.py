@@ -15,7 +15,7 @@ from typing import Any as _Any
 from . import dtypes as _dtypes
 from . import op as _op
 from . import ops as _ops
-from . import autograd, creation, random, shown, threads
+from . import autograd, creation, family, random, shown, threads
 from .creation import strided
 from .device import device
 from .dtypes import ALIASES as _ALIASES
@@ -43,7 +43,7 @@ pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 # NumPy warns of 1/0 and the like where PyTorch does not; the filter is for our own modules alone.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
 
-_LAZY = ("nn", "optim", "linalg", "special", "fft", "utils", "func", "cuda", "backends", "family", "serialization", "testing", "version")
+_LAZY = ("nn", "optim", "linalg", "special", "cuda", "backends", "version")
 
 
 def __getattr__(name: str) -> _Any:

@@ -59,7 +59,7 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
 
 
 def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
-    if not any(hasattr(value, "__array_function__") for value in operands):
+    if not any(hasattr(value, "__array_function__") or isinstance(value, np.generic) for value in operands):
         for name, value in zip(op.public_names, operands, strict=False):
             if value is not None:
                 raise not_a_tensor(op, name, value)
@@ -85,9 +85,10 @@ def _promoted(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     if op.result == "float" and not (common.is_floating_point or common.is_complex):
         common = dtypes.get_default_dtype()
     target = dtypes.to_numpy(common)
+    names = op.operands * len(arrays) if op.variadic else op.operands
     return tuple(
         a if a is None or not (op.promote is True or n in op.promote) else np.asarray(a).astype(target, copy=False)
-        for n, a in zip(op.operands, arrays, strict=True)
+        for n, a in zip(names, arrays, strict=True)
     )
 
 
@@ -127,18 +128,31 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
             raise RuntimeError(located(f"result type {dtypes.of(result)} can't be cast to the desired output type {target.dtype}"))
         if target._array.shape != result.shape:
             target._array = np.empty(result.shape, target._array.dtype)
+        elif result.size:
+            check_overlap(target._array, op.name)
         np.copyto(target._array, result, casting="unsafe")
         note_write(target._array, op.name)
     return out
 
 
+def check_overlap(array: np.ndarray[Any, Any], what: str) -> None:
+    """RuntimeError if `array` shows an element several times (it is expanded), or is read-only."""
+    if not array.flags.writeable or (
+        0 in array.strides and array.size and any(step == 0 and size > 1 for step, size in zip(array.strides, array.shape, strict=True))
+    ):
+        why = "more than one element of the written-to tensor refers to a single memory location"
+        why = f"unsupported operation: {why} (elements of an expanded tensor share memory)" if array.flags.writeable else "it is read-only"
+        raise RuntimeError(located(f"{what}(): {why}. Please clone() the tensor before performing the operation."))
+
+
 def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...]) -> None:
     """Remember that `tensor` is a view of `base`, unless the forward had to copy."""
     array, shown = tensor._array, base._array
-    if array is not shown and array.base is not shown:
-        # NumPy lets the base of a view of a view be the owner of the memory.
-        if array.base is None or (array.base is not shown.base and storage_of(array) is not storage_of(shown)):
-            return
+    base_of = array.base  # NumPy lets it be the owner of the memory for views of views
+    if array is not shown and base_of is not shown and (
+        base_of is None or (base_of is not shown.base and storage_of(array) is not storage_of(shown))
+    ):
+        return
     view = tensor._view = View(base, op, attributes)
     view.stamp = next(_clock)
     if base._view is None:
@@ -163,6 +177,8 @@ def record(
         for tensor in tensors:
             tensor._node, tensor._cut = None, cut
         return None
+    if not op.built:
+        op.build()
     node = _new(op.node_class)
     node.parents = parents
     node.saved = _saved(op, parents, arrays, attributes, results)

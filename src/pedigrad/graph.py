@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -72,7 +73,8 @@ class Node:
     """One operation that was run: its parents, what its gradient rules need, and where it came from."""
 
     __slots__ = ("__weakref__", "code", "dtype", "hooks", "lasti", "parents", "saved", "seq", "shape")
-    op: ClassVar[Op]  # each op has a subclass of its own, made when it is registered
+    op: ClassVar[Op]  # each op has a subclass of its own
+    keeps_arrays: ClassVar[bool] = True
 
     parents: tuple[Node | None, ...]
     saved: Any  # tuple of what the rules named, a Freed, or () where they need nothing
@@ -215,22 +217,29 @@ def write_to(array: Array) -> Write | None:
 
 def note_write(array: Array, what: str) -> None:
     """Record that the storage of `array` is written to in place by `what`, at the user's line that is running."""
+    note_writes((array,), what)
+
+
+def note_writes(arrays: Iterable[Array], what: str) -> None:
+    """`note_write` for several arrays that one statement writes to."""
     global last_write
-    owner = storage_of(array)
-    key = id(owner)
-    write = _writes.get(key)
-    if write is None:
-        # `_writes` is bound early: at interpreter exit the module's globals may be gone before the array is.
-        forget = lambda _, key=key, table=_writes: table.pop(key, None)  # noqa: E731
-        write = _writes[key] = Write(weakref.ref(owner, forget))
     frame = outside(sys._getframe(1))
-    write.origin = None if frame is None else Origin(frame.f_code, frame.f_lasti)
-    write.what = what
-    write.count += 1
-    write.stamp = last_write = next(modes.clock)
-
-
-def note_writes(arrays: Any, what: str) -> None:
-    """`note_write` for several arrays."""
+    origin = None if frame is None else Origin(frame.f_code, frame.f_lasti)
+    stamp = next(modes.clock)
     for array in arrays:
-        note_write(array, what)
+        owner = array if array.base is None else storage_of(array)
+        write = _writes.get(id(owner))
+        if write is None:
+            write = _first_write(owner)
+        write.origin, write.what, write.stamp = origin, what, stamp
+        write.count += 1
+    last_write = stamp
+
+
+def _first_write(owner: Array) -> Write:
+    """A new record for a storage, which goes when the storage does."""
+    key = id(owner)
+    # `_writes` is bound early: at interpreter exit the module's globals may be gone before the array is.
+    forget = lambda _, key=key, table=_writes: table.pop(key, None)  # noqa: E731
+    write = _writes[key] = Write(weakref.ref(owner, forget))
+    return write

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import dtypes, modes
 from .errors import explained, not_a_tensor
-from .gate import NUMBERS, bind, gate, history, record
+from .gate import NUMBERS, bind, check_overlap, gate, history, record
 from .graph import Leaf, Node, note_write
 from .origin import located
 from .tensor import HAS_VIEWS, UNTRACKED, Tensor, View, refresh, wrap
@@ -30,7 +30,12 @@ replace_region: Any = None  # the op that writes through a view, set where it is
 def inplace_form(op: Op) -> Callable[..., Any]:
     """The function that writes the result of `op` into its first operand: `add_` of `add`."""
 
+    defaults = tuple(op.defaults[n] for n in op.attributes) if all(n in op.defaults for n in op.attributes) else None
+    others = len(op.operands) - 1
+
     def form(input: Any, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) == others and defaults is not None:
+            return write(op, (input, *args), defaults)
         operands, attributes = bind(op, (input, *args), kwargs)
         return write(op, operands, attributes)
 
@@ -89,15 +94,6 @@ def check_writable(target: Tensor) -> None:
             message = f"a view made by {view.op.name}(), which returns several views, cannot be modified in place; clone() it first"
             raise RuntimeError(located(message))
         view = view.base._view  # type: ignore[union-attr]
-
-
-def check_overlap(array: np.ndarray[Any, Any], what: str) -> None:
-    """RuntimeError if `array` shows an element several times (it is expanded), or is read-only."""
-    if not array.flags.writeable or (
-        0 in array.strides and any(step == 0 and size > 1 for step, size in zip(array.strides, array.shape, strict=True))
-    ):
-        why = "more than one element of the written-to tensor refers to a single memory location, or it is read-only"
-        raise RuntimeError(located(f"{what}(): unsupported operation: {why}. Please clone() the tensor before performing the operation."))
 
 
 def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:

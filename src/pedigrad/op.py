@@ -117,11 +117,13 @@ class Op:
 
     @functools.cached_property
     def node_class(self) -> Any:
-        """The subclass of Node whose instances are runs of this op."""
-        node_class = type(self.node_name, (Node,), {"__slots__": (), "op": self})
-        if not self.built:
-            shortway.build(self)
-        return node_class
+        """The subclass of Node whose instances are runs of this op; `keeps_arrays` says whether it saves more than sizes."""
+        keeps = any(name in self.operands or name in (self.outputs or ("outs",)) for name in self.saves)
+        return type(self.node_name, (Node,), {"__slots__": (), "op": self, "keeps_arrays": keeps})
+
+    def build(self) -> None:
+        """Generate the short function and the backward, which every node needs."""
+        shortway.build(self)
 
     @functools.cached_property
     def result_class(self) -> Any:

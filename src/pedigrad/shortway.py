@@ -131,7 +131,9 @@ def _finish(op: Op, pairs: list[tuple[str, str]], nodes: list[str], first: str, 
     cuts = " or ".join(f"{p}._cut" for p, n in pairs if n not in numbers and n not in op.defaults) or "None"
     operands = "".join(p + ", " for p, _ in pairs)
     if not op.differentiable:
-        cut = f"{cuts} or _record_cut(_op, ({operands}), (), False)"
+        needs = [f"({p}.__class__ not in _NUMBERS and {p}._node is not None)" if n in numbers else f"{p}._node is not None" for p, n in pairs]
+        needs = [f"({p} is not None and {test})" if n in op.defaults else test for test, (p, n) in zip(needs, pairs, strict=True)]
+        cut = f"{cuts} or (_record_cut(_op, ({operands}), (), False) if {' or '.join(needs)} else None)"
         return [*lines, "        _t._node = None", f"        _t._cut = {cut}", "        return _t"]
     due = " or ".join(f"n_{n} is not None" for n in op.differentiable)
     lines += nodes

@@ -114,7 +114,7 @@ class Backward:
                 check_finite(node, grads)
             if node.hooks is not None and node.hooks.after:
                 grads = self.after(node, g, grads)
-            if freed is not None and saved:
+            if freed is not None and saved and node.keeps_arrays:
                 node.saved = freed
             for parent, d in zip(parents, grads):  # noqa: B905  (the check costs 0.1 us)
                 if parent is None or d is None:
@@ -220,6 +220,8 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
     recomputed: dict[str, Any] = {}
 
     def revive(name: str, value: Any) -> Any:
+        if isinstance(value, np.generic):  # of a 0-d operand NumPy gives scalars
+            value = np.asarray(value)
         if not isinstance(value, np.ndarray):
             if op.variadic and name in op.operands:
                 return tuple(with_node(a, p) for a, p in zip(value, node.parents, strict=True))

@@ -16,6 +16,7 @@ import numpy as np
 from ..op import composite, function
 from ..origin import located
 from ..tensor import Tensor
+from .destination import deliver
 from .language import broadcast_to, conj, total
 from .matmul import product
 
@@ -295,10 +296,11 @@ def tensordot(a, b, dims=2, out=None):
     letters_a = list(LETTERS[: a.ndim])
     letters_b = list(LETTERS[a.ndim : a.ndim + b.ndim])
     for i, j in zip(ours, theirs, strict=True):
-        if a.shape[i] != b.shape[j]:
+        if a.shape[i] != b.shape[j] and 1 not in (a.shape[i], b.shape[j]):
             sizes = f"first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}"
             raise RuntimeError(located(f"contracted dimensions need to match, but {sizes}"))
         letters_b[j] = letters_a[i]
     summed = {letters_a[i] for i in ours}
     output = "".join(c for c in letters_a + letters_b if c not in summed)
-    return contraction([a, b], equation=f"{''.join(letters_a)},{''.join(letters_b)}->{output}")
+    equation = f"{''.join(letters_a)},{''.join(letters_b)}->{output}"
+    return deliver(contraction([a, b], equation=equation), out)

@@ -8,7 +8,8 @@ from ..op import function, kernel, reduction
 from ..shapes import one_dim
 from ..tensor import Tensor
 from .language import restore_dims, total
-from .reduce import axes
+from .reduce import axes, need_elements
+from .ternary import maximum, minimum
 
 DISTINCT = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((),)]
 ONE_DIM = [((3, 4), -1), ((2, 3, 4), 1, True), ((), 0)]
@@ -33,6 +34,7 @@ def at_index(g, indices, x_shape, dim, keepdim):
 @reduction(samples=DISTINCT)
 def amax(x, /, dim=(), keepdim=False):
     """Largest element along `dim`; equal ones share the gradient."""
+    need_elements(x, dim)
     return np.maximum.reduce(x, axis=axes(dim, x.ndim), keepdims=keepdim)
 
 
@@ -44,6 +46,7 @@ def _(g, x, x_dtype, out, dim, keepdim):
 @reduction(samples=DISTINCT)
 def amin(x, /, dim=(), keepdim=False):
     """Smallest element along `dim`; equal ones share the gradient."""
+    need_elements(x, dim)
     return np.minimum.reduce(x, axis=axes(dim, x.ndim), keepdims=keepdim)
 
 
@@ -55,6 +58,7 @@ def _(g, x, x_dtype, out, dim, keepdim):
 @kernel(outputs=("min", "max"), out=True, samples=[((3, 4),), ((), ), ((2, 3, 4), {"dim": -1, "keepdim": True}), ((2, 3), {"dim": 0})])
 def aminmax(x, /, *, dim=None, keepdim=False):
     """The smallest and the largest element, of all or along `dim`."""
+    need_elements(x, dim)
     return np.minimum.reduce(x, axis=dim, keepdims=keepdim), np.maximum.reduce(x, axis=dim, keepdims=keepdim)
 
 
@@ -115,7 +119,7 @@ def largest(input, dim=None, keepdim=False, *, other=None, out=None):
     if isinstance(dim, Tensor):
         dim, other = None, dim
     if other is not None:
-        return input.maximum(other) if out is None else input.maximum(other, out=out)
+        return maximum(input, other, out=out)
     return max_of_all(input, out=out) if dim is None else max_along(input, dim, keepdim, out=out)
 
 
@@ -125,7 +129,7 @@ def smallest(input, dim=None, keepdim=False, *, other=None, out=None):
     if isinstance(dim, Tensor):
         dim, other = None, dim
     if other is not None:
-        return input.minimum(other) if out is None else input.minimum(other, out=out)
+        return minimum(input, other, out=out)
     return min_of_all(input, out=out) if dim is None else min_along(input, dim, keepdim, out=out)
 
 

@@ -38,11 +38,11 @@ def along(index, dim):
 
 def _checked(x, index, dim, name, source=None):
     """`dim` from the front; errors where shapes, dtypes or numbers of an index do not fit."""
-    if index.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got {index.dtype}")
     dim = one_dim(dim, x.ndim)
     if index.size == 0:
         return dim
+    if index.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got {index.dtype}")
     if max(index.ndim, 1) != max(x.ndim, 1):
         raise RuntimeError(f"Index tensor must have the same number of dimensions as input tensor: {index.ndim} and {x.ndim}")
     if index.ndim and x.ndim and any(i > n for d, (i, n) in enumerate(zip(index.shape, x.shape, strict=True)) if d != dim):
@@ -60,7 +60,7 @@ def _checked(x, index, dim, name, source=None):
 
 def _lined(*arrays):
     """Arrays without dimensions made vectors of one element."""
-    return tuple(a.reshape(1) if isinstance(a, np.ndarray) and a.ndim == 0 else a for a in arrays)
+    return tuple(a.reshape(1) if isinstance(a, (np.ndarray, np.generic)) and a.ndim == 0 else a for a in arrays)
 
 
 def _part_of(source, index):
@@ -68,7 +68,7 @@ def _part_of(source, index):
     return source if source.shape == index.shape else source[tuple(slice(n) for n in index.shape)]
 
 
-@composite(name="gather", places="", samples=[((3, 4), _rows(2, 4), 0), ((3, 4), _rows(3, 2), -1), ((), _rows(high=1), 0)])
+@composite(name="gather", places="", out=True, samples=[((3, 4), _rows(2, 4), 0), ((3, 4), _rows(3, 2), -1), ((), _rows(high=1), 0)])
 def gathered(x, index, /, dim):
     """The elements of `x` that `index` counts along `dim`, in the shape of `index`."""
     dim = _checked(x, index, dim, "gather")
@@ -111,10 +111,10 @@ def _add_along(out, index, values, dim):
 @function()
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Any = None) -> Tensor:
     """The elements of `input` that `index` counts along `dim`, in the shape of `index`."""
-    return gathered(input, index, dim)
+    return gathered(input, index, dim, out=out)
 
 
-@composite(name="scatter_add", places="", samples=[((3, 4), _rows(2, 4), (2, 4), 0), ((3, 4), _rows(3, 2), (4, 3), 1), ((), _rows(high=1), (), 0)])
+@composite(name="scatter_add", places="", out=True, samples=[((3, 4), _rows(2, 4), (2, 4), 0), ((3, 4), _rows(3, 2), (4, 3), 1), ((), _rows(high=1), (), 0)])
 def scatter_added(x, index, src, /, dim):
     """A copy of `x` with the elements of `src` added where `index` counts along `dim`."""
     dim = _checked(x, index, dim, "scatter_add", src)
@@ -143,7 +143,7 @@ def _in_source(taken, src_shape):
     return region_in_zeros(taken, tuple(src_shape), part.op, ((*(slice(n) for n in taken.shape), ...),))
 
 
-@composite(name="scatter", places="", samples=[((3, 3), _distinct, (2, 3), 0), ((3, 3), _distinct, (), 1), ((), _rows(high=1), (), 0)])
+@composite(name="scatter", places="", out=True, samples=[((3, 3), _distinct, (2, 3), 0), ((3, 3), _distinct, (), 1), ((), _rows(high=1), (), 0)])
 def scattered(x, index, src, /, dim):
     """A copy of `x` with the elements of `src` written where `index` counts along `dim`."""
     single = src.ndim == 0 and index.ndim > 0
@@ -166,7 +166,7 @@ def _(g, index, src_shape, dim):
     return np.sum(taken) if len(src_shape) == 0 else _in_source(taken, src_shape)
 
 
-@composite(name="_scatter_by", places="", aliases=())
+@composite(name="scatter_by", places="", out=True)
 def scattered_by(x, index, src, /, dim, reduce):
     """A copy of `x` with the elements of `src` added to it, or multiplied with it, where `index` counts along `dim`."""
     dim = _checked(x, index, dim, "scatter", src)
@@ -194,7 +194,7 @@ def _scatter_call(input: Tensor, dim: int, index: Tensor, src: Any, reduce: str 
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, reduce: str | None = None, value: Any = None, out: Any = None) -> Tensor:
     """A copy of `input` with `src`, a tensor or a number, written where `index` counts along `dim`."""
     op, operands, attributes = _scatter_call(input, dim, index, src, reduce, value)
-    return op.function(*operands, *attributes)
+    return op.function(*operands, *attributes, out=out)
 
 
 @function()
@@ -206,7 +206,7 @@ def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, reduce: 
 @function()
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Any = None) -> Tensor:
     """A copy of `input` with the elements of `src` added where `index` counts along `dim`."""
-    return scatter_added(input, index, src, dim)
+    return scatter_added(input, index, src, dim, out=out)
 
 
 @function()
@@ -220,7 +220,7 @@ def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 REDUCE_SAMPLES = [((3, 4), _rows(2, 4), (2, 4), 0, how, own) for how in ("sum", "prod", "mean", "amax", "amin") for own in (True, False)]
 
 
-@composite(name="scatter_reduce", places="", samples=REDUCE_SAMPLES)
+@composite(name="scatter_reduce", places="", out=True, samples=REDUCE_SAMPLES)
 def scatter_reduced(x, index, src, /, dim, reduce, include_self=True):
     """`x` with the elements of `src` that `index` sends to one place along `dim` reduced to one, with its own or without."""
     dim = _checked(x, index, dim, "scatter_reduce", src)
@@ -286,18 +286,16 @@ def _taken(src: Any, index: Any) -> Any:
 
 
 def _of_products(g, x, index, src, out, dim, include_self):
-    """Each element's gradient is the product of the others at its place."""
+    """The gradient of each element is the product of the others that meet at its place."""
     one = np.ones((), _plain_dtype(g))
     own = x if include_self else scattered(x, index, one, dim)
-    zero_src, zero_own = src == 0, own == 0
-    # Where exactly one zero meets others it alone has a gradient: their product.
-    zeros = scattered_in_zeros(np.astype(zero_src, one.dtype), index, tuple(x.shape), dim) + np.astype(zero_own, one.dtype)
-    without = scatter_reduced(np.where(zero_own, one, own), index, np.where(zero_src, one, src), dim, "prod", True)
-    others = np.where(zeros == 1, without, 0.0 * without)
-    safe_own, safe_src = np.where(zero_own, one, own), np.where(zero_src, one, src)
-    grad_x = np.where(zero_own, g * others, g * out / safe_own)
-    grad_src = np.where(zero_src, gathered(g * others, index, dim), gathered(g * out, index, dim) / safe_src)
-    return grad_x, grad_src
+    safe_own, safe_src = np.where(own == 0, one, own), np.where(src == 0, one, src)
+    grad_x = g * scatter_reduced(safe_own, index, src, dim, "prod", True) / safe_own
+    # A zero among the others makes the quotient of the whole product right; an only zero needs the product without it.
+    zeros = gathered(scattered_in_zeros(np.astype(src == 0, one.dtype), index, tuple(x.shape), dim), index, dim)
+    alone = (src == 0) & (zeros == 1)
+    others = scatter_reduced(own, index, np.where(alone, one, src), dim, "prod", True)
+    return grad_x, np.where(alone, gathered(g * others, index, dim), gathered(g * out, index, dim) / safe_src)
 
 
 def _of_extremes(g, x, index, src, out, dim, include_self):
@@ -314,7 +312,7 @@ def _of_extremes(g, x, index, src, out, dim, include_self):
 @function()
 def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True, out: Any = None) -> Tensor:
     """`input` with what `index` sends to one place along `dim` reduced: "sum", "prod", "mean", "amax" or "amin"."""
-    return scatter_reduced(input, index, src, dim, reduce, include_self)
+    return scatter_reduced(input, index, src, dim, reduce, include_self, out=out)
 
 
 @function()

@@ -17,17 +17,28 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, inplace, modes
-from ..gate import record
+from ..gate import check_overlap, record
 from ..inplace import check_writable, note_change, rebase
 from ..op import composite, function
 from ..origin import located
-from ..tensor import UNTRACKED, Tensor, refresh, wrap
+from ..tensor import Tensor, refresh, wrap
 from .language import broadcast_to
 from .region import ALL, part, region_in_zeros, replace_region, select
 from .view import reshaped
 
 MOST = 8  # index arrays at once
 SEQUENCES = (list, tuple, np.ndarray, Tensor, slice, NoneType, EllipsisType)
+
+
+def _rows(rng):
+    return np.array([2, 0, -2, 1])
+
+
+def _distinct_rows(rng):
+    return np.array([2, -4, 1])
+
+
+PUT = ((3, 2), (4, 2), _rows, *(None,) * 7, None, (True,))
 
 
 def where(places, indices):
@@ -71,7 +82,7 @@ def _counted(index, size, dim):
     return np.where(index < 0, index + size, index)
 
 
-@composite(places="", samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))])
+@composite(places="", out=True, samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))])
 def index(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,)):  # noqa: E741
     """The elements of the view `x[basic]` that the index arrays pick."""
     return shown(x, basic)[where(places, (i, j, k, l, m, n, o, p))]
@@ -82,7 +93,7 @@ def _(g, x_shape, i, j, k, l, m, n, o, p, basic, places):  # noqa: E741
     return index_in_zeros(g, i, j, k, l, m, n, o, p, x_shape, basic, places)
 
 
-@composite(places="")
+@composite(places="", samples=[((4,), _rows, *(None,) * 7, (3, 2), (..., 1), (True,)), ((2, 4), _rows, *(None,) * 7, (2, 3), None, (False, True))])
 def index_in_zeros(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, shape=(), basic=None, places=(True,)):  # noqa: E741
     """Zeros of `shape` with the elements of `x` added where `index` takes them from."""
     out = np.zeros(shape, x.dtype)
@@ -95,7 +106,7 @@ def _(g, i, j, k, l, m, n, o, p, basic, places):  # noqa: E741
     return index(g, i, j, k, l, m, n, o, p, basic, places)
 
 
-@composite(name="_index_put", places="", node="IndexPutBackward0")
+@composite(name="_index_put", places="", node="IndexPutBackward0", samples=[((4, 2), (3, 2), _distinct_rows, *PUT[3:], False), (*PUT, True)])
 def put_at(x, y, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,), accumulate=False):  # noqa: E741
     """A copy of `x` with `y` written (or added) where the index arrays point in the view `x[basic]`."""
     out = np.copy(x, order="C")
@@ -184,7 +195,7 @@ def parsed(index: Any, ndim: int) -> tuple[tuple[Any, ...] | None, tuple[bool, .
             basic += [ALL] * (ndim - used)
             places += [False] * (ndim - used)
             ndim = used  # a second Ellipsis stands for nothing
-        elif kind is bool or getattr(entry, "ndim", 1) == 0 and _dims_used(entry) == 0:
+        elif kind is bool or (getattr(entry, "ndim", 1) == 0 and _dims_used(entry) == 0):
             basic.append(None)
             places.append(True)
             arrays.append(wrap(np.zeros(1 if entry else 0, np.int64)))
@@ -241,7 +252,7 @@ def getitem(self: Tensor, index_: Any) -> Tensor:
 def setitem(self: Tensor, index_: Any, value: Any) -> None:
     """Write `value`, a number or a tensor that broadcasts, into what `self[index]` selects."""
     source = value._array if isinstance(value, Tensor) else value
-    if not isinstance(source, (np.ndarray, bool, int, float, complex, np.generic)) or source is value and isinstance(value, np.ndarray):
+    if not isinstance(source, (np.ndarray, bool, int, float, complex, np.generic)) or (source is value and isinstance(value, np.ndarray)):
         raise TypeError(located(f"can't assign a {type(value).__name__} to a tensor of {self.dtype}: make it a tensor first"))
     if index_.__class__ is int:
         basic, places, arrays = (index_, ...), (), []
@@ -251,7 +262,7 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
         refresh(self)
         if isinstance(value, Tensor):
             refresh(value)
-    if modes.settings.grad and (self._node is not None or source is not value and value._node is not None) or modes.settings.recorder:
+    if (modes.settings.grad and (self._node is not None or (source is not value and value._node is not None))) or modes.settings.recorder:
         _write_with_history(self, basic, places, arrays, value)
         return
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)
@@ -264,7 +275,7 @@ def _write(target: Tensor, basic: Any, at: Any, source: Any) -> None:
     here = target._array
     try:
         region = here if basic is None else here[basic]
-        inplace.check_overlap(region, "__setitem__")
+        check_overlap(region, "__setitem__")
         region[... if at is None else at] = source
     except ValueError as error:
         if "broadcast" not in str(error) and "shape mismatch" not in str(error):

@@ -9,7 +9,7 @@ import numpy as np
 from ..inplace import write
 from ..op import composite, function
 from ..shapes import one_dim
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .gather import gathered, scatter_reduced
 from .index import add_at
 from .region import ALL
@@ -41,7 +41,7 @@ def _line(x):
     return x.reshape(1) if x.ndim == 0 else x
 
 
-@composite(name="index_select", places="", samples=[((3, 4), _numbers(5), 0), ((3, 4), _numbers(2), -1), ((), _numbers(1, high=1), 0)])
+@composite(name="index_select", places="", out=True, samples=[((3, 4), _numbers(5), 0), ((3, 4), _numbers(2), -1), ((), _numbers(1, high=1), 0)])
 def selected(x, index, /, dim):
     """The slices of `x` along `dim` that the vector `index` counts."""
     at = _at(x, index, dim, "index_select")
@@ -70,7 +70,7 @@ def _(g, index, dim):
 @function()
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Any = None) -> Tensor:
     """The slices of `input` along `dim` that the vector `index` counts."""
-    return selected(input, index, dim)
+    return selected(input, index, dim, out=out)
 
 
 def _check_source(x, at, source, name):
@@ -88,7 +88,7 @@ ADD = [((3, 4), _numbers(5), (5, 4), 0), ((3, 4), _numbers(2), (3, 2), 1, 2.0), 
 COPY = [((3, 4), _distinct, (2, 4), 0), ((4, 3), _distinct, (4, 2), -1), ((), _numbers(1, high=1), (1,), 0)]
 
 
-@composite(name="index_add", places="", samples=ADD)
+@composite(name="index_add", places="", out=True, samples=ADD)
 def index_added(x, index, source, /, dim, alpha=1):
     """A copy of `x` with `alpha` times the slices of `source` added where `index` counts along `dim`."""
     at = _at(x, index, dim, "index_add")
@@ -120,7 +120,7 @@ def _slices(g, index, dim, shape):
 @function()
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1, out: Any = None) -> Tensor:
     """A copy of `input` with `alpha` times the slices of `source` added where `index` counts along `dim`."""
-    return index_added(input, index, source, dim, alpha)
+    return index_added(input, index, source, dim, alpha, out=out)
 
 
 @function("Tensor")
@@ -129,7 +129,7 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return write(index_added.op, (self, index, source), (dim, alpha))
 
 
-@composite(name="index_copy", places="", samples=COPY)
+@composite(name="index_copy", places="", out=True, samples=COPY)
 def index_copied(x, index, source, /, dim):
     """A copy of `x` with the slices of `source` written where `index` counts along `dim`."""
     at = _at(x, index, dim, "index_copy")
@@ -153,7 +153,7 @@ def _(g, index, source_shape, dim):
 @function()
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Any = None) -> Tensor:
     """A copy of `input` with the slices of `source` written where `index` counts along `dim`."""
-    return index_copied(input, index, source, dim)
+    return index_copied(input, index, source, dim, out=out)
 
 
 @function("Tensor")
@@ -180,7 +180,7 @@ def _(g, x_dtype, index, dim):
 
 @index_filled.grad("value")
 def _(g, index, dim):
-    return np.sum(selected(g, index, dim))
+    return np.sum(selected(g, np.unique(index), dim))
 
 
 def _value(input: Tensor, value: Any) -> Any:
@@ -201,12 +201,14 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 def _everywhere(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """A vector of indices as `scatter` and its relatives take it."""
+    if input.ndim == 0:
+        return reshape(index, ())
     shape = [1] * input.ndim
     dim = one_dim(dim, input.ndim)
     shape[dim] = index.numel()
     sizes = list(input.shape)
     sizes[dim] = index.numel()
-    return expand(reshape(index, tuple(shape)), tuple(sizes)) if input.ndim else reshape(index, ())
+    return expand(reshape(index, tuple(shape)), tuple(sizes))
 
 
 def _reduction(reduce: str) -> str:
@@ -220,7 +222,7 @@ def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True, out: Any = None
 ) -> Tensor:
     """`input` with the slices of `source` that `index` sends to one place reduced: "prod", "mean", "amax" or "amin"."""
-    return scatter_reduced(input, _everywhere(input, dim, index), source, dim, _reduction(reduce), include_self)
+    return scatter_reduced(input, _everywhere(input, dim, index), source, dim, _reduction(reduce), include_self, out=out)
 
 
 @function("Tensor")
@@ -233,10 +235,17 @@ def index_reduce_(self: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
     """The elements of `input` that `indices` counts along `dim`, both broadcast elsewhere; without `dim`, of all elements."""
     if dim is None:
-        return gathered(reshape(input, (-1,)), reshape(indices, (-1,)), 0)
+        return gathered(reshape(input, (-1,)), _from_the_front(reshape(indices, (-1,)), input.numel()), 0, out=out)
     if input.ndim != indices.ndim:
         raise RuntimeError(f"take_along_dim(): input and indices should have the same number of dimensions, got {input.ndim} and {indices.ndim}")
     dim = one_dim(dim, input.ndim)
     shape = np.broadcast_shapes(*(tuple(1 if d == dim else n for d, n in enumerate(x.shape)) for x in (input, indices)))
     sizes = [[*shape[:dim], x.shape[dim], *shape[dim + 1 :]] for x in (input, indices)]
-    return gathered(expand(input, tuple(sizes[0])), expand(indices, tuple(sizes[1])), dim)
+    numbers = _from_the_front(expand(indices, tuple(sizes[1])), input.shape[dim])
+    return gathered(expand(input, tuple(sizes[0])), numbers, dim, out=out)
+
+
+def _from_the_front(indices: Tensor, size: int) -> Tensor:
+    """Indices without negative ones, which count from the end."""
+    array = indices._array
+    return wrap(np.where(array < 0, array + size, array)) if array.size and array.min() < 0 else indices

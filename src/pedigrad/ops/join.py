@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..op import composite, function, view
+from ..origin import located
 from ..shapes import broadcast_shapes, one_dim
 from ..tensor import Tensor
 from .index import index
@@ -104,23 +105,29 @@ def atleast_3d(*tensors: Any) -> Any:
     return raised if len(tensors) != 1 or isinstance(tensors[0], (list, tuple)) else raised[0]
 
 
+def _some(tensors: Sequence[Tensor], name: str) -> list[Tensor]:
+    if len(tensors) == 0:
+        raise RuntimeError(located(f"{name} expects a non-empty TensorList"))
+    return list(tensors)
+
+
 @function("torch")
 def hstack(tensors: Sequence[Tensor], *, out: Any = None) -> Tensor:
     """The tensors joined along their second dimension, vectors along their first."""
-    raised = atleast_1d(list(tensors))
-    return cat(raised, 0 if raised and raised[0].ndim == 1 else 1, out=out)
+    raised = atleast_1d(_some(tensors, "hstack"))
+    return cat(raised, 0 if raised[0].ndim == 1 else 1, out=out)
 
 
 @function("torch", aliases=("row_stack",))
 def vstack(tensors: Sequence[Tensor], *, out: Any = None) -> Tensor:
     """The tensors joined along their first dimension; vectors are rows."""
-    return cat(atleast_2d(list(tensors)), 0, out=out)
+    return cat(atleast_2d(_some(tensors, "vstack")), 0, out=out)
 
 
 @function("torch")
 def dstack(tensors: Sequence[Tensor], *, out: Any = None) -> Tensor:
     """The tensors joined along their third dimension."""
-    return cat(atleast_3d(list(tensors)), 2, out=out)
+    return cat(atleast_3d(_some(tensors, "dstack")), 2, out=out)
 
 
 @function("torch")
@@ -167,7 +174,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     if tensor.ndim == 0:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     n = tensor.shape[one_dim(dim, tensor.ndim)]
-    if size < 0 or size == 0 and n:
+    if size < 0 or (size == 0 and n):
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
     count = max(-(-n // size), 1) if size else 1
     return split_with_sizes(tensor, (*(size,) * (count - 1), n - size * (count - 1)), dim)
@@ -231,7 +238,7 @@ _split_along("dsplit", 3, 2, "third")
 def unbind(x, /, dim=0):
     """Views of the slices along `dim`, without it."""
     if x.ndim == 0:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     dim = one_dim(dim, x.ndim)
     lead = (ALL,) * dim
     return tuple(x[(*lead, i, ...)] for i in range(x.shape[dim]))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..op import composite, function
 from ..origin import located
+from .destination import deliver
 from .language import conj, transposed
 
 
@@ -81,7 +82,7 @@ def matmul_from_the_left(self, other):
 
 
 @composite(
-    places="F", node="AddmmBackward0", samples=[((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), ((3,), (4, 3))]
+    places="F", node="AddmmBackward0", out=True, samples=[((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), ((3,), (4, 3))]
 )
 def linear(x, weight, bias=None, /):
     """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out)."""
@@ -228,13 +229,22 @@ def _(g, x):
 
 def added(x, result, beta, alpha):
     """`beta * x + alpha * result`; `x` does not count at all, not even its nan, where beta is zero."""
-    result = result if alpha == 1 else result * alpha
-    return result if beta == 0 else result + (x if beta == 1 else x * beta)
+    result = scaled(result, alpha)
+    return result if beta == 0 else result + scaled(x, beta)
+
+
+def scaled(x, factor):
+    """`x` times a number, which is truncated to an integer where `x` has integers."""
+    if factor == 1:
+        return x
+    if x.dtype.kind in "iub":
+        return x & bool(factor) if x.dtype.kind == "b" else x * int(factor)
+    return x * factor
 
 
 def scale(g, factor):
-    """`g` times a number."""
-    return g if factor == 1 else g * factor
+    """The gradient `g` of something that was multiplied by a number."""
+    return g if factor == 1 else g * factor.conjugate()
 
 
 @composite(inplace=True, out=True, fit=True, samples=[((2, 4), (2, 3), (3, 4)), ((4,), (2, 3), (3, 4), {"beta": 0.5, "alpha": 2.0})])
@@ -381,10 +391,10 @@ def multi_dot(tensors, *, out=None):
 
     result = part(0, len(tensors) - 1)
     result = result.squeeze(-1) if last else result
-    return result.squeeze(0) if first else result
+    return deliver(result.squeeze(0) if first else result, out)
 
 
 @function("torch")
 def chain_matmul(*matrices, out=None):
     """The product of matrices in the cheapest order."""
-    return multi_dot(matrices) if len(matrices) > 1 else matrices[0]
+    return multi_dot(matrices, out=out) if len(matrices) > 1 else matrices[0]

@@ -10,7 +10,7 @@ from ..op import composite, function
 from ..origin import located
 from ..shapes import all_dims
 from ..tensor import Tensor
-from .language import restore_dims, total
+from .language import conj, restore_dims, total
 from .reduce import axes, converted, is_narrow, through_float32
 
 NORMS = [((3, 4), p) for p in (2, 1, 3, 0.5, 1.5, math.inf, -math.inf)]
@@ -46,6 +46,11 @@ def vector_norm(x, /, ord=2, dim=None, keepdim=False, *, dtype=None):
 
 @vector_norm.grad("x")
 def _(g, x, x_dtype, out, ord, dim, keepdim):
+    return norm_slope(g, x, x_dtype, out, ord, dim, keepdim)
+
+
+def norm_slope(g, x, x_dtype, out, ord, dim, keepdim):
+    """The gradient of the norm `out` of `x`."""
     shape = tuple(x.shape)
     g, out = restore_dims(g, shape, dim, keepdim), restore_dims(out, shape, dim, keepdim)
     if ord == 0:
@@ -98,18 +103,29 @@ def dist(input, other, p=2):
     return vector_norm(input - other, p)
 
 
-@function()
-def renorm(input, p, dim, maxnorm):
+def _scales(x, p, dim, maxnorm):
+    """What each slice along `dim` is scaled by, and its norm."""
+    others = tuple(d for d in range(x.ndim) if d != dim % x.ndim)
+    size = vector_norm.op.forward(x, p, others, True)
+    return np.where(size > maxnorm, maxnorm / (size + 1e-7), 1), size, others
+
+
+@composite(inplace=True, out=True, samples=[((3, 4), 2, 0, 1.0), ((2, 3, 4), 1, -1, 2.0), ((2, 3), 3, 0, 100.0)])
+def renorm(x, /, p, dim, maxnorm):
     """The tensor with each slice along `dim` whose p-norm is above `maxnorm` scaled down to it."""
-    others = tuple(d for d in range(input.ndim) if d != dim % input.ndim)
-    size = vector_norm(input, p, others, True)
-    return input * (maxnorm / (size + 1e-7)).masked_fill(size <= maxnorm, 1)
+    if x.ndim < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {x.ndim} dimensions")
+    if p <= 0 or maxnorm < 0:
+        raise RuntimeError(f"renorm: p must be positive and maxnorm at least zero, got {p} and {maxnorm}")
+    return x * _scales(x, p, dim, maxnorm)[0]
 
 
-@function("Tensor")
-def renorm_(self, p, dim, maxnorm):
-    """In-place form of `renorm`."""
-    return self.copy_(renorm(self, p, dim, maxnorm))
+@renorm.grad("x")
+def _(g, x, x_dtype, p, dim, maxnorm):
+    scales, size, others = _scales(x, p, dim, maxnorm)
+    slope = np.where(size > maxnorm, -maxnorm / np.square(size + 1e-7), 0)
+    through = slope * total(np.real(g * conj(x)) if x_dtype.kind == "c" else g * x, others, True)
+    return g * scales + norm_slope(through, x, x_dtype, size, p, others, True)
 
 
 @composite(places="", fit=True, samples=[((3, 4), (2, 4), p) for p in (2.0, 1.0, 3.0, 1.5, math.inf)] + [((2, 3, 4), (5, 4), 2.0)])
@@ -131,7 +147,7 @@ def _(g, x, y, out, p, needs):
         across = np.swapaxes(ratio, -1, -2)
         return gx, (y * np.expand_dims(total(across, -1), -1) - np.matmul(across, x) if needs[1] else None)
     d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
-    slope = vector_norm.op.rules[0].function(g, d, d.dtype, out, p, -1, False)
+    slope = norm_slope(g, d, d.dtype, out, p, -1, False)
     return (total(slope, -2) if needs[0] else None), (-total(slope, -3) if needs[1] else None)
 
 

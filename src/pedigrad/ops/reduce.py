@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..op import function, reduction
 from ..shapes import all_dims
+from .destination import deliver
 from .language import broadcast_to, restore_dims, total
 
 DIMS = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((), None), ((0, 3), 0)]
@@ -17,9 +18,19 @@ FILLED = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((5,), 0)]
 
 def axes(dim, ndim):
     """`dim` as NumPy's reductions take it: None for all dimensions."""
-    if isinstance(dim, (list, tuple)):
-        return tuple(dim) if dim and ndim else None
-    return dim
+    if not isinstance(dim, (list, tuple)):
+        return dim
+    if len(dim) > 1 and len({d % ndim for d in dim} if ndim else dim) < len(dim):
+        raise RuntimeError(f"a dim appears multiple times in the list of dims {tuple(dim)}")
+    return tuple(dim) if dim and ndim else None
+
+
+def need_elements(x, dim):
+    """IndexError if there is nothing to choose from along `dim`."""
+    if not x.size:
+        for d in all_dims(dim, x.ndim):
+            if not x.shape[d]:
+                raise IndexError(f"Expected reduction dim {d} to have non-zero size.")
 
 
 def is_narrow(x):
@@ -104,10 +115,10 @@ def _(g, x_shape, dim, keepdim):
 
 
 @function()
-def nanmean(input, dim=None, keepdim=False, *, dtype=None):
+def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """Mean of the elements along `dim` that are not nan."""
     present = sum(input == input, dim, keepdim)
-    return nansum(input, dim, keepdim, dtype=dtype) / present
+    return deliver(nansum(input, dim, keepdim, dtype=dtype) / present, out)
 
 
 @reduction(name="var", places="", samples=FILLED)

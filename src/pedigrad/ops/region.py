@@ -20,7 +20,7 @@ from .view import reshaped
 ALL = slice(None)
 
 
-@composite(places="")
+@composite(places="", out=True)
 def replace_region(x, y, /, op, attributes):
     """`x` with the region that the view `op` selects replaced by `y`: the history of a write through a view."""
     out = np.copy(x)
@@ -72,6 +72,9 @@ def _(g, x_shape, index):
     return region_in_zeros(g, x_shape, part.op, (index,))
 
 
+region_in_zeros.op.samples = [((2, 3), (4, 3), part.op, ((slice(1, 3), ...),)), ((), (4,), part.op, ((1, ...),))]
+
+
 @view(samples=[((4, 3), 0, 1), ((4, 3), -1, -2), ((4,), 0, 2)])
 def select(x, /, dim, index):
     """The slice at `index` along `dim`, without that dimension."""
@@ -89,8 +92,12 @@ def _(g, x_shape, dim, index):
 @view(samples=[((4, 3), 0, 1, 2), ((4, 3), 1, -2, 1), ((4,), 0, 4, 0)])
 def narrow(x, /, dim, start, length):
     """The part from `start` on that is `length` long along `dim`."""
+    if x.ndim == 0:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     dim = one_dim(dim, x.ndim)
     size = x.shape[dim]
+    if isinstance(start, Tensor) and (start.ndim or start._array.dtype.kind not in "iu"):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
     start = int(start)
     if not -size <= start <= size:
         raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
@@ -198,10 +205,10 @@ def _same_shape(region: Any, src: Tensor, name: str) -> None:
         raise RuntimeError(f"{name}: expected src to have the shape {tuple(region.shape)} of the region, got {tuple(src.shape)}")
 
 
-def _scattered(name: str, input: Tensor, src: Tensor, op: Any, attributes: tuple[Any, ...]) -> Tensor:
+def _scattered(name: str, input: Tensor, src: Tensor, op: Any, attributes: tuple[Any, ...], out: Any = None) -> Tensor:
     region = op.forward(input._array, **dict(zip(op.attributes, attributes, strict=True)))
     _same_shape(region, src, name)
-    return replace_region(input, src, op, attributes)
+    return replace_region(input, src, op, attributes, out=out)
 
 
 @function()
@@ -212,11 +219,17 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 @function()
 def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1, *, out: Any = None
 ) -> Tensor:
     """A copy of `input` with `src` in the place of the slice `start:end:step` along `dim`."""
     index = (ALL,) * one_dim(dim, input.ndim) + (slice(start, end, step), ...)
-    return _scattered("slice_scatter", input, src, part.op, (index,))
+    return _scattered("slice_scatter", input, src, part.op, (index,), out)
+
+
+@function("linalg", name="diagonal")
+def matrix_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The diagonal of each matrix, as the last dimension."""
+    return diagonal(A, offset, dim1, dim2)
 
 
 @function()

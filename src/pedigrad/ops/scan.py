@@ -9,6 +9,7 @@ import numpy as np
 from ..op import composite, function, kernel
 from ..origin import located
 from ..shapes import one_dim
+from .destination import deliver
 from .reduce import converted, is_narrow, shifted_in, through_float32
 
 ALONG = [((3, 4), 0), ((2, 3, 4), -1), ((), 0), ((0, 3), 0)]
@@ -18,7 +19,7 @@ def accumulate(ufunc, x, dim):
     """`ufunc` over all elements up to each along `dim`, integers in int64."""
     if not x.ndim:
         one_dim(dim, 0)
-        return np.astype(x, np.dtype(np.int64)) if x.dtype.kind in "biu" else x[...]
+        return np.astype(x, np.dtype(np.int64)) if x.dtype.kind in "biu" else np.copy(x)
     return ufunc.accumulate(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
 
 
@@ -131,7 +132,20 @@ def _(g, indices, dim):
 @composite(samples=ALONG[:3], out=True)
 def logcumsumexp(x, /, dim):
     """Logarithm of the sum of the exponentials of all elements up to and with each along `dim`."""
-    return np.logaddexp.accumulate(x, axis=dim) if x.ndim else x[...]
+    if not x.ndim:
+        return np.copy(x)
+    return np.logaddexp.accumulate(x, axis=dim) if x.dtype.kind != "c" else _complex_logcumsumexp(x, dim)
+
+
+def _complex_logcumsumexp(x, dim):
+    """The same for complex numbers, which NumPy's logaddexp does not take."""
+    steps = list(np.moveaxis(x, dim, 0))
+    for k in range(1, len(steps)):
+        a, b = steps[k - 1], steps[k]
+        low, high = np.where(a.real < b.real, a, b), np.where(a.real < b.real, b, a)
+        ratio = np.where(high.real == -math.inf, 0, np.exp(low - np.where(np.isinf(high.real), 0, high)))
+        steps[k] = (np.log1p(ratio) + high).astype(x.dtype)
+    return np.stack(steps, dim) if steps else np.copy(x)
 
 
 @logcumsumexp.grad("x")
@@ -139,9 +153,11 @@ def _(g, x, out, dim):
     if not x.ndim:
         return g
     x, out, g = np.swapaxes(x, dim, -1), np.swapaxes(out, dim, -1), np.swapaxes(g, dim, -1)
-    finite = np.where(out == -math.inf, 0, out)
+    none = (np.real(out) if out.dtype.kind == "c" else out) == -math.inf
+    finite = np.where(none, 0, np.conj(out))
+    x = np.conj(x)
     following = np.concatenate([finite[..., 1:], finite[..., -1:]], -1)
-    ratio = np.exp(np.where(out == -math.inf, 0, finite - following))
+    ratio = np.exp(np.where(none, 0, finite - following))
     return np.swapaxes(np.exp(x - finite) * recurrence(g, ratio), dim, -1)
 
 
@@ -158,15 +174,17 @@ def _(g, dim):
 
 
 @function()
-def diff(input, n=1, dim=-1, prepend=None, append=None):
+def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
     """The `n`-th difference of neighbours along `dim`, with `prepend` and `append` put before and after."""
     if not input.ndim:
         raise RuntimeError(located("diff expects input to be at least one-dimensional"))
+    if n < 0:
+        raise RuntimeError(located(f"order must be non-negative but got {n}"))
     parts = [p if p.ndim else p.expand(_one_wide(input, dim)) for p in (prepend, input, append) if p is not None]
     result = np.concatenate(parts, dim) if len(parts) > 1 else input
     for _ in range(min(n, result.shape[dim])):
         result = difference(result, dim)
-    return result
+    return deliver(result.clone() if result is input else result, out)
 
 
 def _one_wide(input, dim):

@@ -7,6 +7,7 @@ import numpy as np
 from ..op import function, kernel
 from ..origin import located
 from ..tensor import Tensor, wrap
+from .destination import deliver
 
 
 @kernel(name="unique", places="", outputs=None)
@@ -27,7 +28,7 @@ def distinct_runs(x, /, dim):
     rows = x.reshape(-1) if dim is None else np.moveaxis(x, dim, 0)
     n = len(rows)
     fresh = np.ones(n, bool)
-    fresh[1:] = (rows[1:] != rows[:-1]).reshape(max(n - 1, 0), -1).any(-1) if n else False
+    fresh[1:] = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim))) if n else False
     starts = np.flatnonzero(fresh)
     inverse, counts = np.cumsum(fresh) - 1, np.diff(np.append(starts, n))
     values = rows[starts]
@@ -60,6 +61,8 @@ def places_in(sequence, values, sorter=None, /, side="left", out_int32=False):
         return np.searchsorted(sequence, values, side=side, sorter=sorter).astype(result)
     if sequence.shape[:-1] != values.shape[:-1]:
         raise RuntimeError("boundaries tensor should be 1 dimension or the first N-1 dimensions of it and of the values must match")
+    if not values.size:
+        return np.zeros(values.shape, result)
     rows, wanted = sequence.reshape(-1, sequence.shape[-1]), values.reshape(-1, values.shape[-1])
     orders = [None] * len(rows) if sorter is None else sorter.reshape(rows.shape)
     found = [np.searchsorted(row, v, side=side, sorter=o) for row, v, o in zip(rows, wanted, orders, strict=True)]
@@ -73,20 +76,21 @@ def _as_values(values, sequence):
 
 
 @function()
-def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
+def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None, out=None):
     """The indices where `input` would have to be put into the rows of `sorted_sequence` to keep them sorted."""
     if side not in (None, "left", "right") or (side == "left" and right):
         raise RuntimeError(located("side can only be 'left' or 'right', and must agree with right"))
     side = "right" if right else side or "left"
-    return places_in(sorted_sequence, _as_values(input, sorted_sequence), sorter, side, out_int32)
+    return deliver(places_in(sorted_sequence, _as_values(input, sorted_sequence), sorter, side, out_int32), out)
 
 
 @function()
-def bucketize(input, boundaries, *, out_int32=False, right=False):
+def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
     """The number of the interval between `boundaries` that each element lies in; `right` says which end is closed."""
     if boundaries.ndim != 1:
         raise RuntimeError(located(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})"))
-    return places_in(boundaries, _as_values(input, boundaries), None, "right" if right else "left", out_int32)
+    found = places_in(boundaries, _as_values(input, boundaries), None, "right" if right else "left", out_int32)
+    return deliver(found, out)
 
 
 @kernel
@@ -112,7 +116,7 @@ def histc(x, /, bins=100, min=0, max=0):
     return counts.astype(x.dtype)
 
 
-@kernel(name="histogram", places="", outputs=("hist", "bin_edges"))
+@kernel(name="histogram", places="", outputs=("hist", "bin_edges"), out=True)
 def histogram_of(x, weight, /, bins, range, density):
     """A histogram and its edges, in the dtype of `x`."""
     hist, edges = np.histogram(x, bins, range, density, weight)
@@ -120,25 +124,29 @@ def histogram_of(x, weight, /, bins, range, density):
 
 
 @function()
-def histogram(input, bins, *, range=None, weight=None, density=False):
+def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     """How many elements (or what weight) lie between the bin edges, and those edges."""
     edges = bins.detach().numpy() if isinstance(bins, Tensor) else bins
-    return histogram_of(input, weight, edges, range, bool(density))
+    return histogram_of(input, weight, edges, range, bool(density), out=out)
 
 
 @function("torch")
-def cartesian_prod(*tensors):
-    """The Cartesian product of 1-d tensors, one combination per row."""
-    if len(tensors) == 1:
-        return tensors[0]
-    grids = [t.reshape((1,) * i + (-1,) + (1,) * (len(tensors) - i - 1)) for i, t in enumerate(tensors)]
-    shape = tuple(t.numel() for t in tensors)
-    return np.stack([g.expand(shape).reshape(-1) for g in grids], -1)
+def histogramdd(input, bins, *, range=None, weight=None, density=False):
+    """A histogram of points, one per row of `input`, and the list of its edges in every dimension."""
+    points = input.detach().numpy()
+    points = points.reshape(-1, points.shape[-1])
+    if isinstance(bins, (tuple, list)) and isinstance(bins[0], Tensor):
+        bins = [b.detach().numpy() for b in bins]
+    pairs = None if range is None else list(zip(range[::2], range[1::2], strict=True))
+    weights = None if weight is None else weight.detach().numpy().reshape(-1)
+    hist, edges = np.histogramdd(points, bins, pairs, density, weights)
+    return wrap(hist.astype(points.dtype)), tuple(wrap(e.astype(points.dtype)) for e in edges)
 
 
 @function("torch")
 def vander(x, N=None, increasing=False):
     """The powers of the elements of `x`, one per column, from the highest (or lowest) on."""
     n = x.numel() if N is None else N
+    x = x.reshape(1) if not x.ndim else x
     powers = wrap(np.arange(n) if increasing else np.arange(n)[::-1])
     return np.expand_dims(x, -1) ** powers

@@ -13,7 +13,8 @@ import numpy as np
 from ..op import composite, function, kernel
 from ..origin import located
 from ..shapes import one_dim
-from ..tensor import wrap
+from ..tensor import Tensor, wrap
+from .destination import deliver
 from .extreme import at_index, ties
 
 KEYED_FROM = 128  # rows at least this long are sorted by keys
@@ -109,7 +110,7 @@ def argsort(x, /, dim=-1, descending=False, stable=False):
 @function()
 def msort(input, *, out=None):
     """The rows of a tensor sorted along its first dimension."""
-    return sort(input, 0).values
+    return deliver(sort(input, 0).values, out)
 
 
 @kernel(outputs=("values", "indices"), out=True, samples=[((3, 4), 2), ((2, 5, 3), 2, 1, False), ((), 1), ((3, 4), 4)])
@@ -272,13 +273,13 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 @function()
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The `q`-quantiles along `dim` (of all elements if None); a 1-d `q` adds a dimension in front."""
-    return _quantile(input, q, dim, keepdim, interpolation, skip_nan=False)
+    return deliver(_quantile(input, q, dim, keepdim, interpolation, skip_nan=False), out)
 
 
 @function()
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The `q`-quantiles along `dim` of the elements that are not nan."""
-    return _quantile(input, q, dim, keepdim, interpolation, skip_nan=True)
+    return deliver(_quantile(input, q, dim, keepdim, interpolation, skip_nan=True), out)
 
 
 def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
@@ -293,8 +294,9 @@ def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
     array = ranked._array
     present = _present(array)
     last = present - 1 if skip_nan else np.where(present < array.shape[-1], np.nan, array.shape[-1] - 1)
-    place = np.moveaxis(np.multiply.outer(fractions.reshape(-1), last), 0, -1).reshape(*present.shape[:-1], -1)
-    place = np.where(np.isnan(place), array.shape[-1] - 1, np.maximum(place, 0)).astype(array.dtype)
+    place = last * fractions.reshape(-1)  # (..., 1) by (Q,)
+    unknown = np.isnan(place)
+    place = np.where(unknown, array.shape[-1] - 1, np.maximum(place, 0)).astype(array.dtype)
     if interpolation in ("lower", "higher", "nearest"):
         pick = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}[interpolation]
         result = np.take_along_axis(ranked, pick(place).astype(np.int64), -1)
@@ -302,7 +304,10 @@ def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
         below = np.floor(place)
         low = np.take_along_axis(ranked, below.astype(np.int64), -1)
         high = np.take_along_axis(ranked, np.ceil(place).astype(np.int64), -1)
-        result = low.lerp(high, 0.5 if interpolation == "midpoint" else wrap(place - below))
+        weight = wrap(place - below)
+        if isinstance(q, Tensor) and q.requires_grad:
+            weight = np.where(unknown, 0, wrap(last.astype(array.dtype)) * q.reshape(-1) - wrap(below))
+        result = low.lerp(high, 0.5 if interpolation == "midpoint" else weight)
     return _arranged(result, fractions.ndim, dim, keepdim, ndim)
 
 

@@ -259,7 +259,9 @@ def _(g, x_shape):
 
 @view(node="ViewBackward0", samples=[((2, 3),), ((),)])
 def ravel(x, /):
-    """All elements in one dimension; a view where the strides allow one."""
+    """All elements in one dimension; a view if they lie in memory in order."""
+    if x.__class__ is np.ndarray and not x.flags.c_contiguous:
+        x = np.copy(x, order="C")
     return reshaped(x, (-1,) if x.size else (0,))
 
 

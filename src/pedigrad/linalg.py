@@ -1,0 +1,7 @@
+"""`torch.linalg`: linear algebra."""
+
+from .op import PLACES
+
+globals().update(PLACES["linalg"])
+
+__all__ = sorted(PLACES["linalg"])

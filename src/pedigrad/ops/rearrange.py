@@ -1,0 +1,265 @@
+"""Elements repeated, rolled, flipped, and laid out along diagonals: copies, where a view cannot show them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..op import composite, function
+from ..shapes import all_dims, as_shape, one_dim
+from ..tensor import Tensor, wrap
+from .index_along import selected
+from .language import total
+from .region import diagonal, region_in_zeros
+from .view import ravel, reshape, reshaped, transpose
+
+
+@composite(places="Tensor", varargs="repeats", samples=[((2, 3), (2, 1)), ((3,), (2, 2)), ((), (2, 3)), ((2, 3), (0, 1))])
+def repeat(x, /, repeats):
+    """The tensor set side by side with itself so many times along each dimension; new dimensions come in front."""
+    repeats = as_shape((repeats,))
+    if len(repeats) < x.ndim:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    if any(n < 0 for n in repeats):
+        raise RuntimeError(f"repeat(): the repeats must not be negative, got {repeats}")
+    return np.tile(x, repeats)
+
+
+@repeat.grad("x")
+def _(g, x_shape, repeats):
+    repeats = as_shape((repeats,))
+    shape = (1,) * (len(repeats) - len(x_shape)) + tuple(x_shape)
+    apart = reshaped(g, tuple(itertools.chain(*zip(repeats, shape, strict=True))))
+    return reshaped(total(apart, tuple(range(0, 2 * len(shape), 2))), x_shape) if shape else apart
+
+
+@function()
+def tile(input: Tensor, *dims: Any) -> Tensor:
+    """The tensor set side by side with itself; as `repeat`, but fewer numbers than dimensions mean the last ones."""
+    dims = as_shape(dims)
+    return repeat(input, (1,) * (input.ndim - len(dims)) + dims)
+
+
+@composite(name="_repeat_each", places="", node="RepeatInterleaveBackward0", samples=[((2, 3), 2, 0), ((2, 3), 3, -1), ((4,), 0, 0)])
+def repeated_each(x, /, repeats, dim):
+    """Each slice along `dim` so many times after another."""
+    return np.repeat(x, repeats, one_dim(dim, x.ndim))
+
+
+@repeated_each.grad("x")
+def _(g, x_shape, repeats, dim):
+    dim = one_dim(dim, len(x_shape))
+    return total(reshaped(g, (*x_shape[: dim + 1], repeats, *x_shape[dim + 1 :])), dim + 1)
+
+
+@function(name="repeat_interleave")
+def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+    """Each slice along `dim` (each element of all, without it) as many times as `repeats`, a number or a vector, says."""
+    if repeats is None:
+        return wrap(np.repeat(np.arange(input.numel()), input._array))
+    if dim is None:
+        input, dim = ravel(input), 0
+    if isinstance(repeats, Tensor) and repeats.numel() != 1:
+        if repeats.ndim != 1:
+            raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
+        if repeats.shape[0] != input.shape[one_dim(dim, input.ndim)]:
+            raise RuntimeError(f"repeats must have the same size as input along dim: {repeats.shape[0]} and {tuple(input.shape)}")
+        counts = repeats._array
+        if counts.size and counts.min() < 0:
+            raise RuntimeError("repeats can not be negative")
+        return selected(input, np.repeat(np.arange(counts.size), counts), dim)
+    count = int(repeats)
+    if count < 0:
+        raise RuntimeError("Repeats must be non-negative")
+    return repeated_each(reshape(input, (1,)) if input.ndim == 0 else input, count, dim)
+
+
+def _pair(value: Any) -> tuple[int, ...]:
+    return (value,) if hasattr(value, "__index__") else tuple(value)
+
+
+@composite(samples=[((3, 4), 1), ((3, 4), (1, -2), (0, 1)), ((3, 4), 2, -1), ((), 1)])
+def roll(x, /, shifts, dims=None):
+    """The elements moved on by `shifts` along `dims`, those that fall off come in at the other end; without `dims`, of all elements."""
+    if (dims is None or dims == ()) and shifts != ():
+        return np.reshape(np.roll(np.reshape(x, (-1,)), sum(_pair(shifts))), x.shape)
+    shifts, dims = _pair(shifts), () if dims is None else _pair(dims)
+    if not shifts:
+        raise RuntimeError("`shifts` required")
+    if x.ndim == 0:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    if len(shifts) != len(dims):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    dims = tuple(one_dim(d, x.ndim) for d in dims)
+    return np.roll(x, shifts, dims)
+
+
+@roll.grad("x")
+def _(g, shifts, dims):
+    return roll(g, tuple(-n for n in _pair(shifts)), dims)
+
+
+@composite(varargs="dims", samples=[((3, 4), (0,)), ((3, 4), (0, -1)), ((), ()), ((0, 2), (1,))])
+def flip(x, /, dims):
+    """The elements in reverse order along `dims`."""
+    dims = as_shape((dims,))
+    return np.copy(np.flip(x, all_dims(dims, x.ndim) if dims else ()))
+
+
+@flip.grad("x")
+def _(g, dims):
+    return flip(g, dims)
+
+
+@function()
+def fliplr(input: Tensor) -> Tensor:
+    """The columns in reverse order: flipped along the second dimension."""
+    if input.ndim < 2:
+        raise RuntimeError("Input must be >= 2-d.")
+    return flip(input, (1,))
+
+
+@function()
+def flipud(input: Tensor) -> Tensor:
+    """The rows in reverse order: flipped along the first dimension."""
+    if input.ndim < 1:
+        raise RuntimeError("Input must be >= 1-d.")
+    return flip(input, (0,))
+
+
+@function()
+def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
+    """Turned `k` times by 90 degrees in the plane of two dimensions, from the first towards the second."""
+    if len(dims) != 2:
+        raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    if input.ndim < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
+    first, second = (one_dim(d, input.ndim) for d in dims)
+    if first == second:
+        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
+    if k % 4 == 0:
+        return input.clone()  # type: ignore[attr-defined]
+    if k % 4 == 2:
+        return flip(input, (first, second))
+    return transpose(flip(input, (second,)), first, second) if k % 4 == 1 else flip(transpose(input, first, second), (second,))
+
+
+# Triangles
+
+
+def _triangle(name: str, keep: Any, which: str) -> Any:
+    def forward(x, /, diagonal=0):
+        if x.ndim < 2:
+            raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+        return keep(x, diagonal)
+
+    forward.__name__ = forward.__qualname__ = name
+    forward.__doc__ = f"The elements {which} the diagonal number `diagonal` of each matrix, zeros elsewhere."
+    op = composite(inplace=True, out=True, samples=[((3, 4),), ((4, 3), 1), ((2, 3, 3), -1)])(forward)
+
+    @op.grad("x")
+    def _(g, diagonal):
+        return op(g, diagonal)
+
+    return op
+
+
+tril = _triangle("tril", np.tril, "on and below")
+triu = _triangle("triu", np.triu, "on and above")
+
+
+def _triangle_indices(name: str, of: Any, which: str) -> None:
+    def indices(
+        row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None, layout: Any = None,
+        pin_memory: bool = False, requires_grad: bool = False,
+    ) -> Tensor:  # fmt: skip
+        if row < 0 or col < 0:
+            raise RuntimeError(f"{name}: row and col must not be negative, got {row} and {col}")
+        return wrap(np.stack(of(row, offset, col)).astype(dtypes.to_numpy(dtype)))
+
+    indices.__name__ = indices.__qualname__ = name
+    indices.__doc__ = f"The indices, of shape (2, n), of the elements of a `row` by `col` matrix {which} its diagonal `offset`."
+    function("torch")(indices)
+
+
+_triangle_indices("tril_indices", np.tril_indices, "on and below")
+_triangle_indices("triu_indices", np.triu_indices, "on and above")
+
+
+# Diagonals
+
+
+@composite(places="", out=True, samples=[((3, 4),), ((2, 3, 4), 1, -1, 0)])
+def diagonal_copy(x, /, offset=0, dim1=0, dim2=1):
+    """A copy of the diagonal of the matrices that `dim1` and `dim2` span, as the last dimension."""
+    return np.copy(diagonal.op.forward(x, offset, dim1, dim2))
+
+
+@diagonal_copy.grad("x")
+def _(g, x_shape, offset, dim1, dim2):
+    return region_in_zeros(g, x_shape, diagonal.op, (offset, dim1, dim2))
+
+
+@composite(out=True, samples=[((3,),), ((2, 3), 1), ((2, 3), -1, 0, 2), ((0,),)])
+def diag_embed(x, /, offset=0, dim1=-2, dim2=-1):
+    """Zeros with the last dimension along the diagonal of the matrices that `dim1` and `dim2` of the result span."""
+    ndim = x.ndim + 1
+    first, second = one_dim(dim1, ndim), one_dim(dim2, ndim)
+    if first == second:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    size = x.shape[-1] + abs(offset)
+    shape = list(x.shape[:-1])
+    for d in sorted((first, second)):
+        shape.insert(d, size)
+    return region_in_zeros.op.forward(x, tuple(shape), diagonal.op, (offset, first, second))
+
+
+@diag_embed.grad("x")
+def _(g, offset, dim1, dim2):
+    return diagonal(g, offset, dim1, dim2)
+
+
+@function()
+def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
+    """The diagonal of a matrix, or the matrix with a vector as its diagonal."""
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    return diag_embed(input, diagonal, out=out) if input.ndim == 1 else diagonal_copy(input, diagonal, out=out)
+
+
+@function()
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+    """The matrix with all elements of the tensor as its diagonal."""
+    return diag_embed(reshape(input, (-1,)), offset)
+
+
+def _powers(x: Tensor, count: int) -> Tensor:
+    exponents = wrap(np.arange(count).astype(x._array.dtype))
+    return reshape(x, (*x.shape, 1)) ** exponents  # type: ignore[operator]
+
+
+@function("linalg", name="vander")
+def vander_matrix(x: Tensor, *, N: int | None = None) -> Tensor:
+    """The powers, rising from zero, of each element of the last dimension as a new last dimension."""
+    if N is not None and N <= 1:
+        raise RuntimeError(f"N must be greater than 1, got {N}")
+    x = reshape(x, (1,)) if x.ndim == 0 else x
+    return _powers(x, x.shape[-1] if N is None else N)
+
+
+@function("torch")
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """The coordinates, one tensor per dimension, of elements counted in row-major order."""
+    sizes = as_shape((shape,))
+    if indices.is_floating_point() or indices.is_complex() or indices.dtype is dtypes.bool_:
+        raise ValueError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+    if any(n < 0 for n in sizes):
+        raise ValueError("'shape' cannot have negative values")
+    flat, found = indices._array, []
+    for i in range(len(sizes)):
+        found.append(wrap(np.asarray(flat // math.prod(sizes[i + 1 :]) % sizes[i])))
+    return tuple(found)
