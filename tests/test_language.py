@@ -54,12 +54,12 @@ class Tape:
         return known[result.name]
 
 
-@pytest.mark.parametrize("name", ["softmax", "tanh", "layer_norm", "sigmoid", "gelu", "logsumexp", "mse_loss", "linear"])
+@pytest.mark.parametrize("name", ["softmax", "tanh", "native_layer_norm", "sigmoid", "gelu", "logsumexp", "mse_loss", "linear"])
 def test_forward_and_gradient_rule_record_and_replay(name):
     rng = np.random.default_rng(0)
     op = REGISTRY[name]
-    operands = {"linear": [(3, 4), (2, 4), (2,)], "mse_loss": [(3, 4), (3, 4)], "layer_norm": [(3, 4), (4,), (4,)]}.get(name, [(3, 4)])
-    attributes = {"softmax": {"dim": 1}, "logsumexp": {"dim": 1}, "layer_norm": {"normalized_shape": (4,)}}.get(name, {})
+    operands = {"linear": [(3, 4), (2, 4), (2,)], "mse_loss": [(3, 4), (3, 4)], "native_layer_norm": [(3, 4), (4,), (4,)]}.get(name, [(3, 4)])
+    attributes = {"softmax": {"dim": 1}, "logsumexp": {"dim": 1}, "native_layer_norm": {"normalized_shape": (4,)}}.get(name, {})
 
     def draw():
         return [rng.standard_normal(shape) for shape in operands]

@@ -12,8 +12,6 @@ import numpy as np
 import pedigrad as torch
 from pedigrad import nn
 
-SPEAKS_AS_USER = True  # its lines are shown as origins, as a program's would be
-
 
 def progress(steps: Iterable[int], total: int, label: str, width: int = 30) -> Iterator[int]:
     """The steps, with a bar on the terminal as they pass."""

@@ -205,8 +205,10 @@ last_write = 0
 def storage_of(array: Array) -> Array:
     """The array that owns the memory `array` is a view of."""
     base = array.base
-    while isinstance(base, np.ndarray):
-        array, base = base, base.base
+    while base is not None:
+        if isinstance(base, np.ndarray):
+            array = base
+        base = getattr(base, "base", None)  # as_strided puts an object of its own between a view and its array
     return array
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .op import Op
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/region.py`)
+WAY_OUT = "do it under torch.no_grad(), or on a clone()"
 
 
 def inplace_form(op: Op) -> Callable[..., Any]:
@@ -83,17 +84,17 @@ def _plain(target: Tensor, others: tuple[Any, ...]) -> bool:
 
 def check_writable(target: Tensor) -> None:
     """RuntimeError if a write in place into `target` would be lost on a leaf's gradient."""
-    base = target._base
-    leaf = target if base is None else base
-    if isinstance(leaf._node, Leaf):
-        what = "a leaf Variable that requires grad" if base is None else "a view of a leaf Variable that requires grad"
-        raise RuntimeError(located(f"{what} is being used in an in-place operation; do it under torch.no_grad(), or on a clone()"))
+    if isinstance(target._node, Leaf):
+        raise RuntimeError(located("a leaf Variable that requires grad is being used in an in-place operation; " + WAY_OUT))
     view = target._view
-    while view is not None and view.op is not None:
+    while view is not None and view.base is not None:
         if view.op.outputs is None:
             message = f"a view made by {view.op.name}(), which returns several views, cannot be modified in place; clone() it first"
             raise RuntimeError(located(message))
-        view = view.base._view  # type: ignore[union-attr]
+        if isinstance(view.base._node, Leaf):
+            message = "a view of a leaf Variable that requires grad is being used in an in-place operation; " + WAY_OUT
+            raise RuntimeError(located(message))
+        view = view.base._view
 
 
 def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:

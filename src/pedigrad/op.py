@@ -183,7 +183,9 @@ class Op:
             self.rules.append(rule)
             covered = {name for each in self.rules for name in each.inputs}
             self.differentiable = tuple(name for name in self.operands if name in covered)
-            wanted = (w for each in self.rules for w in each.wants)
+            wanted = [w for each in self.rules for w in each.wants]
+            if self.hidden:  # the second derivative runs the forward again
+                wanted += self.attributes
             self.saves = tuple(dict.fromkeys(w for w in wanted if w != "needs" and w != "g" and not w.startswith("g_")))
             return function
 

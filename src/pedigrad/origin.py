@@ -13,10 +13,13 @@ from types import CodeType, FrameType
 MARK = "_internal_to_pedigrad"
 
 
+AS_USER = frozenset({"pedigrad.demo", "pedigrad.__main__"})  # modules whose lines are shown as a program's would be
+
+
 def mark_internal() -> None:
     """Mark every loaded module of the library; whoever loads more of them later calls it again."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("pedigrad.") and module is not None and not hasattr(module, "SPEAKS_AS_USER"):
+        if name.startswith("pedigrad.") and module is not None and name not in AS_USER:
             module.__dict__[MARK] = True
 
 
@@ -25,7 +28,8 @@ def outside(frame: FrameType | None) -> FrameType | None:
     while frame is not None:
         names = frame.f_globals
         if MARK not in names:
-            if not names.get("__name__", "").startswith("pedigrad.") or "SPEAKS_AS_USER" in names:
+            name = names.get("__name__", "")
+            if not name.startswith("pedigrad.") or name in AS_USER:
                 return frame
             mark_internal()  # a module that was imported by itself since the last marking
         frame = frame.f_back

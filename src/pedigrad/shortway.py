@@ -13,7 +13,7 @@ import numpy as np
 
 from . import modes
 from .errors import explained
-from .gate import NUMBERS, bind, cut_of, gate, note_view
+from .gate import NUMBERS, bind, cut_of, gate, note_view, record
 from .origin import MARK, outside
 from .tensor import Tensor
 
@@ -28,11 +28,11 @@ def build(op: Op) -> Any:
     namespace.update(
         _gate=gate, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray, _explained=explained,
         _record_cut=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
-        _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind,
+        _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
     )  # fmt: skip
     namespace.update({f"_rule{i}": rule.function for i, rule in enumerate(op.rules)})
     namespace.update({f"_default_{n}": v for n, v in op.defaults.items()})
-    source = _variadic_source(op) if op.variadic or op.outputs is None or op.varargs else _source(op)
+    source = _variadic_source(op) if op.variadic or op.outputs is None else _source(op)
     source += "\n" + _backward_source(op)
     scope: dict[str, Any] = {}
     exec(compile(source, f"<pedigrad op {op.name}>", "exec"), namespace, scope)
@@ -59,17 +59,25 @@ def _parameters(op: Op) -> str:
 
 
 def _variadic_source(op: Op) -> str:
-    """Ops on lists of tensors, and those whose arguments may be written without parentheses, have no short way."""
-    if op.varargs:
-        return (
-            f"def {op.name}(input, *args, **kwargs):\n"
-            f"    operands, attributes = _bind(_op, (input, *args), kwargs)\n"
-            f"    return _gate(_op, operands, attributes)\n"
-        )
+    """An op on a list of tensors; those with a varying number of outputs always go the general way."""
     attributes = "".join(f"{n}, " for n in op.attributes)
-    operands = "".join(f"{n}, " for n in op.public_names)
     out = ", out" if op.out else ""
-    return f"def {op.name}({_parameters(op)}):\n    return _gate(_op, ({operands}), ({attributes}){out})\n"
+    (public,) = op.public_names[:1]
+    if not op.variadic:
+        return f"def {op.name}({_parameters(op)}):\n    return _gate(_op, ({''.join(f'{n}, ' for n in op.public_names)}), ({attributes}){out})\n"
+    general = f"_gate(_op, ({public},), ({attributes}){out})"
+    lines = [f"def {op.name}({_parameters(op)}):"]
+    if op.outputs is not None and len(op.outputs) == 1 and not op.result:
+        named = ", ".join(f"{n}={n}" for n in op.attributes)
+        lines += ["    if not _modes.special" + (" and out is None:" if op.out else ":")]
+        lines += ["        try:", f"            {public} = tuple({public})", f"            _a = tuple([_t._array for _t in {public}])"]
+        lines += ["        except (AttributeError, TypeError):", f"            return {general}"]
+        lines += ["        for _x in _a:", "            if _x.dtype is not _a[0].dtype:", f"                return {general}"] if op.promote else []
+        lines += ["        try:", f"            _r = _forward(*_a, {named})", "        except Exception:", f"            return {general}"]
+        lines += ["        if _r.__class__ is not _ndarray:", "            _r = _asarray(_r)"]
+        lines += ["        _t = _new(_Tensor)", "        _t._array = _r", "        _t._view = None"]
+        lines += [f"        _record(_op, (_t,), {public}, _a, ({attributes}), (_r,))", "        return _t"]
+    return "\n".join(lines) + f"\n    return {general}\n"
 
 
 def _source(op: Op) -> str:
@@ -97,6 +105,12 @@ def _source(op: Op) -> str:
         ", out)" if op.out else ")"
     )
     lines = [f"def {op.name}({_parameters(op)}):"]
+    if op.varargs:  # f(2, 3) and f((2, 3))
+        name = op.varargs
+        lines = [f"def {op.name}({pairs[0][0]}, *{name}, **_named):", "    if _named:"]
+        lines += [f"        return _gate(_op, *_bind(_op, ({pairs[0][0]}, *{name}), _named))"]
+        lines += [f"    if len({name}) == 1:", f"        {name} = {name}[0]"]
+        lines += [f"    {n} = _default_{n}" for n in op.attributes if n != name]
     lines += ["    if not _modes.special" + (" and out is None:" if op.out else ":")]
     lines += ["        try:", *unwrap, "        except AttributeError:", f"            return {general}"]
     if alike:
@@ -162,7 +176,7 @@ def _save(op: Op, name: str) -> str:
     else:
         operand, what = name.rsplit("_", 1)
         value = f'getattr(a_{operand}, "{what}", ())' if operand in op.defaults or op.promote else f"a_{operand}.{what}"
-    if len(inputs) == len(op.differentiable) or name in outputs:
+    if not inputs or len(inputs) == len(op.differentiable) or name in outputs:
         return value
     due = " or ".join(f"n_{i} is not None" for i in op.differentiable if i in inputs)
     return f"{value} if {due} else None"

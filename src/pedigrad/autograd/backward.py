@@ -43,7 +43,7 @@ def _first_gradient(tensor: Tensor, gradient: Any, create: bool) -> Any:
             raise RuntimeError(located(message))
         if array.dtype.kind == "c":
             raise RuntimeError(located("grad can be implicitly created only for real scalar outputs"))
-        start = np.ones_like(array)
+        start = np.ones(array.shape, array.dtype)
         return wrap(start) if create else start
     if not isinstance(gradient, Tensor):
         raise TypeError(located(f"gradients can be either Tensors or None, but got {type(gradient).__name__}"))
@@ -70,6 +70,15 @@ def _start(run: Backward, tensors: Sequence[Tensor], gradients: Sequence[Any]) -
         run.deposit(tensor._node, start)  # type: ignore[arg-type]
 
 
+def _finish(run: Backward) -> None:
+    """Let a pass run; its operations are recorded if gradients of it may be wanted."""
+    if run.create:
+        with modes.enable_grad():
+            run.run()
+    else:  # rules run on arrays, which record nothing; hooks and Functions see to it themselves
+        run.run()
+
+
 def backward(
     tensors: Any,
     grad_tensors: Any = None,
@@ -90,8 +99,7 @@ def backward(
         raise RuntimeError(located("One of the differentiated Tensors does not require grad"))
     run = Backward(retain, create_graph, None if wanted is None else [t._node for t in wanted])
     _start(run, _listed(tensors), _listed(grad_tensors if grad_tensors is not None else grad_variables))
-    with modes.set_grad_enabled(create_graph):
-        run.run()
+    _finish(run)
     for tensor in wanted or ():
         if not isinstance(tensor._node, Leaf) and tensor._node.seq in run.captured:
             g = run._wrapped(run.captured[tensor._node.seq])
@@ -126,8 +134,7 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     run = Backward(retain, create_graph, [t._node for t in wanted], accumulate=False)
     _start(run, _listed(outputs), _listed(grad_outputs))
-    with modes.set_grad_enabled(create_graph):
-        run.run()
+    _finish(run)
     results: list[Tensor | None] = []
     for i, tensor in enumerate(wanted):
         g = run.captured.get(tensor._node.seq)
@@ -142,7 +149,13 @@ def _backward(
     self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
 ) -> None:
     """Accumulate the gradients of this tensor in the `.grad` of the leaves it came from."""
-    backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
+    if inputs is not None or modes.special:
+        backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
+        return
+    run = Backward(create_graph if retain_graph is None else retain_graph, create_graph)
+    start = _first_gradient(self, gradient, create_graph)
+    run.deposit(self._node, start)  # type: ignore[arg-type]
+    _finish(run)
 
 
 publish(_backward, "backward", ["Tensor"])

@@ -148,6 +148,10 @@ class Backward:
 
     def before(self, node: Node, g: Any) -> Any:
         """Run the hooks on a tensor's gradient, keep it where `retain_grad` asked, run the node's pre-hooks."""
+        with modes.set_grad_enabled(self.create):
+            return self._before(node, g)
+
+    def _before(self, node: Node, g: Any) -> Any:
         hooks = node.hooks
         assert hooks is not None
         for hook in list(hooks.on_gradient.values()):
@@ -170,10 +174,11 @@ class Backward:
         assert node.hooks is not None
         grad_outputs = tuple(map(self._wrapped, g)) if isinstance(g, list) else (self._wrapped(g),)
         grad_inputs = tuple(map(self._wrapped, grads))
-        for hook in list(node.hooks.after.values()):
-            replaced = hook(grad_inputs, grad_outputs)
-            if replaced is not None:
-                grad_inputs = replaced if isinstance(replaced, tuple) else (replaced,)
+        with modes.set_grad_enabled(self.create):
+            for hook in list(node.hooks.after.values()):
+                replaced = hook(grad_inputs, grad_outputs)
+                if replaced is not None:
+                    grad_inputs = replaced if isinstance(replaced, tuple) else (replaced,)
         return tuple(map(self._unwrapped, grad_inputs))
 
     def arrive(self, leaf: Leaf, g: Any) -> None:
@@ -205,8 +210,9 @@ class Backward:
                 note_write(before._array, "backward")
         if leaf.hooks is not None and leaf.hooks.post_accumulate:
             tensor = leaf.tensor()
-            for hook in list(leaf.hooks.post_accumulate.values()):
-                hook(tensor)
+            with modes.set_grad_enabled(self.create):
+                for hook in list(leaf.hooks.post_accumulate.values()):
+                    hook(tensor)
 
 
 def saved_tensors(node: Node) -> tuple[Any, ...]:
@@ -280,7 +286,7 @@ def check_unmodified(node: Node) -> None:
     names = () if node.op is None else node.op.saves
     for name, value in zip(names, node.saved, strict=False):
         for array in value if isinstance(value, tuple) else (value,):
-            if not isinstance(array, np.ndarray):
+            if not isinstance(array, np.ndarray) or not array.size:
                 continue
             write = graph.write_to(array)
             if write is not None and write.stamp > node.seq:

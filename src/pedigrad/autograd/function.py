@@ -28,7 +28,8 @@ class FunctionNode(Node):
         given = g if isinstance(g, list) else [g]
         plain = not any(isinstance(each, Tensor) for each in given)
         grads = [self._incoming(ctx, i, each) for i, each in enumerate(given)]
-        results = ctx.function.backward(ctx, *grads)
+        with modes.set_grad_enabled(not plain):
+            results = ctx.function.backward(ctx, *grads)
         results = results if isinstance(results, tuple) else (results,)
         count = len(ctx.arguments)
         if len(results) > count and any(r is not None for r in results[count:]) or len(results) < count:

@@ -1,0 +1,1 @@
+"""The compiler: from recorded programs to native kernels."""

@@ -12,5 +12,10 @@ def delivered(x, /):
 
 
 def deliver(result, out):
-    """`result`, written into the tensor `out` if there is one."""
-    return result if out is None else delivered(result, out=out)
+    """`result`, a tensor or a tuple of them, written into `out` if that is given."""
+    if out is None:
+        return result
+    if isinstance(result, tuple):
+        parts = [delivered(part, out=target) for part, target in zip(result, out, strict=True)]
+        return result._make(parts) if hasattr(result, "_make") else tuple(parts)
+    return delivered(result, out=out)

@@ -20,7 +20,12 @@ def drawn(x, p, whole_channels):
     shape = (*x.shape[:2], *(1,) * (x.ndim - 2)) if whole_channels else x.shape
     if p == 1:
         return np.zeros(shape, bool)
-    return default_generator.bernoulli(tuple(shape), 1 - p, np.bool_)
+    strides = getattr(x, "strides", None)
+    if whole_channels or strides is None or x.flags.c_contiguous or 0 in strides:
+        return default_generator.bernoulli(tuple(shape), 1 - p, np.bool_)
+    order = sorted(range(x.ndim), key=lambda d: -strides[d])  # PyTorch draws in the order of memory
+    keep = default_generator.bernoulli(tuple(shape[d] for d in order), 1 - p, np.bool_)
+    return np.transpose(keep, np.argsort(order))
 
 
 SURE = [((2, 3), 0.0, False), ((2, 3), 1.0, False), ((2, 3, 4), 0.0, True)]  # samples on which nothing is left to chance

@@ -55,7 +55,7 @@ def _(g, x, x_dtype, out, dim, keepdim):
     return ties(g, x, x_dtype, out, dim, keepdim)
 
 
-@kernel(outputs=("min", "max"), out=True, samples=[((3, 4),), ((), ), ((2, 3, 4), {"dim": -1, "keepdim": True}), ((2, 3), {"dim": 0})])
+@kernel(outputs=("min", "max"), out=True, samples=[((3, 4),), ((),), ((2, 3, 4), {"dim": -1, "keepdim": True}), ((2, 3), {"dim": 0})])
 def aminmax(x, /, *, dim=None, keepdim=False):
     """The smallest and the largest element, of all or along `dim`."""
     need_elements(x, dim)
@@ -72,6 +72,7 @@ def _(g_min, g_max, x, x_dtype, min, max, dim, keepdim):
 @reduction(places="", node="MaxBackward1", samples=[((3, 4),), ((),)])
 def max_of_all(x, /):
     """Largest of all elements."""
+    need_elements(x, None)
     return np.maximum.reduce(x, axis=None)
 
 
@@ -83,6 +84,7 @@ def _(g, x, x_dtype, out):
 @reduction(places="", node="MinBackward1", samples=[((3, 4),), ((),)])
 def min_of_all(x, /):
     """Smallest of all elements."""
+    need_elements(x, None)
     return np.minimum.reduce(x, axis=None)
 
 
@@ -94,6 +96,7 @@ def _(g, x, x_dtype, out):
 @kernel(name="max", places="", outputs=("values", "indices"), out=True, samples=ONE_DIM)
 def max_along(x, /, dim, keepdim=False):
     """The largest element along `dim` and its index, the first of equal ones."""
+    need_elements(x, dim)
     return np.maximum.reduce(x, axis=dim, keepdims=keepdim), np.argmax(x, axis=dim, keepdims=keepdim)
 
 
@@ -105,6 +108,7 @@ def _(g, indices, x_shape, dim, keepdim):
 @kernel(name="min", places="", outputs=("values", "indices"), out=True, samples=ONE_DIM)
 def min_along(x, /, dim, keepdim=False):
     """The smallest element along `dim` and its index, the first of equal ones."""
+    need_elements(x, dim)
     return np.minimum.reduce(x, axis=dim, keepdims=keepdim), np.argmin(x, axis=dim, keepdims=keepdim)
 
 
@@ -136,10 +140,16 @@ def smallest(input, dim=None, keepdim=False, *, other=None, out=None):
 @reduction(samples=DISTINCT[:2])
 def argmax(x, /, dim=None, keepdim=False):
     """Index of the largest element along `dim`, or in the flattened tensor; the first of equal ones."""
+    if dim is None and not x.size:
+        raise IndexError("Expected reduction dim to be specified for input.numel() == 0.")
+    need_elements(x, dim)
     return np.argmax(x, axis=dim, keepdims=keepdim)
 
 
 @reduction(samples=DISTINCT[:2])
 def argmin(x, /, dim=None, keepdim=False):
     """Index of the smallest element along `dim`, or in the flattened tensor; the first of equal ones."""
+    if dim is None and not x.size:
+        raise IndexError("Expected reduction dim to be specified for input.numel() == 0.")
+    need_elements(x, dim)
     return np.argmin(x, axis=dim, keepdims=keepdim)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..op import kernel, publish
@@ -21,9 +23,7 @@ def check_matrices(name, x, square=False, floats=True):
     if x.ndim < 2:
         raise RuntimeError(f"linalg.{name}: The input tensor A must have at least 2 dimensions.")
     if square and x.shape[-1] != x.shape[-2]:
-        raise RuntimeError(
-            f"linalg.{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
-        )
+        raise RuntimeError(f"linalg.{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices")
     if floats and x.dtype.kind in "biu":
         raise RuntimeError(f"linalg.{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name}")
 
@@ -89,7 +89,7 @@ def _(g, out, upper):
 TALL_AND_WIDE = [((3, 3),), ((2, 4, 3),), ((2, 3),)]
 
 
-@kernel(name="linalg_qr", places="", outputs=("Q", "R"), samples=[(*s, "reduced") for s in TALL_AND_WIDE])
+@kernel(name="linalg_qr", places="", out=True, outputs=("Q", "R"), samples=[(*s, "reduced") for s in TALL_AND_WIDE])
 def factor_qr(x, /, mode):
     """Q with orthonormal columns and R upper triangular, `x = Q @ R`."""
     check_matrices("qr", x)
@@ -134,7 +134,7 @@ def symmetric(rng, *shape):
 
 
 @kernel(
-    name="linalg_eigh", places="", outputs=("eigenvalues", "eigenvectors"),
+    name="linalg_eigh", places="", out=True, outputs=("eigenvalues", "eigenvectors"),
     samples=[(lambda rng: symmetric(rng, 3, 3), "L")],
 )  # fmt: skip
 def factor_eigh(x, /, UPLO):
@@ -149,13 +149,18 @@ def factor_eigh(x, /, UPLO):
 def _(g_eigenvalues, g_eigenvectors, eigenvalues, eigenvectors):
     V = eigenvectors
     if g_eigenvectors is None:
-        return times(V * np.expand_dims(g_eigenvalues, -2), adjoint(V))
+        return _hermitian(times(V * np.expand_dims(g_eigenvalues, -2), adjoint(V)))
     gaps = np.expand_dims(eigenvalues, -2) - np.expand_dims(eigenvalues, -1)
     inner = times(adjoint(V), g_eigenvectors) / with_diagonal(gaps, np.ones_like(eigenvalues))
-    return times(V, with_diagonal(inner, 0 * eigenvalues if g_eigenvalues is None else g_eigenvalues), adjoint(V))
+    inner = with_diagonal(inner, 0 * eigenvalues if g_eigenvalues is None else g_eigenvalues)
+    return _hermitian(times(V, inner, adjoint(V)))
 
 
-@kernel(name="linalg_eig", places="", outputs=("eigenvalues", "eigenvectors"), samples=[])
+def _hermitian(x):
+    return (x + adjoint(x)) * 0.5
+
+
+@kernel(name="linalg_eig", places="", out=True, outputs=("eigenvalues", "eigenvectors"), samples=[])
 def factor_eig(x, /):
     """The eigenvalues and eigenvectors of square matrices, which are complex."""
     check_matrices("eig", x, square=True)
@@ -178,7 +183,7 @@ def _(g_eigenvalues, g_eigenvectors, eigenvalues, eigenvectors, x_dtype):
     return out if x_dtype.kind == "c" else np.real(out)
 
 
-@kernel(name="linalg_svd", places="", outputs=("U", "S", "Vh"), samples=[(*s, False) for s in TALL_AND_WIDE])
+@kernel(name="linalg_svd", places="", out=True, outputs=("U", "S", "Vh"), samples=[(*s, False) for s in TALL_AND_WIDE])
 def factor_svd(x, /, full_matrices):
     """U and Vh with orthonormal columns and rows and S, in descending order, with `x = U @ diag(S) @ Vh`."""
     check_matrices("svd", x)
@@ -221,11 +226,13 @@ def _skew(x):
 def lu_in_place(a):
     """Gaussian elimination with row exchanges: `a` becomes L below and U above the diagonal; returns the exchanges."""
     m, n = a.shape[-2:]
-    flat = a.reshape(-1, m, n)
+    flat = a.reshape(math.prod(a.shape[:-2]), m, n)
     batch, k = np.arange(len(flat)), min(m, n)
     pivots = np.zeros((len(flat), k), np.int32)
     for j in range(k):
-        row = j + np.argmax(np.abs(flat[:, j:, j]), axis=1)
+        column = flat[:, j:, j]
+        size = np.abs(column.real) + np.abs(column.imag) if a.dtype.kind == "c" else np.abs(column)  # LAPACK's measure
+        row = j + np.argmax(size, axis=1)
         pivots[:, j] = row + 1
         flat[batch, row], flat[:, j] = flat[:, j].copy(), flat[batch, row]
         pivot = flat[:, j, j, None]
@@ -236,7 +243,7 @@ def lu_in_place(a):
 
 def permutation_of(pivots, m):
     """The order of rows that a sequence of exchanges (counted from 1) leads to."""
-    flat = pivots.reshape(-1, pivots.shape[-1])
+    flat = pivots.reshape(math.prod(pivots.shape[:-1]), pivots.shape[-1])
     order = np.tile(np.arange(m), (len(flat), 1))
     batch = np.arange(len(flat))
     for j in range(flat.shape[1]):
@@ -250,7 +257,7 @@ def permutation_matrix(order, dtype):
     return transposed(np.eye(order.shape[-1], dtype=dtype)[order])
 
 
-@kernel(name="linalg_lu_factor", places="", outputs=("LU", "pivots"), samples=[(s[0],) for s in TALL_AND_WIDE])
+@kernel(name="linalg_lu_factor", places="", out=True, outputs=("LU", "pivots"), samples=[(s[0],) for s in TALL_AND_WIDE])
 def factor_lu(x, /):
     """L and U in one matrix, and the exchanges of rows, counted from 1."""
     check_matrices("lu_factor", x)
@@ -278,5 +285,3 @@ def _(g, LU, pivots):
         out = adjoint(solved(upper, adjoint(solved(adjoint(lower), inner))))
         return times(P, np.concatenate([out, adjoint(solved(upper, adjoint(g_below)))], -2))
     return times(P, adjoint(solved(upper, adjoint(solved(adjoint(lower), inner)))))
-
-

@@ -16,7 +16,7 @@ from ..shapes import one_dim
 from ..tensor import Tensor
 from .region import part, region_in_zeros
 
-REDUCTIONS = {"sum": np.add, "add": np.add, "mean": np.add, "prod": np.multiply, "multiply": np.multiply}
+REDUCTIONS: dict[str, Any] = {"sum": np.add, "add": np.add, "mean": np.add, "prod": np.multiply, "multiply": np.multiply}
 REDUCTIONS |= {"amax": np.maximum, "amin": np.minimum}
 
 
@@ -46,7 +46,10 @@ def _checked(x, index, dim, name, source=None):
     if max(index.ndim, 1) != max(x.ndim, 1):
         raise RuntimeError(f"Index tensor must have the same number of dimensions as input tensor: {index.ndim} and {x.ndim}")
     if index.ndim and x.ndim and any(i > n for d, (i, n) in enumerate(zip(index.shape, x.shape, strict=True)) if d != dim):
-        raise RuntimeError(f"Size does not match at a dimension: expected index {index.shape} to be no larger than self {x.shape} apart from dimension {dim}")
+        raise RuntimeError(
+            f"Size does not match at a dimension: expected index {index.shape} to be no larger than self {x.shape} "
+            f"apart from dimension {dim}"
+        )
     if source is not None and source.ndim and max(index.ndim, 1) != source.ndim:
         raise RuntimeError(f"Index tensor must have the same number of dimensions as src tensor: {index.ndim} and {source.ndim}")
     if source is not None and source.ndim and index.ndim and any(i > n for i, n in zip(index.shape, source.shape, strict=True)):
@@ -114,7 +117,12 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     return gathered(input, index, dim, out=out)
 
 
-@composite(name="scatter_add", places="", out=True, samples=[((3, 4), _rows(2, 4), (2, 4), 0), ((3, 4), _rows(3, 2), (4, 3), 1), ((), _rows(high=1), (), 0)])
+@composite(
+    name="scatter_add",
+    places="",
+    out=True,
+    samples=[((3, 4), _rows(2, 4), (2, 4), 0), ((3, 4), _rows(3, 2), (4, 3), 1), ((), _rows(high=1), (), 0)],
+)
 def scatter_added(x, index, src, /, dim):
     """A copy of `x` with the elements of `src` added where `index` counts along `dim`."""
     dim = _checked(x, index, dim, "scatter_add", src)
@@ -143,7 +151,9 @@ def _in_source(taken, src_shape):
     return region_in_zeros(taken, tuple(src_shape), part.op, ((*(slice(n) for n in taken.shape), ...),))
 
 
-@composite(name="scatter", places="", out=True, samples=[((3, 3), _distinct, (2, 3), 0), ((3, 3), _distinct, (), 1), ((), _rows(high=1), (), 0)])
+@composite(
+    name="scatter", places="", out=True, samples=[((3, 3), _distinct, (2, 3), 0), ((3, 3), _distinct, (), 1), ((), _rows(high=1), (), 0)]
+)
 def scattered(x, index, src, /, dim):
     """A copy of `x` with the elements of `src` written where `index` counts along `dim`."""
     single = src.ndim == 0 and index.ndim > 0
@@ -191,7 +201,9 @@ def _scatter_call(input: Tensor, dim: int, index: Tensor, src: Any, reduce: str 
 
 
 @function()
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, reduce: str | None = None, value: Any = None, out: Any = None) -> Tensor:
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, reduce: str | None = None, value: Any = None, out: Any = None
+) -> Tensor:
     """A copy of `input` with `src`, a tensor or a number, written where `index` counts along `dim`."""
     op, operands, attributes = _scatter_call(input, dim, index, src, reduce, value)
     return op.function(*operands, *attributes, out=out)
@@ -310,7 +322,9 @@ def _of_extremes(g, x, index, src, out, dim, include_self):
 
 
 @function()
-def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True, out: Any = None) -> Tensor:
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True, out: Any = None
+) -> Tensor:
     """`input` with what `index` sends to one place along `dim` reduced: "sum", "prod", "mean", "amax" or "amin"."""
     return scatter_reduced(input, index, src, dim, reduce, include_self, out=out)
 

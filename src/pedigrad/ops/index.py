@@ -27,6 +27,7 @@ from .region import ALL, part, region_in_zeros, replace_region, select
 from .view import reshaped
 
 MOST = 8  # index arrays at once
+FEW = 256  # elements up to which the simple form of np.add.at is the fastest
 SEQUENCES = (list, tuple, np.ndarray, Tensor, slice, NoneType, EllipsisType)
 
 
@@ -61,7 +62,7 @@ def add_at(out, at, values):
             out[at] += values
         else:
             np.add.at(out, at, values)
-    elif not adjacent or not out.flags.c_contiguous or out.dtype.kind == "V":
+    elif not adjacent or not out.flags.c_contiguous or out.dtype.kind == "V" or values.size <= FEW:
         np.add.at(out, at, values)
     else:  # on flat integers NumPy is ten times faster
         first, last = advanced[0], advanced[-1] + 1
@@ -82,7 +83,9 @@ def _counted(index, size, dim):
     return np.where(index < 0, index + size, index)
 
 
-@composite(places="", out=True, samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))])
+@composite(
+    places="", out=True, samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))]
+)
 def index(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,)):  # noqa: E741
     """The elements of the view `x[basic]` that the index arrays pick."""
     return shown(x, basic)[where(places, (i, j, k, l, m, n, o, p))]
@@ -93,7 +96,9 @@ def _(g, x_shape, i, j, k, l, m, n, o, p, basic, places):  # noqa: E741
     return index_in_zeros(g, i, j, k, l, m, n, o, p, x_shape, basic, places)
 
 
-@composite(places="", samples=[((4,), _rows, *(None,) * 7, (3, 2), (..., 1), (True,)), ((2, 4), _rows, *(None,) * 7, (2, 3), None, (False, True))])
+@composite(
+    places="", samples=[((4,), _rows, *(None,) * 7, (3, 2), (..., 1), (True,)), ((2, 4), _rows, *(None,) * 7, (2, 3), None, (False, True))]
+)
 def index_in_zeros(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, shape=(), basic=None, places=(True,)):  # noqa: E741
     """Zeros of `shape` with the elements of `x` added where `index` takes them from."""
     out = np.zeros(shape, x.dtype)
@@ -106,7 +111,9 @@ def _(g, i, j, k, l, m, n, o, p, basic, places):  # noqa: E741
     return index(g, i, j, k, l, m, n, o, p, basic, places)
 
 
-@composite(name="_index_put", places="", node="IndexPutBackward0", samples=[((4, 2), (3, 2), _distinct_rows, *PUT[3:], False), (*PUT, True)])
+@composite(
+    name="_index_put", places="", node="IndexPutBackward0", samples=[((4, 2), (3, 2), _distinct_rows, *PUT[3:], False), (*PUT, True)]
+)
 def put_at(x, y, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,), accumulate=False):  # noqa: E741
     """A copy of `x` with `y` written (or added) where the index arrays point in the view `x[basic]`."""
     out = np.copy(x, order="C")
@@ -172,6 +179,8 @@ def _dims_used(entry: Any) -> int:
 
 def parsed(index: Any, ndim: int) -> tuple[tuple[Any, ...] | None, tuple[bool, ...], list[Tensor]]:
     """The basic part of an index (None: nothing to do), and the places and arrays of its advanced part."""
+    if isinstance(index, Tensor) and index._array.dtype.kind in "bi" and 0 < _dims_used(index) <= ndim and index._array.ndim:
+        return None, (True,), [_index_array(index)]
     if isinstance(index, list) and _is_tuple(index):
         index = tuple(index)
     entries = index if isinstance(index, tuple) else (index,)
@@ -254,8 +263,14 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
     source = value._array if isinstance(value, Tensor) else value
     if not isinstance(source, (np.ndarray, bool, int, float, complex, np.generic)) or (source is value and isinstance(value, np.ndarray)):
         raise TypeError(located(f"can't assign a {type(value).__name__} to a tensor of {self.dtype}: make it a tensor first"))
-    if index_.__class__ is int:
+    kind = index_.__class__
+    basic: Any
+    places: Any
+    arrays: list[Tensor]
+    if kind is int:
         basic, places, arrays = (index_, ...), (), []
+    elif kind is tuple and _is_basic(index_):
+        basic, places, arrays = index_ if Ellipsis in index_ else (*index_, ...), (), []
     else:
         basic, places, arrays = parsed(index_, self._array.ndim)
     if modes.special:
@@ -298,7 +313,8 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
     check_writable(target)
     if arrays:
         operands = (target, value, *arrays, *(None,) * (MOST - len(arrays)))
-        op, attributes = put_at.op, (basic, places, False)
+        op: Any = put_at.op
+        attributes: Any = (basic, places, False)
     else:
         operands, op, attributes = (target, value), replace_region.op, (part.op, (basic,))
     if modes.settings.recorder is not None:
@@ -319,8 +335,8 @@ def _shows(view: Any, basic: Any) -> bool:
     return basic == (own if Ellipsis in own else (*own, ...))
 
 
-Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
-Tensor.__setitem__ = setitem  # type: ignore[attr-defined]
+for _name, _function in (("__getitem__", getitem), ("__setitem__", setitem)):
+    setattr(Tensor, _name, _function)
 
 
 # The same by name

@@ -41,7 +41,9 @@ def _line(x):
     return x.reshape(1) if x.ndim == 0 else x
 
 
-@composite(name="index_select", places="", out=True, samples=[((3, 4), _numbers(5), 0), ((3, 4), _numbers(2), -1), ((), _numbers(1, high=1), 0)])
+@composite(
+    name="index_select", places="", out=True, samples=[((3, 4), _numbers(5), 0), ((3, 4), _numbers(2), -1), ((), _numbers(1, high=1), 0)]
+)
 def selected(x, index, /, dim):
     """The slices of `x` along `dim` that the vector `index` counts."""
     at = _at(x, index, dim, "index_select")
@@ -81,7 +83,9 @@ def _check_source(x, at, source, name):
     elif source.size != at[-1].size:
         raise RuntimeError(f"{name}(): Number of indices ({at[-1].size}) should be equal to the number of slices of source ({source.size})")
     if source.dtype != x.dtype:
-        raise RuntimeError(f"{name}(): self and source expected to have the same dtype, but got (self) {x.dtype} and (source) {source.dtype}")
+        raise RuntimeError(
+            f"{name}(): self and source expected to have the same dtype, but got (self) {x.dtype} and (source) {source.dtype}"
+        )
 
 
 ADD = [((3, 4), _numbers(5), (5, 4), 0), ((3, 4), _numbers(2), (3, 2), 1, 2.0), ((), _numbers(1, high=1), (1,), 0)]
@@ -162,7 +166,9 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     return write(index_copied.op, (self, index, source), (dim,))
 
 
-@composite(name="index_fill", places="", samples=[((3, 4), _distinct, (), 0), ((4, 3), _distinct, (), -1), ((), _numbers(1, high=1), (), 0)])
+@composite(
+    name="index_fill", places="", samples=[((3, 4), _distinct, (), 0), ((4, 3), _distinct, (), -1), ((), _numbers(1, high=1), (), 0)]
+)
 def index_filled(x, index, value, /, dim):
     """A copy of `x` with `value` in the slices that `index` counts along `dim`."""
     if value.ndim:
@@ -237,7 +243,9 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     if dim is None:
         return gathered(reshape(input, (-1,)), _from_the_front(reshape(indices, (-1,)), input.numel()), 0, out=out)
     if input.ndim != indices.ndim:
-        raise RuntimeError(f"take_along_dim(): input and indices should have the same number of dimensions, got {input.ndim} and {indices.ndim}")
+        raise RuntimeError(
+            f"take_along_dim(): input and indices should have the same number of dimensions, got {input.ndim} and {indices.ndim}"
+        )
     dim = one_dim(dim, input.ndim)
     shape = np.broadcast_shapes(*(tuple(1 if d == dim else n for d, n in enumerate(x.shape)) for x in (input, indices)))
     sizes = [[*shape[:dim], x.shape[dim], *shape[dim + 1 :]] for x in (input, indices)]

@@ -215,7 +215,9 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 def _split_along(name: str, least: int, dim: int, what: str) -> None:
     def along(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
         if input.ndim < least:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!")
+            raise RuntimeError(
+                f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!"
+            )
         d = 0 if input.ndim == 1 else dim
         if hasattr(indices_or_sections, "__index__") and (indices_or_sections <= 0 or input.shape[d] % indices_or_sections):
             raise RuntimeError(

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
-from ..inplace import write
+from .. import dtypes, modes
+from ..gate import check_overlap
+from ..inplace import note_change, write
 from ..op import composite, function, kernel
 from ..origin import located
 from ..shapes import broadcast_shapes
@@ -70,7 +71,17 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value`, a number or a tensor of one, written where `mask` is true; returns the tensor."""
     if isinstance(value, Tensor):
         return write(filled_with_tensor.op, (self, mask, value), ())
-    return write(filled_with_number.op, (self, mask), (value,))
+    if modes.special or (modes.settings.grad and self._node is not None) or not isinstance(mask, Tensor) or isinstance(value, complex):
+        return write(filled_with_number.op, (self, mask), (value,))
+    _check_mask(mask._array, "masked_fill_")
+    check_overlap(self._array, "masked_fill_")
+    try:
+        np.copyto(self._array, value, casting="unsafe", where=mask._array)
+    except ValueError:
+        message = f"output with shape {list(self.shape)} doesn't match the broadcast shape of it and the mask, {list(mask.shape)}"
+        raise RuntimeError(located(f"masked_fill_(): {message}")) from None
+    note_change(self, "masked_fill_")
+    return self
 
 
 def _expanded(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

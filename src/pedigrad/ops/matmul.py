@@ -14,13 +14,13 @@ from .language import conj, transposed
 
 def product(x, y):
     """NumPy's matmul for operands of one dtype, with 16-bit floats multiplied in float32."""
+    if x.__class__ is np.ndarray and x.ndim == 2 and y.ndim == 2 and x.dtype is y.dtype and x.itemsize > 2:
+        return x.dot(y)
     if x.dtype != y.dtype:
         raise RuntimeError(f"expected both operands to have the same dtype, but got {x.dtype.name} and {y.dtype.name}")
     if x.dtype.kind == "f" and x.dtype.itemsize == 2:
         wide = np.dtype(np.float32)
         return np.astype(np.matmul(np.astype(x, wide), np.astype(y, wide))[...], np.dtype(x.dtype.name))
-    if x.ndim == 2 and y.ndim == 2 and x.__class__ is np.ndarray:
-        return x.dot(y)
     return np.matmul(x, y)
 
 
@@ -81,9 +81,10 @@ def matmul_from_the_left(self, other):
     return matmul(other, self)
 
 
-@composite(
-    places="F", node="AddmmBackward0", out=True, samples=[((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), ((3,), (4, 3))]
-)
+LINEAR = [((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), ((3,), (4, 3))]
+
+
+@composite(places="F", node="AddmmBackward0", out=True, samples=LINEAR)
 def linear(x, weight, bias=None, /):
     """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out)."""
     out = batched_product(x, weight.T)

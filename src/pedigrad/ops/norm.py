@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,10 +11,12 @@ from ..op import composite, function
 from ..origin import located
 from ..shapes import all_dims
 from ..tensor import Tensor
+from .destination import deliver
+from .factor import factor_svd
 from .language import conj, restore_dims, total
 from .reduce import axes, converted, is_narrow, through_float32
 
-NORMS = [((3, 4), p) for p in (2, 1, 3, 0.5, 1.5, math.inf, -math.inf)]
+NORMS: list[Any] = [((3, 4), p) for p in (2, 1, 3, 0.5, 1.5, math.inf, -math.inf)]
 NORMS += [((2, 3, 4), 2, -1), ((2, 3, 4), 3, (0, 2), True), ((), 2), ((2, 3, 4), math.inf, 1), ((0, 3), 2, 0)]
 
 
@@ -56,12 +59,12 @@ def norm_slope(g, x, x_dtype, out, ord, dim, keepdim):
     if ord == 0:
         return np.zeros_like(x)
     if ord == 2:
-        return x * np.where(out == 0, 0, g / out)
+        return x * np.where(out == 0, 0, g / np.where(out == 0, 1, out))
     if ord == 1:
         return np.sign(x) * g
     size = np.abs(x)
     if abs(ord) == math.inf:
-        chosen = np.astype(size == out, size.dtype if isinstance(size, np.ndarray) else size._array.dtype)
+        chosen = np.astype(size == out, size._array.dtype if isinstance(size, Tensor) else size.dtype)
         return np.sign(x) * (chosen * (g / total(chosen, axes(dim, len(shape)), True)))
     scale = np.where(out == 0, 0, g * out ** (1 - ord))
     if ord < 2:
@@ -78,8 +81,7 @@ def squared_magnitude(x):
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """The p-norm of the vectors along `dim`; "fro" is 2, "nuc" the sum of the singular values of matrices."""
     if p == "nuc":
-        from_linalg = input.double() if dtype is not None and dtype.itemsize == 8 else input
-        return nuclear_norm(from_linalg, dim, keepdim)
+        return deliver(nuclear_norm(input if dtype is None else input.to(dtype), dim, keepdim), out)
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(located(f"only valid string values are 'fro' and 'nuc', found {p}"))
     p = 2 if p is None or p == "fro" else p
@@ -91,7 +93,7 @@ def nuclear_norm(input, dim=None, keepdim=False):
     dims = all_dims((-2, -1) if dim is None else dim, input.ndim)
     if len(dims) != 2:
         raise RuntimeError(located(f"the nuclear norm needs matrices: dim must name two dimensions, got {dim}"))
-    result = input.movedim(dims, (-2, -1)).svd().S.sum(-1)
+    result = factor_svd(np.moveaxis(input, dims, (-2, -1)), False)[1].sum(-1)
     for d in sorted(dims) if keepdim else ():
         result = result.unsqueeze(d)
     return result
@@ -131,10 +133,9 @@ def _(g, x, x_dtype, p, dim, maxnorm):
 @composite(places="", fit=True, samples=[((3, 4), (2, 4), p) for p in (2.0, 1.0, 3.0, 1.5, math.inf)] + [((2, 3, 4), (5, 4), 2.0)])
 def pairwise_norms(x, y, /, p):
     """The p-norm of the difference of every row of x with every row of y: (..., P, M), (..., R, M) -> (..., P, R)."""
-    if p == 2:
-        if x.shape[-2] > 25 or y.shape[-2] > 25:  # through one matrix product
-            squares = np.expand_dims(total(x * x, -1), -1) + np.expand_dims(total(y * y, -1), -2)
-            return np.sqrt(np.maximum(squares - 2 * np.matmul(x, np.swapaxes(y, -1, -2)), 0))
+    if p == 2 and (x.shape[-2] > 25 or y.shape[-2] > 25):  # through one matrix product
+        squares = np.expand_dims(total(x * x, -1), -1) + np.expand_dims(total(y * y, -1), -2)
+        return np.sqrt(np.maximum(squares - 2 * np.matmul(x, np.swapaxes(y, -1, -2)), 0))
     d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
     return vector_norm.op.forward(d, p, -1)
 

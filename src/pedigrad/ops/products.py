@@ -137,7 +137,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     average = (x if weights is None else x * weights).sum(1, True) / number
     freedom = number - correction
     if aweights is not None and correction:
-        squares = weights * (aweights if fweights is None else aweights)
+        squares = weights * aweights
         freedom = number - correction * squares.sum() / number
     centred = x - average
     right = np.conj(centred if weights is None else centred * weights)

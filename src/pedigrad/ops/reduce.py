@@ -28,6 +28,8 @@ def axes(dim, ndim):
 def need_elements(x, dim):
     """IndexError if there is nothing to choose from along `dim`."""
     if not x.size:
+        if not isinstance(dim, int) and not dim:
+            raise RuntimeError("Expected reduction dim to be specified for input.numel() == 0.")
         for d in all_dims(dim, x.ndim):
             if not x.shape[d]:
                 raise IndexError(f"Expected reduction dim {d} to have non-zero size.")
@@ -72,7 +74,7 @@ def sum(x, /, dim=None, keepdim=False, *, dtype=None):
     """Sum of the elements along `dim`; integers are added up as int64."""
     x = converted(x, dtype)
     dim = axes(dim, x.ndim)
-    if x.dtype.itemsize > 2 and x.dtype.kind in "fc":
+    if x.dtype.kind in "fc" and x.dtype.itemsize > 2:
         return total(x, dim, keepdim)
     if is_narrow(x):
         return through_float32(lambda wide: total(wide, dim, keepdim), x)
@@ -100,9 +102,9 @@ def _(g, x, x_shape, dim, keepdim):
 def mean(x, /, dim=None, keepdim=False, *, dtype=None):
     """Mean of the elements along `dim`; floats only."""
     x = converted(x, dtype)
-    if x.dtype.kind in "biu":
-        raise RuntimeError(f"could not infer output dtype: the input must be floating point or complex, got {x.dtype.name}")
-    if is_narrow(x):
+    if x.dtype.kind not in "fc" or x.dtype.itemsize <= 2:
+        if x.dtype.kind in "biu":
+            raise RuntimeError(f"could not infer output dtype: the input must be a float or complex, got {x.dtype.name}")
         return through_float32(lambda wide: mean.op.forward(wide, dim, keepdim), x)
     s = total(x, axes(dim, x.ndim), keepdim)
     return s / (x.size / s.size if x.size else 0.0) if s.size else s
@@ -215,7 +217,7 @@ def prod(x, /, dim=None, keepdim=False, *, dtype=None):
     if x.dtype.kind in "biu":
         out = np.prod(x, axis=dim, keepdims=keepdim, dtype=np.int64)
         return out if dtype is None else out.astype(x.dtype)
-    return np.prod(x, axis=dim, keepdims=keepdim)
+    return np.multiply.reduce(x, axis=dim, keepdims=keepdim)
 
 
 @prod.grad("x")

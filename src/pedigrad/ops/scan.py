@@ -180,11 +180,13 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
         raise RuntimeError(located("diff expects input to be at least one-dimensional"))
     if n < 0:
         raise RuntimeError(located(f"order must be non-negative but got {n}"))
+    if n == 0:
+        return deliver(input.clone(), out)
     parts = [p if p.ndim else p.expand(_one_wide(input, dim)) for p in (prepend, input, append) if p is not None]
     result = np.concatenate(parts, dim) if len(parts) > 1 else input
-    for _ in range(min(n, result.shape[dim])):
+    for _ in range(min(n, result.shape[dim] or 1)):
         result = difference(result, dim)
-    return deliver(result.clone() if result is input else result, out)
+    return deliver(result, out)
 
 
 def _one_wide(input, dim):

@@ -22,6 +22,8 @@ KEYED_FROM = 128  # rows at least this long are sorted by keys
 
 def order(x, descending=False):
     """The indices that sort `x` along its last dimension, equal elements in their order."""
+    if x.dtype.kind == "V":  # NumPy puts bfloat16's nan anywhere
+        x = x.astype(np.float32)
     if x.dtype.itemsize <= 4 and x.dtype.kind in "biuf" and x.shape[-1] >= KEYED_FROM:
         return (np.sort(keys(x, descending), axis=-1) & 0xFFFFFFFF).astype(np.int64)
     if not descending:
@@ -42,6 +44,16 @@ def keys(x, descending):
     return (rank.astype(np.uint64) << np.uint64(32)) | np.arange(x.shape[-1], dtype=np.uint64)
 
 
+def taken(rows, indices):
+    """The elements of each row at its own indices: NumPy's take_along_axis for the last dimension, in a fraction of the time."""
+    if rows.ndim == 1:
+        return rows[indices]
+    n = rows.shape[-1]
+    if not rows.size:
+        return np.take_along_axis(rows, indices, -1)
+    return rows.reshape(-1).take(indices + np.arange(0, rows.size, n).reshape(*rows.shape[:-1], 1))
+
+
 def along_last(compute, x, dim):
     """What `compute` gives for `x` with `dim` moved to the end, moved back; scalars count as rows of one element."""
     if not x.ndim:
@@ -56,7 +68,7 @@ def along_last(compute, x, dim):
 def sort_forward(x, dim, descending):
     def compute(rows):
         indices = order(rows, descending)
-        return np.take_along_axis(rows, indices, -1), indices
+        return taken(rows, indices), indices
 
     return along_last(compute, x, dim)
 
@@ -126,7 +138,7 @@ def topk(x, /, k, dim=-1, largest=True, sorted=True):
             indices = (ranked & 0xFFFFFFFF).astype(np.int64)
         else:
             indices = order(rows, largest)[..., :k]
-        return np.take_along_axis(rows, indices, -1), indices
+        return taken(rows, indices), indices
 
     return along_last(compute, x, dim)
 
@@ -144,9 +156,9 @@ def chosen(x, dim, keepdim, choose):
 
     def compute(rows):
         indices = order(rows)
-        ranked = np.take_along_axis(rows, indices, -1)
+        ranked = taken(rows, indices)
         place = choose(ranked)
-        return np.take_along_axis(ranked, place, -1), np.take_along_axis(indices, place, -1)
+        return taken(ranked, place), taken(indices, place)
 
     if x.ndim and not x.shape[dim]:
         raise IndexError(f"Expected reduction dim {dim} to have non-zero size.")
@@ -216,7 +228,7 @@ def _(g, indices, x_shape, dim, keepdim):
 @kernel(places="", node="MedianBackward1", samples=[((3, 4),), ((),)])
 def median_of_all(x, /):
     """The median of all elements."""
-    return chosen(x.reshape(-1), 0, False, middle)[0] if x.size else np.array(math.nan, x.dtype)
+    return chosen(x.reshape(-1), 0, False, middle)[0] if x.size else np.full((), math.nan).astype(x.dtype)
 
 
 @median_of_all.grad("x")
@@ -227,7 +239,7 @@ def _(g, x, x_dtype, out):
 @kernel(places="", node="NanmedianBackward1", samples=[((3, 4),), ((),)])
 def nanmedian_of_all(x, /):
     """The median of all elements that are not nan."""
-    return chosen(x.reshape(-1), 0, False, middle_number)[0] if x.size else np.array(math.nan, x.dtype)
+    return chosen(x.reshape(-1), 0, False, middle_number)[0] if x.size else np.full((), math.nan).astype(x.dtype)
 
 
 @nanmedian_of_all.grad("x")

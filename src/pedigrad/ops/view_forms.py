@@ -12,7 +12,7 @@ from ..origin import located
 from ..tensor import Tensor, refresh, wrap
 
 IN_PLACE = ("transpose", "swapaxes", "swapdims", "t", "squeeze", "unsqueeze", "as_strided")
-COPIES = ("alias", "as_strided", "diagonal", "expand", "narrow", "permute", "select", "slice", "split", "split_with_sizes")
+COPIES: tuple[str, ...] = ("alias", "as_strided", "diagonal", "expand", "narrow", "permute", "select", "slice", "split", "split_with_sizes")
 COPIES += ("squeeze", "t", "transpose", "unbind", "unfold", "unsqueeze", "view")
 
 

@@ -1,0 +1,167 @@
+"""Packing: from any strided view to the panels that the microkernel reads.
+
+An index (m, n, k or the batch) is a tuple of dimensions, last one fastest. In the layout that native code is given, it is
+
+    index = rank (size stride_a stride_b stride_c)*rank        64-bit integers, strides in elements
+
+so that an element's place is a sum of one offset per index. `offsets` writes these for a block of an index into a table
+
+    table = start count (offset run)*
+
+where `run` is the number of elements from here on that follow each other in memory. Panels are read by vectors where a run is
+long enough: along the panel, or along k through a transposition in registers.
+"""
+
+from __future__ import annotations
+
+from .microkernel import Body, Tile
+
+A, B, C = 0, 1, 2  # the columns of strides
+
+
+def offsets(name: str, bits: int) -> Body:
+    """Fill a table with `count` entries from `start`, then repeat the last offset up to `padded`; nothing if it has them already."""
+    body = Body(name, "ptr %index, i64 %column, i64 %start, i64 %count, i64 %padded, ptr %table", bits)
+    same = body.put(f"icmp eq i64 {body.word('%table', 0)}, %start")
+    equal = body.put(f"icmp eq i64 {body.word('%table', 1)}, %count")
+    both = body.put(f"and i1 {same}, {equal}")
+    body.do(f"br i1 {both}, label %known, label %fill")
+    body.label("known")
+    body.do("ret void")
+    body.label("fill")
+    body.do("store i64 %start, ptr %table")
+    body.do(f"store i64 %count, ptr {body.at('%table', 1)}")
+    entries = body.at("%table", 2)
+    _fill_offsets(body, entries)
+    _fill_runs(body, entries)
+    with body.loop("%count", "%padded") as loop:
+        last = body.integer("shl", body.integer("sub", "%count", 1), 1)
+        entry = body.at(entries, body.integer("shl", loop.index, 1))
+        body.do(f"store i64 {body.word(entries, last)}, ptr {entry}")
+        body.do(f"store i64 0, ptr {body.at(entry, 1)}")
+    return body
+
+
+def _fill_offsets(body: Body, entries: str) -> None:
+    strides = body.at("%index", body.integer("add", "%column", 1))
+    inner = body.integer("sub", body.word("%index", 0), 1)
+    with body.loop(0, "%count") as loop:
+        linear = body.integer("add", "%start", loop.index)
+        with body.loop(0, inner, carry=[("i64", linear), ("i64", "0")]) as dims:
+            left, offset = dims.carried
+            place = body.integer("shl", body.integer("sub", inner, dims.index), 2)
+            size = body.word(body.at("%index", 1), place)
+            quotient = body.integer("udiv", left, size)
+            position = body.integer("sub", left, body.integer("mul", quotient, size))
+            step = body.integer("mul", position, body.word(body.at(strides, 1), place))
+            dims.next = [quotient, body.integer("add", offset, step)]
+        left, offset = dims.carried
+        offset = body.integer("add", offset, body.integer("mul", left, body.word(strides, 1)))
+        body.do(f"store i64 {offset}, ptr {body.at(entries, body.integer('shl', loop.index, 1))}")
+
+
+def _fill_runs(body: Body, entries: str) -> None:
+    with body.loop(0, "%count", carry=[("i64", "-1"), ("i64", "0")]) as loop:  # from the end
+        following, length = loop.carried
+        back = body.integer("sub", body.integer("sub", "%count", 1), loop.index)
+        entry = body.at(entries, body.integer("shl", back, 1))
+        offset = body.word(entry, 0)
+        near = body.put(f"icmp eq i64 {body.integer('sub', following, offset)}, 1")
+        run = body.integer("add", body.put(f"select i1 {near}, i64 {length}, i64 0"), 1)
+        body.do(f"store i64 {run}, ptr {body.at(entry, 1)}")
+        loop.next = [offset, run]
+
+
+def pack(name: str, tile: Tile, width: int) -> Body:
+    """panels[p][k][i] = source[rows[width * p + i] + steps[k]] for `count` rows, a multiple of `width`, and `k` steps.
+
+    May write up to one vector beyond the panels.
+    """
+    body = Body(name, "ptr %source, ptr %rows, ptr %steps, i64 %count, i64 %k, ptr %panels", tile.bits)
+    rows, steps = body.at("%rows", 2), body.at("%steps", 2)
+    with body.loop(0, "%count", width) as loop:
+        panel = body.at("%panels", body.integer("mul", loop.index, "%k"), tile.element)
+        entry = body.at(rows, body.integer("shl", loop.index, 1))
+        straight = body.put(f"icmp sge i64 {body.word(entry, 1)}, {width}")
+        body.choose(
+            straight,
+            "void",
+            lambda: _pack_along_rows(body, tile, width, entry, steps, panel),
+            lambda: _pack_across(body, tile, width, entry, steps, panel),
+        )
+    return body
+
+
+def _pack_along_rows(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str) -> str:
+    source = body.at("%source", body.word(entry, 0), tile.element)
+    row = f"<{width} x {tile.element}>"
+    with body.loop(0, "%k") as loop:
+        offset = body.word(steps, body.integer("shl", loop.index, 1))
+        value = body.put(f"load {row}, ptr {body.at(source, offset, tile.element)}, align {tile.size}")
+        to = body.at(panel, body.integer("mul", loop.index, width), tile.element)
+        body.do(f"store {row} {value}, ptr {to}, align {tile.size}")
+    return ""
+
+
+def _pack_across(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str) -> str:
+    with body.loop(0, "%k") as loop:
+        step = body.at(steps, body.integer("shl", loop.index, 1))
+        source = body.at("%source", body.word(step, 0), tile.element)
+        to = body.at(panel, body.integer("mul", loop.index, width), tile.element)
+        long = body.put(f"icmp sge i64 {body.word(step, 1)}, {tile.lanes}")
+
+        def by_vectors(source: str = source, to: str = to) -> str:
+            _transpose(body, tile, width, entry, source, to)
+            return str(tile.lanes)
+
+        def by_elements(source: str = source, to: str = to) -> str:
+            with body.loop(0, width) as across:
+                place = body.at(source, body.word(entry, body.integer("shl", across.index, 1)), tile.element)
+                value = body.put(f"load {tile.element}, ptr {place}")
+                body.do(f"store {tile.element} {value}, ptr {body.at(to, across.index, tile.element)}")
+            return "1"
+
+        loop.step = body.choose(long, "i64", by_vectors, by_elements)
+    return ""
+
+
+def _transpose(body: Body, tile: Tile, width: int, entry: str, source: str, to: str) -> None:
+    """Write the next `lanes` steps of a panel from vectors along k.
+
+    The last vector of a step may reach into the next step, which is written later: hence step by step where it does.
+    """
+    lanes, vector = tile.lanes, tile.vector
+    blocks = []
+    for first in range(0, width, lanes):
+        rows = []
+        for r in range(first, first + lanes):
+            place = body.at(source, body.word(entry, 2 * r), tile.element) if r < width else ""
+            rows.append(body.put(f"load {vector}, ptr {place}, align {tile.size}") if place else "zeroinitializer")
+        blocks.append((first, transposed(body, vector, rows)))
+        if first + lanes <= width and width % lanes == 0:
+            _store_steps(body, tile, width, to, blocks)
+            blocks = []
+    _store_steps(body, tile, width, to, blocks)
+
+
+def _store_steps(body: Body, tile: Tile, width: int, to: str, blocks: list[tuple[int, list[str]]]) -> None:
+    for k in range(tile.lanes):
+        for first, rows in blocks:
+            body.do(f"store {tile.vector} {rows[k]}, ptr {body.at(to, k * width + first, tile.element)}, align {tile.size}")
+
+
+def transposed(body: Body, vector: str, rows: list[str]) -> list[str]:
+    """The columns of a square of vectors: blocks off the diagonal change places, for blocks of 1, 2, 4, ... elements."""
+    lanes, rows = len(rows), list(rows)
+    half = 1
+    while half < lanes:
+        upper = ", ".join(f"i32 {i if not i & half else lanes + i - half}" for i in range(lanes))
+        lower = ", ".join(f"i32 {i + half if not i & half else lanes + i}" for i in range(lanes))
+        for r in range(lanes):
+            if not r & half:
+                pair = f"{vector} {rows[r]}, {vector} {rows[r + half]}"
+                rows[r], rows[r + half] = (
+                    body.put(f"shufflevector {pair}, <{lanes} x i32> <{order}>") for order in (upper, lower)
+                )
+        half *= 2
+    return rows
