@@ -47,10 +47,7 @@ def main():
     for name, seconds in times.items():
         median = statistics.median(seconds)
         spread = f"{min(seconds) * 1e3:.1f}..{max(seconds) * 1e3:.1f}"
-        print(
-            f"{name:16} {median * 1e3:8.1f} ms  ({spread})  {modules[name]:5} modules"
-            f"  {median / first:6.2f} x {args.names[0]}"
-        )
+        print(f"{name:16} {median * 1e3:8.1f} ms  ({spread})  {modules[name]:5} modules  {median / first:6.2f} x {args.names[0]}")
 
 
 if __name__ == "__main__":

@@ -150,9 +150,7 @@ def adam_small(torch):
 def perceptron(torch, batch, width, optimizer):
     """A 784-width-width-10 perceptron's step; `optimizer` makes one from the parameters."""
     nn = torch.nn
-    model = nn.Sequential(
-        nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10)
-    )
+    model = nn.Sequential(nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10))
     initialise(torch, model)
     return classifier(torch, model, optimizer(model.parameters()), normal(torch, 1, batch, 784), 10)
 
@@ -290,10 +288,7 @@ def transformer_block(torch, width, heads):
 
         def attention(self, x):
             batch, length, _ = x.shape
-            q, k, v = (
-                part.view(batch, length, heads, width // heads).transpose(1, 2)
-                for part in self.qkv(x).split(width, dim=2)
-            )
+            q, k, v = (part.view(batch, length, heads, width // heads).transpose(1, 2) for part in self.qkv(x).split(width, dim=2))
             y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
             return self.project(y.transpose(1, 2).reshape(batch, length, width))
 

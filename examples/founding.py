@@ -1,15 +1,21 @@
 import numpy as np
 import torch
 import torch.nn as nn
+
 x_train = np.array([[i] for i in range(11)], dtype=np.float32)
 y_train = 2 * x_train
+
+
 class LinearRegressionModel(nn.Module):
     def __init__(self):
-        super(LinearRegressionModel, self).__init__()
+        super().__init__()
         self.linear = nn.Linear(1, 1, bias=False)
+
     def forward(self, x):
         out = self.linear(x)
         return out
+
+
 model = LinearRegressionModel()
 criterion = nn.MSELoss()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
@@ -19,9 +25,9 @@ outputs = model(inputs)
 loss = criterion(outputs, labels)
 loss.backward()
 optimizer.step()
-print("before zero grad : ", model.linear.weight.grad)   # e.g. tensor([[-166.2116]])
+print("before zero grad : ", model.linear.weight.grad)  # e.g. tensor([[-166.2116]])
 optimizer.zero_grad()
-print("After zero grad : ", model.linear.weight.grad)    # tensor([[0.]])
+print("After zero grad : ", model.linear.weight.grad)  # tensor([[0.]])
 for epoch in range(50):
     inputs = torch.from_numpy(x_train).requires_grad_()
     labels = torch.from_numpy(y_train)
@@ -30,4 +36,4 @@ for epoch in range(50):
     loss = criterion(outputs, labels)
     loss.backward()
     optimizer.step()
-    print('epoch {}, loss {}'.format(epoch, loss.item()))
+    print(f"epoch {epoch}, loss {loss.item()}")

@@ -43,8 +43,18 @@ def one(_: Any) -> Any:
 
 # name, function, weight, {precision: (lower, upper, degree)}; "short" is a float32 function's polynomial evaluated in float64
 FITS: list[tuple[str, Function, Function, dict[str, tuple[Any, Any, int]]]] = [
-    ("exp", lambda r: (mp.expm1(r) - r) / r**2, lambda r: r, {p: (-HALF_LN2, HALF_LN2, d) for p, d in (("f32", 4), ("short", 5), ("f64", 10))}),
-    ("exp2", lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: r, {p: (-mp.mpf("0.501"), mp.mpf("0.501"), d) for p, d in (("f32", 5), ("f64", 11))}),
+    (
+        "exp",
+        lambda r: (mp.expm1(r) - r) / r**2,
+        lambda r: r,
+        {p: (-HALF_LN2, HALF_LN2, d) for p, d in (("f32", 4), ("short", 5), ("f64", 10))},
+    ),
+    (
+        "exp2",
+        lambda r: mp.expm1(r * mp.log(2)) / r,
+        lambda r: r,
+        {p: (-mp.mpf("0.501"), mp.mpf("0.501"), d) for p, d in (("f32", 5), ("f64", 11))},
+    ),
     ("log1p", lambda f: (mp.log1p(f) - f + f * f / 2) / f**3, lambda f: f**2, {"f32": (mp.sqrt(0.5) - 1.001, mp.sqrt(2) - 0.999, 8)}),
     (
         "atanh",  # 2 atanh(s) = 2 s + s z (2/3 + z P(z)), z = s s
@@ -57,7 +67,12 @@ FITS: list[tuple[str, Function, Function, dict[str, tuple[Any, Any, int]]]] = [
     ("asin", odd(mp.asin), lambda z: z, {p: (0, mp.mpf("0.2505"), d) for p, d in (("short", 6), ("f64", 12))}),
     ("atan", odd(mp.atan), lambda z: z, {p: (0, mp.mpf("0.172"), d) for p, d in (("short", 5), ("f64", 12))}),
     ("sin", odd(mp.sin), lambda z: z, {p: (0, QUARTER, d) for p, d in (("f32", 3), ("short", 3), ("f64", 5))}),
-    ("cos", lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2, lambda z: z**2, {p: (0, QUARTER, d) for p, d in (("f32", 3), ("short", 3), ("f64", 5))}),
+    (
+        "cos",
+        lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2,
+        lambda z: z**2,
+        {p: (0, QUARTER, d) for p, d in (("f32", 3), ("short", 3), ("f64", 5))},
+    ),
     ("erf", lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1, one, {"f32": (0, mp.mpf("0.93") ** 2, 6), "f64": (0, mp.mpf("1.001"), 12)}),
     ("log_erfc", lambda x: mp.log(mp.erfc(x)), mp.erfc, {"f32": (mp.mpf("0.92"), mp.mpf("4.1"), 7)}),
     ("erfcx", scaled_erfc(2), one, {"short": (-1, mp.mpf("8.3") / mp.mpf("12.3"), 12)}),

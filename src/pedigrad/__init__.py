@@ -12,10 +12,10 @@ import warnings as _warnings
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
+from . import autograd, creation, family, random, shown, threads
 from . import dtypes as _dtypes
 from . import op as _op
 from . import ops as _ops
-from . import autograd, creation, family, random, shown, threads
 from .creation import strided
 from .device import device
 from .dtypes import ALIASES as _ALIASES

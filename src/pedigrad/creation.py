@@ -115,9 +115,7 @@ def _ragged(data: Any) -> str:
 
 
 @function("torch")
-def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
-) -> Tensor:
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A tensor with a copy of `data`; floats become the default dtype, ints int64.
 
     >>> tensor([[1.0, 2.0]])
@@ -240,7 +238,9 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None) -> 
     kind = numpy_dtype(dtype or (dtypes.int64 if integers else None))
     count = max(int(np.ceil((end - start) / step)), 0) if not integers else max(-((start - end) // step), 0)
     if integers:
-        return np.arange(start, start + count * step, step, dtype=kind) if kind.kind != "V" else np.arange(count).astype(kind) * step + start
+        return (
+            np.arange(start, start + count * step, step, dtype=kind) if kind.kind != "V" else np.arange(count).astype(kind) * step + start
+        )
     return (start + np.arange(count, dtype=np.float64) * step).astype(kind)
 
 

@@ -149,8 +149,10 @@ def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...])
     """Remember that `tensor` is a view of `base`, unless the forward had to copy."""
     array, shown = tensor._array, base._array
     base_of = array.base  # NumPy lets it be the owner of the memory for views of views
-    if array is not shown and base_of is not shown and (
-        base_of is None or (base_of is not shown.base and storage_of(array) is not storage_of(shown))
+    if (
+        array is not shown
+        and base_of is not shown
+        and (base_of is None or (base_of is not shown.base and storage_of(array) is not storage_of(shown)))
     ):
         return
     view = tensor._view = View(base, op, attributes)
@@ -257,9 +259,7 @@ def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[A
             raise TypeError(located(f"{op.name}() got an unexpected keyword argument '{name}'"))
         values[name] = value
     try:
-        operands = tuple(
-            values[p] if p in values else op.defaults[n] for p, n in zip(op.public_names, op.operands, strict=True)
-        )
+        operands = tuple(values[p] if p in values else op.defaults[n] for p, n in zip(op.public_names, op.operands, strict=True))
         attributes = tuple(values[n] if n in values else op.defaults[n] for n in op.attributes)
     except KeyError as missing:
         raise TypeError(located(f"{op.name}() missing a required argument: {missing}")) from None

@@ -44,9 +44,7 @@ class Generator(MersenneTwister):
 
     # Real numbers
 
-    def uniform(
-        self, shape: Sequence[int], low: float = 0.0, high: float = 1.0, np_dtype: DTypeLike = _F32
-    ) -> Array:
+    def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0, np_dtype: DTypeLike = _F32) -> Array:
         """Uniform numbers in [low, high), as `torch.rand` and `Tensor.uniform_`; complex: both parts."""
         dtype, size = np.dtype(np_dtype), math.prod(shape)
         if low == 0 and high == 1 and (dtype is _F32 or dtype is _F64):
@@ -129,9 +127,7 @@ class Generator(MersenneTwister):
             self._normal = float(x[-1]) if len(x) > count else None
         return np.asarray(_fused(np.array(x[:count]), std, mean))
 
-    def log_normal(
-        self, shape: Sequence[int], mean: float = 1.0, std: float = 2.0, np_dtype: DTypeLike = _F32
-    ) -> Array:
+    def log_normal(self, shape: Sequence[int], mean: float = 1.0, std: float = 2.0, np_dtype: DTypeLike = _F32) -> Array:
         """Exponentials of normal numbers, as `Tensor.log_normal_` gives them."""
         dtype = np.dtype(np_dtype)
         _require_floating(dtype, "log_normal_")
@@ -151,9 +147,7 @@ class Generator(MersenneTwister):
         x *= -1.0 / lambd
         return _narrow(x, dtype).reshape(shape)
 
-    def cauchy(
-        self, shape: Sequence[int], median: float = 0.0, sigma: float = 1.0, np_dtype: DTypeLike = _F32
-    ) -> Array:
+    def cauchy(self, shape: Sequence[int], median: float = 0.0, sigma: float = 1.0, np_dtype: DTypeLike = _F32) -> Array:
         """Cauchy distributed numbers, as `Tensor.cauchy_` gives them."""
         dtype = np.dtype(np_dtype)
         _require_floating(dtype, "cauchy_")
@@ -164,9 +158,7 @@ class Generator(MersenneTwister):
 
     # Whole numbers
 
-    def integers(
-        self, shape: Sequence[int], low: int, high: int | None, np_dtype: DTypeLike = np.int64
-    ) -> Array:
+    def integers(self, shape: Sequence[int], low: int, high: int | None, np_dtype: DTypeLike = np.int64) -> Array:
         """Uniform integers in [low, high), as `torch.randint` and `Tensor.random_(low, high)` give them.
 
         `high=None` goes up to the dtype's largest integer (for floats, of consecutive ones) and includes it.
@@ -281,9 +273,7 @@ class Generator(MersenneTwister):
         """`sample` of each element of arrays of one shape, in the first one's dtype."""
         first = parameters[0]
         if first.dtype not in (_F32, _F64):
-            raise NotImplementedError(
-                f"{name} is not implemented for {first.dtype.name}; use float32 or float64"
-            )
+            raise NotImplementedError(f"{name} is not implemented for {first.dtype.name}; use float32 or float64")
         with self._lock:
             values = [sample(*row) for row in zip(*(p.reshape(-1) for p in parameters), strict=True)]
         return np.array(values, first.dtype).reshape(first.shape)
@@ -346,9 +336,7 @@ def _integer_bounds(low: int, high: int | None, np_dtype: np.dtype[Any]) -> tupl
         largest = 1 if np_dtype.kind == "b" else min(int(np.iinfo(np_dtype).max), 2**63 - 1)
         stop = largest + 1
     else:
-        raise RuntimeError(
-            f"random_: an integer, floating-point or bool dtype is needed, got {np_dtype.name}"
-        )
+        raise RuntimeError(f"random_: an integer, floating-point or bool dtype is needed, got {np_dtype.name}")
     stop = stop if high is None else high
     if not low < stop:
         raise RuntimeError(f"random_: low must be less than high, got {low} and {stop}")
@@ -365,9 +353,7 @@ def _integer_bounds(low: int, high: int | None, np_dtype: np.dtype[Any]) -> tupl
 def _representable(low: int, high: int, digits: int, np_dtype: np.dtype[Any]) -> tuple[int, int]:
     """Bounds moved inwards so that no integer in [low, high) rounds out of it in this floating dtype."""
     up, down = low + 1, high - 1
-    above, below = (
-        int(_narrow(np.array(v, np.int64), np_dtype)) if abs(v) >> digits else v for v in (up, down)
-    )
+    above, below = (int(_narrow(np.array(v, np.int64), np_dtype)) if abs(v) >> digits else v for v in (up, down))
     if above < low:
         low = above + (1 << (abs(up).bit_length() - digits))
     if below >= high:

@@ -62,9 +62,7 @@ class iinfo:
     def __init__(self, type: dtypes.dtype):
         checked = _checked("iinfo", type)
         if checked.is_floating_point or checked.is_complex:
-            raise TypeError(
-                f"iinfo() requires an integer dtype, not {checked}; see finfo() for floating point"
-            )
+            raise TypeError(f"iinfo() requires an integer dtype, not {checked}; see finfo() for floating point")
         if checked is dtypes.bool_:
             raise TypeError("torch.bool is not supported by iinfo(): it has no numeric limits")
         self.bits = 8 * checked.itemsize

@@ -56,9 +56,7 @@ class MersenneTwister:
             raise RuntimeError(f"Generator: device {device} is not available; use 'cpu'")
         self.device = device
         self._lock = threading.RLock()
-        self._engine: np.random.RandomState | None = (
-            None  # made when needed: importing numpy.random takes 10 ms
-        )
+        self._engine: np.random.RandomState | None = None  # made when needed: importing numpy.random takes 10 ms
         self.manual_seed(DEFAULT_SEED)
 
     def manual_seed(self, seed: int) -> Self:

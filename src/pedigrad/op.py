@@ -212,9 +212,7 @@ def publish(function: Function, name: str, places: list[str]) -> None:
             setattr(Tensor, name, function)
 
 
-def function(
-    places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = ()
-) -> Callable[[Function], Function]:
+def function(places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = ()) -> Callable[[Function], Function]:
     """Publish a hand-written function over the ops: an overload, a default worked out, a loop."""
 
     def declare(written: Function) -> Function:

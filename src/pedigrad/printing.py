@@ -128,9 +128,7 @@ def _body(array: np.ndarray, indent: int, options: _Options) -> str:
     return _nest(cells, array.shape, cut, indent, edge, per_line)
 
 
-def _nest(
-    cells: Sequence[str], shape: tuple[int, ...], cut: tuple[bool, ...], indent: int, edge: int, per_line: int
-) -> str:
+def _nest(cells: Sequence[str], shape: tuple[int, ...], cut: tuple[bool, ...], indent: int, edge: int, per_line: int) -> str:
     if not shape:
         return cells[0]
     indent += 1
@@ -158,10 +156,7 @@ def _format_elements(array: np.ndarray, options: _Options) -> tuple[list[str], i
     if kind == "c":
         real, real_width = _format_floats(flat.real, options)
         imag, imag_width = _format_floats(flat.imag, options)
-        cells = [
-            x.rjust(real_width) + ("" if y.startswith("-") else "+") + y + "j"
-            for x, y in zip(real, imag, strict=True)
-        ]
+        cells = [x.rjust(real_width) + ("" if y.startswith("-") else "+") + y + "j" for x, y in zip(real, imag, strict=True)]
         return cells, real_width + imag_width + 1
     if kind == "f":
         cells, width = _format_floats(flat, options)

@@ -72,7 +72,11 @@ def _variadic_source(op: Op) -> str:
         lines += ["    if not _modes.special" + (" and out is None:" if op.out else ":")]
         lines += ["        try:", f"            {public} = tuple({public})", f"            _a = tuple([_t._array for _t in {public}])"]
         lines += ["        except (AttributeError, TypeError):", f"            return {general}"]
-        lines += ["        for _x in _a:", "            if _x.dtype is not _a[0].dtype:", f"                return {general}"] if op.promote else []
+        lines += (
+            ["        for _x in _a:", "            if _x.dtype is not _a[0].dtype:", f"                return {general}"]
+            if op.promote
+            else []
+        )
         lines += ["        try:", f"            _r = _forward(*_a, {named})", "        except Exception:", f"            return {general}"]
         lines += ["        if _r.__class__ is not _ndarray:", "            _r = _asarray(_r)"]
         lines += ["        _t = _new(_Tensor)", "        _t._array = _r", "        _t._view = None"]
@@ -91,7 +95,10 @@ def _source(op: Op) -> str:
         array = f"{public}._array"
         node = f"{public}._node"
         if name in numbers:
-            array, node = (f"{public} if {public}.__class__ in _NUMBERS else {array}", f"None if {public}.__class__ in _NUMBERS else {node}")
+            array, node = (
+                f"{public} if {public}.__class__ in _NUMBERS else {array}",
+                f"None if {public}.__class__ in _NUMBERS else {node}",
+            )
         elif name in optional:
             array, node = f"None if {public} is None else {array}", f"None if {public} is None else {node}"
         unwrap.append(f"            a_{name} = {array}")
@@ -145,17 +152,28 @@ def _finish(op: Op, pairs: list[tuple[str, str]], nodes: list[str], first: str, 
     cuts = " or ".join(f"{p}._cut" for p, n in pairs if n not in numbers and n not in op.defaults) or "None"
     operands = "".join(p + ", " for p, _ in pairs)
     if not op.differentiable:
-        needs = [f"({p}.__class__ not in _NUMBERS and {p}._node is not None)" if n in numbers else f"{p}._node is not None" for p, n in pairs]
+        needs = [
+            f"({p}.__class__ not in _NUMBERS and {p}._node is not None)" if n in numbers else f"{p}._node is not None" for p, n in pairs
+        ]
         needs = [f"({p} is not None and {test})" if n in op.defaults else test for test, (p, n) in zip(needs, pairs, strict=True)]
         cut = f"{cuts} or (_record_cut(_op, ({operands}), (), False) if {' or '.join(needs)} else None)"
         return [*lines, "        _t._node = None", f"        _t._cut = {cut}", "        return _t"]
     due = " or ".join(f"n_{n} is not None" for n in op.differentiable)
     lines += nodes
     lines += [f"        if {due}:", "            if _modes.grad_off and not _settings.grad:"]
-    lines += ["                _t._node = None", f"                _t._cut = {cuts} or _record_cut(_op, ({operands}), (), True)", "                return _t"]
+    lines += [
+        "                _t._node = None",
+        f"                _t._cut = {cuts} or _record_cut(_op, ({operands}), (), True)",
+        "                return _t",
+    ]
     lines += ["            _n = _new(_Node)", f"            _n.parents = ({''.join(f'n_{n}, ' for n in op.differentiable)})"]
     lines += [f"            _n.saved = ({''.join(_save(op, name) + ', ' for name in op.saves)})"]
-    lines += ["            _n.shape = _r.shape", "            _n.dtype = _r.dtype", "            _n.hooks = None", "            _n.seq = _next()"]
+    lines += [
+        "            _n.shape = _r.shape",
+        "            _n.dtype = _r.dtype",
+        "            _n.hooks = None",
+        "            _n.seq = _next()",
+    ]
     lines += ["            _f = _getframe(1)", "            if _MARK in _f.f_globals:", "                _f = _outside(_f) or _getframe(0)"]
     lines += ["            _n.code = _f.f_code", "            _n.lasti = _f.f_lasti"]
     lines += ["            _t._node = _n", "            _t._cut = None"]

@@ -157,9 +157,7 @@ def test_normal_of_a_tensor_that_is_not_contiguous(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(
-    "bounds", [(0, 10), (-5, 1000), (3, 4), (0, 32), (0, 2**28 - 1), (0, 2**28), (-7, 2**31)]
-)
+@pytest.mark.parametrize("bounds", [(0, 10), (-5, 1000), (3, 4), (0, 32), (0, 2**28 - 1), (0, 2**28), (-7, 2**31)])
 def test_integers(size, bounds):
     g, t = pair()
     for dtype in (torch.int64, torch.float64):
@@ -294,9 +292,7 @@ def test_multinomial(dtype, shape):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_rejection(dtype):
     g, t = pair()
-    rates = (
-        torch.tensor([0, 0.01, 1, 3.3, 9.99, 10, 11.1, 50, 1e3, 1e6], dtype=dtype).repeat(40).reshape(20, 20)
-    )
+    rates = torch.tensor([0, 0.01, 1, 3.3, 9.99, 10, 11.1, 50, 1e3, 1e6], dtype=dtype).repeat(40).reshape(20, 20)
     assert_same(g.poisson(array(rates)), torch.poisson(rates, generator=t))
     assert_in_step(g, t)
     alpha = torch.tensor([0, 1e-3, 0.3, 0.999, 1, 1.5, 20, 1e4], dtype=dtype).repeat(50)
@@ -326,9 +322,7 @@ def test_mixed_sequences(seed):
         lambda n: (g.exponential((n,)), torch.empty(n).exponential_(generator=t)),
     ]
     for _ in range(60):
-        ours, theirs = choose.choice(calls)(
-            choose.choice([0, 1, 2, 3, 7, 15, 16, 17, 31, 100, 312, 624, 2000])
-        )
+        ours, theirs = choose.choice(calls)(choose.choice([0, 1, 2, 3, 7, 15, 16, 17, 31, 100, 312, 624, 2000]))
         assert_same(ours, theirs, 4 if theirs.is_floating_point() else 0)
         assert_in_step(g, t)
 

@@ -269,9 +269,7 @@ def test_random_mixtures(seed):
 
 
 def test_prefix_indents():
-    text = printing.tensor_text(
-        np.zeros((2, 2), np.float32), "float32", prefix="MyTensor(", requires_grad=True
-    )
+    text = printing.tensor_text(np.zeros((2, 2), np.float32), "float32", prefix="MyTensor(", requires_grad=True)
     assert text == "MyTensor([[0., 0.],\n          [0., 0.]], requires_grad=True)"
 
 
@@ -282,9 +280,7 @@ FINFO_FIELDS = ("bits", "eps", "max", "min", "tiny", "smallest_normal", "resolut
 def test_finfo(name):
     ours, theirs = limits.finfo(dtypes.named(name)), torch.finfo(getattr(torch, name))
     assert repr(ours) == repr(theirs)
-    assert [getattr(ours, field) for field in FINFO_FIELDS] == [
-        getattr(theirs, field) for field in FINFO_FIELDS
-    ]
+    assert [getattr(ours, field) for field in FINFO_FIELDS] == [getattr(theirs, field) for field in FINFO_FIELDS]
 
 
 def test_finfo_of_the_default_dtype():

@@ -145,9 +145,7 @@ def grad(
     return tuple(results)
 
 
-def _backward(
-    self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
-) -> None:
+def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
     """Accumulate the gradients of this tensor in the `.grad` of the leaves it came from."""
     if inputs is not None or modes.special:
         backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)

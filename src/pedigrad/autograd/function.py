@@ -32,7 +32,7 @@ class FunctionNode(Node):
             results = ctx.function.backward(ctx, *grads)
         results = results if isinstance(results, tuple) else (results,)
         count = len(ctx.arguments)
-        if len(results) > count and any(r is not None for r in results[count:]) or len(results) < count:
+        if (len(results) > count and any(r is not None for r in results[count:])) or len(results) < count:
             message = f"function {ctx.function.__name__} returned an incorrect number of gradients (expected {count}, got {len(results)})"
             raise RuntimeError(located(message))
         wanted = [r for r, is_tensor in zip(results, ctx.arguments, strict=False) if is_tensor]

@@ -11,26 +11,29 @@ nothing. Every element is summed in the same order whatever the number of thread
 from __future__ import annotations
 
 import concurrent.futures
+import ctypes
 import functools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import llvm
-from .microkernel import ELEMENTS, TILES, Body, Tile, microkernel, splat, tile_for
+from .microkernel import ELEMENTS, FEW, Body, Epilogue, Site, Tile, finish, microkernel, tile_for
 from .packing import A, B, C, offsets, pack
 
-__all__ = ["Dimension", "Layout", "Site", "compiled", "gemm", "layout", "module", "run"]
+__all__ = ["Dimension", "Epilogue", "Layout", "Site", "compiled", "gemm", "layout", "module", "run"]
 
 BLOCKS = {"k": 384, "m": 24, "n": 128}  # KC in elements, MC and NC in panels
-WORDS = (
-    "batches m n k accumulate over_n kc mc nc scratch at_tile at_k_a at_k_b at_m_a at_m_c at_n_b at_n_c at_b_a at_b_b at_b_c "
-    "at_panels_a at_panels_b index_b index_m index_n index_k"
-).split()
-TABLES = ("k_a", "k_b", "m_a", "m_c", "n_b", "n_c", "b_a", "b_b", "b_c")
+TABLES = ("k_a", "k_b", "m_a", "m_c", "n_b", "n_c", "b_a", "b_b", "b_c")  # an index and an operand
+MEMORY = ("tile", *TABLES, "panels_a", "panels_b")  # what lies in a thread's scratch memory
+WORDS = [  # the head of a layout; `scratch` in bytes for each thread, at_* in bytes, index_* in words
+    *("batches", "m", "n", "k", "accumulate", "over_n", "kc", "mc", "nc", "scratch"),
+    *(f"at_{name}" for name in MEMORY),
+    *("index_b", "index_m", "index_n", "index_k"),
+]
 
 
 class Dimension(NamedTuple):
@@ -46,35 +49,8 @@ class Layout(NamedTuple):
     """What native code is told of a contraction, and the bytes of scratch memory that each thread needs."""
 
     words: np.ndarray
+    address: int
     scratch: int
-
-
-class Site:
-    """A finished vector of C, for an epilogue: `value`, its place (`b`, `m`, `n` of the first lane) and where to emit code.
-
-    `extra` points to an array of pointers that the caller passes along.
-    """
-
-    def __init__(self, body: Body, tile: Tile, value: str, mask: str | None):
-        self.body, self.tile, self.value, self._mask = body, tile, value, mask
-        self.b, self.m, self.n, self.extra = "%batch", "%m", "%n", "%extra"
-
-    def pointer(self, number: int) -> str:
-        """The pointer `number` of `extra`."""
-        return self.body.put(f"load ptr, ptr {self.body.at(self.extra, number, 'ptr')}")
-
-    def load(self, pointer: str, offset: str) -> str:
-        """The vector at an element offset; lanes beyond C's last column are not read."""
-        place = self.body.at(pointer, offset, self.tile.element)
-        return _load(self.body, self.tile, place, self._mask)
-
-    def splat(self, pointer: str, offset: str) -> str:
-        """One element in all lanes."""
-        value = self.body.put(f"load {self.tile.element}, ptr {self.body.at(pointer, offset, self.tile.element)}")
-        return splat(self.body, self.tile.element, self.tile.lanes, value)
-
-
-Epilogue = Callable[[Site], str]
 
 
 # The module
@@ -87,126 +63,15 @@ def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 
     """
     tile = tile_for(dtype, bits)
     bodies = [
-        microkernel(f"{name}.multiply", tile),
+        microkernel(f"{name}.multiply", tile, tile.rows),
+        microkernel(f"{name}.few", tile, FEW[bits]),
         offsets(f"{name}.offsets", bits),
         pack(f"{name}.pack_a", tile, tile.rows),
         pack(f"{name}.pack_b", tile, tile.columns),
-        _finish(f"{name}.finish", tile, epilogue),
+        finish(f"{name}.finish", tile, epilogue),
         _driver(name, tile),
     ]
     return "\n".join(body.text() for body in bodies), set().union(*(body.intrinsics for body in bodies))
-
-
-def _load(body: Body, tile: Tile, place: str, mask: str | None) -> str:
-    if mask is None:
-        return body.put(f"load {tile.vector}, ptr {place}, align {tile.size}")
-    suffix = f"v{tile.lanes}f{8 * tile.size}.p0"
-    kinds = ("ptr", "i32", f"<{tile.lanes} x i1>", tile.vector)
-    values = (place, str(tile.size), mask, "zeroinitializer")
-    return body.call(tile.vector, f"llvm.masked.load.{suffix}", *(f"{k} {v}" for k, v in zip(kinds, values, strict=True)))
-
-
-def _store(body: Body, tile: Tile, value: str, place: str, mask: str | None) -> None:
-    if mask is None:
-        body.do(f"store {tile.vector} {value}, ptr {place}, align {tile.size}")
-        return
-    suffix = f"v{tile.lanes}f{8 * tile.size}.p0"
-    kinds = (tile.vector, "ptr", "i32", f"<{tile.lanes} x i1>")
-    values = (value, place, str(tile.size), mask)
-    body.call("void", f"llvm.masked.store.{suffix}", *(f"{k} {v}" for k, v in zip(kinds, values, strict=True)))
-
-
-def _finish(name: str, tile: Tile, epilogue: Epilogue | None) -> Body:
-    """Add a tile to C where `add` is set, through the epilogue where `last` is."""
-    body = Body(
-        name,
-        "ptr %tile, ptr %c, ptr %m_c, ptr %n_c, i64 %rows, i64 %columns, i1 %add, i1 %last, i64 %m0, i64 %n0, i64 %batch, ptr %extra",
-        tile.bits,
-    )
-    with body.loop(0, "%columns", tile.lanes) as across:
-        left = body.integer("sub", "%columns", across.index)
-        body.do(f"%n.{across.index[1:]} = add i64 %n0, {across.index}")
-        n = f"%n.{across.index[1:]}"
-        entry = body.at("%n_c", body.integer("shl", across.index, 1))
-        count = body.smaller(left, tile.lanes)
-        near = body.put(f"icmp sge i64 {body.word(entry, 1)}, {count}")
-        whole = body.put(f"icmp sge i64 {left}, {tile.lanes}")
-        mask = _mask(body, tile, left)
-        with body.loop(0, "%rows") as down:
-            m = body.integer("add", "%m0", down.index)
-            row = body.at("%c", body.word("%m_c", body.integer("shl", down.index, 1)), tile.element)
-            place = body.integer("add", body.integer("mul", down.index, tile.columns), across.index)
-            value = body.put(f"load {tile.vector}, ptr {body.at('%tile', place, tile.element)}, align {tile.bits // 8}")
-            spot = _Spot(body, tile, row, entry, n, m, value, epilogue)
-            plain = body.put(f"and i1 {near}, {whole}")
-            body.choose(plain, "void", spot.plain, functools.partial(spot.masked, mask, near))
-    return body
-
-
-def _mask(body: Body, tile: Tile, left: str) -> str:
-    lanes = ", ".join(f"i32 {i}" for i in range(tile.lanes))
-    limit = splat(body, "i32", tile.lanes, body.put(f"trunc i64 {left} to i32"))
-    return body.put(f"icmp slt <{tile.lanes} x i32> <{lanes}>, {limit}")
-
-
-class _Spot(NamedTuple):
-    """Where one vector of a tile goes in C, and the code that takes it there."""
-
-    body: Body
-    tile: Tile
-    row: str
-    entry: str
-    n: str
-    m: str
-    value: str
-    epilogue: Epilogue | None
-
-    def plain(self) -> str:
-        place = self.body.at(self.row, self.body.word(self.entry, 0), self.tile.element)
-        value = self.finished(lambda: _load(self.body, self.tile, place, None), None)
-        _store(self.body, self.tile, value, place, None)
-        return ""
-
-    def masked(self, mask: str, near: str) -> str:
-        body, tile = self.body, self.tile
-        place = body.at(self.row, body.word(self.entry, 0), tile.element)
-        places = self.places()
-        suffix = f"v{tile.lanes}f{8 * tile.size}.v{tile.lanes}p0"
-        lanes = f"<{tile.lanes} x i1> {mask}"
-
-        def gather() -> str:
-            pointers = f"<{tile.lanes} x ptr> {places}"
-            return body.call(
-                tile.vector, f"llvm.masked.gather.{suffix}", pointers, f"i32 {tile.size}", lanes, f"{tile.vector} zeroinitializer"
-            )
-
-        def scatter() -> str:
-            pointers = f"<{tile.lanes} x ptr> {places}"
-            body.call("void", f"llvm.masked.scatter.{suffix}", f"{tile.vector} {value}", pointers, f"i32 {tile.size}", lanes)
-            return ""
-
-        value = self.finished(lambda: body.choose(near, tile.vector, lambda: _load(body, tile, place, mask), gather), mask)
-        body.choose(near, "void", lambda: str(_store(body, tile, value, place, mask)), scatter)
-        return ""
-
-    def places(self) -> str:
-        """The addresses of the lanes, from the table's offsets."""
-        lanes = self.tile.lanes
-        pairs = self.body.put(f"load <{2 * lanes} x i64>, ptr {self.entry}, align 8")
-        even = ", ".join(f"i32 {2 * i}" for i in range(lanes))
-        chosen = self.body.put(f"shufflevector <{2 * lanes} x i64> {pairs}, <{2 * lanes} x i64> poison, <{lanes} x i32> <{even}>")
-        return self.body.put(f"getelementptr {self.tile.element}, ptr {self.row}, <{lanes} x i64> {chosen}")
-
-    def finished(self, old: Callable[[], str], mask: str | None) -> str:
-        """The tile's vector with C's old value added where there is one, through the epilogue where it is complete."""
-        body, vector = self.body, self.tile.vector
-        value = body.choose("%add", vector, lambda: body.put(f"fadd {vector} {old()}, {self.value}"), lambda: self.value)
-        if self.epilogue is None:
-            return value
-        site = Site(body, self.tile, value, mask)
-        site.m, site.n = self.m, self.n
-        epilogue = self.epilogue
-        return body.choose("%last", vector, lambda: epilogue(site), lambda: value)
 
 
 class _Driver:
@@ -227,15 +92,14 @@ class _Driver:
         """Fill the table of an index for an operand, padded to a multiple; returns the padded count."""
         body, table = self.body, self.memory[f"{index}_{'abc'[operand]}"]
         padded = _rounded(body, count, multiple)
-        body.do(
-            f"call void @{self.name}.offsets(ptr {self.indices[index]}, i64 {operand}, i64 {start}, i64 {count}, i64 {padded}, ptr {table})"
-        )
+        block = f"i64 {start}, i64 {count}, i64 {padded}"
+        self.call(f"offsets(ptr {self.indices[index]}, i64 {operand}, {block}, ptr {table})")
         return padded
 
-    def moved(self, pointer: str, operand: int, batch: str) -> str:
-        """A pointer at its element of the batch."""
+    def offset(self, operand: int, batch: str) -> str:
+        """Where an operand's element of the batch begins."""
         self.table("b", operand, batch, 1)
-        return self.body.at(pointer, self.body.word(self.memory[f"b_{'abc'[operand]}"], 2), self.tile.element)
+        return self.body.word(self.memory[f"b_{'abc'[operand]}"], 2)
 
     def batches(self) -> None:
         """The thread's share of all panels of all batches."""
@@ -258,13 +122,13 @@ class _Driver:
             high = body.smaller(body.integer("mul", high, panel), extent)
             m = body.put(f"select i1 {over_n}, i64 0, i64 {low}"), body.put(f"select i1 {over_n}, i64 {words['m']}, i64 {high}")
             n = body.put(f"select i1 {over_n}, i64 {low}, i64 0"), body.put(f"select i1 {over_n}, i64 {high}, i64 {words['n']}")
-            pointers = tuple(self.moved(p, operand, loop.index) for operand, p in ((A, "%a"), (B, "%b"), (C, "%c")))
-            self.blocks(loop.index, m, n, pointers)
+            self.blocks(loop.index, m, n)
 
-    def blocks(self, batch: str, m: tuple[str, str], n: tuple[str, str], pointers: tuple[str, ...]) -> None:
+    def blocks(self, batch: str, m: tuple[str, str], n: tuple[str, str]) -> None:
         """A rectangle of C, block by block; the loop over k runs once where k is 0."""
-        body, words, memory, tile = self.body, self.words, self.memory, self.tile
-        a, b, c = pointers
+        body, words, tile = self.body, self.words, self.tile
+        a, b = (body.at(f"%{'abc'[operand]}", self.offset(operand, batch), tile.element) for operand in (A, B))
+        c = self.offset(C, batch)
         accumulate = body.put(f"icmp ne i64 {words['accumulate']}, 0")
         with body.loop(*n, words["nc"]) as over_n:
             columns = body.smaller(words["nc"], body.integer("sub", n[1], over_n.index))
@@ -284,35 +148,38 @@ class _Driver:
                     padded_m = self.table("m", A, over_m.index, rows, tile.rows)
                     self.table("m", C, over_m.index, rows)
                     self.pack("a", a, "m", padded_m, k)
-                    flags = f"i1 {add}, i1 {last}"
-                    self.tiles(c, rows, columns, k, flags, over_m.index, over_n.index, batch)
-        del memory
+                    where = f"i64 {batch}, i1 {add}, i1 {last}"
+                    self.tiles(k, (rows, columns), (over_m.index, over_n.index), c, where)
 
     def pack(self, operand: str, source: str, index: str, count: str, k: str) -> None:
         """Pack a block of A or of B."""
         rows, steps, panels = (self.memory[name] for name in (f"{index}_{operand}", f"k_{operand}", f"panels_{operand}"))
-        self.body.do(
-            f"call void @{self.name}.pack_{operand}(ptr {source}, ptr {rows}, ptr {steps}, i64 {count}, i64 {k}, ptr {panels})"
-        )
+        self.call(f"pack_{operand}(ptr {source}, ptr {rows}, ptr {steps}, i64 {count}, i64 {k}, ptr {panels})")
 
-    def tiles(self, c: str, rows: str, columns: str, k: str, flags: str, m0: str, n0: str, batch: str) -> None:
-        """The tiles of a block."""
+    def tiles(self, k: str, extent: tuple[str, str], start: tuple[str, str], c: str, where: str) -> None:
+        """The tiles of a block of C that begins at `start`."""
         body, memory, tile = self.body, self.memory, self.tile
-        with body.loop(0, columns, tile.columns) as over_n:
+        with body.loop(0, extent[1], tile.columns) as over_n:
             right = body.at(memory["panels_b"], body.integer("mul", over_n.index, k), tile.element)
             n_c = body.at(memory["n_c"], body.integer("add", body.integer("shl", over_n.index, 1), 2))
-            n = body.integer("add", n0, over_n.index)
-            width = body.smaller(body.integer("sub", columns, over_n.index), tile.columns)
-            with body.loop(0, rows, tile.rows) as over_m:
+            n = body.integer("add", start[1], over_n.index)
+            width = body.smaller(body.integer("sub", extent[1], over_n.index), tile.columns)
+            with body.loop(0, extent[0], tile.rows) as over_m:
                 left = body.at(memory["panels_a"], body.integer("mul", over_m.index, k), tile.element)
                 m_c = body.at(memory["m_c"], body.integer("add", body.integer("shl", over_m.index, 1), 2))
-                m = body.integer("add", m0, over_m.index)
-                height = body.smaller(body.integer("sub", rows, over_m.index), tile.rows)
-                body.do(f"call void @{self.name}.multiply(i64 {k}, ptr {left}, ptr {right}, ptr {memory['tile']})")
-                body.do(
-                    f"call void @{self.name}.finish(ptr {memory['tile']}, ptr {c}, ptr {m_c}, ptr {n_c}, i64 {height}, i64 {width}, "
-                    f"{flags}, i64 {m}, i64 {n}, i64 {batch}, ptr %extra)"
-                )
+                m = body.integer("add", start[0], over_m.index)
+                height = body.smaller(body.integer("sub", extent[0], over_m.index), tile.rows)
+                few = body.put(f"icmp sle i64 {height}, {FEW[tile.bits]}")
+                panels = f"(i64 {k}, ptr {left}, ptr {right}, ptr {memory['tile']})"
+                multiply = [functools.partial(self.call, f"{part}{panels}") for part in ("few", "multiply")]
+                body.choose(few, "void", *multiply)
+                place = f"i64 {c}, i64 {height}, i64 {width}, i64 {m}, i64 {n}, {where}"
+                self.call(f"finish(ptr {memory['tile']}, ptr %c, ptr {m_c}, ptr {n_c}, {place}, ptr %extra)")
+
+    def call(self, text: str) -> str:
+        """Call one of the other functions."""
+        self.body.do(f"call void @{self.name}.{text}")
+        return ""
 
 
 def _driver(name: str, tile: Tile) -> Body:
@@ -355,7 +222,8 @@ def layout(batch: Index, m: Index, n: Index, k: Index, dtype: str, accumulate: b
     for name, index in zip("bmnk", indices, strict=True):
         values[f"index_{name}"] = len(WORDS) + len(flat)
         flat += [len(index), *(number for dimension in index for number in dimension)]
-    return Layout(np.array([values[word] for word in WORDS] + flat, np.int64), values["scratch"])
+    words = np.array([values[word] for word in WORDS] + flat, np.int64)
+    return Layout(words, address_of(words), values["scratch"])
 
 
 def merged(index: Index) -> Index:
@@ -405,26 +273,39 @@ def _workers(process: int) -> concurrent.futures.ThreadPoolExecutor:
     return concurrent.futures.ThreadPoolExecutor(thread_name_prefix="contraction")
 
 
-_own = threading.local()
+class _Own(threading.local):
+    """The scratch memory that each Python thread keeps, and the first address in it that is a multiple of 64."""
+
+    memory = np.empty(0, np.uint8)
+    address = 0
+
+
+_own = _Own()
 
 
 def _scratch(size: int) -> int:
-    """The address, a multiple of 64, of memory that this thread keeps."""
-    memory = getattr(_own, "memory", None)
-    if memory is None or memory.nbytes < size + 64:
-        memory = _own.memory = np.empty(size + 64, np.uint8)
-    return _up(_address(memory), 64)
+    if _own.memory.nbytes < size + 64:
+        _own.memory = np.empty(size + 64, np.uint8)
+        _own.address = _up(address_of(_own.memory), 64)
+    return _own.address
 
 
-def _address(array: np.ndarray) -> int:
-    return int(array.__array_interface__["data"][0])
+_AFTER_HEADER = object.__basicsize__  # the data pointer is the first field of NumPy's array object
 
 
-def run(function: Any, arrays: Sequence[np.ndarray], plan: Layout, threads: int = 1, extra: Sequence[np.ndarray] = ()) -> None:
-    """Call a compiled contraction on arrays A, B and C."""
-    pointers = np.array([_address(x) for x in extra], np.uintp)
-    arguments = [*map(_address, (*arrays, pointers)), _scratch(plan.scratch * threads), _address(plan.words)]
-    pending = [_workers(os.getpid()).submit(function, *arguments, t, threads) for t in range(1, threads)]
+def address_of(array: np.ndarray) -> int:
+    """The address of an array's first element; much faster than `array.ctypes.data`."""
+    return ctypes.c_size_t.from_address(id(array) + _AFTER_HEADER).value
+
+
+def run(
+    function: Any, a: np.ndarray, b: np.ndarray, c: np.ndarray, plan: Layout, threads: int = 1, extra: Sequence[np.ndarray] = ()
+) -> None:
+    """Call a compiled contraction on arrays."""
+    pointers = np.array([address_of(x) for x in extra], np.uintp) if extra else None
+    more = 0 if pointers is None else address_of(pointers)
+    arguments = (address_of(a), address_of(b), address_of(c), more, _scratch(plan.scratch * threads), plan.address)
+    pending = [_workers(os.getpid()).submit(functools.partial(function, *arguments, t, threads)) for t in range(1, threads)]
     try:
         function(*arguments, 0, threads)
     finally:
@@ -432,16 +313,35 @@ def run(function: Any, arrays: Sequence[np.ndarray], plan: Layout, threads: int 
             future.result()
 
 
+Numbers = tuple[int, ...]
+
+
 @functools.lru_cache(1024)
-def _matmul_layout(shape: tuple[int, int, int, int], strides: tuple[int, ...], dtype: str, accumulate: bool, bits: int) -> Layout:
-    batches, m, n, k = shape
-    ab, am, ak, bb, bk, bn, cb, cm, cn = strides
-    batch, rows, columns = (Dimension(batches, ab, bb, cb),), (Dimension(m, am, 0, cm),), (Dimension(n, 0, bn, cn),)
-    if bb == 0:  # one B for all: more rows
-        rows, batch = (Dimension(batches, ab, 0, cb), *rows), ()
-    elif ab == 0:
-        columns, batch = (Dimension(batches, 0, bb, cb), *columns), ()
-    return layout(batch, rows, columns, (Dimension(k, ak, bk, 0),), dtype, accumulate, bits)
+def _matmul_layout(
+    a: Numbers,
+    a_bytes: Numbers,
+    b: Numbers,
+    b_bytes: Numbers,
+    c: Numbers,
+    c_bytes: Numbers,
+    dtype: str,
+    accumulate: bool,
+    bits: int,
+    fold: bool,
+) -> Layout:
+    size = ELEMENTS[dtype][1]
+    (a_batch, a_m, a_k), (b_batch, b_k, b_n), (c_batch, c_m, c_n) = (
+        (0 if len(shape) == 2 or shape[0] == 1 else strides[0] // size, strides[-2] // size, strides[-1] // size)
+        for shape, strides in ((a, a_bytes), (b, b_bytes), (c, c_bytes))
+    )
+    batch: Index = (Dimension(c[0], a_batch, b_batch, c_batch),) if len(c) == 3 else ()
+    rows: Index = (Dimension(c[-2], a_m, 0, c_m),)
+    columns: Index = (Dimension(c[-1], 0, b_n, c_n),)
+    if fold and not b_batch:
+        rows, batch = (*batch, *rows), ()
+    elif fold and not a_batch:
+        columns, batch = (*batch, *columns), ()
+    return layout(batch, rows, columns, (Dimension(a[-1], a_k, b_k, 0),), dtype, accumulate, bits)
 
 
 def gemm(
@@ -457,34 +357,44 @@ def gemm(
 ) -> np.ndarray:
     """The matrix product of two 2-D or 3-D arrays of one dtype, float32 or float64, in `out`, or added to it.
 
-    A batch of size 1 or an operand without one is used for all of the other's. `out` must not overlap the operands. The positions
-    that an `epilogue` is given count a batch that is folded into the rows (B without a batch) or the columns as part of them.
+    A batch of size 1 or an operand without one is used for all of the other's. `out` must not overlap the operands. `extra` is what
+    an `epilogue` reads: its pointers.
     """
-    dtype = a.dtype.name
-    if dtype not in ELEMENTS or b.dtype != a.dtype:
+    dtype = _NAMES.get(a.dtype)
+    if dtype is None or b.dtype != a.dtype:
         raise TypeError(f"gemm: expected two float32 or two float64 arrays, but got {a.dtype} and {b.dtype}")
-    if a.ndim not in (2, 3) or b.ndim not in (2, 3) or a.shape[-1] != b.shape[-2]:
+    if not 2 <= a.ndim <= 3 or not 2 <= b.ndim <= 3 or a.shape[-1] != b.shape[-2]:
         raise ValueError(f"gemm: shapes {a.shape} and {b.shape} cannot be multiplied")
-    batches = _batches(a, b)
-    shape = (*(() if a.ndim == b.ndim == 2 else (batches,)), a.shape[-2], b.shape[-1])
+    a, b = (x if x.flags.aligned else x.copy() for x in (a, b))
+    shape = (*_batch(a, b), a.shape[-2], b.shape[-1])
     if out is None:
         if accumulate:
             raise ValueError("gemm: accumulate=True needs out")
         out = np.empty(shape, a.dtype)
     elif out.shape != shape or out.dtype != a.dtype or not out.flags.writeable:
         raise ValueError(f"gemm: out must be a writable {a.dtype} array of shape {shape}, but it is {out.dtype} of shape {out.shape}")
+    elif not out.flags.aligned:
+        raise ValueError("gemm: out is not aligned")
     elif np.may_share_memory(out, a) or np.may_share_memory(out, b):
-        raise ValueError("gemm: out overlaps an operand")
-    strides = tuple(stride // x.itemsize for x in (a, b, out) for stride in ((0,) * (3 - x.ndim) + x.strides))
-    ab, bb = (0 if x.ndim == 2 or x.shape[0] == 1 else x.strides[0] // x.itemsize for x in (a, b))
-    strides = (ab, *strides[1:3], bb, *strides[4:])
-    plan = _matmul_layout((batches, a.shape[-2], b.shape[-1], a.shape[-1]), strides, dtype, accumulate, bits)
-    run(compiled(dtype, epilogue, bits), (a, b, out), plan, threads, extra)
+        raise ValueError("gemm: out may overlap an operand")
+    if epilogue is None and (shape[-1] == 1 or out.strides[-2] < out.strides[-1]):  # vectors go along the columns
+        plan = _matmul_layout(*_transposed(b), *_transposed(a), *_transposed(out), dtype, accumulate, bits, True)
+        run(compiled(dtype, epilogue, bits), b, a, out, plan, threads, extra)
+    else:
+        plan = _matmul_layout(a.shape, a.strides, b.shape, b.strides, out.shape, out.strides, dtype, accumulate, bits, epilogue is None)
+        run(compiled(dtype, epilogue, bits), a, b, out, plan, threads, extra)
     return out
 
 
-def _batches(a: np.ndarray, b: np.ndarray) -> int:
-    sizes = {x.shape[0] for x in (a, b) if x.ndim == 3} - {1}
-    if len(sizes) > 1:
-        raise ValueError(f"gemm: batches of sizes {a.shape[0]} and {b.shape[0]} do not match")
-    return sizes.pop() if sizes else 1
+_NAMES = {np.dtype(name): name for name in ELEMENTS}
+
+
+def _batch(a: np.ndarray, b: np.ndarray) -> tuple[int, ...]:
+    sizes = [x.shape[0] for x in (a, b) if x.ndim == 3]
+    if len(sizes) == 2 and sizes[0] != sizes[1] and 1 not in sizes:
+        raise ValueError(f"gemm: batches of sizes {sizes[0]} and {sizes[1]} do not match")
+    return (sizes[0] if sizes[-1] == 1 else sizes[-1],) if sizes else ()
+
+
+def _transposed(x: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return (*x.shape[:-2], x.shape[-1], x.shape[-2]), (*x.strides[:-2], x.strides[-1], x.strides[-2])

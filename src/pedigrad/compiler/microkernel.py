@@ -1,15 +1,17 @@
-"""LLVM IR as text: a function in the making, and the register-tiled product of two packed panels.
+"""LLVM IR as text: a function in the making, the register-tiled product of two packed panels, and its way into C.
 
 A `Body` collects the instructions of one function in SSA form. Values are written as LLVM writes them: "%name", or a number.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 TILES = {512: (14, 2), 256: (6, 2), 128: (8, 2)}  # register width in bits: rows, and vectors in a row, that stay in registers
+FEW = {512: 4, 256: 2, 128: 4}  # the rows of a second microkernel, for what is left at the lower edge
 ELEMENTS = {"float32": ("float", 4), "float64": ("double", 8)}
 
 
@@ -27,6 +29,11 @@ class Tile(NamedTuple):
     def vector(self) -> str:
         """The type of a vector of elements."""
         return f"<{self.lanes} x {self.element}>"
+
+    @property
+    def suffix(self) -> str:
+        """How the names of intrinsics on such vectors end."""
+        return f"v{self.lanes}f{8 * self.size}"
 
 
 def tile_for(dtype: str, bits: int) -> Tile:
@@ -49,10 +56,8 @@ class Body:
     """The text of one function: instructions with fresh names, branches and loops."""
 
     def __init__(self, name: str, arguments: str, bits: int, linkage: str = "internal "):
-        self.lines = [
-            f'define {linkage}void @{name}({arguments}) noinline nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}" {{',
-            "entry:",
-        ]
+        width = f'"prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}"'
+        self.lines = [f"define {linkage}void @{name}({arguments}) noinline nounwind {width} {{", "entry:"]
         self.block = "entry"
         self.intrinsics: set[str] = set()
         self._names = 0
@@ -157,25 +162,150 @@ def splat(body: Body, kind: str, lanes: int, value: str) -> str:
     return body.put(f"shufflevector {vector} {one}, {vector} poison, <{lanes} x i32> zeroinitializer")
 
 
-def microkernel(name: str, tile: Tile) -> Body:
-    """tile[r, c] = sum over k of a[k, r] * b[k, c], where `a` and `b` are packed panels and `tile` is contiguous."""
+def microkernel(name: str, tile: Tile, rows: int) -> Body:
+    """tile[r, c] = sum over k of a[k, r] * b[k, c] for the first `rows` rows of packed panels `a` and `b`; `tile` is contiguous."""
     body = Body(name, "i64 %k, ptr %a, ptr %b, ptr %tile", tile.bits)
     vector, lanes = tile.vector, tile.lanes
-    spots = [(r, c) for r in range(tile.rows) for c in range(0, tile.columns, lanes)]
+    columns = range(0, tile.columns, lanes)
+    spots = [(r, c) for r in range(rows) for c in columns]
     with body.loop(0, "%k", carry=[(vector, "zeroinitializer") for _ in spots]) as loop:
         a = body.at("%a", body.integer("mul", loop.index, tile.rows), tile.element)
         b = body.at("%b", body.integer("mul", loop.index, tile.columns), tile.element)
-        row = {
-            c: body.put(f"load {vector}, ptr {body.at(b, c, tile.element)}, align {tile.bits // 8}") for c in range(0, tile.columns, lanes)
-        }
-        following = []
-        for (r, c), old in zip(spots, loop.carried, strict=True):
-            if c == 0:
-                x = body.put(f"load {tile.element}, ptr {body.at(a, r, tile.element)}")
-                x = splat(body, tile.element, lanes, x)
-            suffix = f"v{lanes}f{8 * tile.size}"
-            following.append(body.call(vector, f"llvm.fmuladd.{suffix}", f"{vector} {x}", f"{vector} {row[c]}", f"{vector} {old}"))
-        loop.next = following
+        right = {c: body.put(f"load {vector}, ptr {body.at(b, c, tile.element)}, align {tile.bits // 8}") for c in columns}
+        left = {}
+        for r in range(rows):
+            left[r] = splat(body, tile.element, lanes, body.put(f"load {tile.element}, ptr {body.at(a, r, tile.element)}"))
+        loop.next = [
+            body.call(vector, f"llvm.fmuladd.{tile.suffix}", f"{vector} {left[r]}", f"{vector} {right[c]}", f"{vector} {old}")
+            for (r, c), old in zip(spots, loop.carried, strict=True)
+        ]
     for (r, c), value in zip(spots, loop.carried, strict=True):
         body.do(f"store {vector} {value}, ptr {body.at('%tile', r * tile.columns + c, tile.element)}, align {tile.bits // 8}")
+    return body
+
+
+class Site:
+    """A vector of a tile on its way into C: `value`, the place of its first lane (`b`, `m`, `n`, which count along the index's
+    whole tuple of dimensions) and `extra`, an array of pointers that the caller passes along.
+
+    An epilogue is given a site, emits instructions into its `body` and returns the vector to be stored.
+    """
+
+    def __init__(self, body: Body, tile: Tile, m: str, n: str, entry: str, row: str):
+        self.body, self.tile, self.m, self.n, self.b, self.extra = body, tile, m, n, "%batch", "%extra"
+        self.value = ""
+        self._entry, self._row = entry, row  # the table's entry for n, the offset of the row from C's start
+        self._mask: str | None = None  # None: all lanes are there and follow each other in C
+        self._near = ""  # whether those that are there follow each other
+
+    def pointer(self, number: int) -> str:
+        """The pointer `number` of `extra`."""
+        return self.body.put(f"load ptr, ptr {self.body.at(self.extra, number, 'ptr')}")
+
+    def load(self, pointer: str, offset: str) -> str:
+        """The vector at an element offset; lanes beyond C's last column are not read."""
+        return self._near_load(self.body.at(pointer, offset, self.tile.element))
+
+    def splat(self, pointer: str, offset: str) -> str:
+        """One element in all lanes."""
+        element = self.tile.element
+        value = self.body.put(f"load {element}, ptr {self.body.at(pointer, offset, element)}")
+        return splat(self.body, element, self.tile.lanes, value)
+
+    def like_c(self, pointer: str) -> str:
+        """The vector at this place of an array that has C's strides."""
+        place, body = self._place(pointer), self.body
+        if self._mask is None:
+            return self._near_load(place)
+        lanes, vector = self.tile.lanes, self.tile.vector
+
+        def gather() -> str:
+            kinds = (f"<{lanes} x ptr>", "i32", f"<{lanes} x i1>", vector)
+            values = (self._places(pointer), self.tile.size, self._mask, "zeroinitializer")
+            return body.call(vector, f"llvm.masked.gather.{self.tile.suffix}.v{lanes}p0", *_typed(kinds, values))
+
+        return body.choose(self._near, vector, lambda: self._near_load(place), gather)
+
+    def store(self, pointer: str, value: str) -> None:
+        """Store the vector at this place of C."""
+        place, body, tile = self._place(pointer), self.body, self.tile
+        if self._mask is None:
+            body.do(f"store {tile.vector} {value}, ptr {place}, align {tile.size}")
+            return
+        lanes = f"<{tile.lanes} x i1>"
+
+        def near() -> str:
+            typed = _typed((tile.vector, "ptr", "i32", lanes), (value, place, tile.size, self._mask))
+            return body.call("void", f"llvm.masked.store.{tile.suffix}.p0", *typed)
+
+        def scatter() -> str:
+            kinds = (tile.vector, f"<{tile.lanes} x ptr>", "i32", lanes)
+            typed = _typed(kinds, (value, self._places(pointer), tile.size, self._mask))
+            return body.call("void", f"llvm.masked.scatter.{tile.suffix}.v{tile.lanes}p0", *typed)
+
+        body.choose(self._near, "void", near, scatter)
+
+    def finish(self, product: str, epilogue: Epilogue | None, mask: str | None, near: str) -> str:
+        """Add C's old value where there is one, run the epilogue where the sum is complete, store."""
+        body, vector = self.body, self.tile.vector
+        self._mask, self._near = mask, near
+        self.value = body.choose("%add", vector, lambda: body.put(f"fadd {vector} {self.like_c('%c')}, {product}"), lambda: product)
+        value = self.value
+        if epilogue is not None:
+            value = body.choose("%last", vector, lambda: epilogue(self), lambda: self.value)
+        self.store("%c", value)
+        return ""
+
+    def _near_load(self, place: str) -> str:
+        vector, size = self.tile.vector, self.tile.size
+        if self._mask is None:
+            return self.body.put(f"load {vector}, ptr {place}, align {size}")
+        typed = _typed(("ptr", "i32", f"<{self.tile.lanes} x i1>", vector), (place, size, self._mask, "zeroinitializer"))
+        return self.body.call(vector, f"llvm.masked.load.{self.tile.suffix}.p0", *typed)
+
+    def _place(self, pointer: str) -> str:
+        row = self.body.at(pointer, self._row, self.tile.element)
+        return self.body.at(row, self.body.word(self._entry, 0), self.tile.element)
+
+    def _places(self, pointer: str) -> str:
+        lanes, body = self.tile.lanes, self.body
+        pairs = body.put(f"load <{2 * lanes} x i64>, ptr {self._entry}, align 8")  # offset and run by turns
+        even = ", ".join(f"i32 {2 * i}" for i in range(lanes))
+        chosen = body.put(f"shufflevector <{2 * lanes} x i64> {pairs}, <{2 * lanes} x i64> poison, <{lanes} x i32> <{even}>")
+        row = body.at(pointer, self._row, self.tile.element)
+        return body.put(f"getelementptr {self.tile.element}, ptr {row}, <{lanes} x i64> {chosen}")
+
+
+Epilogue = Callable[[Site], str]
+
+
+def _typed(kinds: Sequence[str], values: Sequence[object]) -> list[str]:
+    return [f"{kind} {value}" for kind, value in zip(kinds, values, strict=True)]
+
+
+def finish(name: str, tile: Tile, epilogue: Epilogue | None) -> Body:
+    """Bring a tile into C: added to it where `add` is set, through the epilogue where `last` is.
+
+    The tables give the offsets of C's rows and columns; whole vectors of columns that follow each other are stored as such.
+    """
+    numbers = ("c_batch", "rows", "columns", "m0", "n0", "batch")
+    arguments = ", ".join(["ptr %tile, ptr %c, ptr %m_c, ptr %n_c", *(f"i64 %{number}" for number in numbers)])
+    body = Body(name, f"{arguments}, i1 %add, i1 %last, ptr %extra", tile.bits)
+    with body.loop(0, "%columns", tile.lanes) as across:
+        left = body.integer("sub", "%columns", across.index)
+        n = body.integer("add", "%n0", across.index)
+        entry = body.at("%n_c", body.integer("shl", across.index, 1))
+        near = body.put(f"icmp sge i64 {body.word(entry, 1)}, {body.smaller(left, tile.lanes)}")
+        whole = body.put(f"icmp sge i64 {body.word(entry, 1)}, {tile.lanes}")
+        lanes = ", ".join(f"i32 {i}" for i in range(tile.lanes))
+        limit = splat(body, "i32", tile.lanes, body.put(f"trunc i64 {left} to i32"))
+        mask = body.put(f"icmp slt <{tile.lanes} x i32> <{lanes}>, {limit}")
+        with body.loop(0, "%rows") as down:
+            m = body.integer("add", "%m0", down.index)
+            row = body.integer("add", "%c_batch", body.word("%m_c", body.integer("shl", down.index, 1)))
+            place = body.integer("add", body.integer("mul", down.index, tile.columns), across.index)
+            product = body.put(f"load {tile.vector}, ptr {body.at('%tile', place, tile.element)}, align {tile.bits // 8}")
+            site = Site(body, tile, m, n, entry, row)
+            ways = [functools.partial(site.finish, product, epilogue, *how) for how in ((None, near), (mask, near))]
+            body.choose(whole, "void", *ways)
     return body

@@ -160,8 +160,6 @@ def transposed(body: Body, vector: str, rows: list[str]) -> list[str]:
         for r in range(lanes):
             if not r & half:
                 pair = f"{vector} {rows[r]}, {vector} {rows[r + half]}"
-                rows[r], rows[r + half] = (
-                    body.put(f"shufflevector {pair}, <{lanes} x i32> <{order}>") for order in (upper, lower)
-                )
+                rows[r], rows[r + half] = (body.put(f"shufflevector {pair}, <{lanes} x i32> <{order}>") for order in (upper, lower))
         half *= 2
     return rows

@@ -25,7 +25,9 @@ import atexit
 import ctypes
 import functools
 import os
+import sys
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,8 +39,11 @@ LINE = 128  # bytes: two cache lines, because processors fetch pairs of them
 MOST = 256  # threads
 JOB, BARRIER, CELLS = 0, LINE, 3 * LINE  # offsets in the block; thread n's cell is at CELLS + n * LINE
 BARRIER_BYTES = 2 * LINE
+EVERY = 1024  # looks between two times that a waiting thread gives way to others; a power of two
+LONG = 100 * EVERY  # looks after which a waiting thread sleeps instead: some milliseconds
+NAP = 1 if sys.platform == "win32" else 50  # milliseconds there, microseconds elsewhere
 SPINS = 20_000  # looks at its cell before a worker goes to sleep: about a millisecond
-PATIENCE = 5_000  # looks at a cell before the caller wakes its worker once more
+PATIENCE = 2_000  # looks at a cell before the caller leaves the processor to the worker that it has woken up
 
 _memory = ctypes.create_string_buffer(CELLS + (MOST + 1) * LINE)
 _block = -(-ctypes.addressof(_memory) // LINE) * LINE
@@ -67,6 +72,8 @@ def run(function: Any, args: Sequence[int], threads: int) -> None:
             if not _gather(threads):
                 _counts["alone"] += 1
                 return _alone(function, args)
+            if patience:
+                time.sleep(50e-6)
             patience = PATIENCE
     return None
 
@@ -110,6 +117,21 @@ def _function(address: int, count: int) -> Any:
 
 def _cell(thread: int) -> ctypes.c_int64:
     return ctypes.c_int64.from_address(_block + CELLS + thread * LINE)
+
+
+@functools.cache
+def _system() -> Any:
+    """The addresses of the system's functions that give way to other threads and that sleep; None where they are not known."""
+    try:
+        if sys.platform == "win32":
+            system = ctypes.WinDLL("kernel32")
+            found = system.SwitchToThread, system.Sleep
+        else:
+            system = ctypes.CDLL(None)
+            found = system.sched_yield, system.usleep
+    except (OSError, AttributeError):
+        return None
+    return (ctypes.c_void_p * 2)(*[ctypes.c_void_p.from_buffer(f).value for f in found])
 
 
 def _gather(threads: int) -> bool:
@@ -158,6 +180,9 @@ def _serve(work: Any, block: int, thread: int, gate: Any) -> None:
 
 def _reset() -> None:
     ctypes.memset(_block, 0, CELLS + MOST * LINE)
+    system = _system()
+    for offset in (JOB + 40, BARRIER + LINE + 8):
+        ctypes.c_int64.from_address(_block + offset).value = ctypes.addressof(system) if system else 0
     _workers.clear()
     _gates.clear()
 
@@ -184,6 +209,7 @@ def _after_fork_in_child() -> None:
     _reset()
 
 
+_reset()
 # Close to nothing else may still be using the pool when this runs: handlers registered later run before it.
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
@@ -207,23 +233,40 @@ def _caller(count: int) -> Any:
 
 
 def pause_ir() -> str:
-    """IR of `@pg.pause()`: what a spinning thread does between two looks."""
-    if llvm.binding().get_default_triple().startswith(("x86_64", "i686", "i386")):
-        return """
-declare void @llvm.x86.sse2.pause()
-define internal void @pg.pause() alwaysinline nounwind {
-  call void @llvm.x86.sse2.pause()
+    """IR of `@pg.pause(ptr system, i64 count)`: what a thread does after its look number `count` at what it waits for.
+
+    A thread that has waited for long lets others have its processor, then sleeps between looks: where there are more threads
+    than processors, the one that is waited for may need this one.
+    """
+    x86 = llvm.binding().get_default_triple().startswith(("x86_64", "i686", "i386"))
+    return f"""
+{"declare void @llvm.x86.sse2.pause()" if x86 else ""}
+define internal void @pg.pause(ptr %system, i64 %count) noinline nounwind {{
+entry:
+  {"call void @llvm.x86.sse2.pause()" if x86 else ""}
+  %known = icmp ne ptr %system, null
+  %part = and i64 %count, {EVERY - 1}
+  %now = icmp eq i64 %part, {EVERY - 1}
+  %both = and i1 %now, %known
+  br i1 %both, label %long, label %out
+long:
+  %very = icmp ugt i64 %count, {LONG}
+  %which = select i1 %very, i64 8, i64 0
+  %at = getelementptr i8, ptr %system, i64 %which
+  %give_way = load ptr, ptr %at, align 8
+  %ignored = call i32 %give_way(i32 {NAP})
+  br label %out
+out:
   ret void
-}
+}}
 """
-    return "define internal void @pg.pause() alwaysinline nounwind { ret void }\n"
 
 
 def barrier_ir() -> str:
     """IR of `@pg.barrier(ptr state, i64 threads)`, at which every thread of a run waits for all the others.
 
-    What a thread wrote before the barrier is seen by all after it. `state` is `BARRIER_BYTES` of zeros on a multiple of
-    `LINE`, `barrier_state()` for one; with one thread it is not touched. Memory that one thread writes and another reads after
+    What a thread wrote before the barrier is seen by all after it. `state` is `barrier_state()` or `BARRIER_BYTES` of zeros on a
+    multiple of `LINE`; with one thread it is not touched. Memory that one thread writes and another reads after
     a barrier must not be reached through `noalias` arguments: LLVM would move its loads and stores across the barrier.
     """
     return (
@@ -236,6 +279,8 @@ entry:
 arrive:
   %round_at = getelementptr i8, ptr %state, i64 {LINE}
   %round = load atomic i64, ptr %round_at acquire, align 8
+  %system_at = getelementptr i8, ptr %state, i64 {LINE + 8}
+  %system = load ptr, ptr %system_at, align 8
   %before = atomicrmw add ptr %state, i64 1 acq_rel, align 8
   %arrived = add i64 %before, 1
   %last = icmp eq i64 %arrived, %threads
@@ -246,7 +291,9 @@ release:
   store atomic i64 %next, ptr %round_at release, align 8
   ret void
 wait:
-  call void @pg.pause()
+  %count = phi i64 [ 0, %arrive ], [ %count.next, %wait ]
+  %count.next = add i64 %count, 1
+  call void @pg.pause(ptr %system, i64 %count)
   %now = load atomic i64, ptr %round_at acquire, align 8
   %same = icmp eq i64 %now, %round
   br i1 %same, label %wait, label %out
@@ -270,22 +317,25 @@ entry:
   %call_at = getelementptr i8, ptr %block, i64 {JOB + 8}
   %args_at = getelementptr i8, ptr %block, i64 {JOB + 16}
   %threads_at = getelementptr i8, ptr %block, i64 {JOB + 24}
+  %system_at = getelementptr i8, ptr %block, i64 {JOB + 40}
+  %system = load ptr, ptr %system_at, align 8
   %taking = cmpxchg ptr %cell, i64 %from, i64 {IDLE} acq_rel acquire
   %taken = extractvalue {{ i64, i1 }} %taking, 1
   br i1 %taken, label %look, label %refused
 look:
-  %count = phi i64 [ 0, %entry ], [ %count, %held ], [ %more, %rest ], [ %more, %sleep ], [ 0, %go ]
+  %count = phi i64 [ 0, %entry ], [ %kept, %held ], [ %more, %rest ], [ %more, %sleep ], [ 0, %go ]
   %state = load atomic i64, ptr %cell acquire, align 8
   switch i64 %state, label %held [ i64 {IDLE}, label %idle  i64 {GO}, label %go  i64 {QUIT}, label %quit ]
 held:
-  call void @pg.pause()
+  %kept = add i64 %count, 1
+  call void @pg.pause(ptr %system, i64 %count)
   br label %look
 idle:
   %more = add i64 %count, 1
   %tired = icmp ugt i64 %more, %spins
   br i1 %tired, label %sleep, label %rest
 rest:
-  call void @pg.pause()
+  call void @pg.pause(ptr null, i64 %count)
   br label %look
 sleep:
   %leaving = cmpxchg ptr %cell, i64 {IDLE}, i64 {ASLEEP} acq_rel acquire
@@ -342,6 +392,8 @@ entry:
   %args_at = getelementptr i8, ptr %block, i64 {JOB + 16}
   %threads_at = getelementptr i8, ptr %block, i64 {JOB + 24}
   %busy_at = getelementptr i8, ptr %block, i64 {JOB + 32}
+  %system_at = getelementptr i8, ptr %block, i64 {JOB + 40}
+  %system = load ptr, ptr %system_at, align 8
   %cells = getelementptr i8, ptr %block, i64 {CELLS}
   %busy = load atomic i64, ptr %busy_at acquire, align 8
   %free = icmp eq i64 %busy, 0
@@ -364,7 +416,7 @@ missing:
   %enough = icmp ugt i64 %tries.next, %patience
   br i1 %enough, label %undo, label %again
 again:
-  call void @pg.pause()
+  call void @pg.pause(ptr %system, i64 %tries)
   br label %try
 gathered:
   %g.next = add i64 %g, 1
@@ -404,13 +456,15 @@ own:
   br label %wait
 wait:
   %w = phi i64 [ 1, %own ], [ %w, %waiting ], [ %w.next, %finished ]
+  %w.count = phi i64 [ 0, %own ], [ %w.more, %waiting ], [ 0, %finished ]
   %w.offset = mul i64 %w, {LINE}
   %w.cell = getelementptr i8, ptr %cells, i64 %w.offset
   %w.state = load atomic i64, ptr %w.cell acquire, align 8
   %w.going = icmp eq i64 %w.state, {GO}
   br i1 %w.going, label %waiting, label %finished
 waiting:
-  call void @pg.pause()
+  %w.more = add i64 %w.count, 1
+  call void @pg.pause(ptr %system, i64 %w.count)
   br label %wait
 finished:
   %w.next = add i64 %w, 1

@@ -22,9 +22,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     whose layer is `div_value` times smaller than the one before; the head also scores the clusters.
     """
 
-    def __init__(
-        self, in_features, n_classes, cutoffs, div_value=4.0, head_bias=False, device=None, dtype=None
-    ):
+    def __init__(self, in_features, n_classes, cutoffs, div_value=4.0, head_bias=False, device=None, dtype=None):
         super().__init__()
         cutoffs = list(cutoffs)
         if not cutoffs:

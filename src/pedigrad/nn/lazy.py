@@ -127,9 +127,7 @@ def _lazy_conv_transpose(base):
             self, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
             padding_mode="zeros", device=None, dtype=None,
         ):  # fmt: skip
-            super().__init__(
-                0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode, device, dtype
-            )
+            super().__init__(0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation, padding_mode, device, dtype)
             self._wait(out_channels, bias, device, dtype)
 
     return _named(LazyConvTranspose, base)
@@ -138,9 +136,7 @@ def _lazy_conv_transpose(base):
 class _LazyNorm(LazyModuleMixin):
     """A normalization whose `num_features` is the number of channels of its first input."""
 
-    def __init__(
-        self, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True
-    ):
+    def __init__(self, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True):
         super().__init__(0, eps, momentum, False, False, device, dtype)
         self.affine, self.track_running_stats = affine, track_running_stats
         if affine:
@@ -182,6 +178,4 @@ LazyConvTranspose1d, LazyConvTranspose2d, LazyConvTranspose3d = map(
     _lazy_conv_transpose, (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
 )
 LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d = map(_lazy_norm, (BatchNorm1d, BatchNorm2d, BatchNorm3d))
-LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = map(
-    _lazy_norm, (InstanceNorm1d, InstanceNorm2d, InstanceNorm3d)
-)
+LazyInstanceNorm1d, LazyInstanceNorm2d, LazyInstanceNorm3d = map(_lazy_norm, (InstanceNorm1d, InstanceNorm2d, InstanceNorm3d))

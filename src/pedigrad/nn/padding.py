@@ -3,9 +3,7 @@
 from ..ops.padding import pad
 from .module import Module
 
-__all__ = [
-    f"{kind}Pad{n}d" for kind in ("Circular", "Constant", "Reflection", "Replication", "Zero") for n in (1, 2, 3)
-]
+__all__ = [f"{kind}Pad{n}d" for kind in ("Circular", "Constant", "Reflection", "Replication", "Zero") for n in (1, 2, 3)]
 
 
 class _PadNd(Module):
@@ -57,13 +55,9 @@ def _layer(base, name, n, what, mode="constant"):
     return type(name, (base,), {"__doc__": described, "__module__": __name__, "_n": n, "_mode": mode})
 
 
-ConstantPad1d, ConstantPad2d, ConstantPad3d = (
-    _layer(_ConstantPadNd, f"ConstantPad{n}d", n, "Elements of one value") for n in (1, 2, 3)
-)
+ConstantPad1d, ConstantPad2d, ConstantPad3d = (_layer(_ConstantPadNd, f"ConstantPad{n}d", n, "Elements of one value") for n in (1, 2, 3))
 ZeroPad1d, ZeroPad2d, ZeroPad3d = (_layer(_ZeroPadNd, f"ZeroPad{n}d", n, "Zeros") for n in (1, 2, 3))
-ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = (
-    _layer(_PadNd, f"ReflectionPad{n}d", n, "Mirror images", "reflect") for n in (1, 2, 3)
-)
+ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = (_layer(_PadNd, f"ReflectionPad{n}d", n, "Mirror images", "reflect") for n in (1, 2, 3))
 ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = (
     _layer(_PadNd, f"ReplicationPad{n}d", n, "Copies of the edges", "replicate") for n in (1, 2, 3)
 )

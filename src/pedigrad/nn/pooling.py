@@ -6,9 +6,7 @@ from ..shapes import pair
 from .module import Module
 
 __all__ = [
-    f"{kind}{n}d"
-    for kind in ("AdaptiveAvgPool", "AdaptiveMaxPool", "AvgPool", "LPPool", "MaxPool", "MaxUnpool")
-    for n in (1, 2, 3)
+    f"{kind}{n}d" for kind in ("AdaptiveAvgPool", "AdaptiveMaxPool", "AvgPool", "LPPool", "MaxPool", "MaxUnpool") for n in (1, 2, 3)
 ] + ["FractionalMaxPool2d", "FractionalMaxPool3d"]
 
 
@@ -24,9 +22,7 @@ class _MaxPoolNd(Module):
 
     def forward(self, input):
         """The maxima of the windows of `input`."""
-        return self._function(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
-        )
+        return self._function(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
 
     def extra_repr(self):
         return (
@@ -101,9 +97,7 @@ class AvgPool1d(Module):
 
     def forward(self, input):
         """The means of the windows of `input`."""
-        return pooling.avg_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
-        )
+        return pooling.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
     def extra_repr(self):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
@@ -112,9 +106,7 @@ class AvgPool1d(Module):
 class _AvgPoolNd(Module):
     """The means of windows, or their sums over `divisor_override`."""
 
-    def __init__(
-        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
-    ):
+    def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
         super().__init__()
         self.kernel_size = kernel_size
         self.stride = stride if stride is not None else kernel_size
@@ -155,9 +147,7 @@ class _LPPoolNd(Module):
         return self._function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
     def extra_repr(self):
-        return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
-        )
+        return f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
 
 
 class LPPool1d(_LPPoolNd):
@@ -263,9 +253,7 @@ class _FractionalMaxPoolNd(Module):
 
     def forward(self, input):
         """The maxima of the windows of `input`."""
-        return self._function(
-            input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples
-        )
+        return self._function(input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples)
 
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):

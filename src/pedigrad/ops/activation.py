@@ -203,13 +203,11 @@ def _mish_factor(x):
     return w / (w + 2), 4 * (w + 1) / ((w + 2) * (w + 2))
 
 
-@composite(
-    places="F", outputs=("out", "share"), hidden=1, out=True, samples=[((2, 3),), ((2, 3), "tanh"), ((), "none"), ((0, 2), "none")]
-)
+@composite(places="F", outputs=("out", "share"), hidden=1, out=True, samples=[((2, 3),), ((2, 3), "tanh"), ((), "none"), ((0, 2), "none")])
 def gelu(x, /, approximate="none"):
     """Each element times the normal distribution function of it, by `approximate="tanh"` with tanh instead of erf."""
     if x.dtype.kind in "biu":
-        raise RuntimeError("\"GeluKernelImpl\" not implemented for integers")
+        raise RuntimeError('"GeluKernelImpl" not implemented for integers')
     if approximate == "tanh":
         share = 0.5 * (1 + np.tanh(_gelu_inner(x)))
     elif approximate == "none":

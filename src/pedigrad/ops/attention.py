@@ -114,9 +114,7 @@ def _(g, query, key, value, attn_mask, keep, weights, out, is_causal, scale, nee
 
 
 @function("F")
-def scaled_dot_product_attention(
-    query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
-):
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
     """`softmax(query @ key.T * scale + attn_mask) @ value`, for query (..., L, E), key (..., S, E) and value (..., S, Ev).
 
     `scale` is 1 / sqrt(E) by default. In a boolean mask, True takes part. With `enable_gqa` several heads of the query share

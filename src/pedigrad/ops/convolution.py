@@ -38,9 +38,7 @@ def _check(x, weight, bias, groups, transposed, name):
     if name[-2:] in ("1d", "2d", "3d") and ndim != int(name[-2]) + 2:
         raise RuntimeError(f"{name}(): expected a weight of {int(name[-2]) + 2} dimensions, got size {list(weight.shape)}")
     if x.ndim not in (ndim, ndim - 1):
-        raise RuntimeError(
-            f"Expected {ndim - 1}D (unbatched) or {ndim}D (batched) input to {name}, but got input of size: {list(x.shape)}"
-        )
+        raise RuntimeError(f"Expected {ndim - 1}D (unbatched) or {ndim}D (batched) input to {name}, but got input of size: {list(x.shape)}")
     if groups < 1:
         raise RuntimeError("non-positive groups is not supported")
     channels = x.shape[1 - ndim]

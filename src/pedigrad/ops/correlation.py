@@ -48,9 +48,7 @@ def _copies(geo: Geometry, swept: bool):
         ]
         windows = (rows, slice(None)) if swept else (slice(None),)
         elements = (*lead, slice(None)) if swept else (slice(None),)
-        pairs.append(
-            ((slice(None), *offset, *windows, *(a for a, _ in dims)), (slice(None), *elements, *(b for _, b in dims)))
-        )
+        pairs.append(((slice(None), *offset, *windows, *(a for a, _ in dims)), (slice(None), *elements, *(b for _, b in dims))))
     return pairs
 
 

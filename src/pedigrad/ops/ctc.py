@@ -124,9 +124,7 @@ def _in_rows(targets, lengths):
 
 
 @function("torch F")
-def ctc_loss(
-    log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False
-):
+def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):
     """The negative log-likelihoods of label sequences by log-probabilities of shape (T, N, C) or (T, C).
 
     `targets` has shape (N, S), or holds the sequences one after the other. "mean" divides each by its length, then takes

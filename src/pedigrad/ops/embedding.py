@@ -99,9 +99,7 @@ def _checked_padding(padding_idx, weight):
 
 
 @function("F", name="embedding")
-def embedding_of_indices(
-    input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
-):
+def embedding_of_indices(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
     """The rows of `weight`, of shape (rows, D), that `input` of any shape (...) names: shape (..., D).
 
     Row `padding_idx` gets no gradient. Rows whose `norm_type`-norm exceeds `max_norm` are first scaled down in place.

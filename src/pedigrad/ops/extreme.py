@@ -8,7 +8,7 @@ from ..op import function, kernel, reduction
 from ..shapes import one_dim
 from ..tensor import Tensor
 from .language import restore_dims, total
-from .reduce import axes, need_elements
+from .reduce import axes, from_numpy_words, need_elements
 from .ternary import maximum, minimum
 
 DISTINCT = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((),)]
@@ -118,8 +118,10 @@ def _(g, indices, x_shape, dim, keepdim):
 
 
 @function(name="max")
-def largest(input, dim=None, keepdim=False, *, other=None, out=None):
+def largest(input, dim=None, keepdim=False, *, other=None, out=None, **words):
     """`max(x)`: the largest element; `max(x, dim)`: values and indices along it; `max(x, y)`: the larger, element by element."""
+    if words:
+        dim, keepdim = from_numpy_words(dim, keepdim, words)
     if isinstance(dim, Tensor):
         dim, other = None, dim
     if other is not None:
@@ -128,8 +130,10 @@ def largest(input, dim=None, keepdim=False, *, other=None, out=None):
 
 
 @function(name="min")
-def smallest(input, dim=None, keepdim=False, *, other=None, out=None):
+def smallest(input, dim=None, keepdim=False, *, other=None, out=None, **words):
     """`min(x)`: the smallest element; `min(x, dim)`: values and indices along it; `min(x, y)`: the smaller, element by element."""
+    if words:
+        dim, keepdim = from_numpy_words(dim, keepdim, words)
     if isinstance(dim, Tensor):
         dim, other = None, dim
     if other is not None:

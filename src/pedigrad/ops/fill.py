@@ -36,7 +36,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write the elements of `src`, broadcast and converted, into this tensor; returns it."""
     if not isinstance(src, Tensor):
         raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}"))
-    if modes.settings.grad and (self._node is not None or src._node is not None) or modes.special:
+    if (modes.settings.grad and (self._node is not None or src._node is not None)) or modes.special:
         return write(replaced.op, (self, src), ())
     try:
         np.copyto(self._array, src._array, casting="unsafe")
@@ -65,7 +65,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         if value._array.ndim:
             raise RuntimeError(located(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."))
         return copy_(self, value)
-    if modes.settings.grad and self._node is not None or modes.special:
+    if (modes.settings.grad and self._node is not None) or modes.special:
         return write(filled.op, (self,), (value,))
     self._array.fill(value)
     note_change(self, "fill_")

@@ -157,9 +157,7 @@ def _output_sizes(sizes, size, scale_factor, recompute):
 
 
 @function("F")
-def interpolate(
-    input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None, antialias=False
-):
+def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None, antialias=False):
     """`input` (N, C, ...) in another spatial size, given as `size` or as `scale_factor`.
 
     Modes are "nearest", "nearest-exact", "linear" (3-d input), "bilinear", "bicubic" (4-d), "trilinear" (5-d) and "area".

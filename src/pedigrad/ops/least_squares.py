@@ -109,9 +109,7 @@ def tensorsolve(A, B, dims=None, *, out=None):
         A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
     shape = A.shape[B.ndim :]
     if shape.numel() != B.numel():
-        raise RuntimeError(
-            located(f"linalg.tensorsolve: the dimensions of A after B's must have as many elements as B, got {A.shape}")
-        )
+        raise RuntimeError(located(f"linalg.tensorsolve: the dimensions of A after B's must have as many elements as B, got {A.shape}"))
     return deliver(solve(A.reshape(B.numel(), shape.numel()), B.reshape(-1)).reshape(shape), out)
 
 

@@ -244,9 +244,7 @@ def _(g, x, weight, pos_weight, reduction):
 
 
 @function("F")
-def binary_cross_entropy_with_logits(
-    input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
-):
+def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
     """The cross entropy between log-odds `input` of one and `target`, reduced; `pos_weight` multiplies the losses of ones."""
     reduction = _reduction(reduction, size_average, reduce)
     if target._array.shape != input._array.shape:
@@ -335,9 +333,7 @@ def _stirling(target):
 
 
 @function("F")
-def poisson_nll_loss(
-    input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"
-):
+def poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"):
     """The negative log-likelihoods of the counts `target` for rates `input` (or their logarithms), reduced.
 
     `full` adds Stirling's approximation of log(target!), which is constant otherwise left out.

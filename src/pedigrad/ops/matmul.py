@@ -45,7 +45,7 @@ SHAPES = [((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2
 SHAPES += [((5, 2, 3), (5, 3, 4)), ((4, 1, 2, 3), (5, 3, 2)), ((3,), (5, 3, 4))]
 
 
-@composite(operators="matmul", fit=True, out=True, samples=SHAPES)
+@composite(places="torch Tensor linalg", operators="matmul", fit=True, out=True, samples=SHAPES)
 def matmul(x, y, /):
     """Matrix product; vectors, matrices and batches of them, whose leading dimensions broadcast."""
     return batched_product(x, y)

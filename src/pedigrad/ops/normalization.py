@@ -287,9 +287,7 @@ def check_channels(input, **vectors):
 
 
 @function("F")
-def batch_norm(
-    input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05
-):
+def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05):
     """`input` of shape (N, C, ...), each channel normalized, times `weight`, plus `bias`.
 
     In `training` by the mean and variance of the batch, which the running ones are moved towards in place by the fraction
@@ -318,9 +316,7 @@ def batch_norm(
 
 
 @function("torch", name="batch_norm")
-def batch_norm_in_order(
-    input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled=True
-):
+def batch_norm_in_order(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled=True):
     """`batch_norm` of `torch.nn.functional` with another order of arguments."""
     return batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
@@ -427,9 +423,7 @@ def instance_norm(
 
 
 @function("torch", name="instance_norm")
-def instance_norm_in_order(
-    input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, cudnn_enabled=True
-):
+def instance_norm_in_order(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, cudnn_enabled=True):
     """`instance_norm` of `torch.nn.functional` with another order of arguments."""
     return instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 

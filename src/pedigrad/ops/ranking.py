@@ -81,9 +81,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
 
 
 @function("F")
-def margin_ranking_loss(
-    input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
-):
+def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """`max(0, -target * (input1 - input2) + margin)` for targets of 1 and -1, reduced."""
     reduction = _reduction(reduction, size_average, reduce)
     if input1.ndim != input2.ndim or input1.ndim != target.ndim:
@@ -103,9 +101,7 @@ def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=No
 
 
 @function("F")
-def cosine_embedding_loss(
-    input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
-):
+def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """One less the cosine of the angle where `target` is 1, `max(0, cosine - margin)` where it is -1; reduced.
 
     Inputs of shape (N, D) and (D), targets of shape (N) and ().
@@ -150,9 +146,7 @@ def triplet_margin_loss(
 
 
 @function("F")
-def triplet_margin_with_distance_loss(
-    anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"
-):
+def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"):
     """`triplet_margin_loss` with any function of two tensors for the distance."""
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
@@ -182,9 +176,7 @@ def _scores_and_classes(input, target, name):
 
 
 @function("F")
-def multi_margin_loss(
-    input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"
-):
+def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
     """The mean over the other classes j of `max(0, margin - input[target] + input[j]) ** p`; reduced.
 
     `input` has shape (N, C) or (C), `target` (N) or (); `weight` has one factor for each class.
@@ -242,9 +234,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
 
 
 @function("F")
-def multilabel_soft_margin_loss(
-    input, target, weight=None, size_average=None, reduce=None, reduction="mean"
-):
+def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     """The mean over classes of the cross entropy between the sigmoid of `input` and `target`, reduced."""
     from_logits = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:

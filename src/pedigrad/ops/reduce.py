@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..op import function, reduction
+from ..origin import located
 from ..shapes import all_dims
 from .destination import deliver
 from .language import broadcast_to, restore_dims, total
@@ -165,6 +166,14 @@ def _(g, x, out, dim, correction, keepdim):
     return variance_slope(slope, x, dim, correction, keepdim)
 
 
+def from_numpy_words(dim, keepdim, words):
+    """`dim` and `keepdim`, which may have been given as `axis` and `keepdims`."""
+    dim, keepdim = words.pop("axis", dim), words.pop("keepdims", keepdim)
+    if words:
+        raise TypeError(located(f"got an unexpected keyword argument '{next(iter(words))}'"))
+    return dim, keepdim
+
+
 def _freedom(dim, unbiased, correction):
     """`dim` and `correction` from the three ways in which they are written: `(dim, unbiased)`, `(unbiased)`, `correction=`."""
     if isinstance(dim, bool):
@@ -177,29 +186,37 @@ def _freedom(dim, unbiased, correction):
 
 
 @function()
-def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
+def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, **words):
     """Variance along `dim`: the sum of square distances from the mean, over n - correction."""
+    if words:
+        dim, keepdim = from_numpy_words(dim, keepdim, words)
     dim, correction = _freedom(dim, unbiased, correction)
     return variance(input, dim, correction, keepdim, out=out)
 
 
 @function()
-def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
+def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, **words):
     """Standard deviation along `dim`: the root of the variance."""
+    if words:
+        dim, keepdim = from_numpy_words(dim, keepdim, words)
     dim, correction = _freedom(dim, unbiased, correction)
     return deviation(input, dim, correction, keepdim, out=out)
 
 
 @function("torch")
-def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, **words):
     """The variance and the mean along `dim`."""
+    if words:
+        dim, keepdim = from_numpy_words(dim, keepdim, words)
     dim, correction = _freedom(dim, unbiased, correction)
     return variance(input, dim, correction, keepdim), mean(input, dim, keepdim)
 
 
 @function("torch")
-def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, **words):
     """The standard deviation and the mean along `dim`."""
+    if words:
+        dim, keepdim = from_numpy_words(dim, keepdim, words)
     dim, correction = _freedom(dim, unbiased, correction)
     return deviation(input, dim, correction, keepdim), mean(input, dim, keepdim)
 
@@ -268,7 +285,7 @@ def count_nonzero(x, /, dim=None):
     return np.count_nonzero(x, axis=axes(dim, x.ndim)) if x.ndim else np.add.reduce(x != 0)
 
 
-@reduction(places="torch Tensor special", samples=FILLED, result=None)
+@reduction(places="torch Tensor special", samples=[((3, 4), (0, 1)), *FILLED[1:]])
 def logsumexp(x, /, dim, keepdim=False):
     """Logarithm of the sum of the exponentials along `dim`, computed without overflow."""
     x = np.astype(x, dtypes.to_numpy(dtypes.get_default_dtype())) if x.dtype.kind in "biu" else x

@@ -47,9 +47,7 @@ def legacy_reduction(size_average, reduce, emit_warning=True):
     reduce = True if reduce is None else reduce
     word = "none" if not reduce else "mean" if size_average else "sum"
     if emit_warning:
-        warnings.warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.", stacklevel=3
-        )
+        warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.", stacklevel=3)
     return word
 
 

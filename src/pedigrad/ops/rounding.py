@@ -108,5 +108,3 @@ def _(g, x, y):
 @nextafter.grad("y")
 def _(g):
     return np.zeros_like(g)
-
-

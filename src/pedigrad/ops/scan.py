@@ -114,7 +114,7 @@ def _(g, indices, dim):
     return added_at(g, indices, dim) if g.ndim else g
 
 
-@composite(places="", samples=[])
+@composite(places="", samples=[((3, 2), lambda rng: np.array([[0, 1], [0, 1], [2, 1]]), 0)])
 def added_at(x, indices, /, dim):
     """Zeros like `x` to which each element is added at its index along `dim`."""
     out = np.zeros_like(x)

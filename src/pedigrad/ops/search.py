@@ -93,6 +93,22 @@ def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
     return deliver(found, out)
 
 
+@kernel(name="isin", places="")
+def is_among(x, y, /, invert):
+    """Whether each element of `x` occurs in `y`, or does not."""
+    return np.isin(x, y, invert=invert)
+
+
+@function("torch")
+def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
+    """Whether each element occurs among the test elements; one of the two may be a number."""
+    if not isinstance(elements, Tensor):
+        elements = wrap(np.asarray(elements, test_elements._array.dtype if isinstance(elements, int) else None))
+    if not isinstance(test_elements, Tensor):
+        test_elements = wrap(np.asarray(test_elements))
+    return deliver(is_among(elements, test_elements, bool(invert)), out)
+
+
 @kernel
 def bincount(x, weights=None, /, minlength=0):
     """How often each integer from 0 on occurs; with `weights`, the sum of their weights."""

@@ -73,7 +73,7 @@ def sort_forward(x, dim, descending):
     return along_last(compute, x, dim)
 
 
-@composite(places="", samples=[])
+@composite(places="", samples=[((3, 2), lambda rng: np.array([[0, 3], [2, 1], [3, 0]]), 1, 4)])
 def placed_at(x, indices, /, dim, size):
     """Zeros with `size` elements along `dim`, with those of `x` put at `indices`, which are distinct."""
     shape = list(x.shape)
@@ -93,10 +93,13 @@ def back_along(g, indices, x_shape, dim):
     return placed_at(g, indices, dim, x_shape[dim]) if x_shape else np.reshape(g, ())
 
 
-ROWS = [((3, 4), -1), ((2, 3, 4), 1), ((), 0)]
-
-
-@kernel(name="sort", places="", outputs=("values", "indices"), out=True, samples=[*ROWS, ((0, 3), 1, True)])
+@kernel(
+    name="sort",
+    places="",
+    outputs=("values", "indices"),
+    out=True,
+    samples=[((3, 4), -1, False), ((2, 3, 4), 1, True), ((), 0, False), ((0, 3), 1, True)],
+)
 def sorted_along(x, /, dim, descending):
     """The elements along `dim` in order, and where they were."""
     return sort_forward(x, dim, descending)

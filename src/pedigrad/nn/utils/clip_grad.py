@@ -30,9 +30,7 @@ def _norm(arrays: list[np.ndarray[Any, Any]], order: float) -> np.ndarray[Any, A
     return np.asarray(sum(float((np.abs(a) ** order).sum()) for a in arrays) ** (1 / order), dtype)
 
 
-def get_total_norm(
-    tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
-) -> Tensor:
+def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
     """The norm of all tensors together, as a 0-d tensor."""
     listed = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     total = _norm([t._array for t in listed], float(norm_type))
