@@ -34,6 +34,7 @@ def main():
     source = str(Path(__file__).resolve().parents[1] / "src")
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages have their bytecode, NumPy too
 
     modules = {}
     for name in args.names:  # a first import compiles bytecode and fills the file cache: not timed

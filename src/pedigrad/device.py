@@ -9,6 +9,8 @@ class device:
     """Where a tensor's memory is; only `cpu` holds any, `meta` and accelerators are refused when used."""
 
     __slots__ = ("index", "type")
+    type: str
+    index: int | None
 
     def __init__(self, type: Any = "cpu", index: int | None = None):
         if isinstance(type, device):

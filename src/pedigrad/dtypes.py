@@ -69,7 +69,7 @@ float64 = dtype("float64", 8, FLOATING)
 complex64 = dtype("complex64", 8, COMPLEX)
 complex128 = dtype("complex128", 16, COMPLEX)
 
-ALL = (bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64)
+ALL: tuple[dtype, ...] = (bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64)
 ALL += (float16, bfloat16, float32, float64, complex64, complex128)
 ALIASES = {"half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64}
 ALIASES |= {"cfloat": complex64, "cdouble": complex128}

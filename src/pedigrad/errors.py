@@ -40,9 +40,7 @@ def explained(op: Any, operands: tuple[Any, ...], error: Exception) -> Exception
             text = str(why)
     elif isinstance(error, ValueError) and ("matmul" in text or "not aligned" in text or "mismatch in its core" in text):
         kind, text = RuntimeError, "shapes cannot be multiplied: " + " and ".join(str(a.shape) for a in arrays)
-    elif isinstance(error, np._core._exceptions._UFuncNoLoopError) or (
-        isinstance(error, TypeError) and ("ufunc" in text or "numpy boolean" in text)
-    ):  # type: ignore[attr-defined]
+    elif isinstance(error, TypeError) and ("ufunc" in text or "numpy boolean" in text):
         kind, text = RuntimeError, f'"{op.name}" not implemented for {", ".join(dtypes.of(a).name for a in arrays)}'
     elif isinstance(error, ValueError):
         kind = RuntimeError if "NumPy" in text or "array" in text or "axes" in text else ValueError

@@ -44,7 +44,7 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
             return modes.settings.recorder(op, operands, attributes, out)
     operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
     arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
-    ready = _promoted(op, arrays) if op.promote else arrays
+    ready = _promoted(op, arrays) if op.promoted else arrays
     results = _forward(op, ready, attributes)
     if out is not None:
         return _into(op, out, results)
@@ -80,15 +80,13 @@ def _as_operand(op: Op, index: int, value: Any) -> Any:
 
 def _promoted(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arrays in their common dtype; numbers become 0-d arrays of it."""
-    chosen = arrays if op.promote is True else [a for n, a in zip(op.operands, arrays, strict=True) if n in op.promote]
-    common = dtypes.promote_operands(chosen)
+    names = op.operands * len(arrays) if op.variadic else op.operands
+    common = dtypes.promote_operands(a for n, a in zip(names, arrays, strict=True) if n in op.promoted)
     if op.result == "float" and not (common.is_floating_point or common.is_complex):
         common = dtypes.get_default_dtype()
     target = dtypes.to_numpy(common)
-    names = op.operands * len(arrays) if op.variadic else op.operands
     return tuple(
-        a if a is None or not (op.promote is True or n in op.promote) else np.asarray(a).astype(target, copy=False)
-        for n, a in zip(names, arrays, strict=True)
+        np.asarray(a).astype(target, copy=False) if a is not None and n in op.promoted else a for n, a in zip(names, arrays, strict=True)
     )
 
 
@@ -108,7 +106,7 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
         raise explained(op, arrays, error) from error
     results = results if isinstance(results, (tuple, list)) else (results,)
     if op.result == "same" or op.result == "float":
-        wanted = arrays[0 if op.promote is True else op.operands.index(op.promote[0])].dtype
+        wanted = arrays[op.operands.index(op.promoted[0])].dtype
         return tuple(np.asarray(r) if r.dtype == wanted else np.asarray(r).astype(wanted) for r in results)
     return tuple(map(np.asarray, results))
 
@@ -122,8 +120,8 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
     targets = out if isinstance(out, (tuple, list)) else (out,)
     for target, result in zip(targets, results, strict=False):
         if target._node is not None and modes.settings.grad:
-            message = f"{op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
-            raise RuntimeError(located(message))
+            message = "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+            raise RuntimeError(located(f"{op.name}(): {message}"))
         if not dtypes.can_cast(dtypes.of(result), target.dtype):
             raise RuntimeError(located(f"result type {dtypes.of(result)} can't be cast to the desired output type {target.dtype}"))
         if target._array.shape != result.shape:

@@ -76,6 +76,9 @@ class Node:
     op: ClassVar[Op]  # each op has a subclass of its own
     keeps_arrays: ClassVar[bool] = True
 
+    seq: int  # its place on the time line
+    code: Any  # with `lasti`, the user's instruction that ran it
+    lasti: int
     parents: tuple[Node | None, ...]
     saved: Any  # tuple of what the rules named, a Freed, or () where they need nothing
     shape: tuple[int, ...]  # of its (first) output

@@ -75,7 +75,6 @@ class Op:
         varargs: str | None = None,
         outputs: tuple[str, ...] | None = ("out",),
         hidden: int = 0,
-        fit: bool = False,
         domain: tuple[float, float] = (-2.0, 2.0),
         samples: Any = None,
         node: str | None = None,
@@ -95,10 +94,10 @@ class Op:
         self.public_names = tuple({"x": "input", "y": "other", "xs": "tensors"}.get(n, n) for n in self.operands)
         self.defaults = self._defaults()
         self.result = result  # dtype of the result: "same", "float" (integers are made floats first), "bool", or its own
-        self.promote = promote  # operands are promoted to one dtype
+        # The operands that are brought to one dtype.
+        self.promoted: tuple[str, ...] = self.operands if promote is True else promote or ()
         self.inplace, self.out, self.varargs = inplace, out, varargs
         self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone
-        self.fit = fit or (bool(promote) and len(self.operands) > 1)  # gradients may have to be summed to the operand's shape
         self.domain, self.samples = domain, samples
         self.rules: list[Rule] = []
         self.differentiable: tuple[str, ...] = ()

@@ -48,8 +48,8 @@ def build(op: Op) -> Any:
 
 def _parameters(op: Op) -> str:
     """The public signature."""
+    keyword: list[str] = []
     parts = [p + ("=None" if n in op.defaults else "") for p, n in zip(op.public_names, op.operands, strict=True)]
-    keyword = []
     for name in op.attributes:
         text = f"{name}=_default_{name}" if name in op.defaults else name
         (keyword if name in op.keyword_only else parts).append(text)
@@ -64,7 +64,8 @@ def _variadic_source(op: Op) -> str:
     out = ", out" if op.out else ""
     (public,) = op.public_names[:1]
     if not op.variadic:
-        return f"def {op.name}({_parameters(op)}):\n    return _gate(_op, ({''.join(f'{n}, ' for n in op.public_names)}), ({attributes}){out})\n"
+        operands = "".join(f"{n}, " for n in op.public_names)
+        return f"def {op.name}({_parameters(op)}):\n    return _gate(_op, ({operands}), ({attributes}){out})\n"
     general = f"_gate(_op, ({public},), ({attributes}){out})"
     lines = [f"def {op.name}({_parameters(op)}):"]
     if op.outputs is not None and len(op.outputs) == 1 and not op.result:
@@ -74,7 +75,7 @@ def _variadic_source(op: Op) -> str:
         lines += ["        except (AttributeError, TypeError):", f"            return {general}"]
         lines += (
             ["        for _x in _a:", "            if _x.dtype is not _a[0].dtype:", f"                return {general}"]
-            if op.promote
+            if op.promoted
             else []
         )
         lines += ["        try:", f"            _r = _forward(*_a, {named})", "        except Exception:", f"            return {general}"]
@@ -87,7 +88,7 @@ def _variadic_source(op: Op) -> str:
 def _source(op: Op) -> str:
     """The text of an ordinary op's public function."""
     optional = {n for n in op.operands if n in op.defaults}
-    promoted = op.operands if op.promote is True else op.promote or ()
+    promoted = op.promoted
     numbers = set(promoted[1:])
     pairs = list(zip(op.public_names, op.operands, strict=True))
     unwrap, nodes = [], []
@@ -193,7 +194,7 @@ def _save(op: Op, name: str) -> str:
         value = f"a_{name}"
     else:
         operand, what = name.rsplit("_", 1)
-        value = f'getattr(a_{operand}, "{what}", ())' if operand in op.defaults or op.promote else f"a_{operand}.{what}"
+        value = f'getattr(a_{operand}, "{what}", ())' if operand in op.defaults or op.promoted else f"a_{operand}.{what}"
     if not inputs or len(inputs) == len(op.differentiable) or name in outputs:
         return value
     due = " or ".join(f"n_{i} is not None" for i in op.differentiable if i in inputs)

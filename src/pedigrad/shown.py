@@ -28,7 +28,7 @@ def _repr(self: Tensor, *, tensor_contents: Any = None) -> str:
     return tensor_repr(self)
 
 
-Tensor.__repr__ = _repr  # type: ignore[method-assign]
+publish(_repr, "__repr__", ["Tensor"])
 
 
 def _format(self: Tensor, spec: str) -> str:

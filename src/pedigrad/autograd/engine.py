@@ -34,7 +34,7 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     if isinstance(g, Tensor):
         if g._array.dtype == dtype:
             return g
-        return np.astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)
+        return np.astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)  # type: ignore[arg-type]
     if g.dtype == dtype:
         return g
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
@@ -189,7 +189,7 @@ class Backward:
         if self.create and isinstance(g, Tensor):
             if leaf.zeroed:
                 leaf.read_grad()
-            leaf.grad = g if before is None else before + g
+            leaf.grad = g if before is None else before + g  # type: ignore[operator]
         else:
             if g.__class__ is not np.ndarray:
                 g = np.asarray(g)
@@ -204,7 +204,7 @@ class Backward:
                 else:
                     before._array, leaf.zeroed = g, False
             elif before._node is not None:
-                leaf.grad = before + wrap(g)
+                leaf.grad = before + wrap(g)  # type: ignore[operator]
             else:
                 np.add(before._array, g, out=before._array)
                 note_write(before._array, "backward")

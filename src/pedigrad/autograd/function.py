@@ -20,7 +20,8 @@ class FunctionNode(Node):
     """The node of one call of a Function; `ctx` is what its forward and backward share."""
 
     __slots__ = ("ctx",)
-    op: Any = None
+    op: Any = None  # type: ignore[misc]  # there is none
+    ctx: Any
 
     def backward(self, g: Any, parents: Any, saved: Any) -> Any:
         """The gradients of the tensor arguments, by the user's `backward`."""
@@ -144,7 +145,7 @@ class Function:
     @classmethod
     def _recorded(cls, ctx: Context, args: Any, results: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
         """The results with their history: arguments that are returned unchanged get a tensor of their own."""
-        node = object.__new__(_node_class(cls))
+        node = object.__new__(_node_class(cls))  # type: ignore[arg-type]
         node.parents = tuple(a._node for a in args if isinstance(a, Tensor))
         node.saved, node.hooks, node.ctx, node.seq = (), None, ctx, next(modes.clock)
         here = Origin.here()

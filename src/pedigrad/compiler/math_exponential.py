@@ -28,11 +28,23 @@ def power_of_two(k: Value, at: Precision) -> Value:
     return ((k + at.bias) << at.fraction).real()
 
 
-def scale(x: Value, k: Value, at: Precision) -> Value:
-    """x 2^k in two steps, so that only the last can overflow, or round to a subnormal."""
+def halves(k: Value, at: Precision) -> tuple[Value, Value]:
+    """Two numbers whose product is 2^k: only the second multiplication by them can overflow, or round to a subnormal."""
     twice = k + 2 * at.bias
     half = twice >> 1
-    return x * (half << at.fraction).real() * ((twice - half) << at.fraction).real()
+    return (half << at.fraction).real(), ((twice - half) << at.fraction).real()
+
+
+def scale(x: Value, k: Value, at: Precision) -> Value:
+    """x 2^k."""
+    first, second = halves(k, at)
+    return x * first * second
+
+
+def scale_next(e: Value, k: Value, at: Precision) -> Value:
+    """(1 + e) 2^k with one rounding unless it is subnormal."""
+    first, second = halves(k, at)
+    return fma(first, e, first) * second
 
 
 def exp_limits(at: Precision) -> tuple[float, float]:
@@ -43,14 +55,14 @@ def exp_limits(at: Precision) -> tuple[float, float]:
 def exp(x: Value, at: Precision) -> Value:
     low, high = exp_limits(at)
     e, k = exponential(at_least(at_most(x, high), low), at)
-    return scale(1.0 + e, k, at)
+    return scale_next(e, k, at)
 
 
 def exp2(x: Value, at: Precision) -> Value:
     x = at_least(at_most(x, at.bias + 2.0), -at.bias - at.fraction - 3.0)
     shifted = x + at.magic
     r = x - (shifted - at.magic)
-    return scale(fma(r, at.polynomial("exp2", r), 1.0), shifted.bits() - at.bits(at.magic), at)
+    return scale_next(r * at.polynomial("exp2", r), shifted.bits() - at.bits(at.magic), at)
 
 
 def expm1_inside(x: Value, at: Precision) -> Value:
@@ -65,9 +77,13 @@ def expm1(x: Value, at: Precision) -> Value:
 
 
 def sigmoid(x: Value, at: Precision) -> Value:
-    e, k = exponential(at_least(-abs(x), exp_limits(at)[0]), at)
-    y = scale(1.0 + e, k, at)
-    return select(x < 0.0, y, 1.0) / (1.0 + y)
+    """1 / (1 + exp -x); where exp -x may overflow, both terms carry a factor of 2^-64."""
+    low, high = exp_limits(at)
+    e, k = exponential(at_most(at_least(-x, -40.0), -low), at)
+    far = x < 20.0 - high
+    one = select(far, x.constant(2.0**-64), 1.0)
+    power = power_of_two(select(far, k - 64, k), at)
+    return one / (power + fma(power, e, one))
 
 
 def tanh(x: Value, at: Precision) -> Value:
@@ -78,14 +94,15 @@ def tanh(x: Value, at: Precision) -> Value:
     z = size * size
     near = fma(size * z, at.polynomial("tanh", z), size)
     e, k = exponential(2.0 * at_most(size, 10.0), at)
-    far = 1.0 - 2.0 / fma(power_of_two(k, at), 1.0 + e, 1.0)
+    power = power_of_two(k, at)
+    far = 1.0 - 2.0 / fma(power, e, power + 1.0)
     return copysign(select(size < 0.625, near, far), x)
 
 
 def half_exp(x: Value, at: Precision) -> Value:
     """exp(|x|) / 2."""
     e, k = exponential(at_most(abs(x), 712.0), at)
-    return scale(1.0 + e, k - 1, at)
+    return scale_next(e, k - 1, at)
 
 
 def sinh(x: Value, at: Precision) -> Value:
@@ -217,7 +234,8 @@ def precise_log(x: Value, at: Precision) -> tuple[Value, Value]:
     y_low = (twice - y) + v + fma(s_low, 2.0, v_low)
     base = k * LN2[52][0]
     out = base + y
-    return out, (base - out) + y + fma(k, LN2[52][1], y_low)
+    low = (base - out) + y + fma(k, LN2[52][1], y_low)
+    return out + low, (out - (out + low)) + low
 
 
 def pow(x: Value, y: Value, at: Precision) -> Value:

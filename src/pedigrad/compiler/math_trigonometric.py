@@ -71,10 +71,12 @@ def far_reduction(size: Value, at: Precision) -> tuple[Value, Value]:
         turn = mantissa * first + high_product(mantissa, second) + select(rest.below(low), rest.constant(1), 0)
     quarter = (turn + (1 << 61)) >> 62
     turn = turn - (quarter << 62)
-    fraction = turn.to("double")
-    if rest is not None:  # the part of the turn that float64 cannot hold, and the next word
-        fraction = fraction + (rest >> 11).to("double") * 2.0**-53
-    r = fraction * (4.0 * HALF_PI[0] * 2.0**-64)
+    scale = 4.0 * 2.0**-64
+    if rest is None:
+        r = turn.to("double") * (HALF_PI[0] * scale)
+    else:  # the turn's last 11 bits and the next word make the part that float64 cannot hold
+        high, low = (turn & -2048).to("double"), (((turn & 2047) << 52) | (rest >> 12)).to("double") * 2.0**-52
+        r = fma(high, HALF_PI[0] * scale, fma(high, HALF_PI[1] * scale, low * (HALF_PI[0] * scale)))
     return select(size < INF, r, NAN), quarter
 
 
@@ -99,7 +101,7 @@ def sine_and_cosine(r: Value, at: Precision) -> tuple[Value, Value]:
     sine = fma(r * z, at.polynomial("sin", z), r)
     half = 0.5 * z
     whole = 1.0 - half
-    return sine, whole + fma(z * z, at.polynomial("cos", z), (1.0 - whole) - half)
+    return copysign(sine, r), whole + fma(z * z, at.polynomial("cos", z), (1.0 - whole) - half)
 
 
 def with_sign(x: Value, negative: Value) -> Value:

@@ -39,8 +39,8 @@ LINE = 128  # bytes: two cache lines, because processors fetch pairs of them
 MOST = 256  # threads
 JOB, BARRIER, CELLS = 0, LINE, 3 * LINE  # offsets in the block; thread n's cell is at CELLS + n * LINE
 BARRIER_BYTES = 2 * LINE
-EVERY = 1024  # looks between two times that a waiting thread gives way to others; a power of two
-LONG = 100 * EVERY  # looks after which a waiting thread sleeps instead: some milliseconds
+EVERY = 256  # looks between two times that a waiting thread gives way to others; a power of two
+LONG = 400 * EVERY  # looks after which a waiting thread sleeps instead: some milliseconds
 NAP = 1 if sys.platform == "win32" else 50  # milliseconds there, microseconds elsewhere
 SPINS = 20_000  # looks at its cell before a worker goes to sleep: about a millisecond
 PATIENCE = 2_000  # looks at a cell before the caller leaves the processor to the worker that it has woken up
@@ -335,7 +335,7 @@ idle:
   %tired = icmp ugt i64 %more, %spins
   br i1 %tired, label %sleep, label %rest
 rest:
-  call void @pg.pause(ptr null, i64 %count)
+  call void @pg.pause(ptr %system, i64 %count)
   br label %look
 sleep:
   %leaving = cmpxchg ptr %cell, i64 {IDLE}, i64 {ASLEEP} acq_rel acquire

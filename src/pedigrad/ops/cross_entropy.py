@@ -159,7 +159,7 @@ def _(g, x, target, weight, height, share, ignore_index, reduction, label_smooth
 
 
 @composite(
-    name="cross_entropy_loss_prob", places="", outputs=("out", "height"), hidden=1, fit=True, node="DivBackward1",
+    name="cross_entropy_loss_prob", places="", outputs=("out", "height"), hidden=1, node="DivBackward1",
     samples=[((4, 3), (4, 3), None, "mean", 0.0), ((4, 3), (4, 3), (3,), "none", 0.1), ((2, 3, 2), (2, 3, 2), None, "sum", 0.0),
              ((3,), (3,), None, "mean", 0.0)],
 )  # fmt: skip

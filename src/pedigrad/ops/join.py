@@ -29,7 +29,7 @@ def _is_nothing(shape):
     return shape == (0,)
 
 
-@composite(places="torch", aliases=("concat", "concatenate"), promote=True, fit=True, out=True, samples=PAIR)
+@composite(places="torch", aliases=("concat", "concatenate"), promote=True, out=True, samples=PAIR)
 def cat(*xs, dim=0):
     """The tensors one after the other along `dim`; their other sizes must agree."""
     joined = [x for x in xs if not _is_nothing(x.shape)] or list(xs)
@@ -59,7 +59,7 @@ def _(g, xs_shape, needs, dim):
     return grads
 
 
-@composite(places="torch", promote=True, fit=True, out=True, samples=[[((2, 3), (2, 3))], [((2, 3), (2, 3)), -1], [((), (), ())]])
+@composite(places="torch", promote=True, out=True, samples=[[((2, 3), (2, 3))], [((2, 3), (2, 3)), -1], [((), (), ())]])
 def stack(*xs, dim=0):
     """The tensors, all of one shape, side by side along a new dimension."""
     if not xs:
@@ -255,7 +255,7 @@ def _(g, x_shape, x_dtype, dim):
 # Products of tensors
 
 
-@composite(name="block_diag", places="", promote=True, fit=True, samples=[[((2, 3), (1, 2))], [((2,), (), (0, 3))]])
+@composite(name="block_diag", places="", promote=True, samples=[[((2, 3), (1, 2))], [((2,), (), (0, 3))]])
 def blocks(*xs):
     """Matrices along the diagonal of a larger one, zero elsewhere."""
     matrices = [np.reshape(x, (1,) * (2 - x.ndim) + x.shape) for x in xs]

@@ -94,7 +94,7 @@ def inv_ex(A, *, check_errors=False, out=None):
         return deliver(INV_EX(inv(healthy) + wrap(filled), wrap(np.asarray(singular, np.int32))), out)
 
 
-@kernel(name="linalg_solve", places="", fit=True, samples=[(_regular, (3, 2)), (_regulars, (3, 2))])
+@kernel(name="linalg_solve", places="", samples=[(_regular, (3, 2)), (_regulars, (3, 2))])
 def solve_matrices(x, y, /):
     """The solution of `x @ out = y`, all matrices."""
     try:

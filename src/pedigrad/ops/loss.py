@@ -168,7 +168,7 @@ def reduce_tensor(losses, reduction):
 
 
 @composite(
-    name="binary_cross_entropy", places="", promote=("x", "target"), fit=True,
+    name="binary_cross_entropy", places="", promote=("x", "target"),
     samples=[(_unit(2, 3), _unit(2, 3), None, "mean"), (_unit(2, 3), _unit(2, 3), (3,), "none"), (_unit(), _unit(), None, "sum")],
 )  # fmt: skip
 def bernoulli_losses(x, target, weight=None, /, reduction="mean"):
@@ -206,7 +206,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
 
 
 @composite(
-    name="binary_cross_entropy_with_logits", places="", promote=("x", "target"), fit=True,
+    name="binary_cross_entropy_with_logits", places="", promote=("x", "target"),
     samples=[((2, 3), _unit(2, 3), None, None, "mean"), ((2, 3), _unit(2, 3), (3,), (3,), "none"), ((), _unit(), None, None, "sum")],
 )  # fmt: skip
 def logit_losses(x, target, weight=None, pos_weight=None, /, reduction="mean"):

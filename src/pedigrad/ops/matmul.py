@@ -45,7 +45,7 @@ SHAPES = [((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2
 SHAPES += [((5, 2, 3), (5, 3, 4)), ((4, 1, 2, 3), (5, 3, 2)), ((3,), (5, 3, 4))]
 
 
-@composite(places="torch Tensor linalg", operators="matmul", fit=True, out=True, samples=SHAPES)
+@composite(places="torch Tensor linalg", operators="matmul", out=True, samples=SHAPES)
 def matmul(x, y, /):
     """Matrix product; vectors, matrices and batches of them, whose leading dimensions broadcast."""
     return batched_product(x, y)
@@ -248,7 +248,7 @@ def scale(g, factor):
     return g if factor == 1 else g * factor.conjugate()
 
 
-@composite(inplace=True, out=True, fit=True, samples=[((2, 4), (2, 3), (3, 4)), ((4,), (2, 3), (3, 4), {"beta": 0.5, "alpha": 2.0})])
+@composite(inplace=True, out=True, samples=[((2, 4), (2, 3), (3, 4)), ((4,), (2, 3), (3, 4), {"beta": 0.5, "alpha": 2.0})])
 def addmm(x, mat1, mat2, /, *, beta=1, alpha=1):
     """`beta * input + alpha * (mat1 @ mat2)`."""
     check_ndim("addmm", 2, mat1=mat1, mat2=mat2)
@@ -270,7 +270,7 @@ def _(g, mat1, alpha):
     return scale(product(adjoint(mat1), g), alpha)
 
 
-@composite(inplace=True, out=True, fit=True, samples=[((2,), (2, 3), (3,)), ((1,), (2, 3), (3,), {"beta": 0.5, "alpha": 2.0})])
+@composite(inplace=True, out=True, samples=[((2,), (2, 3), (3,)), ((1,), (2, 3), (3,), {"beta": 0.5, "alpha": 2.0})])
 def addmv(x, mat, vec, /, *, beta=1, alpha=1):
     """`beta * input + alpha * (mat @ vec)`."""
     check_ndim("addmv", 2, mat=mat)
@@ -293,7 +293,7 @@ def _(g, mat, alpha):
     return scale(product(adjoint(mat), g), alpha)
 
 
-@composite(inplace=True, out=True, fit=True, samples=[((2, 3), (2,), (3,)), ((3,), (2,), (3,), {"beta": 0.5, "alpha": 2.0})])
+@composite(inplace=True, out=True, samples=[((2, 3), (2,), (3,)), ((3,), (2,), (3,), {"beta": 0.5, "alpha": 2.0})])
 def addr(x, vec1, vec2, /, *, beta=1, alpha=1):
     """`beta * input + alpha * outer(vec1, vec2)`."""
     check_ndim("addr", 1, vec1=vec1, vec2=vec2)
@@ -318,7 +318,7 @@ def _(g, vec1, alpha):
 BATCHES = [((5, 2, 4), (5, 2, 3), (5, 3, 4)), ((4,), (5, 2, 3), (5, 3, 4), {"beta": 0.5, "alpha": 2.0})]
 
 
-@composite(inplace=True, out=True, fit=True, samples=BATCHES)
+@composite(inplace=True, out=True, samples=BATCHES)
 def baddbmm(x, batch1, batch2, /, *, beta=1, alpha=1):
     """`beta * input + alpha * (batch1 @ batch2)` for batches of matrices."""
     check_ndim("baddbmm", 3, batch1=batch1, batch2=batch2)
@@ -340,7 +340,7 @@ def _(g, batch1, alpha):
     return scale(product(adjoint(batch1), g), alpha)
 
 
-@composite(inplace=True, out=True, fit=True, samples=[((2, 4), *BATCHES[0][1:]), BATCHES[1]])
+@composite(inplace=True, out=True, samples=[((2, 4), *BATCHES[0][1:]), BATCHES[1]])
 def addbmm(x, batch1, batch2, /, *, beta=1, alpha=1):
     """`beta * input` plus `alpha` times the sum of the products of two batches of matrices."""
     check_ndim("addbmm", 3, batch1=batch1, batch2=batch2)
