@@ -49,7 +49,7 @@ class Sample:
 def samples_of(each):
     """The samples of an op."""
     found = list(each.samples or ())
-    if each.kind == "elementwise" and each.promoted is True and all(name in each.defaults for name in each.attributes):
+    if each.kind == "elementwise" and each.promoted == each.operands and all(name in each.defaults for name in each.attributes):
         found += [shapes[: len(each.operands)] for shapes in SHAPES[len(each.operands)]]
     return [built(each, sample) for sample in found]
 

@@ -29,14 +29,21 @@ def erfc_of_size(size: Value, at: Precision) -> Value:
 
 
 def erfc(x: Value, at: Precision) -> Value:
-    y = erfc_of_size(abs(x), at)
+    size = abs(x)
+    y = erfc_of_size(size, at)
+    if at is F64:  # the quotient's rounding tells where erfc is near 1
+        y = select(size < 0.5, 1.0 - erf_near_zero(size, at), y)
     return select(x < 0.0, 2.0 - y, y)
+
+
+def erf_near_zero(x: Value, at: Precision) -> Value:
+    return fma(x, at.polynomial("erf", x * x), x)
 
 
 def erf(x: Value, at: Precision) -> Value:
     """An odd polynomial near zero; further out 1 - erfc, which in float32 is the exponential of a polynomial."""
     size = abs(x)
-    near = fma(size, at.polynomial("erf", size * size), size)
+    near = erf_near_zero(size, at)
     if at is F32:
         e, k = exponential.exponential(at.polynomial("log_erfc", at_most(size, 4.0)), at)
         power = exponential.power_of_two(k, at)
