@@ -46,12 +46,10 @@ def _machine(level: int) -> Any:
     return target.create_target_machine(cpu=cpu, features=features, opt=level, reloc="default", codemodel="jitdefault", jit=True)
 
 
-def compile_object(text: str, optimise: bool = True) -> bytes:
-    """The object file of an IR module, optimised for this machine."""
+def _module(text: str, machine: Any, optimise: bool) -> Any:
     llvm = binding()
     module = llvm.parse_assembly(text)
     module.verify()
-    machine = _machine(3)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     if optimise:
@@ -59,7 +57,18 @@ def compile_object(text: str, optimise: bool = True) -> bytes:
         options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = True
         builder = llvm.create_pass_builder(machine, options)
         builder.getModulePassManager().run(module, builder)
-    return machine.emit_object(module)
+    return module
+
+
+def compile_object(text: str, optimise: bool = True) -> bytes:
+    """The object file of an IR module, optimised for this machine."""
+    machine = _machine(3)
+    return machine.emit_object(_module(text, machine, optimise))
+
+
+def optimised(text: str) -> str:
+    """The IR of a module after optimisation for this machine."""
+    return str(_module(text, _machine(3), True))
 
 
 def load(text: str, names: list[str], optimise: bool = True) -> dict[str, int]:
