@@ -61,7 +61,7 @@ def test_forward_and_gradient_rule_record_and_replay(name):
     operands = {"linear": [(3, 4), (2, 4), (2,)], "mse_loss": [(3, 4), (3, 4)], "native_layer_norm": [(3, 4), (4,), (4,)]}.get(
         name, [(3, 4)]
     )
-    attributes = {"softmax": {"dim": 1}, "logsumexp": {"dim": 1}, "native_layer_norm": {"normalized_shape": (4,)}}.get(name, {})
+    attributes = {"softmax": {"dim": 1}, "logsumexp": {"dim": 1}, "native_layer_norm": {"n": 1}}.get(name, {})
 
     def draw():
         return [rng.standard_normal(shape) for shape in operands]

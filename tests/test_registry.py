@@ -24,8 +24,9 @@ INTERNAL = {"replace_region"}
 ABOUT_STRIDES = {"view", "view_as_complex", "as_strided"}  # they mean the memory, not the elements
 ALWAYS_WIDE = {"float_power"}  # float64 whatever it is given
 RANDOM = ("rand", "empty", "dropout")
-# PyTorch has no derivative for these either: asking for it is an error.
-NO_DERIVATIVE = {"igamma": {"x"}, "igammac": {"x"}, "zeta": {"x"}}
+# PyTorch has no derivative for these either: asking for it is an error. That of _ctc_loss is right behind a log_softmax only,
+# and is tested there.
+NO_DERIVATIVE = {"igamma": {"x"}, "igammac": {"x"}, "zeta": {"x"}, "_ctc_loss": {"x"}}
 # Gradients that are no derivatives on purpose: rows of the padding get none, frequent rows get less.
 NO_DERIVATIVES = {"embedding": lambda attributes: attributes.get("scale_grad_by_freq") or attributes.get("padding_idx", -1) >= 0}
 
@@ -247,6 +248,16 @@ def test_inplace_form(name):
         assert result is tensors[0]
         assert np.allclose(result._array, expected._array, equal_nan=True)
         assert result._version > before
+
+
+@pytest.mark.parametrize("zero_infinity", [False, True])
+def test_ctc_loss_behind_a_log_softmax(zero_infinity):
+    lengths, sizes, targets = pedigrad.tensor([5, 4]), pedigrad.tensor([2, 1]), pedigrad.tensor([[1, 2], [2, 2]])
+
+    def losses(x):
+        return pedigrad.ctc_loss(x.log_softmax(-1), targets, lengths, sizes, reduction="none", zero_infinity=zero_infinity)
+
+    gradcheck(losses, (pedigrad.randn(5, 2, 3, dtype=pedigrad.float64, requires_grad=True),))
 
 
 # The checks themselves: wrong gradients are found

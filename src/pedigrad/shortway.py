@@ -27,7 +27,7 @@ def build(op: Op) -> Any:
     namespace = function.__globals__
     namespace.update(
         _gate=gate, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray, _explained=explained,
-        _record_cut=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
+        _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
     )  # fmt: skip
     namespace.update({f"_rule{i}": rule.function for i, rule in enumerate(op.rules)})
@@ -58,128 +58,179 @@ def _parameters(op: Op) -> str:
     return ", ".join([*parts, "*", *keyword] if keyword else parts)
 
 
+SHORT = """
+def {name}({parameters}):
+    {prologue}
+    if not _modes.special{no_out}:
+        try:
+            {unwrap}
+        except AttributeError:
+            return {general}
+        try:
+            _r = _forward({call})
+        except Exception:
+            return {general}
+        {unpack}
+        if _r.__class__ is not _ndarray:
+            _r = _asarray(_r)
+        {same}
+        _t = _new(_Tensor)
+        _t._array = _r
+        _t._view = None
+        {view}
+        {history}
+        return _t
+    return {general}
+"""
+
+HISTORY = """
+if {due}:
+    if _modes.grad_off and not _settings.grad:
+        _t._node = None
+        _t._cut = {cuts} or _cut_of(_op, ({operands}), (), True)
+        return _t
+    _n = _new(_Node)
+    _n.parents = ({parents})
+    _n.saved = ({saved})
+    _n.shape = _r.shape
+    _n.dtype = {dtype}
+    _n.hooks = None
+    _n.seq = _next()
+    _f = _getframe(1)
+    if _MARK in _f.f_globals:
+        _f = _outside(_f) or _getframe(0)
+    _n.code = _f.f_code
+    _n.lasti = _f.f_lasti
+    _t._node = _n
+    _t._cut = None
+else:
+    _t._node = None
+    _t._cut = {cuts}
+"""
+
+NO_HISTORY = """
+_t._node = None
+_t._cut = {cuts} or (_cut_of(_op, ({operands}), (), False) if {needed} else None)
+"""
+
+VARIADIC = """
+def {name}({parameters}):
+    if not _modes.special{no_out}:
+        try:
+            {public} = tuple({public})
+            _a = tuple([_t._array for _t in {public}])
+        except (AttributeError, TypeError):
+            return {general}
+        {same}
+        try:
+            _r = _forward(*_a, {call})
+        except Exception:
+            return {general}
+        if _r.__class__ is not _ndarray:
+            _r = _asarray(_r)
+        _t = _new(_Tensor)
+        _t._array = _r
+        _t._view = None
+        _record(_op, (_t,), {public}, _a, ({attributes}), (_r,))
+        return _t
+    return {general}
+"""
+
+
+def _filled(template: str, **parts: Any) -> str:
+    """The template with its parts: texts within a line, and blocks (lists of lines) that are a line of their own."""
+    blocks = {name: part for name, part in parts.items() if isinstance(part, list)}
+    words = {name: part for name, part in parts.items() if isinstance(part, str)}
+    lines = []
+    for line in template.strip("\n").split("\n"):
+        name = line.strip()[1:-1]
+        if name in blocks:
+            lead = line[: len(line) - len(line.lstrip())]
+            lines += [lead + each for each in blocks[name]]
+        else:
+            lines.append(line.format(**words))
+    return "\n".join(lines) + "\n"
+
+
+def _each(form: str, names: Any) -> str:
+    """The items of a tuple, one for each name."""
+    return "".join(form.format(n) + ", " for n in names)
+
+
 def _variadic_source(op: Op) -> str:
     """An op on a list of tensors; those with a varying number of outputs always go the general way."""
-    attributes = "".join(f"{n}, " for n in op.attributes)
-    out = ", out" if op.out else ""
-    (public,) = op.public_names[:1]
-    if not op.variadic:
-        operands = "".join(f"{n}, " for n in op.public_names)
-        return f"def {op.name}({_parameters(op)}):\n    return _gate(_op, ({operands}), ({attributes}){out})\n"
-    general = f"_gate(_op, ({public},), ({attributes}){out})"
-    lines = [f"def {op.name}({_parameters(op)}):"]
-    if op.outputs is not None and len(op.outputs) == 1 and not op.result:
-        named = ", ".join(f"{n}={n}" for n in op.attributes)
-        lines += ["    if not _modes.special" + (" and out is None:" if op.out else ":")]
-        lines += ["        try:", f"            {public} = tuple({public})", f"            _a = tuple([_t._array for _t in {public}])"]
-        lines += ["        except (AttributeError, TypeError):", f"            return {general}"]
-        lines += (
-            ["        for _x in _a:", "            if _x.dtype is not _a[0].dtype:", f"                return {general}"]
-            if op.promoted
-            else []
-        )
-        lines += ["        try:", f"            _r = _forward(*_a, {named})", "        except Exception:", f"            return {general}"]
-        lines += ["        if _r.__class__ is not _ndarray:", "            _r = _asarray(_r)"]
-        lines += ["        _t = _new(_Tensor)", "        _t._array = _r", "        _t._view = None"]
-        lines += [f"        _record(_op, (_t,), {public}, _a, ({attributes}), (_r,))", "        return _t"]
-    return "\n".join(lines) + f"\n    return {general}\n"
+    attributes = _each("{}", op.attributes)
+    general = f"_gate(_op, ({_each('{}', op.public_names)}), ({attributes}){', out' if op.out else ''})"
+    head = f"def {op.name}({_parameters(op)}):\n"
+    if not op.variadic or op.outputs is None or len(op.outputs) != 1 or op.result:
+        return f"{head}    return {general}\n"
+    return _filled(
+        VARIADIC, name=op.name, parameters=_parameters(op), no_out=" and out is None" if op.out else "", general=general,
+        public=op.public_names[0], attributes=attributes, call=", ".join(f"{n}={n}" for n in op.attributes),
+        same=["for _x in _a:", "    if _x.dtype is not _a[0].dtype:", f"        return {general}"] if op.promoted else [],
+    )  # fmt: skip
 
 
 def _source(op: Op) -> str:
     """The text of an ordinary op's public function."""
-    optional = {n for n in op.operands if n in op.defaults}
-    promoted = op.promoted
-    numbers = set(promoted[1:])
     pairs = list(zip(op.public_names, op.operands, strict=True))
-    unwrap, nodes = [], []
-    for public, name in pairs:
-        array = f"{public}._array"
-        node = f"{public}._node"
-        if name in numbers:
-            array, node = (
-                f"{public} if {public}.__class__ in _NUMBERS else {array}",
-                f"None if {public}.__class__ in _NUMBERS else {node}",
-            )
-        elif name in optional:
-            array, node = f"None if {public} is None else {array}", f"None if {public} is None else {node}"
-        unwrap.append(f"            a_{name} = {array}")
-        if name in op.differentiable:
-            nodes.append(f"        n_{name} = {node}")
-    first = f"a_{(promoted or op.operands)[0]}"
-    alike = [_alike(f"a_{n}", first, n in numbers, n in optional) for n in promoted[1:]]
-    attributes = ", ".join(f"{n}={n}" if n in op.keyword_only else n for n in op.attributes)
-    call = "".join(f"a_{n}, " for n in op.operands) + attributes
-    general = f"_gate(_op, ({''.join(p + ', ' for p in op.public_names)}), ({''.join(n + ', ' for n in op.attributes)})" + (
-        ", out)" if op.out else ")"
-    )
-    lines = [f"def {op.name}({_parameters(op)}):"]
-    if op.varargs:  # f(2, 3) and f((2, 3))
-        name = op.varargs
-        lines = [f"def {op.name}({pairs[0][0]}, *{name}, **_named):", "    if _named:"]
-        lines += [f"        return _gate(_op, *_bind(_op, ({pairs[0][0]}, *{name}), _named))"]
-        lines += [f"    if len({name}) == 1:", f"        {name} = {name}[0]"]
-        lines += [f"    {n} = _default_{n}" for n in op.attributes if n != name]
-    lines += ["    if not _modes.special" + (" and out is None:" if op.out else ":")]
-    lines += ["        try:", *unwrap, "        except AttributeError:", f"            return {general}"]
-    if alike:
-        lines += [f"        if not ({' and '.join(alike)}):", f"            return {general}"]
-    lines += ["        try:", f"            _r = _forward({call})", "        except Exception:", f"            return {general}"]
-    lines += _finish(op, pairs, nodes, first, general, numbers)
-    return "\n".join(lines) + f"\n    return {general}\n"
-
-
-def _alike(name: str, first: str, may_be_number: bool, optional: bool) -> str:
-    same = f"{name}.dtype is {first}.dtype"
-    if may_be_number:
-        same = f'({first}.dtype.kind == "f" if {name}.__class__ in _NUMBERS else {same})'
-    return f"({name} is None or {same})" if optional else same
-
-
-def _finish(op: Op, pairs: list[tuple[str, str]], nodes: list[str], first: str, general: str, numbers: set[str]) -> list[str]:
-    """Wrap the result `_r` and record its node."""
+    general = f"_gate(_op, ({_each('{}', op.public_names)}), ({_each('{}', op.attributes)}){', out' if op.out else ''})"
     outputs = op.outputs or ()
     if len(outputs) - op.hidden > 1:  # several visible outputs: `record` deals with them
-        return [f"        return {general}"]
+        return f"def {op.name}({_parameters(op)}):\n    return {general}\n"
+    first = f"a_{(op.promoted or op.operands)[0]}"
+    keyword = ", ".join(f"{n}={n}" if n in op.keyword_only else n for n in op.attributes)
+    parameters, prologue = _parameters(op), []
+    if op.varargs:  # f(2, 3) and f((2, 3))
+        name = op.varargs
+        parameters = f"{pairs[0][0]}, *{name}, **_named"
+        prologue = ["if _named:", f"    return _gate(_op, *_bind(_op, ({pairs[0][0]}, *{name}), _named))"]
+        prologue += [f"if len({name}) == 1:", f"    {name} = {name}[0]"]
+        prologue += [f"{n} = _default_{n}" for n in op.attributes if n != name]
+    unpack = [f"{_each('a_{}', outputs)} = _r".replace(",  =", " ="), f"_r = a_{outputs[0]}"] if op.hidden else []
+    alike = op.result in ("same", "float")
+    return _filled(
+        SHORT, name=op.name, parameters=parameters, prologue=prologue, no_out=" and out is None" if op.out else "", general=general,
+        unwrap=[line for public, name in pairs for line in _unwrap(op, public, name, first, general)],
+        call=_each("a_{}", op.operands) + keyword, unpack=unpack,
+        same=[f"if _r.dtype is not {first}.dtype:", f"    return {general}"] if alike else [],
+        view=[f"_note_view(_t, {pairs[0][0]}, _op, ({_each('{}', op.attributes)}))"] if op.kind == "view" else [],
+        history=_history(op, pairs, "_r.dtype" if not alike else f"{first}.dtype").rstrip("\n").split("\n"),
+    )  # fmt: skip
+
+
+def _unwrap(op: Op, public: str, name: str, first: str, general: str) -> list[str]:
+    """The array and the node of one operand; an operand of another dtype than the first goes the general way."""
+    take = [f"a_{name} = {public}._array"] + ([f"n_{name} = {public}._node"] if name in op.differentiable else [])
+    nothing = [f"a_{name} = {{}}"] + ([f"n_{name} = None"] if name in op.differentiable else [])
+    leave = f"    return {general}"
+    if name in op.promoted[1:]:
+        take += [f"if a_{name}.dtype is not {first}.dtype:", leave]
+        number = [f'if {first}.dtype.kind != "f":', leave] + [line.format(public) for line in nothing]
+        cases = {f"{public}.__class__ in _NUMBERS": number}
+    else:
+        cases = {}
+    if name in op.defaults:
+        cases[f"{public} is None"] = [line.format("None") for line in nothing]
     lines = []
-    if op.hidden:
-        lines += [f"        {', '.join('a_' + o for o in outputs)} = _r", f"        _r = a_{outputs[0]}"]
-    lines += ["        if _r.__class__ is not _ndarray:", "            _r = _asarray(_r)"]
-    if op.result in ("same", "float"):
-        lines += [f"        if _r.dtype is not {first}.dtype:", f"            return {general}"]
-    lines += ["        _t = _new(_Tensor)", "        _t._array = _r", "        _t._view = None"]
-    if op.kind == "view":
-        attributes = "".join(n + ", " for n in op.attributes)
-        lines += [f"        _note_view(_t, {pairs[0][0]}, _op, ({attributes}))"]
-    cuts = " or ".join(f"{p}._cut" for p, n in pairs if n not in numbers and n not in op.defaults) or "None"
-    operands = "".join(p + ", " for p, _ in pairs)
+    for i, (condition, block) in enumerate(cases.items()):
+        lines += [f"{'elif' if i else 'if'} {condition}:", *("    " + line for line in block)]
+    return [*lines, "else:", *("    " + line for line in take)] if lines else take
+
+
+def _history(op: Op, pairs: list[tuple[str, str]], dtype: str) -> str:
+    """The part that gives the result its node, or says why it has none."""
+    maybe = {public: f"{public} is not None" for public, name in pairs if name in op.defaults}
+    maybe |= {public: f"{public}.__class__ not in _NUMBERS" for public, name in pairs if name in op.promoted[1:]}
+    cuts = " or ".join(f"({maybe[p]} and {p}._cut)" if p in maybe else f"{p}._cut" for p, _ in pairs) + " or None"
+    operands = _each("{}", op.public_names)
     if not op.differentiable:
-        needs = [
-            f"({p}.__class__ not in _NUMBERS and {p}._node is not None)" if n in numbers else f"{p}._node is not None" for p, n in pairs
-        ]
-        needs = [f"({p} is not None and {test})" if n in op.defaults else test for test, (p, n) in zip(needs, pairs, strict=True)]
-        cut = f"{cuts} or (_record_cut(_op, ({operands}), (), False) if {' or '.join(needs)} else None)"
-        return [*lines, "        _t._node = None", f"        _t._cut = {cut}", "        return _t"]
-    due = " or ".join(f"n_{n} is not None" for n in op.differentiable)
-    lines += nodes
-    lines += [f"        if {due}:", "            if _modes.grad_off and not _settings.grad:"]
-    lines += [
-        "                _t._node = None",
-        f"                _t._cut = {cuts} or _record_cut(_op, ({operands}), (), True)",
-        "                return _t",
-    ]
-    lines += ["            _n = _new(_Node)", f"            _n.parents = ({''.join(f'n_{n}, ' for n in op.differentiable)})"]
-    lines += [f"            _n.saved = ({''.join(_save(op, name) + ', ' for name in op.saves)})"]
-    lines += [
-        "            _n.shape = _r.shape",
-        "            _n.dtype = _r.dtype",
-        "            _n.hooks = None",
-        "            _n.seq = _next()",
-    ]
-    lines += ["            _f = _getframe(1)", "            if _MARK in _f.f_globals:", "                _f = _outside(_f) or _getframe(0)"]
-    lines += ["            _n.code = _f.f_code", "            _n.lasti = _f.f_lasti"]
-    lines += ["            _t._node = _n", "            _t._cut = None"]
-    lines += ["        else:", "            _t._node = None", f"            _t._cut = {cuts}", "        return _t"]
-    return lines
+        needed = " or ".join(f"({maybe[p]} and {p}._node is not None)" if p in maybe else f"{p}._node is not None" for p, _ in pairs)
+        return _filled(NO_HISTORY, cuts=cuts, operands=operands, needed=needed)
+    return _filled(
+        HISTORY, due=" or ".join(f"n_{n} is not None" for n in op.differentiable), cuts=cuts, operands=operands,
+        parents=_each("n_{}", op.differentiable), saved="".join(_save(op, name) + ", " for name in op.saves), dtype=dtype,
+    )  # fmt: skip
 
 
 def _save(op: Op, name: str) -> str:

@@ -84,7 +84,22 @@ def ours(value, memo=None):
         return pedigrad.Size(value)
     if isinstance(value, torch.Generator):
         return pedigrad.Generator().manual_seed(value.initial_seed())
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        return encoder_layer(value)
+    if id(value) in _paths():
+        return translate(value)
     return _mapped(value, lambda each: ours(each, memo))
+
+
+def encoder_layer(theirs):
+    """The layer with the same parameters: some samples hand one to a constructor."""
+    layer = pedigrad.nn.TransformerEncoderLayer(
+        theirs.self_attn.embed_dim, theirs.self_attn.num_heads, theirs.linear1.out_features, theirs.dropout.p,
+        ours(theirs.activation), theirs.norm1.eps, theirs.self_attn.batch_first, theirs.norm_first, theirs.linear1.bias is not None,
+        dtype=ours(theirs.linear1.weight.dtype),
+    )  # fmt: skip
+    layer.load_state_dict({name: ours(value.detach()) for name, value in theirs.state_dict().items()})
+    return layer
 
 
 def _mapped(value, function):

@@ -14,11 +14,22 @@ for info in module_db:
     MODULES.setdefault(info.name.removeprefix("nn."), info)
 
 
+SLOW = {"LinearCrossEntropyLoss", "Transformer"}
+
+# Differences on purpose: by module, dtype and the text of the disagreement, with the reason.
+KNOWN = (
+    ("FractionalMaxPool?d", "*", "*_random_samples*", "PyTorch puts the random numbers given by its own tests into the state"),
+    ("CTCLoss", "float32", "for input 0: *", "PyTorch adds its probabilities up in float32, we in float64"),
+)
+
+
 def samples(info, dtype, training):
-    """The samples of an entry that both libraries can be given."""
+    """Some samples of an entry, evenly spread over its own."""
     torch.manual_seed(0)
     inputs = info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=training)
-    return [each for each in inputs if each.forward_input is not None]
+    inputs = [each for each in inputs if each.forward_input is not None]
+    count = 2 if info.name.removeprefix("nn.") in SLOW else 6
+    return inputs if len(inputs) <= count else [inputs[i * (len(inputs) - 1) // (count - 1)] for i in range(count)]
 
 
 def constructed(nn, cls, given, convert, seed):

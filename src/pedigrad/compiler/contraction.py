@@ -15,13 +15,13 @@ import ctypes
 import functools
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import llvm
-from .microkernel import ELEMENTS, FEW, Body, Epilogue, Site, Tile, finish, microkernel, tile_for
+from .microkernel import ELEMENTS, FEW, Body, Epilogue, Site, Tile, finish, microkernel, prefetch, tile_for
 from .packing import A, B, C, offsets, pack
 
 __all__ = ["Dimension", "Epilogue", "Layout", "Site", "compiled", "gemm", "layout", "module", "run"]
@@ -64,7 +64,8 @@ def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 
     tile = tile_for(dtype, bits)
     bodies = [
         microkernel(f"{name}.multiply", tile, tile.rows),
-        microkernel(f"{name}.few", tile, FEW[bits]),
+        *(microkernel(f"{name}.multiply_{rows}", tile, rows) for rows in FEW[bits]),
+        prefetch(f"{name}.prefetch", tile),
         offsets(f"{name}.offsets", bits),
         pack(f"{name}.pack_a", tile, tile.rows),
         pack(f"{name}.pack_b", tile, tile.columns),
@@ -169,12 +170,21 @@ class _Driver:
                 m_c = body.at(memory["m_c"], body.integer("add", body.integer("shl", over_m.index, 1), 2))
                 m = body.integer("add", start[0], over_m.index)
                 height = body.smaller(body.integer("sub", extent[0], over_m.index), tile.rows)
-                few = body.put(f"icmp sle i64 {height}, {FEW[tile.bits]}")
-                panels = f"(i64 {k}, ptr {left}, ptr {right}, ptr {memory['tile']})"
-                multiply = [functools.partial(self.call, f"{part}{panels}") for part in ("few", "multiply")]
-                body.choose(few, "void", *multiply)
+                self.call(f"prefetch(ptr %c, ptr {m_c}, ptr {n_c}, i64 {c}, i64 {height})")
+                self.multiply(height, f"(i64 {k}, ptr {left}, ptr {right}, ptr {memory['tile']})")
                 place = f"i64 {c}, i64 {height}, i64 {width}, i64 {m}, i64 {n}, {where}"
                 self.call(f"finish(ptr {memory['tile']}, ptr %c, ptr {m_c}, ptr {n_c}, {place}, ptr %extra)")
+
+    def multiply(self, height: str, panels: str) -> None:
+        """Call the smallest microkernel that has enough rows."""
+        otherwise = functools.partial(self.call, f"multiply{panels}")
+        for rows in reversed(FEW[self.tile.bits]):
+            otherwise = functools.partial(self._multiply_few, height, rows, panels, otherwise)
+        otherwise()
+
+    def _multiply_few(self, height: str, rows: int, panels: str, otherwise: Callable[[], str]) -> str:
+        few = self.body.put(f"icmp sle i64 {height}, {rows}")
+        return self.body.choose(few, "void", functools.partial(self.call, f"multiply_{rows}{panels}"), otherwise)
 
     def call(self, text: str) -> str:
         """Call one of the other functions."""
@@ -318,22 +328,14 @@ Numbers = tuple[int, ...]
 
 @functools.lru_cache(1024)
 def _matmul_layout(
-    a: Numbers,
-    a_bytes: Numbers,
-    b: Numbers,
-    b_bytes: Numbers,
-    c: Numbers,
-    c_bytes: Numbers,
-    dtype: str,
-    accumulate: bool,
-    bits: int,
-    fold: bool,
+    shapes: tuple[Numbers, ...], strides: tuple[Numbers, ...], dtype: str, accumulate: bool, fold: bool, bits: int
 ) -> Layout:
     size = ELEMENTS[dtype][1]
     (a_batch, a_m, a_k), (b_batch, b_k, b_n), (c_batch, c_m, c_n) = (
-        (0 if len(shape) == 2 or shape[0] == 1 else strides[0] // size, strides[-2] // size, strides[-1] // size)
-        for shape, strides in ((a, a_bytes), (b, b_bytes), (c, c_bytes))
+        (0 if len(shape) == 2 or shape[0] == 1 else steps[0] // size, steps[-2] // size, steps[-1] // size)
+        for shape, steps in zip(shapes, strides, strict=True)
     )
+    c = shapes[2]
     batch: Index = (Dimension(c[0], a_batch, b_batch, c_batch),) if len(c) == 3 else ()
     rows: Index = (Dimension(c[-2], a_m, 0, c_m),)
     columns: Index = (Dimension(c[-1], 0, b_n, c_n),)
@@ -341,7 +343,7 @@ def _matmul_layout(
         rows, batch = (*batch, *rows), ()
     elif fold and not a_batch:
         columns, batch = (*batch, *columns), ()
-    return layout(batch, rows, columns, (Dimension(a[-1], a_k, b_k, 0),), dtype, accumulate, bits)
+    return layout(batch, rows, columns, (Dimension(shapes[0][-1], a_k, b_k, 0),), dtype, accumulate, bits)
 
 
 def gemm(
@@ -377,12 +379,14 @@ def gemm(
         raise ValueError("gemm: out is not aligned")
     elif np.may_share_memory(out, a) or np.may_share_memory(out, b):
         raise ValueError("gemm: out may overlap an operand")
+    arrays = (a, b, out)
+    shapes: tuple[Numbers, ...] = (a.shape, b.shape, out.shape)
+    strides: tuple[Numbers, ...] = (a.strides, b.strides, out.strides)
     if epilogue is None and (shape[-1] == 1 or out.strides[-2] < out.strides[-1]):  # vectors go along the columns
-        plan = _matmul_layout(*_transposed(b), *_transposed(a), *_transposed(out), dtype, accumulate, bits, True)
-        run(compiled(dtype, epilogue, bits), b, a, out, plan, threads, extra)
-    else:
-        plan = _matmul_layout(a.shape, a.strides, b.shape, b.strides, out.shape, out.strides, dtype, accumulate, bits, epilogue is None)
-        run(compiled(dtype, epilogue, bits), a, b, out, plan, threads, extra)
+        arrays = (b, a, out)
+        shapes, strides = (tuple(_swapped(x) for x in (y[1], y[0], y[2])) for y in (shapes, strides))
+    plan = _matmul_layout(shapes, strides, dtype, accumulate, epilogue is None, bits)
+    run(compiled(dtype, epilogue, bits), *arrays, plan, threads, extra)
     return out
 
 
@@ -396,5 +400,5 @@ def _batch(a: np.ndarray, b: np.ndarray) -> tuple[int, ...]:
     return (sizes[0] if sizes[-1] == 1 else sizes[-1],) if sizes else ()
 
 
-def _transposed(x: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return (*x.shape[:-2], x.shape[-1], x.shape[-2]), (*x.strides[:-2], x.strides[-1], x.strides[-2])
+def _swapped(numbers: Numbers) -> Numbers:
+    return (*numbers[:-2], numbers[-1], numbers[-2])

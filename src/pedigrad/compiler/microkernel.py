@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-TILES = {512: (14, 2), 256: (6, 2), 128: (8, 2)}  # register width in bits: rows, and vectors in a row, that stay in registers
-FEW = {512: 4, 256: 2, 128: 4}  # the rows of a second microkernel, for what is left at the lower edge
+# Register width in bits: the rows of a tile, and the vectors in a row, that stay in registers. 14 rows would fill all registers of
+# AVX-512: then some processes, by chance of their addresses, run at half the speed on Zen 4.
+TILES = {512: (12, 2), 256: (6, 2), 128: (8, 2)}
+FEW = {512: (4, 8), 256: (2, 4), 128: (2, 4)}  # the rows of further microkernels, for what is left at the lower edge
 ELEMENTS = {"float32": ("float", 4), "float64": ("double", 8)}
 
 
@@ -308,4 +310,16 @@ def finish(name: str, tile: Tile, epilogue: Epilogue | None) -> Body:
             site = Site(body, tile, m, n, entry, row)
             ways = [functools.partial(site.finish, product, epilogue, *how) for how in ((None, near), (mask, near))]
             body.choose(whole, "void", *ways)
+    return body
+
+
+def prefetch(name: str, tile: Tile) -> Body:
+    """Ask for the rows of C that a tile will be added to, while it is computed; their columns are taken to follow each other."""
+    body = Body(name, "ptr %c, ptr %m_c, ptr %n_c, i64 %c_batch, i64 %rows", tile.bits)
+    start = body.at("%c", body.integer("add", "%c_batch", body.word("%n_c", 0)), tile.element)
+    with body.loop(0, "%rows") as loop:
+        row = body.at(start, body.word("%m_c", body.integer("shl", loop.index, 1)), tile.element)
+        for byte in range(0, tile.columns * tile.size, 64):
+            place = body.at(row, byte, "i8")
+            body.call("void", "llvm.prefetch.p0", f"ptr {place}", "i32 1", "i32 3", "i32 1")  # to write, to keep, data
     return body

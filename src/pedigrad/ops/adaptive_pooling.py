@@ -285,8 +285,8 @@ def _lp_pool(pool, x, norm_type, kernel, stride, ceil_mode):
     count = math.prod(kernel)
     norm = float(norm_type)
     mean = pool(x**norm, kernel, stride, 0, ceil_mode)
-    positive = np.maximum(mean, 0.0)
-    return (positive * float(count)) ** (1.0 / norm)
+    mean = np.where(mean == 0, 0.0, mean)  # a root of zero has an infinite slope: nothing is to come of it
+    return (mean * float(count)) ** (1.0 / norm)
 
 
 @function("F")

@@ -40,7 +40,10 @@ def _(g):
     return g
 
 
-@composite(name="cast", places="", node="ToCopyBackward0")
+@composite(
+    name="cast", places="", node="ToCopyBackward0",
+    samples=[((2, 3), dtypes.float64), ((), dtypes.complex128), (lambda rng: rng.random((2, 2)) + 1j, dtypes.float64)],
+)  # fmt: skip
 def cast(x, /, dtype):
     """The elements in another dtype."""
     return np.astype(np.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x, dtypes.to_numpy(dtype))

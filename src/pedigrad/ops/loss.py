@@ -347,7 +347,8 @@ def poisson_nll_loss(input, target, log_input=True, full=False, size_average=Non
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
     """The negative log-likelihoods of `target` for means `input` and variances `var`, reduced.
 
-    `var` has the shape of `input`, or has the last dimension of size one or missing; it is taken to be at least `eps`.
+    `var` has the shape of `input`, or lacks its last dimension, or has one dimension of size one; it is taken to be at
+    least `eps`.
     """
     if isinstance(var, (int, float)):
         if var < 0:
@@ -358,7 +359,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     if var.shape != input.shape:
         if tuple(input.shape[:-1]) == tuple(var.shape):
             var = var.unsqueeze(-1)
-        elif tuple(input.shape[:-1]) != tuple(var.shape[:-1]) or var.shape[-1] != 1:
+        elif var.ndim != input.ndim or sum(n for m, n in zip(input.shape, var.shape, strict=True) if m != n) != 1:
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")

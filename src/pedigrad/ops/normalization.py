@@ -305,7 +305,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         return known_normal(input, running_mean, running_var, weight, bias, eps)
     if math.prod(shape) == shape[1]:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.size()}")
-    if running_mean is None and running_var is None:
+    if (running_mean is None and running_var is None) or 0 in shape:  # no elements move nothing
         return batch_normal(input, weight, bias, eps, None)
     running = Running(running_mean, running_var, momentum)
     if modes.settings.recorder is None:
