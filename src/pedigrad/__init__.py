@@ -8,6 +8,7 @@ tensor([2., 4.])
 """
 
 import math as _math
+import sys as _sys
 import warnings as _warnings
 from importlib import import_module as _import_module
 from typing import Any as _Any
@@ -52,13 +53,15 @@ def __getattr__(name: str) -> _Any:
         module = _import_module(f"{__name__}.{name}")
         _mark_internal()
         return module
-    raise AttributeError(_missing(name))
+    if name == "install_as_torch":
+        return _import_module(f"{__name__}.standin").install_as_torch
+    raise AttributeError(_missing(name), name=name, obj=_sys.modules[__name__])
 
 
 def _missing(name: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, globals(), n=1)
+    near = difflib.get_close_matches(name, [each for each in globals() if not each.startswith("_")], n=1)
     return f"pedigrad has no {name!r}" + (f"; the nearest name it has is {near[0]!r}" if near else "")
 
 

@@ -26,7 +26,7 @@ from .packing import A, B, C, offsets, pack
 
 __all__ = ["Dimension", "Epilogue", "Layout", "Site", "compiled", "gemm", "layout", "module", "run"]
 
-BLOCKS = {"k": 384, "m": 24, "n": 128}  # KC in elements, MC and NC in panels
+BLOCKS = {"k": 512, "m": 24, "n": 128}  # KC in elements, MC and NC in panels: half a megabyte of A, eight of B
 TABLES = ("k_a", "k_b", "m_a", "m_c", "n_b", "n_c", "b_a", "b_b", "b_c")  # an index and an operand
 MEMORY = ("tile", *TABLES, "panels_a", "panels_b")  # what lies in a thread's scratch memory
 WORDS = [  # the head of a layout; `scratch` in bytes for each thread, at_* in bytes, index_* in words
