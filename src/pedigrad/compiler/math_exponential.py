@@ -11,7 +11,7 @@ from .math_ir import F32, INF, NAN, SHORT, Precision, Value, at_least, at_most, 
 LOG2_E = 1.4426950408889634
 LOG10_E = 0.4342944819032518
 LN2 = {23: (0.693145751953125, 1.428606765330187e-06), 52: (0.6931471803691238, 1.9082149292705877e-10)}
-LOG10_2 = (0.3010299955494702, 1.1451100898021838e-10)
+LOG10_2 = {23: (0.3010300099849701, -1.4320988891e-08), 52: (0.3010299955494702, 1.1451100898021838e-10)}
 TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
 
 
@@ -73,7 +73,7 @@ def expm1_inside(x: Value, at: Precision) -> Value:
 
 
 def expm1(x: Value, at: Precision) -> Value:
-    return copysign(expm1_inside(at_least(at_most(x, 710.0), -40.0), at), x)
+    return copysign(expm1_inside(at_least(at_most(x, exp_limits(at)[1]), -40.0), at), x)
 
 
 def sigmoid(x: Value, at: Precision) -> Value:
@@ -170,13 +170,14 @@ def log(x: Value, at: Precision) -> Value:
 def log2(x: Value, at: Precision) -> Value:
     m, k = split_any(x, at)
     f, rest = log_near_one(m - 1.0, at)
-    return log_domain(x, fma(f + rest, LOG2_E, k))
+    return log_domain(x, fma(f, LOG2_E, rest * LOG2_E) + k)
 
 
 def log10(x: Value, at: Precision) -> Value:
     m, k = split_any(x, at)
     f, rest = log_near_one(m - 1.0, at)
-    return log_domain(x, fma(k, LOG10_2[0], fma(f + rest, LOG10_E, k * LOG10_2[1])))
+    high, low = LOG10_2[at.fraction]
+    return log_domain(x, fma(k, high, fma(f, LOG10_E, fma(rest, LOG10_E, k * low))))
 
 
 def log1p(x: Value, at: Precision) -> Value:
@@ -238,20 +239,32 @@ def precise_log(x: Value, at: Precision) -> tuple[Value, Value]:
     return out + low, (out - (out + low)) + low
 
 
-def pow(x: Value, y: Value, at: Precision) -> Value:
-    size = abs(x)
+def power_of_size(size: Value, y: Value, at: Precision) -> Value:
+    """size^y of a positive finite size; zero, infinity and large |y| give what the logarithm's limit gives, or NaN."""
     if at is SHORT:
-        m, k = split_any(size, at)
-        f, rest = log_near_one(m - 1.0, at, k * LN2[52][1])
-        high, low = fma(k, LN2[52][0], f + rest), x.constant(0.0)
+        m, k = split(size, at)  # a float32, so normal
+        real_k = as_real(k, at)
+        f, rest = log_near_one(m - 1.0, at, real_k * LN2[52][1])
+        high, low = fma(real_k, LN2[52][0], f + rest), size.constant(0.0)
     else:
         high, low = precise_log(size, at)
-    high = select(size == 0.0, x.constant(-INF), select(size == INF, size, high))
+    high = select(size == 0.0, size.constant(-INF), select(size == INF, size, high))
     product = y * high
-    low = select(abs(product) < 800.0, fma(y, high, -product) + y * low, 0.0)
-    e, k = exponential(at_least(at_most(product, 800.0), -800.0), at)
+    if at is not SHORT:
+        low = select(abs(product) < 800.0, fma(y, high, -product) + y * low, 0.0)
+    limit = 200.0 if at is SHORT else 800.0
+    e, k = exponential(at_least(at_most(product, limit), -limit), at)
     p = 1.0 + e
-    out = scale(fma(p, low, p), k, at)
+    return p * power_of_two(k, at) if at is SHORT else scale(fma(p, low, p), k, at)
+
+
+def pow(x: Value, y: Value, at: Precision) -> Value:
+    """The power; a float32 one has its size computed in float64."""
+    size = abs(x)
+    if at is F32:
+        out = power_of_size(size.to("double"), y.to("double"), SHORT).to("float")
+    else:
+        out = power_of_size(size, y, at)
     out = select((size == 1.0) & (y == y), 1.0, out)
     return pow_sign(x, y, select(x == x, out, NAN))
 

@@ -1,15 +1,25 @@
 """Sine, cosine, tangent and their inverses as expressions of LLVM IR.
 
-sin and cos take x to r in [-pi/4, pi/4] and a quarter of the circle. Up to 2^29, r = x - k pi/2 with pi/2 as a sum of float64s
-(Cody and Waite, as in math_exponential). Beyond, the fraction of x / 2 pi is computed in integers from the bits of 1 / 2 pi that matter:
-M. Payne and R. Hanek, Radian reduction for trigonometric functions, SIGNUM Newsletter 18 (1983). Both are always computed, as vector
-code has no branches, and the words of 1 / 2 pi are chosen by selects, as a table in memory would need gathers.
+sin and cos take x to r in [-pi/4, pi/4] and a quarter of the circle. A large x needs the fraction of x / 2 pi, from the bits of
+1 / 2 pi that matter: M. Payne and R. Hanek, Radian reduction for trigonometric functions, SIGNUM Newsletter 18 (1983). For a float32
+they fit into three float64s chosen by the size of x, which serve small x too. For a float64 the product is formed in integers, and up to
+2^29 replaced by r = x - k pi/2 with pi/2 as a sum of float64s (Cody and Waite, as in math_exponential). Both are always computed, as
+vector code has no branches, and constants are chosen by selects, as a table in memory would need gathers.
 """
 
 from __future__ import annotations
 
 from .math_ir import F32, F64, HALF_PI, INF, NAN, SHORT, Precision, Value, copysign, fma, select, sqrt
 
+# For |x| below 2^50, 2^76, 2^102 and 2^128: 1 / 2 pi without the bits that only add whole turns to a float32 x of the class,
+# as 29 bits, the next 29 bits (so that their products with x are exact) and the rest.
+TURN_CLASSES = (50, 76, 102, 128)
+TURNS = (
+    (0.15915494272485375, 3.6704158115630214e-10, 5.69002518269599e-19),
+    (6.4206383126874655e-09, 4.038449450981451e-18, 1.924176216009893e-26),
+    (7.342738843835495e-17, 7.0940550210363e-26, 2.343001636102442e-34),
+    (1.5185066198670455e-24, 2.545416092899899e-33, 3.975028258922255e-42),
+)
 TWO_OVER_PI = 0.6366197723675814
 CODY_WAITE_LIMIT = 2.0**29
 MASK = 0xFFFFFFFF
@@ -40,7 +50,8 @@ def window(offset: Value, table: tuple[int, ...], width: int) -> list[Value]:
     while step:
         high = (index & step) != 0
         # after this choice, at most step - 1 further words can be skipped
-        words = [select(high, words[i + step], words[i]) if i + step < len(words) else words[i] for i in range(min(len(words), count + step - 1))]
+        kept = range(min(len(words), count + step - 1))
+        words = [select(high, words[i + step], words[i]) if i + step < len(words) else words[i] for i in kept]
         step //= 2
     shift = offset & 63
     return [words[i].intrinsic("fshl", words[i + 1], shift) for i in range(width)]
@@ -54,41 +65,47 @@ def high_product(x: Value, y: Value) -> Value:
     return x1 * y1 + (middle >> 32) + (carry >> 32)
 
 
-def far_reduction(size: Value, at: Precision) -> tuple[Value, Value]:
+def far_reduction(size: Value) -> tuple[Value, Value]:
     """(r, quarter) of a size of at least 2^29 by Payne and Hanek's method; NaN for infinity and NaN."""
     bits = size.bits()
     mantissa = (bits & ((1 << 52) - 1)) | (1 << 52)
     exponent = (bits >> 52) - (1023 + 52)  # size = mantissa 2^exponent
-    if at is SHORT:  # 24 bits in the mantissa and an exponent from 6 to 104 after they are moved down
-        first, second = window(exponent + 29, INVERSE_CIRCLE[:4], 2)
-        mantissa = mantissa >> 29
-        turn = mantissa * first + ((mantissa * (second >> 32)) >> 32)
-        rest = None
-    else:
-        first, second, third = window(exponent + 64, (0, *INVERSE_CIRCLE), 3)
-        low = mantissa * second
-        rest = low + high_product(mantissa, third)
-        turn = mantissa * first + high_product(mantissa, second) + select(rest.below(low), rest.constant(1), 0)
+    first, second, third = window(exponent + 64, (0, *INVERSE_CIRCLE), 3)
+    low = mantissa * second
+    rest = low + high_product(mantissa, third)
+    turn = mantissa * first + high_product(mantissa, second) + select(rest.below(low), rest.constant(1), 0)
     quarter = (turn + (1 << 61)) >> 62
     turn = turn - (quarter << 62)
     scale = 4.0 * 2.0**-64
-    if rest is None:
-        r = turn.to("double") * (HALF_PI[0] * scale)
-    else:  # the turn's last 11 bits and the next word make the part that float64 cannot hold
-        high, low = (turn & -2048).to("double"), (((turn & 2047) << 52) | (rest >> 12)).to("double") * 2.0**-52
-        r = fma(high, HALF_PI[0] * scale, fma(high, HALF_PI[1] * scale, low * (HALF_PI[0] * scale)))
+    # the turn's last 11 bits and the next word make the part that float64 cannot hold
+    high, low = (turn & -2048).to("double"), (((turn & 2047) << 52) | (rest >> 12)).to("double") * 2.0**-52
+    r = fma(high, HALF_PI[0] * scale, fma(high, HALF_PI[1] * scale, low * (HALF_PI[0] * scale)))
     return select(size < INF, r, NAN), quarter
+
+
+def reduce_float32(x: Value) -> tuple[Value, Value]:
+    """reduce for a float64 x that is a float32."""
+    size = abs(x)
+    a, b, c = (x.constant(t) for t in TURNS[0])
+    for limit, row in zip(TURN_CLASSES, TURNS[1:], strict=False):
+        beyond = size >= 2.0**limit
+        a, b, c = (select(beyond, t, old) for t, old in zip(row, (a, b, c), strict=True))
+    first = fma(x, a, -(fma(x, a, F64.magic) - F64.magic))  # x a less the nearest integer, exactly
+    second = fma(x, b, -(fma(x, b, F64.magic) - F64.magic))
+    turn = fma(x, c, first + second)
+    shifted = fma(turn, 4.0, F64.magic)
+    return fma(turn, 4.0, -(shifted - F64.magic)) * HALF_PI[0], shifted.bits()
 
 
 def reduce(x: Value, at: Precision) -> tuple[Value, Value]:
     """(r, quarter) with x = r + quarter pi/2 up to whole turns and |r| at most pi/4; only quarter's last two bits mean anything."""
+    if at is SHORT:
+        return reduce_float32(x)
     shifted = fma(x, TWO_OVER_PI, at.magic)
     minus_k = at.magic - shifted
-    near = fma(minus_k, HALF_PI[1], fma(minus_k, HALF_PI[0], x))
-    if at is not SHORT:
-        near = fma(minus_k, HALF_PI[2], near)
+    near = fma(minus_k, HALF_PI[2], fma(minus_k, HALF_PI[1], fma(minus_k, HALF_PI[0], x)))
     size = abs(x)
-    far, quarter = far_reduction(size, at)
+    far, quarter = far_reduction(size)
     negative = x < 0.0
     beyond = ~(size < CODY_WAITE_LIMIT)
     r = select(beyond, select(negative, -far, far), near)
