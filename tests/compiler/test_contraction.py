@@ -138,6 +138,19 @@ def test_a_convolution_is_a_contraction_over_a_sliding_window() -> None:
         close(out, np.einsum("nchwij,ocij->nohw", windows, weight))
 
 
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_of_every_width(dtype: str, bits: int) -> None:
+    for width in (1, 2, 3, 5, 7, 8, 14, 15, 17, 28, 31, 33):
+        x, a = values(11, 4, width + 2, dtype=dtype), values(9, 11, dtype=dtype)
+        out = np.empty((9, 4, width), dtype)
+        columns = (Dimension(4, 0, width + 2, width), Dimension(width, 0, 1, 1))
+        rows, steps = (Dimension(9, 11, 0, 4 * width),), (Dimension(11, 1, 4 * (width + 2), 0),)
+        plan = contraction.layout((), rows, columns, steps, dtype, bits=bits)
+        contraction.run(contraction.compiled(dtype, None, bits), a, x, out, plan)
+        close(out, np.einsum("mk,khw->mhw", a, x[:, :, :width]))
+
+
 def test_einsum_over_pairs_of_dimensions() -> None:
     a, b = values(4, 6, 5, 3, 2), values(3, 4, 7, 5, 2)  # b i k l m, l b j k m
     out = np.empty((7, 4, 6))
@@ -192,6 +205,26 @@ def test_nothing_but_the_operands_reaches_the_result() -> None:
     assert np.isnan(out[14]).all()
     assert np.isfinite(out[:14, :32]).all()
     assert not np.isfinite(out[:, 32]).any()
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_scratch_memory_is_as_large_as_the_layout_says(dtype: str, bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for m, n, k in ((1, 1, 1), (13, 33, 17), (12, 32, 16), (24, 64, 3), (40, 100, 530)):
+        for a in (values(m, k, dtype=dtype), values(k, m, dtype=dtype).T):
+            for b in (values(k, n, dtype=dtype), values(n, k, dtype=dtype).T):
+                memory = np.full(4 << 20, 77, np.uint8)
+                start = -contraction.address_of(memory) % 64 + 64
+                sizes: list[int] = []
+
+                def scratch(size: int, memory: np.ndarray = memory, start: int = start, sizes: list[int] = sizes) -> int:
+                    sizes.append(size)
+                    return contraction.address_of(memory) + start
+
+                monkeypatch.setattr(contraction, "_scratch", scratch)
+                close(gemm(a, b, threads=2, bits=bits), a @ b)
+                assert (memory[:start] == 77).all()
+                assert (memory[start + sizes[0] :] == 77).all()
 
 
 def test_one_function_serves_all_shapes(monkeypatch: pytest.MonkeyPatch) -> None:

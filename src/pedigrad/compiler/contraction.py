@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import llvm
-from .microkernel import ELEMENTS, FEW, Body, Epilogue, Site, Tile, finish, microkernel, prefetch, tile_for
+from .microkernel import ELEMENTS, FEW, Body, Epilogue, Site, Tile, finish, microkernel, tile_for
 from .packing import A, B, C, offsets, pack
 
 __all__ = ["Dimension", "Epilogue", "Layout", "Site", "compiled", "gemm", "layout", "module", "run"]
@@ -46,7 +46,10 @@ class Dimension(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What native code is told of a contraction, and the bytes of scratch memory that each thread needs."""
+    """What native code is told of a contraction, its address, and the bytes of scratch memory that each thread needs.
+
+    Scratch memory is one piece for all threads that begins at a multiple of 64.
+    """
 
     words: np.ndarray
     address: int
@@ -56,16 +59,16 @@ class Layout(NamedTuple):
 # The module
 
 
-def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 512) -> tuple[str, set[str]]:
+def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 0) -> tuple[str, set[str]]:
     """The definitions of `name` and of the functions it calls, and the declarations that these need.
 
     void name(ptr a, ptr b, ptr c, ptr extra, ptr scratch, ptr layout, i64 thread, i64 threads)
     """
+    bits = bits or llvm.vector_bits()
     tile = tile_for(dtype, bits)
     bodies = [
         microkernel(f"{name}.multiply", tile, tile.rows),
         *(microkernel(f"{name}.multiply_{rows}", tile, rows) for rows in FEW[bits]),
-        prefetch(f"{name}.prefetch", tile),
         offsets(f"{name}.offsets", bits),
         pack(f"{name}.pack_a", tile, tile.rows),
         pack(f"{name}.pack_b", tile, tile.columns),
@@ -170,7 +173,6 @@ class _Driver:
                 m_c = body.at(memory["m_c"], body.integer("add", body.integer("shl", over_m.index, 1), 2))
                 m = body.integer("add", start[0], over_m.index)
                 height = body.smaller(body.integer("sub", extent[0], over_m.index), tile.rows)
-                self.call(f"prefetch(ptr %c, ptr {m_c}, ptr {n_c}, i64 {c}, i64 {height})")
                 self.multiply(height, f"(i64 {k}, ptr {left}, ptr {right}, ptr {memory['tile']})")
                 place = f"i64 {c}, i64 {height}, i64 {width}, i64 {m}, i64 {n}, {where}"
                 self.call(f"finish(ptr {memory['tile']}, ptr %c, ptr {m_c}, ptr {n_c}, {place}, ptr %extra)")
@@ -223,7 +225,8 @@ def layout(batch: Index, m: Index, n: Index, k: Index, dtype: str, accumulate: b
     entries = {"k": kc, "m": mc, "n": nc, "b": 1}
     sizes = {"tile": tile.rows * tile.columns * tile.size}
     sizes |= {table: 16 * (entries[table[0]] + 1) for table in TABLES}
-    sizes["panels_a"], sizes["panels_b"] = (count * kc * tile.size + tile.bits // 8 for count in (mc, nc))
+    beyond = tile.lanes * (tile.columns + 1)  # what packing may write after the panels
+    sizes["panels_a"], sizes["panels_b"] = ((count * kc + beyond) * tile.size for count in (mc, nc))
     values["scratch"] = 0
     for name, size in sizes.items():
         values[f"at_{name}"] = values["scratch"]
@@ -273,7 +276,7 @@ def _even(extent: int, most: int) -> int:
 @functools.cache
 def compiled(dtype: str, epilogue: Epilogue | None = None, bits: int = 0) -> Any:
     """The native function for a dtype and an epilogue, whatever the shapes and strides."""
-    text, declarations = module("contract", dtype, epilogue, bits or llvm.vector_bits())
+    text, declarations = module("contract", dtype, epilogue, bits)
     addresses = llvm.load("\n".join([*sorted(declarations), text]), ["contract"], optimise=False)  # it is written optimised
     return llvm.function(addresses["contract"], 6, 2)
 
@@ -382,7 +385,7 @@ def gemm(
     arrays = (a, b, out)
     shapes: tuple[Numbers, ...] = (a.shape, b.shape, out.shape)
     strides: tuple[Numbers, ...] = (a.strides, b.strides, out.strides)
-    if epilogue is None and (shape[-1] == 1 or out.strides[-2] < out.strides[-1]):  # vectors go along the columns
+    if epilogue is None and _better_swapped(shapes, out.strides, tile_for(dtype, bits or llvm.vector_bits())):
         arrays = (b, a, out)
         shapes, strides = (tuple(_swapped(x) for x in (y[1], y[0], y[2])) for y in (shapes, strides))
     plan = _matmul_layout(shapes, strides, dtype, accumulate, epilogue is None, bits)
@@ -398,6 +401,14 @@ def _batch(a: np.ndarray, b: np.ndarray) -> tuple[int, ...]:
     if len(sizes) == 2 and sizes[0] != sizes[1] and 1 not in sizes:
         raise ValueError(f"gemm: batches of sizes {sizes[0]} and {sizes[1]} do not match")
     return (sizes[0] if sizes[-1] == 1 else sizes[-1],) if sizes else ()
+
+
+def _better_swapped(shapes: tuple[Numbers, ...], strides: Numbers, tile: Tile) -> bool:
+    """Whether to compute the transpose: where C's rows follow each other, not its columns, or where tiles fit it much better."""
+    (m, n), k = shapes[2][-2:], shapes[0][-1]
+    if n == 1 or strides[-2] < strides[-1]:
+        return m > 1
+    return k >= 64 and _up(m, tile.rows) * _up(n, tile.columns) > 2 * _up(n, tile.rows) * _up(m, tile.columns)
 
 
 def _swapped(numbers: Numbers) -> Numbers:

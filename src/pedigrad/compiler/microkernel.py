@@ -164,6 +164,25 @@ def splat(body: Body, kind: str, lanes: int, value: str) -> str:
     return body.put(f"shufflevector {vector} {one}, {vector} poison, <{lanes} x i32> zeroinitializer")
 
 
+def lanes_below(body: Body, tile: Tile, limit: str) -> str:
+    """A mask of the first `limit` lanes of a vector."""
+    lanes = ", ".join(f"i32 {i}" for i in range(tile.lanes))
+    limits = splat(body, "i32", tile.lanes, body.put(f"trunc i64 {limit} to i32"))
+    return body.put(f"icmp slt <{tile.lanes} x i32> <{lanes}>, {limits}")
+
+
+def load(body: Body, tile: Tile, place: str, mask: str | None = None) -> str:
+    """The vector at an address; zero in the lanes that a mask leaves out, which are not read."""
+    if mask is None:
+        return body.put(f"load {tile.vector}, ptr {place}, align {tile.size}")
+    typed = _typed(("ptr", "i32", f"<{tile.lanes} x i1>", tile.vector), (place, tile.size, mask, "zeroinitializer"))
+    return body.call(tile.vector, f"llvm.masked.load.{tile.suffix}.p0", *typed)
+
+
+def _typed(kinds: Sequence[str], values: Sequence[object]) -> list[str]:
+    return [f"{kind} {value}" for kind, value in zip(kinds, values, strict=True)]
+
+
 def microkernel(name: str, tile: Tile, rows: int) -> Body:
     """tile[r, c] = sum over k of a[k, r] * b[k, c] for the first `rows` rows of packed panels `a` and `b`; `tile` is contiguous."""
     body = Body(name, "i64 %k, ptr %a, ptr %b, ptr %tile", tile.bits)
@@ -206,7 +225,7 @@ class Site:
 
     def load(self, pointer: str, offset: str) -> str:
         """The vector at an element offset; lanes beyond C's last column are not read."""
-        return self._near_load(self.body.at(pointer, offset, self.tile.element))
+        return load(self.body, self.tile, self.body.at(pointer, offset, self.tile.element), self._mask)
 
     def splat(self, pointer: str, offset: str) -> str:
         """One element in all lanes."""
@@ -218,7 +237,7 @@ class Site:
         """The vector at this place of an array that has C's strides."""
         place, body = self._place(pointer), self.body
         if self._mask is None:
-            return self._near_load(place)
+            return load(body, self.tile, place)
         lanes, vector = self.tile.lanes, self.tile.vector
 
         def gather() -> str:
@@ -226,7 +245,7 @@ class Site:
             values = (self._places(pointer), self.tile.size, self._mask, "zeroinitializer")
             return body.call(vector, f"llvm.masked.gather.{self.tile.suffix}.v{lanes}p0", *_typed(kinds, values))
 
-        return body.choose(self._near, vector, lambda: self._near_load(place), gather)
+        return body.choose(self._near, vector, lambda: load(body, self.tile, place, self._mask), gather)
 
     def store(self, pointer: str, value: str) -> None:
         """Store the vector at this place of C."""
@@ -258,13 +277,6 @@ class Site:
         self.store("%c", value)
         return ""
 
-    def _near_load(self, place: str) -> str:
-        vector, size = self.tile.vector, self.tile.size
-        if self._mask is None:
-            return self.body.put(f"load {vector}, ptr {place}, align {size}")
-        typed = _typed(("ptr", "i32", f"<{self.tile.lanes} x i1>", vector), (place, size, self._mask, "zeroinitializer"))
-        return self.body.call(vector, f"llvm.masked.load.{self.tile.suffix}.p0", *typed)
-
     def _place(self, pointer: str) -> str:
         row = self.body.at(pointer, self._row, self.tile.element)
         return self.body.at(row, self.body.word(self._entry, 0), self.tile.element)
@@ -281,10 +293,6 @@ class Site:
 Epilogue = Callable[[Site], str]
 
 
-def _typed(kinds: Sequence[str], values: Sequence[object]) -> list[str]:
-    return [f"{kind} {value}" for kind, value in zip(kinds, values, strict=True)]
-
-
 def finish(name: str, tile: Tile, epilogue: Epilogue | None) -> Body:
     """Bring a tile into C: added to it where `add` is set, through the epilogue where `last` is.
 
@@ -299,9 +307,7 @@ def finish(name: str, tile: Tile, epilogue: Epilogue | None) -> Body:
         entry = body.at("%n_c", body.integer("shl", across.index, 1))
         near = body.put(f"icmp sge i64 {body.word(entry, 1)}, {body.smaller(left, tile.lanes)}")
         whole = body.put(f"icmp sge i64 {body.word(entry, 1)}, {tile.lanes}")
-        lanes = ", ".join(f"i32 {i}" for i in range(tile.lanes))
-        limit = splat(body, "i32", tile.lanes, body.put(f"trunc i64 {left} to i32"))
-        mask = body.put(f"icmp slt <{tile.lanes} x i32> <{lanes}>, {limit}")
+        mask = lanes_below(body, tile, left)
         with body.loop(0, "%rows") as down:
             m = body.integer("add", "%m0", down.index)
             row = body.integer("add", "%c_batch", body.word("%m_c", body.integer("shl", down.index, 1)))
@@ -310,16 +316,4 @@ def finish(name: str, tile: Tile, epilogue: Epilogue | None) -> Body:
             site = Site(body, tile, m, n, entry, row)
             ways = [functools.partial(site.finish, product, epilogue, *how) for how in ((None, near), (mask, near))]
             body.choose(whole, "void", *ways)
-    return body
-
-
-def prefetch(name: str, tile: Tile) -> Body:
-    """Ask for the rows of C that a tile will be added to, while it is computed; their columns are taken to follow each other."""
-    body = Body(name, "ptr %c, ptr %m_c, ptr %n_c, i64 %c_batch, i64 %rows", tile.bits)
-    start = body.at("%c", body.integer("add", "%c_batch", body.word("%n_c", 0)), tile.element)
-    with body.loop(0, "%rows") as loop:
-        row = body.at(start, body.word("%m_c", body.integer("shl", loop.index, 1)), tile.element)
-        for byte in range(0, tile.columns * tile.size, 64):
-            place = body.at(row, byte, "i8")
-            body.call("void", "llvm.prefetch.p0", f"ptr {place}", "i32 1", "i32 3", "i32 1")  # to write, to keep, data
     return body

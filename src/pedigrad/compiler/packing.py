@@ -8,13 +8,15 @@ so that an element's place is a sum of one offset per index. `offsets` writes th
 
     table = start count (offset run)*
 
-where `run` is the number of elements from here on that follow each other in memory. Panels are read by vectors where a run is
-long enough: along the panel, or along k through a transposition in registers.
+where `run` is the number of elements from here on that follow each other in memory. Panels are read by vectors where runs are
+long enough: along the panel, piece by piece along it, or along k through a transposition in registers.
 """
 
 from __future__ import annotations
 
-from .microkernel import Body, Tile
+import functools
+
+from .microkernel import Body, Tile, lanes_below, load
 
 A, B, C = 0, 1, 2  # the columns of strides
 
@@ -75,73 +77,105 @@ def _fill_runs(body: Body, entries: str) -> None:
 def pack(name: str, tile: Tile, width: int) -> Body:
     """panels[p][k][i] = source[rows[width * p + i] + steps[k]] for `count` rows, a multiple of `width`, and `k` steps.
 
-    May write up to one vector beyond the panels.
+    What is written may reach into the next steps, which are written later, and up to `lanes` steps beyond the panels.
     """
     body = Body(name, "ptr %source, ptr %rows, ptr %steps, i64 %count, i64 %k, ptr %panels", tile.bits)
-    rows, steps = body.at("%rows", 2), body.at("%steps", 2)
+    rows, steps, known = body.at("%rows", 2), body.at("%steps", 2), body.word("%rows", 1)
     with body.loop(0, "%count", width) as loop:
         panel = body.at("%panels", body.integer("mul", loop.index, "%k"), tile.element)
         entry = body.at(rows, body.integer("shl", loop.index, 1))
-        straight = body.put(f"icmp sge i64 {body.word(entry, 1)}, {width}")
+        there = body.smaller(body.integer("sub", known, loop.index), width) if _masks(tile) else str(width)
+        straight = body.put(f"icmp sge i64 {body.word(entry, 1)}, {there}")
         body.choose(
             straight,
             "void",
-            lambda: _pack_along_rows(body, tile, width, entry, steps, panel),
-            lambda: _pack_across(body, tile, width, entry, steps, panel),
+            lambda: _pack_along_rows(body, tile, width, entry, steps, panel, there),
+            lambda: _pack_pieces(body, tile, width, entry, steps, panel, there),
         )
     return body
 
 
-def _pack_along_rows(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str) -> str:
+def _masks(tile: Tile) -> bool:
+    return tile.bits > 128  # on narrower registers a load under a mask is a branch for every lane
+
+
+def _pack_along_rows(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str, there: str) -> str:
     source = body.at("%source", body.word(entry, 0), tile.element)
-    row = f"<{width} x {tile.element}>"
+    firsts = range(0, width, tile.lanes)
+    masks = {first: lanes_below(body, tile, body.integer("sub", there, first)) if _masks(tile) else None for first in firsts}
     with body.loop(0, "%k") as loop:
-        offset = body.word(steps, body.integer("shl", loop.index, 1))
-        value = body.put(f"load {row}, ptr {body.at(source, offset, tile.element)}, align {tile.size}")
+        row = body.at(source, body.word(steps, body.integer("shl", loop.index, 1)), tile.element)
         to = body.at(panel, body.integer("mul", loop.index, width), tile.element)
-        body.do(f"store {row} {value}, ptr {to}, align {tile.size}")
+        for first in firsts:
+            value = load(body, tile, body.at(row, first, tile.element), masks[first])
+            body.do(f"store {tile.vector} {value}, ptr {body.at(to, first, tile.element)}, align {tile.size}")
+    return ""
+
+
+def _pack_pieces(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str, there: str) -> str:
+    """Pack along the panel where it has runs of some length, as the rows of an image, else across it."""
+    across = functools.partial(_pack_across, body, tile, width, entry, steps, panel)
+    if not _masks(tile):
+        return across()
+    first = body.word(entry, 1)  # 0 in a panel of padding alone, which there is not
+    second = body.word(entry, body.integer("add", body.integer("shl", first, 1), 1))  # in the panel, which the first run does not fill
+    longest = body.put(f"icmp sge i64 {body.smaller(first, second, 'sgt')}, {max(tile.lanes // 4, 2)}")
+    return body.choose(longest, "void", functools.partial(_pack_runs, body, tile, width, entry, steps, panel, there), across)
+
+
+def _pack_runs(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str, there: str) -> str:
+    with body.loop(0, "%k") as loop:
+        source = body.at("%source", body.word(steps, body.integer("shl", loop.index, 1)), tile.element)
+        to = body.at(panel, body.integer("mul", loop.index, width), tile.element)
+        with body.loop(0, there) as piece:
+            here = body.at(entry, body.integer("shl", piece.index, 1))
+            piece.step = body.smaller(body.smaller(body.word(here, 1), tile.lanes), body.integer("sub", there, piece.index))
+            place = body.at(source, body.word(here, 0), tile.element)
+            value = load(body, tile, place, lanes_below(body, tile, piece.step))
+            body.do(f"store {tile.vector} {value}, ptr {body.at(to, piece.index, tile.element)}, align {tile.size}")
     return ""
 
 
 def _pack_across(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str) -> str:
+    least = max(tile.lanes // 4, 2) if _masks(tile) else tile.lanes
     with body.loop(0, "%k") as loop:
         step = body.at(steps, body.integer("shl", loop.index, 1))
         source = body.at("%source", body.word(step, 0), tile.element)
         to = body.at(panel, body.integer("mul", loop.index, width), tile.element)
-        long = body.put(f"icmp sge i64 {body.word(step, 1)}, {tile.lanes}")
-
-        def by_vectors(source: str = source, to: str = to) -> str:
-            _transpose(body, tile, width, entry, source, to)
-            return str(tile.lanes)
-
-        def by_elements(source: str = source, to: str = to) -> str:
-            with body.loop(0, width) as across:
-                place = body.at(source, body.word(entry, body.integer("shl", across.index, 1)), tile.element)
-                value = body.put(f"load {tile.element}, ptr {place}")
-                body.do(f"store {tile.element} {value}, ptr {body.at(to, across.index, tile.element)}")
-            return "1"
-
-        loop.step = body.choose(long, "i64", by_vectors, by_elements)
+        run = body.word(step, 1)
+        by_vectors = functools.partial(_by_vectors, body, tile, width, entry, source, to, run)
+        by_elements = functools.partial(_by_elements, body, tile, width, entry, source, to)
+        loop.step = body.choose(body.put(f"icmp sge i64 {run}, {least}"), "i64", by_vectors, by_elements)
     return ""
 
 
-def _transpose(body: Body, tile: Tile, width: int, entry: str, source: str, to: str) -> None:
-    """Write the next `lanes` steps of a panel from vectors along k.
+def _by_elements(body: Body, tile: Tile, width: int, entry: str, source: str, to: str) -> str:
+    with body.loop(0, width) as across:
+        place = body.at(source, body.word(entry, body.integer("shl", across.index, 1)), tile.element)
+        value = body.put(f"load {tile.element}, ptr {place}")
+        body.do(f"store {tile.element} {value}, ptr {body.at(to, across.index, tile.element)}")
+    return "1"
 
-    The last vector of a step may reach into the next step, which is written later: hence step by step where it does.
+
+def _by_vectors(body: Body, tile: Tile, width: int, entry: str, source: str, to: str, run: str) -> str:
+    """Write up to `lanes` steps of a panel from vectors along k, a square at a time; returns how many.
+
+    Squares that reach beyond the panel's width are stored step by step with the others.
     """
     lanes, vector = tile.lanes, tile.vector
-    blocks = []
+    steps = body.smaller(run, lanes)
+    mask = lanes_below(body, tile, steps) if _masks(tile) else None
+    squares = []
     for first in range(0, width, lanes):
-        rows = []
-        for r in range(first, first + lanes):
-            place = body.at(source, body.word(entry, 2 * r), tile.element) if r < width else ""
-            rows.append(body.put(f"load {vector}, ptr {place}, align {tile.size}") if place else "zeroinitializer")
-        blocks.append((first, transposed(body, vector, rows)))
-        if first + lanes <= width and width % lanes == 0:
-            _store_steps(body, tile, width, to, blocks)
-            blocks = []
-    _store_steps(body, tile, width, to, blocks)
+        rows = ["zeroinitializer"] * lanes
+        for r in range(first, min(first + lanes, width)):
+            rows[r - first] = load(body, tile, body.at(source, body.word(entry, 2 * r), tile.element), mask)
+        squares.append((first, transposed(body, vector, rows)))
+        if width % lanes == 0:
+            _store_steps(body, tile, width, to, squares)
+            squares = []
+    _store_steps(body, tile, width, to, squares)
+    return steps
 
 
 def _store_steps(body: Body, tile: Tile, width: int, to: str, blocks: list[tuple[int, list[str]]]) -> None:

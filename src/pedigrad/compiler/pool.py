@@ -64,8 +64,8 @@ def run(function: Any, args: Sequence[int], threads: int) -> None:
     if threads <= 1:
         return _alone(function, args)
     address = function if isinstance(function, int) else ctypes.c_void_p.from_buffer(function).value
-    call, patience = _caller(len(args)), 0
     with _lock:
+        call, patience = _caller(len(args)), 0  # under the lock: a fork must not meet LLVM at work
         while status := call(_block, address, threads, patience, *args):
             if status == NESTED:
                 raise RuntimeError("a native function that several threads run has called back into pedigrad's thread pool")
