@@ -298,7 +298,7 @@ def ends(code):
     """Runs a program and returns what it printed, after it ended by itself and without complaint."""
     environment = dict(os.environ, PYTHONPATH=str(pathlib.Path(pool.__file__).parents[2]))
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PRELUDE + code], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-W", "error", "-c", PRELUDE + code], env=environment, capture_output=True, text=True, timeout=40
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""

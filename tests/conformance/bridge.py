@@ -86,7 +86,9 @@ def ours(value, memo=None):
         return pedigrad.Generator().manual_seed(value.initial_seed())
     if isinstance(value, torch.nn.TransformerEncoderLayer):
         return encoder_layer(value)
-    if id(value) in _paths():
+    if isinstance(value, torch.nn.PairwiseDistance):
+        return pedigrad.nn.PairwiseDistance(value.norm, value.eps, value.keepdim)
+    if callable(value) and not isinstance(value, type) and id(value) in _paths():
         return translate(value)
     return _mapped(value, lambda each: ours(each, memo))
 

@@ -1,9 +1,11 @@
 """PyTorch's own module samples (`module_db`) on both libraries: initial values, state, text, results, gradients."""
 
+import fnmatch
+
 import numpy as np
 import pytest
 import torch
-from agreement import compare, compare_gradients
+from agreement import Disagreement, compare, compare_gradients
 from bridge import fresh, named, ours
 from torch.testing._internal.common_modules import module_db
 
@@ -17,10 +19,7 @@ for info in module_db:
 SLOW = {"LinearCrossEntropyLoss", "Transformer"}
 
 # Differences on purpose: by module, dtype and the text of the disagreement, with the reason.
-KNOWN = (
-    ("FractionalMaxPool?d", "*", "*_random_samples*", "PyTorch puts the random numbers given by its own tests into the state"),
-    ("CTCLoss", "float32", "for input 0: *", "PyTorch adds its probabilities up in float32, we in float64"),
-)
+KNOWN = (("CTCLoss", "float32", "for input 0: *", "PyTorch adds its probabilities up in float32, we in float64"),)
 
 
 def samples(info, dtype, training):
@@ -46,6 +45,14 @@ def run(module, given, seed):
     return module(*given[0], **given[1])
 
 
+def compare_states(theirs, mine, when):
+    expected, got = state_of(theirs), state_of(mine)
+    assert list(got) == list(expected), when
+    for key, value in expected.items():
+        assert got[key].shape == value.shape and got[key].dtype == value.dtype, f"{key} {when}"
+        np.testing.assert_allclose(got[key], value, rtol=2e-5, atol=1e-6, err_msg=f"{key} {when}")
+
+
 def agree(info, sample, dtype, training):
     """Build, compare, run, compare one sample of one module."""
     name = info.name.removeprefix("nn.")
@@ -54,21 +61,22 @@ def agree(info, sample, dtype, training):
     assert repr(mine) == repr(theirs)
     mine.to(named(pedigrad, str(dtype).removeprefix("torch.")))
     theirs.to(dtype)
-    expected, got = state_of(theirs), state_of(mine)
-    assert list(got) == list(expected)
-    for key, value in expected.items():
-        assert got[key].shape == value.shape and got[key].dtype == value.dtype, key
-        np.testing.assert_allclose(got[key], value, rtol=2e-5, atol=1e-6, err_msg=key)
-    mine.load_state_dict({key: pedigrad.from_numpy(value.copy()) for key, value in expected.items()})
+    if not name.startswith("Lazy"):  # whose parameters have no values before the first call
+        compare_states(theirs, mine, "as constructed")
+        mine.load_state_dict({key: pedigrad.from_numpy(value.copy()) for key, value in state_of(theirs).items()})
     memo = (sample.forward_input.args, sample.forward_input.kwargs)
     given, our_given = fresh(memo), ours(memo)
     out, our_out = run(theirs, given, torch.manual_seed), run(mine, our_given, pedigrad.manual_seed)
     compare(out, our_out, "forward")
     parameters, our_parameters = list(theirs.parameters()), list(mine.parameters())
     compare_gradients(out, our_out, (given, parameters), (our_given, our_parameters), twice=False)
-    our_buffers = state_of(mine)
-    for key, value in state_of(theirs).items():
-        np.testing.assert_allclose(our_buffers[key], value, rtol=2e-5, atol=1e-6, err_msg=f"{key} after the forward")
+    compare_states(theirs, mine, "after the call")
+    assert repr(mine) == repr(theirs)
+
+
+def known(name, dtype, text):
+    """Whether a disagreement is a known one."""
+    return any(all(map(fnmatch.fnmatchcase, (name, dtype, text), each[:3])) for each in KNOWN)
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
@@ -76,4 +84,8 @@ def agree(info, sample, dtype, training):
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_module(name, dtype, training):
     for sample in samples(MODULES[name], dtype, training):
-        agree(MODULES[name], sample, dtype, training)
+        try:
+            agree(MODULES[name], sample, dtype, training)
+        except Disagreement as difference:
+            if not known(name, str(dtype).removeprefix("torch."), str(difference)):
+                raise

@@ -241,7 +241,7 @@ class _FractionalMaxPoolNd(Module):
         super().__init__()
         n = self._n
         self.kernel_size, self.return_indices = pair(kernel_size, n), return_indices
-        self._random_samples = _random_samples
+        self.register_buffer("_random_samples", _random_samples)
         self.output_size = None if output_size is None else pair(output_size, n)
         self.output_ratio = None if output_ratio is None else pair(output_ratio, n)
         if output_size is None and output_ratio is None:

@@ -338,7 +338,7 @@ def _fractional_max(n, x, kernel_size, output_size, output_ratio, return_indices
     if samples is None:
         samples = default_generator.uniform((*lead, n), 0.0, 1.0, (x if isinstance(x, np.ndarray) else x._array).dtype)
     else:
-        samples = samples if isinstance(samples, np.ndarray) else samples._array
+        samples = (samples if isinstance(samples, np.ndarray) else samples._array)[: lead[0]]
     flat = np.zeros((*samples.shape[:2], *(1,) * (2 * n)), np.int64)
     for i, (size, width, count) in enumerate(zip(sizes, kernel_size, out, strict=True)):
         # In two dimensions PyTorch takes the first random number for the width, in three for the depth.

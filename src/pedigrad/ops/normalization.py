@@ -191,7 +191,7 @@ def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
     out = deviation * (scale if weight is None else scale * of_channels(weight, x.ndim))
     if bias is not None:
         out = out + of_channels(bias, x.ndim)
-    if running is not None:
+    if running is not None and x.__class__ is np.ndarray:  # run again for the second derivative, it moves nothing
         running.move(mean, variance, count_of(x, dims))
     return in_dtype_of(x, out), mean, variance
 
@@ -413,7 +413,7 @@ def instance_norm(
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
     if running_mean is not None or running_var is not None:
         with modes.no_grad():
-            flat = input.reshape(shape[0], shape[1], -1)
+            flat = input.flatten(2)
             count = flat.shape[-1]
             means, variances = flat.mean(-1), flat.var(-1, correction=0)
             means, variances = means.mean(0)._array, variances.mean(0)._array
