@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from pedigrad.compiler import llvm, pool  # noqa: E402  # pool compiles with llvmlite at first use
+from pedigrad.compiler import llvm, pool  # pool compiles with llvmlite at first use
 
 # out[thread] += 1000 * threads + thread
 MARK = """
@@ -28,7 +28,8 @@ define void @mark(ptr %out, i64 %thread, i64 %threads) {
 }
 """
 
-# rounds times: slots[16 * thread] = round; barrier; errors += slots[16 * neighbour] != round; barrier. Returns errors in slots[16 * thread + 8]
+# rounds times: slots[16 * thread] = round; barrier; errors += slots[16 * neighbour] != round; barrier.
+# At the end slots[16 * thread + 8] = errors.
 ROUNDS = """
 define void @rounds(ptr %slots, ptr %state, i64 %rounds, i64 %thread, i64 %threads) {
 entry:
@@ -129,9 +130,7 @@ def test_ctypes_functions(mark, threads):
 def test_arguments(count, threads):
     """Each argument arrives in its place, in registers and on the stack, in every thread."""
     names = [f"%a{i}" for i in range(count)]
-    body = "".join(
-        f"  %at{i} = getelementptr i64, ptr %row, i64 {i}\n  store i64 {name}, ptr %at{i}\n" for i, name in enumerate(names)
-    )
+    body = "".join(f"  %at{i} = getelementptr i64, ptr %row, i64 {i}\n  store i64 {name}, ptr %at{i}\n" for i, name in enumerate(names))
     text = f"""
 define void @store(ptr %out, {", ".join(f"i64 {name}" for name in names)}, i64 %thread, i64 %threads) {{
   %offset = mul i64 %thread, {count}
@@ -438,13 +437,14 @@ done = []
 def handler(*_):
     check(2)
     done.append(1)
+check(3)
 signal.signal(signal.SIGALRM, handler)
-signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-while len(done) < 50:
-    check(3)
-    if len(done) % 2:
-        time.sleep(0.002)
-signal.setitimer(signal.ITIMER_REAL, 0)
+for i in range(50):
+    signal.setitimer(signal.ITIMER_REAL, 0.0005)  # once: a handler that is interrupted by itself would never end
+    while len(done) <= i:
+        if i % 2:
+            time.sleep(0.001)
+        check(3)
 """
     ends(code)
 

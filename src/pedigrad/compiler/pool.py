@@ -162,9 +162,7 @@ def _start(thread: int) -> None:
         gate = threading.Lock()
         gate.acquire()
         _gates[thread] = gate
-    worker = threading.Thread(
-        target=_serve, args=(_worker(), _block, thread, _gates[thread]), name=f"pedigrad-{thread}", daemon=True
-    )
+    worker = threading.Thread(target=_serve, args=(_worker(), _block, thread, _gates[thread]), name=f"pedigrad-{thread}", daemon=True)
     started[:] = [worker]
     _counts["started"] += 1
     worker.start()
@@ -210,12 +208,10 @@ def _after_fork_in_child() -> None:
 
 
 _reset()
-# Close to nothing else may still be using the pool when this runs: handlers registered later run before it.
+# Registered at import, so that this runs after most others' handlers, which may still want to run something.
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=lambda: _lock.release(), after_in_child=_after_fork_in_child
-    )
+    os.register_at_fork(before=_before_fork, after_in_parent=lambda: _lock.release(), after_in_child=_after_fork_in_child)
 
 
 @functools.cache
@@ -371,12 +367,8 @@ def caller_ir(count: int) -> str:
     Addresses travel as 64-bit integers, which every 64-bit calling convention passes in the same registers.
     """
     own = [f"i64 %a{i}" for i in range(count)]
-    store = "".join(
-        f"  %to{i} = getelementptr i64, ptr %args, i64 {i}\n  store i64 %a{i}, ptr %to{i}, align 8\n" for i in range(count)
-    )
-    load = "".join(
-        f"  %from{i} = getelementptr i64, ptr %args, i64 {i}\n  %a{i} = load i64, ptr %from{i}, align 8\n" for i in range(count)
-    )
+    store = "".join(f"  %to{i} = getelementptr i64, ptr %args, i64 {i}\n  store i64 %a{i}, ptr %to{i}, align 8\n" for i in range(count))
+    load = "".join(f"  %from{i} = getelementptr i64, ptr %args, i64 {i}\n  %a{i} = load i64, ptr %from{i}, align 8\n" for i in range(count))
     return (
         pause_ir()
         + f"""
