@@ -128,6 +128,7 @@ class Backward:
                     heappush(heap, -seq)
                 else:
                     entry[1] = added(entry[1], d)
+            grads = d = entry = None  # a leaf takes over what nobody else holds
 
     def captures(self, node: Node, g: Any) -> bool:
         """Keep the gradient of a wanted node; True if nothing is to be done beyond it."""

@@ -16,14 +16,14 @@ from .reduction import in_dtype_of
 from .special import erf
 
 LARGE = 2048  # elements from which on `kept` by integer multiplication beats np.where
-BITS = {"float32": np.int32, "float64": np.int64}
+BITS = {"f": np.int32, "d": np.int64}  # by the dtype's character: its name costs microseconds
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 def kept(g, keep):
     """`g` where `keep` is true, zero elsewhere, whatever `g` holds there."""
     if g.__class__ is np.ndarray and keep.__class__ is np.ndarray and g.size >= LARGE:
-        bits = BITS.get(g.dtype.name)
+        bits = BITS.get(g.dtype.char)
         if bits is not None:  # np.where is slow where the mask is irregular; a word times 0 or 1 is not
             return np.multiply(g.view(bits), keep).view(g.dtype)
     return np.where(keep, g, 0)

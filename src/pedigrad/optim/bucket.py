@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 SMALL = 1 << 14  # elements: parameters up to this size are updated together
-BLOCK = 1 << 15  # elements of a large parameter that are updated at a time: all operands of a block fit the second-level cache
+BLOCK = 1 << 16  # elements of a large parameter that are updated at a time: all operands of a block fit the second-level cache
 PATIENCE = 8  # a group whose parameters with gradients have changed this often is no longer laid end to end
 
 
