@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import modes
-from .errors import explained
 from .gate import NUMBERS, bind, cut_of, gate, note_view, record
 from .origin import MARK, outside
 from .tensor import Tensor
@@ -26,7 +25,7 @@ def build(op: Op) -> Any:
     function = op.function
     namespace = function.__globals__
     namespace.update(
-        _gate=gate, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray, _explained=explained,
+        _gate=gate, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray,
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
     )  # fmt: skip
