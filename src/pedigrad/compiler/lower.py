@@ -1,0 +1,518 @@
+"""From a Kernel to LLVM IR: one function, in scalar loops that LLVM's vectoriser widens.
+
+    void name(ptr root..., ptr scratch, i64 thread)
+
+A kernel without divided axes is one loop over all its points, in blocks; else there is a loop over the outer points, in which
+each phase is a loop over the inner ones. What depends on fewer axes is computed further out. Every thread takes its share of
+the outer points; what it has of column and total reductions it leaves in its part of `partial` arrays, which a second function
+adds up in the order of the threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .affine import Affine, Axis, axes_of, contiguous
+from .fuse import COSTS
+from .kernel import Kernel, Load, Position
+from .microkernel import Body
+from .program import Instruction, Value
+from .scalar_ir import COMPARE, ScalarIR, identity, literal, memory_type, type_of
+
+BLOCK = 4096  # points of an undivided kernel that are run through at a time; sums begin anew in each
+KEEP = 8  # the cost from which a value of one phase is kept for the next ones instead of being computed again
+
+
+class KernelBody(Body):
+    """A function with loops whose rounds do not depend on each other through memory, as metadata says to the vectoriser."""
+
+    access = ", !llvm.access.group !0"
+
+    def entry(self, text: str) -> str:
+        """An instruction at the beginning of the function; returns its result."""
+        name = f"%{self.fresh()}"
+        self.head = [*getattr(self, "head", []), f"  {name} = {text}"]
+        return name
+
+    def text(self) -> str:
+        return super().text().replace("entry:\n", "\n".join(["entry:", *getattr(self, "head", []), ""]), 1)
+
+    @contextmanager
+    def parallel(self, low: str, high: object) -> Iterator[str]:
+        """The body of a loop; yields the index."""
+        with self.loop(low, high) as loop:
+            yield loop.index
+        at = max(i for i, line in enumerate(self.lines) if line.startswith("  br label"))
+        self.lines[at] += ", !llvm.loop !LOOP"
+
+
+class Lowered:
+    """A kernel's function: its text, the roots it is given, what it needs beside them, and the functions of mathlib it calls."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.roots: list[Value] = []
+        self.scratch = 0  # bytes of each thread
+        self.partials: list[tuple[Value, Instruction, int]] = []  # roots that are left in parts: the reduction and its length
+        self.functions: set[tuple[str, str]] = set()
+        self.points = 0
+        self.parallel = True
+
+
+class Lowering:
+    """Writes one kernel's function for a number of threads."""
+
+    def __init__(self, kernel: Kernel, name: str, threads: int, bits: int):
+        self.kernel, self.threads = kernel, threads
+        self.result = Lowered()
+        self.level: dict[Value, int] = {}
+        self.phase: dict[Value, int] = {}
+        self.scratch = 0
+        self.order_axes()
+        self.result.points = math.prod(a.size for a in kernel.axes)
+        roots = dict.fromkeys(o.root for o in kernel.operands.values() if isinstance(o, Load) and self.is_used(o))
+        self.result.roots = list(dict.fromkeys([*roots, *(root for _, root, _ in kernel.stores)]))
+        arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), "ptr %scratch", "i64 %thread"])
+        self.body = KernelBody(name, arguments, bits)
+        self.scalar = ScalarIR(self.body)
+        self.base = {root: f"%b{i}" for i, root in enumerate(self.result.roots)}
+        self.at: dict[Axis, str] = {}
+        self.known: list[dict[Any, str]] = [{}, {}, {}]  # values in registers: everywhere, at an outer point, at an inner one
+        self.kept: dict[Value, str] = {}  # values kept for later phases: where
+        self.written: set[Value] = set()  # those that are there already
+        self.cells: dict[Value, str] = {}  # row and total reductions: where their register lies
+        self.blocked: dict[Value, str] = {}  # total reductions: what an outer point has of them
+        self.bounds = ("0", "0")  # of the inner loop, where an undivided kernel runs in blocks
+
+    def is_used(self, load: Load) -> bool:
+        used = {m.out for m in self.kernel.members}
+        return any(o == load and out in used for (out, _), o in self.kernel.operands.items())
+
+    # The order of the loops
+
+    def places(self) -> list[Affine]:
+        """Every affine place that the kernel computes."""
+        used = {m.out for m in self.kernel.members}
+        found = [o.place for (v, _), o in self.kernel.operands.items() if v in used and isinstance(o, (Load, Position))]
+        return found + [self.store_place(v, place) for v, _, place in self.kernel.stores if v not in self.kernel.kinds]
+
+    def store_place(self, value: Value, place: Affine | None) -> Affine:
+        if place is not None:
+            return place
+        total = Affine(0, ())
+        for each, stride in zip(self.kernel.index[value], contiguous(value.shape), strict=True):
+            total = total.plus(each.times(stride))
+        return total
+
+    def order_axes(self) -> None:
+        """Put the axes in the order of memory and join those that every array runs through as one."""
+        kernel = self.kernel
+        used = set(axes_of(tuple(self.places()))) | {a for m in kernel.members for a in kernel.reduced.get(m.out, ())}
+        used |= {a for m in kernel.members for a in axes_of(kernel.index[m.out])}
+        for parts in ([kernel.axes] if kernel.outer is None else [kernel.outer, kernel.inner]):
+            parts[:] = [a for a in parts if a.size != 1 and a in used]
+            weight = dict.fromkeys(parts, 0.0)
+            for place in self.places():
+                for axis, factor in place.terms:
+                    if axis in weight:
+                        weight[axis] += math.log2(abs(factor)) + 1
+            stored = [self.store_place(v, p) for v, _, p in kernel.stores if v not in kernel.kinds]
+            first = {axis: abs(factor) for place in stored[:1] for axis, factor in place.terms}
+            parts.sort(key=lambda a: (-first.get(a, 0), -weight[a]) if first else -weight[a])
+            self.join(parts)
+        if kernel.outer is not None:
+            kernel.axes[:] = kernel.outer + kernel.inner
+
+    def join(self, axes: list[Axis]) -> None:
+        """Join neighbouring axes where every place is affine in the joined one."""
+        i = 0
+        while i + 1 < len(axes):
+            high, low = axes[i], axes[i + 1]
+            if all(dict(p.terms).get(high, 0) == dict(p.terms).get(low, 0) * low.size for p in self.places()) and self.same_members(high, low):
+                joined = Axis(high.size * low.size, f"{high.name}{low.name}")
+                self.replace(high, low, joined)
+                axes[i : i + 2] = [joined]
+                i = max(i - 1, 0)
+            else:
+                i += 1
+
+    def same_members(self, high: Axis, low: Axis) -> bool:
+        kernel = self.kernel
+        for member in kernel.members:
+            axes = axes_of(kernel.index[member.out])
+            if (high in axes) != (low in axes):
+                return False
+            over = kernel.reduced.get(member.out, ())
+            if (high in over) != (low in over):
+                return False
+        return True
+
+    def replace(self, high: Axis, low: Axis, joined: Axis) -> None:
+        kernel = self.kernel
+
+        def affine(place: Affine) -> Affine:
+            terms = [(joined, f) if a is low else (a, f) for a, f in place.terms if a is not high]
+            return Affine(place.constant, tuple(terms))
+
+        for key, operand in kernel.operands.items():
+            if isinstance(operand, (Load, Position)):
+                kernel.operands[key] = operand._replace(place=affine(operand.place))
+        kernel.stores = [(v, r, affine(self.store_place(v, p)) if v not in kernel.kinds else p) for v, r, p in kernel.stores]
+        kernel.index = {v: tuple(map(affine, index)) for v, index in kernel.index.items()}
+        kernel.reduced = {v: [joined if a is low else a for a in axes if a is not high] for v, axes in kernel.reduced.items()}
+
+    # Levels: 0 everywhere, 1 at an outer point, 2 at an inner one
+
+    def find_levels(self) -> None:
+        kernel = self.kernel
+        inner = set(kernel.inner)
+        for member in kernel.members:
+            out, phase, level = member.out, 0, 0
+            for position in range(len(member.args)):
+                operand = kernel.operands[out, position]
+                if isinstance(operand, Value):
+                    after = operand in kernel.kinds
+                    phase = max(phase, self.phase[operand] + after)
+                    level = max(level, 1 if after else self.level[operand])
+                elif isinstance(operand, (Load, Position)):
+                    axes = {axis for axis, _ in operand.place.terms}
+                    level = max(level, 2 if axes & inner else 1 if axes else 0)
+                    if isinstance(operand, Load) and operand.dynamic:
+                        level = max(level, *(self.operand_level(kernel.operands[key]) for key, _ in operand.dynamic))
+            if out in kernel.kinds:
+                level = 2 if level == 2 or set(kernel.reduced[out]) & inner else 1
+            else:
+                axes = set(axes_of(kernel.index[out]))
+                level = max(level, 2 if axes & inner else 1 if axes else 0)
+            self.level[out], self.phase[out] = level, phase
+
+    def operand_level(self, operand: Any) -> int:
+        if isinstance(operand, Value):
+            return 1 if operand in self.kernel.kinds else self.level[operand]
+        if isinstance(operand, (Load, Position)):
+            axes = {axis for axis, _ in operand.place.terms}
+            return 2 if axes & set(self.kernel.inner) else 1 if axes else 0
+        return 0
+
+    # The function
+
+    def run(self) -> Lowered:
+        """Write everything."""
+        kernel, body = self.kernel, self.body
+        undivided = kernel.outer is None
+        if undivided:
+            kernel.outer, kernel.inner = kernel.axes[:-1], kernel.axes[-1:]
+        self.find_levels()
+        self.parts = self.make_parts()
+        phases = sorted({self.phase[m.out] for m in kernel.members if self.level[m.out] == 2 or m.out in kernel.kinds} | {0})
+        outer = math.prod(a.size for a in kernel.outer)  # type: ignore[union-attr]
+        one = undivided and not kernel.outer and bool(kernel.inner)
+        low, high = self.share(-(-kernel.inner[0].size // BLOCK) if one else outer)
+        self.start_totals()
+        self.hoist(0, 0)
+        with body.loop(low, high) as loop:
+            self.known = [self.known[0], {}, {}]
+            if one:
+                start = body.integer("mul", loop.index, BLOCK)
+                self.bounds = start, body.smaller(body.integer("add", start, BLOCK), kernel.inner[0].size)
+            else:
+                self.outer_point(loop.index)
+            for phase in phases:
+                self.run_phase(phase, one)
+            self.outer_stores()
+        self.finish_totals()
+        self.result.text, self.result.functions = body.text(), self.scalar.functions
+        self.result.scratch = -(-self.scratch // 64) * 64
+        return self.result
+
+    def share(self, count: int) -> tuple[str, str]:
+        """This thread's part of the outer points."""
+        if self.threads == 1:
+            return "0", str(count)
+        body = self.body
+        low = body.integer("udiv", body.integer("mul", "%thread", count), self.threads)
+        high = body.integer("udiv", body.integer("mul", body.integer("add", "%thread", 1), count), self.threads)
+        return low, high
+
+    def outer_point(self, index: str) -> None:
+        """The outer axes' places at a point counted along all of them."""
+        rest = index
+        for i, axis in enumerate(reversed(self.kernel.outer or [])):
+            last = i == len(self.kernel.outer or []) - 1
+            self.at[axis] = rest if last else self.body.integer("urem", rest, axis.size)
+            rest = rest if last else self.body.integer("udiv", rest, axis.size)
+
+    def make_parts(self) -> dict[Value, str]:
+        """Memory for what each thread has of the reductions that go beyond an outer point."""
+        parts = {}
+        for value, root, _ in self.kernel.stores:
+            if self.kernel.kinds.get(value) in ("column", "total"):
+                parts[value] = self.base[root]
+                if self.threads > 1:
+                    by = value.by
+                    assert by is not None
+                    self.result.partials.append((root, by, value.size))
+                    offset = self.body.integer("mul", "%thread", value.size)
+                    parts[value] = self.body.at(self.base[root], offset, memory_type(value.dtype))
+        return parts
+
+    def start_totals(self) -> None:
+        """Column and total reductions begin with their identity."""
+        for value, place in self.parts.items():
+            by = value.by
+            assert by is not None
+            start, kind = identity(by.operation, value.dtype), memory_type(value.dtype)
+            if self.kernel.kinds[value] == "total":
+                self.cells[value] = self.body.entry(f"alloca {type_of(value.dtype)}")
+                self.body.do(f"store {type_of(value.dtype)} {start}, ptr {self.cells[value]}")
+            else:
+                with self.body.parallel("0", value.size) as index:
+                    self.body.do(f"store {kind} {start}, ptr {self.body.at(place, index, kind)}{self.body.access}")
+
+    def finish_totals(self) -> None:
+        for value, place in self.parts.items():
+            if self.kernel.kinds[value] == "total":
+                kind = type_of(value.dtype)
+                self.to_memory(self.body.put(f"load {kind}, ptr {self.cells[value]}"), value.dtype, place)
+
+    def hoist(self, level: int, phase: int) -> None:
+        """Compute what loops further in will need and does not depend on them."""
+        for member in self.kernel.members:
+            if self.phase[member.out] > phase:
+                continue
+            if self.level[member.out] <= level and member.out not in self.kernel.kinds:
+                self.compute(member.out)
+                continue
+            for position in range(len(member.args)):
+                operand = self.kernel.operands[member.out, position]
+                if isinstance(operand, Load) and not operand.dynamic and self.operand_level(operand) <= level:
+                    self.operand(member, position)
+
+    # One phase
+
+    def run_phase(self, phase: int, one: bool) -> None:
+        kernel, body = self.kernel, self.body
+        due = [m for m in kernel.members if self.phase[m.out] == phase]
+        rows = [m for m in due if m.out in kernel.kinds and (self.level[m.out] == 2)]
+        stores = [(v, root, place) for v, root, place in kernel.stores if v not in kernel.kinds and self.level[v] == 2 and self.phase[v] == phase]
+        keep = self.to_keep(phase)
+        self.hoist(1, phase)
+        if rows or stores or keep:
+            for member in rows:
+                if kernel.kinds[member.out] != "column":
+                    self.row_cell(member)
+            self.inner_loops(list(kernel.inner), one, lambda: self.inner_point(rows, stores, keep))
+            self.known[2] = {}
+            self.written.update(keep)
+        for member in rows:
+            if kernel.kinds[member.out] == "row":
+                self.known[1][member.out] = body.put(f"load {type_of(member.out.dtype)}, ptr {self.cells[member.out]}")
+            elif kernel.kinds[member.out] == "total":
+                block = body.put(f"load {type_of(member.out.dtype)}, ptr {self.blocked[member.out]}")
+                self.into_cell(member, block)
+        for member in due:
+            if member.out in kernel.kinds and self.level[member.out] == 1:
+                self.into_cell(member, self.operand(member, 0))
+
+    def row_cell(self, member: Instruction) -> None:
+        """A register that a reduction over inner axes begins with; the parts of a total begin anew at every outer point."""
+        out, kind = member.out, type_of(member.out.dtype)
+        cell = self.body.entry(f"alloca {kind}")
+        self.body.do(f"store {kind} {identity(member.operation, out.dtype)}, ptr {cell}")
+        if self.kernel.kinds[out] == "row":
+            self.cells[out] = cell
+        else:
+            self.blocked[out] = cell
+
+    def inner_loops(self, axes: list[Axis], one: bool, inside: Any) -> None:
+        if not axes:
+            inside()
+            return
+        axis = axes[0]
+        low, high = self.bounds if one else ("0", axis.size)
+        with self.body.parallel(low, high) as index:
+            self.at[axis] = index
+            self.inner_loops(axes[1:], False, inside)
+
+    def to_keep(self, phase: int) -> list[Value]:
+        """Values of this phase that later ones need and that are dear to compute again."""
+        kernel, found = self.kernel, []
+        for member in kernel.members:
+            out = member.out
+            if self.phase[out] != phase or self.level[out] != 2 or out in kernel.kinds or out in self.kept:
+                continue
+            if COSTS.get(member.operation, 1) < KEEP and member.operation != "gather":
+                continue
+            if any(self.phase[m.out] > phase and self.needs(m, out) for m in kernel.members):
+                found.append(out)
+        return found
+
+    def needs(self, member: Instruction, value: Value) -> bool:
+        """Whether computing `member` in a later phase comes upon `value`."""
+        for position in range(len(member.args)):
+            operand = self.kernel.operands[member.out, position]
+            if operand is value:
+                return True
+        return False
+
+    def inner_point(self, rows: list[Instruction], stores: Any, keep: list[Value]) -> None:
+        body = self.body
+        self.known[2] = {}
+        for value in keep:
+            register = self.compute(value)
+            place = self.keep_place(value)
+            self.to_memory(register, value.dtype, body.at(place, self.inner_position(), memory_type(value.dtype)))
+        for value, root, place in stores:
+            kind = memory_type(value.dtype)
+            self.to_memory(self.compute(value), value.dtype, body.at(self.base[root], self.place(self.store_place(value, place)), kind))
+        for member in rows:
+            self.reduce(member)
+
+    def keep_place(self, value: Value) -> str:
+        """Memory for a value at each inner point."""
+        if value not in self.kept:
+            size = math.prod(a.size for a in self.kernel.inner) if self.kernel.outer or len(self.kernel.inner) > 1 else BLOCK
+            self.kept[value] = self.body.entry(f"getelementptr i8, ptr %scratch, i64 {self.scratch}")
+            self.scratch += -(-size * value.dtype.itemsize // 64) * 64
+        return self.kept[value]
+
+    def inner_position(self) -> str:
+        """The number of the inner point."""
+        total = "0"
+        for axis in self.kernel.inner:
+            total = self.at[axis] if total == "0" else self.body.integer("add", self.body.integer("mul", total, axis.size), self.at[axis])
+        if not self.kernel.outer and len(self.kernel.inner) == 1:
+            total = self.body.integer("sub", total, self.bounds[0])
+        return total
+
+    def reduce(self, member: Instruction) -> None:
+        """Take one more element into a reduction."""
+        out, kernel, body = member.out, self.kernel, self.body
+        value = self.operand(member, 0)
+        if kernel.kinds[out] == "column":
+            if out not in self.parts:
+                return
+            kind = memory_type(out.dtype)
+            place = body.at(self.parts[out], self.place(self.store_place(out, None)), kind)
+            self.to_memory(self.scalar.combine(member.operation, out.dtype, self.from_memory(out.dtype, place), value), out.dtype, place)
+        else:
+            cell = self.cells[out] if kernel.kinds[out] == "row" else self.blocked[out]
+            kind = type_of(out.dtype)
+            body.do(f"store {kind} {self.scalar.combine(member.operation, out.dtype, body.put(f'load {kind}, ptr {cell}'), value)}, ptr {cell}")
+
+    def into_cell(self, member: Instruction, value: str) -> None:
+        """Take what an outer point has into a total."""
+        cell, kind = self.cells[member.out], type_of(member.out.dtype)
+        before = self.body.put(f"load {kind}, ptr {cell}")
+        self.body.do(f"store {kind} {self.scalar.combine(member.operation, member.out.dtype, before, value)}, ptr {cell}")
+
+    def outer_stores(self) -> None:
+        """What is stored once for each outer point."""
+        for value, root, place in self.kernel.stores:
+            if self.kernel.kinds.get(value, "row") == "row" and (value in self.kernel.kinds or self.level[value] < 2):
+                register = self.known[1][value] if value in self.kernel.kinds else self.compute(value)
+                where = self.body.at(self.base[root], self.place(self.store_place(value, place)), memory_type(value.dtype))
+                self.to_memory(register, value.dtype, where, alone=True)
+
+    # Values
+
+    def compute(self, value: Value) -> str:
+        """The register that holds a value at this point."""
+        if value in self.kernel.kinds:
+            return self.known[1][value]
+        for level in (0, 1, 2):
+            if value in self.known[level]:
+                return self.known[level][value]
+        if value in self.written:
+            where = self.body.at(self.kept[value], self.inner_position(), memory_type(value.dtype))
+            register = self.from_memory(value.dtype, where)
+        else:
+            by = value.by
+            assert by is not None
+            register = self.emit(by, [self.operand(by, i) for i in range(len(by.args))])
+        self.known[self.level[value]][value] = register
+        return register
+
+    def operand(self, member: Instruction, position: int) -> str:
+        operand = self.kernel.operands[member.out, position]
+        dtype = self.operand_dtype(member, position)
+        if isinstance(operand, Value):
+            return self.compute(operand)
+        if isinstance(operand, Position):
+            register = self.place(operand.place)
+            if dtype.kind == "f":
+                return self.body.put(f"sitofp i64 {register} to {type_of(dtype)}")
+            return register if dtype.itemsize == 8 else self.body.put(f"trunc i64 {register} to {type_of(dtype)}")
+        if isinstance(operand, Load):
+            level = self.operand_level(operand)
+            if not operand.dynamic and operand in self.known[level]:
+                return self.known[level][operand]
+            place = self.place(operand.place)
+            for (out, index), stride in operand.dynamic:
+                by = out.by
+                assert by is not None
+                place = self.body.integer("add", place, self.body.integer("mul", self.operand(by, index), stride))
+            where = self.body.at(self.base[operand.root], place, memory_type(operand.root.dtype))
+            register = self.from_memory(operand.root.dtype, where)
+            if not operand.dynamic:
+                self.known[level][operand] = register
+            return register
+        return literal(operand, dtype)
+
+    def operand_dtype(self, member: Instruction, position: int) -> np.dtype[Any]:
+        arg = member.args[position]
+        if isinstance(arg, Value):
+            return arg.dtype
+        others = [a.dtype for a in member.args if isinstance(a, Value)]
+        if member.operation == "where":
+            return np.dtype(bool) if position == 0 else member.out.dtype
+        return others[0] if others else np.dtype(np.float64) if member.operation in COMPARE else member.out.dtype
+
+    def place(self, place: Affine) -> str:
+        """An affine place as a register."""
+        total = ""
+        for axis, factor in place.terms:
+            term = self.at[axis] if factor == 1 else self.body.integer("mul", self.at[axis], factor)
+            total = self.body.integer("add", total, term) if total else term
+        if not total:
+            return str(place.constant)
+        return self.body.integer("add", total, place.constant) if place.constant else total
+
+    def from_memory(self, dtype: np.dtype[Any], where: str) -> str:
+        register = self.body.put(f"load {memory_type(dtype)}, ptr {where}, align {dtype.itemsize}{self.body.access}")
+        return self.body.put(f"icmp ne i8 {register}, 0") if dtype.kind == "b" else register
+
+    def to_memory(self, register: str, dtype: np.dtype[Any], where: str, alone: bool = False) -> None:
+        if dtype.kind == "b":
+            register = self.body.put(f"zext i1 {register} to i8")
+        self.body.do(f"store {memory_type(dtype)} {register}, ptr {where}, align {dtype.itemsize}{'' if alone else self.body.access}")
+
+    def emit(self, member: Instruction, registers: list[str]) -> str:
+        dtypes = [self.operand_dtype(member, position) for position in range(len(member.args))]
+        return self.scalar.emit(member.operation, member.out.dtype, dtypes, registers)
+
+
+def lowered(kernel: Kernel, name: str, threads: int, bits: int) -> Lowered:
+    """The function of a kernel for a number of threads."""
+    return Lowering(kernel, name, threads, bits).run()
+
+
+def combining(name: str, operation: str, dtype: np.dtype[Any], size: int, threads: int, bits: int) -> str:
+    """`void name(ptr parts, ptr out)`: the parts of `size` elements that each thread has left, added up in their order."""
+    body = KernelBody(name, "ptr %parts, ptr %out", bits)
+    scalar, kind = ScalarIR(body), memory_type(dtype)
+    with body.parallel("0", size) as index:
+        total = ""
+        for thread in range(threads):
+            place = body.at("%parts", body.integer("add", index, thread * size), kind)
+            part = body.put(f"load {kind}, ptr {place}{body.access}")
+            part = body.put(f"icmp ne i8 {part}, 0") if dtype.kind == "b" else part
+            total = scalar.combine(operation, dtype, total, part) if total else part
+        total = body.put(f"zext i1 {total} to i8") if dtype.kind == "b" else total
+        body.do(f"store {kind} {total}, ptr {body.at('%out', index, kind)}{body.access}")
+    return body.text()
