@@ -10,6 +10,7 @@ import os
 import platform
 import statistics
 import sys
+import tempfile
 import time
 import traceback
 from dataclasses import dataclass
@@ -30,11 +31,13 @@ PEERS = {
     "pedigrad-compile": Peer("pedigrad", compiled=True),
     "torch": Peer("torch"),
     "torch-compile": Peer("torch", compiled=True),
+    "jax": Peer("jax", compiled=True, workloads="jax_workloads"),
 }
 
-# What a shell has set for NumPy's BLAS would be measured instead of what each library does by itself.
-REMOVED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# What a shell has set for NumPy's BLAS or for XLA would be measured instead of what each library does by itself.
+REMOVED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "XLA_FLAGS", "JAX_COMPILATION_CACHE_DIR")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")  # the last one is XLA's
+CACHES = ("PEDIGRAD_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR")  # empty at the start, so that first steps compile
 PATIENCE = 900  # seconds without an answer after which a worker counts as hung
 
 
@@ -56,13 +59,16 @@ class Bench:
         return getattr(self.module, "__version__", "?")
 
     def prepare(self, name, steps):
-        """The loss of step `steps`, counted from the initial weights."""
+        """The loss of step `steps`, counted from the initial weights, and the seconds that the first step took."""
         self.step = None
         gc.collect()
         self.step = self.build(self.module, name, self.peer.compiled)
-        for _ in range(steps):
+        start = time.perf_counter()
+        loss = self.step()
+        first = time.perf_counter() - start
+        for _ in range(steps - 1):
             loss = self.step()
-        return loss
+        return loss, first
 
     def calibrate(self, seconds):
         """How many steps take about so many seconds."""
@@ -119,14 +125,14 @@ class Failed(Exception):
 class Worker:
     """The parent's end of one library's process, started at first need and again after it died."""
 
-    def __init__(self, label, threads, verbose):
-        self.label, self.threads, self.verbose = label, threads, verbose
+    def __init__(self, label, peer, threads, verbose):
+        self.label, self.peer, self.threads, self.verbose = label, peer, threads, verbose
         self.process = None
 
     def start(self):
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, PEERS[self.label], self.threads))
+        self.process = context.Process(target=serve, args=(theirs, self.peer, self.threads))
         self.process.start()
         theirs.close()
         self.version = self.receive()
@@ -166,6 +172,7 @@ class Worker:
 @dataclass
 class Result:
     loss: float = math.nan
+    first: float = math.nan  # seconds of the first step, compilation included
     count: int = 0
     seconds: list | None = None  # a step's mean time, one number a round
     error: str | None = None
@@ -175,7 +182,7 @@ class Result:
         return statistics.median(self.seconds)
 
 
-def measure(name, workers, rounds, seconds):
+def measure(name, steps, workers, rounds, seconds):
     """A list of Results, one a worker, their rounds taken in turn."""
     results = [Result(seconds=[]) for _ in workers]
 
@@ -188,7 +195,7 @@ def measure(name, workers, rounds, seconds):
                     result.error = f"error: {failure}"
 
     def prepare(worker, result):
-        result.loss = worker.ask("prepare", name, WORKLOADS[name].steps)
+        result.loss, result.first = worker.ask("prepare", name, steps)
         result.count = worker.ask("calibrate", seconds)
 
     turn(prepare)
@@ -206,31 +213,45 @@ def duration(seconds):
     return f"{number:.0f} {unit}" if number >= 100 else f"{number:.3g} {unit}"
 
 
+def ratio(ours, peer):
+    return "" if ours.error or peer.error else f"{peer.median / ours.median:.2f}"
+
+
 def cells(name, ours, peer):
-    """The cells of one line: name, medians, their ratio, the range of paired ratios, losses, difference."""
+    """The cells of one line: name, medians, their ratio, the range of paired ratios, first steps, losses, difference."""
     times = [result.error or duration(result.median) for result in (ours, peer)]
     if ours.error or peer.error:
-        return [name, *times, "", "", "", "", ""]
+        return [name, *times, *[""] * 7]
     paired = [theirs / mine for mine, theirs in zip(ours.seconds, peer.seconds, strict=True)]
     difference = abs(ours.loss - peer.loss) / max(abs(peer.loss), 1e-30)
     return [
         name,
         *times,
-        f"{peer.median / ours.median:.2f}",
+        ratio(ours, peer),
         f"{min(paired):.2f}..{max(paired):.2f}",
+        duration(ours.first),
+        duration(peer.first),
         f"{ours.loss:.6g}",
         f"{peer.loss:.6g}",
         f"{difference:.0e}",
     ]
 
 
-def line(parts, width):
-    """One line of the table, names `width` wide; a width of 0 makes it Markdown."""
+WIDTHS = (16, 16, 8, 13, 10, 10, 12, 12, 6)
+
+
+def line(parts, width, widths=WIDTHS):
+    """One line of a table, names `width` wide; a width of 0 makes it Markdown."""
     if not width:
         return "| " + " | ".join(parts) + " |"
-    widths = (16, 16, 8, 13, 12, 12, 6)
     # An error message is longer than its column and pushes the rest on.
     return "  ".join([parts[0].ljust(width), *map(str.rjust, parts[1:], widths)]).rstrip()
+
+
+def titles(parts, width, widths=WIDTHS):
+    """The first line of a table; in Markdown, the two first."""
+    rule = "" if width else "\n" + line(["---"] + ["---:"] * (len(parts) - 1), width)
+    return line(parts, width, widths) + rule
 
 
 def machine():
@@ -244,58 +265,82 @@ def machine():
 
 def header(workers, threads, width):
     versions = ", ".join(f"{worker.label} {worker.version}" for worker in workers)
-    print(f"{machine()}, {threads} threads, Python {platform.python_version()}, {versions}")
-    if not width:
-        print()
+    print(f"{machine()}, {threads} threads, Python {platform.python_version()}, {versions}\n")
     peer = workers[1].label if len(workers) == 2 else "peer"
-    print(line(["workload", workers[0].label, peer, "ratio", "range", "our loss", "its loss", "diff"], width))
-    if not width:
-        print(line(["---", *["---:"] * 7], width))
+    columns = ("ratio", "range", "our first", "its first", "our loss", "its loss", "diff")
+    print(titles(["workload", workers[0].label, peer, *columns], width))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="workloads (default: all): " + ", ".join(WORKLOADS))
-    parser.add_argument("--ours", default="pedigrad", choices=PEERS, help="the library the ratios are for")
-    parser.add_argument("--against", default="torch", help="peers, by commas, of " + ", ".join(PEERS))
+def summary(labels, measured, width):
+    """A table of one line a workload: our median, the ratio against each peer, everybody's first step."""
+    widths = [max(8, len(label) + 6) for label in (*labels, *labels)]
+    ours, *peers = labels
+    print("\n" + titles(["workload", ours, *(f"/ {peer}" for peer in peers), *(f"first {each}" for each in labels)], width, widths))
+    for name, results in measured.items():
+        mine, *others = results
+        median = "" if mine.error else duration(mine.median)
+        firsts = ["" if math.isnan(result.first) else duration(result.first) for result in results]
+        print(line([name, median, *(ratio(mine, other) for other in others), *firsts], width, widths))
+
+
+def main(description, workloads, known_peers):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("names", nargs="*", help="workloads (default: all): " + ", ".join(workloads))
+    parser.add_argument("--ours", default="pedigrad", choices=known_peers, help="the library the ratios are for")
+    parser.add_argument("--against", default="torch", help="peers, by commas, of " + ", ".join(known_peers))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3, help="what a round of one library takes")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
     parser.add_argument("--verbose", action="store_true", help="print the tracebacks of errors")
     args = parser.parse_args()
     peers = [label for label in args.against.split(",") if label]
-    for kind, given, known in (("workload", args.names, WORKLOADS), ("peer", peers, PEERS)):
+    for kind, given, known in (("workload", args.names, workloads), ("peer", peers, known_peers)):
         if unknown := [name for name in given if name not in known]:
             parser.error(f"no {kind} named {', '.join(unknown)}; there are {', '.join(known)}")
     if not peers or args.rounds < 1:
         parser.error("--against needs at least one peer and --rounds at least 1")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as caches:
+        prepare_environment(args.threads, caches)
+        compare(workloads, known_peers, peers, args)
 
+
+def prepare_environment(threads, caches):
+    """What the workers inherit; `caches` is an empty folder."""
     for name in REMOVED:
         os.environ.pop(name, None)
-    os.environ.update(dict.fromkeys(THREADS, str(args.threads)))
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))
+    os.environ.update({name: os.path.join(caches, name) for name in CACHES})
+    os.environ["JAX_PLATFORMS"] = "cpu"
     # A spawned worker gets this process's sys.path, so it finds the checkout without an installation.
     sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "src"))
 
-    workers = [Worker(label, args.threads, args.verbose) for label in (args.ours, *peers)]
+
+def compare(workloads, known_peers, peers, args):
+    """Measures the workloads one after the other and prints the tables."""
+    workers = [Worker(label, known_peers[label], args.threads, args.verbose) for label in (args.ours, *peers)]
     try:
         for worker in workers:
             try:
                 worker.start()
             except Failed as failure:
                 sys.exit(f"{worker.label}: error: {failure}")
-        names = args.names or list(WORKLOADS)
-        titles = {(n, p): n if len(peers) == 1 else f"{n} ({p})" for n in names for p in peers}
-        width = 0 if args.markdown else max(map(len, titles.values()))
+        names = args.names or list(workloads)
+        shown = {(n, p): n if len(peers) == 1 else f"{n} ({p})" for n in names for p in peers}
+        width = 0 if args.markdown else max(map(len, shown.values()))
         header(workers, args.threads, width)
+        measured = {}
         for name in names:
-            ours, *others = measure(name, workers, args.rounds, args.seconds)
+            measured[name] = measure(name, workloads[name].steps, workers, args.rounds, args.seconds)
+            ours, *others = measured[name]
             for label, other in zip(peers, others, strict=True):
-                print(line(cells(titles[name, label], ours, other), width), flush=True)
+                print(line(cells(shown[name, label], ours, other), width), flush=True)
+        if len(peers) > 1:
+            summary([args.ours, *peers], measured, width)
     finally:
         for worker in workers:
             worker.stop()
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, WORKLOADS, PEERS)

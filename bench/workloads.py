@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-BIG = (64, 512, 768)
-
 
 class Workload(NamedTuple):
     make: object
@@ -53,19 +51,28 @@ def integers(torch, seed, high, *shape):
     return torch.from_numpy(np.random.default_rng(seed).integers(high, size=shape))
 
 
-def initialise(torch, model, seed=0):
-    """The model, filled from NumPy: normal weights scaled by fan-in, norm weights 1, small biases."""
+def initial_weights(shapes, seed=0):
+    """NumPy arrays for parameters' names and shapes: normal scaled by fan-in, norm weights 1, small biases."""
     rng = np.random.default_rng(seed)
+    weights = {}
+    for name, shape in shapes.items():
+        if len(shape) > 1:
+            values = rng.standard_normal(shape) / math.sqrt(math.prod(shape[1:]))
+        elif "bias" in name:
+            values = 0.01 * rng.standard_normal(shape)
+        else:
+            values = np.ones(shape)
+        weights[name] = values.astype(np.float32)
+    return weights
+
+
+def initialise(torch, model):
+    """The model, filled with its initial weights."""
+    parameters = dict(model.named_parameters())
+    weights = initial_weights({name: tuple(parameter.shape) for name, parameter in parameters.items()})
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            shape = tuple(parameter.shape)
-            if len(shape) > 1:
-                values = rng.standard_normal(shape) / math.sqrt(math.prod(shape[1:]))
-            elif "bias" in name:
-                values = 0.01 * rng.standard_normal(shape)
-            else:
-                values = np.ones(shape)
-            parameter.copy_(torch.from_numpy(values.astype(np.float32)))
+        for name, parameter in parameters.items():
+            parameter.copy_(torch.from_numpy(weights[name]))
     return model
 
 
@@ -378,70 +385,3 @@ def vocab(torch):
     model = initialise(torch, torch.nn.Linear(256, 16384))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     return classifier(torch, model, optimizer, normal(torch, 1, 1024, 256), 16384)
-
-
-# ---- single operations on 64x512x768, eager ------------------------------------------------------------
-
-
-def softmax(torch):
-    return (lambda x: torch.nn.functional.softmax(x, dim=-1)), ()
-
-
-def layer_norm(torch):
-    weight, bias = (normal(torch, seed, BIG[-1]).requires_grad_() for seed in (1, 2))
-    return (lambda x: torch.nn.functional.layer_norm(x, (BIG[-1],), weight, bias)), (weight, bias)
-
-
-def gelu(torch):
-    return torch.nn.functional.gelu, ()
-
-
-def cross_entropy(torch):
-    target = integers(torch, 1, BIG[-1], math.prod(BIG[:-1]))
-    return (lambda x: torch.nn.functional.cross_entropy(x.reshape(-1, BIG[-1]), target)), ()
-
-
-def probe(x):
-    """A number that stands for the whole of x in the comparison of losses and costs next to nothing."""
-    return x if x.ndim == 0 else x[::17, ::61, ::97].abs().sum()
-
-
-def forward_only(make):
-    """The workload that runs an operation without recording it."""
-
-    def build_forward(torch):
-        function, _ = make(torch)
-        x = normal(torch, 0, *BIG)
-
-        def step():
-            with torch.no_grad():
-                return probe(function(x))
-
-        return step
-
-    return build_forward
-
-
-def with_backward(make):
-    """The workload that runs an operation forward and backward; its number is taken from the gradient."""
-
-    def build_backward(torch):
-        function, weights = make(torch)
-        x = normal(torch, 0, *BIG).requires_grad_()
-        leaves = (x, *weights)
-        g = normal(torch, 3, *function(x.detach()).shape)
-
-        def step():
-            for leaf in leaves:
-                leaf.grad = None
-            function(x).backward(g)
-            return probe(x.grad)
-
-        return step
-
-    return build_backward
-
-
-for operation in (softmax, layer_norm, gelu, cross_entropy):
-    WORKLOADS[operation.__name__] = Workload(forward_only(operation), 1)
-    WORKLOADS[operation.__name__ + "_backward"] = Workload(with_backward(operation), 1)

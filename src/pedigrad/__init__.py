@@ -53,6 +53,8 @@ def __getattr__(name: str) -> _Any:
         module = _import_module(f"{__name__}.{name}")
         _mark_internal()
         return module
+    if name == "compile":
+        return _import_module(f"{__name__}.compiled").compile
     if name == "install_as_torch":
         return _import_module(f"{__name__}.standin").install_as_torch
     raise AttributeError(_missing(name), name=name, obj=_sys.modules[__name__])

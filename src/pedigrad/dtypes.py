@@ -199,10 +199,10 @@ def promote_operands(operands: Any) -> dtype:
     for value in operands:
         if value is None:
             continue
-        if isinstance(value, np.ndarray):
-            rank, d = (0 if value.ndim else 1), of(value)
-        else:
+        if isinstance(value, (bool, int, float, complex)):
             rank, d = 2, of_number(value)
+        else:
+            rank, d = (0 if value.ndim else 1), of(value)
         current = by_priority[rank]
         by_priority[rank] = d if current is None else promote_types(current, d)
     return result_type(*by_priority)

@@ -36,16 +36,16 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
         return _on_arrays(op, flat, attributes)
+    recorder = None
     if modes.special:
         for value in flat:
             if isinstance(value, Tensor):
                 refresh(value)
-        if modes.settings.recorder is not None:
-            return modes.settings.recorder(op, operands, attributes, out)
+        recorder = modes.settings.recorder
     operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
     arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
-    ready = _promoted(op, arrays) if op.promoted else arrays
-    results = _forward(op, ready, attributes)
+    forward = Forward(op, attributes)
+    results = forward(*arrays) if recorder is None else recorder.run(forward, arrays, op.name, forward)
     if out is not None:
         return _into(op, out, results)
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
@@ -78,6 +78,22 @@ def _as_operand(op: Op, index: int, value: Any) -> Any:
     raise not_a_tensor(op, op.public_names[0 if op.variadic else index], value)
 
 
+class Forward:
+    """What an op does with arrays, given its attributes: its forward, on operands in their common dtype."""
+
+    __slots__ = ("attributes", "op")
+
+    def __init__(self, op: Op, attributes: tuple[Any, ...]):
+        self.op, self.attributes = op, attributes
+
+    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        ready = _promoted(self.op, arrays) if self.op.promoted else arrays
+        return _forward(self.op, ready, self.attributes)
+
+    def __repr__(self) -> str:
+        return f"{self.op.name}{self.attributes}"
+
+
 def _promoted(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arrays in their common dtype; numbers become 0-d arrays of it."""
     names = op.operands * len(arrays) if op.variadic else op.operands
@@ -85,9 +101,19 @@ def _promoted(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     if op.result == "float" and not (common.is_floating_point or common.is_complex):
         common = dtypes.get_default_dtype()
     target = dtypes.to_numpy(common)
-    return tuple(
-        np.asarray(a).astype(target, copy=False) if a is not None and n in op.promoted else a for n, a in zip(names, arrays, strict=True)
-    )
+    return tuple(_converted(a, target) if a is not None and n in op.promoted else a for n, a in zip(names, arrays, strict=True))
+
+
+def _converted(x: Any, dtype: Any) -> Any:
+    """An array, also a traced one, or a number, as an array of that dtype."""
+    if isinstance(x, (bool, int, float, complex)):
+        return np.asarray(x).astype(dtype, copy=False)
+    return x if x.dtype == dtype else x.astype(dtype, copy=False)
+
+
+def _as_array(x: Any) -> Any:
+    """Of 0-d operands NumPy gives scalars, which are no arrays."""
+    return np.asarray(x) if isinstance(x, np.generic) else x
 
 
 def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[np.ndarray[Any, Any], ...]:
@@ -102,13 +128,15 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
                 raise
             wide = (a.astype(np.float32) if isinstance(a, np.ndarray) and a.dtype == narrow else a for a in arrays)
             results = _map(lambda a: a.astype(narrow) if a.dtype == np.float32 else a, op.forward(*wide, **named))
+    except modes.Untraceable:
+        raise
     except Exception as error:
         raise explained(op, arrays, error) from error
     results = results if isinstance(results, (tuple, list)) else (results,)
     if op.result == "same" or op.result == "float":
         wanted = arrays[op.operands.index(op.promoted[0])].dtype
-        return tuple(np.asarray(r) if r.dtype == wanted else np.asarray(r).astype(wanted) for r in results)
-    return tuple(map(np.asarray, results))
+        return tuple(_as_array(r) if r.dtype == wanted else _as_array(r).astype(wanted) for r in results)
+    return tuple(map(_as_array, results))
 
 
 def _map(function: Callable[[Any], Any], results: Any) -> Any:
@@ -130,6 +158,8 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
             check_overlap(target._array, op.name)
         np.copyto(target._array, result, casting="unsafe")
         note_write(target._array, op.name)
+        if modes.special and modes.settings.recorder is not None:
+            modes.settings.recorder.write(target._array, result)
     return out
 
 

@@ -168,7 +168,7 @@ class Leaf(Node):
         """`.grad` as the user sees it: a pending zeroing is carried out now."""
         if self.zeroed:
             self.zeroed = False
-            self.grad._array.fill(0)  # type: ignore[union-attr]
+            self.fill_zero()
         return self.grad
 
     def zero(self) -> None:
@@ -176,13 +176,22 @@ class Leaf(Node):
         grad = self.grad
         if grad is None:
             return
+        if modes.special and modes.settings.recorder is not None:
+            modes.settings.recorder.touch(self)
         if grad._node is not None:  # a gradient with a history is not ours to write into
             self.grad = type(grad)(np.zeros_like(grad._array))
         elif sys.getrefcount(grad) <= 3 and sys.getrefcount(grad._array) <= 2:  # the slot, `grad`, the argument
             self.zeroed = True
         else:
-            grad._array.fill(0)
+            self.fill_zero()
             note_write(grad._array, "zero_grad")
+
+    def fill_zero(self) -> None:
+        """Write zeros over the gradient."""
+        array = self.grad._array  # type: ignore[union-attr]
+        array.fill(0)
+        if modes.special and modes.settings.recorder is not None:
+            modes.settings.recorder.write(array, 0)
 
     def __repr__(self) -> str:
         return "<AccumulateGrad>"

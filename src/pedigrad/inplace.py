@@ -104,8 +104,10 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     check_overlap(here, what)
     if node is not None and isinstance(node.saved, tuple):
         # What the node keeps must be the values from before this write.
-        node.saved = tuple(s.copy() if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
+        node.saved = tuple(_copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
     np.copyto(here, array, casting="unsafe")
+    if modes.special and modes.settings.recorder is not None:
+        modes.settings.recorder.write(here, array)
     note_change(target, what)
     if node is not None or target._node is not None:
         if modes.settings.grad:
@@ -113,6 +115,11 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     elif target._cut is None:
         target._cut = result._cut
     return target
+
+
+def _copied(array: Any) -> Any:
+    recorder = modes.settings.recorder if modes.special else None
+    return array.copy() if recorder is None else recorder.run(np.copy, (array,))
 
 
 def note_change(target: Tensor, what: str) -> None:

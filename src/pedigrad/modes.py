@@ -21,6 +21,10 @@ clock = itertools.count(1)  # one time line for the creation of nodes and for wr
 _lock = threading.Lock()
 
 
+class Untraceable(Exception):
+    """The code does with a traced array what a compiled program cannot do."""
+
+
 class _Settings(threading.local):
     def __init__(self) -> None:
         self.grad = True
@@ -221,7 +225,7 @@ class set_detect_anomaly(_Switch):
 
 @contextmanager
 def recording(recorder: Any) -> Iterator[Any]:
-    """Within it the gate hands every operation of this thread to `recorder(op, operands, attributes)`."""
+    """Within it what this thread computes on arrays is run through `recorder` (see `compiler/record.py`)."""
     before, settings.recorder = settings.recorder, recorder
     need_long_way(+1)
     try:

@@ -46,6 +46,12 @@ class View:
         self.rebased = 0  # a write in place gave the tensor a new history at this time
 
 
+def read(array: Array, what: str) -> None:
+    """Python is about to be given elements of `array`: a recorder must know."""
+    if modes.special and modes.settings.recorder is not None:
+        modes.settings.recorder.read(array, what)
+
+
 HAS_VIEWS = View(None, None, ())  # in `_view` of a tensor that is no view but has some
 UNTRACKED = View(None, None, ())  # in `_view` of what `.data` returns: writes to it are the user's own business
 
@@ -355,12 +361,14 @@ class Tensor(metaclass=TensorMeta):
         if array.size != 1:
             shape = tuple(array.shape)
             raise RuntimeError(located(f"a Tensor with {array.size} elements cannot be converted to Scalar: its shape is {shape}"))
+        read(array, "item()")
         value = array.item()
         return value if array.dtype.kind != "V" else float(value)
 
     def tolist(self) -> Any:
         """Its elements as nested lists of Python numbers."""
         array = self._array
+        read(array, "tolist()")
         return array.tolist() if array.dtype.kind != "V" else array.astype(np.float32).tolist()
 
     def numpy(self, *, force: bool = False) -> Array:
@@ -368,6 +376,7 @@ class Tensor(metaclass=TensorMeta):
         if self._node is not None and not force:
             message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             raise RuntimeError(located(message))
+        read(self._array, "numpy()")
         return self._array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -403,6 +412,8 @@ class Tensor(metaclass=TensorMeta):
         if self._array.size != 1:
             many = "more than one value" if self._array.size else "no values"
             raise RuntimeError(located(f"Boolean value of Tensor with {many} is ambiguous: its shape is {tuple(self.shape)}"))
+        if modes.special and modes.settings.recorder is not None:
+            modes.settings.recorder.branch(self._array)
         return bool(self._array.item())
 
     def __float__(self) -> float:
@@ -417,10 +428,12 @@ class Tensor(metaclass=TensorMeta):
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
             raise TypeError(located("only integer tensors of a single element can be converted to an index"))
+        read(self._array, "an index")
         return int(self._array.item())
 
     def __contains__(self, value: Any) -> bool:
         value = value._array if isinstance(value, Tensor) else value
+        read(self._array, "`in`")
         return bool((self._array == value).any())
 
     def __iter__(self) -> Iterator[Tensor]:

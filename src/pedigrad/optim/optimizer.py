@@ -15,13 +15,14 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, modes
 from ..graph import Handle, Leaf, note_writes
 from ..modes import enable_grad
 from ..origin import located
 from ..tensor import Tensor, wrap
 from .bucket import Plan
 from .options import number
+from .recorded import recorded_step
 
 Array = np.ndarray[Any, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -85,6 +86,7 @@ class Optimizer:
     numbers: ClassVar[tuple[str, ...]] = ("step",)  # what is one number in a parameter's state; the first counts the steps
     whole: ClassVar[bool] = False  # the update must see each parameter by itself, in its shape
     tensor_options: ClassVar[tuple[str, ...]] = ("lr",)  # options that may be tensors
+    move: ClassVar[Any] = None  # a function of (p, g, group) that writes to `p` itself what `update` without a state returns
     _in_step = False
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]):
@@ -106,6 +108,8 @@ class Optimizer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "update" in cls.__dict__ and "move" not in cls.__dict__:
+            cls.move = None  # a base's says nothing about the new update
         if "step" in cls.__dict__:
             cls.step = hooked(cls.__dict__["step"])  # type: ignore[method-assign]
 
@@ -226,6 +230,8 @@ class Optimizer:
                 grads.append(grad._array)
         if not params:
             return
+        if modes.special and modes.settings.recorder is not None:
+            return recorded_step(self, group, params, grads, modes.settings.recorder)
         for name in self.tensor_options:
             value = group[name]
             if value.__class__ is not float and number(value) is not value:

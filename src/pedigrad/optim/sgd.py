@@ -34,6 +34,10 @@ class SGD(Optimizer):
         return None  # the first momentum is the gradient itself, not dampened
 
     @staticmethod
+    def move(p: Any, g: Any, group: dict[str, Any]) -> None:
+        p -= descend(p, g, group) * group["lr"]
+
+    @staticmethod
     def update(p: Any, g: Any, state: Any, step: int, group: dict[str, Any]) -> Any:
         g = descend(p, g, group)
         momentum, dampening = group["momentum"], group["dampening"]

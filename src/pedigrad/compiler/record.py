@@ -1,0 +1,299 @@
+"""Recording: a tracer that follows a program of Tensors while it runs as usual.
+
+Tensors keep real arrays. Whatever computes on arrays (the forward of an op, a gradient rule, an optimizer's update) is run through
+`Recorder.run`, which puts Traced arrays in the place of those it knows, by their identity. An array that it meets for the first
+time is an input if it is among those the program may find (`watched`); any other was made by code that cannot be followed. Writes in place
+are functional in the program: a storage has the value last written to it.
+
+A recorder never raises: when it meets what it cannot follow it notes why in `refused` and lets the program run on without it.
+"""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import modes
+from ..origin import Origin
+from .affine import contiguous
+from .program import Instruction, Value
+from .trace import Hole, Number, Traced, Tracer, Untraceable, compiled_dtype
+from .vocabulary import cast, expanded, reshaped
+
+Array = np.ndarray[Any, Any]
+
+
+def owner_of(array: Array) -> Any:
+    """The object that owns the memory of an array."""
+    base = array.base
+    while isinstance(base, np.ndarray):
+        array, base = base, base.base
+    return array
+
+
+class Recorder(Tracer):
+    """Follows one run of a program. `watched` maps the identity of an array to what holds it."""
+
+    def __init__(self, watched: dict[int, Any]):
+        super().__init__()
+        self.watched = watched
+        self.refused: str | None = None
+        self.known_arrays: dict[int, tuple[Array, Value]] = {}
+        self.stamps: dict[int, int] = {}  # when an array's value was entered
+        self.writes: dict[int, tuple[int, Array, Value]] = {}  # a storage's last write: when, the array, its new value
+        self.captured: dict[Value, Any] = {}  # inputs found in the program's surroundings -> what holds them
+        self.options: dict[Value, tuple[dict[str, Any], Any]] = {}  # inputs that are numbers: the group and the option
+        self.choices: list[tuple[dict[str, Any], Any, bool]] = []  # whether an option was zero, which Python branched on
+        self.leaves: dict[Any, Any] = {}  # leaves whose gradients were touched -> how they were before
+        self.made: set[int] = set()  # storages that the program made itself
+        self.keep: list[Any] = []
+        self.time = 0
+        self.nested = 0
+        self.work: list[tuple[Instruction, Any]] = []
+
+    def refuse(self, why: str) -> None:
+        """Give up, for a reason that the user is told."""
+        if self.refused is None:
+            origin = Origin.here()
+            self.refused = f"{why} at {origin}"
+
+    # Arrays
+
+    def enter_array(self, array: Array, value: Value) -> None:
+        """From now on `value` stands for `array`."""
+        self.time += 1
+        self.known_arrays[id(array)] = (array, value)
+        self.stamps[id(array)] = self.time
+
+    def value_of(self, array: Array) -> Value:
+        """The value that stands for what is in `array` now."""
+        storage = owner_of(array)
+        write = self.writes.get(id(storage))
+        entry = self.known_arrays.get(id(array))
+        if entry is not None and (write is None or write[0] <= self.stamps[id(array)]):
+            return entry[1]
+        if write is not None:
+            value = self.of_write(array, write[1], write[2])
+        elif id(array) in self.watched:
+            value = self.program.input(array.shape, array.dtype)
+            self.captured[value] = self.watched[id(array)]
+        elif id(storage) in self.watched and array.flags.c_contiguous and storage.flags.c_contiguous and array.size == storage.size:
+            value = reshaped(self, self.value_of(storage), array.shape)
+        else:
+            value = self.constant_array(array)
+        self.enter_array(array, value)
+        return value
+
+    def constant_array(self, array: Array) -> Value:
+        """An array that the program made without being seen: right only if every run makes the same, as the second recording shows."""
+        if id(owner_of(array)) in self.made or array.size <= 64 or self.nested:
+            return self.constant(array)
+        if array.size and compiled_dtype(array.dtype) and (array == array.flat[0]).all():
+            return self.constant(array)
+        raise Untraceable("a tensor was made by code that the compiler cannot follow")
+
+    def of_write(self, array: Array, written: Array, value: Value) -> Value:
+        """What is in `array` after `written`, which shares its storage, was given a value."""
+        same = array.__array_interface__["data"][0] == written.__array_interface__["data"][0] and array.dtype == written.dtype
+        if same and array.shape == written.shape and array.strides == written.strides:
+            return value
+        if same and array.size == written.size and array.flags.c_contiguous and written.flags.c_contiguous:
+            return reshaped(self, value, array.shape)
+        raise Untraceable("part of a tensor is written to in place and another part is read")
+
+    def write(self, array: Array, new: Any) -> None:
+        """Note that `array` was given a new content: an array of known value, or a number."""
+        if self.refused is not None:
+            return
+        try:
+            value = new.value if isinstance(new, Traced) else self.value_of(new) if isinstance(new, np.ndarray) else self.constant(np.asarray(new))
+            value = expanded(self, cast(self, value, array.dtype), array.shape)
+            storage = owner_of(array)
+            if id(storage) not in self.made:
+                self.value_of(array)  # what is written to is an input too
+            if storage.size != array.size:
+                raise Untraceable("part of a tensor is written to in place")
+            self.time += 1
+            self.writes[id(storage)] = (self.time, array, value)
+            self.keep.append(storage)
+            self.enter_array(array, value)
+        except Untraceable as why:
+            self.refuse(str(why))
+
+    def known(self, x: Traced, kind: type) -> Any:
+        if isinstance(x, Number) and x.value in self.options and kind is bool:
+            group, key = self.options[x.value]
+            self.choices.append((group, key, bool(x.number)))
+            return bool(x.number)
+        return super().known(x, kind)
+
+    def value(self, x: Any) -> Value:
+        if isinstance(x, np.ndarray):
+            return self.value_of(x)
+        return super().value(x)
+
+    def constant(self, array: Array) -> Value:
+        return super().constant(array)
+
+    # Running
+
+    def traced_of(self, x: Any) -> Any:
+        """The same with Traced arrays in the place of arrays."""
+        if isinstance(x, np.ndarray):
+            return self.traced(x, self.value_of(x)) if x.dtype.kind in "biuf" else x
+        if isinstance(x, (list, tuple)):
+            items = [self.traced_of(item) for item in x]
+            return items if isinstance(x, list) else tuple(items) if type(x) is tuple else type(x)(*items)
+        return x
+
+    def arrays_of(self, x: Any) -> Any:
+        """The same with arrays in the place of Traced ones, whose values are remembered."""
+        if isinstance(x, Traced):
+            array = x.array
+            if id(array) not in self.known_arrays or self.known_arrays[id(array)][1] is not x.value:
+                if id(array) in self.known_arrays:
+                    array = array.view()  # one array cannot stand for two values
+                self.enter_array(array, x.value)
+            self.made.add(id(owner_of(array)))
+            self.keep.append(owner_of(array))
+            return array
+        if isinstance(x, np.ndarray):
+            self.made.add(id(owner_of(x)))
+            self.keep.append(owner_of(x))
+            return x
+        if isinstance(x, np.generic):
+            return np.asarray(x)
+        if isinstance(x, (list, tuple)):
+            items = [self.arrays_of(item) for item in x]
+            return items if isinstance(x, list) else tuple(items) if type(x) is tuple else type(x)(*items)
+        return x
+
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...], origin: Any = None, whole: Callable[..., Any] | None = None) -> Any:
+        """What `function` returns for arrays, entered into the program; `whole` is what a `call` to it would be."""
+        if self.refused is not None:
+            return function(*args)
+        before, count = self.origin, len(self.program.instructions)
+        guards = len(self.guards)
+        self.origin = origin or before
+        self.nested += 1
+        try:
+            result = function(*self.traced_of(args))
+            return self.arrays_of(result)
+        except Untraceable as why:
+            del self.program.instructions[count:], self.guards[guards:]
+            if whole is None:
+                self.refuse(str(why))
+                return function(*args)
+            return self.run_whole(whole, args, str(why))
+        finally:
+            self.origin = before
+            self.nested -= 1
+
+    def run_whole(self, function: Callable[..., Any], args: tuple[Any, ...], why: str) -> Any:
+        """Enter a call of `function` as it is."""
+        values: list[Value] = []
+
+        def template(x: Any) -> Any:
+            if isinstance(x, np.ndarray):
+                values.append(self.value_of(x))
+                return Hole(len(values) - 1)
+            if isinstance(x, (list, tuple)):
+                return type(x)(map(template, x)) if type(x) in (list, tuple) else type(x)(*map(template, x))
+            return x
+
+        try:
+            plan = (template(args), {})
+        except Untraceable as reason:
+            self.refuse(str(reason))
+            return function(*args)
+        result = function(*args)
+        several = isinstance(result, (tuple, list))
+        group = object()
+        for index, array in enumerate(result if several else (result,)):
+            if array is None:
+                continue
+            array = np.asarray(array)
+            if array.dtype == object:
+                self.refuse(f"{getattr(function, '__name__', 'a function')}() returns what is no array")
+                return result
+            out = self.emit("call", values, array, function=function, plan=plan, group=group, index=index, several=several)
+            assert out.by is not None
+            out.by.attributes["why"] = why
+            self.enter_array(array, out)
+            self.made.add(id(owner_of(array)))
+        return result
+
+    # Numbers
+
+    def number(self, x: Traced | Array) -> Number:
+        """The number in an array of one element, such as a count of steps."""
+        array, value = (x.array, x.value) if isinstance(x, Traced) else (x, self.value_of(x))
+        return Number(self, array.item(), cast(self, reshaped(self, value, ()), np.dtype(np.float64)))
+
+    def option(self, group: dict[str, Any], key: Any) -> Number:
+        """An option of an optimizer that is a number, as an input."""
+        for value, (other, name) in self.options.items():
+            if other is group and name == key:
+                return Number(self, read_option(group, key), value)
+        value = self.program.input((), np.float64)
+        self.options[value] = (group, key)
+        return Number(self, read_option(group, key), value)
+
+    # What the program reads
+
+    def read(self, array: Array, what: str) -> None:
+        """Python is given the elements of an array: right in later runs only if they are not computed."""
+        if self.refused is None:
+            self.refuse(f"{what} gives Python numbers that are computed")
+
+    def branch(self, array: Array) -> None:
+        """Python branches on the truth of an array's only element."""
+        if self.refused is None:
+            try:
+                value = self.value_of(array)
+            except Untraceable as why:
+                return self.refuse(str(why))
+            if value.dtype.kind != "b":
+                value = self.emitted("ne", (value, 0), value.shape, np.dtype(bool))
+            self.guards.append((reshaped(self, value, ()), bool(array.item())))
+        return None
+
+    def touch(self, leaf: Any) -> None:
+        """A leaf's gradient is about to be changed."""
+        if leaf not in self.leaves:  # without holding the gradient: `Leaf.zero` looks whether anybody does
+            self.leaves[leaf] = (None if leaf.grad is None else weakref.ref(leaf.grad), leaf.zeroed)
+
+    # Comparison
+
+    def text(self) -> str:
+        """What two recordings of one program have in common."""
+        lines = [str(self.program.inputs), str(self.guards), str([(id(g), k) for g, k in self.options.values()])]
+        for instruction in self.program.instructions:
+            attributes = {k: v for k, v in instruction.attributes.items() if k != "group"}
+            lines.append(str(Instruction.__repr__(copy_without(instruction, attributes))))
+        return "\n".join(lines)
+
+
+def copy_without(instruction: Instruction, attributes: dict[str, Any]) -> Instruction:
+    """The instruction with other attributes."""
+    other = copy.copy(instruction)
+    other.attributes = attributes
+    return other
+
+
+def read_option(group: dict[str, Any], key: Any) -> float:
+    """The present value of an option; keys of options that are tuples are pairs."""
+    value = group[key[0]][key[1]] if isinstance(key, tuple) else group[key]
+    return float(value)
+
+
+def current() -> Recorder | None:
+    """The recorder of this thread."""
+    return modes.settings.recorder
+
+
+__all__ = ["Recorder", "contiguous", "current"]

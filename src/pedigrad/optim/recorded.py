@@ -1,0 +1,79 @@
+"""A step of an optimizer while a program is recorded: each parameter by itself, its options and counts as inputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..graph import note_writes
+from ..tensor import Tensor, wrap
+
+if TYPE_CHECKING:
+    from .optimizer import Optimizer
+
+Array = np.ndarray[Any, Any]
+
+
+def recorded_step(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor], grads: list[Array], recorder: Any) -> None:
+    """Move the parameters of a group on by one step, run through `recorder`."""
+    for p, g in zip(params, grads, strict=True):
+        if p._array.dtype.kind != "f" or p._array.dtype.itemsize < 4 or g.dtype != p._array.dtype:
+            recorder.refuse(f"{type(optimizer).__name__} on {p.dtype} parameters is not compiled")
+        state = optimizer.begin_state(p, group) if optimizer.numbers or optimizer.state_names(group, p) else {}
+        Move(optimizer, group, p, g, state, recorder).run()
+    note_writes([p._array for p in params], f"{type(optimizer).__name__}.step")
+
+
+class Move:
+    """One parameter's step."""
+
+    def __init__(self, optimizer: Optimizer, group: dict[str, Any], p: Tensor, g: Array, state: dict[str, Any], recorder: Any):
+        self.optimizer, self.group, self.p, self.g, self.state, self.recorder = optimizer, group, p, g, state, recorder
+        self.names = optimizer.state_names(group, p)
+        self.begins = not all(state.get(name) is not None for name in self.names)
+
+    def run(self) -> None:
+        """Compute the new values and put them where the old ones were."""
+        optimizer, state, recorder = self.optimizer, self.state, self.recorder
+        arrays = () if self.begins else tuple(state[name]._array for name in self.names)
+        numbers = tuple(state[name]._array for name in optimizer.numbers)
+        p, news, counts = recorder.run(self.compute, (self.p._array, self.g, arrays, numbers), f"{type(optimizer).__name__}.step")
+        for array, new in zip((self.p._array, *numbers), (p, *counts), strict=True):
+            self.put(array, new)
+        if self.begins:
+            for name, new in zip(self.names, news, strict=True):
+                state[name] = wrap(recorder.run(np.copy, (np.asarray(new, self.p._array.dtype),)))
+        else:
+            for array, new in zip(arrays, news, strict=True):
+                self.put(array, new)
+
+    def put(self, array: Array, new: Any) -> None:
+        np.copyto(array, new, "unsafe")
+        self.recorder.write(array, new)
+
+    def compute(self, p: Any, g: Any, arrays: Any, numbers: Any) -> Any:
+        """The new parameter, state arrays and numbers, from arrays or traced arrays."""
+        optimizer, traced = self.optimizer, hasattr(p, "tracer")
+        options = {name: self.option(name, value) if traced else plain(value) for name, value in self.group.items() if name != "params"}
+        held = [self.recorder.number(a) if traced else float(a) for a in numbers]
+        count: Any = held[0] + 1 if held else 0
+        state = None if self.begins and optimizer.begin(self.p._array, self.group) is None else (*held[1:], *arrays)
+        new, state = optimizer.update(p, g, state, count, options)
+        news = state[len(held[1:]) :]
+        return new, tuple(news), tuple((count, *state[: len(held[1:])]) if held else ())
+
+    def option(self, name: str, value: Any) -> Any:
+        """An option of the group; floats and tensors are inputs of the program."""
+        if isinstance(value, Tensor):
+            return self.recorder.number(value._array)
+        if isinstance(value, tuple) and all(isinstance(v, float) for v in value):
+            return tuple(self.recorder.option(self.group, (name, i)) for i in range(len(value)))
+        return self.recorder.option(self.group, name) if isinstance(value, float) or (name == "weight_decay" and type(value) is int) else value
+
+
+def plain(value: Any) -> Any:
+    """An option as the update takes it."""
+    if isinstance(value, Tensor):
+        return value.item()
+    return tuple(map(plain, value)) if isinstance(value, tuple) else value
