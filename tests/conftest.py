@@ -1,6 +1,11 @@
 """Options of the test run, and what every test starts from."""
 
+import pathlib
+import sys
+
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 
 
 def pytest_addoption(parser):

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, modes
+from .compiled_gradient import Gradient, GradientProgram, relink, spent
 from .compiler.executable import Executable, GuardFailed
-from .compiler.record import Recorder, read_option
-from .graph import Freed, Leaf, Node, note_writes
-from .origin import Origin
+from .compiler.program import Value
+from .compiler.record import Recorder, held, read_option
+from .graph import Leaf, note_writes
 from .surroundings import PLAIN, Surroundings
 from .tensor import Tensor, wrap
 from .threads import get_num_threads
@@ -29,21 +30,6 @@ Array = np.ndarray[Any, Any]
 VARIANTS = 8  # compiled programs that one function keeps; the one least recently used goes
 ATTEMPTS = 5  # recordings in a row without two that agree after which a function is left to run as usual
 TRIES = 3  # recordings in a row that are refused, likewise
-_new = object.__new__
-
-
-class Spent(Node):
-    """The history of a result whose backward pass has run within the compiled program."""
-
-    __slots__ = ()
-    op = None  # type: ignore[assignment]
-
-    def name(self) -> str:
-        return "CompiledBackward"
-
-    @staticmethod
-    def backward(g: Any, parents: Any, saved: Any) -> Any:
-        raise AssertionError("what was freed is refused before")
 
 
 def layout(array: Array) -> Any:
@@ -89,12 +75,17 @@ class Recording:
         self.recorder, self.given, self.surroundings = recorder, given, surroundings
         self.results: list[Tensor] = []
         self.plan = self.planned(result)
+        recorder.check_writes()
+        self.gradient: Gradient | None = None
+        self.parents: list[tuple[str, Any]] = []  # of the function's node: arguments by number, leaves that it found
+        around = {id(t._node) for t in (*surroundings.tensors, *given)}
+        recorder.leaves = {leaf: state for leaf, state in recorder.leaves.items() if id(leaf) in around}  # not what lived in the call
         self.entry = [(leaf, grad is None, zeroed) for leaf, (grad, zeroed) in recorder.leaves.items()]
         self.outputs: list[Any] = []
         self.in_place: dict[int, Any] = {}
         self.after: list[tuple[str, Any, int]] = []  # what is done after a run: with which object and output
         self.collect()
-        self.text = "\n".join([recorder.text(), repr(self.plan), repr([v.number for v in self.outputs]), repr(self.entry_text())])
+        self.text = "\n".join([recorder.text(), self.gradient.text() if self.gradient else "", repr(self.plan), repr([v.number for v in self.outputs]), repr(self.entry_text())])
 
     def entry_text(self) -> Any:
         return [(id(leaf), none, zeroed) for leaf, none, zeroed in self.entry], [(what, id(thing), n) for what, thing, n in self.after]
@@ -147,11 +138,24 @@ class Recording:
                 self.after.append(("written", recorder.captured[target], len(self.outputs)))
                 self.outputs.append(value)
             program.outputs = list(self.outputs)
+            live = [t for t in self.results if t._node is not None and type(t._node) is not Leaf]
+            if live and not recorder.leaves:
+                self.gradient = Gradient(recorder, live)
+                of_arguments = {id(t._node): i for i, t in enumerate(self.given)}
+                self.parents = [("argument", of_arguments[id(n)]) if id(n) in of_arguments else ("leaf", n) for n in self.gradient.leaves]
         except modes.Untraceable as why:
             recorder.refuse(str(why))
 
     def is_gradient(self, array: Array) -> bool:
         return any(leaf.grad is not None and leaf.grad._array is array for leaf in self.recorder.leaves)
+
+    def forget(self) -> None:
+        """Let go of the arrays of the recorded call."""
+        self.results.clear()
+        self.given.clear()
+        self.recorder.known_arrays.clear()
+        self.recorder.writes.clear()
+        self.recorder.keep.clear()
 
     def agrees(self, other: Recording) -> bool:
         """Whether another recording is of the same program."""
@@ -174,41 +178,31 @@ def same_holders(one: Recorder, other: Recorder) -> bool:
     return mine == [(v.number, id(h)) for v, h in other.captured.items()]
 
 
-def held(holder: Any) -> Any:
-    """The array that a Tensor, or the gradient of a leaf, holds now."""
-    if isinstance(holder, Leaf):
-        return None if holder.grad is None else holder.grad._array
-    return holder._array if isinstance(holder, Tensor) else holder
-
-
 class Variant:
     """A compiled program, and when it may be run."""
 
-    def __init__(self, recording: Recording, key: Any):
-        recorder = recording.recorder
-        self.key, self.recording, self.surroundings = key, recording, recording.surroundings
-        program = recorder.program
-        sources = {v: ("argument", i) for i, v in enumerate(program.inputs[: len(recording.given)])}
+    def __init__(self, recording: Recording, key: Any, compiled: Compiled):
+        recorder, threads = recording.recorder, get_num_threads()
+        self.key, self.recording, self.surroundings, self.compiled = key, recording, recording.surroundings, compiled
+        self.threads = threads
+        self.gradient = None if recording.gradient is None else GradientProgram(recording.gradient, recorder)
+        program, guards = (recorder.program, recorder.guards) if self.gradient is None else (self.gradient.forward, self.gradient.guards)
+        sources: dict[Value, Any] = {v: ("argument", i) for i, v in enumerate(program.inputs[: len(recording.given)])}
         sources |= {v: ("held", holder) for v, holder in recorder.captured.items()}
         sources |= {v: ("option", where) for v, where in recorder.options.items()}
-        strides = {}
-        for value in program.inputs:
-            kind, source = sources.get(value, ("", None))
-            array = recording.given[source]._array if kind == "argument" else held(source) if kind == "held" else None
-            if array is not None and not array.flags.c_contiguous and array.size:
-                strides[value] = tuple(s // array.itemsize for s in array.strides)
         begin = time.perf_counter()
-        self.executable = Executable(
-            program, recorder.constants, get_num_threads(), recorder.guards, recording.in_place, strides
-        )  # fmt: skip
-        self.seconds = time.perf_counter() - begin
-        inputs = self.executable.inputs
-        self.arguments = [sources[v][1] for v in inputs if sources[v][0] == "argument"]
-        self.holders = [sources[v][1] for v in inputs if sources[v][0] == "held"]
-        self.options = [sources[v][1] for v in inputs if sources[v][0] == "option"]
+        constants = {v: array for v, array in recorder.constants.items() if v in program.inputs}
+        self.executable = Executable(program, constants, threads, guards, recording.in_place, self.strides(program, sources))
         order = {"argument": 0, "held": 1, "option": 2}
         self.executable.inputs.sort(key=lambda v: order[sources[v][0]])
         self.executable.renumber()
+        inputs = self.executable.inputs
+        if self.gradient is not None:
+            self.gradient.compile(inputs, threads)
+        self.seconds = time.perf_counter() - begin
+        self.arguments = [sources[v][1] for v in inputs if sources[v][0] == "argument"]
+        self.holders = [sources[v][1] for v in inputs if sources[v][0] == "held"]
+        self.options = [sources[v][1] for v in inputs if sources[v][0] == "option"]
         self.layouts = [layout(held(h)) for h in self.holders]
         self.last: list[Any] = [None] * len(self.holders)
         self.numbers = [np.zeros((), np.float64) for _ in self.options]
@@ -219,12 +213,19 @@ class Variant:
         self.runs = 0
         for group, _ in self.options:
             self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
-        self.threads = get_num_threads()
         self.needs_grad = [t._node is not None for t in recording.results]
         self.same_objects = [same_object(t, recording) for t in recording.results]
-        recording.results.clear()
-        recorder.known_arrays.clear()
-        recorder.keep.clear()
+        recording.forget()
+
+    def strides(self, program: Any, sources: dict[Value, Any]) -> dict[Value, tuple[int, ...]]:
+        """The strides, in elements, of inputs that do not lie row by row."""
+        found = {}
+        for value in program.inputs:
+            kind, source = sources.get(value, ("", None))
+            array = self.recording.given[source]._array if kind == "argument" else held(source) if kind == "held" else None
+            if array is not None and not array.flags.c_contiguous and array.size:
+                found[value] = tuple(s // array.itemsize for s in array.strides)
+        return found
 
     def fits(self) -> bool:
         """Whether everything but the arguments is as the program expects it."""
@@ -242,14 +243,15 @@ class Variant:
                 return False
         return self.threads == get_num_threads() and self.surroundings.changed() is None
 
-    def run(self, tensors: list[Tensor]) -> Any:
+    def run(self, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """Run the program; what it does beside its results is done when this returns."""
         for i, (group, key) in enumerate(self.options):
             value = read_option(group, key)
             if value != self.values[i]:
                 self.values[i] = value
                 self.numbers[i].fill(value)
-        outputs = self.executable.run([*[tensors[i]._array for i in self.arguments], *self.last, *self.numbers])
+        arrays = [*[tensors[i]._array for i in self.arguments], *self.last, *self.numbers]
+        outputs = self.executable.run(arrays)
         self.runs += 1
         results: list[Any] = []
         for what, thing, number in self.recording.after:
@@ -265,7 +267,18 @@ class Variant:
                 thing.grad, thing.zeroed = None, False
         if self.written:
             note_writes([self.last[i] for i in self.written], "a compiled step")
+        if self.gradient is not None:
+            parents = tuple(tensors[w]._node if kind == "argument" else w for kind, w in self.recording.parents)
+            live = [r for r, needed in zip(results, self.needs_grad, strict=True) if needed]
+            self.gradient.node(functools.partial(self.again, args, kwargs, tensors), arrays, outputs, parents, live)
         return rebuilt(self.recording.plan, results)
+
+    def again(self, args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """The results, as usual, and the tensors that the parents of their node belong to."""
+        found: list[Tensor] = []
+        collect(self.compiled.function(*args, **kwargs), found)
+        live = [t for t, needed in zip(found, self.needs_grad, strict=True) if needed]
+        return live, [tensors[w] if kind == "argument" else w.tensor() for kind, w in self.recording.parents]
 
     def result(self, number: int, array: Array, tensors: list[Tensor]) -> Tensor:
         kind, which = self.same_objects[number]
@@ -274,13 +287,21 @@ class Variant:
         if kind == "held":
             return which
         out = wrap(array)
-        if self.needs_grad[number]:
-            node = _new(Spent)
-            node.parents, node.hooks, node.seq, node.shape, node.dtype = (), None, next(modes.clock), array.shape, array.dtype
-            node.code, node.lasti = None, 0
-            node.saved = Freed(Origin(None, 0))
-            out._node = node
+        if self.needs_grad[number] and self.gradient is None:
+            out._node = spent(array)
         return out
+
+
+def collect(thing: Any, found: list[Tensor]) -> None:
+    """The tensors in a result, in order."""
+    if isinstance(thing, Tensor):
+        found.append(thing)
+    elif isinstance(thing, (list, tuple)):
+        for item in thing:
+            collect(item, found)
+    elif isinstance(thing, dict):
+        for item in thing.values():
+            collect(item, found)
 
 
 def same_object(tensor: Tensor, recording: Recording) -> tuple[str, Any]:
@@ -289,6 +310,18 @@ def same_object(tensor: Tensor, recording: Recording) -> tuple[str, Any]:
         if given is tensor:
             return "argument", i
     return ("held", tensor) if any(t is tensor for t in recording.surroundings.tensors) else ("new", None)
+
+
+def replaced(thing: Any, tensors: dict[int, Tensor]) -> Any:
+    """The same arguments, with other tensors in the place of some."""
+    if isinstance(thing, Tensor):
+        return tensors.get(id(thing), thing)
+    if isinstance(thing, (list, tuple)):
+        items = [replaced(item, tensors) for item in thing]
+        return items if isinstance(thing, list) else tuple(items) if type(thing) is tuple else type(thing)(*items)
+    if isinstance(thing, dict):
+        return {key: replaced(value, tensors) for key, value in thing.items()}
+    return thing
 
 
 class Compiled:
@@ -311,7 +344,7 @@ class Compiled:
         for variant in self.variants:
             if variant.key == key and variant.fits():
                 try:
-                    result = variant.run(tensors)
+                    result = variant.run(tensors, args, kwargs)
                 except GuardFailed:
                     self.misses.append("a number that the program branches on is another one")
                     continue
@@ -326,12 +359,15 @@ class Compiled:
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], args: Any, kwargs: Any) -> Any:
         """Run as usual and record; compile if the last recording agrees."""
         surroundings = Surroundings(self.function, others)
-        recorder = Recorder({**surroundings.arrays})
-        for tensor in tensors:
-            recorder.enter_array(tensor._array, recorder.program.input(tensor._array.shape, tensor._array.dtype))
+        recorder = Recorder([t._array for t in tensors], surroundings.arrays)
+        inner = [t for t in tensors if t._node is not None and type(t._node) is not Leaf]
+        stands = {id(t): wrap(t._array).requires_grad_() for t in inner}  # the function's own history ends at these
         with modes.recording(recorder):
-            result = self.function(*args, **kwargs)
-        recording = Recording(recorder, tensors, result, surroundings)
+            result = self.function(*replaced(args, stands), **replaced(kwargs, stands)) if stands else self.function(*args, **kwargs)
+        recording = Recording(recorder, [stands.get(id(t), t) for t in tensors], result, surroundings)
+        if stands:
+            relink(recording.results, {stands[id(t)]._node: t._node for t in inner})  # type: ignore[misc]
+            result = replaced(result, {id(stands[id(t)]): t for t in inner})
         attempts, before = self.pending.get(key, (0, None))
         if recorder.refused is not None:  # a first call may begin what later ones find, such as an optimizer's state
             if attempts + 1 >= TRIES:
@@ -350,7 +386,7 @@ class Compiled:
     def compile(self, key: Any, recording: Recording) -> None:
         self.pending.pop(key, None)
         try:
-            self.variants.insert(0, Variant(recording, key))
+            self.variants.insert(0, Variant(recording, key, self))
         except ImportError:
             self.leave(key, "llvmlite is not installed")
         del self.variants[VARIANTS:]

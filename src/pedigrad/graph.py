@@ -176,8 +176,7 @@ class Leaf(Node):
         grad = self.grad
         if grad is None:
             return
-        if modes.special and modes.settings.recorder is not None:
-            modes.settings.recorder.touch(self)
+        self.touch()
         if grad._node is not None:  # a gradient with a history is not ours to write into
             self.grad = type(grad)(np.zeros_like(grad._array))
         elif sys.getrefcount(grad) <= 3 and sys.getrefcount(grad._array) <= 2:  # the slot, `grad`, the argument
@@ -185,6 +184,11 @@ class Leaf(Node):
         else:
             self.fill_zero()
             note_write(grad._array, "zero_grad")
+
+    def touch(self) -> None:
+        """Tell a recorder that the gradient is about to be changed."""
+        if modes.special and modes.settings.recorder is not None:
+            modes.settings.recorder.touch(self)
 
     def fill_zero(self) -> None:
         """Write zeros over the gradient."""
@@ -248,6 +252,9 @@ def note_writes(arrays: Iterable[Array], what: str) -> None:
         write.origin, write.what, write.stamp = origin, what, stamp
         write.count += 1
     last_write = stamp
+    if modes.special and modes.settings.recorder is not None:
+        for array in arrays:
+            modes.settings.recorder.noted(array, what)
 
 
 def _first_write(owner: Array) -> Write:

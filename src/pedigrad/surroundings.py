@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Leaf
+from .graph import Leaf, storage_of
 from .origin import MARK
 from .tensor import Tensor
 
@@ -28,7 +28,7 @@ class Surroundings:
     """A snapshot of what `function` can reach."""
 
     def __init__(self, function: Callable[..., Any], extra: Any = ()):
-        self.arrays: dict[int, Any] = {}  # identity of an array -> the Tensor or Leaf that holds it
+        self.arrays: dict[int, tuple[int, Any]] = {}  # identity of an array -> its storage's, and what holds it (not the array: see `Leaf.zero`)
         self.tensors: list[Tensor] = []
         self.tables: list[tuple[Any, list[Any], list[Any]]] = []  # a dict, its keys and values when it was seen
         self.lists: list[tuple[Any, list[Any]]] = []
@@ -48,7 +48,7 @@ class Surroundings:
         if isinstance(thing, Tensor):
             self.tensor(thing)
         elif isinstance(thing, np.ndarray):
-            self.arrays.setdefault(id(thing), thing)
+            self.arrays.setdefault(id(thing), (id(storage_of(thing)), thing))
         elif isinstance(thing, dict):
             self.table(thing, depth)
         elif isinstance(thing, (list, tuple, set, frozenset)):
@@ -79,10 +79,10 @@ class Surroundings:
 
     def tensor(self, tensor: Tensor) -> None:
         self.tensors.append(tensor)
-        self.arrays.setdefault(id(tensor._array), tensor)
+        self.arrays.setdefault(id(tensor._array), (id(storage_of(tensor._array)), tensor))
         node = tensor._node
         if isinstance(node, Leaf) and node.grad is not None:
-            self.arrays.setdefault(id(node.grad._array), node)
+            self.arrays.setdefault(id(node.grad._array), (id(storage_of(node.grad._array)), node))
         if tensor.__dict__:
             self.walk(tensor.__dict__, 1)
 

@@ -250,6 +250,7 @@ class Tensor(metaclass=TensorMeta):
             self._check_grad(value)
         leaf = self._node
         if isinstance(leaf, Leaf):
+            leaf.touch()
             leaf.grad, leaf.zeroed = value, False
         elif value is None:
             self.__dict__.pop("_grad", None)

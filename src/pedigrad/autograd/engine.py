@@ -227,8 +227,7 @@ class Backward:
             raise RuntimeError(f"internal error: a gradient of shape {tuple(g.shape)} reached a leaf of shape {leaf.shape}")
         before = leaf.grad
         recorder = modes.settings.recorder if modes.special else None
-        if recorder is not None:
-            recorder.touch(leaf)
+        leaf.touch()
         if self.create and isinstance(g, Tensor):
             if leaf.zeroed:
                 leaf.read_grad()

@@ -99,7 +99,7 @@ class Lowering:
         """Every affine place that the kernel computes."""
         used = {m.out for m in self.kernel.members}
         found = [o.place for (v, _), o in self.kernel.operands.items() if v in used and isinstance(o, (Load, Position))]
-        return found + [self.store_place(v, place) for v, _, place in self.kernel.stores if v not in self.kernel.kinds]
+        return found + [self.store_place(v, place) for v, _, place in self.kernel.stores]
 
     def store_place(self, value: Value, place: Affine | None) -> Affine:
         if place is not None:
@@ -185,7 +185,8 @@ class Lowering:
                     if isinstance(operand, Load) and operand.dynamic:
                         level = max(level, *(self.operand_level(kernel.operands[key]) for key, _ in operand.dynamic))
             if out in kernel.kinds:
-                level = 2 if level == 2 or set(kernel.reduced[out]) & inner else 1
+                inside = kernel.kinds[out] == "column" or set(kernel.reduced[out]) & inner
+                level = 2 if level == 2 or inside else 1
             else:
                 axes = set(axes_of(kernel.index[out]))
                 level = max(level, 2 if axes & inner else 1 if axes else 0)

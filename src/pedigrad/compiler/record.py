@@ -27,6 +27,14 @@ from .vocabulary import cast, expanded, reshaped
 Array = np.ndarray[Any, Any]
 
 
+def held(holder: Any) -> Any:
+    """The array that a Tensor, or the gradient of a leaf, holds now."""
+    if isinstance(holder, np.ndarray):
+        return holder
+    tensor = holder.grad if hasattr(holder, "zeroed") else holder
+    return None if tensor is None else tensor._array
+
+
 def owner_of(array: Array) -> Any:
     """The object that owns the memory of an array."""
     base = array.base
@@ -36,11 +44,13 @@ def owner_of(array: Array) -> Any:
 
 
 class Recorder(Tracer):
-    """Follows one run of a program. `watched` maps the identity of an array to what holds it."""
+    """Follows one run of a program on the arrays `given`. `watched` maps the identity of an array to that of its
+    storage and to what holds it."""
 
-    def __init__(self, watched: dict[int, Any]):
+    def __init__(self, given: list[Array], watched: dict[int, tuple[int, Any]]):
         super().__init__()
         self.watched = watched
+        self.outside = {id(owner_of(array)) for array in given} | {storage for storage, _ in watched.values()}
         self.refused: str | None = None
         self.known_arrays: dict[int, tuple[Array, Value]] = {}
         self.stamps: dict[int, int] = {}  # when an array's value was entered
@@ -50,10 +60,12 @@ class Recorder(Tracer):
         self.choices: list[tuple[dict[str, Any], Any, bool]] = []  # whether an option was zero, which Python branched on
         self.leaves: dict[Any, Any] = {}  # leaves whose gradients were touched -> how they were before
         self.made: set[int] = set()  # storages that the program made itself
+        self.written_by: dict[int, str] = {}  # storages that were written to, and what said so
         self.keep: list[Any] = []
         self.time = 0
         self.nested = 0
-        self.work: list[tuple[Instruction, Any]] = []
+        for array in given:
+            self.enter_array(array, self.program.input(array.shape, array.dtype))
 
     def refuse(self, why: str) -> None:
         """Give up, for a reason that the user is told."""
@@ -78,9 +90,9 @@ class Recorder(Tracer):
             return entry[1]
         if write is not None:
             value = self.of_write(array, write[1], write[2])
-        elif id(array) in self.watched:
+        elif id(array) in self.watched and held(self.watched[id(array)][1]) is array:
             value = self.program.input(array.shape, array.dtype)
-            self.captured[value] = self.watched[id(array)]
+            self.captured[value] = self.watched[id(array)][1]
         elif id(storage) in self.watched and array.flags.c_contiguous and storage.flags.c_contiguous and array.size == storage.size:
             value = reshaped(self, self.value_of(storage), array.shape)
         else:
@@ -124,6 +136,23 @@ class Recorder(Tracer):
         except Untraceable as why:
             self.refuse(str(why))
 
+    def state(self, array: Array) -> Traced:
+        return self.traced(array, self.value_of(array))
+
+    def assign(self, array: Array, new: Traced) -> None:
+        np.copyto(array, new.array)
+        self.write(array, new)
+
+    def noted(self, array: Array, what: str) -> None:
+        """Somebody says that an array was written to: the recorder must have seen it when the program ends."""
+        self.written_by[id(owner_of(array))] = what
+
+    def check_writes(self) -> None:
+        """Refuse a program in which something was written to out of sight."""
+        for storage, what in self.written_by.items():
+            if storage not in self.writes and storage not in self.made:
+                self.refuse(f"{what} writes to a tensor in a way that the compiler cannot follow")
+
     def known(self, x: Traced, kind: type) -> Any:
         if isinstance(x, Number) and x.value in self.options and kind is bool:
             group, key = self.options[x.value]
@@ -158,12 +187,10 @@ class Recorder(Tracer):
                 if id(array) in self.known_arrays:
                     array = array.view()  # one array cannot stand for two values
                 self.enter_array(array, x.value)
-            self.made.add(id(owner_of(array)))
-            self.keep.append(owner_of(array))
+            self.own(array)
             return array
         if isinstance(x, np.ndarray):
-            self.made.add(id(owner_of(x)))
-            self.keep.append(owner_of(x))
+            self.own(x)
             return x
         if isinstance(x, np.generic):
             return np.asarray(x)
@@ -171,6 +198,13 @@ class Recorder(Tracer):
             items = [self.arrays_of(item) for item in x]
             return items if isinstance(x, list) else tuple(items) if type(x) is tuple else type(x)(*items)
         return x
+
+    def own(self, array: Array) -> None:
+        """The program made this array, unless it is a view of one that was there before."""
+        owner = owner_of(array)
+        if id(owner) not in self.outside:
+            self.made.add(id(owner))
+            self.keep.append(owner)
 
     def run(self, function: Callable[..., Any], args: tuple[Any, ...], origin: Any = None, whole: Callable[..., Any] | None = None) -> Any:
         """What `function` returns for arrays, entered into the program; `whole` is what a `call` to it would be."""
@@ -224,7 +258,7 @@ class Recorder(Tracer):
             assert out.by is not None
             out.by.attributes["why"] = why
             self.enter_array(array, out)
-            self.made.add(id(owner_of(array)))
+            self.own(array)
         return result
 
     # Numbers

@@ -178,6 +178,19 @@ class ScalarIR:
     def emit_isfinite(self, dtype: DType, x: str) -> str:
         return self.compare("lt", dtype, self.emit_abs(dtype, x), literal(math.inf, dtype)) if dtype.kind == "f" else "true"
 
+    def emit_hypot(self, dtype: DType, x: str, y: str) -> str:
+        """The larger side times what the other one adds to it: no square overflows."""
+        kind, zero, one = type_of(dtype), literal(0, dtype), literal(1, dtype)
+        sides = [self.emit_abs(dtype, x), self.emit_abs(dtype, y)]
+        large, small = self.intrinsic("maximum", kind, sides), self.intrinsic("minimum", kind, sides)
+        ratio = self.body.put(f"fdiv {kind} {small}, {large}")
+        grown = self.intrinsic("sqrt", kind, [self.body.put(f"fadd {kind} {one}, {self.emit_square(dtype, ratio)}")])
+        product = self.body.put(f"fmul {kind} {large}, {grown}")
+        found = self.select(self.compare("eq", dtype, large, zero), dtype, zero, product)
+        for side in sides:  # infinity, whatever the other side is
+            found = self.select(self.emit_isinf(dtype, side), dtype, literal(math.inf, dtype), found)
+        return found
+
     def emit_mod(self, dtype: DType, x: str, y: str) -> str:
         """The remainder with the sign of the divisor."""
         kind, zero = type_of(dtype), literal(0, dtype)

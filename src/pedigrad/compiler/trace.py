@@ -30,11 +30,22 @@ def compiled_dtype(dtype: np.dtype[Any]) -> bool:
 class Traced(NDArrayOperatorsMixin):  # type: ignore[misc]
     """An array that enters into a program what is done with it."""
 
-    __slots__ = ("array", "tracer", "value", "viewed")
+    __slots__ = ("array", "back", "base", "now", "seen", "tracer", "writes")
 
     def __init__(self, tracer: Tracer, array: Array, value: Value):
-        self.tracer, self.array, self.value = tracer, array, value
-        self.viewed = False  # shares its elements with another Traced: no write to it can be followed
+        self.tracer, self.array, self.now = tracer, array, value
+        self.writes = 0  # how often it was written to
+        self.base: Traced | None = None  # what it is a view of
+        self.back: Callable[[Traced], Traced] | None = None  # what the base is when this view's content is another
+        self.seen = 0  # the base's writes that this view knows of
+
+    @property
+    def value(self) -> Value:
+        """The value that stands for the array now."""
+        base = self.base
+        if base is not None and (base.writes != self.seen or base.value is None):
+            raise Untraceable("a view is used after what it is a view of was written to")
+        return self.now
 
     shape = property(lambda self: self.array.shape)
     dtype = property(lambda self: self.array.dtype)
@@ -58,11 +69,15 @@ class Traced(NDArrayOperatorsMixin):  # type: ignore[misc]
             out = kwargs.pop("out", None)
             result = self.tracer.ufunc(ufunc, inputs, kwargs)
             return result if out is None else self.tracer.into(out[0], result)
+        if method == "at":
+            return self.tracer.change((ufunc, "at"), ufunc.at, inputs, kwargs)
         out = kwargs.pop("out", None)
         result = self.tracer.function((ufunc, method), getattr(ufunc, method), inputs, kwargs)
         return result if out is None or out[0] is None else self.tracer.into(out[0], result)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in WRITERS:
+            return self.tracer.change(function, function, args, kwargs)
         out = kwargs.get("out")
         if out is not None:
             kwargs = {name: value for name, value in kwargs.items() if name != "out"}
@@ -94,9 +109,10 @@ class Traced(NDArrayOperatorsMixin):  # type: ignore[misc]
         return self.tracer.function("getitem", getitem, (self, key), {})
 
     def __setitem__(self, key: Any, new: Any) -> None:
-        if self.viewed:
-            raise Untraceable("an array of which there are views is written to")
         self.tracer.setitem(self, key, new)
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotTraced(f"an array's `.{name}` is wanted")
 
     # Methods that are functions of NumPy by another name
 
@@ -138,17 +154,21 @@ class Traced(NDArrayOperatorsMixin):  # type: ignore[misc]
     def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
         return np.mean(self, axis=axis, dtype=dtype, keepdims=keepdims)  # type: ignore[call-overload]
 
-    def max(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        return np.max(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+    def max(self, axis: Any = None, out: Any = None, keepdims: bool = False, **initial: Any) -> Any:
+        return np.max(self, axis=axis, keepdims=keepdims, **initial)  # type: ignore[call-overload]
 
-    def min(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-        return np.min(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+    def min(self, axis: Any = None, out: Any = None, keepdims: bool = False, **initial: Any) -> Any:
+        return np.min(self, axis=axis, keepdims=keepdims, **initial)  # type: ignore[call-overload]
 
     def any(self, axis: Any = None, keepdims: bool = False) -> Any:
         return np.any(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
     def all(self, axis: Any = None, keepdims: bool = False) -> Any:
         return np.all(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+
+
+class NotTraced(Untraceable, AttributeError):
+    """An attribute that Traced arrays do not have: what only asks whether they have it is answered as usual."""
 
 
 class Number(Traced):
@@ -268,7 +288,7 @@ class Tracer:
         result = function(*self.real(tuple(args)), **self.real(dict(kwargs)))
         several = isinstance(result, (tuple, list))
         arrays = [np.asarray(r) for r in (result if several else (result,))]
-        if any(a.dtype == object for a in arrays):
+        if any(a.dtype == object or a.dtype.kind in "SU" for a in arrays):
             raise Untraceable(f"{getattr(function, '__name__', function)}() returns what is no array")
         group = object()
         outs = []
@@ -276,6 +296,9 @@ class Tracer:
             out = self.emit("call", values, array, function=function, plan=plan, group=group, index=index, several=several)
             self.calls.append(out)
             outs.append(self.traced(array, out))
+            for given in args:  # a view, such as `np.diagonal` gives
+                if isinstance(given, Traced) and np.may_share_memory(given.array, array):
+                    outs[-1].base, outs[-1].seen = given, given.writes
         return tuple(outs) if several else outs[0]
 
     def known(self, x: Traced, kind: type) -> Any:
@@ -293,28 +316,62 @@ class Tracer:
         dims = tuple(range(len(value.shape)))
         self.guards.append((self.emit("min", (inside,), np.array(True), dims=dims) if dims else inside, True))
 
+    def state(self, array: Array) -> Traced:
+        """An array that an op reads and writes beside its operands and its result."""
+        raise Untraceable("the op changes a tensor beside its result")
+
+    def assign(self, array: Array, new: Traced) -> None:
+        """Write to such an array."""
+        raise Untraceable("the op changes a tensor beside its result")
+
+    # Writes to arrays of the traced code's own
+
     def into(self, target: Any, result: Any) -> Any:
         """`out=`: the result is written into an array of the traced code's own."""
-        if isinstance(target, Traced) and not target.viewed and target.array.shape == result.array.shape:
+        if isinstance(target, Traced) and target.array.shape == result.array.shape:
             if target.array.dtype != result.array.dtype:
                 result = np.astype(result, target.array.dtype)
-            np.copyto(target.array, result.array)
-            target.value = result.value
+            if target.base is None:
+                np.copyto(target.array, result.array)
+                result = self.traced(target.array, result.value)
+            self.store(target, result)
             return target
         raise Untraceable("out= with an array that is not the traced code's own")
+
+    def store(self, target: Traced, result: Traced) -> None:
+        """The content of `target` is that of `result` from now on; so is that part of what `target` is a view of."""
+        value = result.value
+        if target.base is not None:
+            if target.back is None:
+                raise Untraceable("a view is written to in a way that cannot be followed")
+            assert target.value is not None
+            self.store(target.base, target.back(result))
+            target.seen = target.base.writes
+        target.array = result.array if result.array is target.array else result.array.copy()
+        target.now = value
+        target.writes += 1
 
     def setitem(self, target: Traced, key: Any, new: Any) -> None:
         """`target[key] = new`."""
         if isinstance(key, (slice, type(...))) and (key is ... or key == slice(None)):
-            fresh = np.broadcast_to(np.astype(new, target.dtype) if isinstance(new, Traced) else np.asarray(new, target.dtype), target.shape)
-            fresh = fresh if isinstance(fresh, Traced) else self.traced(fresh, self.constant(fresh))
-            target.array, target.value = fresh.array.copy(), fresh.value
-            return
+            array = np.broadcast_to(np.astype(new, target.dtype) if isinstance(new, Traced) else np.asarray(new, target.dtype), target.shape)
+            return self.store(target, array if isinstance(array, Traced) else self.traced(array, self.constant(array)))
         enter = FUNCTIONS["setitem"]
         result = enter(self, target, key, new) if all_compiled((target, new)) else NotImplemented
         if result is NotImplemented:
             result = self.call(replaced, (target, key, new), {})
-        target.array, target.value = result.array, result.value
+        return self.store(target, result)
+
+    def change(self, key: Any, function: Any, args: Any, kwargs: Any) -> None:
+        """A function that writes into its first argument."""
+        target = args[0]
+        if not isinstance(target, Traced):
+            raise Untraceable("an array that is not the traced code's own is written to")
+        enter = FUNCTIONS.get(key)
+        result = enter(self, *args, **kwargs) if enter is not None and all_compiled((*args, *kwargs.values())) else NotImplemented
+        if result is NotImplemented:
+            result = self.call(changed, (function, *args), kwargs)
+        self.store(target, result)
 
 
 class Hole:
@@ -346,6 +403,16 @@ def replaced(array: Any, key: Any, new: Any) -> Any:
     array = array.copy()
     array[key] = new
     return array
+
+
+def changed(function: Any, array: Any, *args: Any, **kwargs: Any) -> Any:
+    """A copy of `array` into which a function has written."""
+    array = array.copy()
+    function(array, *args, **kwargs)
+    return array
+
+
+WRITERS = frozenset({np.copyto, np.put_along_axis, np.put, np.place, np.putmask, np.fill_diagonal})
 
 
 def all_compiled(items: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .program import Value
-from .trace import FUNCTIONS, Number, Traced, Tracer, compiled_dtype, getitem, replaced
+from .trace import FUNCTIONS, Number, Traced, Tracer, changed, compiled_dtype, getitem, replaced
 
 UFUNCS = {  # by name, so that SciPy's are found without importing it
     "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "power": "pow", "maximum": "max2", "minimum": "min2",
@@ -157,9 +157,9 @@ def enter_iscomplexobj(tracer: Tracer, x: Any) -> bool:
 
 
 def enter_filled(value: Any) -> Any:
-    def enter(tracer: Tracer, x: Any, dtype: Any = None, **_: Any) -> Any:
+    def enter(tracer: Tracer, x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
         dtype = x.dtype if dtype is None else np.dtype(dtype)
-        array = np.full(x.shape, value, dtype)
+        array = np.full(x.shape if shape is None else shape, value, dtype)
         return tracer.traced(array, tracer.emit("full", (), array, value=array.dtype.type(value).item())) if compiled_dtype(dtype) else array
 
     return enter
@@ -221,10 +221,10 @@ def enter_mean(tracer: Tracer, a: Any, axis: Any = None, dtype: Any = None, out:
 # Other views of the same elements
 
 
-def moved(tracer: Tracer, a: Traced, result: Any, value: Value) -> Traced:
-    """A view: neither it nor what it is a view of can be written to any more."""
+def moved(tracer: Tracer, a: Traced, result: Any, value: Value, back: Any = None) -> Traced:
+    """A view. Writes to it can be followed where `back` gives what `a` is when the view is an array of another content."""
     new = tracer.traced(result, value)
-    a.viewed = new.viewed = True
+    new.base, new.back, new.seen = a, back, a.writes
     return new
 
 
@@ -233,7 +233,8 @@ def enter_reshape(tracer: Tracer, a: Any, /, shape: Any = None, order: str = "C"
     if order != "C" or shape is None:
         return NotImplemented
     result = np.reshape(a.array, shape)
-    return moved(tracer, a, result, reshaped(tracer, a.value, result.shape))
+    back = (lambda new: np.reshape(new, a.shape)) if np.may_share_memory(result, a.array) else None
+    return moved(tracer, a, result, reshaped(tracer, a.value, result.shape), back)
 
 
 def permuted(tracer: Tracer, a: Traced, order: tuple[int, ...]) -> Traced:
@@ -283,6 +284,23 @@ def enter_expand_dims(tracer: Tracer, a: Any, axis: Any) -> Any:
 def enter_broadcast_to(tracer: Tracer, array: Any, shape: Any, subok: bool = False) -> Any:
     result = np.broadcast_to(array.array, shape)
     return moved(tracer, array, result, expanded(tracer, array.value, result.shape))
+
+
+def diagonal_replaced(array: Any, new: Any, *where: int) -> Any:
+    """A copy of `array` with another diagonal."""
+    array = array.copy()
+    diagonal = np.diagonal(array, *where)
+    diagonal.flags.writeable = True
+    diagonal[...] = new
+    return array
+
+
+@enters(np.diagonal)
+def enter_diagonal(tracer: Tracer, a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    where = offset, axis1, axis2
+    result = tracer.call(np.diagonal, (a, *where), {})
+    result.back = lambda new: tracer.call(diagonal_replaced, (a, new, *where), {})
+    return result
 
 
 @enters(np.flip)
@@ -336,7 +354,13 @@ def enter_getitem(tracer: Tracer, a: Any, key: Any) -> Any:
     value = a.value
     if tuple(sizes) != a.shape or any(step != 1 for step in steps):
         value = tracer.emitted("slice", (value,), tuple(sizes), a.dtype, starts=tuple(starts), steps=tuple(steps))
-    return moved(tracer, a, result, reshaped(tracer, value, np.shape(result)))
+    return moved(tracer, a, result, reshaped(tracer, value, np.shape(result)), lambda new: with_item(tracer, a, key, new))
+
+
+def with_item(tracer: Tracer, a: Traced, key: Any, new: Any) -> Traced:
+    """`a` with `a[key]` replaced."""
+    result = enter_setitem(tracer, a, key, new)
+    return tracer.call(replaced, (a, key, new), {}) if result is NotImplemented else result
 
 
 # Elements by index
@@ -408,6 +432,9 @@ def enter_take_along_axis(tracer: Tracer, arr: Any, indices: Any, axis: Any = -1
 @enters("setitem")
 def enter_setitem(tracer: Tracer, target: Traced, key: Any, new: Any) -> Any:
     """`target[i, index, j] = new` where all but one of the indices count: a comparison picks the places."""
+    items = basic(key, target.shape)
+    if items is not None:
+        return region_replaced(tracer, target, key, items, new)
     found = indices_of(key, target.shape)
     if found is None or found[0] != 0:
         return NotImplemented
@@ -442,6 +469,83 @@ def enter_setitem(tracer: Tracer, target: Traced, key: Any, new: Any) -> Any:
     fresh = spread(fresh) if isinstance(fresh, Value) and fresh.shape else fresh
     value = tracer.emitted("where", (hit, fresh, target.value), target.shape, target.dtype)
     return tracer.traced(replaced(target.array, tracer.real(key), tracer.real(new)), value)
+
+
+def region_replaced(tracer: Tracer, target: Traced, key: Any, items: list[Any], new: Any) -> Any:
+    """`target[key] = new` for slices and numbers: the new region between what lies before and after it, dimension by dimension."""
+    starts, stops = [], []
+    for item, size in zip([i for i in items if i is not None], target.shape, strict=True):
+        if isinstance(item, slice):
+            start, stop, step = item.indices(size)
+            if step != 1:
+                return NotImplemented
+        else:
+            start = operator.index(item) % size
+            stop = start + 1
+        starts.append(start)
+        stops.append(max(start, stop))
+    result = replaced(target.array, key, tracer.real(new))
+    region = np.shape(target.array[key if isinstance(key, tuple) else (key,)])
+    fresh = operand(tracer, new, target.dtype, region)
+    if not isinstance(fresh, Value):
+        fresh = tracer.emitted("full", (), region, target.dtype, value=fresh)
+    sizes = tuple(stop - start for start, stop in zip(starts, stops, strict=True))
+    fresh = reshaped(tracer, expanded(tracer, fresh, region), sizes)
+
+    def part(value: Value, d: int, start: int, stop: int) -> Value:
+        shape = (*value.shape[:d], stop - start, *value.shape[d + 1 :])
+        if value.by is not None and value.by.operation == "full":
+            return tracer.emitted("full", (), shape, value.dtype, **value.by.attributes)
+        first = tuple(start if e == d else 0 for e in range(len(shape)))
+        return tracer.emitted("slice", (value,), shape, value.dtype, starts=first, steps=(1,) * len(shape))
+
+    def placed(value: Value) -> Value:
+        d = next((d for d, (n, m) in enumerate(zip(sizes, value.shape, strict=True)) if n != m), None)
+        if d is None:
+            return fresh
+        start, stop, end = starts[d], stops[d], value.shape[d]
+        parts = [part(value, d, 0, start)] if start else []
+        parts.append(placed(part(value, d, start, stop)))
+        parts += [part(value, d, stop, end)] if stop < end else []
+        return tracer.emitted("concat", parts, value.shape, value.dtype, axis=d)
+
+    return tracer.traced(result, placed(target.value) if fresh.size else target.value)
+
+
+@enters((np.add, "at"))
+def enter_add_at(tracer: Tracer, target: Traced, key: Any, new: Any) -> Any:
+    """Rows are added to rows; several indices are the number of the row that they are together."""
+    found = indices_of(key, target.shape)
+    if found is None or found[0] != 0 or not target.size or not compiled_dtype(target.dtype):
+        return NotImplemented
+    indices = found[1]
+    result = changed(np.add.at, target.array, tracer.real(key), tracer.real(new))
+    shape = np.broadcast_shapes(*[np.shape(tracer.real(i)) for i in indices])
+    sizes, rest = target.shape[: len(indices)], target.shape[len(indices) :]
+    rows = None
+    for index, size in zip(index_values(tracer, indices, sizes, shape), sizes, strict=True):
+        high = None if rows is None else tracer.emitted("mul", (rows, size), shape, INDEX)
+        rows = index if high is None else tracer.emitted("add", (high, index), shape, INDEX)
+    assert rows is not None
+    if not rows.size:
+        return tracer.traced(result, target.value)
+    fresh = operand(tracer, new, target.dtype, (*shape, *rest))
+    if not isinstance(fresh, Value):
+        fresh = tracer.emitted("full", (), (), target.dtype, value=fresh)
+    count, width = math.prod(sizes), math.prod(rest)
+    fresh = reshaped(tracer, expanded(tracer, fresh, (*shape, *rest)), (rows.size, width))
+    rows = reshaped(tracer, rows, (rows.size,))
+    value = reshaped(tracer, tracer.emitted("scatter_add", (fresh, rows), (count, width), target.dtype), target.shape)
+    before = target.value
+    if before.by is None or before.by.operation != "full" or before.by.attributes["value"] != 0:
+        value = tracer.emitted("add", (before, value), target.shape, target.dtype)
+    return tracer.traced(result, value)
+
+
+@enters(np.copyto)
+def enter_copyto(tracer: Tracer, dst: Traced, src: Any, casting: str = "same_kind", where: Any = True) -> Any:
+    fresh = np.astype(src, dst.dtype) if isinstance(src, Traced) else np.asarray(src, dst.dtype)
+    return np.where(where, fresh, dst)
 
 
 # Putting together

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ..op import composite, function
-from .language import total
+from .language import kind_of, total
 from .matmul import linear
 from .reduction import constant, legacy_reduction, not_a_reduction, reduced
 from .softmax import log_softmax
@@ -50,11 +50,6 @@ def places_of(target):
     return (*grid[:1], target, *grid[1:])
 
 
-def kind_of(x):
-    """The NumPy dtype of an array or a Tensor."""
-    return x.dtype if x.__class__ is np.ndarray else np.dtype(x.dtype.name)
-
-
 def one_hot_like(x, target):
     """One at the class of each target, zero elsewhere, in the shape and dtype of `x`."""
     dim = class_dim(x)
@@ -70,12 +65,12 @@ def shares(x, target, weight, ignore_index, reduction):
     lowest = np.minimum.reduce(target, axis=None) if n else 0
     if weight is None and lowest >= 0 and ignore_index < 0:
         return target, None, kind.type(1 / n if reduction == "mean" and n else 1)
-    valid = np.asarray(target != ignore_index)
+    valid = target != ignore_index
     safe = np.where(valid, target, 0)
     lowest = np.minimum.reduce(safe, axis=None) if n else 0
     if lowest < 0:
         raise IndexError(f"Target {lowest} is out of bounds.")
-    factors = np.astype(valid, kind) if weight is None else np.where(valid, weight[safe], 0)
+    factors = np.where(valid, kind.type(1), kind.type(0)) if weight is None else np.where(valid, weight[safe], 0)
     if reduction != "mean":
         return safe, factors, factors
     whole = np.sum(factors)
@@ -89,11 +84,11 @@ def combined(losses, factors, share, reduction):
     if reduction == "none":
         return losses * share
     if reduction == "sum":
-        return np.sum(np.where(np.asarray(factors == 0), 0, losses) * share)
+        return np.sum(np.where(factors == 0, 0, losses) * share)
     if reduction != "mean":
         raise not_a_reduction(reduction)
     whole = np.sum(factors)
-    return np.sum(np.where(np.asarray(factors == 0), 0, losses) * share) * (whole / whole)
+    return np.sum(np.where(factors == 0, 0, losses) * share) * (whole / whole)
 
 
 def check_target(x, target):

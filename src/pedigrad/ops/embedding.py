@@ -9,6 +9,7 @@ from ..graph import note_write
 from ..op import composite, function, kernel
 from ..origin import located
 from ..tensor import Tensor
+from .language import zeros
 
 FEW = 256  # elements up to which the simple form of np.add.at is the fastest
 
@@ -50,9 +51,9 @@ def embedding_dense_backward(x, indices, /, num_weights, padding_idx, scale_grad
     if scale_grad_by_freq or padding_idx >= 0:
         x = x * _row_factors(indices, padding_idx, scale_grad_by_freq, x.dtype)
     size = x.shape[-1]
-    sums = np.zeros((num_weights, size), x.dtype)
+    sums = zeros(x, (num_weights, size))
     rows, x = indices.reshape(-1), x.reshape(-1, size)
-    if x.size <= FEW:
+    if x.size <= FEW or sums.__class__ is not np.ndarray:
         np.add.at(sums, rows, x)
     else:  # on a flat array NumPy is several times faster
         np.add.at(sums.reshape(-1), (rows[:, None] * size + np.arange(size)).reshape(-1), x.reshape(-1))

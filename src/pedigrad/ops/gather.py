@@ -14,6 +14,7 @@ from ..inplace import write
 from ..op import composite, function
 from ..shapes import one_dim
 from ..tensor import Tensor
+from .language import zeros
 from .region import part, region_in_zeros
 
 REDUCTIONS: dict[str, Any] = {"sum": np.add, "add": np.add, "mean": np.add, "prod": np.multiply, "multiply": np.multiply}
@@ -63,7 +64,7 @@ def _checked(x, index, dim, name, source=None):
 
 def _lined(*arrays):
     """Arrays without dimensions made vectors of one element."""
-    return tuple(a.reshape(1) if isinstance(a, (np.ndarray, np.generic)) and a.ndim == 0 else a for a in arrays)
+    return tuple(a.reshape(1) if a.ndim == 0 else a for a in arrays)
 
 
 def _part_of(source, index):
@@ -89,7 +90,7 @@ def _(g, x_shape, index, dim):
 @composite(name="scatter_in_zeros", places="", samples=[((2, 4), _rows(2, 4), (3, 4), 0)])
 def scattered_in_zeros(x, index, /, shape, dim):
     """Zeros of `shape` with the elements of `x` added where `index` counts along `dim`."""
-    out = np.zeros(shape, x.dtype)
+    out = zeros(x, shape)
     if index.size:
         line, x, index = _lined(out, x, index)
         _add_along(line, index, x, dim)
@@ -104,7 +105,7 @@ def _(g, index, dim):
 def _add_along(out, index, values, dim):
     """Add `values` to `out`, which is contiguous, where `index` counts along `dim`."""
     dim = dim % out.ndim
-    if out.dtype.kind == "V":
+    if out.dtype.kind == "V" or out.__class__ is not np.ndarray:
         np.add.at(out, along(index, dim), _part_of(values, index))
         return
     flat = np.ravel_multi_index(along(index, dim), out.shape)

@@ -22,7 +22,7 @@ from ..inplace import check_writable, note_change, rebase
 from ..op import composite, function
 from ..origin import located
 from ..tensor import Tensor, refresh, wrap
-from .language import broadcast_to
+from .language import broadcast_to, zeros
 from .region import ALL, part, region_in_zeros, replace_region, select
 from .view import reshaped
 
@@ -62,7 +62,7 @@ def add_at(out, at, values):
             out[at] += values
         else:
             np.add.at(out, at, values)
-    elif not adjacent or not out.flags.c_contiguous or out.dtype.kind == "V" or values.size <= FEW:
+    elif not adjacent or not out.flags.c_contiguous or out.dtype.kind == "V" or values.size <= FEW or out.__class__ is not np.ndarray:
         np.add.at(out, at, values)
     else:  # on flat integers NumPy is ten times faster
         first, last = advanced[0], advanced[-1] + 1
@@ -101,7 +101,7 @@ def _(g, x_shape, i, j, k, l, m, n, o, p, basic, places):  # noqa: E741
 )
 def index_in_zeros(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, shape=(), basic=None, places=(True,)):  # noqa: E741
     """Zeros of `shape` with the elements of `x` added where `index` takes them from."""
-    out = np.zeros(shape, x.dtype)
+    out = zeros(x, shape)
     add_at(shown(out, basic), where(places, (i, j, k, l, m, n, o, p)), x)
     return out
 
@@ -119,7 +119,7 @@ def put_at(x, y, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, b
     out = np.copy(x, order="C")
     at = where(places, (i, j, k, l, m, n, o, p))
     if accumulate:
-        add_at(shown(out, basic), at, np.asarray(y, out.dtype))
+        add_at(shown(out, basic), at, np.astype(y, out.dtype, copy=False))
     else:
         shown(out, basic)[at] = y
     return out

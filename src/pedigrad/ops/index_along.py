@@ -12,6 +12,7 @@ from ..shapes import one_dim
 from ..tensor import Tensor, wrap
 from .gather import gathered, scatter_reduced
 from .index import add_at
+from .language import zeros
 from .region import ALL
 from .view import expand, reshape, reshaped
 
@@ -59,7 +60,7 @@ def _(g, x_shape, index, dim):
 @composite(name="index_in_zeros_along", places="", samples=[((5, 4), _numbers(5), (3, 4), 0)])
 def selected_in_zeros(x, index, /, shape, dim):
     """Zeros of `shape` with the slices of `x` added where `index` counts along `dim`."""
-    out = np.zeros(shape, x.dtype)
+    out = zeros(x, shape)
     add_at(_line(out), _at(out, index, dim, "index_select"), _line(x))
     return out
 

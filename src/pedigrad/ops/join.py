@@ -13,6 +13,7 @@ from ..origin import located
 from ..shapes import broadcast_shapes, one_dim
 from ..tensor import Tensor
 from .index import index
+from .language import zeros
 from .region import ALL, narrow, part
 from .view import expand, reshape, reshaped
 
@@ -262,7 +263,7 @@ def blocks(*xs):
     for i, x in enumerate(xs):
         if x.ndim > 2:
             raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions")
-    out = np.zeros((sum(m.shape[0] for m in matrices), sum(m.shape[1] for m in matrices)), xs[0].dtype)
+    out = zeros(xs[0], (sum(m.shape[0] for m in matrices), sum(m.shape[1] for m in matrices)))
     row = column = 0
     for m in matrices:
         out[row : row + m.shape[0], column : column + m.shape[1]] = m

@@ -10,6 +10,11 @@ import numpy as np
 from ..shapes import kept_shape
 
 
+def kind_of(x):
+    """The NumPy dtype of an array, a traced array or a Tensor."""
+    return x.dtype if isinstance(x.dtype, np.dtype) else x._array.dtype
+
+
 def conj(x):
     """The conjugate of a complex operand; a real one as it is."""
     try:
@@ -32,6 +37,11 @@ def broadcast_to(x, shape):
             else:
                 return np.ndarray(shape, x.dtype, x, 0, strides)
     return np.broadcast_to(x, shape)
+
+
+def zeros(like, shape):
+    """Zeros in the dtype of an array; where that is a traced one, so are they: what is written into them is followed."""
+    return np.zeros(shape, like.dtype) if like.__class__ is np.ndarray else np.zeros_like(like, shape=shape)
 
 
 def total(x, dim=None, keepdim=False):

@@ -191,7 +191,7 @@ def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
     out = deviation * (scale if weight is None else scale * of_channels(weight, x.ndim))
     if bias is not None:
         out = out + of_channels(bias, x.ndim)
-    if running is not None and x.__class__ is np.ndarray:  # run again for the second derivative, it moves nothing
+    if running is not None and not hasattr(x, "requires_grad"):  # run again on Tensors for the second derivative, it moves nothing
         running.move(mean, variance, count_of(x, dims))
     return in_dtype_of(x, out), mean, variance
 
@@ -231,8 +231,12 @@ class Running:
         for running, of_batch, bias in ((self.mean, mean, 1.0), (self.variance, variance, count / (count - 1))):
             if running is not None:
                 array = running._array
-                np.multiply(array, 1 - self.momentum, out=array)
-                np.add(array, (of_batch * (self.momentum * bias)).reshape(-1), out=array)
+                change = (of_batch * (self.momentum * bias)).reshape(-1)
+                if hasattr(change, "tracer"):
+                    change.tracer.assign(array, change.tracer.state(array) * (1 - self.momentum) + change)
+                else:
+                    np.multiply(array, 1 - self.momentum, out=array)
+                    np.add(array, change, out=array)
                 note_write(array, "batch_norm")
 
     @modes.no_grad()

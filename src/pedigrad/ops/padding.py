@@ -6,6 +6,7 @@ import numpy as np
 
 from ..op import composite, function
 from .interpolate import Taps, resample
+from .language import zeros
 
 MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
@@ -37,7 +38,9 @@ def constant_pad_nd(x, /, pad, value=0):
     if any(n < 0 for n in shape):
         sizes = f"{list(x.shape)}, plus negative padding {list(pad)}"
         raise RuntimeError(f"The input size {sizes}, resulted in a negative output size, which is invalid.")
-    out = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
+    out = zeros(x, shape)
+    if value:
+        out[...] = value
     parts = [_inside(n, low, high) for n, (low, high) in zip(x.shape, pads, strict=True)]
     out[tuple(p[0] for p in parts)] = x[tuple(p[1] for p in parts)]
     return out

@@ -15,6 +15,7 @@ from ..graph import storage_of
 from ..op import composite, function, view
 from ..shapes import one_dim
 from ..tensor import Tensor
+from .language import zeros
 from .view import reshaped
 
 ALL = slice(None)
@@ -46,7 +47,7 @@ inplace.replace_region = replace_region
 @composite(places="")
 def region_in_zeros(x, /, shape, op, attributes, overlaps=False):
     """Zeros of `shape` with `x` in the region that the view `op` selects, summed where that shows an element twice."""
-    out = np.zeros(shape, x.dtype)
+    out = zeros(x, shape)
     named = dict(zip(op.attributes, attributes, strict=True))
     if not overlaps:
         op.forward(out, **named)[...] = x

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..op import composite, function
+from .language import kind_of
 
 
 def _steps(x, initial, batch_sizes, reverse):
@@ -70,7 +71,7 @@ def _packed(x):
 
 
 def _zeros(like, shape=None):
-    return np.zeros(tuple(like.shape if shape is None else shape), like.dtype if isinstance(like, np.ndarray) else like._array.dtype)
+    return np.zeros(tuple(like.shape if shape is None else shape), kind_of(like))
 
 
 def _sigmoid(x):
@@ -104,7 +105,7 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_
     width = _start(x, w_hh, 4, w_hr)
     steps = _steps(x, h0, batch_sizes, reverse)
     # A sigmoid is a tanh of half the argument, stretched: one tanh then serves all four gates.
-    half = np.full(4 * width, 0.5, h0.dtype if isinstance(h0, np.ndarray) else h0._array.dtype)
+    half = np.full(4 * width, 0.5, kind_of(h0))
     half[2 * width : 3 * width] = 1
     shift = 1 - half
     biases = (None if b is None else b * half for b in (b_ih, b_hh))

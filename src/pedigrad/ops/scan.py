@@ -97,7 +97,7 @@ def cummin(x, /, dim):
 
 def _running(ufunc, x, dim):
     if not x.ndim:
-        return np.array(x), np.zeros((), np.int64)
+        return np.copy(x), np.zeros((), np.int64)
     values = ufunc.accumulate(x, axis=dim)
     here = np.arange(x.shape[dim]).reshape([-1 if d == dim % x.ndim else 1 for d in range(x.ndim)])
     best = (x == values) | (x != x)

@@ -16,6 +16,7 @@ from ..shapes import one_dim
 from ..tensor import Tensor, wrap
 from .destination import deliver
 from .extreme import at_index, ties
+from .language import zeros
 
 KEYED_FROM = 128  # rows at least this long are sorted by keys
 
@@ -78,7 +79,7 @@ def placed_at(x, indices, /, dim, size):
     """Zeros with `size` elements along `dim`, with those of `x` put at `indices`, which are distinct."""
     shape = list(x.shape)
     shape[dim] = size
-    out = np.zeros(shape, x.dtype)
+    out = zeros(x, shape)
     np.put_along_axis(out, indices, x, dim)
     return out
 

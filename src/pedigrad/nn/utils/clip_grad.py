@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from ... import modes
 from ...graph import note_write
 from ...origin import located
 from ...tensor import Tensor, wrap
@@ -55,15 +57,40 @@ def clip_grad_norm_(
 ) -> Tensor:
     """Scale the gradients in place so that their norm, of all together, is at most `max_norm`; returns the norm before."""
     listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if modes.special and modes.settings.recorder is not None and not error_if_nonfinite:
+        return _recorded(_gradients(listed), float(max_norm), float(norm_type), modes.settings.recorder)
     grads = [p.grad for p in listed if p.grad is not None]
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
     clip_grads_with_norm_(listed, max_norm, total)
     return total
 
 
+def _recorded(arrays: list[np.ndarray[Any, Any]], max_norm: float, order: float, recorder: Any) -> Tensor:
+    """The same while a program is recorded: without a look at the norm, the gradients are always scaled."""
+
+    def clipped(*arrays: Any) -> Any:
+        if order == math.inf:
+            total = functools.reduce(np.maximum, [np.max(np.abs(a)) for a in arrays])
+        else:
+            powers = [np.sum(a * a if order == 2 else np.abs(a) ** order) for a in arrays]
+            total = functools.reduce(np.add, powers) ** (1 / order)
+        scale = np.minimum(max_norm / (total + 1e-6), 1.0)
+        return [total, *(a * scale for a in arrays)]
+
+    total, *scaled = recorder.run(clipped, tuple(arrays), "clip_grad_norm_") if arrays else [np.zeros((), np.float32)]
+    for array, new in zip(arrays, scaled, strict=True):
+        np.copyto(array, new)
+        note_write(array, "clip_grad_norm_")
+        recorder.write(array, new)
+    return wrap(total)
+
+
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
     """Limit every element of the gradients, in place, to [-clip_value, clip_value]."""
+    recorder = modes.settings.recorder if modes.special else None
     for array in _gradients(parameters):
+        if recorder is not None:
+            recorder.write(array, recorder.run(np.clip, (array, -clip_value, clip_value), "clip_grad_value_"))
         np.clip(array, -clip_value, clip_value, out=array)
         note_write(array, "clip_grad_value_")
 

@@ -1,0 +1,191 @@
+"""The backward pass of a compiled function: a second program, run by one node that stands for the whole function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import autograd, graph, modes
+from .autograd.engine import Backward
+from .compiler import split
+from .compiler.executable import Executable, GuardFailed
+from .compiler.program import Value
+from .compiler.record import Recorder
+from .gate import output
+from .graph import Freed, Leaf, Node
+from .origin import Origin, located
+from .tensor import Tensor, wrap
+
+Array = np.ndarray[Any, Any]
+_new = object.__new__
+
+
+class Spent(Node):
+    """The history of a result whose backward pass has run within the compiled program."""
+
+    __slots__ = ()
+    op = None  # type: ignore[assignment]
+
+    def name(self) -> str:
+        return "CompiledBackward"
+
+    def backward(self, g: Any, parents: Any, saved: Any) -> Any:
+        raise AssertionError("what was freed is refused before")
+
+
+def spent(array: Array) -> Spent:
+    """The node of such a result."""
+    node = _new(Spent)
+    node.parents, node.hooks, node.seq, node.shape, node.dtype = (), None, next(modes.clock), array.shape, array.dtype
+    node.code, node.lasti, node.saved = None, 0, Freed(Origin(None, 0))
+    return node
+
+
+def leaves_of(tensors: Sequence[Tensor]) -> tuple[list[Leaf], bool]:
+    """The leaves that tensors were computed from, and whether any node on the way has hooks."""
+    seen: dict[int, Node] = {}
+    stack: list[Node | None] = [t._node for t in tensors]
+    while stack:
+        node = stack.pop()
+        if node is not None and node.seq not in seen:
+            seen[node.seq] = node
+            stack.extend(node.parents)
+    hooked = any(node.hooks is not None for node in seen.values() if not isinstance(node, Leaf))
+    return sorted((n for n in seen.values() if isinstance(n, Leaf)), key=lambda n: n.seq), hooked
+
+
+def relink(tensors: Sequence[Tensor], old: dict[Leaf, Node]) -> None:
+    """Put the true history in the place of stand-in leaves."""
+    stack: list[Node | None] = [t._node for t in tensors]
+    seen: set[int] = set()
+    while stack:
+        node = stack.pop()
+        if node is not None and node.seq not in seen:
+            seen.add(node.seq)
+            stack.extend(node.parents)
+            if any(p in old for p in node.parents if isinstance(p, Leaf)):
+                node.parents = tuple(old.get(p, p) if isinstance(p, Leaf) else p for p in node.parents)
+
+
+class Gradient:
+    """The backward pass of a recorded call, recorded too."""
+
+    def __init__(self, recorder: Recorder, results: list[Tensor]):
+        program = recorder.program
+        self.cut, self.guards_before = len(program.instructions), len(recorder.guards)
+        self.leaves, hooked = leaves_of(results)
+        if hooked:
+            recorder.refuse("hooks on tensors within the function are not compiled")
+        self.starts: list[Value] = []
+        run = Backward(True, False, list(self.leaves), accumulate=False)
+        run.only_towards_wanted([t._node for t in results])  # type: ignore[misc]
+        for tensor in results:
+            start = np.ones_like(tensor._array)
+            self.starts.append(program.input(start.shape, start.dtype))
+            recorder.enter_array(start, self.starts[-1])
+            run.deposit(tensor._node, start)  # type: ignore[arg-type]
+        with modes.recording(recorder):
+            run.run()
+        grads = [run.captured.get(leaf.seq) for leaf in self.leaves]
+        self.reached = [g is not None for g in grads]
+        self.grads = [recorder.value_of(g) for g in grads if g is not None]
+
+    def text(self) -> str:
+        """What two recordings have in common."""
+        return f"{self.cut} {[v.number for v in self.grads]} {self.reached}"
+
+
+class GradientProgram:
+    """The two programs of a function: `forward`, whose last outputs are kept, and that of its backward pass."""
+
+    def __init__(self, gradient: Gradient, recorder: Recorder):
+        whole = recorder.program
+        self.gradient = gradient
+        self.back = split.Backward(whole, gradient.cut, gradient.starts, gradient.grads)
+        self.computed = [v for v in self.back.kept if v.by is not None]
+        inputs = [v for v in whole.inputs if v not in gradient.starts]
+        self.forward = split.forward(whole, gradient.cut, inputs, [*whole.outputs, *self.computed])
+        self.guards = recorder.guards[: gradient.guards_before]
+        self.recorder = recorder
+
+    def compile(self, inputs: list[Value], threads: int) -> None:
+        """Compile the backward pass; `inputs` is the order of the forward program's inputs."""
+        constants, guards = self.recorder.constants, self.recorder.guards[self.gradient.guards_before :]
+        known = self.back.known
+        mine = {known[v]: array for v, array in constants.items() if v in known}
+        due = [(known[v], answer) for v, answer in guards if v in known]
+        self.executable = Executable(self.back.program, mine, threads, due)
+        order = {value: i for i, value in enumerate(inputs)}
+        places = {v: ("input", order[v]) for v in self.back.kept if v in order}
+        places |= {v: ("output", i) for i, v in enumerate(self.computed)}
+        self.kept = [places[v] for v in self.back.kept if v not in constants]
+        self.starts = [start is not None for start in self.back.starts]
+        wanted = [known[v] for v in self.back.kept if v not in constants] + [s for s in self.back.starts if s is not None]
+        self.executable.inputs.sort(key=wanted.index)
+        self.executable.renumber()
+
+    def node(self, call: Any, arrays: list[Array], outputs: list[Any], parents: tuple[Any, ...], results: list[Tensor]) -> None:
+        """Give the results of a run their history."""
+        node = _new(CompiledBackward)
+        node.parents, node.hooks, node.seq = parents, None, next(modes.clock)
+        node.shape, node.dtype = results[0]._array.shape, results[0]._array.dtype
+        origin = Origin.here()
+        node.code, node.lasti = origin.code, origin.lasti
+        first = len(outputs) - len(self.computed)
+        node.saved = tuple(arrays[i] if what == "input" else outputs[first + i] for what, i in self.kept)
+        node.program, node.call = self, call
+        node.borrowed = [arrays[i] for what, i in self.kept if what == "input"]
+        if len(results) == 1:
+            results[0]._node = node
+        else:
+            for i, tensor in enumerate(results):
+                tensor._node = output(node, i, results)
+
+
+class CompiledBackward(Node):
+    """One run of a compiled function."""
+
+    __slots__ = ("borrowed", "call", "program")
+    op = None  # type: ignore[assignment]
+    program: GradientProgram
+    call: Callable[..., Any]  # runs the function as usual, on tensors with a history: for second derivatives
+    borrowed: list[Array]
+
+    def backward(self, g: Any, parents: Any, saved: Any) -> Any:
+        """The gradients of the leaves and arguments."""
+        given = g if isinstance(g, list) else [g]
+        if any(isinstance(each, Tensor) for each in given):
+            return self.with_history(given, parents)
+        self.check()
+        program = self.program
+        shapes = program.gradient.starts
+        starts = [np.zeros(v.shape, v.dtype) if each is None else each for each, v in zip(given, shapes, strict=True)]
+        arrays = [each for each, used in zip(starts, program.starts, strict=True) if used]
+        plain = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
+        try:
+            grads = iter(program.executable.run([*saved, *plain]))
+        except GuardFailed:
+            return tuple(None if t is None else t._array for t in self.with_history([wrap(a) for a in starts], parents))
+        return tuple(next(grads) if reached else None for reached in program.gradient.reached)
+
+    def check(self) -> None:
+        """RuntimeError if a tensor that the function was given, or found, has been written to since."""
+        for array in self.borrowed:
+            write = graph.write_to(array)
+            if write is not None and write.stamp > self.seq:
+                message = (
+                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                    f"the compiled function called at {self.origin} kept it, {write.what}() wrote to it at {write.origin}"
+                )
+                raise RuntimeError(located(message))
+
+    def with_history(self, given: list[Any], parents: Any) -> tuple[Any, ...]:
+        """The gradients as Tensors that can be differentiated again: the function is run once more, as usual."""
+        with modes.enable_grad():
+            results, inputs = self.call()
+        wanted = [t for t, p in zip(inputs, self.parents, strict=True) if p is not None]
+        starts = [wrap(np.zeros_like(r._array)) if g is None else g for g, r in zip(given, results, strict=True)]
+        grads = iter(autograd.grad(results, wanted, starts, create_graph=True, allow_unused=True))
+        return tuple(next(grads) if p is not None else None for p in self.parents)
