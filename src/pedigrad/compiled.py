@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -18,10 +19,13 @@ import numpy as np
 
 from . import dtypes, modes
 from .compiled_gradient import Gradient, GradientProgram, relink, spent
+from .compiler import cache
 from .compiler.executable import Executable, GuardFailed
 from .compiler.program import Value
 from .compiler.record import Recorder, held, read_option
+from .explain import Report, explained, missed, note
 from .graph import Leaf, note_writes
+from .origin import Origin
 from .surroundings import PLAIN, Surroundings
 from .tensor import Tensor, wrap
 from .threads import get_num_threads
@@ -86,6 +90,7 @@ class Recording:
         self.after: list[tuple[str, Any, int]] = []  # what is done after a run: with which object and output
         self.collect()
         self.text = "\n".join([recorder.text(), self.gradient.text() if self.gradient else "", repr(self.plan), repr([v.number for v in self.outputs]), repr(self.entry_text())])
+        recorder.forget()
 
     def entry_text(self) -> Any:
         return [(id(leaf), none, zeroed) for leaf, none, zeroed in self.entry], [(what, id(thing), n) for what, thing, n in self.after]
@@ -153,9 +158,6 @@ class Recording:
         """Let go of the arrays of the recorded call."""
         self.results.clear()
         self.given.clear()
-        self.recorder.known_arrays.clear()
-        self.recorder.writes.clear()
-        self.recorder.keep.clear()
 
     def agrees(self, other: Recording) -> bool:
         """Whether another recording is of the same program."""
@@ -190,7 +192,7 @@ class Variant:
         sources: dict[Value, Any] = {v: ("argument", i) for i, v in enumerate(program.inputs[: len(recording.given)])}
         sources |= {v: ("held", holder) for v, holder in recorder.captured.items()}
         sources |= {v: ("option", where) for v, where in recorder.options.items()}
-        begin = time.perf_counter()
+        begin, made = time.perf_counter(), cache.counts()["misses"]
         constants = {v: array for v, array in recorder.constants.items() if v in program.inputs}
         self.executable = Executable(program, constants, threads, guards, recording.in_place, self.strides(program, sources))
         order = {"argument": 0, "held": 1, "option": 2}
@@ -200,6 +202,7 @@ class Variant:
         if self.gradient is not None:
             self.gradient.compile(inputs, threads)
         self.seconds = time.perf_counter() - begin
+        self.cached = cache.counts()["misses"] == made  # the machine code was there already
         self.arguments = [sources[v][1] for v in inputs if sources[v][0] == "argument"]
         self.holders = [sources[v][1] for v in inputs if sources[v][0] == "held"]
         self.options = [sources[v][1] for v in inputs if sources[v][0] == "option"]
@@ -327,11 +330,14 @@ def replaced(thing: Any, tensors: dict[int, Tensor]) -> Any:
 class Compiled:
     """A function with its compiled programs."""
 
+    watched_as = "function"  # see `Surroundings.walk`
+
     def __init__(self, function: Callable[..., Any], fullgraph: bool = False):
         self.function, self.fullgraph = function, fullgraph
         self.variants: list[Variant] = []
         self.pending: dict[Any, tuple[int, Recording | None]] = {}
         self.left: dict[Any, str] = {}  # keys that run as usual, and why
+        self.usual: Counter[Any] = Counter()  # how often each of them did
         self.misses: list[str] = []
         self.warned = False
 
@@ -346,15 +352,22 @@ class Compiled:
                 try:
                     result = variant.run(tensors, args, kwargs)
                 except GuardFailed:
-                    self.misses.append("a number that the program branches on is another one")
+                    note(self, "a number that the program branches on is another one")
                     continue
                 if self.variants[0] is not variant:
                     self.variants.remove(variant)
                     self.variants.insert(0, variant)
                 return result
         if key in self.left or modes.settings.anomaly:
+            self.usual[key] += 1
             return self.function(*args, **kwargs)
+        if self.variants and key not in self.pending:
+            missed(self, key)
         return self.record(key, tensors, others, args, kwargs)
+
+    def explain(self, time: bool = True) -> Report:
+        """What became of the function, and where its time goes; `time=False` measures nothing."""
+        return explained(self, time)
 
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], args: Any, kwargs: Any) -> Any:
         """Run as usual and record; compile if the last recording agrees."""
@@ -378,7 +391,7 @@ class Compiled:
             self.compile(key, recording)
         elif attempts + 1 >= ATTEMPTS:
             why = surroundings.changed() or (recording.difference(before) if before is not None else "")
-            self.leave(key, f"the recorded calls differ: {why}")
+            self.leave(key, f"the recorded calls differ: {why}; called at {Origin.here()}")
         else:
             self.pending[key] = attempts + 1, recording
         return result
@@ -429,4 +442,5 @@ def compile(
         return compiled(*args, **kwargs)
 
     run.compiled = compiled  # type: ignore[attr-defined]
+    run.explain = compiled.explain  # type: ignore[attr-defined]
     return run

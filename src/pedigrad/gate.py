@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes, modes
+from . import dtypes, modes, native
 from .errors import explained, not_a_tensor
 from .graph import Node, Output, note_write, storage_of
 from .origin import located, outside
@@ -119,9 +119,10 @@ def _as_array(x: Any) -> Any:
 def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[np.ndarray[Any, Any], ...]:
     """The arrays the forward returns. bfloat16, which NumPy knows little of, is computed in float32 where it must be."""
     named = dict(zip(op.attributes, attributes, strict=True))
+    large = native.is_candidate(op) and arrays[0].__class__ is np.ndarray and arrays[0].size >= native.LARGE
     try:
         try:
-            results = op.forward(*arrays, **named)
+            results = native.forward(op, arrays, attributes) if large else op.forward(*arrays, **named)
         except (TypeError, ValueError):
             narrow = next((a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "V"), None)
             if narrow is None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from . import modes
+from .compiler.memory import Block
 from .origin import Origin, outside
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ last_write = 0
 def storage_of(array: Array) -> Array:
     """The array that owns the memory `array` is a view of."""
     base = array.base
-    while base is not None:
+    while base is not None and base.__class__ is not Block:
         if isinstance(base, np.ndarray):
             array = base
         base = getattr(base, "base", None)  # as_strided puts an object of its own between a view and its array

@@ -25,6 +25,10 @@ class Untraceable(Exception):
     """The code does with a traced array what a compiled program cannot do."""
 
 
+class ShapedByValues(Untraceable):
+    """A shape follows from the elements of an array: in another run it may be another one."""
+
+
 class _Settings(threading.local):
     def __init__(self) -> None:
         self.grad = True

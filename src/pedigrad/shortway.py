@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import modes
+from . import modes, native
 from .gate import NUMBERS, bind, cut_of, gate, note_view, record
 from .origin import MARK, outside
 from .tensor import Tensor
@@ -28,6 +28,7 @@ def build(op: Op) -> Any:
         _gate=gate, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray,
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
+        _LARGE=native.LARGE, _large_forward=native.forward, _large_backward=native.backward,
     )  # fmt: skip
     namespace.update({f"_rule{i}": rule.function for i, rule in enumerate(op.rules)})
     namespace.update({f"_default_{n}": v for n, v in op.defaults.items()})
@@ -66,7 +67,7 @@ def {name}({parameters}):
         except AttributeError:
             return {general}
         try:
-            _r = _forward({call})
+            {forward}
         except Exception:
             return {general}
         {unpack}
@@ -191,11 +192,19 @@ def _source(op: Op) -> str:
     return _filled(
         SHORT, name=op.name, parameters=parameters, prologue=prologue, no_out=" and out is None" if op.out else "", general=general,
         unwrap=[line for public, name in pairs for line in _unwrap(op, public, name, first, general)],
-        call=_each("a_{}", op.operands) + keyword, unpack=unpack,
+        forward=_forward_lines(op, _each("a_{}", op.operands) + keyword), unpack=unpack,
         same=[f"if _r.dtype is not {first}.dtype:", f"    return {general}"] if alike else [],
         view=[f"_note_view(_t, {pairs[0][0]}, _op, ({_each('{}', op.attributes)}))"] if op.kind == "view" else [],
         history=_history(op, pairs, "_r.dtype" if not alike else f"{first}.dtype").rstrip("\n").split("\n"),
     )  # fmt: skip
+
+
+def _forward_lines(op: Op, call: str) -> list[str]:
+    """The call of the forward; large operands are given to native kernels."""
+    if not native.is_candidate(op):
+        return [f"_r = _forward({call})"]
+    given = f"({_each('a_{}', op.operands)}), ({_each('{}', op.attributes)})"
+    return [f"if a_{op.operands[0]}.size < _LARGE:", f"    _r = _forward({call})", "else:", f"    _r = _large_forward(_op, {given})"]
 
 
 def _unwrap(op: Op, public: str, name: str, first: str, general: str) -> list[str]:
@@ -262,6 +271,10 @@ def _backward_source(op: Op) -> str:
     lines = ["def backward(g, parents, saved):"]
     if op.saves:
         lines.append(f"    {''.join(n + ', ' for n in op.saves)}= saved")
+    if native.is_candidate(op):
+        name = next((n for n in op.saves if n in op.operands or n in (op.outputs or ())), "g")
+        lines += [f"    if {name}.__class__ is _ndarray and {name}.size >= _LARGE:", "        _d = _large_backward(_op, g, parents, saved)"]
+        lines += ["        if _d is not None:", "            return _d"]
     if len(op.differentiable) > 1:
         lines.append(f"    {''.join(f'n_{n}, ' for n in op.differentiable)}= parents")
     outputs = op.outputs or ()

@@ -63,6 +63,8 @@ class Surroundings:
             self.function(thing, depth)
         elif isinstance(thing, functools.partial):
             self.walk((thing.func, thing.args, thing.keywords), depth + 1)
+        elif hasattr(type(thing), "watched_as"):  # a compiled function: what it keeps for itself changes from call to call
+            self.walk(getattr(thing, type(thing).watched_as), depth)
         elif not isinstance(thing, ModuleType) and hasattr(thing, "__dict__") and not is_library(thing):
             self.table(thing.__dict__, depth)
             self.method_names(thing, depth)

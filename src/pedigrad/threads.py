@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 
+from . import native
 from .op import function
 
-_threads = os.cpu_count() or 1
+_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+native.set_threads(_threads)
 
 
 @function("torch")
@@ -16,6 +18,7 @@ def set_num_threads(n: int) -> None:
     if n < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, got {n}")
     _threads = int(n)
+    native.set_threads(_threads)
 
 
 @function("torch")

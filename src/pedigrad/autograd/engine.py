@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import graph, modes
 from ..gate import output
+from ..compiler.memory import Block
 from ..graph import Freed, Leaf, Node, Output, note_write
 from ..origin import Origin, located
 from ..shapes import Size
@@ -46,6 +47,11 @@ def added(before: Any, g: Any) -> Any:
     if before.__class__ is list:
         return [b if a is None else a if b is None else a + b for a, b in zip(before, g, strict=True)]
     return before + g
+
+
+def owns(array: Any) -> bool:
+    """Whether an array is all of its memory."""
+    return array.base is None or array.base.__class__ is Block
 
 
 class Rules:
@@ -137,7 +143,7 @@ class Backward:
                 grads = node.backward(g, parents, saved_tensors(node) if create else saved)
             else:
                 rules = Rules(node.op, tuple(None if p is None else True for p in parents))
-                grads = recorder.run(rules, (g, saved), node.op.name, rules)
+                grads = recorder.run(rules, (g, saved), f"{node.op.name}.grad", rules)
             if anomaly:
                 check_finite(node, grads)
             if node.hooks is not None and node.hooks.after:
@@ -236,12 +242,13 @@ class Backward:
             if g.__class__ is not np.ndarray:
                 g = np.asarray(g)
             if recorder is not None:
-                g = recorder.run(np.copy, (g,)) if g.dtype == leaf.dtype else recorder.run(np.astype, (g, leaf.dtype))
+                same = g.dtype == leaf.dtype
+                g = recorder.run(np.copy if same else np.astype, (g,) if same else (g, leaf.dtype), "AccumulateGrad")
             if g.dtype is not leaf.dtype and g.dtype != leaf.dtype:
                 g = g.astype(leaf.dtype)
             if before is None or leaf.zeroed:
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
-                if recorder is None and (g.base is not None or sys.getrefcount(g) > 3 or not g.flags.writeable):
+                if recorder is None and (not owns(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
                     g = g.copy()
                 if before is None:
                     leaf.grad = wrap(g)
@@ -250,7 +257,7 @@ class Backward:
             elif before._node is not None:
                 leaf.grad = before + wrap(g)  # type: ignore[operator]
             else:
-                total = None if recorder is None else recorder.run(np.add, (before._array, g))
+                total = None if recorder is None else recorder.run(np.add, (before._array, g), "AccumulateGrad")
                 np.add(before._array, g, out=before._array)
                 note_write(before._array, "backward")
                 if recorder is not None:

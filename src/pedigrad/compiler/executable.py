@@ -20,6 +20,8 @@ from .arena import Lifetime, planned
 from .fuse import Call, Contraction, Fuser, Scatter
 from .kernel import Kernel, Load
 from .lower import Lowered, combining, lowered
+from .module import finished
+from .passes import simplified
 from .program import Program, Value
 from .trace import filled
 
@@ -56,12 +58,13 @@ class Executable:
         strides: dict[Value, tuple[int, ...]] | None = None,
         profile: bool = False,
     ):
-        self.program, self.constants, self.threads = program, constants, threads
-        self.profile = profile
+        self.constants, self.threads, self.profile = constants, threads, profile
         self.expected = [answer for _, answer in guards]
         self.count = len(program.outputs)
         self.in_place = in_place or {}
-        program.outputs = program.outputs + [value for value, _ in guards]
+        whole = program.with_instructions(program.instructions)
+        whole.outputs += [value for value, _ in guards]
+        self.program = program = simplified(whole)
         self.fuser = Fuser(program, strides)
         self.inputs = [v for v in program.inputs if v not in constants]
         self.order_steps()
@@ -190,16 +193,7 @@ class Executable:
         self.raw[:0] = [base, pool.barrier_state()]
         mains, self.plan = self.write_mains(parts)
         names = [name for name in self.plan if isinstance(name, str) and name.startswith("main")]
-        text = "\n".join([mathlib.definitions(sorted(self.functions)), pool.barrier_ir(), *self.texts, *mains, METADATA])
-        counter = iter(range(2, 1 << 30))
-        loops: list[str] = []
-
-        def number(_: Any) -> str:
-            n = next(counter)
-            loops.append(f"!{n} = distinct !{{!{n}, !1}}")
-            return f"!{n}"
-
-        self.text = re.sub("!LOOP", number, text) + "\n".join(loops) + "\n"
+        self.text = finished([mathlib.definitions(sorted(self.functions)), pool.barrier_ir(), *self.texts, *mains])
         addresses = llvm.load(self.text, names) if names else {}
         self.plan = [addresses[item] if isinstance(item, str) and item in addresses else item for item in self.plan]
         self.table = (ctypes.c_int64 * (len(self.slots) + len(self.raw)))()
@@ -366,12 +360,6 @@ class Executable:
                 continue
             if got != expected:
                 raise GuardFailed
-
-
-METADATA = """
-!0 = distinct !{}
-!1 = !{!"llvm.loop.parallel_accesses", !0}
-"""
 
 
 def linear_of(kernel: Kernel, value: Value) -> Affine:

@@ -52,6 +52,8 @@ class Fuser:
         self.stored: set[Value] = set()
         self.copies: dict[Value, Value] = {}
         self.called: dict[Any, Call] = {}
+        self.waiting: dict[Value, Instruction] = {}  # elementwise, for a kernel that wants them
+        self.claimed: set[Value] = set()  # those that a kernel took
         for instruction in program.instructions:
             self.place(instruction)
         self.outputs = [self.output(v) for v in program.outputs]
@@ -116,6 +118,8 @@ class Fuser:
         """Have the kernel that computes `root` write it to memory."""
         if root in self.stored or root.by is None:
             return
+        if root in self.waiting:
+            self.begin_waiting(root)
         self.stored.add(root)
         step = self.steps[self.where[root]]
         if isinstance(step, Kernel):
@@ -139,7 +143,10 @@ class Fuser:
             try:
                 return self.placed(instruction)
             except NeedsCopy as need:
-                self.copy(need.value)
+                if need.value in self.waiting:
+                    self.begin_waiting(need.value)
+                else:
+                    self.copy(need.value)
 
     def placed(self, instruction: Instruction) -> None:
         what = kind(instruction)
@@ -174,8 +181,25 @@ class Fuser:
             if isinstance(step, Kernel) and step.number >= 0 and self.add(step, instruction, what):
                 self.where[instruction.out] = self.steps.index(step)
                 return
+        if what == "elementwise" and "in_memory" not in instruction.attributes:
+            self.waiting[instruction.out] = instruction
+            self.where[instruction.out] = first
+            return
         shape = instruction.args[0].shape if what == "reduction" else instruction.out.shape
         self.begin(instruction, what, shape)
+
+    def begin_waiting(self, value: Value) -> None:
+        """Compute in a kernel of its own what no kernel has taken."""
+        instruction = self.waiting.pop(value)
+        while True:
+            try:
+                self.begin(instruction, "elementwise", value.shape)
+                return
+            except NeedsCopy as need:
+                if need.value in self.waiting:
+                    self.begin_waiting(need.value)
+                else:
+                    self.copy(need.value)
 
     def begin(self, instruction: Instruction, what: str, shape: tuple[int, ...]) -> Kernel:
         """A kernel of its own for an instruction."""
@@ -233,6 +257,10 @@ class Fuser:
         """Take out of the kernel what was put in since `before`."""
         members, operands, kernel.roots, outer = before
         for member in kernel.members[members:]:
+            if member.out in self.claimed and self.where[member.out] == kernel.number:
+                self.claimed.remove(member.out)
+                self.waiting[member.out] = member
+                self.where[member.out] = max((self.ready(v) for v in member.values()), default=-1)
             kernel.index.pop(member.out, None)
             kernel.kinds.pop(member.out, None)
         del kernel.members[members:]
@@ -319,6 +347,13 @@ class Fuser:
             return value if self.enter(kernel, by, "elementwise", ()) else None
         if what == "movement":
             return self.resolve_movement(kernel, value, index)
+        if value in self.waiting:
+            if self.where[value] < kernel.number and kernel.covers(index, value.shape) and self.enter(kernel, by, what, index):
+                del self.waiting[value]
+                self.claimed.add(value)
+                self.where[value] = kernel.number
+                return value
+            raise NeedsCopy(value)
         if what == "elementwise" and value not in self.stored and self.cheap(value):
             if self.where[value] < kernel.number and kernel.covers(index, value.shape) and self.enter(kernel, by, what, index):
                 return value
@@ -332,7 +367,7 @@ class Fuser:
             while below.by is not None and below.by.operation == "reshape" and below not in self.copies:
                 below = below.by.args[0]
             below = self.copies.get(below, below)
-            if self.is_root(below) and self.is_plain(below) and below not in kernel.index and not self.recomputed(below):
+            if self.is_root(below) and self.is_plain(below) and below not in kernel.index and below not in self.waiting and not self.recomputed(below):
                 return self.load(kernel, below, None, linear(index, contiguous(value.shape)))
         found = pulled(kernel, value, index)
         if found is not None:
@@ -347,6 +382,8 @@ class Fuser:
 
     def load(self, kernel: Kernel, root: Value, index: Index | None, place: Affine | None = None) -> Any:
         """The element of `root` in memory; None if it is not there yet when the kernel runs."""
+        if root in self.waiting:
+            raise NeedsCopy(root)
         if root.by is not None and self.where[root] >= kernel.number:
             return None
         self.store(root)
@@ -446,7 +483,7 @@ class Fuser:
 
 
 class NeedsCopy(Exception):  # noqa: N818  (a request to the one who places instructions)
-    """A movement must be copied before the kernel that is being made can load it."""
+    """A movement must be copied, or what is waiting computed, before the kernel that is being made can load it."""
 
     def __init__(self, value: Value):
         super().__init__(value)

@@ -11,7 +11,7 @@ adds up in the order of the threads.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,8 @@ from .program import Instruction, Value
 from .scalar_ir import COMPARE, ScalarIR, identity, literal, memory_type, type_of
 
 BLOCK = 4096  # points of an undivided kernel that are run through at a time; sums begin anew in each
+SLOT = 8  # bytes of scratch memory for an element that is kept
+MOST_KEPT = 8  # values that a kernel for any size may keep
 KEEP = 8  # the cost from which a value of one phase is kept for the next ones instead of being computed again
 
 
@@ -61,14 +63,15 @@ class Lowered:
         self.partials: list[tuple[Value, Instruction, int]] = []  # roots that are left in parts: the reduction and its length
         self.functions: set[tuple[str, str]] = set()
         self.points = 0
+        self.kept = (0, 0)  # values that are kept between phases, and the points of each
         self.parallel = True
 
 
 class Lowering:
     """Writes one kernel's function for a number of threads."""
 
-    def __init__(self, kernel: Kernel, name: str, threads: int, bits: int):
-        self.kernel, self.threads = kernel, threads
+    def __init__(self, kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequence[int] = ()):
+        self.kernel, self.threads, self.symbols = kernel, threads, symbols
         self.result = Lowered()
         self.level: dict[Value, int] = {}
         self.phase: dict[Value, int] = {}
@@ -77,7 +80,8 @@ class Lowering:
         self.result.points = math.prod(a.size for a in kernel.axes)
         roots = dict.fromkeys(o.root for o in kernel.operands.values() if isinstance(o, Load) and self.is_used(o))
         self.result.roots = list(dict.fromkeys([*roots, *(root for _, root, _ in kernel.stores)]))
-        arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), "ptr %scratch", "i64 %thread"])
+        last = ["ptr %memory", "ptr %sizes", "i64 %thread", "i64 %threads"] if symbols else ["ptr %scratch", "i64 %thread"]
+        arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), *last])
         self.body = KernelBody(name, arguments, bits)
         self.scalar = ScalarIR(self.body)
         self.base = {root: f"%b{i}" for i, root in enumerate(self.result.roots)}
@@ -87,7 +91,43 @@ class Lowering:
         self.written: set[Value] = set()  # those that are there already
         self.cells: dict[Value, str] = {}  # row and total reductions: where their register lies
         self.blocked: dict[Value, str] = {}  # total reductions: what an outer point has of them
+        self.numbers: dict[int, str] = {}  # whole numbers that are known at run time
         self.bounds = ("0", "0")  # of the inner loop, where an undivided kernel runs in blocks
+
+    # Sizes: numbers, or products of those that the function is given
+
+    def number(self, n: int) -> str:
+        """A whole number as LLVM writes it. Where sizes are given at run time, `symbols` stand in for them, and so do products."""
+        if not self.symbols or n in (0, 1):
+            return str(n)
+        if n in self.numbers:
+            return self.numbers[n]
+        rest, factors = abs(n), []
+        for i, symbol in enumerate(self.symbols):
+            while rest % symbol == 0:
+                rest //= symbol
+                factors.append(i)
+        if not factors:
+            return str(n)
+        total = str(rest if n > 0 else -rest)
+        for i in factors:
+            place = self.body.entry(f"getelementptr i64, ptr %sizes, i64 {i}")
+            size = self.body.entry(f"load i64, ptr {place}")
+            total = size if total == "1" else self.body.entry(f"mul i64 {total}, {size}")
+        self.numbers[n] = total
+        return total
+
+    def literal(self, value: Any, dtype: np.dtype[Any]) -> str:
+        """A number among the operands; it may be a size, or one divided by a size."""
+        if self.symbols and dtype.kind in "if" and value == value and abs(value) not in (0, math.inf):
+            whole = int(value) if value == int(value) else 0
+            if whole and self.number(whole).startswith("%"):
+                return self.scalar.cast(self.number(whole), np.dtype(np.int64), dtype)
+            part = round(1 / value) if abs(value) < 1 else 0
+            if part and dtype.type(1 / part) == dtype.type(value) and self.number(part).startswith("%"):
+                wide = self.scalar.cast(self.number(part), np.dtype(np.int64), np.dtype(np.float64))
+                return self.scalar.cast(self.scalar.emit_reciprocal(np.dtype(np.float64), wide), np.dtype(np.float64), dtype)
+        return literal(value, dtype)
 
     def is_used(self, load: Load) -> bool:
         used = {m.out for m in self.kernel.members}
@@ -213,14 +253,14 @@ class Lowering:
         phases = sorted({self.phase[m.out] for m in kernel.members if self.level[m.out] == 2 or m.out in kernel.kinds} | {0})
         outer = math.prod(a.size for a in kernel.outer)  # type: ignore[union-attr]
         one = undivided and not kernel.outer and bool(kernel.inner)
-        low, high = self.share(-(-kernel.inner[0].size // BLOCK) if one else outer)
+        low, high = self.share(self.block_count() if one else self.number(outer))
         self.start_totals()
         self.hoist(0, 0)
         with body.loop(low, high) as loop:
             self.known = [self.known[0], {}, {}]
             if one:
                 start = body.integer("mul", loop.index, BLOCK)
-                self.bounds = start, body.smaller(body.integer("add", start, BLOCK), kernel.inner[0].size)
+                self.bounds = start, body.smaller(body.integer("add", start, BLOCK), self.number(kernel.inner[0].size))
             else:
                 self.outer_point(loop.index)
             for phase in phases:
@@ -231,10 +271,17 @@ class Lowering:
         self.result.scratch = -(-self.scratch // 64) * 64
         return self.result
 
-    def share(self, count: int) -> tuple[str, str]:
+    def block_count(self) -> str:
+        """The number of blocks of an undivided kernel."""
+        size = self.kernel.inner[0].size
+        if not self.symbols:
+            return str(-(-size // BLOCK))
+        return self.body.integer("udiv", self.body.integer("add", self.number(size), BLOCK - 1), BLOCK)
+
+    def share(self, count: str) -> tuple[str, str]:
         """This thread's part of the outer points."""
         if self.threads == 1:
-            return "0", str(count)
+            return "0", count
         body = self.body
         low = body.integer("udiv", body.integer("mul", "%thread", count), self.threads)
         high = body.integer("udiv", body.integer("mul", body.integer("add", "%thread", 1), count), self.threads)
@@ -245,8 +292,8 @@ class Lowering:
         rest = index
         for i, axis in enumerate(reversed(self.kernel.outer or [])):
             last = i == len(self.kernel.outer or []) - 1
-            self.at[axis] = rest if last else self.body.integer("urem", rest, axis.size)
-            rest = rest if last else self.body.integer("udiv", rest, axis.size)
+            self.at[axis] = rest if last else self.body.integer("urem", rest, self.number(axis.size))
+            rest = rest if last else self.body.integer("udiv", rest, self.number(axis.size))
 
     def make_parts(self) -> dict[Value, str]:
         """Memory for what each thread has of the reductions that go beyond an outer point."""
@@ -258,7 +305,7 @@ class Lowering:
                     by = value.by
                     assert by is not None
                     self.result.partials.append((root, by, value.size))
-                    offset = self.body.integer("mul", "%thread", value.size)
+                    offset = self.body.integer("mul", "%thread", self.number(value.size))
                     parts[value] = self.body.at(self.base[root], offset, memory_type(value.dtype))
         return parts
 
@@ -272,7 +319,7 @@ class Lowering:
                 self.cells[value] = self.body.entry(f"alloca {type_of(value.dtype)}")
                 self.body.do(f"store {type_of(value.dtype)} {start}, ptr {self.cells[value]}")
             else:
-                with self.body.parallel("0", value.size) as index:
+                with self.body.parallel("0", self.number(value.size)) as index:
                     self.body.do(f"store {kind} {start}, ptr {self.body.at(place, index, kind)}{self.body.access}")
 
     def finish_totals(self) -> None:
@@ -335,7 +382,7 @@ class Lowering:
             inside()
             return
         axis = axes[0]
-        low, high = self.bounds if one else ("0", axis.size)
+        low, high = self.bounds if one else ("0", self.number(axis.size))
         with self.body.parallel(low, high) as index:
             self.at[axis] = index
             self.inner_loops(axes[1:], False, inside)
@@ -378,15 +425,26 @@ class Lowering:
         """Memory for a value at each inner point."""
         if value not in self.kept:
             size = math.prod(a.size for a in self.kernel.inner) if self.kernel.outer or len(self.kernel.inner) > 1 else BLOCK
-            self.kept[value] = self.body.entry(f"getelementptr i8, ptr %scratch, i64 {self.scratch}")
-            self.scratch += -(-size * value.dtype.itemsize // 64) * 64
+            number = len(self.kept)
+            self.result.kept = (number + 1, size)
+            if self.symbols:
+                bytes_each = self.body.entry(f"mul i64 {self.number(size)}, {number * SLOT}")
+                self.kept[value] = self.body.entry(f"getelementptr i8, ptr {self.own_memory()}, i64 {bytes_each}")
+            else:
+                self.kept[value] = self.body.entry(f"getelementptr i8, ptr %scratch, i64 {number * size * SLOT}")
+                self.scratch = (number + 1) * size * SLOT
         return self.kept[value]
+
+    def own_memory(self) -> str:
+        """This thread's part of the memory that all threads are given; MOST_KEPT values are room enough."""
+        size = self.body.entry(f"mul i64 {self.number(self.result.kept[1])}, {MOST_KEPT * SLOT}")
+        return self.body.entry(f"getelementptr i8, ptr %memory, i64 {self.body.entry(f'mul i64 %thread, {size}')}")
 
     def inner_position(self) -> str:
         """The number of the inner point."""
         total = "0"
         for axis in self.kernel.inner:
-            total = self.at[axis] if total == "0" else self.body.integer("add", self.body.integer("mul", total, axis.size), self.at[axis])
+            total = self.at[axis] if total == "0" else self.body.integer("add", self.body.integer("mul", total, self.number(axis.size)), self.at[axis])
         if not self.kernel.outer and len(self.kernel.inner) == 1:
             total = self.body.integer("sub", total, self.bounds[0])
         return total
@@ -457,13 +515,13 @@ class Lowering:
             for (out, index), stride in operand.dynamic:
                 by = out.by
                 assert by is not None
-                place = self.body.integer("add", place, self.body.integer("mul", self.operand(by, index), stride))
+                place = self.body.integer("add", place, self.body.integer("mul", self.operand(by, index), self.number(stride)))
             where = self.body.at(self.base[operand.root], place, memory_type(operand.root.dtype))
             register = self.from_memory(operand.root.dtype, where)
             if not operand.dynamic:
                 self.known[level][operand] = register
             return register
-        return literal(operand, dtype)
+        return self.literal(operand, dtype)
 
     def operand_dtype(self, member: Instruction, position: int) -> np.dtype[Any]:
         arg = member.args[position]
@@ -478,11 +536,11 @@ class Lowering:
         """An affine place as a register."""
         total = ""
         for axis, factor in place.terms:
-            term = self.at[axis] if factor == 1 else self.body.integer("mul", self.at[axis], factor)
+            term = self.at[axis] if factor == 1 else self.body.integer("mul", self.at[axis], self.number(factor))
             total = self.body.integer("add", total, term) if total else term
         if not total:
-            return str(place.constant)
-        return self.body.integer("add", total, place.constant) if place.constant else total
+            return self.number(place.constant)
+        return self.body.integer("add", total, self.number(place.constant)) if place.constant else total
 
     def from_memory(self, dtype: np.dtype[Any], where: str) -> str:
         register = self.body.put(f"load {memory_type(dtype)}, ptr {where}, align {dtype.itemsize}{self.body.access}")
@@ -498,9 +556,9 @@ class Lowering:
         return self.scalar.emit(member.operation, member.out.dtype, dtypes, registers)
 
 
-def lowered(kernel: Kernel, name: str, threads: int, bits: int) -> Lowered:
-    """The function of a kernel for a number of threads."""
-    return Lowering(kernel, name, threads, bits).run()
+def lowered(kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequence[int] = ()) -> Lowered:
+    """The function of a kernel for a number of threads; with `symbols` for all sizes that these stand in for."""
+    return Lowering(kernel, name, threads, bits, symbols).run()
 
 
 def combining(name: str, operation: str, dtype: np.dtype[Any], size: int, threads: int, bits: int) -> str:

@@ -111,6 +111,12 @@ class Program:
         self.instructions.append(Instruction(operation, tuple(args), attributes, out))
         return out
 
+    def with_instructions(self, instructions: list[Instruction]) -> Program:
+        """A program of the same values with other instructions."""
+        new = Program()
+        new.inputs, new.instructions, new.outputs, new._next = list(self.inputs), instructions, list(self.outputs), self._next
+        return new
+
     def uses(self) -> dict[Value, list[Instruction]]:
         """The instructions that read each value."""
         found: dict[Value, list[Instruction]] = {v: [] for v in self.inputs}
@@ -127,22 +133,23 @@ class Program:
 
 
 def rewritten(program: Program, rewrite: Callable[[Program, Instruction, tuple[Any, ...]], Any]) -> Program:
-    """A program in which each instruction is replaced by the value `rewrite(new, instruction, args)` gives for it."""
+    """A program on the same inputs in which each instruction is replaced by the value `rewrite(new, instruction, args)` gives for it."""
     new = Program()
-    known: dict[Value, Any] = {v: new.input(v.shape, v.dtype) for v in program.inputs}
+    new.inputs, new._next = list(program.inputs), program._next
+    known: dict[Value, Any] = {v: v for v in program.inputs}
     for instruction in program.instructions:
         args = tuple(known[a] if isinstance(a, Value) else a for a in instruction.args)
+        count = len(new.instructions)
         known[instruction.out] = rewrite(new, instruction, args)
+        for made in new.instructions[count:]:
+            made.origin = instruction.origin
     new.outputs = [known[v] for v in program.outputs]
     return new
 
 
 def copied(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Value:
     """The instruction as it is, in another program."""
-    out = new.emit(instruction.operation, args, instruction.out.shape, instruction.out.dtype, **instruction.attributes)
-    assert out.by is not None
-    out.by.origin = instruction.origin
-    return out
+    return new.emit(instruction.operation, args, instruction.out.shape, instruction.out.dtype, **instruction.attributes)
 
 
 def verify(program: Program) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from .. import modes
 from ..origin import Origin
 from .affine import contiguous
+from .memory import Block
 from .program import Instruction, Value
 from .trace import Hole, Number, Traced, Tracer, Untraceable, compiled_dtype
 from .vocabulary import cast, expanded, reshaped
@@ -38,7 +39,7 @@ def held(holder: Any) -> Any:
 def owner_of(array: Array) -> Any:
     """The object that owns the memory of an array."""
     base = array.base
-    while isinstance(base, np.ndarray):
+    while isinstance(base, np.ndarray) and base.__class__ is not Block:
         array, base = base, base.base
     return array
 
@@ -217,9 +218,9 @@ class Recorder(Tracer):
         try:
             result = function(*self.traced_of(args))
             return self.arrays_of(result)
-        except Untraceable as why:
+        except Exception as why:  # NumPy turns Untraceable into errors of its own; a real error is raised again below
             del self.program.instructions[count:], self.guards[guards:]
-            if whole is None:
+            if whole is None or isinstance(why, modes.ShapedByValues):
                 self.refuse(str(why))
                 return function(*args)
             return self.run_whole(whole, args, str(why))
@@ -300,6 +301,12 @@ class Recorder(Tracer):
         """A leaf's gradient is about to be changed."""
         if leaf not in self.leaves:  # without holding the gradient: `Leaf.zero` looks whether anybody does
             self.leaves[leaf] = (None if leaf.grad is None else weakref.ref(leaf.grad), leaf.zeroed)
+
+    def forget(self) -> None:
+        """Let go of the arrays of the recorded run: `Leaf.zero` looks whether anybody holds a gradient's."""
+        self.known_arrays.clear()
+        self.writes.clear()
+        self.keep.clear()
 
     # Comparison
 

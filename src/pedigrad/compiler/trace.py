@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..modes import Untraceable
+from ..modes import ShapedByValues, Untraceable
 from .program import Program, Value
 
 Array = np.ndarray[Any, Any]
@@ -284,6 +284,8 @@ class Tracer:
                 return {key: template(item) for key, item in x.items()}
             return x
 
+        if shaped_by_values(function, args):
+            raise ShapedByValues(f"the elements decide what shape {getattr(function, '__name__', function)}() gives")
         plan = template((tuple(args), dict(kwargs)))
         result = function(*self.real(tuple(args)), **self.real(dict(kwargs)))
         several = isinstance(result, (tuple, list))
@@ -412,6 +414,17 @@ def changed(function: Any, array: Any, *args: Any, **kwargs: Any) -> Any:
     return array
 
 
+def shaped_by_values(function: Any, args: Any) -> bool:
+    """Whether the shape of what a function gives depends on the elements of Traced arrays."""
+    if function is getitem:
+        key = args[1] if isinstance(args[1], tuple) else (args[1],)
+        return any(isinstance(item, Traced) and item.array.dtype.kind == "b" for item in key)
+    if function is np.repeat:
+        return any(isinstance(x, Traced) for x in args[1:])
+    return function in SHAPED_BY_VALUES or (function is np.where and len(args) == 1)
+
+
+SHAPED_BY_VALUES = frozenset({np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.compress, np.bincount})
 WRITERS = frozenset({np.copyto, np.put_along_axis, np.put, np.place, np.putmask, np.fill_diagonal})
 
 

@@ -10,6 +10,7 @@ from ..generator import default_generator
 from ..op import composite, function, kernel
 from ..tensor import wrap
 from .correlation import widened
+from .language import zeros
 from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, window_argmax, window_indices, window_max
 from .windows import Geometry, ints
 
@@ -136,7 +137,7 @@ def spatial_put(y, indices, /, sizes):
     """The adjoint of `spatial_take`: zeros of spatial sizes `sizes` with `y` added at flat `indices`."""
     lead = y.shape[: y.ndim - len(sizes)]
     size, rows = math.prod(sizes), math.prod(lead)
-    out = np.zeros(rows * size, y.dtype)
+    out = zeros(y, rows * size)
     if y.size:
         offsets = np.arange(rows).reshape(rows, 1) * size
         np.add.at(out, (indices.reshape(rows, -1) + offsets).ravel(), y.ravel())
@@ -250,7 +251,7 @@ def _unpool(n, x, indices, kernel_size, stride, padding, output_size):
 def unpool_put(x, indices, /, sizes):
     """Zeros of spatial sizes `sizes` with `x` written at flat `indices`; of several written to one place the last stays."""
     lead = x.shape[: x.ndim - len(sizes)]
-    out = np.zeros((*lead, math.prod(sizes)), x.dtype)
+    out = zeros(x, (*lead, math.prod(sizes)))
     np.put_along_axis(out, indices.reshape(*lead, -1), x.reshape(*lead, -1), axis=-1)
     return out.reshape(*lead, *sizes)
 

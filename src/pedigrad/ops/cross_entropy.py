@@ -70,7 +70,7 @@ def shares(x, target, weight, ignore_index, reduction):
     lowest = np.minimum.reduce(safe, axis=None) if n else 0
     if lowest < 0:
         raise IndexError(f"Target {lowest} is out of bounds.")
-    factors = np.where(valid, kind.type(1), kind.type(0)) if weight is None else np.where(valid, weight[safe], 0)
+    factors = np.where(valid, np.ones((), kind), np.zeros((), kind)) if weight is None else np.where(valid, weight[safe], 0)
     if reduction != "mean":
         return safe, factors, factors
     whole = np.sum(factors)

@@ -267,7 +267,7 @@ def _neutral(reduce: str, dtype: Any) -> Any:
 
 def _counts(shape, index, dim, include_self):
     """How many elements meet at each place; one where there are none."""
-    counts = np.zeros(shape, np.int64) + int(include_self)
+    counts = np.zeros_like(index, np.int64, shape=shape) + int(include_self)
     np.add.at(counts, along(index, dim), 1)
     return np.maximum(counts, 1)
 

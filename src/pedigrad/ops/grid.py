@@ -14,6 +14,7 @@ import numpy as np
 
 from ..op import composite, function
 from ..tensor import Tensor
+from .language import zeros
 
 
 @composite(places="", samples=[((2, 3, 4, 2), lambda rng: rng.integers(0, 8, (2, 5)))])
@@ -28,7 +29,7 @@ def pixels_back(y, indices, /, sizes):
     """The adjoint of `pixels`: images of spatial sizes `sizes` with `y` (N, C, P) added at `indices`."""
     n, c = y.shape[:2]
     size = math.prod(sizes)
-    out = np.zeros(n * c * size, y.dtype)
+    out = zeros(y, n * c * size)
     starts = np.arange(n * c).reshape(n, c, 1) * size
     np.add.at(out, (starts + indices[:, None]).ravel(), y.ravel())
     return out.reshape(n, c, *sizes)

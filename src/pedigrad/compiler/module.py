@@ -1,0 +1,24 @@
+"""A whole LLVM module from the texts of its functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+METADATA = """
+!0 = distinct !{}
+!1 = !{!"llvm.loop.parallel_accesses", !0}
+"""
+
+
+def finished(texts: Iterable[str]) -> str:
+    """The module's text: every loop marked !LOOP gets an identity of its own, as one whose rounds share no memory."""
+    loops: list[str] = []
+
+    def identity(_: re.Match[str]) -> str:
+        number = len(loops) + 2
+        loops.append(f"!{number} = distinct !{{!{number}, !1}}")
+        return f"!{number}"
+
+    text = re.sub("!LOOP", identity, "\n".join([*texts, METADATA]))
+    return text + "\n".join(loops) + "\n"

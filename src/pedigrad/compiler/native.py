@@ -1,0 +1,180 @@
+"""Native kernels for NumPy functions on large arrays: compiled once for ranks and dtypes, whatever the sizes.
+
+The function is traced on small arrays whose sizes are primes that stand in for the real ones. The kernels are written with each
+number that is a product of these primes as the product of sizes given at run time. To be sure that nothing else of the sizes went
+into the code, this is done a second time with other primes: both texts must be the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..modes import Untraceable
+from . import contraction, llvm, mathlib, memory, pool
+from .fuse import Fuser
+from .kernel import Kernel
+from .lower import MOST_KEPT, SLOT, Lowered, lowered
+from .module import finished
+from .passes import simplified
+from .trace import Tracer
+
+Array = np.ndarray[Any, Any]
+STAND_INS = {  # for so many different sizes, two lists of primes
+    1: ((4099,), (4111,)),
+    2: ((113, 131), (127, 109)),
+    3: ((31, 37, 41), (29, 43, 47)),
+    4: ((17, 19, 23, 29), (31, 13, 19, 17)),
+}
+FIXED = 12  # sizes up to this one are part of what a kernel is compiled for
+COMBINE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+class Unsuitable(Exception):
+    """The function cannot be one or a few kernels; `lasting` if that does not depend on the sizes."""
+
+    def __init__(self, why: str, lasting: bool = True):
+        super().__init__(why)
+        self.lasting = lasting
+
+
+def pattern(arrays: Sequence[Array | None], sizes: dict[int, int]) -> Any:
+    """What kernels are compiled for: dtypes, ranks and which sizes are the same; None if an array does not lie row by row.
+
+    `sizes` gets the sizes that are left open, with their numbers.
+    """
+    found: list[Any] = []
+    for array in arrays:
+        if array is None:
+            found.append(None)
+            continue
+        if not array.flags.c_contiguous:
+            return None
+        shape = tuple(n if n <= FIXED else -1 - sizes.setdefault(n, len(sizes)) for n in array.shape)
+        found.append((array.dtype.char, shape))
+    return tuple(found)
+
+
+class Size:
+    """A size as a product of a number and some of the sizes given at run time."""
+
+    def __init__(self, n: int, symbols: Sequence[int]):
+        self.powers = [0] * len(symbols)
+        for i, symbol in enumerate(symbols):
+            while n and n % symbol == 0:
+                n //= symbol
+                self.powers[i] += 1
+        self.rest = n
+
+    def __call__(self, sizes: Sequence[int]) -> int:
+        return self.rest * math.prod(n**power for n, power in zip(sizes, self.powers, strict=True))
+
+
+class Native:
+    """Compiled kernels for a function on arrays of a pattern."""
+
+    def __init__(self, function: Callable[..., Any], kinds: Any, count: int, threads: int):
+        if count not in STAND_INS:
+            raise Unsuitable("it has too many different sizes", lasting=False)
+        self.threads = threads
+        one, other = (Written(function, kinds, symbols, threads) for symbols in STAND_INS[count])
+        if one.texts != other.texts:
+            raise Unsuitable("its kernels depend on the sizes in a way that cannot be left open", lasting=False)
+        self.kernels, self.plan, self.guards = one.kernels, one.plan, one.guards
+        names = [f"k{i}" for i in range(len(one.texts))]
+        text = finished([mathlib.definitions(sorted(one.functions)), *one.texts])
+        addresses = llvm.load(text, names)
+        self.addresses = [addresses[name] for name in names]
+        symbols = STAND_INS[count][0]
+
+        def sizes_of(shape: tuple[int, ...]) -> list[Size]:
+            return [Size(n, symbols) for n in shape]
+
+        self.inputs = one.inputs
+        self.shapes = {root: (sizes_of(root.shape), root.dtype) for made in one.kernels for root in made.roots}
+        self.kept = [(Size(made.kept[1], symbols) if made.kept[0] else None) for made in one.kernels]
+        self.outputs = [(root, sizes_of(value.shape)) for root, value in zip(one.outputs, one.values, strict=True)]
+
+    def run(self, arrays: Sequence[Array | None], sizes: Sequence[int], into: Sequence[Array] = ()) -> Any:
+        """The results for `arrays`; None if a branch of the function would go another way. `into` are arrays for the results."""
+        given = [a for a in arrays if a is not None]
+        places: dict[Any, Array] = dict(zip(self.inputs, given, strict=True))
+        for (root, _), array in zip(self.outputs, into, strict=False):
+            places[root] = array
+        numbers = np.array(sizes, np.int64)
+        numbers_at = contraction.address_of(numbers)
+        for made, address, kept in zip(self.kernels, self.addresses, self.kept, strict=True):
+            parts = {root: (by, size) for root, by, size in made.partials}
+            pointers = []
+            whole: list[Any] = []
+            for root in made.roots:
+                array = places.get(root)
+                if array is None:
+                    shape, dtype = self.shapes[root]
+                    array = places[root] = memory.empty([n(sizes) for n in shape], dtype)
+                if root in parts:
+                    whole.append((array, np.empty((self.threads, array.size), array.dtype), parts[root][0].operation))
+                    array = whole[-1][1]
+                pointers.append(contraction.address_of(array))
+            scratch = np.empty(self.threads * MOST_KEPT * SLOT * kept(sizes) if kept else 0, np.uint8)
+            pool.run(address, (*pointers, contraction.address_of(scratch), numbers_at), self.threads)
+            for array, part, operation in whole:
+                COMBINE[operation].reduce(part, axis=0, out=array.reshape(-1))
+        for root, expected in self.guards:
+            if bool(places[root]) != expected:
+                return None
+        results = [places[root].reshape([n(sizes) for n in shape]) for root, shape in self.outputs]
+        return [None if i is None else results[i] for i in self.plan]
+
+
+class Written:
+    """The kernels of a function, written for stand-in sizes."""
+
+    def __init__(self, function: Callable[..., Any], kinds: Any, symbols: Sequence[int], threads: int):
+        tracer = Tracer()
+        rng = np.random.default_rng(0)
+        traced = []
+        for each in kinds:
+            if each is None:
+                traced.append(None)
+                continue
+            char, shape = each
+            size = tuple(n if n >= 0 else symbols[-1 - n] for n in shape)
+            array = rng.uniform(0.2, 0.8, size).astype(char) if np.dtype(char).kind == "f" else np.zeros(size, char)
+            traced.append(tracer.input(array))
+        self.inputs = list(tracer.program.inputs)
+        try:
+            result = function(*traced, sizes=symbols)
+            results = result if isinstance(result, (tuple, list)) else (result,)
+            self.values = [tracer.value(r) for r in results if r is not None]
+        except Untraceable as why:
+            raise Unsuitable(str(why)) from why
+        counter = iter(range(len(self.values)))
+        self.plan = [None if r is None else next(counter) for r in results]
+        if tracer.constants:
+            raise Unsuitable("it makes arrays by itself")
+        tracer.program.outputs = self.values + [value for value, _ in tracer.guards]
+        fuser = self.fused(tracer)
+        self.outputs = fuser.outputs[: len(self.values)]
+        self.guards = [(root, answer) for root, (_, answer) in zip(fuser.outputs[len(self.values) :], tracer.guards, strict=True)]
+        self.kernels: list[Lowered] = []
+        self.texts: list[str] = []
+        self.functions: set[tuple[str, str]] = set()
+        for i, step in enumerate(fuser.steps):
+            if not isinstance(step, Kernel):
+                raise Unsuitable("it needs more than loops over elements")
+            made = lowered(step, f"k{i}", threads, llvm.vector_bits(), symbols)
+            if made.kept[0] > MOST_KEPT:
+                raise Unsuitable("it keeps too many values")
+            self.kernels.append(made)
+            self.texts.append(made.text.replace("define internal", "define", 1))
+            self.functions |= made.functions
+
+    def fused(self, tracer: Tracer) -> Fuser:
+        for instruction in tracer.program.instructions:
+            if instruction.operation in ("dot", "call", "scatter_add", "random"):
+                raise Unsuitable(f"it needs {instruction.operation}")
+        return Fuser(simplified(tracer.program))

@@ -1,0 +1,145 @@
+"""Eager operations on large arrays: an op's own forward or gradient rules as native kernels, compiled at first use.
+
+Which way an operation goes depends on sizes and dtypes alone: on arrays of `LARGE` elements or more kernels are tried, and where
+there are none (no llvmlite, an unusual layout, an op that is more than loops over elements) NumPy does it as it always does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import modes
+
+Array = np.ndarray[Any, Any]
+LARGE = 1 << 16  # elements; below it NumPy is as fast, or the threads' meeting costs what they win
+KINDS = frozenset({"elementwise", "reduction", "composite"})
+_kernels: dict[Any, Any] = {}
+_unsuitable: dict[str, str] = {}  # ops and rules that are no kernels, and why
+_threads = 1
+
+
+def set_threads(threads: int) -> None:
+    """Let kernels use so many threads."""
+    global _threads
+    _threads = threads
+
+
+def report() -> dict[str, str]:
+    """The ops and rules that were tried and run on NumPy, and why."""
+    return dict(_unsuitable)
+
+
+def is_candidate(op: Any) -> bool:
+    """Whether large operands of an op may be given to kernels."""
+    return op.kind in KINDS and not op.variadic and bool(op.operands) and op.outputs is not None
+
+
+def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """What the forward of `op` returns."""
+    if op.name not in _unsuitable:
+        results = _run(op.name, Forward(op, attributes), arrays, attributes)
+        if results is not None:
+            return tuple(results) if len(op.outputs) > 1 else results[0]
+    return op.forward(*arrays, **dict(zip(op.attributes, attributes, strict=True)))
+
+
+def backward(op: Any, g: Any, parents: tuple[Any, ...], saved: tuple[Any, ...]) -> Any:
+    """What the gradient rules of `op` return, None if there is no kernel."""
+    name = op.name + ".grad"
+    if name in _unsuitable or isinstance(g, list):
+        return None
+    needs = tuple(None if p is None else True for p in parents)
+    arrays = (g, *(s for s in saved if isinstance(s, np.ndarray)))
+    others = tuple(_fixed(s) for s in saved if not isinstance(s, np.ndarray))
+    return _run(name, Rules(op, needs, saved), arrays, (needs, others))
+
+
+def _fixed(x: Any) -> Any:
+    return tuple(x) if isinstance(x, list) else x
+
+
+class Forward:
+    """An op's forward, for tracing."""
+
+    def __init__(self, op: Any, attributes: tuple[Any, ...]):
+        self.op, self.named = op, dict(zip(op.attributes, attributes, strict=True))
+
+    def __call__(self, *arrays: Any, sizes: Any) -> Any:
+        return self.op.forward(*arrays, **self.named)
+
+
+class Rules:
+    """An op's gradient rules, for tracing: shapes among what was saved get the stand-in sizes."""
+
+    def __init__(self, op: Any, needs: tuple[Any, ...], saved: tuple[Any, ...]):
+        self.op, self.needs = op, needs
+        self.saved = [None if isinstance(s, np.ndarray) else s for s in saved]
+        self.arrays = [isinstance(s, np.ndarray) for s in saved]
+        self.real: dict[int, int] = {}
+
+    def __call__(self, g: Any, *arrays: Any, sizes: Any) -> Any:
+        given = iter(arrays)
+        saved = [next(given) if is_array else self.standing_in(name, s, sizes)
+                 for name, s, is_array in zip(self.op.saves, self.saved, self.arrays, strict=True)]  # fmt: skip
+        return self.op.node_class.backward(g, self.needs, tuple(saved))
+
+    def standing_in(self, name: str, value: Any, sizes: Any) -> Any:
+        if not name.endswith("_shape") or value is None:
+            return value
+        return tuple(sizes[self.real[n]] if n in self.real else n for n in value)
+
+
+def _run(name: str, function: Any, arrays: tuple[Any, ...], attributes: Any) -> Any:
+    """Run the kernels of a function; None if there are none."""
+    if any(a is not None and a.__class__ is not np.ndarray for a in arrays):
+        return None
+    sizes: dict[int, int] = {}
+    try:
+        kinds = _tools().pattern(arrays, sizes)
+        if kinds is None:
+            return None
+        key = (name, kinds, _open(attributes, sizes), _threads)
+        kernels = _kernels.get(key, False)
+    except (TypeError, ImportError):  # an attribute that is no plain value; no llvmlite
+        return None
+    if kernels is False:
+        kernels = _compile(key, name, function, kinds, sizes)
+    return None if kernels is None else kernels.run(arrays, list(sizes))
+
+
+def _open(attributes: Any, sizes: dict[int, int]) -> Any:
+    """The attributes as part of a key, in which shapes are those of the arrays."""
+    return tuple(_open(a, sizes) if isinstance(a, tuple) else ("size", sizes[a]) if type(a) is int and a in sizes else a for a in attributes)
+
+
+def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, int]) -> Any:
+    tools = _tools()
+    if isinstance(function, Rules):
+        function.real = sizes
+    try:
+        modes.need_long_way(0)
+        _kernels[key] = tools.Native(function, kinds, len(sizes), _threads)
+    except tools.Unsuitable as why:
+        _kernels[key] = None
+        if why.lasting:
+            _unsuitable[name] = str(why)
+    except Exception as error:  # what cannot be run on the stand-ins, whose values are arbitrary, is NumPy's to do
+        _kernels[key] = None
+        _unsuitable[name] = f"{type(error).__name__}: {error}"
+    return _kernels[key]
+
+
+def _tools() -> Any:
+    """The compiler, loaded when it is first needed; ImportError without llvmlite."""
+    global _loaded
+    if _loaded is None:
+        from .compiler import llvm, native, vocabulary  # noqa: F401  (llvmlite behind it takes longer to load than all of pedigrad)
+
+        llvm.binding()
+        _loaded = native
+    return _loaded
+
+
+_loaded: Any = None

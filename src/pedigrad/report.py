@@ -1,0 +1,186 @@
+"""How a report of `explain()` is printed: as text, and as HTML for notebooks."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+WIDTH = 120
+LEFT = {1, 2, 8}  # the columns that begin at the left
+COLUMNS = ("#", "step", "axes", "FLOP", "read", "written", "time", "share", "of the limit")
+
+
+def number(n: float, unit: str, base: int = 1000) -> str:
+    """A number with three figures and a prefix."""
+    prefixes = ["", "k", "M", "G", "T"] if base == 1000 else ["", "Ki", "Mi", "Gi", "Ti"]
+    while n >= base and len(prefixes) > 1:
+        n, prefixes = n / base, prefixes[1:]
+    text = f"{n:.0f}" if n == int(n) or n >= 100 else f"{n:.1f}" if n >= 10 else f"{n:.2f}"
+    return f"{text} {prefixes[0]}{unit}".strip()
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}" if seconds < 1000 * size else f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0) * 1e9:.0f} ns"
+
+
+def share(part: float | None, total: float | None) -> str:
+    return "" if part is None or not total else f"{part / total:.1%}"
+
+
+def reached(limit: tuple[str, float] | None) -> str:
+    return "" if limit is None else f"{limit[0]} {limit[1]:.0%}"
+
+
+def fused(step: Any) -> str:
+    """The operations of a step."""
+    parts = []
+    for op, names in step.ops.items():
+        inside = ", ".join(name if n == 1 else f"{name} x{n}" for name, n in names.items())
+        parts.append(f"{op} ({inside})")
+    return "; ".join(parts)
+
+
+def rows(section: Any) -> list[tuple[str, ...]]:
+    """The cells of a program's table."""
+    found = []
+    for i, step in enumerate(section.steps):
+        axes = " x ".join(map(str, step.axes))
+        sizes = [number(n, unit) if n else "" for n, unit in ((step.flops, ""), (step.read, "B"), (step.written, "B"))]
+        times = [duration(step.seconds), share(step.seconds, section.seconds), reached(step.limit)]
+        found.append((str(i), step.kind, axes, *sizes, *times))
+    if section.rest is not None:
+        found.append(("", "the rest", "", "", "", "", duration(section.rest), share(section.rest, section.seconds), ""))
+    return found
+
+
+def headline(section: Any) -> str:
+    kinds = {kind: len(section.of(kind)) for kind in ("kernel", "contraction", "scatter", "call")}
+    parts = [f"{n} {kind}{'s' * (n != 1)}{' to NumPy' * (kind == 'call')}" for kind, n in kinds.items() if n]
+    parts += [number(section.flops, "FLOP"), f"arena {number(section.arena, 'B', 1024)}"]
+    if section.seconds is not None:
+        parts.append(f"{duration(section.unmeasured)} a run ({duration(section.seconds)} while it is measured)")
+    return ", ".join(parts)
+
+
+def compilation(variant: Any) -> str:
+    source = "machine code from the cache" if variant.cached else "compiled here"
+    return f"{', '.join(variant.modes)}; {duration(variant.compile_seconds)} to compile ({source}); {variant.runs} runs"
+
+
+def limits(report: Any) -> str:
+    m = report.machine
+    threads = f"{m.threads} thread{'s' * (m.threads > 1)}"
+    return f"limits of this machine with {threads}: memory {number(m.bandwidth, 'B/s')}, float32 {number(m.arithmetic, 'FLOP/s')}"
+
+
+def causes(report: Any) -> list[tuple[str, list[str]]]:
+    """What was not run as compiled, by heading."""
+    again = [f"{why}" + (f" ({n} times)" if n > 1 else "") for why, n in report.recompilations.items()]
+    waiting = [f"{arguments}: {state}" for arguments, state in report.pending.items()]
+    eager = [f"{arguments}: {why} ({n} calls since)" for arguments, (why, n) in report.eager.items()]
+    return [("recompilations", again), ("not compiled yet", waiting), ("run as usual, without being compiled", eager)]
+
+
+# Text
+
+
+def wrapped(text: str, indent: str) -> list[str]:
+    whole = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", **whole)  # type: ignore[arg-type]
+
+
+def section_text(section: Any) -> Iterable[str]:
+    if section.title:
+        yield f"  {section.title}"
+    yield f"  {headline(section)}"
+    if section.problem:
+        yield from wrapped(f"not measured: {section.problem}", "  ")
+    cells = [COLUMNS, *rows(section)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    for i, row in enumerate(cells):
+        padded = [cell.ljust(w) if j in LEFT else cell.rjust(w) for j, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        yield ("  " + "  ".join(padded)).rstrip()
+        if 0 < i <= len(section.steps):
+            step = section.steps[i - 1]
+            indent = " " * (widths[0] + 4)
+            if step.ops:
+                yield from wrapped(f"{fused(step)} -> {', '.join(step.outs)}", indent)
+            if step.why:
+                yield from wrapped(f"NumPy, because {step.why}", indent)
+
+
+def text_lines(report: Any) -> Iterable[str]:
+    count = len(report.variants)
+    yield f"{report.name}: {count} compiled version{'s' * (count != 1)}"
+    if report.machine is not None:
+        yield limits(report)
+    for variant in report.variants:
+        yield ""
+        yield f"{report.name}{variant.arguments}"
+        yield f"  {compilation(variant)}"
+        yield from section_text(variant.forward)
+        if variant.backward is not None:
+            yield from section_text(variant.backward)
+        yield "  run as long as"
+        for guard in variant.guards:
+            yield from wrapped(f"- {guard}", "    ")
+    for heading, items in causes(report):
+        if items:
+            yield ""
+            yield heading
+        for item in items:
+            yield from wrapped(f"- {item}", "  ")
+
+
+def as_text(report: Any) -> str:
+    """The report for a terminal."""
+    return "\n".join(text_lines(report))
+
+
+# HTML
+
+
+def tag(name: str, content: str, style: str = "") -> str:
+    return f'<{name} style="{style}">{content}</{name}>' if style else f"<{name}>{content}</{name}>"
+
+
+def section_html(section: Any) -> str:
+    parts = [tag("h4", html.escape(section.title))] if section.title else []
+    parts.append(tag("p", html.escape(headline(section))))
+    if section.problem:
+        parts.append(tag("p", html.escape(f"not measured: {section.problem}")))
+    head = tag("tr", "".join(tag("th", html.escape(name)) for name in (*COLUMNS, "operations")))
+    body = []
+    for i, row in enumerate(rows(section)):
+        step = section.steps[i] if i < len(section.steps) else None
+        part = 0.0 if step is None or step.seconds is None or not section.seconds else step.seconds / section.seconds
+        bar = f"background: linear-gradient(to right, rgba(80, 140, 220, 0.35) {part:.0%}, transparent {part:.0%})"
+        cells = [tag("td", html.escape(cell), bar if name == "share" else "") for name, cell in zip(COLUMNS, row, strict=True)]
+        what = "" if step is None else html.escape(fused(step)) + (f"<br>NumPy, because {html.escape(step.why)}" if step.why else "")
+        body.append(tag("tr", "".join([*cells, tag("td", what, "text-align: left")])))
+    return "".join([*parts, tag("table", tag("thead", head) + tag("tbody", "".join(body)))])
+
+
+def bullets(items: Iterable[str]) -> str:
+    return tag("ul", "".join(tag("li", html.escape(item)) for item in items))
+
+
+def as_html(report: Any) -> str:
+    """The report for a notebook."""
+    count = len(report.variants)
+    parts = [tag("h3", html.escape(f"{report.name}: {count} compiled version{'s' * (count != 1)}"))]
+    if report.machine is not None:
+        parts.append(tag("p", html.escape(limits(report))))
+    for variant in report.variants:
+        parts.append(tag("p", tag("b", html.escape(f"{report.name}{variant.arguments}")) + "<br>" + html.escape(compilation(variant))))
+        parts += [section_html(s) for s in (variant.forward, variant.backward) if s is not None]
+        parts.append(tag("details", tag("summary", "run as long as") + bullets(variant.guards)))
+    parts += [tag("h4", html.escape(heading)) + bullets(items) for heading, items in causes(report) if items]
+    return tag("div", "".join(parts))

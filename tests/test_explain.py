@@ -1,0 +1,233 @@
+"""`explain()`: what is said of compiled functions is so, and saying it changes nothing."""
+
+import html.parser
+import warnings
+
+import numpy as np
+import pytest
+
+import pedigrad as torch
+import pedigrad.nn.functional as F
+from pedigrad import nn
+
+BATCH, WIDTH, HIDDEN, CLASSES = 16, 12, 24, 5
+
+
+def training(optimizer=torch.optim.AdamW):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(WIDTH, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, CLASSES))
+    made = optimizer(model.parameters(), lr=1e-2)
+    x, y = torch.randn(BATCH, WIDTH), torch.randint(0, CLASSES, (BATCH,))
+
+    @torch.compile
+    def train(x, y):
+        loss = F.cross_entropy(model(x), y)
+        made.zero_grad()
+        loss.backward()
+        made.step()
+        return loss
+
+    for _ in range(6):
+        train(x, y)
+    return model, made, train, x, y
+
+
+def everything(model, optimizer):
+    """All that a training step may change."""
+    state = [v.numpy().copy() for each in optimizer.state.values() for v in each.values()]
+    grads = [p.grad.numpy().copy() for p in model.parameters()]
+    return [*(p.detach().numpy().copy() for p in model.parameters()), *grads, *state, torch.get_rng_state().numpy().copy()]
+
+
+@pytest.fixture(scope="module")
+def explained():
+    model, optimizer, train, x, y = training()
+    before = everything(model, optimizer)
+    report = train.explain()
+    after = everything(model, optimizer)
+    return report, before, after, train, (x, y)
+
+
+def test_a_training_step(explained):
+    report = explained[0]
+    (variant,) = report.variants
+    assert variant.arguments == f"(float32[{BATCH}, {WIDTH}], int64[{BATCH}])"
+    assert variant.runs > 0 and variant.compile_seconds > 0 and variant.backward is None
+    program = variant.forward
+    assert program.of("kernel") and program.arena > 0
+    ops = {op for step in program.steps for op in step.ops}
+    assert {"linear", "relu", "cross_entropy_loss", "linear.grad", "relu.grad", "cross_entropy_loss.grad", "AdamW.step"} <= ops
+    names = {name for step in program.steps for each in step.ops.values() for name in each}
+    assert {"dot", "maximum", "exp", "sqrt"} <= names
+
+
+def test_contractions_have_exactly_their_operations(explained):
+    contractions = explained[0].variants[0].forward.of("contraction")
+    first, second = 2 * BATCH * WIDTH * HIDDEN, 2 * BATCH * HIDDEN * CLASSES
+    assert sorted(step.flops for step in contractions) == sorted([first, first, second, second, second])
+    forward = contractions[0]
+    assert forward.axes == [BATCH, HIDDEN, WIDTH]
+    assert forward.read == 4 * (BATCH * WIDTH + HIDDEN * WIDTH) and forward.written == 4 * BATCH * HIDDEN
+
+
+def test_times_add_up(explained):
+    report = explained[0]
+    program = report.variants[0].forward
+    assert program.problem is None
+    assert all(step.seconds is not None and step.seconds >= 0 for step in program.steps)
+    assert sum(step.seconds for step in program.steps) + program.rest == pytest.approx(program.seconds)
+    assert -0.01 * program.seconds <= program.rest < program.seconds
+    assert 0 < program.unmeasured < 1
+    assert program.flops == sum(step.flops for step in program.steps)
+    assert report.machine.bandwidth > 1e8 and report.machine.arithmetic > 1e8
+    for step in program.steps:
+        if step.kind == "contraction" and step.seconds:
+            what, part = step.limit
+            least = max(step.flops / report.machine.arithmetic, (step.read + step.written) / report.machine.bandwidth)
+            assert what in ("memory", "compute") and part == pytest.approx(least / step.seconds)
+
+
+def test_nothing_is_changed(explained):
+    _, before, after, train, given = explained
+    assert len(before) == len(after)
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+    runs = train.compiled.variants[0].runs
+    train(*given)
+    assert train.compiled.variants[0].runs == runs + 1 and len(train.compiled.variants) == 1
+
+
+def test_training_goes_on_as_without_it():
+    losses = []
+    for asks in (False, True):
+        _, _, train, x, y = training(torch.optim.SGD)
+        if asks:
+            train.explain()
+        losses.append([train(x, y).item() for _ in range(3)])
+    assert losses[0] == losses[1]
+
+
+def test_without_times(explained):
+    report = explained[3].explain(time=False)
+    program = report.variants[0].forward
+    assert report.machine is None and program.seconds is None and program.rest is None
+    assert all(step.seconds is None for step in program.steps)
+    assert "limits of this machine" not in str(report)
+
+
+def test_text(explained):
+    text = str(explained[0])
+    assert repr(explained[0]) == text
+    for part in ("1 compiled version", "limits of this machine", "cross_entropy_loss.grad", "run as long as", "AdamW.step", "the rest"):
+        assert part in text
+    assert "4 leaves begin with a gradient" in text and "indices are in bounds: argument 1, in cross_entropy_loss" in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+class Nesting(html.parser.HTMLParser):
+    """Every element that is opened is closed, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.text = [], set(), []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_html(explained):
+    report = explained[0]
+    parser = Nesting()
+    parser.feed(report._repr_html_())
+    parser.close()
+    assert parser.open == [] and {"table", "tr", "td", "details", "ul"} <= parser.seen
+    text = " ".join(parser.text)
+    assert report.name in text and "training.<locals>.train" in text  # escaped, or it would be a tag
+    assert "cross_entropy_loss.grad" in text
+
+
+def test_what_numpy_does_is_said_with_the_reason():
+    weight = torch.randn(6, 6, requires_grad=True)
+
+    @torch.compile
+    def ordered(x):
+        return torch.cumsum(torch.sort(x @ weight)[0], 0)
+
+    x = torch.randn(8, 6)
+    for _ in range(4):
+        ordered(x)
+    report = ordered.explain()
+    variant = report.variants[0]
+    calls = variant.forward.of("call")
+    assert {"sort", "cumsum"} <= {op for step in calls for op in step.ops}
+    assert all(step.why for step in calls)
+    assert "argsort" in next(step.why for step in calls if "sort" in step.ops)
+    assert f"NumPy, because {calls[0].why}" in str(report).replace("\n        ", " ")
+    assert variant.backward is not None and "matmul.grad" in str(report)
+    assert [step.flops for step in variant.backward.of("contraction")] == [2 * 8 * 6 * 6]
+    assert weight.grad is None
+
+
+def test_a_function_that_is_run_as_usual():
+    @torch.compile
+    def scaled(x):
+        return x * x.sum().item()  # what is computed goes through Python
+
+    x = torch.ones(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(5):
+            scaled(x)
+    report = scaled.explain()
+    assert report.variants == [] and report.machine is None
+    ((arguments, (why, calls)),) = report.eager.items()
+    assert arguments == "(float32[3])" and calls == 2
+    assert "item()" in why and "return x * x.sum().item()" in why and "test_explain.py" in why
+    text = str(report).replace("\n    ", " ")
+    assert "without being compiled" in text and "return x * x.sum().item()" in text
+
+
+def test_recompilations_have_causes():
+    @torch.compile
+    def twice(x):
+        return x + x
+
+    for n in (4, 4, 4, 5, 5, 5, 6):
+        twice(torch.ones(n))
+    report = twice.explain(time=False)
+    assert [v.arguments for v in report.variants] == ["(float32[5])", "(float32[4])"]
+    causes = list(report.recompilations)
+    assert len(causes) == 2 and causes[0].startswith("called with (float32[5]), compiled for (float32[4]), at ")
+    assert "test_explain.py" in causes[0]
+    assert list(report.pending) == ["(float32[6])"]
+
+
+def test_a_branch_is_a_guard():
+    @torch.compile
+    def either(x):
+        return x * 2 if x.sum() > 0 else x
+
+    for _ in range(3):
+        either(torch.ones(3))
+    report = either.explain()
+    assert any("sum(argument 0) > 0" in guard for guard in report.variants[0].guards)
+    either(-torch.ones(3))
+    assert any("branches on" in cause for cause in either.explain(time=False).recompilations)
+
+
+def test_a_function_with_the_name_of_a_method():
+    """The compiled function is found by its own code: what it keeps for itself must not count as a change."""
+    weight = torch.ones(3)
+    names = {"torch": torch, "weight": weight}
+    exec("@torch.compile\ndef sum(x):\n    return (x * weight).sum()\n", names)
+    for _ in range(5):
+        names["sum"](weight)
+    assert len(names["sum"].compiled.variants) == 1 and names["sum"].compiled.variants[0].runs == 3
