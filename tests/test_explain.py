@@ -110,6 +110,8 @@ def test_training_goes_on_as_without_it():
 def test_without_times(explained):
     report = explained[3].explain(time=False)
     program = report.variants[0].forward
+    measured = explained[0].variants[0].forward  # compiled a second time
+    assert [(s.kind, s.axes, s.flops) for s in program.steps] == [(s.kind, s.axes, s.flops) for s in measured.steps]
     assert report.machine is None and program.seconds is None and program.rest is None
     assert all(step.seconds is None for step in program.steps)
     assert "limits of this machine" not in str(report)
@@ -231,3 +233,36 @@ def test_a_function_with_the_name_of_a_method():
     for _ in range(5):
         names["sum"](weight)
     assert len(names["sum"].compiled.variants) == 1 and names["sum"].compiled.variants[0].runs == 3
+
+
+def test_guards_that_made_up_arguments_do_not_meet():
+    @torch.compile
+    def large(x):
+        return x * 2 if x.sum() > 1000 else x
+
+    for _ in range(3):
+        large(torch.full((3,), 1000.0))
+    program = large.explain().variants[0].forward
+    assert program.problem and program.seconds is None and all(step.seconds is None for step in program.steps)
+    assert "not measured: a number that the program branches on" in str(large.explain())
+
+
+def test_several_threads_and_an_embedding():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        table = nn.Embedding(50, 8)
+
+        @torch.compile
+        def looked_up(i):
+            return table(i).sum(1)
+
+        for _ in range(4):
+            looked_up(torch.randint(0, 50, (6, 3))).sum().backward()
+        report = looked_up.explain()
+        variant = report.variants[0]
+        assert "2 threads" in variant.modes and report.machine.threads == 2
+        assert variant.backward.problem is None
+        assert variant.backward.of("scatter")[0].flops == 6 * 3 * 8
+    finally:
+        torch.set_num_threads(before)

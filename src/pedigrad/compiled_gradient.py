@@ -106,8 +106,8 @@ class GradientProgram:
         self.back = split.Backward(whole, gradient.cut, gradient.starts, gradient.grads)
         self.computed = [v for v in self.back.kept if v.by is not None]
         inputs = [v for v in whole.inputs if v not in gradient.starts]
-        self.forward = split.forward(whole, gradient.cut, inputs, [*whole.outputs, *self.computed])
         self.guards = recorder.guards[: gradient.guards_before]
+        self.forward = split.forward(whole, gradient.cut, inputs, [*whole.outputs, *self.computed], [v for v, _ in self.guards])
         self.recorder = recorder
 
     def compile(self, inputs: list[Value], threads: int) -> None:

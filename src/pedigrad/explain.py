@@ -18,7 +18,7 @@ from .compiler.kernel import Kernel, Load
 from .compiler.program import MOVEMENT, Instruction, Value
 from .compiler.record import held, read_option
 from .compiler.trace import changed, replaced
-from .measured import Machine, guards_of, machine, measure
+from .measured import Machine, guards_of, machine, measure, profiled
 from .origin import Origin
 from .report import as_html, as_text
 
@@ -143,10 +143,11 @@ def explained_variant(variant: Any, limits: Machine | None) -> Variant:
 
 def section(title: str, executable: Executable, arrays: list[Any], limits: Machine | None) -> Section:
     """The steps of a program, with their times."""
-    found = Section(title, [explained_step(executable, step) for step in executable.steps], executable.arena.nbytes, executable.threads)
+    probe = executable if limits is None else profiled(executable)
+    found = Section(title, [explained_step(probe, step) for step in probe.steps], executable.arena.nbytes, executable.threads)
     if limits is None:
         return found
-    times = measure(executable, arrays)
+    times = measure(executable, probe, arrays)
     found.problem = times.problem
     found.seconds, found.unmeasured = times.total, times.unmeasured
     for step, seconds in zip(found.steps, times.steps or (), strict=False):
@@ -300,11 +301,7 @@ def guards(variant: Any) -> list[str]:
     if variant.holders:
         arrays = "1 array" if len(variant.holders) == 1 else f"{len(variant.holders)} arrays"
         found.append(f"{arrays} of tensors and gradients that it finds around itself keep shape, dtype and strides")
-    around = variant.surroundings
-    found.append(
-        f"nothing else it finds is replaced; watched are the entries of {len(around.tables)} objects and dicts, of {len(around.lists)} "
-        f"lists, {len(around.cells)} variables of enclosing functions, {len(around.names)} globals"
-    )
+    found.append("nothing else that it finds by name (objects, lists, globals, variables of enclosing functions) is replaced")
     states = Counter("no gradient" if none else "a gradient that is zero" if zeroed else "a gradient" for _, none, zeroed in variant.entry)
     found += [f"{n} {'leaf begins' if n == 1 else 'leaves begin'} with {state}" for state, n in states.items()]
     choices = dict.fromkeys((key if not isinstance(key, tuple) else f"{key[0]}[{key[1]}]", answer) for _, key, answer in variant.choices)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from . import modes
-from .compiler.memory import Block
 from .origin import Origin, outside
 
 if TYPE_CHECKING:
@@ -222,7 +221,7 @@ last_write = 0
 def storage_of(array: Array) -> Array:
     """The array that owns the memory `array` is a view of."""
     base = array.base
-    while base is not None and base.__class__ is not Block:
+    while base is not None:
         if isinstance(base, np.ndarray):
             array = base
         base = getattr(base, "base", None)  # as_strided puts an object of its own between a view and its array

@@ -117,9 +117,8 @@ def profiled(executable: Executable) -> Executable:
     return new
 
 
-def measure(executable: Executable, present: Sequence[Array | None]) -> Times:
-    """Measure the steps of a program on copies of the arrays that are `present`, and on made-up ones where there are none."""
-    probe = profiled(executable)
+def measure(executable: Executable, probe: Executable, present: Sequence[Array | None]) -> Times:
+    """Measure the steps of `probe`, the profiled program, on copies of the arrays that are `present`, and on made-up ones else."""
     state, problem = default_generator.get_state(), ""
     try:
         for fill in ("small numbers", "zeros", "ones"):

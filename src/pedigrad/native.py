@@ -143,3 +143,65 @@ def _tools() -> Any:
 
 
 _loaded: Any = None
+
+
+# Optimizers
+
+
+class Update:
+    """An algorithm's update, for tracing: after the arrays come the numbers that are given at run time, none of them zero."""
+
+    def __init__(self, update: Any, group: dict[str, Any], names: list[Any], states: int):
+        self.update, self.group, self.names, self.states = update, group, names, states
+
+    def __call__(self, p: Any, g: Any, *rest: Any, sizes: Any) -> Any:
+        given = iter(rest[self.states :])
+        count = self.number(next(given))
+        group = dict(self.group)
+        for name in self.names:
+            number = self.number(next(given))
+            if isinstance(name, tuple):
+                group[name[0]] = tuple(number if i == name[1] else each for i, each in enumerate(group[name[0]]))
+            else:
+                group[name] = number
+        new, state = self.update(p, g, rest[: self.states] or None, count, group)
+        return [new, *state]
+
+    @staticmethod
+    def number(traced: Any) -> Any:
+        return _tools().NonZero(traced.tracer, 0.5, traced.value)
+
+
+def update(function: Any, p: Array, g: Array, state: list[Array], count: int, group: dict[str, Any]) -> bool:
+    """Move a parameter and its state on in place by an optimizer's update; False if there is no kernel for it."""
+    name = f"{function.__module__}.{function.__qualname__}"
+    if p.size < LARGE or name in _unsuitable or not all(a.flags.c_contiguous for a in (p, g, *state)):
+        return False
+    names = _open_options(group)
+    fixed = tuple((k, v) for k, v in group.items() if k != "params" and k not in names)
+    numbers = [float(count), *(group[n[0]][n[1]] if isinstance(n, tuple) else group[n] for n in names)]
+    try:
+        sizes: dict[int, int] = {}
+        arrays = [a.reshape(-1) for a in (p, g, *state)]
+        kinds = (*_tools().pattern(arrays, sizes), *(("d", ()) for _ in numbers))
+        key = (name, kinds, tuple(names), repr(fixed), _threads)
+        kernels = _kernels.get(key, False)
+    except (TypeError, ImportError):
+        return False
+    if kernels is False:
+        kernels = _compile(key, name, Update(function, group, names, len(state)), kinds, sizes)
+    if kernels is None or len(kernels.kernels) != 1 or kernels.guards:
+        return False
+    kernels.run([*arrays, *(np.array(n) for n in numbers)], list(sizes), into=[arrays[0], *arrays[2:]])
+    return True
+
+
+def _open_options(group: dict[str, Any]) -> list[Any]:
+    """The options that are numbers other than zero; those in pairs by name and place."""
+    found: list[Any] = []
+    for name, value in group.items():
+        if isinstance(value, float) and value:
+            found.append(name)
+        elif isinstance(value, tuple):
+            found += [(name, i) for i, each in enumerate(value) if isinstance(each, float) and each]
+    return found

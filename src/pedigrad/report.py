@@ -71,7 +71,8 @@ def headline(section: Any) -> str:
 
 def compilation(variant: Any) -> str:
     source = "machine code from the cache" if variant.cached else "compiled here"
-    return f"{', '.join(variant.modes)}; {duration(variant.compile_seconds)} to compile ({source}); {variant.runs} runs"
+    runs = f"{variant.runs} run{'s' * (variant.runs != 1)}"
+    return f"{', '.join(variant.modes)}; {duration(variant.compile_seconds)} to compile ({source}); {runs}"
 
 
 def limits(report: Any) -> str:

@@ -23,10 +23,9 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None), type(...))
 CONTENT = 1 << 15  # elements of NumPy arrays whose content is watched
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "absent"})()
 
-ARRAY, NODE = words.slot_offset(Tensor, "_array"), words.slot_offset(Tensor, "_node")
+ARRAY, NODE = (words.slot_offset(Tensor, name) for name in ("_array", "_node"))
 GRAD, ZEROED, HOOKS = (words.slot_offset(Leaf, name) for name in ("grad", "zeroed", "hooks"))
 CODE = words.place_of(words.slot_offset, words.slot_offset.__code__)
-DEFAULTS = words.place_of(words.slot_offset, words.slot_offset.__defaults__)
 usable = words.usable and None not in (ARRAY, NODE, GRAD, ZEROED, HOOKS, CODE)
 
 
@@ -209,16 +208,11 @@ class Code(Watched):
         return function.__code__, function.__defaults__, function.__kwdefaults__
 
     def words(self) -> list[Word] | None:
-        head = id(self.function)
-        assert CODE is not None
-        return [(head + CODE + 8 * i, id(each)) for i, each in enumerate(self.seen)] if self.in_a_row() else None
-
-    def in_a_row(self) -> bool:
-        """Whether the three lie one after the other; an absent one is no pointer to None."""
         if CODE is None:
-            return False
-        found = [words.word_at(id(self.function) + CODE + 8 * i) for i in range(3)]
-        return found == [id(each) for each in self.seen]
+            return None
+        found = [(at, words.word_at(at)) for at in range(id(self.function) + CODE, id(self.function) + CODE + 3 * words.POINTER, words.POINTER)]
+        as_seen = all(word == (0 if each is None else id(each)) for (_, word), each in zip(found, self.seen, strict=True))
+        return found if as_seen else None
 
     def change(self) -> str | None:
         same = all(map(is_, self.look(self.function), self.seen))
@@ -275,5 +269,5 @@ class Settings(Watched):
         return words.of_dict(self.table)
 
     def change(self) -> str | None:
-        same = all(map(is_, map(self.table.get, self.NAMES), self.seen)) and not self.table["saved_hooks"]
+        same = all(map(is_, map(self.table.get, self.NAMES), self.seen))
         return None if same else "the modes"

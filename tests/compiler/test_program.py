@@ -26,7 +26,10 @@ def test_a_program_prints_readably():
 def test_a_program_rewritten_into_itself_is_the_same():
     program = scaled_sum()
     verify(program)
-    assert str(rewritten(program, copied)) == str(program)
+    again = rewritten(program, copied)
+    verify(again)
+    assert again.inputs == program.inputs
+    assert [(i.operation, i.out.shape) for i in again.instructions] == [(i.operation, i.out.shape) for i in program.instructions]
 
 
 def wrong_reduction(program, x):

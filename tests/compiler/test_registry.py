@@ -151,11 +151,15 @@ LARGE += ["softmax", "log_softmax", "logsumexp", "var", "std", "native_layer_nor
 
 def grown(sample):
     """The sample with every dimension that is not of size one made larger, until the elements are enough for two threads."""
-    biggest = max((a for a in sample.operands if a is not None), key=np.size)
-    wide = sum(n > 1 for n in biggest.shape)
-    if not wide or not biggest.size:
+    shapes = [a.shape for a in sample.operands if a is not None]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        shape = max(shapes, key=np.prod)
+    wide = sum(n > 1 for n in shape)
+    if not wide or 0 in shape:
         return None
-    factor = int(np.ceil((20_000 / biggest.size) ** (1 / wide)))
+    factor = int(np.ceil((20_000 / np.prod(shape)) ** (1 / wide)))
     rng = np.random.default_rng(2)
 
     def grow(_, array):

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import graph, modes
 from ..gate import output
-from ..compiler.memory import Block
+from ..compiler.memory import is_whole
 from ..graph import Freed, Leaf, Node, Output, note_write
 from ..origin import Origin, located
 from ..shapes import Size
@@ -47,11 +47,6 @@ def added(before: Any, g: Any) -> Any:
     if before.__class__ is list:
         return [b if a is None else a if b is None else a + b for a, b in zip(before, g, strict=True)]
     return before + g
-
-
-def owns(array: Any) -> bool:
-    """Whether an array is all of its memory."""
-    return array.base is None or array.base.__class__ is Block
 
 
 class Rules:
@@ -119,7 +114,8 @@ class Backward:
         heap, pending, leaves = self.heap, self.pending, self.leaves
         create, freed, everything = self.create, self.freed, self.wanted is None
         anomaly = modes.settings.anomaly
-        recorder = modes.settings.recorder if modes.special and not create else None
+        watching = modes.settings.recorder if modes.special else None
+        recorder = None if create else watching
         fit, add = (fitted, added) if recorder is None else (followed(recorder, fitted), followed(recorder, added))
         while heap:
             node, g = pending.pop(-heappop(heap))
@@ -139,6 +135,8 @@ class Backward:
                 raise second_backward(node)
             if graph.last_write > node.seq:
                 check_unmodified(node)
+            if watching is not None and node.seq < watching.begin:
+                watching.refuse("a backward pass goes on into what was computed before the call")
             if recorder is None or node.op is None:
                 grads = node.backward(g, parents, saved_tensors(node) if create else saved)
             else:
@@ -248,7 +246,7 @@ class Backward:
                 g = g.astype(leaf.dtype)
             if before is None or leaf.zeroed:
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
-                if recorder is None and (not owns(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
+                if recorder is None and (not is_whole(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
                     g = g.copy()
                 if before is None:
                     leaf.grad = wrap(g)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import contraction, llvm, mathlib, pool
+from . import contraction, llvm, mathlib, memory, pool
 from .affine import Affine, Axis, contiguous
 from .arena import Lifetime, planned
 from .fuse import Call, Contraction, Fuser, Scatter
@@ -313,13 +313,13 @@ class Executable:
         outputs: list[Any] = [None] * self.count
         for number, root in self.fresh.items():
             if root not in held:
-                held[root] = np.empty(root.shape, root.dtype)
+                held[root] = memory.empty(root.shape, root.dtype)
                 table[slots[root]] = id(held[root])
             outputs[number] = held[root].reshape(self.program.outputs[number].shape)
         for step in self.calls:
             for root in [*step.roots, *step.outs.values()]:
                 if root in slots and root not in held and slots[root] >= len(self.inputs) + len(self.constants):
-                    held[root] = np.empty(root.shape, root.dtype)
+                    held[root] = memory.empty(root.shape, root.dtype)
                     table[slots[root]] = id(held[root])
         for item in self.plan:
             if isinstance(item, int):
@@ -328,36 +328,39 @@ class Executable:
                 else:
                     pool.run(item, (self.address,), self.threads)
             elif item == "check":
-                self.check()
+                self.check(arrays, held)
             else:
                 self.run_call(item, arrays, held)
         return outputs
 
     def run_call(self, step: Call, arrays: Sequence[Array], held: dict[Value, Any]) -> None:
         """NumPy's part."""
-        index = {value: i for i, value in enumerate(self.inputs)}
-
-        def array(root: Value) -> Array:
-            target = self.alias.get(root, root)
-            if target in held:
-                return held[target]
-            return arrays[index[target]] if target in index else self.constants[target]
-
         instruction = step.instruction
-        given = [array(root).reshape(v.shape) for root, v in zip(step.roots, instruction.args, strict=True)]
+        given = [self.array(root, arrays, held).reshape(v.shape) for root, v in zip(step.roots, instruction.args, strict=True)]
         args, kwargs = filled(instruction.attributes["plan"], given)
         result = instruction.attributes["function"](*args, **kwargs)
         for i, each in enumerate(result if instruction.attributes["several"] else (result,)):
             if i in step.outs:
-                np.copyto(array(step.outs[i]), each, casting="unsafe")
+                target = self.array(step.outs[i], arrays, held)
+                if np.shape(each) != target.shape:
+                    name = getattr(instruction.attributes["function"], "__name__", instruction.attributes["function"])
+                    raise RuntimeError(f"{name}() gave an array of shape {np.shape(each)} in a compiled program, which was {target.shape} before")
+                np.copyto(target, each, casting="unsafe")
 
-    def check(self) -> None:
+    def array(self, root: Value, arrays: Sequence[Array], held: dict[Value, Any]) -> Array:
+        """The array that a root is in during a run, where it is not in the arena."""
+        target = self.alias.get(root, root)
+        if target in held:
+            return held[target]
+        return arrays[self.inputs.index(target)] if target in self.inputs else self.constants[target]
+
+    def check(self, arrays: Sequence[Array], held: dict[Value, Any]) -> None:
         """GuardFailed unless all guards came out as expected."""
         for root, expected in zip(self.fuser.outputs[self.count :], self.expected, strict=True):
             if root in self.lifetimes:
                 got = bool(self.arena[self.base + self.offsets[root]])
-            else:
-                continue
+            else:  # an output too, or NumPy's
+                got = bool(self.array(root, arrays, held).item())
             if got != expected:
                 raise GuardFailed
 

@@ -336,7 +336,11 @@ class Fuser:
         if value in kernel.index and value not in kernel.kinds:
             if kernel.index[value] == index:
                 return value
-            return None if self.where.get(value) == kernel.number else self.load(kernel, value, index)
+            if self.where.get(value) != kernel.number:
+                return self.load(kernel, value, index)
+            if kernel.number == len(self.steps) and value in self.claimed:
+                raise NeedsCopy(value)  # taken by a kernel in the making that needs it in two places: it gets one of its own
+            return None
         if value in kernel.kinds:
             return value if kernel.kinds[value] == "row" and kernel.index[value] == index else None
         by = value.by

@@ -1,11 +1,13 @@
 """Memory for large arrays that is kept when they die: pages fresh from the system cost more than most kernels.
 
-`empty` gives arrays as `np.empty` does. Large ones lie in a `Block`, their `base`, which comes back here when the last array on it
-is gone.
+`empty` gives arrays as `np.empty` does. The `base` of a large one is a `Loan` of memory, which comes back here when the last array
+on it is gone.
 """
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from typing import Any
 
 import numpy as np
@@ -17,16 +19,18 @@ _free: dict[int, list[Array]] = {}  # unused memory by size
 _unused = 0
 
 
-class Block(np.ndarray):  # type: ignore[type-arg]
-    """Memory on loan. NumPy keeps it as the base of what lies in it."""
+class Loan:
+    """Marks the bases of arrays whose memory comes from here."""
 
-    def __array_finalize__(self, other: Any) -> None:
-        self.memory: Any = None
 
-    def __del__(self) -> None:
-        memory = getattr(self, "memory", None)
-        if memory is not None and give_back is not None:
-            give_back(memory)
+@functools.cache
+def _loan(size: int) -> Any:
+    """The class of loans of so many bytes: a ctypes array, which NumPy keeps as a base."""
+
+    def back(self: Any) -> None:
+        give_back(self.memory)
+
+    return type("LoanOfBytes", (ctypes.c_char * size, Loan), {"__del__": back})
 
 
 def give_back(memory: Array) -> None:
@@ -55,9 +59,14 @@ def empty(shape: Any, dtype: Any) -> Array:
         _unused -= rounded
     else:
         memory = np.empty(rounded, np.uint8)
-    block = memory.view(Block)
-    block.memory = memory
-    return np.ndarray(shape, dtype, block)
+    loan = _loan(rounded).from_buffer(memory)
+    loan.memory = memory
+    return np.ndarray(shape, dtype, loan)
+
+
+def is_whole(array: Array) -> bool:
+    """Whether an array is all of its memory, not a view of another's."""
+    return array.base is None or isinstance(array.base, Loan)
 
 
 def release() -> None:

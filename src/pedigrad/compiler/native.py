@@ -20,7 +20,7 @@ from .kernel import Kernel
 from .lower import MOST_KEPT, SLOT, Lowered, lowered
 from .module import finished
 from .passes import simplified
-from .trace import Tracer
+from .trace import NonZero, Tracer
 
 Array = np.ndarray[Any, Any]
 STAND_INS = {  # for so many different sizes, two lists of primes
@@ -31,6 +31,9 @@ STAND_INS = {  # for so many different sizes, two lists of primes
 }
 FIXED = 12  # sizes up to this one are part of what a kernel is compiled for
 COMBINE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+__all__ = ["Native", "NonZero", "Unsuitable", "pattern"]
 
 
 class Unsuitable(Exception):

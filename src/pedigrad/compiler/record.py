@@ -20,7 +20,6 @@ import numpy as np
 from .. import modes
 from ..origin import Origin
 from .affine import contiguous
-from .memory import Block
 from .program import Instruction, Value
 from .trace import Hole, Number, Traced, Tracer, Untraceable, compiled_dtype
 from .vocabulary import cast, expanded, reshaped
@@ -39,7 +38,7 @@ def held(holder: Any) -> Any:
 def owner_of(array: Array) -> Any:
     """The object that owns the memory of an array."""
     base = array.base
-    while isinstance(base, np.ndarray) and base.__class__ is not Block:
+    while isinstance(base, np.ndarray):
         array, base = base, base.base
     return array
 
@@ -65,14 +64,14 @@ class Recorder(Tracer):
         self.keep: list[Any] = []
         self.time = 0
         self.nested = 0
+        self.begin = next(modes.clock)  # nodes that are older belong to the function's surroundings
         for array in given:
             self.enter_array(array, self.program.input(array.shape, array.dtype))
 
-    def refuse(self, why: str) -> None:
+    def refuse(self, why: str, origin: Origin | None = None) -> None:
         """Give up, for a reason that the user is told."""
         if self.refused is None:
-            origin = Origin.here()
-            self.refused = f"{why} at {origin}"
+            self.refused = f"{why}, at {origin or Origin.here()}"
 
     # Arrays
 

@@ -76,12 +76,12 @@ def used(instructions: list[Instruction], outputs: list[Value]) -> set[Value]:
     return found
 
 
-def forward(whole: Program, cut: int, inputs: list[Value], outputs: list[Value]) -> Program:
-    """The first part."""
+def forward(whole: Program, cut: int, inputs: list[Value], outputs: list[Value], guards: list[Value]) -> Program:
+    """The first part; `guards` are computed too."""
     program = Program()
     program._next = whole._next
     program.inputs = inputs
-    wanted = used(whole.instructions[:cut], outputs)
+    wanted = used(whole.instructions[:cut], [*outputs, *guards])
     program.instructions = [i for i in whole.instructions[:cut] if i.out in wanted]
     program.outputs = list(outputs)
     return program

@@ -181,6 +181,15 @@ class Number(Traced):
         self.number = number
 
 
+class NonZero(Number):
+    """A number that is known not to be zero, whatever else it is."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return True
+
+
 def getitem(array: Any, key: Any) -> Any:
     """`array[key]`, as a function that a `call` can name."""
     return array[key]

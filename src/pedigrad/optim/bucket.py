@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, native
 from ..origin import located
 from ..tensor import Tensor, wrap
 
@@ -111,7 +111,7 @@ class Bucket:
             self.run_together(grads, group, count)
         elif self.state is None or self.whole or self.arrays[0].size <= BLOCK:
             self.arrays[0][...] = self.call(self.arrays[0], grads[0], self.state, group, count)
-        else:
+        elif self.values or not native.update(self.update, self.arrays[0], grads[0], self.state, count, group):
             self.run_in_blocks(grads[0], group, count)
         if self.rows:
             self.see()
