@@ -343,8 +343,8 @@ class Executable:
             if i in step.outs:
                 target = self.array(step.outs[i], arrays, held)
                 if np.shape(each) != target.shape:
-                    name = getattr(instruction.attributes["function"], "__name__", instruction.attributes["function"])
-                    raise RuntimeError(f"{name}() gave an array of shape {np.shape(each)} in a compiled program, which was {target.shape} before")
+                    name, shape = getattr(instruction.attributes["function"], "__name__", "a function"), np.shape(each)
+                    raise RuntimeError(f"{name}() gave an array of shape {shape} in a compiled program, where it was {target.shape}")
                 np.copyto(target, each, casting="unsafe")
 
     def array(self, root: Value, arrays: Sequence[Array], held: dict[Value, Any]) -> Array:
@@ -405,6 +405,15 @@ class MainWriter:
             found = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {executable.offsets[root]}")
         self.pointers[root] = found
         return found
+
+    def element(self, root: Any, offset: int) -> str:
+        """An address at an offset, in bytes, from that of a root."""
+        if not offset:
+            return self.pointer(root)
+        key = ("element", root, offset)
+        if key not in self.pointers:
+            self.pointers[key] = self.fresh(f"getelementptr i8, ptr {self.pointer(root)}, i64 {offset}")
+        return self.pointers[key]
 
     def slot(self, number: int) -> str:
         """A plain address of the table."""
@@ -468,7 +477,7 @@ class MainWriter:
         parts = {root: ("partial", root) for _, root in combines}
         writes = [parts.get(root, root) for root in executable.writes(kernel)]
         self.meet(executable.reads(kernel), writes)
-        pointers = [self.pointer(parts.get(root, root)) for root in made.roots]
+        pointers = [self.element(parts.get(root, root), start * root.dtype.itemsize) for root, start in made.roots]
         thread = "%thread" if made.parallel else "0"
         arguments = ", ".join([*(f"ptr {p}" for p in pointers), f"ptr {self.scratch()}", f"i64 {thread}"])
         self.call(f"call void @{name}({arguments})", not made.parallel)

@@ -35,14 +35,18 @@ class KernelBody(Body):
 
     access = ", !llvm.access.group !0"
 
+    def __init__(self, name: str, arguments: str, bits: int):
+        super().__init__(name, arguments, bits)
+        self.head: list[str] = []
+
     def entry(self, text: str) -> str:
         """An instruction at the beginning of the function; returns its result."""
         name = f"%{self.fresh()}"
-        self.head = [*getattr(self, "head", []), f"  {name} = {text}"]
+        self.head.append(f"  {name} = {text}")
         return name
 
     def text(self) -> str:
-        return super().text().replace("entry:\n", "\n".join(["entry:", *getattr(self, "head", []), ""]), 1)
+        return super().text().replace("entry:\n", "\n".join(["entry:", *self.head, ""]), 1)
 
     @contextmanager
     def parallel(self, low: str, high: object) -> Iterator[str]:
@@ -58,7 +62,7 @@ class Lowered:
 
     def __init__(self) -> None:
         self.text = ""
-        self.roots: list[Value] = []
+        self.roots: list[tuple[Value, int]] = []  # with the element that a pointer is to, where slices are read or written
         self.scratch = 0  # bytes of each thread
         self.partials: list[tuple[Value, Instruction, int]] = []  # roots that are left in parts: the reduction and its length
         self.functions: set[tuple[str, str]] = set()
@@ -78,8 +82,9 @@ class Lowering:
         self.scratch = 0
         self.order_axes()
         self.result.points = math.prod(a.size for a in kernel.axes)
-        roots = dict.fromkeys(o.root for o in kernel.operands.values() if isinstance(o, Load) and self.is_used(o))
-        self.result.roots = list(dict.fromkeys([*roots, *(root for _, root, _ in kernel.stores)]))
+        loads = [self.start(o.root, o.place) for o in kernel.operands.values() if isinstance(o, Load) and self.is_used(o)]
+        stores = [self.start(root, self.store_place(value, place)) for value, root, place in kernel.stores]
+        self.result.roots = list(dict.fromkeys([*loads, *stores]))
         last = ["ptr %memory", "ptr %sizes", "i64 %thread", "i64 %threads"] if symbols else ["ptr %scratch", "i64 %thread"]
         arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), *last])
         self.body = KernelBody(name, arguments, bits)
@@ -91,8 +96,19 @@ class Lowering:
         self.written: set[Value] = set()  # those that are there already
         self.cells: dict[Value, str] = {}  # row and total reductions: where their register lies
         self.blocked: dict[Value, str] = {}  # total reductions: what an outer point has of them
+        self.infinities: dict[Any, str] = {}
         self.numbers: dict[int, str] = {}  # whole numbers that are known at run time
         self.bounds = ("0", "0")  # of the inner loop, where an undivided kernel runs in blocks
+
+    def start(self, root: Value, place: Affine) -> tuple[Value, int]:
+        """What a pointer is made for: a root and the constant part of a place in it, so that slices of it share one function."""
+        return root, 0 if self.symbols else place.constant
+
+    def pointer(self, root: Value, place: Affine, dynamic: str = "") -> str:
+        """The address of an element."""
+        at = self.place(place if self.symbols else place._replace(constant=0))
+        at = self.body.integer("add", at, dynamic) if dynamic else at
+        return self.body.at(self.base[self.start(root, place)], at, memory_type(root.dtype))
 
     # Sizes: numbers, or products of those that the function is given
 
@@ -127,7 +143,17 @@ class Lowering:
             if part and dtype.type(1 / part) == dtype.type(value) and self.number(part).startswith("%"):
                 wide = self.scalar.cast(self.number(part), np.dtype(np.int64), np.dtype(np.float64))
                 return self.scalar.cast(self.scalar.emit_reciprocal(np.dtype(np.float64), wide), np.dtype(np.float64), dtype)
-        return literal(value, dtype)
+        return self.infinity(value, dtype) if dtype.kind == "f" and abs(value) == math.inf else literal(value, dtype)
+
+    def infinity(self, value: float, dtype: np.dtype[Any]) -> str:
+        """An infinity that LLVM does not know: it would make a maximum over chosen elements a branch, and not vectorise that."""
+        key = (value, dtype)
+        if key not in self.infinities:
+            kind = type_of(dtype)
+            cell = self.body.entry(f"alloca {kind}")
+            self.body.head.append(f"  store volatile {kind} {literal(value, dtype)}, ptr {cell}")
+            self.infinities[key] = self.body.entry(f"load volatile {kind}, ptr {cell}")
+        return self.infinities[key]
 
     def is_used(self, load: Load) -> bool:
         used = {m.out for m in self.kernel.members}
@@ -300,13 +326,13 @@ class Lowering:
         parts = {}
         for value, root, _ in self.kernel.stores:
             if self.kernel.kinds.get(value) in ("column", "total"):
-                parts[value] = self.base[root]
+                parts[value] = self.base[root, 0]
                 if self.threads > 1:
                     by = value.by
                     assert by is not None
                     self.result.partials.append((root, by, value.size))
                     offset = self.body.integer("mul", "%thread", self.number(value.size))
-                    parts[value] = self.body.at(self.base[root], offset, memory_type(value.dtype))
+                    parts[value] = self.body.at(self.base[root, 0], offset, memory_type(value.dtype))
         return parts
 
     def start_totals(self) -> None:
@@ -416,8 +442,7 @@ class Lowering:
             place = self.keep_place(value)
             self.to_memory(register, value.dtype, body.at(place, self.inner_position(), memory_type(value.dtype)))
         for value, root, place in stores:
-            kind = memory_type(value.dtype)
-            self.to_memory(self.compute(value), value.dtype, body.at(self.base[root], self.place(self.store_place(value, place)), kind))
+            self.to_memory(self.compute(value), value.dtype, self.pointer(root, self.store_place(value, place)))
         for member in rows:
             self.reduce(member)
 
@@ -475,8 +500,7 @@ class Lowering:
         for value, root, place in self.kernel.stores:
             if self.kernel.kinds.get(value, "row") == "row" and (value in self.kernel.kinds or self.level[value] < 2):
                 register = self.known[1][value] if value in self.kernel.kinds else self.compute(value)
-                where = self.body.at(self.base[root], self.place(self.store_place(value, place)), memory_type(value.dtype))
-                self.to_memory(register, value.dtype, where, alone=True)
+                self.to_memory(register, value.dtype, self.pointer(root, self.store_place(value, place)), alone=True)
 
     # Values
 
@@ -511,13 +535,13 @@ class Lowering:
             level = self.operand_level(operand)
             if not operand.dynamic and operand in self.known[level]:
                 return self.known[level][operand]
-            place = self.place(operand.place)
+            dynamic = ""
             for (out, index), stride in operand.dynamic:
                 by = out.by
                 assert by is not None
-                place = self.body.integer("add", place, self.body.integer("mul", self.operand(by, index), self.number(stride)))
-            where = self.body.at(self.base[operand.root], place, memory_type(operand.root.dtype))
-            register = self.from_memory(operand.root.dtype, where)
+                step = self.body.integer("mul", self.operand(by, index), self.number(stride))
+                dynamic = self.body.integer("add", dynamic, step) if dynamic else step
+            register = self.from_memory(operand.root.dtype, self.pointer(operand.root, operand.place, dynamic))
             if not operand.dynamic:
                 self.known[level][operand] = register
             return register

@@ -97,7 +97,7 @@ class Native:
             return [Size(n, symbols) for n in shape]
 
         self.inputs = one.inputs
-        self.shapes = {root: (sizes_of(root.shape), root.dtype) for made in one.kernels for root in made.roots}
+        self.shapes = {root: (sizes_of(root.shape), root.dtype) for made in one.kernels for root, _ in made.roots}
         self.kept = [(Size(made.kept[1], symbols) if made.kept[0] else None) for made in one.kernels]
         self.outputs = [(root, sizes_of(value.shape)) for root, value in zip(one.outputs, one.values, strict=True)]
 
@@ -113,7 +113,7 @@ class Native:
             parts = {root: (by, size) for root, by, size in made.partials}
             pointers = []
             whole: list[Any] = []
-            for root in made.roots:
+            for root, _ in made.roots:
                 array = places.get(root)
                 if array is None:
                     shape, dtype = self.shapes[root]
