@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,51 +37,66 @@ class Spent(Node):
 
 
 def spent(array: Array) -> Spent:
-    """The node of such a result."""
+    """The node of such results, which may all have the same one."""
     node = _new(Spent)
     node.parents, node.hooks, node.seq, node.shape, node.dtype = (), None, next(modes.clock), array.shape, array.dtype
     node.code, node.lasti, node.saved = None, 0, Freed(Origin(None, 0))
     return node
 
 
-def leaves_of(tensors: Sequence[Tensor]) -> tuple[list[Leaf], bool]:
-    """The leaves that tensors were computed from, and whether any node on the way has hooks."""
+def is_spent(tensor: Tensor) -> bool:
+    """Whether a backward pass has freed part of a tensor's history."""
+    return any(isinstance(node.saved, Freed) for node in history([tensor], ()))
+
+
+def history(tensors: Sequence[Tensor], ends: Sequence[Any]) -> list[Node]:
+    """The nodes that tensors come from, parents first, back to leaves and to the nodes `ends`."""
+    stop = {id(end) for end in ends}
     seen: dict[int, Node] = {}
     stack: list[Node | None] = [t._node for t in tensors]
     while stack:
         node = stack.pop()
         if node is not None and node.seq not in seen:
             seen[node.seq] = node
-            stack.extend(node.parents)
-    hooked = any(node.hooks is not None for node in seen.values() if not isinstance(node, Leaf))
-    return sorted((n for n in seen.values() if isinstance(n, Leaf)), key=lambda n: n.seq), hooked
+            if id(node) not in stop:
+                stack.extend(node.parents)
+    return [seen[seq] for seq in sorted(seen)]
 
 
-def relink(tensors: Sequence[Tensor], old: dict[Leaf, Node]) -> None:
-    """Put the true history in the place of stand-in leaves."""
-    stack: list[Node | None] = [t._node for t in tensors]
-    seen: set[int] = set()
-    while stack:
-        node = stack.pop()
-        if node is not None and node.seq not in seen:
-            seen.add(node.seq)
-            stack.extend(node.parents)
-            if any(p in old for p in node.parents if isinstance(p, Leaf)):
-                node.parents = tuple(old.get(p, p) if isinstance(p, Leaf) else p for p in node.parents)
+class Within(Backward):
+    """A backward pass that stays within a function: it ends at leaves and at the arguments' histories."""
+
+    def __init__(self, nodes: list[Node], ends: list[Node]):
+        super().__init__(True, False, ends, accumulate=False)
+        useful = self.useful = {end.seq for end in ends}
+        stop = {id(end) for end in ends}
+        for node in nodes:
+            if id(node) not in stop and any(p is not None and p.seq in useful for p in node.parents):
+                useful.add(node.seq)
+
+    def captures(self, node: Node, g: Any) -> bool:
+        if node.seq in self.wanted:  # type: ignore[operator]
+            self.captured[node.seq] = g
+            return True
+        return isinstance(node, Leaf)
 
 
 class Gradient:
-    """The backward pass of a recorded call, recorded too."""
+    """The backward pass of a recorded call, recorded too. `arguments` are the histories of the call's arguments."""
 
-    def __init__(self, recorder: Recorder, results: list[Tensor]):
+    def __init__(self, recorder: Recorder, results: list[Tensor], arguments: Sequence[Any]):
         program = recorder.program
         self.cut, self.guards_before = len(program.instructions), len(recorder.guards)
-        self.leaves, hooked = leaves_of(results)
-        if hooked:
+        nodes = history(results, arguments)
+        given = {id(node) for node in arguments if node is not None}
+        self.ends = [n for n in nodes if isinstance(n, Leaf) or id(n) in given]
+        inside = [n for n in nodes if not isinstance(n, Leaf) and id(n) not in given]
+        if any(node.hooks is not None for node in inside):
             recorder.refuse("hooks on tensors within the function are not compiled")
+        if any(node.seq < recorder.begin for node in inside):
+            recorder.refuse("a tensor is used that was computed before the call and needs a gradient, and is no argument")
         self.starts: list[Value] = []
-        run = Backward(True, False, list(self.leaves), accumulate=False)
-        run.only_towards_wanted([t._node for t in results])  # type: ignore[misc]
+        run = Within(nodes, self.ends)
         for tensor in results:
             start = np.ones_like(tensor._array)
             self.starts.append(program.input(start.shape, start.dtype))
@@ -88,7 +104,7 @@ class Gradient:
             run.deposit(tensor._node, start)  # type: ignore[arg-type]
         with modes.recording(recorder):
             run.run()
-        grads = [run.captured.get(leaf.seq) for leaf in self.leaves]
+        grads = [run.captured.get(end.seq) for end in self.ends]
         self.reached = [g is not None for g in grads]
         self.grads = [recorder.value_of(g) for g in grads if g is not None]
 
@@ -109,6 +125,7 @@ class GradientProgram:
         self.guards = recorder.guards[: gradient.guards_before]
         self.forward = split.forward(whole, gradient.cut, inputs, [*whole.outputs, *self.computed], [v for v, _ in self.guards])
         self.recorder = recorder
+        self.lock = threading.RLock()  # the program's memory is one thread's at a time
 
     def compile(self, inputs: list[Value], threads: int) -> None:
         """Compile the backward pass; `inputs` is the order of the forward program's inputs."""
@@ -137,6 +154,7 @@ class GradientProgram:
         node.saved = tuple(arrays[i] if what == "input" else outputs[first + i] for what, i in self.kept)
         node.program, node.call = self, call
         node.borrowed = [arrays[i] for what, i in self.kept if what == "input"]
+        node.given = arrays
         if len(results) == 1:
             results[0]._node = node
         else:
@@ -147,32 +165,34 @@ class GradientProgram:
 class CompiledBackward(Node):
     """One run of a compiled function."""
 
-    __slots__ = ("borrowed", "call", "program")
+    __slots__ = ("borrowed", "call", "given", "program")
     op = None  # type: ignore[assignment]
     program: GradientProgram
     call: Callable[..., Any]  # runs the function as usual, on tensors with a history: for second derivatives
-    borrowed: list[Array]
+    borrowed: list[Array]  # what the backward pass reads of what the function was given, or found
+    given: list[Array]
 
     def backward(self, g: Any, parents: Any, saved: Any) -> Any:
         """The gradients of the leaves and arguments."""
         given = g if isinstance(g, list) else [g]
         if any(isinstance(each, Tensor) for each in given):
             return self.with_history(given, parents)
-        self.check()
+        self.check(self.borrowed)
         program = self.program
         shapes = program.gradient.starts
         starts = [np.zeros(v.shape, v.dtype) if each is None else each for each, v in zip(given, shapes, strict=True)]
         arrays = [each for each, used in zip(starts, program.starts, strict=True) if used]
         plain = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
         try:
-            grads = iter(program.executable.run([*saved, *plain]))
+            with program.lock:
+                grads = iter(program.executable.run([*saved, *plain]))
         except GuardFailed:
             return tuple(None if t is None else t._array for t in self.with_history([wrap(a) for a in starts], parents))
         return tuple(next(grads) if reached else None for reached in program.gradient.reached)
 
-    def check(self) -> None:
-        """RuntimeError if a tensor that the function was given, or found, has been written to since."""
-        for array in self.borrowed:
+    def check(self, arrays: list[Array]) -> None:
+        """RuntimeError if one of the tensors that the function was given, or found, has been written to since."""
+        for array in arrays:
             write = graph.write_to(array)
             if write is not None and write.stamp > self.seq:
                 message = (
@@ -183,6 +203,7 @@ class CompiledBackward(Node):
 
     def with_history(self, given: list[Any], parents: Any) -> tuple[Any, ...]:
         """The gradients as Tensors that can be differentiated again: the function is run once more, as usual."""
+        self.check(self.given)
         with modes.enable_grad():
             results, inputs = self.call()
         wanted = [t for t, p in zip(inputs, self.parents, strict=True) if p is not None]

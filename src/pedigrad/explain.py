@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .compiler.executable import Executable
-from .compiler.fuse import Call, Contraction, Scatter
+from .compiler.steps import Call, Contraction, Scatter
 from .compiler.kernel import Kernel, Load
 from .compiler.program import MOVEMENT, Instruction, Value
 from .compiler.record import held, read_option

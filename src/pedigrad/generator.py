@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import rejection
+from . import modes, rejection
 from .mersenne import Array, MersenneTwister
 
 __all__ = ["Generator", "default_generator"]
@@ -42,13 +42,19 @@ class Generator(MersenneTwister):
             return _units53(self._draw(2 * count))
         return np.multiply(self._draw(count) & _LOW24, _STEP24, dtype=_F32)
 
+    def recorded(self, x: Array, make: Callable[[Any], Any]) -> Array:
+        """`x`; a program that is being recorded will make such numbers anew in each run, from uniform ones."""
+        if modes.special and modes.settings.recorder is not None and self is default_generator:
+            modes.settings.recorder.random(x, make)
+        return x
+
     # Real numbers
 
     def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0, np_dtype: DTypeLike = _F32) -> Array:
         """Uniform numbers in [low, high), as `torch.rand` and `Tensor.uniform_`; complex: both parts."""
         dtype, size = np.dtype(np_dtype), math.prod(shape)
         if low == 0 and high == 1 and (dtype is _F32 or dtype is _F64):
-            return self._units(size, dtype).reshape(shape)
+            return self.recorded(self._units(size, dtype).reshape(shape), lambda u: u)
         if dtype.kind == "c":
             part: np.dtype[Any] = np.dtype(f"f{dtype.itemsize // 2}")
             return self.uniform((*shape, 2), low, high, part).view(dtype).reshape(shape)
@@ -63,7 +69,7 @@ class Generator(MersenneTwister):
         start, end = wide.type(low), wide.type(high)
         x = _narrow(_fused(self._units(size, wide), float(end - start), float(start)), dtype)
         x[x == np.array(high, dtype)] = low  # rounding may reach the upper bound, which is excluded
-        return x.reshape(shape)
+        return self.recorded(x.reshape(shape), lambda u: u * (high - low) + low)
 
     def normal(
         self,
@@ -91,7 +97,8 @@ class Generator(MersenneTwister):
             return _narrow(self._normals(size, float(mean), float(std)), dtype).reshape(shape)
         wide = _wide(dtype)
         x = self._normal_blocks(size, dtype, wide)
-        return _narrow(_fused(x, float(wide.type(std)), float(wide.type(mean))), dtype).reshape(shape)
+        out = _narrow(_fused(x, float(wide.type(std)), float(wide.type(mean))), dtype).reshape(shape)
+        return self.recorded(out, lambda u: _box_muller(u, u.tracer.uniform(shape)) * std + mean)
 
     def _normal_blocks(self, size: int, dtype: np.dtype[Any], wide: np.dtype[Any]) -> Array:
         """At least 16 standard normals: Box and Muller's transform of blocks of 16 uniforms, radii first.
@@ -226,7 +233,7 @@ class Generator(MersenneTwister):
         below = high < upper
         for i in np.flatnonzero(high == upper):
             below[i] = words[2 * i + 1] < lower
-        return below.astype(dtype, copy=False).reshape(shape)
+        return self.recorded(below.astype(dtype, copy=False).reshape(shape), lambda u: u < p)
 
     def geometric(self, shape: Sequence[int], p: float, np_dtype: DTypeLike = _F32) -> Array:
         """Numbers of trials up to the first success of probability `p`, as `Tensor.geometric_` gives them."""
@@ -293,6 +300,11 @@ class Generator(MersenneTwister):
     def binomial(self, count: Array, prob: Array) -> Array:
         """Successes of probability `prob` in `count` trials, arrays of one shape, as `torch.binomial`."""
         return self._each("binomial", lambda n, p: rejection.binomial(n, p, self._unit), count, prob)
+
+
+def _box_muller(u: Any, v: Any) -> Any:
+    """Normal numbers from two uniform ones each (Box and Muller 1958)."""
+    return np.sqrt(-2 * np.log(1 - u)) * np.cos(_TWO_PI * v)
 
 
 def _wide(np_dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -6,6 +6,7 @@ there are none (no llvmlite, an unusual layout, an op that is more than loops ov
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,9 @@ def _run(name: str, function: Any, arrays: tuple[Any, ...], attributes: Any) -> 
 
 def _open(attributes: Any, sizes: dict[int, int]) -> Any:
     """The attributes as part of a key, in which shapes are those of the arrays."""
-    return tuple(_open(a, sizes) if isinstance(a, tuple) else ("size", sizes[a]) if type(a) is int and a in sizes else a for a in attributes)
+    return tuple(
+        _open(a, sizes) if isinstance(a, tuple) else ("size", sizes[a]) if type(a) is int and a in sizes else a for a in attributes
+    )
 
 
 def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, int]) -> Any:
@@ -135,10 +138,9 @@ def _tools() -> Any:
     """The compiler, loaded when it is first needed; ImportError without llvmlite."""
     global _loaded
     if _loaded is None:
-        from .compiler import llvm, native, vocabulary  # noqa: F401  (llvmlite behind it takes longer to load than all of pedigrad)
-
-        llvm.binding()
-        _loaded = native
+        import_module(".compiler.vocabulary_index", __package__)
+        import_module(".compiler.llvm", __package__).binding()
+        _loaded = import_module(".compiler.native", __package__)
     return _loaded
 
 

@@ -36,6 +36,15 @@ def outside(frame: FrameType | None) -> FrameType | None:
     return None
 
 
+def outside_depth() -> int:
+    """How many frames from its caller outwards the user's own is: the `stacklevel` with which the caller warns of the user's line."""
+    first = sys._getframe(1)
+    frame, user, depth = first, outside(first), 1
+    while frame is not user and frame.f_back is not None:
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
 class Origin:
     """A place in the user's program."""
 

@@ -147,6 +147,8 @@ def fill_with(target: Tensor, array: Any, what: str) -> Tensor:
     if modes.settings.grad and target._node is not None:
         inplace.check_writable(target)
     np.copyto(target._array, array, casting="unsafe")
+    if modes.special and modes.settings.recorder is not None:
+        modes.settings.recorder.write(target._array, array)
     inplace.note_change(target, what)
     return target
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from . import dtypes, modes, threads
 from .graph import Leaf, storage_of
+from .mersenne import MersenneTwister
 from .origin import MARK
 from .tensor import Tensor
 from .watched import CONTENT, PLAIN, Cell, Code, Content, Kind, OwnDict, Sequence, Settings, Snapshot, Standing, Table, Watched, slots_of
@@ -75,7 +76,7 @@ class Surroundings:
 
     def walk(self, thing: Any, depth: int) -> None:
         """Note what can be reached from `thing`."""
-        if isinstance(thing, PLAIN) or id(thing) in self.seen:
+        if isinstance(thing, (*PLAIN, MersenneTwister)) or id(thing) in self.seen:  # generators change: programs draw their seeds anew
             return
         if depth > DEPTH or len(self.seen) > MANY:
             return self.refuse("more objects can be reached than the compiler watches")

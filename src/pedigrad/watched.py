@@ -110,6 +110,9 @@ class Snapshot(Watched):
         self.thing, self.look, self.what = thing, look, what
         self.seen = look(thing)
 
+    def words(self) -> list[Word] | None:
+        return words.of_set(self.thing) if type(self.thing) is set else None
+
     def change(self) -> str | None:
         now = self.look(self.thing)
         if len(now) == len(self.seen) and all_alike(now, self.seen):

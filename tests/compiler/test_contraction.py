@@ -51,7 +51,7 @@ def test_shapes(m: int, n: int, k: int, dtype: str, bits: int) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_more_than_one_block(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contraction, "BLOCKS", {"k": 24, "m": 2, "n": 2})
+    monkeypatch.setattr(contraction, "BLOCKS", {"k": 24, "resident": 4000, "chunk": 40})
     contraction._matmul_layout.cache_clear()
     try:
         a, b = values(3, 97, 83, dtype=dtype), values(3, 83, 145, dtype=dtype)
@@ -205,6 +205,30 @@ def test_nothing_but_the_operands_reaches_the_result() -> None:
     assert np.isnan(out[14]).all()
     assert np.isfinite(out[:14, :32]).all()
     assert not np.isfinite(out[:, 32]).any()
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_panels_that_are_used_where_they_lie(dtype: str, bits: int) -> None:
+    for m, n in ((1, 64), (4, 70), (24, 96), (96, 16), (97, 5), (48, 32)):
+        around = np.full((3, 40, m + 2), np.nan, dtype), np.full((3, 40, n + 2), np.nan, dtype)
+        a, b = (x[:, 1:-1, 1:-1] for x in around)
+        a[...], b[...] = values(*a.shape), values(*b.shape)
+        for k in (1, 37):
+            left, right = np.swapaxes(a[:, :k], 1, 2), b[:, :k]
+            close(gemm(left, right, threads=2, bits=bits), left @ right)
+            close(gemm(left[0, :, ::-1], right[0, ::-1], bits=bits), left[0] @ right[0])
+            close(gemm(left, right[0], bits=bits), left @ right[0])
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_steps_that_lie_whole_pages_apart(dtype: str, bits: int) -> None:
+    for m, n in ((1024, 40), (40, 1024), (1000, 200), (9, 500)):
+        a, b = values(21, 1024, dtype=dtype).T[:m], values(21, 1024, dtype=dtype)[:, :n]
+        expected = a @ b
+        for threads in (1, 3):
+            close(gemm(a, b, threads=threads, bits=bits), expected)
 
 
 @pytest.mark.parametrize("bits", WIDTHS)

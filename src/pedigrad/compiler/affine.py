@@ -85,7 +85,7 @@ def with_split(index: Index, axis: Axis, high: Axis, low: Axis) -> Index:
     return tuple(map(split, index))
 
 
-class NeedsSplit(Exception):  # noqa: N818  (a request, answered by `reshape_index`)
+class NeedsSplit(Exception):
     """An axis must be split before an index can be reshaped."""
 
     def __init__(self, axis: Axis, low: int):
@@ -154,7 +154,7 @@ def _digit(whole: Affine, low: int, size: int, first: bool) -> Affine | None:
             terms.append((axis, factor // low))
         elif factor < low and low % factor == 0 and axis.size % (low // factor) == 0:
             raise NeedsSplit(axis, low // factor)
-        elif factor < low * size and (low * size) % factor == 0 and axis.size % (low * size // factor) == 0:
+        elif factor * axis.size > low * size > factor and (low * size) % factor == 0 and axis.size % (low * size // factor) == 0:
             raise NeedsSplit(axis, low * size // factor)
         else:
             return None

@@ -1,8 +1,8 @@
 """Sums of products of two strided arrays: C[b, m, n] (+)= sum over k of A[b, m, k] * B[b, k, n], as generated native code.
 
 b, m, n and k are tuples of dimensions, each with a stride for every operand that has it: a transposed operand needs no copy, a
-convolution is a sum over a sliding-window view. A block of B (KC x NC) and a block of A (MC x KC) are packed into panels, which
-the microkernel multiplies into a tile; the tile is added to C, after the epilogue where it is the last one along k.
+convolution is a sum over a sliding-window view. Both operands are packed into panels, which the microkernel multiplies into a
+tile of C; where that is not whole, or an epilogue has to come first, it goes through memory of its own.
 
 One native function serves all shapes and strides. It is given a `Layout` and does the share of one thread; threads share
 nothing. Every element is summed in the same order whatever the number of threads.
@@ -15,25 +15,21 @@ import ctypes
 import functools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import llvm
-from .microkernel import ELEMENTS, FEW, Body, Epilogue, Site, Tile, finish, microkernel, tile_for
-from .packing import A, B, C, offsets, pack
+from .driver import IRREGULAR, TABLES, WORDS, driver
+from .microkernel import ELEMENTS, FEW, Epilogue, Site, Tile, finish, microkernel, tile_for
+from .packing import A, B, offsets, pack
 
 __all__ = ["Dimension", "Epilogue", "Layout", "Site", "compiled", "gemm", "layout", "module", "run"]
 
-BLOCKS = {"k": 512, "m": 24, "n": 128}  # KC in elements, MC and NC in panels: half a megabyte of A, eight of B
-TABLES = ("k_a", "k_b", "m_a", "m_c", "n_b", "n_c", "b_a", "b_b", "b_c")  # an index and an operand
-MEMORY = ("tile", *TABLES, "panels_a", "panels_b")  # what lies in a thread's scratch memory
-WORDS = [  # the head of a layout; `scratch` in bytes for each thread, at_* in bytes, index_* in words
-    *("batches", "m", "n", "k", "accumulate", "over_n", "kc", "mc", "nc", "scratch"),
-    *(f"at_{name}" for name in MEMORY),
-    *("index_b", "index_m", "index_n", "index_k"),
-]
+BLOCKS = {"k": 512, "resident": 3 << 18, "chunk": 4096}  # KC in elements; bytes; rows or columns whose offsets a table has
+GROUP = 512  # bytes of a step that are packed at once where steps lie whole pages apart
+PAGE = 4096
 
 
 class Dimension(NamedTuple):
@@ -68,143 +64,15 @@ def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 
     tile = tile_for(dtype, bits)
     bodies = [
         microkernel(f"{name}.multiply", tile, tile.rows),
+        microkernel(f"{name}.multiply_narrow", tile, tile.rows, 1),
         *(microkernel(f"{name}.multiply_{rows}", tile, rows) for rows in FEW[bits]),
         offsets(f"{name}.offsets", bits),
         pack(f"{name}.pack_a", tile, tile.rows),
         pack(f"{name}.pack_b", tile, tile.columns),
         finish(f"{name}.finish", tile, epilogue),
-        _driver(name, tile),
+        driver(name, tile, epilogue is not None),
     ]
     return "\n".join(body.text() for body in bodies), set().union(*(body.intrinsics for body in bodies))
-
-
-class _Driver:
-    """The loops over blocks; the words of the layout are its attributes."""
-
-    def __init__(self, name: str, tile: Tile):
-        self.name, self.tile = name, tile
-        arguments = "ptr %a, ptr %b, ptr %c, ptr %extra, ptr %scratch, ptr %layout, i64 %thread, i64 %threads"
-        self.body = body = Body(name, arguments, tile.bits, linkage="")
-        self.words = {word: body.word("%layout", i) for i, word in enumerate(WORDS)}
-        mine = body.at("%scratch", body.integer("mul", self.words["scratch"], "%thread"), "i8")
-        self.memory = {word[3:]: body.at(mine, self.words[word], "i8") for word in WORDS if word.startswith("at_")}
-        self.indices = {word[6:]: body.at("%layout", self.words[word]) for word in WORDS if word.startswith("index_")}
-        for table in TABLES:
-            body.do(f"store i64 -1, ptr {self.memory[table]}")
-
-    def table(self, index: str, operand: int, start: object, count: object, multiple: int = 1) -> str:
-        """Fill the table of an index for an operand, padded to a multiple; returns the padded count."""
-        body, table = self.body, self.memory[f"{index}_{'abc'[operand]}"]
-        padded = _rounded(body, count, multiple)
-        block = f"i64 {start}, i64 {count}, i64 {padded}"
-        self.call(f"offsets(ptr {self.indices[index]}, i64 {operand}, {block}, ptr {table})")
-        return padded
-
-    def offset(self, operand: int, batch: str) -> str:
-        """Where an operand's element of the batch begins."""
-        self.table("b", operand, batch, 1)
-        return self.body.word(self.memory[f"b_{'abc'[operand]}"], 2)
-
-    def batches(self) -> None:
-        """The thread's share of all panels of all batches."""
-        body, words = self.body, self.words
-        over_n = body.put(f"icmp ne i64 {words['over_n']}, 0")
-        panel = body.put(f"select i1 {over_n}, i64 {self.tile.columns}, i64 {self.tile.rows}")
-        extent = body.put(f"select i1 {over_n}, i64 {words['n']}, i64 {words['m']}")
-        panels = body.integer("udiv", _rounded(body, extent, panel), panel)
-        units = body.integer("mul", words["batches"], panels)
-        first = body.integer("udiv", body.integer("mul", units, "%thread"), "%threads")
-        last = body.integer("udiv", body.integer("mul", units, body.integer("add", "%thread", 1)), "%threads")
-        divisor = body.smaller(panels, 1, "sgt")
-        from_batch = body.integer("udiv", first, divisor)
-        to_batch = body.integer("udiv", body.integer("sub", body.integer("add", last, divisor), 1), divisor)
-        with body.loop(from_batch, to_batch) as loop:
-            before = body.integer("mul", loop.index, panels)
-            low = body.smaller(body.integer("sub", first, before), 0, "sgt")
-            high = body.smaller(body.integer("sub", last, before), panels)
-            low = body.integer("mul", low, panel)
-            high = body.smaller(body.integer("mul", high, panel), extent)
-            m = body.put(f"select i1 {over_n}, i64 0, i64 {low}"), body.put(f"select i1 {over_n}, i64 {words['m']}, i64 {high}")
-            n = body.put(f"select i1 {over_n}, i64 {low}, i64 0"), body.put(f"select i1 {over_n}, i64 {high}, i64 {words['n']}")
-            self.blocks(loop.index, m, n)
-
-    def blocks(self, batch: str, m: tuple[str, str], n: tuple[str, str]) -> None:
-        """A rectangle of C, block by block; the loop over k runs once where k is 0."""
-        body, words, tile = self.body, self.words, self.tile
-        a, b = (body.at(f"%{'abc'[operand]}", self.offset(operand, batch), tile.element) for operand in (A, B))
-        c = self.offset(C, batch)
-        accumulate = body.put(f"icmp ne i64 {words['accumulate']}, 0")
-        with body.loop(*n, words["nc"]) as over_n:
-            columns = body.smaller(words["nc"], body.integer("sub", n[1], over_n.index))
-            padded_n = self.table("n", B, over_n.index, columns, tile.columns)
-            self.table("n", C, over_n.index, columns, tile.columns)
-            with body.loop(0, body.smaller(words["k"], 1, "sgt"), words["kc"]) as over_k:
-                after = body.integer("add", over_k.index, words["kc"])
-                last = body.put(f"icmp sge i64 {after}, {words['k']}")
-                k = body.smaller(words["kc"], body.integer("sub", words["k"], over_k.index))
-                later = body.put(f"icmp ne i64 {over_k.index}, 0")
-                add = body.put(f"or i1 {accumulate}, {later}")
-                self.table("k", A, over_k.index, k)
-                self.table("k", B, over_k.index, k)
-                self.pack("b", b, "n", padded_n, k)
-                with body.loop(*m, words["mc"]) as over_m:
-                    rows = body.smaller(words["mc"], body.integer("sub", m[1], over_m.index))
-                    padded_m = self.table("m", A, over_m.index, rows, tile.rows)
-                    self.table("m", C, over_m.index, rows)
-                    self.pack("a", a, "m", padded_m, k)
-                    where = f"i64 {batch}, i1 {add}, i1 {last}"
-                    self.tiles(k, (rows, columns), (over_m.index, over_n.index), c, where)
-
-    def pack(self, operand: str, source: str, index: str, count: str, k: str) -> None:
-        """Pack a block of A or of B."""
-        rows, steps, panels = (self.memory[name] for name in (f"{index}_{operand}", f"k_{operand}", f"panels_{operand}"))
-        self.call(f"pack_{operand}(ptr {source}, ptr {rows}, ptr {steps}, i64 {count}, i64 {k}, ptr {panels})")
-
-    def tiles(self, k: str, extent: tuple[str, str], start: tuple[str, str], c: str, where: str) -> None:
-        """The tiles of a block of C that begins at `start`."""
-        body, memory, tile = self.body, self.memory, self.tile
-        with body.loop(0, extent[1], tile.columns) as over_n:
-            right = body.at(memory["panels_b"], body.integer("mul", over_n.index, k), tile.element)
-            n_c = body.at(memory["n_c"], body.integer("add", body.integer("shl", over_n.index, 1), 2))
-            n = body.integer("add", start[1], over_n.index)
-            width = body.smaller(body.integer("sub", extent[1], over_n.index), tile.columns)
-            with body.loop(0, extent[0], tile.rows) as over_m:
-                left = body.at(memory["panels_a"], body.integer("mul", over_m.index, k), tile.element)
-                m_c = body.at(memory["m_c"], body.integer("add", body.integer("shl", over_m.index, 1), 2))
-                m = body.integer("add", start[0], over_m.index)
-                height = body.smaller(body.integer("sub", extent[0], over_m.index), tile.rows)
-                self.multiply(height, f"(i64 {k}, ptr {left}, ptr {right}, ptr {memory['tile']})")
-                place = f"i64 {c}, i64 {height}, i64 {width}, i64 {m}, i64 {n}, {where}"
-                self.call(f"finish(ptr {memory['tile']}, ptr %c, ptr {m_c}, ptr {n_c}, {place}, ptr %extra)")
-
-    def multiply(self, height: str, panels: str) -> None:
-        """Call the smallest microkernel that has enough rows."""
-        otherwise = functools.partial(self.call, f"multiply{panels}")
-        for rows in reversed(FEW[self.tile.bits]):
-            otherwise = functools.partial(self._multiply_few, height, rows, panels, otherwise)
-        otherwise()
-
-    def _multiply_few(self, height: str, rows: int, panels: str, otherwise: Callable[[], str]) -> str:
-        few = self.body.put(f"icmp sle i64 {height}, {rows}")
-        return self.body.choose(few, "void", functools.partial(self.call, f"multiply_{rows}{panels}"), otherwise)
-
-    def call(self, text: str) -> str:
-        """Call one of the other functions."""
-        self.body.do(f"call void @{self.name}.{text}")
-        return ""
-
-
-def _driver(name: str, tile: Tile) -> Body:
-    driver = _Driver(name, tile)
-    driver.batches()
-    return driver.body
-
-
-def _rounded(body: Body, count: object, multiple: object) -> str:
-    if multiple == 1:
-        return str(count)
-    up = body.integer("sub", body.integer("add", count, multiple), 1)
-    return body.integer("mul", body.integer("udiv", up, multiple), multiple)
 
 
 # The layout
@@ -216,27 +84,49 @@ Index = tuple[Dimension, ...]
 def layout(batch: Index, m: Index, n: Index, k: Index, dtype: str, accumulate: bool = False, bits: int = 0) -> Layout:
     """The layout of a contraction over tuples of dimensions, last one fastest."""
     tile = tile_for(dtype, bits or llvm.vector_bits())
-    indices = [merged(index) for index in (batch, m, n, k)]
-    batches, rows, columns, steps = (_product(index) for index in indices)
-    kc = _even(steps, BLOCKS["k"])
-    mc, nc = (_up(min(_up(extent, p), BLOCKS[w] * p), p) for extent, p, w in ((rows, tile.rows, "m"), (columns, tile.columns, "n")))
-    values = dict(batches=batches, m=rows, n=columns, k=steps, accumulate=int(accumulate), kc=kc, mc=max(mc, 1), nc=max(nc, 1))
-    values["over_n"] = int(batches == 1 and columns > rows)
-    entries = {"k": kc, "m": mc, "n": nc, "b": 1}
-    sizes = {"tile": tile.rows * tile.columns * tile.size}
-    sizes |= {table: 16 * (entries[table[0]] + 1) for table in TABLES}
-    beyond = tile.lanes * (tile.columns + 1)  # what packing may write after the panels
-    sizes["panels_a"], sizes["panels_b"] = ((count * kc + beyond) * tile.size for count in (mc, nc))
+    indices = dict(zip("bmnk", (merged(index) for index in (batch, m, n, k)), strict=True))
+    values = dict(zip(("batches", "m", "n", "k"), (_product(index) for index in indices.values()), strict=True))
+    over_n = values["n"] * tile.rows > values["m"] * tile.columns  # more panels are divided more evenly
+    values |= dict(accumulate=int(accumulate), over_n=int(over_n))
+    values |= dict(zip(("step_a", "step_b"), indices["k"][0][1:3] if len(indices["k"]) == 1 else (IRREGULAR,) * 2, strict=True))
+    values |= _blocks(values, indices, tile)
     values["scratch"] = 0
-    for name, size in sizes.items():
+    for name, size in _sizes(values, tile).items():
         values[f"at_{name}"] = values["scratch"]
         values["scratch"] += _up(size, 64)
     flat: list[int] = []
-    for name, index in zip("bmnk", indices, strict=True):
+    for name, index in indices.items():
         values[f"index_{name}"] = len(WORDS) + len(flat)
         flat += [len(index), *(number for dimension in index for number in dimension)]
     words = np.array([values[word] for word in WORDS] + flat, np.int64)
     return Layout(words, address_of(words), values["scratch"])
+
+
+def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> dict[str, int]:
+    """The sizes of blocks."""
+    streamed, resident, operand = ("n", "m", B) if values["over_n"] else ("m", "n", A)
+    width = dict(m=tile.rows, n=tile.columns)
+    kc = _even(values["k"], BLOCKS["k"], 8)
+    most = max(BLOCKS["resident"] // (kc * tile.size * width[resident]), 1) * width[resident]
+    chunk = _up(min(max(values[streamed], 1), BLOCKS["chunk"]), width[streamed])
+    step = values["step_b" if values["over_n"] else "step_a"]
+    near = any(dimension[1 + operand] == 1 for dimension in indices[streamed])
+    # Steps that lie whole pages apart push one another out of the cache before the next panel comes for the rest of their lines.
+    far = near and step not in (0, IRREGULAR) and step * tile.size % PAGE == 0
+    group = min(max(GROUP // tile.size // width[streamed], 1) * width[streamed], chunk) if far else width[streamed]
+    return dict(kc=kc, block=_even(values[resident], most, width[resident]), chunk=chunk, group=group)
+
+
+def _sizes(values: dict[str, int], tile: Tile) -> dict[str, int]:
+    """The bytes of what lies in scratch memory."""
+    entries = {"k": values["kc"], "m": values["block"], "n": values["chunk"]}
+    if not values["over_n"]:
+        entries |= {"m": values["chunk"], "n": values["block"]}
+    beyond = tile.lanes * (tile.columns + 1)  # what packing may write after the panels
+    sizes = {"tile": tile.rows * tile.columns * tile.size, "places": 16 * tile.rows, "packed": 24, "batch": 32}
+    sizes |= {table: 16 * (entries[table[0]] + 1) for table in TABLES}
+    panels = {"resident": values["block"], "streamed": values["group"]}
+    return sizes | {name: (count * values["kc"] + beyond) * tile.size for name, count in panels.items()}
 
 
 def merged(index: Index) -> Index:
@@ -264,10 +154,10 @@ def _up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
-def _even(extent: int, most: int) -> int:
-    """The size of blocks of at most `most` that are about equal."""
+def _even(extent: int, most: int, multiple: int) -> int:
+    """The size of blocks of at most `most` that are about equal, a multiple."""
     blocks = max(-(-extent // most), 1)
-    return max(_up(-(-extent // blocks), 8), 8)
+    return max(_up(-(-extent // blocks), multiple), multiple)
 
 
 # From Python

@@ -8,37 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .affine import ZERO, Affine, Axis, Index, NeedsSplit, axes_of, contiguous, linear
+from .affine import ZERO, Affine, Index, NeedsSplit, axes_of, contiguous, linear
 from .kernel import Kernel, Load, Position, kind, pulled
 from .program import MOVEMENT, Instruction, Program, Value
+from .steps import Call, Contraction, NeedsCopy, Scatter, mixed
 
 COSTS = {"div": 3, "sqrt": 3, "exp": 8, "exp2": 8, "expm1": 12, "log": 12, "log1p": 14, "log2": 12, "log10": 12, "tanh": 14}
 COSTS |= {"sigmoid": 10, "erf": 16, "erfc": 30, "sin": 25, "cos": 25, "pow": 60, "rsqrt": 3, "reciprocal": 3, "mod": 10, "fmod": 30}
+COSTS |= {"philox": 20}
 COSTS |= dict.fromkeys("tan asin acos atan sinh cosh asinh acosh atanh atan2 hypot logaddexp cbrt".split(), 40)
 LIMITS = ((1 << 16, 6), (1 << 19, 12), (1 << 62, 24))  # elements of a value, and the cost up to which it is computed again
 REACH = 12  # kernels, from the first that could take an instruction, that are tried
-
-
-class Contraction:
-    """A sum of products. Each index letter has axes; `places` are the operands' and the result's affine places."""
-
-    def __init__(self, out: Value, groups: dict[str, list[Axis]], loads: tuple[Load, Load], place: Affine, letters: dict[str, str]):
-        self.out, self.groups, self.loads, self.place, self.letters = out, groups, loads, place, letters
-
-
-class Call:
-    """NumPy does it: the values of one call, in order; some may be None, which nobody reads."""
-
-    def __init__(self, instruction: Instruction, roots: list[Value]):
-        self.instruction, self.roots = instruction, roots
-        self.outs = {instruction.attributes["index"]: instruction.out}
-
-
-class Scatter:
-    """`out`, zero at first, gets the rows of `x` added at the rows that `rows` names."""
-
-    def __init__(self, out: Value, x: Value, rows: Value):
-        self.out, self.x, self.rows = out, x, rows
 
 
 class Fuser:
@@ -212,10 +192,7 @@ class Fuser:
 
     def add(self, kernel: Kernel, instruction: Instruction, what: str) -> bool:
         """Place the instruction in a kernel that is there, if it fits."""
-        for index in self.candidates(kernel, instruction, what):
-            if self.enter(kernel, instruction, what, index):
-                return True
-        return False
+        return any(self.enter(kernel, instruction, what, index) for index in self.candidates(kernel, instruction, what))
 
     def candidates(self, kernel: Kernel, instruction: Instruction, what: str) -> Any:
         """Indices that the instruction (for a reduction: its operand) may have in the kernel."""
@@ -358,9 +335,9 @@ class Fuser:
                 self.where[value] = kernel.number
                 return value
             raise NeedsCopy(value)
-        if what == "elementwise" and value not in self.stored and self.cheap(value):
-            if self.where[value] < kernel.number and kernel.covers(index, value.shape) and self.enter(kernel, by, what, index):
-                return value
+        again = what == "elementwise" and value not in self.stored and self.where[value] < kernel.number and self.cheap(value)
+        if again and kernel.covers(index, value.shape) and self.enter(kernel, by, what, index):
+            return value
         return self.load(kernel, value, index)
 
     def resolve_movement(self, kernel: Kernel, value: Value, index: Index) -> Any:
@@ -371,7 +348,13 @@ class Fuser:
             while below.by is not None and below.by.operation == "reshape" and below not in self.copies:
                 below = below.by.args[0]
             below = self.copies.get(below, below)
-            if self.is_root(below) and self.is_plain(below) and below not in kernel.index and below not in self.waiting and not self.recomputed(below):
+            if (
+                self.is_root(below)
+                and self.is_plain(below)
+                and below not in kernel.index
+                and below not in self.waiting
+                and not self.recomputed(below)
+            ):
                 return self.load(kernel, below, None, linear(index, contiguous(value.shape)))
         found = pulled(kernel, value, index)
         if found is not None:
@@ -426,7 +409,7 @@ class Fuser:
         out = instruction.out
 
         def index_of(term: str) -> Index:
-            return tuple(_mixed(groups[c]) for c in term)
+            return tuple(mixed(groups[c]) for c in term)
 
         loads: list[Load] = []
         while len(loads) < 2:
@@ -484,21 +467,3 @@ class Fuser:
             return
         self.called[group] = Call(instruction, [self.root(v) for v in instruction.args])
         self.append(self.called[group], instruction.out)
-
-
-class NeedsCopy(Exception):  # noqa: N818  (a request to the one who places instructions)
-    """A movement must be copied, or what is waiting computed, before the kernel that is being made can load it."""
-
-    def __init__(self, value: Value):
-        super().__init__(value)
-        self.value = value
-
-
-def _mixed(axes: list[Axis]) -> Affine:
-    """The number that axes count together, the last one fastest."""
-    terms, step = [], 1
-    for axis in reversed(axes):
-        terms.append((axis, step))
-        step *= axis.size
-    return Affine(0, tuple(reversed(terms)))
-

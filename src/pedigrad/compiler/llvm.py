@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
+import threading
 from typing import Any
 
 from . import cache
 
 _engines: list[Any] = []  # compiled modules live as long as the process
+_lock = threading.RLock()  # LLVM is used by one thread at a time, and never while the process forks
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @functools.cache
@@ -73,6 +78,11 @@ def optimised(text: str) -> str:
 
 def load(text: str, names: list[str], optimise: bool = True) -> dict[str, int]:
     """The addresses of the functions `names` of an IR module, compiled now or taken from the cache on disk."""
+    with _lock:
+        return _load(text, names, optimise)
+
+
+def _load(text: str, names: list[str], optimise: bool) -> dict[str, int]:
     llvm = binding()
     code = cache.fetch(key_of(text, optimise), lambda: compile_object(text, optimise))
     machine = _machine(3)
@@ -86,10 +96,11 @@ def load(text: str, names: list[str], optimise: bool = True) -> dict[str, int]:
 
 
 def key_of(text: str, optimise: bool) -> str:
-    """What decides the machine code: the IR, llvmlite's version, the processor."""
+    """What decides the machine code: the IR, the versions of llvmlite and LLVM, the processor."""
     import llvmlite
 
-    return "\n".join((llvmlite.__version__, *host(), str(optimise), text))
+    versions = llvmlite.__version__, ".".join(map(str, binding().llvm_version_info))
+    return "\n".join((*versions, *host(), str(optimise), text))
 
 
 def function(address: int, pointers: int, integers: int) -> Any:

@@ -11,18 +11,20 @@ adds up in the order of the threads.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from .affine import Affine, Axis, axes_of, contiguous
+from .affine import Affine, Axis, axes_of
 from .fuse import COSTS
 from .kernel import Kernel, Load, Position
+from .loop_order import order_axes, store_place
 from .microkernel import Body
+from .numbers import Numbers
 from .program import Instruction, Value
-from .scalar_ir import COMPARE, ScalarIR, identity, literal, memory_type, type_of
+from .scalar_ir import COMPARE, ScalarIR, identity, memory_type, type_of
 
 BLOCK = 4096  # points of an undivided kernel that are run through at a time; sums begin anew in each
 SLOT = 8  # bytes of scratch memory for an element that is kept
@@ -80,15 +82,17 @@ class Lowering:
         self.level: dict[Value, int] = {}
         self.phase: dict[Value, int] = {}
         self.scratch = 0
-        self.order_axes()
+        order_axes(kernel)
         self.result.points = math.prod(a.size for a in kernel.axes)
         loads = [self.start(o.root, o.place) for o in kernel.operands.values() if isinstance(o, Load) and self.is_used(o)]
-        stores = [self.start(root, self.store_place(value, place)) for value, root, place in kernel.stores]
+        stores = [self.start(root, store_place(kernel, value, place)) for value, root, place in kernel.stores]
         self.result.roots = list(dict.fromkeys([*loads, *stores]))
         last = ["ptr %memory", "ptr %sizes", "i64 %thread", "i64 %threads"] if symbols else ["ptr %scratch", "i64 %thread"]
         arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), *last])
         self.body = KernelBody(name, arguments, bits)
         self.scalar = ScalarIR(self.body)
+        self.numbers = Numbers(self.body, self.scalar, symbols)
+        self.number = self.numbers.number
         self.base = {root: f"%b{i}" for i, root in enumerate(self.result.roots)}
         self.at: dict[Axis, str] = {}
         self.known: list[dict[Any, str]] = [{}, {}, {}]  # values in registers: everywhere, at an outer point, at an inner one
@@ -96,8 +100,6 @@ class Lowering:
         self.written: set[Value] = set()  # those that are there already
         self.cells: dict[Value, str] = {}  # row and total reductions: where their register lies
         self.blocked: dict[Value, str] = {}  # total reductions: what an outer point has of them
-        self.infinities: dict[Any, str] = {}
-        self.numbers: dict[int, str] = {}  # whole numbers that are known at run time
         self.bounds = ("0", "0")  # of the inner loop, where an undivided kernel runs in blocks
 
     def start(self, root: Value, place: Affine) -> tuple[Value, int]:
@@ -110,127 +112,9 @@ class Lowering:
         at = self.body.integer("add", at, dynamic) if dynamic else at
         return self.body.at(self.base[self.start(root, place)], at, memory_type(root.dtype))
 
-    # Sizes: numbers, or products of those that the function is given
-
-    def number(self, n: int) -> str:
-        """A whole number as LLVM writes it. Where sizes are given at run time, `symbols` stand in for them, and so do products."""
-        if not self.symbols or n in (0, 1):
-            return str(n)
-        if n in self.numbers:
-            return self.numbers[n]
-        rest, factors = abs(n), []
-        for i, symbol in enumerate(self.symbols):
-            while rest % symbol == 0:
-                rest //= symbol
-                factors.append(i)
-        if not factors:
-            return str(n)
-        total = str(rest if n > 0 else -rest)
-        for i in factors:
-            place = self.body.entry(f"getelementptr i64, ptr %sizes, i64 {i}")
-            size = self.body.entry(f"load i64, ptr {place}")
-            total = size if total == "1" else self.body.entry(f"mul i64 {total}, {size}")
-        self.numbers[n] = total
-        return total
-
-    def literal(self, value: Any, dtype: np.dtype[Any]) -> str:
-        """A number among the operands; it may be a size, or one divided by a size."""
-        if self.symbols and dtype.kind in "if" and value == value and abs(value) not in (0, math.inf):
-            whole = int(value) if value == int(value) else 0
-            if whole and self.number(whole).startswith("%"):
-                return self.scalar.cast(self.number(whole), np.dtype(np.int64), dtype)
-            part = round(1 / value) if abs(value) < 1 else 0
-            if part and dtype.type(1 / part) == dtype.type(value) and self.number(part).startswith("%"):
-                wide = self.scalar.cast(self.number(part), np.dtype(np.int64), np.dtype(np.float64))
-                return self.scalar.cast(self.scalar.emit_reciprocal(np.dtype(np.float64), wide), np.dtype(np.float64), dtype)
-        return self.infinity(value, dtype) if dtype.kind == "f" and abs(value) == math.inf else literal(value, dtype)
-
-    def infinity(self, value: float, dtype: np.dtype[Any]) -> str:
-        """An infinity that LLVM does not know: it would make a maximum over chosen elements a branch, and not vectorise that."""
-        key = (value, dtype)
-        if key not in self.infinities:
-            kind = type_of(dtype)
-            cell = self.body.entry(f"alloca {kind}")
-            self.body.head.append(f"  store volatile {kind} {literal(value, dtype)}, ptr {cell}")
-            self.infinities[key] = self.body.entry(f"load volatile {kind}, ptr {cell}")
-        return self.infinities[key]
-
     def is_used(self, load: Load) -> bool:
         used = {m.out for m in self.kernel.members}
         return any(o == load and out in used for (out, _), o in self.kernel.operands.items())
-
-    # The order of the loops
-
-    def places(self) -> list[Affine]:
-        """Every affine place that the kernel computes."""
-        used = {m.out for m in self.kernel.members}
-        found = [o.place for (v, _), o in self.kernel.operands.items() if v in used and isinstance(o, (Load, Position))]
-        return found + [self.store_place(v, place) for v, _, place in self.kernel.stores]
-
-    def store_place(self, value: Value, place: Affine | None) -> Affine:
-        if place is not None:
-            return place
-        total = Affine(0, ())
-        for each, stride in zip(self.kernel.index[value], contiguous(value.shape), strict=True):
-            total = total.plus(each.times(stride))
-        return total
-
-    def order_axes(self) -> None:
-        """Put the axes in the order of memory and join those that every array runs through as one."""
-        kernel = self.kernel
-        used = set(axes_of(tuple(self.places()))) | {a for m in kernel.members for a in kernel.reduced.get(m.out, ())}
-        used |= {a for m in kernel.members for a in axes_of(kernel.index[m.out])}
-        for parts in ([kernel.axes] if kernel.outer is None else [kernel.outer, kernel.inner]):
-            parts[:] = [a for a in parts if a.size != 1 and a in used]
-            weight = dict.fromkeys(parts, 0.0)
-            for place in self.places():
-                for axis, factor in place.terms:
-                    if axis in weight:
-                        weight[axis] += math.log2(abs(factor)) + 1
-            stored = [self.store_place(v, p) for v, _, p in kernel.stores if v not in kernel.kinds]
-            first = {axis: abs(factor) for place in stored[:1] for axis, factor in place.terms}
-            parts.sort(key=lambda a: (-first.get(a, 0), -weight[a]) if first else -weight[a])
-            self.join(parts)
-        if kernel.outer is not None:
-            kernel.axes[:] = kernel.outer + kernel.inner
-
-    def join(self, axes: list[Axis]) -> None:
-        """Join neighbouring axes where every place is affine in the joined one."""
-        i = 0
-        while i + 1 < len(axes):
-            high, low = axes[i], axes[i + 1]
-            if all(dict(p.terms).get(high, 0) == dict(p.terms).get(low, 0) * low.size for p in self.places()) and self.same_members(high, low):
-                joined = Axis(high.size * low.size, f"{high.name}{low.name}")
-                self.replace(high, low, joined)
-                axes[i : i + 2] = [joined]
-                i = max(i - 1, 0)
-            else:
-                i += 1
-
-    def same_members(self, high: Axis, low: Axis) -> bool:
-        kernel = self.kernel
-        for member in kernel.members:
-            axes = axes_of(kernel.index[member.out])
-            if (high in axes) != (low in axes):
-                return False
-            over = kernel.reduced.get(member.out, ())
-            if (high in over) != (low in over):
-                return False
-        return True
-
-    def replace(self, high: Axis, low: Axis, joined: Axis) -> None:
-        kernel = self.kernel
-
-        def affine(place: Affine) -> Affine:
-            terms = [(joined, f) if a is low else (a, f) for a, f in place.terms if a is not high]
-            return Affine(place.constant, tuple(terms))
-
-        for key, operand in kernel.operands.items():
-            if isinstance(operand, (Load, Position)):
-                kernel.operands[key] = operand._replace(place=affine(operand.place))
-        kernel.stores = [(v, r, affine(self.store_place(v, p)) if v not in kernel.kinds else p) for v, r, p in kernel.stores]
-        kernel.index = {v: tuple(map(affine, index)) for v, index in kernel.index.items()}
-        kernel.reduced = {v: [joined if a is low else a for a in axes if a is not high] for v, axes in kernel.reduced.items()}
 
     # Levels: 0 everywhere, 1 at an outer point, 2 at an inner one
 
@@ -372,8 +256,8 @@ class Lowering:
     def run_phase(self, phase: int, one: bool) -> None:
         kernel, body = self.kernel, self.body
         due = [m for m in kernel.members if self.phase[m.out] == phase]
-        rows = [m for m in due if m.out in kernel.kinds and (self.level[m.out] == 2)]
-        stores = [(v, root, place) for v, root, place in kernel.stores if v not in kernel.kinds and self.level[v] == 2 and self.phase[v] == phase]
+        rows = [m for m in due if m.out in kernel.kinds and self.level[m.out] == 2]
+        stores = [s for s in kernel.stores if s[0] not in kernel.kinds and self.level[s[0]] == 2 and self.phase[s[0]] == phase]
         keep = self.to_keep(phase)
         self.hoist(1, phase)
         if rows or stores or keep:
@@ -442,7 +326,7 @@ class Lowering:
             place = self.keep_place(value)
             self.to_memory(register, value.dtype, body.at(place, self.inner_position(), memory_type(value.dtype)))
         for value, root, place in stores:
-            self.to_memory(self.compute(value), value.dtype, self.pointer(root, self.store_place(value, place)))
+            self.to_memory(self.compute(value), value.dtype, self.pointer(root, store_place(self.kernel, value, place)))
         for member in rows:
             self.reduce(member)
 
@@ -469,7 +353,8 @@ class Lowering:
         """The number of the inner point."""
         total = "0"
         for axis in self.kernel.inner:
-            total = self.at[axis] if total == "0" else self.body.integer("add", self.body.integer("mul", total, self.number(axis.size)), self.at[axis])
+            before = "" if total == "0" else self.body.integer("mul", total, self.number(axis.size))
+            total = self.body.integer("add", before, self.at[axis]) if before else self.at[axis]
         if not self.kernel.outer and len(self.kernel.inner) == 1:
             total = self.body.integer("sub", total, self.bounds[0])
         return total
@@ -482,12 +367,13 @@ class Lowering:
             if out not in self.parts:
                 return
             kind = memory_type(out.dtype)
-            place = body.at(self.parts[out], self.place(self.store_place(out, None)), kind)
+            place = body.at(self.parts[out], self.place(store_place(self.kernel, out, None)), kind)
             self.to_memory(self.scalar.combine(member.operation, out.dtype, self.from_memory(out.dtype, place), value), out.dtype, place)
         else:
             cell = self.cells[out] if kernel.kinds[out] == "row" else self.blocked[out]
             kind = type_of(out.dtype)
-            body.do(f"store {kind} {self.scalar.combine(member.operation, out.dtype, body.put(f'load {kind}, ptr {cell}'), value)}, ptr {cell}")
+            before = body.put(f"load {kind}, ptr {cell}")
+            body.do(f"store {kind} {self.scalar.combine(member.operation, out.dtype, before, value)}, ptr {cell}")
 
     def into_cell(self, member: Instruction, value: str) -> None:
         """Take what an outer point has into a total."""
@@ -500,7 +386,7 @@ class Lowering:
         for value, root, place in self.kernel.stores:
             if self.kernel.kinds.get(value, "row") == "row" and (value in self.kernel.kinds or self.level[value] < 2):
                 register = self.known[1][value] if value in self.kernel.kinds else self.compute(value)
-                self.to_memory(register, value.dtype, self.pointer(root, self.store_place(value, place)), alone=True)
+                self.to_memory(register, value.dtype, self.pointer(root, store_place(self.kernel, value, place)), alone=True)
 
     # Values
 
@@ -545,7 +431,7 @@ class Lowering:
             if not operand.dynamic:
                 self.known[level][operand] = register
             return register
-        return self.literal(operand, dtype)
+        return self.numbers.literal(operand, dtype)
 
     def operand_dtype(self, member: Instruction, position: int) -> np.dtype[Any]:
         arg = member.args[position]

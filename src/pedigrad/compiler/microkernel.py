@@ -183,25 +183,52 @@ def _typed(kinds: Sequence[str], values: Sequence[object]) -> list[str]:
     return [f"{kind} {value}" for kind, value in zip(kinds, values, strict=True)]
 
 
-def microkernel(name: str, tile: Tile, rows: int) -> Body:
-    """tile[r, c] = sum over k of a[k, r] * b[k, c] for the first `rows` rows of packed panels `a` and `b`; `tile` is contiguous."""
-    body = Body(name, "i64 %k, ptr %a, ptr %b, ptr %tile", tile.bits)
+def _prefetch(body: Body, place: str, write: int, locality: int) -> None:
+    body.call("void", "llvm.prefetch.p0", f"ptr {place}", f"i32 {write}", f"i32 {locality}", "i32 1")
+
+
+def microkernel(name: str, tile: Tile, rows: int, vectors: int = 0) -> Body:
+    """c[places[r] + j] = or += sum over k of a[k * a_step + r] * b[k * b_step + j], for `rows` rows r and a tile's columns j.
+
+    `places` are entries of a table; `vectors` is given where not all columns are computed. Meanwhile C comes into the cache, and
+    what lies at `next` and `other`, `step` elements apart.
+    """
+    operands = "ptr %a, i64 %a_step, ptr %b, i64 %b_step, ptr %c, ptr %places"
+    body = Body(name, f"i64 %k, {operands}, i1 %add, ptr %next, ptr %other, i64 %step", tile.bits)
     vector, lanes = tile.vector, tile.lanes
-    columns = range(0, tile.columns, lanes)
+    width = vectors * lanes or tile.columns
+    columns = range(0, width, lanes)
     spots = [(r, c) for r in range(rows) for c in columns]
-    with body.loop(0, "%k", carry=[(vector, "zeroinitializer") for _ in spots]) as loop:
-        a = body.at("%a", body.integer("mul", loop.index, tile.rows), tile.element)
-        b = body.at("%b", body.integer("mul", loop.index, tile.columns), tile.element)
-        right = {c: body.put(f"load {vector}, ptr {body.at(b, c, tile.element)}, align {tile.bits // 8}") for c in columns}
+    for r in range(rows):
+        row = body.at("%c", body.word("%places", 2 * r), tile.element)
+        for c in range(0, width, 64 // tile.size):
+            _prefetch(body, body.at(row, c, tile.element), 1, 3)
+    pointers = [("ptr", name) for name in ("%a", "%b", "%next", "%other")]
+    with body.loop(0, "%k", carry=[*pointers, *((vector, "zeroinitializer") for _ in spots)]) as loop:
+        a, b, following, other, *sums = loop.carried
+        _prefetch(body, following, 0, 2)
+        _prefetch(body, other, 0, 2)
+        right = {c: load(body, tile, body.at(b, c, tile.element)) for c in columns}
         left = {}
         for r in range(rows):
             left[r] = splat(body, tile.element, lanes, body.put(f"load {tile.element}, ptr {body.at(a, r, tile.element)}"))
-        loop.next = [
+        ways = zip(loop.carried, ("%a_step", "%b_step", "%step", "%step"), strict=False)
+        loop.next = [body.at(pointer, step, tile.element) for pointer, step in ways]
+        loop.next += [
             body.call(vector, f"llvm.fmuladd.{tile.suffix}", f"{vector} {left[r]}", f"{vector} {right[c]}", f"{vector} {old}")
-            for (r, c), old in zip(spots, loop.carried, strict=True)
+            for (r, c), old in zip(spots, sums, strict=True)
         ]
-    for (r, c), value in zip(spots, loop.carried, strict=True):
-        body.do(f"store {vector} {value}, ptr {body.at('%tile', r * tile.columns + c, tile.element)}, align {tile.bits // 8}")
+    sums = loop.carried[len(pointers) :]
+
+    def store(adding: bool) -> str:
+        for (r, c), value in zip(spots, sums, strict=True):
+            place = body.at(body.at("%c", body.word("%places", 2 * r), tile.element), c, tile.element)
+            if adding:
+                value = body.put(f"fadd {vector} {load(body, tile, place)}, {value}")
+            body.do(f"store {vector} {value}, ptr {place}, align {tile.size}")
+        return ""
+
+    body.choose("%add", "void", lambda: store(True), lambda: store(False))
     return body
 
 

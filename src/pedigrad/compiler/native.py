@@ -178,6 +178,6 @@ class Written:
 
     def fused(self, tracer: Tracer) -> Fuser:
         for instruction in tracer.program.instructions:
-            if instruction.operation in ("dot", "call", "scatter_add", "random"):
+            if instruction.operation in ("dot", "call", "scatter_add", "philox"):
                 raise Unsuitable(f"it needs {instruction.operation}")
         return Fuser(simplified(tracer.program))

@@ -19,6 +19,7 @@ import functools
 from .microkernel import Body, Tile, lanes_below, load
 
 A, B, C = 0, 1, 2  # the columns of strides
+STEPS = 8  # so many are packed at a time for panels that lie side by side
 
 
 def offsets(name: str, bits: int) -> Body:
@@ -34,8 +35,8 @@ def offsets(name: str, bits: int) -> Body:
     body.do("store i64 %start, ptr %table")
     body.do(f"store i64 %count, ptr {body.at('%table', 1)}")
     entries = body.at("%table", 2)
-    _fill_offsets(body, entries)
-    _fill_runs(body, entries)
+    single = body.put(f"icmp eq i64 {body.word('%index', 0)}, 1")
+    body.choose(single, "void", lambda: _fill_line(body, entries), lambda: _fill_offsets(body, entries) + _fill_runs(body, entries))
     with body.loop("%count", "%padded") as loop:
         last = body.integer("shl", body.integer("sub", "%count", 1), 1)
         entry = body.at(entries, body.integer("shl", loop.index, 1))
@@ -44,7 +45,20 @@ def offsets(name: str, bits: int) -> Body:
     return body
 
 
-def _fill_offsets(body: Body, entries: str) -> None:
+def _fill_line(body: Body, entries: str) -> str:
+    """The whole table of an index of one dimension, which most are."""
+    stride = body.word(body.at("%index", "%column"), 2)
+    near = body.put(f"icmp eq i64 {stride}, 1")
+    with body.loop(0, "%count") as loop:
+        entry = body.at(entries, body.integer("shl", loop.index, 1))
+        offset = body.integer("mul", body.integer("add", "%start", loop.index), stride)
+        run = body.put(f"select i1 {near}, i64 {body.integer('sub', '%count', loop.index)}, i64 1")
+        body.do(f"store i64 {offset}, ptr {entry}")
+        body.do(f"store i64 {run}, ptr {body.at(entry, 1)}")
+    return ""
+
+
+def _fill_offsets(body: Body, entries: str) -> str:
     strides = body.at("%index", body.integer("add", "%column", 1))
     inner = body.integer("sub", body.word("%index", 0), 1)
     with body.loop(0, "%count") as loop:
@@ -60,9 +74,10 @@ def _fill_offsets(body: Body, entries: str) -> None:
         left, offset = dims.carried
         offset = body.integer("add", offset, body.integer("mul", left, body.word(strides, 1)))
         body.do(f"store i64 {offset}, ptr {body.at(entries, body.integer('shl', loop.index, 1))}")
+    return ""
 
 
-def _fill_runs(body: Body, entries: str) -> None:
+def _fill_runs(body: Body, entries: str) -> str:
     with body.loop(0, "%count", carry=[("i64", "-1"), ("i64", "0")]) as loop:  # from the end
         following, length = loop.carried
         back = body.integer("sub", body.integer("sub", "%count", 1), loop.index)
@@ -72,44 +87,88 @@ def _fill_runs(body: Body, entries: str) -> None:
         run = body.integer("add", body.put(f"select i1 {near}, i64 {length}, i64 0"), 1)
         body.do(f"store i64 {run}, ptr {body.at(entry, 1)}")
         loop.next = [offset, run]
+    return ""
 
 
 def pack(name: str, tile: Tile, width: int) -> Body:
-    """panels[p][k][i] = source[rows[width * p + i] + steps[k]] for `count` rows, a multiple of `width`, and `k` steps.
+    """panels[p][k][i] = source[rows[width * p + i] + steps[k]] for `count` rows, up to a multiple of `width`, and `k` steps.
 
-    What is written may reach into the next steps, which are written later, and up to `lanes` steps beyond the panels.
+    `rows` and `steps` are entries of tables. What is written may reach into the next steps, which are written later, and up to
+    `lanes` steps beyond the panels.
     """
     body = Body(name, "ptr %source, ptr %rows, ptr %steps, i64 %count, i64 %k, ptr %panels", tile.bits)
-    rows, steps, known = body.at("%rows", 2), body.at("%steps", 2), body.word("%rows", 1)
+    many = body.put(f"icmp sgt i64 %count, {width}")
+    whole = body.put(f"and i1 {many}, {body.put(f'icmp sge i64 {_run(body)}, %count')}")
+    body.choose(whole, "void", lambda: _pack_whole(body, tile, width), lambda: _pack_panels(body, tile, width))
+    return body
+
+
+def _run(body: Body) -> str:
+    """The run of the first row, 0 where there is none."""
+    some = body.put("icmp sgt i64 %count, 0")
+    return body.choose(some, "i64", lambda: body.word("%rows", 1), lambda: "0")
+
+
+def _pack_whole(body: Body, tile: Tile, width: int) -> str:
+    """Pack a few steps of all panels at a time where those lie in memory side by side: long pieces are fetched ahead."""
+    with body.loop(0, "%k", STEPS) as some:
+        steps = body.smaller(body.integer("sub", "%k", some.index), STEPS)
+        with body.loop(0, "%count", width) as loop:
+            first = body.integer("add", body.integer("mul", loop.index, "%k"), body.integer("mul", some.index, width))
+            panel = body.at("%panels", first, tile.element)
+            entry = body.at("%rows", body.integer("shl", loop.index, 1))
+            table = body.at("%steps", body.integer("shl", some.index, 1))
+            _pack_along_rows(body, tile, width, entry, table, panel, _there(body, tile, loop.index, width), steps)
+    return ""
+
+
+def _there(body: Body, tile: Tile, index: str, width: int) -> str:
+    return body.smaller(body.integer("sub", "%count", index), width) if _masks(tile) else str(width)
+
+
+def _pack_panels(body: Body, tile: Tile, width: int) -> str:
     with body.loop(0, "%count", width) as loop:
         panel = body.at("%panels", body.integer("mul", loop.index, "%k"), tile.element)
-        entry = body.at(rows, body.integer("shl", loop.index, 1))
-        there = body.smaller(body.integer("sub", known, loop.index), width) if _masks(tile) else str(width)
+        entry = body.at("%rows", body.integer("shl", loop.index, 1))
+        there = _there(body, tile, loop.index, width)
         straight = body.put(f"icmp sge i64 {body.word(entry, 1)}, {there}")
         body.choose(
             straight,
             "void",
-            lambda: _pack_along_rows(body, tile, width, entry, steps, panel, there),
-            lambda: _pack_pieces(body, tile, width, entry, steps, panel, there),
+            functools.partial(_pack_along_rows, body, tile, width, entry, "%steps", panel, there),
+            functools.partial(_pack_pieces, body, tile, width, entry, "%steps", panel, there),
         )
-    return body
+    return ""
 
 
 def _masks(tile: Tile) -> bool:
     return tile.bits > 128  # on narrower registers a load under a mask is a branch for every lane
 
 
-def _pack_along_rows(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str, there: str) -> str:
+def _pack_along_rows(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str, there: str, count: str = "%k") -> str:
     source = body.at("%source", body.word(entry, 0), tile.element)
     firsts = range(0, width, tile.lanes)
     masks = {first: lanes_below(body, tile, body.integer("sub", there, first)) if _masks(tile) else None for first in firsts}
-    with body.loop(0, "%k") as loop:
+    with body.loop(0, count) as loop:
         row = body.at(source, body.word(steps, body.integer("shl", loop.index, 1)), tile.element)
         to = body.at(panel, body.integer("mul", loop.index, width), tile.element)
         for first in firsts:
             value = load(body, tile, body.at(row, first, tile.element), masks[first])
-            body.do(f"store {tile.vector} {value}, ptr {body.at(to, first, tile.element)}, align {tile.size}")
+            _store_first(body, tile, value, body.at(to, first, tile.element), min(width - first, tile.lanes))
     return ""
+
+
+def _store_first(body: Body, tile: Tile, value: str, place: str, count: int) -> None:
+    """Store the first `count` lanes of a vector and nothing beyond them."""
+    done = 0
+    while done < count:
+        lanes = 1 << (count - done).bit_length() - 1
+        part = value
+        if lanes < tile.lanes:
+            chosen = ", ".join(f"i32 {done + i}" for i in range(lanes))
+            part = body.put(f"shufflevector {tile.vector} {value}, {tile.vector} poison, <{lanes} x i32> <{chosen}>")
+        body.do(f"store <{lanes} x {tile.element}> {part}, ptr {body.at(place, done, tile.element)}, align {tile.size}")
+        done += lanes
 
 
 def _pack_pieces(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str, there: str) -> str:
@@ -162,19 +221,21 @@ def _by_vectors(body: Body, tile: Tile, width: int, entry: str, source: str, to:
 
     Squares that reach beyond the panel's width are stored step by step with the others.
     """
-    lanes, vector = tile.lanes, tile.vector
+    lanes = tile.lanes
     steps = body.smaller(run, lanes)
     mask = lanes_below(body, tile, steps) if _masks(tile) else None
-    squares = []
-    for first in range(0, width, lanes):
-        rows = ["zeroinitializer"] * lanes
-        for r in range(first, min(first + lanes, width)):
-            rows[r - first] = load(body, tile, body.at(source, body.word(entry, 2 * r), tile.element), mask)
-        squares.append((first, transposed(body, vector, rows)))
-        if width % lanes == 0:
-            _store_steps(body, tile, width, to, squares)
-            squares = []
-    _store_steps(body, tile, width, to, squares)
+
+    def square(entry: str, count: int) -> list[str]:
+        places = [body.at(source, body.word(entry, 2 * r), tile.element) for r in range(count)]
+        return transposed(body, tile.vector, [load(body, tile, place, mask) for place in places] + ["zeroinitializer"] * (lanes - count))
+
+    if width % lanes == 0:
+        with body.loop(0, width, lanes) as loop:
+            rows = square(body.at(entry, body.integer("shl", loop.index, 1)), lanes)
+            _store_steps(body, tile, width, body.at(to, loop.index, tile.element), [(0, rows)])
+    else:
+        squares = [(first, square(body.at(entry, 2 * first), min(lanes, width - first))) for first in range(0, width, lanes)]
+        _store_steps(body, tile, width, to, squares)
     return steps
 
 
@@ -187,13 +248,27 @@ def _store_steps(body: Body, tile: Tile, width: int, to: str, blocks: list[tuple
 def transposed(body: Body, vector: str, rows: list[str]) -> list[str]:
     """The columns of a square of vectors: blocks off the diagonal change places, for blocks of 1, 2, 4, ... elements."""
     lanes, rows = len(rows), list(rows)
+
+    def exchange(r: int, s: int, *orders: list[int]) -> list[str]:
+        pair = f"{vector} {rows[r]}, {vector} {rows[s]}"
+        typed = (", ".join(f"i32 {i}" for i in order) for order in orders)
+        return [body.put(f"shufflevector {pair}, <{lanes} x i32> <{order}>") for order in typed]
+
     half = 1
+    if vector.endswith("float>"):  # a single instruction exchanges pairs of floats, or interleaves them, but not floats
+        low = [lanes * (i & 1) + (i & ~3) + (i >> 1 & 1) for i in range(lanes)]
+        high = [i + 2 for i in low]
+        near = [i if not i & 2 else lanes + i - 2 for i in range(lanes)]
+        far = [i + 2 for i in near]
+        for r in range(0, lanes, 4):
+            rows[r : r + 4] = *exchange(r, r + 1, low, high), *exchange(r + 2, r + 3, low, high)
+            rows[r : r + 4] = *exchange(r, r + 2, near, far), *exchange(r + 1, r + 3, near, far)
+        half = 4
     while half < lanes:
-        upper = ", ".join(f"i32 {i if not i & half else lanes + i - half}" for i in range(lanes))
-        lower = ", ".join(f"i32 {i + half if not i & half else lanes + i}" for i in range(lanes))
+        upper = [i if not i & half else lanes + i - half for i in range(lanes)]
+        lower = [i + half for i in upper]
         for r in range(lanes):
             if not r & half:
-                pair = f"{vector} {rows[r]}, {vector} {rows[r + half]}"
-                rows[r], rows[r + half] = (body.put(f"shufflevector {pair}, <{lanes} x i32> <{order}>") for order in (upper, lower))
+                rows[r], rows[r + half] = exchange(r, r + half, upper, lower)
         half *= 2
     return rows

@@ -6,12 +6,13 @@
 
 Operations, by family (`OPERATIONS` is the whole vocabulary):
 
-- elementwise, on operands of one shape or 0-d: arithmetic, comparisons, `where`, `cast`, functions of one variable
+- elementwise, on operands of one shape or 0-d: arithmetic, comparisons, `where`, `cast`, functions of one variable; `philox`, a random
+  number in [0, 1) from a seed, the number of the element and the number of the stream
 - `broadcast`, `reshape`, `transpose`, `slice`: another view of the same elements
 - `sum`, `prod`, `max`, `min`: reductions over the dimensions `dims`, which are dropped
 - `dot`: a sum of products in Einstein's notation, `spec`
 - `gather`, `scatter_add`: elements by an index array along one dimension
-- `concat`, `pad`, `full`, `iota`, `random`
+- `concat`, `pad`, `full`, `iota`
 - `call`: anything else, run by NumPy
 
 Every value is given once, before its uses; shapes are numbers. `verify` checks this and the rules of each family.
@@ -31,10 +32,10 @@ UNARY = frozenset(
 BINARY = frozenset(
     "add sub mul div pow max2 min2 atan2 mod fmod floordiv hypot copysign and or xor shl shr eq ne lt le gt ge logaddexp".split()
 )
-ELEMENTWISE = UNARY | BINARY | {"where"}
+ELEMENTWISE = UNARY | BINARY | {"where", "philox"}
 MOVEMENT = frozenset("broadcast reshape transpose slice".split())
 REDUCTION = frozenset("sum prod max min".split())
-OTHER = frozenset("dot gather scatter_add concat pad full iota random call".split())
+OTHER = frozenset("dot gather scatter_add concat pad full iota call".split())
 OPERATIONS = ELEMENTWISE | MOVEMENT | REDUCTION | OTHER
 
 
@@ -75,7 +76,7 @@ class Instruction:
 
     def key(self) -> Any:
         """What is equal for instructions that compute the same; None where that cannot be told."""
-        if self.operation in ("call", "random"):
+        if self.operation == "call":
             return None
         args = tuple(("v", a.number) if isinstance(a, Value) else ("c", repr(a)) for a in self.args)
         return self.operation, args, repr(sorted(self.attributes.items())), self.out.dtype.str

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from .. import modes
+from ..generator import default_generator
 from ..origin import Origin
 from .affine import contiguous
 from .program import Instruction, Value
 from .trace import Hole, Number, Traced, Tracer, Untraceable, compiled_dtype
 from .vocabulary import cast, expanded, reshaped
+from .vocabulary_index import index_values  # noqa: F401  (both parts of the vocabulary)
 
 Array = np.ndarray[Any, Any]
 
@@ -41,6 +43,16 @@ def owner_of(array: Array) -> Any:
     while isinstance(base, np.ndarray):
         array, base = base, base.base
     return array
+
+
+class Seeds(dict[str, float]):
+    """The seed of a run's random numbers, drawn from the generator that `manual_seed` sets."""
+
+    def __getitem__(self, key: str) -> float:
+        return float(default_generator.random((1,), np.int64)[0] >> 11)
+
+
+SEEDS = Seeds()
 
 
 class Recorder(Tracer):
@@ -63,6 +75,7 @@ class Recorder(Tracer):
         self.written_by: dict[int, str] = {}  # storages that were written to, and what said so
         self.keep: list[Any] = []
         self.time = 0
+        self.streams = 0  # of random numbers
         self.nested = 0
         self.begin = next(modes.clock)  # nodes that are older belong to the function's surroundings
         for array in given:
@@ -122,7 +135,13 @@ class Recorder(Tracer):
         if self.refused is not None:
             return
         try:
-            value = new.value if isinstance(new, Traced) else self.value_of(new) if isinstance(new, np.ndarray) else self.constant(np.asarray(new))
+            value = (
+                new.value
+                if isinstance(new, Traced)
+                else self.value_of(new)
+                if isinstance(new, np.ndarray)
+                else self.constant(np.asarray(new))
+            )
             value = expanded(self, cast(self, value, array.dtype), array.shape)
             storage = owner_of(array)
             if id(storage) not in self.made:
@@ -135,6 +154,9 @@ class Recorder(Tracer):
             self.enter_array(array, value)
         except Untraceable as why:
             self.refuse(str(why))
+
+    def found(self, array: Array) -> Traced:
+        return self.traced(array, self.value_of(array))
 
     def state(self, array: Array) -> Traced:
         return self.traced(array, self.value_of(array))
@@ -150,7 +172,7 @@ class Recorder(Tracer):
     def check_writes(self) -> None:
         """Refuse a program in which something was written to out of sight."""
         for storage, what in self.written_by.items():
-            if storage not in self.writes and storage not in self.made:
+            if storage not in self.writes:
                 self.refuse(f"{what} writes to a tensor in a way that the compiler cannot follow")
 
     def known(self, x: Traced, kind: type) -> Any:
@@ -276,6 +298,34 @@ class Recorder(Tracer):
         value = self.program.input((), np.float64)
         self.options[value] = (group, key)
         return Number(self, read_option(group, key), value)
+
+    # Random numbers
+
+    def random(self, array: Array, make: Callable[[Traced], Any]) -> Array:
+        """Note that `array` is random: in compiled runs `make` gives its values from uniform numbers in [0, 1) of its shape."""
+        if self.refused is not None:
+            return array
+        try:
+            uniform = make(self.uniform(array.shape))
+            value = cast(self, uniform.value, array.dtype)
+        except Untraceable as why:
+            self.refuse(str(why))
+            return array
+        self.enter_array(array, value)
+        self.own(array)
+        return array
+
+    def uniform(self, shape: tuple[int, ...]) -> Traced:
+        """New uniform numbers: a counter-based generator, so that any thread can compute any of them."""
+        self.streams += 1
+        seed = next((v for v, (group, _) in self.options.items() if group is SEEDS), None)
+        if seed is None:
+            seed = self.program.input((), np.float64)
+            self.options[seed] = (SEEDS, "seed")
+        size = int(np.prod(shape, dtype=np.int64))
+        count = reshaped(self, self.emitted("iota", (), (size,), np.dtype(np.int64)), shape)
+        value = self.emitted("philox", (cast(self, seed, np.dtype(np.int64)), count, self.streams), shape, np.dtype(np.float32))
+        return self.traced(np.full(shape, 0.5, np.float32), value)
 
     # What the program reads
 

@@ -16,8 +16,9 @@ DType = np.dtype[Any]
 TYPES = {"float32": "float", "float64": "double", "bool": "i1"}
 COMPARE = {"eq": ("oeq", "eq"), "ne": ("une", "ne"), "lt": ("olt", "lt"), "le": ("ole", "le"), "gt": ("ogt", "gt"), "ge": ("oge", "ge")}
 FLOAT = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv", "fmod": "frem", "neg": "fneg"}
-WHOLE = {"add": "add", "sub": "sub", "mul": "mul", "shl": "shl", "and": "and", "or": "or", "xor": "xor"}
+WHOLE = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 INTRINSIC = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "rint", "trunc": "trunc", "max2": "maximum"}
+LOW = (1 << 32) - 1
 INTRINSIC |= {"min2": "minimum", "copysign": "copysign"}
 
 
@@ -72,6 +73,10 @@ class ScalarIR:
             return self.cast(x[0], dtypes[0], out)
         if operation in ("where", "gather"):
             return x[0] if operation == "gather" else self.select(x[0], out, x[1], x[2])
+        if dtypes[0].kind == "b":
+            operation = {"add": "or", "mul": "and"}.get(operation, operation)
+        if dtypes[0].kind in "iu" and operation in ("floor", "ceil", "round", "trunc"):
+            return x[0]
         kind = type_of(dtypes[0])
         if operation in COMPARE:
             return self.compare(operation, dtypes[0], x[0], x[1])
@@ -166,8 +171,20 @@ class ScalarIR:
     def emit_invert(self, dtype: DType, x: str) -> str:
         return self.body.put(f"xor {type_of(dtype)} {x}, {'true' if dtype.kind == 'b' else '-1'}")
 
+    def emit_shl(self, dtype: DType, x: str, y: str) -> str:
+        return self.shifted("shl", dtype, x, y, "0")
+
     def emit_shr(self, dtype: DType, x: str, y: str) -> str:
-        return self.body.put(f"{'ashr' if dtype.kind == 'i' else 'lshr'} {type_of(dtype)} {x}, {y}")
+        if dtype.kind != "i":
+            return self.shifted("lshr", dtype, x, y, "0")
+        return self.shifted("ashr", dtype, x, y, self.body.put(f"ashr {type_of(dtype)} {x}, {8 * dtype.itemsize - 1}"))
+
+    def shifted(self, name: str, dtype: DType, x: str, y: str, beyond: str) -> str:
+        """A shift, which LLVM leaves undefined from the width of the number on."""
+        kind, width = type_of(dtype), 8 * dtype.itemsize
+        inside = self.body.put(f"icmp ult {kind} {y}, {width}")
+        by = self.body.put(f"select i1 {inside}, {kind} {y}, {kind} 0")
+        return self.body.put(f"select i1 {inside}, {kind} {self.body.put(f'{name} {kind} {x}, {by}')}, {kind} {beyond}")
 
     def emit_isnan(self, dtype: DType, x: str) -> str:
         return self.body.put(f"fcmp uno {type_of(dtype)} {x}, {x}") if dtype.kind == "f" else "false"
@@ -190,6 +207,20 @@ class ScalarIR:
         for side in sides:  # infinity, whatever the other side is
             found = self.select(self.emit_isinf(dtype, side), dtype, literal(math.inf, dtype), found)
         return found
+
+    def emit_philox(self, dtype: DType, seed: str, element: str, stream: str) -> str:
+        """A float32 in [0, 1): ten rounds of Philox-2x32 (Salmon et al. 2011), whose counter is the element and the stream."""
+        word, low = self.body.integer, LOW
+        key, x = word("and", seed, low), word("and", element, low)
+        y = word("xor", word("lshr", element, 32), word("add", word("lshr", seed, 32), stream))
+        y = word("and", y, low)
+        for _ in range(10):
+            product = word("mul", x, 0xD256D193)
+            x = word("xor", word("xor", word("lshr", product, 32), key), y)
+            y = word("and", product, low)
+            key = word("and", word("add", key, 0x9E3779B9), low)
+        whole = self.body.put(f"trunc i64 {word('lshr', x, 8)} to i32")
+        return self.body.put(f"fmul float {self.body.put(f'uitofp i32 {whole} to float')}, {literal(2.0**-24, np.dtype(np.float32))}")
 
     def emit_mod(self, dtype: DType, x: str, y: str) -> str:
         """The remainder with the sign of the divisor."""

@@ -117,7 +117,7 @@ class Traced(NDArrayOperatorsMixin):  # type: ignore[misc]
     # Methods that are functions of NumPy by another name
 
     def astype(self, dtype: Any, copy: bool = True, casting: str = "unsafe") -> Any:
-        return np.astype(self, np.dtype(dtype))  # type: ignore[arg-type]
+        return np.astype(self, np.dtype(dtype))  # type: ignore[call-overload]
 
     def reshape(self, *shape: Any) -> Any:
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[call-overload]
@@ -327,6 +327,10 @@ class Tracer:
         dims = tuple(range(len(value.shape)))
         self.guards.append((self.emit("min", (inside,), np.array(True), dims=dims) if dims else inside, True))
 
+    def found(self, array: Array) -> Traced:
+        """An array that an op made without looking at its operands, such as random numbers."""
+        raise Untraceable("the op makes random numbers")
+
     def state(self, array: Array) -> Traced:
         """An array that an op reads and writes beside its operands and its result."""
         raise Untraceable("the op changes a tensor beside its result")
@@ -365,7 +369,8 @@ class Tracer:
     def setitem(self, target: Traced, key: Any, new: Any) -> None:
         """`target[key] = new`."""
         if isinstance(key, (slice, type(...))) and (key is ... or key == slice(None)):
-            array = np.broadcast_to(np.astype(new, target.dtype) if isinstance(new, Traced) else np.asarray(new, target.dtype), target.shape)
+            given = new.astype(target.dtype) if isinstance(new, Traced) else np.asarray(new, target.dtype)
+            array = np.broadcast_to(given, target.shape)
             return self.store(target, array if isinstance(array, Traced) else self.traced(array, self.constant(array)))
         enter = FUNCTIONS["setitem"]
         result = enter(self, target, key, new) if all_compiled((target, new)) else NotImplemented
@@ -446,9 +451,7 @@ def all_compiled(items: Any) -> bool:
         elif isinstance(item, (np.ndarray, np.generic)):
             if not compiled_dtype(item.dtype):
                 return False
-        elif isinstance(item, complex):
-            return False
-        elif isinstance(item, (list, tuple)) and not all_compiled(item):
+        elif isinstance(item, complex) or (isinstance(item, (list, tuple)) and not all_compiled(item)):
             return False
     return True
 

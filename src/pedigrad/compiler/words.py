@@ -21,7 +21,8 @@ import numpy as np
 
 from . import llvm
 
-Word = tuple[int, int]  # an address and what must be there
+Word = tuple[int, int]  # an address and what must be there; with `NOT` added to the address, what must not
+NOT = -(1 << 63)
 HEAD = object.__basicsize__  # reference count and type
 POINTER = 8
 MANAGED_DICT = 1 << 4  # flag of a type whose instances have their dict before their head
@@ -45,13 +46,17 @@ head:
 body:
   %at = shl i64 %i, 1
   %place = getelementptr i64, ptr %words, i64 %at
-  %address = load ptr, ptr %place
+  %marked = load i64, ptr %place
+  %bare = and i64 %marked, 9223372036854775807
+  %address = inttoptr i64 %bare to ptr
   %after = getelementptr i64, ptr %place, i64 1
   %wanted = load i64, ptr %after
   %found = load i64, ptr %address
   %next = add i64 %i, 1
   %equal = icmp eq i64 %found, %wanted
-  br i1 %equal, label %head, label %other
+  %not = icmp slt i64 %marked, 0
+  %good = xor i1 %equal, %not
+  br i1 %good, label %head, label %other
 other:
   ret i64 %i
 same:
@@ -127,6 +132,14 @@ def of_list(items: list[Any]) -> list[Word]:
     return [(head, len(items)), (head + POINTER, start), *((start + POINTER * i, id(item)) for i, item in enumerate(items))]
 
 
+def of_set(items: set[Any]) -> list[Word]:
+    """How many entries a set has, where its table lies, and all places of that."""
+    head = id(items) + HEAD
+    mask, start = word_at(head + 2 * POINTER), word_at(head + 3 * POINTER)
+    places = [*(head + POINTER * i for i in range(4)), *(start + 2 * POINTER * i for i in range(mask + 1))]
+    return [(place, word_at(place)) for place in places]
+
+
 def of_cell(cell: Any) -> list[Word]:
     """The content of a variable of an enclosing function."""
     return [(id(cell) + HEAD, word_at(id(cell) + HEAD))]
@@ -199,8 +212,12 @@ def _as_expected() -> bool:
     words, shape = of_list(items), of_array(array)
     variable = [array]
     cell = (lambda: variable).__closure__[0]  # type: ignore[index]
+    collected = {Object, thing}
+    members = of_set(collected)
     return (
-        len({version for ((_, version),) in versions}) == len(versions)
+        [value for _, value in members[:3]] == [2, 2, 7]
+        and {value for _, value in members[4:] if value} == {id(Object), id(thing)}
+        and len({version for ((_, version),) in versions}) == len(versions)
         and dict_place(thing) is not None
         and word_at(words[1][1] + POINTER) == id(items[1])
         and word_at(words[0][0]) == 2

@@ -5,6 +5,7 @@ hooks is one look at a dictionary and then its `forward`.
 """
 
 from collections import OrderedDict
+from importlib import import_module
 
 import numpy as np
 
@@ -296,6 +297,12 @@ class Module(Members, Hooked, Stateful):
         """The module itself: its memory is this process's own, and forked workers see a copy of it."""
         return self
 
+    def compile(self, *args, **kwargs):
+        """Have calls of this module run compiled programs of it, as `torch.compile` would make them."""
+        compile = import_module(__package__.partition(".")[0]).compile
+        self.__dict__.pop("forward", None)
+        self.__dict__["forward"] = compile(self.forward, *args, **kwargs)
+
     # Modes
 
     def train(self, mode=True):
@@ -345,7 +352,10 @@ class Module(Members, Hooked, Stateful):
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
 
     def __getstate__(self):
-        return without_mirrors(self.__dict__)
+        state = without_mirrors(self.__dict__)
+        if hasattr(state.get("forward"), "compiled"):  # a copy is not compiled, nor does it run the original
+            del state["forward"]
+        return state
 
     def __setstate__(self, state):
         self.__dict__.update(state)

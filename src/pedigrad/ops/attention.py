@@ -173,4 +173,4 @@ def _dropout_factors(query, key, attn_mask, dropout_p):
     if dropout_p == 1:
         return wrap(np.zeros(shape, array.dtype))
     kept = default_generator.bernoulli(shape, 1 - dropout_p, np.bool_)
-    return wrap(kept.astype(array.dtype) / (1 - dropout_p))
+    return np.astype(wrap(kept), array.dtype) / (1 - dropout_p)

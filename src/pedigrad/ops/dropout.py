@@ -16,7 +16,12 @@ NEGATIVE_LIMIT = 1.7580993408473766  # minus what selu tends to for very negativ
 
 
 def drawn(x, p, whole_channels):
-    """Which elements are kept, each with probability 1 - p, as booleans that broadcast to `x`."""
+    """Which elements are kept, each with probability 1 - p, as booleans that broadcast to `x`; for a traced one, traced."""
+    keep = _drawn(x, p, whole_channels)
+    return x.tracer.found(keep) if hasattr(x, "tracer") else keep
+
+
+def _drawn(x, p, whole_channels):
     shape = (*x.shape[:2], *(1,) * (x.ndim - 2)) if whole_channels else x.shape
     if p == 1:
         return np.zeros(shape, bool)

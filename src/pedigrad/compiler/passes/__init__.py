@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from ..program import Program
 from .algebra import algebra
-from .repeats import repeats
 from .constants import constants
 from .dead import dead
 from .gathers import gathers
+from .repeats import repeats
 
 PASSES: tuple[Callable[[Program], Program], ...] = (dead, constants, algebra, gathers, constants, algebra, repeats, dead)
 

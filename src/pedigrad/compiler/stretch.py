@@ -1,0 +1,199 @@
+"""The native function of one stretch of a program: calls of its kernels and contractions, and the barriers between them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from . import llvm
+from .kernel import Kernel
+from .lower import KernelBody, Lowered
+from .program import Value
+from .scalar_ir import ScalarIR, identity, memory_type
+from .steps import Contraction, Scatter
+
+if TYPE_CHECKING:
+    from .executable import Executable
+
+
+class Stretch:
+    """The text of one stretch."""
+
+    def __init__(self, executable: Executable):
+        self.executable = executable
+        self.lines: list[str] = []
+        self.names = 0
+        self.pointers: dict[Any, str] = {}
+        self.read: set[Any] = set()
+        self.written: set[Any] = set()
+        self.extents: dict[Any, tuple[int, int]] = {}
+
+    def fresh(self, text: str) -> str:
+        self.names += 1
+        self.lines.append(f"  %v{self.names} = {text}")
+        return f"%v{self.names}"
+
+    def pointer(self, root: Any) -> str:
+        """The address of a root's memory."""
+        executable = self.executable
+        root = executable.alias.get(root, root)
+        if root in self.pointers:
+            return self.pointers[root]
+        if root in executable.slots:
+            place = self.fresh(f"getelementptr i64, ptr %table, i64 {executable.slots[root]}")
+            head = self.fresh(f"load ptr, ptr {place}")
+            data = self.fresh(f"getelementptr i8, ptr {head}, i64 {object.__basicsize__}")
+            found = self.fresh(f"load ptr, ptr {data}")
+        else:
+            found = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {executable.offsets[root]}")
+        self.pointers[root] = found
+        return found
+
+    def element(self, root: Any, offset: int) -> str:
+        """An address at an offset, in bytes, from that of a root."""
+        if not offset:
+            return self.pointer(root)
+        key = ("element", root, offset)
+        if key not in self.pointers:
+            self.pointers[key] = self.fresh(f"getelementptr i8, ptr {self.pointer(root)}, i64 {offset}")
+        return self.pointers[key]
+
+    def slot(self, number: int) -> str:
+        """A plain address of the table."""
+        key = ("slot", number)
+        if key not in self.pointers:
+            place = self.fresh(f"getelementptr i64, ptr %table, i64 {len(self.executable.slots) + number}")
+            self.pointers[key] = self.fresh(f"load ptr, ptr {place}")
+        return self.pointers[key]
+
+    def scratch(self) -> str:
+        """This thread's scratch memory."""
+        if "scratch" not in self.pointers:
+            mine = self.fresh(f"mul i64 %thread, {self.executable.thread_scratch}")
+            at = self.fresh(f"add i64 {mine}, {self.executable.scratch_at}")
+            self.pointers["scratch"] = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {at}")
+        return self.pointers["scratch"]
+
+    def mark(self, number: int) -> None:
+        """Note the time, where a profile is wanted."""
+        executable = self.executable
+        if not executable.profile:
+            return
+        if executable.threads > 1:
+            self.lines.append(f"  call void @pg.barrier(ptr {self.slot(1)}, i64 %threads)")
+        place = self.fresh(f"getelementptr i64, ptr {self.slot(len(executable.raw) - 1)}, i64 {number}")
+        self.names += 1
+        self.lines += [f"  %c{self.names} = call i64 @llvm.readcyclecounter()"]
+        self.call(f"store i64 %c{self.names}, ptr {place}", True)
+
+    # Threads meet where one needs what another wrote, or overwrites what another reads
+
+    def extent(self, root: Any) -> Any:
+        executable = self.executable
+        root = executable.alias.get(root, root)
+        if root in executable.slots:
+            return ("slot", executable.slots[root])
+        start = executable.offsets[root]
+        return (start, start + max(executable.lifetimes[root].size, 1))
+
+    def meet(self, reads: Any, writes: Any) -> None:
+        if self.executable.threads == 1:
+            return
+        reads, writes = {self.extent(r) for r in reads}, {self.extent(w) for w in writes}
+        if overlap(reads, self.written) or overlap(writes, self.written | self.read):
+            self.lines.append(f"  call void @pg.barrier(ptr {self.slot(1)}, i64 %threads)")
+            self.read, self.written = set(), set()
+        self.read |= reads
+        self.written |= writes
+
+    def call(self, text: str, serial: bool) -> None:
+        """A call by all threads, or by the first one."""
+        if serial and self.executable.threads > 1:
+            self.names += 1
+            tag = self.names
+            self.lines += [f"  br i1 %first, label %then{tag}, label %after{tag}", f"then{tag}:"]
+            self.lines += [f"  {text}", f"  br label %after{tag}", f"after{tag}:"]
+        else:
+            self.lines.append(f"  {text}")
+
+    def kernel(self, kernel: Kernel, made: Lowered, name: str, combines: list[Any]) -> None:
+        executable = self.executable
+        parts = {root: ("partial", root) for _, root in combines}
+        writes = [parts.get(root, root) for root in executable.writes(kernel)]
+        self.meet(executable.reads(kernel), writes)
+        pointers = [self.element(parts.get(root, root), start * root.dtype.itemsize) for root, start in made.roots]
+        thread = "%thread" if made.parallel else "0"
+        arguments = ", ".join([*(f"ptr {p}" for p in pointers), f"ptr {self.scratch()}", f"i64 {thread}"])
+        self.call(f"call void @{name}({arguments})", not made.parallel)
+        if combines:
+            self.meet([parts[root] for _, root in combines], [root for _, root in combines])
+            for combine, root in combines:
+                part, whole = self.pointer(parts[root]), self.pointer(root)
+                self.call(f"call void @{combine}(ptr {part}, ptr {whole})", True)
+
+    def contraction(self, step: Contraction, swapped: bool, function: int, layout: int, scratch: int, serial: bool) -> None:
+        self.meet([load.root for load in step.loads], [step.out])
+        ends = []
+        for load in step.loads[::-1] if swapped else step.loads:
+            size = load.root.dtype.itemsize
+            ends.append(self.element(load.root, load.place.constant * size))
+        # Thread t works at `scratch` bytes times t from what it is given, and that must be its own part of all scratch memory.
+        gap = self.fresh(f"mul i64 {'0' if serial else '%thread'}, {self.executable.thread_scratch - scratch}")
+        start = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {self.executable.scratch_at}")
+        places = [*ends, self.pointer(step.out), "null", self.fresh(f"getelementptr i8, ptr {start}, i64 {gap}")]
+        function_at, layout_at = self.slot(function + 2), self.slot(layout + 2)
+        threads = "i64 0, i64 1" if serial else "i64 %thread, i64 %threads"
+        arguments = ", ".join([*(f"ptr {p}" for p in [*places, layout_at]), threads])
+        self.call(f"call void {function_at}({arguments})", serial)
+
+    def scatter(self, step: Scatter) -> None:
+        executable = self.executable
+        self.meet([step.x, step.rows], [step.out])
+        name = executable.function(lambda n: scattering(n, step, executable.threads))
+        places = ", ".join(f"ptr {self.pointer(root)}" for root in (step.x, step.rows, step.out))
+        self.call(f"call void @{name}({places}, i64 %thread)", False)
+
+    def copy(self, root: Value, target: Value) -> None:
+        self.meet([root], [target])
+        size = root.size * root.dtype.itemsize
+        self.call(f"call void @llvm.memmove.p0.p0.i64(ptr {self.pointer(target)}, ptr {self.pointer(root)}, i64 {size}, i1 false)", True)
+
+    def text(self, name: str) -> str:
+        # What a branch leaves undefined on the other side must not hold pointers: those are all made at the head.
+        head = [line for line in self.lines if re.match(r"  %v\d+ = ", line)]
+        rest = [line for line in self.lines if not re.match(r"  %v\d+ = ", line)]
+        first = "  %first = icmp eq i64 %thread, 0"
+        define = f"define void @{name}(ptr %table, i64 %thread, i64 %threads) nounwind {{"
+        return "\n".join([define, "entry:", first, *head, *rest, "  ret void", "}", ""])
+
+
+def overlap(some: set[Any], others: set[Any]) -> bool:
+    """Whether two sets of extents touch."""
+    for a in some:
+        for b in others:
+            if a == b or (a[0] != "slot" and b[0] != "slot" and a[0] < b[1] and b[0] < a[1]):
+                return True
+    return False
+
+
+def scattering(name: str, step: Scatter, threads: int) -> str:
+    """`void name(ptr x, ptr rows, ptr out, i64 thread)`: each thread adds its share of the columns, row after row."""
+    count, rows = step.out.size // step.out.shape[0], step.rows.size
+    body = KernelBody(name, "ptr %x, ptr %rows, ptr %out, i64 %thread", llvm.vector_bits())
+    scalar, kind = ScalarIR(body), memory_type(step.out.dtype)
+    low = body.integer("udiv", body.integer("mul", "%thread", count), threads)
+    high = body.integer("udiv", body.integer("mul", body.integer("add", "%thread", 1), count), threads)
+    with body.loop("0", step.out.shape[0]) as row:
+        start = body.integer("mul", row.index, count)
+        with body.parallel(low, high) as column:
+            place = body.at("%out", body.integer("add", start, column), kind)
+            body.do(f"store {kind} {identity('sum', step.out.dtype)}, ptr {place}{body.access}")
+    with body.loop("0", rows) as row:
+        target = body.put(f"load i64, ptr {body.at('%rows', row.index)}")
+        to, start = body.integer("mul", target, count), body.integer("mul", row.index, count)
+        with body.parallel(low, high) as column:
+            place = body.at("%out", body.integer("add", to, column), kind)
+            x = body.put(f"load {kind}, ptr {body.at('%x', body.integer('add', start, column), kind)}{body.access}")
+            before = body.put(f"load {kind}, ptr {place}{body.access}")
+            body.do(f"store {kind} {scalar.combine('sum', step.out.dtype, before, x)}, ptr {place}{body.access}")
+    return body.text()

@@ -1,0 +1,442 @@
+"""A compiled program of a function: when it may be run, and its run.
+
+What it depends on is compared word by word in native code (`compiler/words.py`), which then runs the program in the same call. Only
+the pieces in which a word has changed are looked at in Python: a version of a dict also changes when somebody stores what was there.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import graph, modes, watched
+from .compiled_gradient import GradientProgram, spent
+from .compiler import cache, words
+from .compiler.executable import Executable
+from .compiler.memory import empty
+from .compiler.program import Value
+from .compiler.record import held, owner_of, read_option
+from .compiler.words import Word
+from .graph import Leaf, note_writes
+from .origin import MARK, Origin, outside
+from .recording import Recording, layout, rebuilt
+from .tensor import Tensor, wrap
+from .threads import get_num_threads
+from .watched import Watched
+
+Array = np.ndarray[Any, Any]
+MISS: Any = object()  # what a run gives that found something else than the program expects
+BRIEF = 200e-6  # seconds up to which a program is run without giving up the interpreter's lock
+
+
+class Held(Watched):
+    """An array that the program is given: that of a tensor, of a leaf's gradient, or NumPy's own. Another of its layout will do."""
+
+    def __init__(self, holder: Any, variant: Variant, slot: int):
+        self.holder, self.variant, self.slot = holder, variant, slot
+        array = held(holder)
+        self.layout = layout(array)
+        # A gradient is not held here: `Leaf.zero` looks whether anybody does. All its words are compared, one after the other.
+        self.array = None if isinstance(holder, Leaf) else array
+
+    def words(self) -> list[Word]:
+        holder, array = self.holder, held(self.holder)
+        assert watched.ARRAY is not None and watched.GRAD is not None
+        found: list[Word] = []
+        if isinstance(holder, Leaf):
+            found = [(id(holder) + watched.GRAD, id(holder.grad)), (id(holder.grad) + watched.ARRAY, id(array))]
+        elif array is not holder:
+            found = [(id(holder) + watched.ARRAY, id(array))]
+        return found + words.of_array(array)
+
+    def change(self) -> str | None:
+        array = held(self.holder)
+        if array is None:
+            return "a gradient that was there is gone"
+        if layout(array) != self.layout:
+            return "the shape, dtype or layout of a tensor"
+        if self.array is not None and array is not self.array:
+            self.array = array
+            if not self.variant.regular():
+                return "which tensors share memory"
+        self.variant.executable.table[self.slot] = id(array)
+        return None
+
+
+class Entry(Watched):
+    """Whether a leaf has a gradient, and whether that is zeroed."""
+
+    def __init__(self, leaf: Leaf, none: bool, zeroed: bool):
+        self.leaf, self.none, self.zeroed = leaf, none, zeroed
+
+    def words(self) -> list[Word]:
+        assert watched.GRAD is not None and watched.ZEROED is not None
+        found = [(id(self.leaf) + watched.ZEROED, id(self.zeroed))]
+        return [*found, (id(self.leaf) + watched.GRAD + (0 if self.none else words.NOT), id(None))]
+
+    def change(self) -> str | None:
+        same = (self.leaf.grad is None) == self.none and self.leaf.zeroed == self.zeroed
+        return None if same else "whether a leaf has a gradient"
+
+
+class Options(Watched):
+    """Options of a group that are inputs of the program, and those on whose being zero it depends."""
+
+    def __init__(self, variant: Variant, group: dict[str, Any]):
+        self.group = group
+        self.inputs = [(key, number) for (g, key), number in zip(variant.options, variant.numbers, strict=True) if g is group]
+        self.choices = [(key, answer) for g, key, answer in variant.choices if g is group]
+        self.kinds = [type(self.value(key)) for key, _ in self.inputs]
+
+    def value(self, key: Any) -> Any:
+        return self.group[key[0]][key[1]] if isinstance(key, tuple) else self.group[key]
+
+    def words(self) -> list[Word]:
+        return words.of_dict(self.group)
+
+    def change(self) -> str | None:
+        try:
+            for (key, number), kind in zip(self.inputs, self.kinds, strict=True):
+                value = self.value(key)
+                if type(value) is not kind or (isinstance(key, tuple) and type(self.group[key[0]]) is not tuple):
+                    return f"the type of the option {key!r}"
+                number.fill(value)
+            for key, answer in self.choices:
+                if bool(read_option(self.group, key)) != answer:
+                    return f"whether the option {key!r} is zero"
+        except (KeyError, IndexError, TypeError) as error:
+            return f"an option ({error})"
+        return None
+
+
+class Variant:
+    """A compiled program, and when it may be run."""
+
+    def __init__(self, recording: Recording, key: Any, compiled: Any):
+        recorder, threads = recording.recorder, get_num_threads()
+        self.key, self.recording, self.surroundings, self.compiled = key, recording, recording.surroundings, compiled
+        self.threads, self.lock = threads, threading.RLock()
+        self.gradient = None if recording.gradient is None else GradientProgram(recording.gradient, recorder)
+        program, guards = (recorder.program, recorder.guards) if self.gradient is None else (self.gradient.forward, self.gradient.guards)
+        sources: dict[Value, Any] = {v: ("argument", i) for i, v in enumerate(program.inputs[: len(recording.given)])}
+        sources |= {v: ("held", holder) for v, holder in recorder.captured.items()}
+        sources |= {v: ("option", where) for v, where in recorder.options.items()}
+        begin, made = time.perf_counter(), cache.counts()["misses"]
+        constants = {v: array for v, array in recorder.constants.items() if v in program.inputs}
+        self.executable = Executable(program, constants, threads, guards, recording.in_place, self.strides(program, sources))
+        order = {"argument": 0, "held": 1, "option": 2}
+        self.executable.inputs.sort(key=lambda v: order[sources[v][0]])
+        self.executable.renumber()
+        inputs = self.executable.inputs
+        if self.gradient is not None:
+            self.gradient.compile(inputs, threads)
+        self.seconds = time.perf_counter() - begin
+        self.cached = cache.counts()["misses"] == made  # the machine code was there already
+        self.arguments = [sources[v][1] for v in inputs if sources[v][0] == "argument"]
+        self.holders = [sources[v][1] for v in inputs if sources[v][0] == "held"]
+        self.options = [sources[v][1] for v in inputs if sources[v][0] == "option"]
+        self.layouts = [layout(held(h)) for h in self.holders]
+        self.numbers = [np.full((), read_option(group, key), np.float64) for group, key in self.options]
+        self.entry, self.choices = recording.entry, recorder.choices
+        self.changed_places = [thing for what, thing, _ in recording.after if what == "written"]
+        self.runs = 0
+        for group, _ in self.options:
+            self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
+        self.nodes = [spent(t._array) if gone else None for t, gone in zip(recording.results, recording.spent, strict=True)]
+        self.is_live = [any(t is each for each in recording.live) for t in recording.results]
+        roots = self.executable.fuser.outputs[: self.executable.count]
+        self.kept_too = [number < len(roots) and roots[number] in roots[len(recorder.program.outputs) :] for number in range(len(self.nodes))]
+        self.pinned = recording.pinned
+        self.watch()
+        recording.forget()
+
+    def strides(self, program: Any, sources: dict[Value, Any]) -> dict[Value, tuple[int, ...]]:
+        """The strides, in elements, of inputs that do not lie row by row."""
+        found = {}
+        for value in program.inputs:
+            kind, source = sources.get(value, ("", None))
+            array = self.recording.given[source]._array if kind == "argument" else held(source) if kind == "held" else None
+            if array is not None and not array.flags.c_contiguous and array.size:
+                found[value] = tuple(s // array.itemsize for s in array.strides)
+        return found
+
+    # What it depends on
+
+    def watch(self) -> None:
+        """Lay out the words that are compared before each run."""
+        executable, first = self.executable, len(self.arguments)
+        slots = [executable.order[first + i] for i in range(len(self.holders))]
+        self.held = [Held(holder, self, slot) for holder, slot in zip(self.holders, slots, strict=True)]
+        for item, array in zip(self.held, map(held, self.holders), strict=True):
+            executable.table[item.slot] = id(array)
+        for i, number in enumerate(self.numbers):
+            executable.table[executable.order[first + len(self.holders) + i]] = id(number)
+        groups = {id(group): group for group, *_ in [*self.options, *self.choices]}
+        options = [Options(self, group) for group in groups.values()]
+        self.items: list[Watched] = [*self.surroundings.items, *(Entry(*each) for each in self.entry), *options, *self.held]
+        self.always: list[Watched] = []  # what no words tell of
+        self.places: list[tuple[int, Watched]] = []
+        self.owners: list[int] = []
+        listed: list[Word] = []
+        for item in self.items:
+            found = item.words() if watched.usable else None
+            if found is None:
+                self.always.append(item)
+            else:
+                self.owners += [len(self.places)] * len(found)
+                self.places.append((len(listed), item))
+                listed += found
+        self.shared = self.sharing()
+        self.native = 0 if self.executable.threads > 1 or len(executable.plan) != 1 else executable.plan[0]
+        self.native = self.native if isinstance(self.native, int) and not executable.calls else 0
+        self.words = words.Words(listed) if watched.usable else None
+        self.together: Any = None  # the same, and the program is run
+        self.listed = listed
+        self.settings = modes.settings.__dict__
+        self.writes: list[Any] = []
+
+    def sharing(self) -> list[int]:
+        """Which held arrays share memory: for each the number of the first one with its storage."""
+        storages = [id(owner_of(held(h))) for h in self.holders]
+        return [storages.index(s) for s in storages]
+
+    def regular(self) -> bool:
+        """Whether arrays share memory as they did, where the program writes to some."""
+        self.writes = []
+        return not self.recording.in_place or all(held(h) is not None for h in self.holders) and self.sharing() == self.shared
+
+    def recheck(self, index: int) -> bool:
+        """Whether what a word tells of is still good, although the word is another one; the new one is expected from now on."""
+        start, item = self.places[self.owners[index]]
+        if item.change() is not None:
+            return False
+        found = item.words()
+        if found is None or word_again(found, index - start):
+            return False
+        for each in (self.words, self.together):
+            if each is not None:
+                each.put(start, found)
+        return True
+
+    def fits(self) -> bool:
+        """Whether everything but the arguments is as the program expects it."""
+        if modes.settings.__dict__ is not self.settings and not self.modes_fit():
+            return False
+        for item in self.always:
+            if item.change() is not None:
+                return False
+        if self.words is None:
+            return True
+        while (index := self.words.go()) >= 0:
+            if not self.recheck(index):
+                return False
+        return True
+
+    def modes_fit(self) -> bool:
+        """Whether another thread's modes are those that the program was compiled in."""
+        names = watched.Settings.NAMES
+        now = modes.settings.__dict__
+        return [now[n] for n in names] == next(item.seen for item in self.surroundings.items if isinstance(item, watched.Settings))
+
+    def suits(self, tensors: list[Tensor]) -> bool:
+        """Whether these arguments will do, whose layouts are known to be right."""
+        if any(tensors[i] is not tensor for i, tensor in self.pinned):
+            return False
+        if not self.recording.in_place or not tensors:
+            return True
+        mine = [id(owner_of(t._array)) for t in tensors]
+        pinned = {i for i, _ in self.pinned}
+        others = {id(owner_of(array)) for array in map(held, self.holders) if array is not None}
+        return len(set(mine)) == len(mine) and not any(s in others for i, s in enumerate(mine) if i not in pinned)
+
+    # A run
+
+    def run(self, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+        """Run the program; what it does beside its results is done when this returns. MISS if something was not as expected."""
+        with self.lock:
+            if not self.fits():
+                return MISS
+            arrays = [*[tensors[i]._array for i in self.arguments], *map(held, self.holders), *self.numbers]
+            outputs = self.executable.run(arrays)
+            self.runs += 1
+            results = self.finish(outputs, tensors)
+        if self.gradient is not None:
+            parents = tuple(tensors[w]._node if kind == "argument" else w for kind, w in self.recording.parents)
+            live = [r for r, needed in zip(results, self.is_live, strict=True) if needed]
+            self.gradient.node(functools.partial(self.again, args, kwargs, tensors), arrays, outputs, parents, live)
+        return rebuilt(self.recording.plan, results)
+
+    def finish(self, outputs: list[Any], tensors: list[Tensor]) -> list[Tensor]:
+        """What is done after the program: results are wrapped, gradients put where they belong, writes noted."""
+        results: list[Tensor] = []
+        accumulated = []
+        for what, thing, number in self.recording.after:
+            if what == "result":
+                results.append(self.result(number, outputs[number], tensors))
+            elif what == "gradient":
+                thing.grad, thing.zeroed = wrap(outputs[number]), False
+            elif what == "gradient in place":
+                if not self.zeroed_before(thing):
+                    accumulated.append(thing.grad._array)
+                thing.zeroed = False
+            elif what == "zeroed":
+                thing.zeroed = True
+            elif what == "no gradient":
+                thing.grad, thing.zeroed = None, False
+        if self.changed_places or accumulated:
+            places = [tensors[p]._array if isinstance(p, int) else held(p) for p in self.changed_places]
+            note_writes([*places, *accumulated], "a compiled step")
+        return results
+
+    def zeroed_before(self, leaf: Leaf) -> bool:
+        return next(zeroed for other, _, zeroed in self.entry if other is leaf)
+
+    def result(self, number: int, array: Array, tensors: list[Tensor]) -> Tensor:
+        kind, which = self.recording.sources[number]
+        if kind == "argument":
+            return tensors[which]
+        if kind == "held":
+            return which
+        if kind == "array of argument":
+            return wrap(tensors[which]._array)
+        if kind == "array of":
+            return wrap(which._array)
+        out = wrap(array.copy() if self.kept_too[number] else array)
+        out._node = self.nodes[number]
+        return out
+
+    def again(self, args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """The results, as usual, and the tensors that the parents of their node belong to."""
+        if self.recording.in_place or self.recording.leaves_gradients() or self.surroundings.changed() is not None:
+            what = "what it finds around it has changed" if self.surroundings.changed() else "it writes to tensors"
+            raise RuntimeError(f"second derivatives of a compiled function are computed by running it again, but {what}")
+        found: list[Tensor] = []
+        collect(self.compiled.function(*args, **kwargs), found)
+        live = [t for t, needed in zip(found, self.is_live, strict=True) if needed]
+        return live, [tensors[w] if kind == "argument" else w.tensor() for kind, w in self.recording.parents]
+
+    # The short way
+
+    def shortcut(self) -> Callable[[], Any] | None:
+        """A function without arguments that does the same as `run`, written out for this program; None where that cannot be."""
+        if self.words is None or not self.native or self.gradient is not None or self.always or self.executable.expected:
+            return None
+        if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after) or self.arguments:
+            return None
+        executable = self.executable
+        if any(kind != "new" for kind, _ in self.recording.sources) or not self.brief():
+            return None
+        self.together = words.Words(self.listed, self.native, executable.address)
+        return written_out(self)
+
+    def brief(self) -> bool:
+        """Whether the program is so short that other threads can wait for it: by what it reads and writes."""
+        return self.executable.arena.nbytes < 1 << 18 and sum(v.size for v in self.executable.inputs) < 1 << 15
+
+
+def word_again(found: list[Word], index: int) -> bool:
+    """Whether a word is not what it was just found to be: then the comparison would never end."""
+    address, value = found[index]
+    return address >= 0 and words.word_at(address) != value
+
+
+SHORT = frozenset({"gradient", "gradient in place", "zeroed", "no gradient", "written"})
+
+
+def collect(thing: Any, found: list[Tensor]) -> None:
+    """The tensors in a result, in order, each once."""
+    if isinstance(thing, Tensor):
+        if not any(thing is each for each in found):
+            found.append(thing)
+    elif isinstance(thing, (list, tuple)):
+        for item in thing:
+            collect(item, found)
+    elif isinstance(thing, dict):
+        for item in thing.values():
+            collect(item, found)
+
+
+def written_out(variant: Variant) -> Callable[[], Any]:
+    """The text of a run, as `shortway.py` does it for ops."""
+    executable, recording = variant.executable, variant.recording
+    names: dict[str, Any] = {
+        "settings": modes.settings, "mine": variant.settings, "lock": variant.lock, "go": variant.together.go, "recheck": variant.recheck,
+        "MISS": MISS, "variant": variant, "table": executable.table, "new": object.__new__, "Tensor": Tensor, "clock": modes.clock,
+        "graph": graph, "getframe": sys._getframe, "MARK": MARK, "outside": outside, "Origin": Origin, "empty": empty, "wrap": wrap,
+        "writes_of": functools.partial(writes_of, variant), "np_empty": np.empty, "rebuilt": rebuilt, "plan": recording.plan,
+    }  # fmt: skip
+    lines = ["def run():", "    if settings.__dict__ is not mine:", "        return MISS", "    with lock:"]
+    arrays: dict[Any, str] = {}
+    outputs: dict[int, str] = {}
+    for number, root in executable.fresh.items():
+        if root not in arrays:
+            arrays[root] = f"a{len(arrays)}"
+            names[f"shape{number}"], names[f"dtype{number}"] = root.shape, root.dtype
+            make = "empty" if root.size * root.dtype.itemsize >= 1 << 16 else "np_empty"
+            lines += [f"        {arrays[root]} = {make}(shape{number}, dtype{number})", f"        table[{executable.slots[root]}] = id({arrays[root]})"]
+        shape = executable.program.outputs[number].shape
+        outputs[number] = arrays[root] if shape == root.shape else f"{arrays[root]}.reshape({shape!r})"
+    lines += ["        while (index := go()) >= 0:", "            if not recheck(index):", "                return MISS"]
+    lines += ["        variant.runs += 1"]
+    results, accumulated = [], False
+    for what, thing, number in recording.after:
+        name = f"leaf{len(names)}"
+        names[name] = thing
+        if what == "result":
+            names[f"node{number}"] = variant.nodes[number]
+            lines += [f"        t{number} = new(Tensor)", f"        t{number}._array = {outputs[number]}", f"        t{number}._node = node{number}"]
+            lines += [f"        t{number}._view = t{number}._cut = None"]
+            results.append(f"t{number}")
+        elif what == "gradient":
+            lines += [f"        {name}.grad = wrap({outputs[number]})", f"        {name}.zeroed = False"]
+        elif what == "gradient in place":
+            accumulated = accumulated or not variant.zeroed_before(thing)
+            lines += [f"        {name}.zeroed = False"]
+        elif what == "zeroed":
+            lines += [f"        {name}.zeroed = True"]
+        elif what == "no gradient":
+            lines += [f"        {name}.grad = None", f"        {name}.zeroed = False"]
+    if variant.changed_places or accumulated:
+        lines += NOTE
+    kind, *rest = recording.plan
+    whole = f"t{rest[0]}" if kind == "tensor" else f"rebuilt(plan, [{', '.join(results)}])"
+    lines += [f"    return {whole}"]
+    exec(compile("\n".join(lines), "<a compiled function's run>", "exec"), names)
+    run: Callable[[], Any] = names["run"]
+    run.source = "\n".join(lines)  # type: ignore[attr-defined]
+    return run
+
+
+NOTE = """
+        frame = getframe(1)
+        if MARK in frame.f_globals:
+            frame = outside(frame)
+        origin = None if frame is None else Origin(frame.f_code, frame.f_lasti)
+        stamp = graph.last_write = next(clock)
+        for write in variant.writes or writes_of():
+            write.origin, write.what, write.stamp = origin, "a compiled step", stamp
+            write.count += 1
+""".strip("\n").split("\n")
+
+
+def writes_of(variant: Variant) -> list[Any]:
+    """The records of writes to the arrays that the program writes to."""
+    arrays = [held(place) for place in variant.changed_places]
+    gradients = [leaf for what, leaf, _ in variant.recording.after if what == "gradient in place" and not variant.zeroed_before(leaf)]
+    arrays += [leaf.grad._array for leaf in gradients]
+    found = []
+    for array in arrays:
+        owner = graph.storage_of(array)
+        found.append(graph._writes.get(id(owner)) or graph._first_write(owner))
+    if not gradients:  # the array of a gradient may be another one next time
+        variant.writes = found
+    return found
+
+
+
