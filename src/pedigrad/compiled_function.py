@@ -28,6 +28,7 @@ from .variant import MISS, Variant
 
 VARIANTS = 8  # compiled programs that one function keeps; the one least recently used goes
 ATTEMPTS = 5  # recordings in a row without two that agree after which a function is left to run as usual
+EARLIER = 4  # recordings that a later one may agree with: functions may take turns in what they do
 TRIES = 3  # recordings in a row that are refused, likewise
 WASTED = 48  # recordings that may be made between two runs of compiled programs
 LEFT = 256  # kinds of arguments that are remembered as not to be compiled
@@ -47,7 +48,7 @@ class Compiled:
     def reset(self) -> None:
         """Forget all compiled programs, and what was not to be compiled."""
         self.variants: list[Variant] = []
-        self.pending: OrderedDict[Any, tuple[int, int, Recording | None]] = OrderedDict()  # attempts, refusals, the last recording
+        self.pending: OrderedDict[Any, tuple[int, int, list[Recording]]] = OrderedDict()  # attempts, refusals, the last recordings
         self.left: dict[Any, str] = {}  # keys that run as usual, and why
         self.usual: Counter[Any] = Counter()  # how often each of them did
         self.misses: list[str] = []
@@ -121,23 +122,23 @@ class Compiled:
 
     def judge(self, key: Any, recording: Recording | None, refused: str | None) -> None:
         """Compile, or remember a recording for the next call."""
-        attempts, refusals, before = self.pending.pop(key, (0, 0, None))
+        attempts, refusals, earlier = self.pending.pop(key, (0, 0, []))
         self.recorded += 1
         if refused is not None or recording is None:  # a first call may begin what later ones find, such as an optimizer's state
             if refusals + 1 >= TRIES or (self.fullgraph and refusals):
                 return self.leave(key, refused or "it cannot be recorded")
-            self.pending[key] = attempts, refusals + 1, before
-        elif before is not None and before.agrees(recording):
+            self.pending[key] = attempts, refusals + 1, earlier
+        elif any(each.agrees(recording) for each in earlier):
             return self.compile(key, recording)
         elif self.known(key, recording):
             return None
         elif attempts + 1 >= ATTEMPTS:
-            why = before.surroundings.changed() or recording.difference(before) if before is not None else ""
+            why = earlier[-1].surroundings.changed() or recording.difference(earlier[-1]) if earlier else ""
             return self.leave(key, f"the recorded calls differ: {why}")
         else:
-            if before is not None:
-                before.forget()
-            self.pending[key] = attempts + 1, refusals, recording
+            for each in earlier[:]:
+                each.forget()
+            self.pending[key] = attempts + 1, refusals, [*earlier, recording][-EARLIER:]
         while len(self.pending) > VARIANTS:
             self.pending.popitem(last=False)
         if self.recorded > WASTED:
@@ -149,7 +150,9 @@ class Compiled:
         """Whether a program compiled before is the same, although elements of NumPy arrays are others: then it does not hang on them."""
         for variant in self.variants:
             if variant.key == key and variant.recording.agrees(recording):
-                return variant.free_contents()
+                freed = variant.free_contents()
+                self.shortcut = None
+                return freed
         return False
 
     def compile(self, key: Any, recording: Recording) -> None:

@@ -15,7 +15,7 @@ from .compiler.executable import Executable, GuardFailed
 from .compiler.program import Value
 from .compiler.record import Recorder
 from .gate import output
-from .graph import Freed, Leaf, Node
+from .graph import Freed, Leaf, Node, Output
 from .origin import Origin, located
 from .tensor import Tensor, wrap
 
@@ -89,12 +89,15 @@ class Gradient:
         self.cut, self.guards_before = len(program.instructions), len(recorder.guards)
         nodes = history(results, arguments)
         given = {id(node) for node in arguments if node is not None}
-        self.ends = [n for n in nodes if isinstance(n, Leaf) or id(n) in given]
+        # What arrives in a leaf that was made within the function is lost with it.
+        self.ends = [n for n in nodes if (isinstance(n, Leaf) and n.seq < recorder.begin) or id(n) in given]
         inside = [n for n in nodes if not isinstance(n, Leaf) and id(n) not in given]
         if any(node.hooks is not None for node in inside):
-            recorder.refuse("hooks on tensors within the function are not compiled")
+            raise modes.Untraceable("hooks on tensors within the function are not compiled")
+        if any(node.op is None for node in inside if not isinstance(node, Output)):
+            raise modes.Untraceable("a backward of the user's own, run outside of the function, is not compiled")
         if any(node.seq < recorder.begin for node in inside):
-            recorder.refuse("a tensor is used that was computed before the call and needs a gradient, and is no argument")
+            raise modes.Untraceable("a tensor is used that was computed before the call and needs a gradient, and is no argument")
         self.starts: list[Value] = []
         run = Within(nodes, self.ends)
         for tensor in results:

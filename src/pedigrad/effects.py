@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .compiler.record import Recorder
-from .generator import Generator
+from .compiler.record import Recorder, held
+from .generator import Generator, default_generator
 from .mersenne import MersenneTwister
 from .origin import AS_USER, MARK, Origin
 from .surroundings import Surroundings, is_installed
@@ -27,7 +27,8 @@ PURE = frozenset(
     "bisect heapq ast dis opcode tokenize linecache warnings _py_abc builtins importlib zipimport _frozen_importlib "
     "_frozen_importlib_external codecs encodings struct genericpath posixpath pathlib".split()
 )
-CHANCE = {Generator._units.__code__, MersenneTwister._draw.__code__, MersenneTwister._twister.__code__}
+CHANCE = {MersenneTwister._draw.__code__, MersenneTwister._twister.__code__}
+RECORDED = Generator.recorded.__code__
 BUILT_IN = frozenset("print input open exec eval breakpoint".split())
 OUTSIDE = frozenset("time posix nt _io io _socket select _thread _random random _queue array mmap signal _signal faulthandler".split())
 CLOCKS = frozenset("now utcnow today".split())
@@ -47,6 +48,7 @@ class Effects:
     def __init__(self, recorder: Recorder, surroundings: Surroundings):
         self.recorder, self.surroundings = recorder, surroundings
         self.known: set[CodeType] = set(surroundings.codes)
+        self.drawing: FrameType | None = None  # the call that draws random numbers now
 
     def __enter__(self) -> Effects:
         self.chances = self.states()
@@ -56,6 +58,9 @@ class Effects:
 
     def __exit__(self, *exc: object) -> None:
         sys.setprofile(self.before)
+        if self.drawing is not None:
+            self.refuse("random numbers are drawn", self.drawing)
+            self.drawing = None
         if self.recorder.refused is None and self.states() != self.chances:
             self.recorder.refuse("random numbers are drawn")
 
@@ -71,7 +76,11 @@ class Effects:
     def seen(self, frame: FrameType, event: str, arg: Any) -> None:
         """Python's profile function."""
         if event == "call":
-            if frame.f_code not in self.known:
+            if frame.f_code in CHANCE:
+                self.draws(frame)
+            elif frame.f_code is RECORDED and frame.f_locals["self"] is default_generator:
+                self.drawing = None
+            elif frame.f_code not in self.known:
                 self.called(frame)
         elif event == "c_call" and not is_ours(frame.f_globals):
             self.called_built_in(frame, arg)
@@ -82,8 +91,7 @@ class Effects:
         """A Python function is called that was not met before."""
         code, table = frame.f_code, frame.f_globals
         if is_ours(table):
-            if code in CHANCE:
-                return self.refuse("random numbers are drawn", frame)
+            pass
         elif is_installed(table):
             name = table.get("__name__") or ""
             if name.partition(".")[0] not in PURE or name.startswith("numpy.random"):
@@ -93,6 +101,15 @@ class Effects:
         self.known.add(code)
         return None
 
+    def draws(self, frame: FrameType) -> None:
+        """Random numbers are drawn. They are made anew in each run of the program if the recorder is told of them afterwards."""
+        outer: FrameType | None = frame
+        while outer is not None and isinstance(outer.f_locals.get("self"), MersenneTwister):
+            frame, outer = outer, outer.f_back
+        if self.drawing is not None and self.drawing is not frame:
+            self.refuse("random numbers are drawn", self.drawing)
+        self.drawing = frame
+
     def find(self, frame: FrameType) -> None:
         """A function of the user's that was not found by name: what it depends on is watched from now on."""
         around, code = self.surroundings, frame.f_code
@@ -101,7 +118,8 @@ class Effects:
             around.walk(function, 1)
         around.code(code, frame.f_globals, 1)
         self.known |= around.codes
-        self.recorder.outside |= {storage for storage, _ in around.arrays.values()}
+        for _, holder in around.arrays.values():
+            self.recorder.from_outside(held(holder))
 
     def called_built_in(self, frame: FrameType, function: Any) -> None:
         if is_installed(frame.f_globals):
@@ -113,6 +131,9 @@ class Effects:
         elif isinstance(owner, type):
             if owner.__module__ == "datetime" and name in CLOCKS:
                 self.refuse(f"{owner.__name__}.{name}() is called", frame)
+        elif isinstance(owner, np.ndarray):
+            for content in self.surroundings.contents:
+                content.looked_at = content.looked_at or content.array is owner
         elif owner is not None and type(owner).__module__ in OUTSIDE:
             self.refuse(f"{type(owner).__name__}.{name}() is called", frame)
 

@@ -116,8 +116,8 @@ def explained(compiled: Any, time: bool = True) -> Report:
     limits = machine(compiled.variants[0].threads) if time and compiled.variants else None
     name = getattr(compiled.function, "__qualname__", type(compiled.function).__name__)
     pending = {}
-    for key, (count, recording) in compiled.pending.items():
-        state = "compiled when two recordings in a row agree" if recording is not None else "the last recording was refused"
+    for key, (count, _, recordings) in compiled.pending.items():
+        state = "compiled when two recordings in a row agree" if recordings else "the last recording was refused"
         pending[arguments_of(key)] = f"recorded {count} time{'s' * (count > 1)}: {state}"
     eager = {arguments_of(key): (why, compiled.usual[key]) for key, why in compiled.left.items()}
     variants = [explained_variant(variant, limits) for variant in compiled.variants]
@@ -271,7 +271,7 @@ def arguments_of(key: Any) -> str:
 def words(key: Any) -> str:
     kind, *rest = key
     if kind == "tensor":
-        (shape, dtype, strides), needs_grad, _ = rest
+        (shape, dtype, strides), needs_grad, *_ = rest
         notes = ["strided"] * (strides is not None) + ["requires grad"] * needs_grad
         return f"{dtype.name}{list(shape)}" + (f" ({', '.join(notes)})" if notes else "")
     if kind == "again":

@@ -126,6 +126,8 @@ class Recording:
         self.after: list[tuple[str, Any, int]] = []  # what is done after a run: with which object and output
         self.sources = [self.source(tensor) for tensor in self.results]
         computed = [t for t, (kind, _) in zip(self.results, self.sources, strict=True) if kind == "new"]
+        if any(isinstance(t._node, Leaf) for t in computed):
+            recorder.refuse("the function returns a new leaf")
         self.live = [t for t in computed if t._node is not None and not is_spent(t)]
         self.spent = [t._node is not None and any(t is each for each in computed) and is_spent(t) for t in self.results]
         self.pinned = self.arguments_around()
@@ -170,7 +172,7 @@ class Recording:
         if type(tensor) is not Tensor or tensor.__dict__:
             self.recorder.refuse(f"the function returns a {type(tensor).__name__} with attributes of its own")
         array, owner = tensor._array, owner_of(tensor._array)
-        if id(owner) in self.recorder.outside and id(owner) not in self.recorder.made:
+        if self.recorder.is_outside(owner) and id(owner) not in self.recorder.made:
             if tensor._node is None:
                 for i, given in enumerate(self.given):
                     if given._array is array:

@@ -7,6 +7,7 @@ the pieces in which a word has changed are looked at in Python: a version of a d
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 import threading
 import time
@@ -38,10 +39,9 @@ BRIEF = 200e-6  # seconds up to which a program is run without giving up the int
 class Held(Watched):
     """An array that the program is given: that of a tensor, of a leaf's gradient, or NumPy's own. Another of its layout will do."""
 
-    def __init__(self, holder: Any, variant: Variant, slot: int):
-        self.holder, self.variant, self.slot = holder, variant, slot
+    def __init__(self, holder: Any, variant: Variant, slot: int, layout: Any):
+        self.holder, self.variant, self.slot, self.layout = holder, variant, slot, layout
         array = held(holder)
-        self.layout = layout(array)
         # A gradient is not held here: `Leaf.zero` looks whether anybody does. All its words are compared, one after the other.
         self.array = None if isinstance(holder, Leaf) else array
 
@@ -93,6 +93,8 @@ class Options(Watched):
         self.inputs = [(key, number) for (g, key), number in zip(variant.options, variant.numbers, strict=True) if g is group]
         self.choices = [(key, answer) for g, key, answer in variant.choices if g is group]
         self.kinds = [type(self.value(key)) for key, _ in self.inputs]
+        for key, number in self.inputs:
+            number.fill(self.value(key))
 
     def value(self, key: Any) -> Any:
         return self.group[key[0]][key[1]] if isinstance(key, tuple) else self.group[key]
@@ -142,9 +144,11 @@ class Variant:
         self.holders = [sources[v][1] for v in inputs if sources[v][0] == "held"]
         self.options = [sources[v][1] for v in inputs if sources[v][0] == "option"]
         self.layouts = [layout(held(h)) for h in self.holders]
-        self.numbers = [np.full((), read_option(group, key), np.float64) for group, key in self.options]
+        self.numbers = [np.zeros((), np.float64) for _ in self.options]
         self.entry, self.choices = recording.entry, recorder.choices
         self.changed_places = [thing for what, thing, _ in recording.after if what == "written"]
+        # What a group gives may be another number each time, such as the seed of a run's random numbers.
+        self.drawn = [i for i, (group, _) in enumerate(self.options) if type(group).__getitem__ is not dict.__getitem__]
         self.runs = 0
         for group, _ in self.options:
             self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
@@ -172,13 +176,13 @@ class Variant:
         """Lay out the words that are compared before each run."""
         executable, first = self.executable, len(self.arguments)
         slots = [executable.order[first + i] for i in range(len(self.holders))]
-        self.held = [Held(holder, self, slot) for holder, slot in zip(self.holders, slots, strict=True)]
+        self.held = [Held(*each) for each in zip(self.holders, itertools.repeat(self), slots, self.layouts, strict=False)]
         for item, array in zip(self.held, map(held, self.holders), strict=True):
             executable.table[item.slot] = id(array)
         for i, number in enumerate(self.numbers):
             executable.table[executable.order[first + len(self.holders) + i]] = id(number)
         groups = {id(group): group for group, *_ in [*self.options, *self.choices]}
-        options = [Options(self, group) for group in groups.values()]
+        options = [Options(self, group) for group in groups.values() if type(group).__getitem__ is dict.__getitem__]
         self.items: list[Watched] = [*self.surroundings.items, *(Entry(*each) for each in self.entry), *options, *self.held]
         self.always: list[Watched] = []  # what no words tell of
         self.places: list[tuple[int, Watched]] = []
@@ -224,6 +228,22 @@ class Variant:
                 each.put(start, found)
         return True
 
+    def free_contents(self) -> bool:
+        """No longer watch the elements of arrays most of which are others now: a recording has shown that the program is the same.
+
+        Only of arrays that the program is given: what Python computes from the others may be the same by chance.
+        """
+        given = [holder for holder in self.holders if isinstance(holder, np.ndarray)]
+        free = [c for c in self.surroundings.contents if not c.looked_at and any(c.array is a for a in given) and c.mostly_new()]
+        for content in free:
+            content.free = True
+        if free and all(item.change() is None for item in self.items):
+            self.watch()
+            return self.fits()
+        for content in free:
+            content.free = False
+        return False
+
     def fits(self) -> bool:
         """Whether everything but the arguments is as the program expects it."""
         if modes.settings.__dict__ is not self.settings and not self.modes_fit():
@@ -262,6 +282,8 @@ class Variant:
         with self.lock:
             if not self.fits():
                 return MISS
+            for i in self.drawn:
+                self.numbers[i].fill(read_option(*self.options[i]))
             arrays = [*[tensors[i]._array for i in self.arguments], *map(held, self.holders), *self.numbers]
             outputs = self.executable.run(arrays)
             self.runs += 1
@@ -330,7 +352,7 @@ class Variant:
         if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after) or self.arguments:
             return None
         executable = self.executable
-        if any(kind != "new" for kind, _ in self.recording.sources) or not self.brief():
+        if any(kind != "new" for kind, _ in self.recording.sources) or not self.brief() or self.drawn or executable.twice:
             return None
         self.together = words.Words(self.listed, self.native, executable.address)
         return written_out(self)

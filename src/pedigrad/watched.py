@@ -228,6 +228,11 @@ class Content(Watched):
     def __init__(self, array: np.ndarray[Any, Any]):
         self.array, self.seen = array, array.copy()
         self.free = False  # it was shown that no other program follows from other elements
+        self.looked_at = False  # by a method of the array's
+
+    def mostly_new(self) -> bool:
+        """Whether at least half of the elements are others than they were."""
+        return self.array.shape == self.seen.shape and 2 * int((self.array != self.seen).sum()) >= self.array.size > 0
 
     def words(self) -> list[Word] | None:
         return [] if self.free else words.of_content(self.array)

@@ -133,7 +133,7 @@ class Executable:
                     self.twice.append((number, root))
                 self.fresh[number] = root
                 self.slots.setdefault(root, len(self.slots))
-            elif root not in self.slots and self.writes_straight(root, target):
+            elif root not in self.slots and root not in self.alias and self.writes_straight(root, target):
                 self.alias[root] = target
             else:
                 self.copied.append((root, target))

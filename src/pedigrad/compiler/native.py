@@ -23,11 +23,11 @@ from .passes import simplified
 from .trace import NonZero, Tracer
 
 Array = np.ndarray[Any, Any]
-STAND_INS = {  # for so many different sizes, two lists of primes
-    1: ((4099,), (4111,)),
-    2: ((113, 131), (127, 109)),
-    3: ((31, 37, 41), (29, 43, 47)),
-    4: ((17, 19, 23, 29), (31, 13, 19, 17)),
+STAND_INS = {  # two lists of primes, by the most open sizes that one array has: its stand-in is to stay small
+    1: ((4099, 4111, 4127, 4129), (4133, 4139, 4153, 4157)),
+    2: ((113, 131, 137, 149), (127, 109, 139, 151)),
+    3: ((31, 37, 41, 43), (29, 47, 53, 59)),
+    4: ((17, 19, 23, 29), (31, 13, 37, 41)),
 }
 FIXED = 12  # sizes up to this one are part of what a kernel is compiled for
 COMBINE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
@@ -80,10 +80,12 @@ class Native:
     """Compiled kernels for a function on arrays of a pattern."""
 
     def __init__(self, function: Callable[..., Any], kinds: Any, count: int, threads: int):
-        if count not in STAND_INS:
+        rank = max((sum(n < 0 for n in each[1]) for each in kinds if each is not None), default=0)
+        primes = STAND_INS[min(max(rank, 1), max(STAND_INS))]
+        if count > len(primes[0]) or rank > max(STAND_INS) + 1:
             raise Unsuitable("it has too many different sizes", lasting=False)
         self.threads = threads
-        one, other = (Written(function, kinds, symbols, threads) for symbols in STAND_INS[count])
+        one, other = (Written(function, kinds, symbols[:count], threads) for symbols in primes)
         if one.texts != other.texts:
             raise Unsuitable("its kernels depend on the sizes in a way that cannot be left open", lasting=False)
         self.kernels, self.plan, self.guards = one.kernels, one.plan, one.guards
@@ -91,7 +93,7 @@ class Native:
         text = finished([mathlib.definitions(sorted(one.functions)), *one.texts])
         addresses = llvm.load(text, names)
         self.addresses = [addresses[name] for name in names]
-        symbols = STAND_INS[count][0]
+        symbols = primes[0][:count]
 
         def sizes_of(shape: tuple[int, ...]) -> list[Size]:
             return [Size(n, symbols) for n in shape]

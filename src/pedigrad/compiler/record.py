@@ -62,7 +62,9 @@ class Recorder(Tracer):
     def __init__(self, given: list[Array], watched: dict[int, tuple[int, Any]]):
         super().__init__()
         self.watched = watched
-        self.outside = {id(owner_of(array)) for array in given} | {storage for storage, _ in watched.values()}
+        self.outside: dict[int, Any] = {}  # storages that were there before; weakly, since `Leaf.zero` looks who holds a gradient's
+        for array in (*given, *(held(holder) for _, holder in watched.values())):
+            self.from_outside(array)
         self.refused: str | None = None
         self.known_arrays: dict[int, tuple[Array, Value]] = {}
         self.stamps: dict[int, int] = {}  # when an array's value was entered
@@ -80,6 +82,17 @@ class Recorder(Tracer):
         self.begin = next(modes.clock)  # nodes that are older belong to the function's surroundings
         for array in given:
             self.enter_array(array, self.program.input(array.shape, array.dtype))
+
+    def from_outside(self, array: Array | None) -> None:
+        """The storage of an array was there before the program ran."""
+        owner = owner_of(array) if array is not None else None
+        if isinstance(owner, np.ndarray):
+            self.outside[id(owner)] = weakref.ref(owner)
+
+    def is_outside(self, owner: Any) -> bool:
+        """Whether a storage was there before, and is not a new one in the place of one that died."""
+        found = self.outside.get(id(owner))
+        return found is not None and found() is owner
 
     def refuse(self, why: str, origin: Origin | None = None) -> None:
         """Give up, for a reason that the user is told."""
@@ -106,7 +119,7 @@ class Recorder(Tracer):
         elif id(array) in self.watched and held(self.watched[id(array)][1]) is array:
             value = self.program.input(array.shape, array.dtype)
             self.captured[value] = self.watched[id(array)][1]
-        elif id(storage) in self.watched and array.flags.c_contiguous and storage.flags.c_contiguous and array.size == storage.size:
+        elif storage is not array and id(storage) in self.watched and held(self.watched[id(storage)][1]) is storage and array.flags.c_contiguous and storage.flags.c_contiguous and array.size == storage.size:
             value = reshaped(self, self.value_of(storage), array.shape)
         else:
             value = self.constant_array(array)
@@ -224,7 +237,7 @@ class Recorder(Tracer):
     def own(self, array: Array) -> None:
         """The program made this array, unless it is a view of one that was there before."""
         owner = owner_of(array)
-        if id(owner) not in self.outside:
+        if not self.is_outside(owner):
             self.made.add(id(owner))
             self.keep.append(owner)
 

@@ -21,8 +21,16 @@ def recorded_step(optimizer: Optimizer, group: dict[str, Any], params: list[Tens
         if p._array.dtype.kind != "f" or p._array.dtype.itemsize < 4 or g.dtype != p._array.dtype:
             recorder.refuse(f"{type(optimizer).__name__} on {p.dtype} parameters is not compiled")
         state = optimizer.begin_state(p, group) if optimizer.numbers or optimizer.state_names(group, p) else {}
+        take_apart(state)
         Move(optimizer, group, p, g, state, recorder).run()
     note_writes([p._array for p in params], f"{type(optimizer).__name__}.step")
+
+
+def take_apart(state: dict[str, Any]) -> None:
+    """Give each tensor of a parameter's state an array of its own: steps run as usual lay those of many parameters end to end."""
+    for value in state.values():
+        if isinstance(value, Tensor) and value._array.base is not None:
+            value._array = value._array.copy()
 
 
 class Move:

@@ -1,0 +1,508 @@
+"""Compiled functions among others: gradients through them, views, errors, threads, modules, and what `pedigrad.compiler` offers."""
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from compile_checks import a_model, check, runs, same, tensor
+
+import pedigrad as torch
+from pedigrad import nn
+
+pytestmark = pytest.mark.filterwarnings("ignore:pedigrad.compile")
+
+
+# Gradients through a compiled function
+
+
+def gradients(function, *given, order=1):
+    """The gradients of a function's sum, differentiated `order` times."""
+    inputs = [g.detach().clone().requires_grad_() for g in given]
+    out = function(*inputs)
+    for _ in range(order):
+        grads = torch.autograd.grad(sum((o * o).sum() for o in (out if isinstance(out, (tuple, list)) else [out])), inputs, create_graph=True)
+        out = list(grads)
+    return [g.detach() for g in out]
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_gradients(order):
+    function = lambda x, y: (torch.sin(x) * y, (x * y).exp())  # noqa: E731
+    compiled = torch.compile(function)
+    for i in range(6):
+        x, y = tensor(3, seed=i), tensor(3, seed=i + 50)
+        for a, b in zip(gradients(function, x, y, order=order), gradients(compiled, x, y, order=order), strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_arguments_with_a_history():
+    cell = nn.Linear(4, 4)
+    compiled = torch.compile(lambda h, x: torch.tanh(cell(h) + x))
+    for step in (lambda h, x: torch.tanh(cell(h) + x), compiled, compiled, compiled, compiled):
+        cell.zero_grad(set_to_none=True)
+        h, x = torch.zeros(2, 4), tensor(2, 4)
+        for _ in range(4):
+            h = step(h, x)
+        h.sum().backward()
+        if step is not compiled:
+            wanted = cell.weight.grad.clone()
+        np.testing.assert_allclose(cell.weight.grad.numpy(), wanted.numpy(), rtol=1e-4, atol=1e-6)
+    assert runs(compiled) > 4
+
+
+def test_arguments_that_depend_on_one_another():
+    function = lambda a, b: a * b  # noqa: E731
+    compiled = torch.compile(function)
+    for _ in range(5):
+        x = tensor(3, grad=True)
+        y = x.exp()
+        compiled(x, y).sum().backward()
+        np.testing.assert_allclose(x.grad.numpy(), (y * (1 + x)).detach().numpy(), rtol=1e-5)
+
+
+def test_history_from_outside():
+    w = tensor(3, grad=True)
+    for i in range(6):
+        h = (w * w).exp()
+        compiled = compiled_of_h if i else torch.compile(lambda h=None: None)  # noqa: F821
+        if i == 0:
+            holder = {"h": h}
+            compiled = compiled_of_h = torch.compile(lambda: holder["h"] * 2)
+        holder["h"] = h
+        w.grad = None
+        compiled().sum().backward()
+        np.testing.assert_allclose(w.grad.numpy(), (4 * w * h).detach().numpy(), rtol=1e-5)
+
+
+def test_backward_into_an_argument():
+    compiled = torch.compile(lambda loss: loss.backward())
+    for _ in range(5):
+        w = tensor(3, grad=True)
+        compiled((w * w).sum())
+        np.testing.assert_allclose(w.grad.numpy(), 2 * w.detach().numpy(), rtol=1e-6)
+
+
+def test_modified_before_backward():
+    w = tensor(3, grad=True)
+    compiled = torch.compile(lambda x: (x * w * w).exp().sum())
+    for _ in range(4):
+        x = tensor(3)
+        out = compiled(x)
+        with torch.no_grad():
+            w.add_(0.1)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            out.backward()
+
+
+def test_results_written_to_before_backward():
+    w = tensor(3, grad=True)
+    for function in (lambda x: x * w + 1, lambda x: torch.relu(x * w) * 3):
+        compiled = torch.compile(function)
+        for _ in range(5):
+            grads = []
+            for each in (function, compiled):
+                w.grad = None
+                out = each(tensor(3))
+                out += 1
+                (out * 2).sum().backward()
+                grads.append(w.grad.numpy())
+            np.testing.assert_allclose(*grads)
+
+
+def test_derivatives_within():
+    w = tensor(3, grad=True)
+
+    def function(x):
+        x = x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad((x**3 * w).sum(), x, create_graph=True)
+        return (slope * slope).sum()
+
+    compiled = torch.compile(function)
+    for i in range(5):
+        grads = []
+        for each in (function, compiled):
+            w.grad = None
+            each(tensor(3, seed=i)).backward()
+            grads.append(w.grad.numpy())
+        np.testing.assert_allclose(*grads, rtol=1e-4)
+    assert runs(compiled)
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.saved_tensors[0]
+
+
+def test_functions_of_the_users():
+    w = tensor(3, grad=True)
+
+    def step():
+        w.grad = None
+        loss = Doubled.apply(w * 3).sum()
+        loss.backward()
+        return loss, w.grad.clone()
+
+    check(step)
+    compiled = torch.compile(lambda: Doubled.apply(w * 3).sum())
+    for _ in range(5):
+        w.grad = None
+        compiled().backward()
+        np.testing.assert_allclose(w.grad.numpy(), 9 * w.detach().numpy(), rtol=1e-5)
+
+
+def test_hooks_within():
+    w, seen = tensor(3, grad=True), []
+
+    def function():
+        y = w * 2
+        y.register_hook(lambda g: g * 5)
+        y.register_hook(lambda g: seen.append(1))
+        return y.sum()
+
+    compiled = torch.compile(function)
+    for i in range(6):
+        w.grad = None
+        compiled().backward()
+        assert len(seen) == i + 1 and w.grad.tolist() == [10.0] * 3
+
+
+# Views and writes
+
+
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x[0], lambda x: x.t(), lambda x: x.view(-1), lambda x: x.detach(), lambda x: x.data])
+def test_views_as_results(view):
+    w = tensor(2, 3)
+    for function, given in ((view, w), (lambda _: view(w), tensor(1))):
+        compiled = torch.compile(function)
+        for _ in range(5):
+            out = compiled(given)
+            assert (out is w) == (view(w) is w)
+            out.fill_(7.0)
+            assert 7.0 in w.tolist()[0]
+            w.copy_(tensor(2, 3))
+
+
+def test_results_that_share_memory():
+    def function(x):
+        y = x * 2
+        return y, y.view(-1), y
+
+    compiled = torch.compile(function)
+    for _ in range(5):
+        a, b, c = compiled(tensor(2, 3))
+        b.zero_()
+        assert a is c and not a.any()
+
+
+def test_writes_to_arguments():
+    def function(x, y):
+        x.add_(y)
+        return x * 2
+
+    compiled = torch.compile(function)
+    for i in range(6):
+        a, b = tensor(3, seed=i), tensor(3, seed=i)
+        same(function(a, torch.ones(3)), compiled(b, torch.ones(3)))
+        same(a, b)
+        same(function(a, a), compiled(b, b))
+        same(a, b)
+        same(function(a[:2], a[1:]), compiled(b[:2], b[1:]))
+        same(a, b)
+
+
+def test_writes_to_what_is_an_argument_too():
+    buffer = torch.zeros(3)
+
+    def function(x):
+        buffer.add_(1)
+        return x + buffer
+
+    compiled = torch.compile(function)
+    for _ in range(5):
+        same(compiled(tensor(3)) - tensor(3) - buffer + 1, torch.ones(3))
+    buffer.zero_()
+    for i in range(1, 6):
+        same(compiled(buffer), torch.full((3,), 2.0 * i))
+
+
+def test_an_argument_that_is_a_parameter():
+    w = tensor(3)
+    compiled = torch.compile(lambda x: x * w)
+    for x in [w] * 4 + [tensor(3, seed=3)] * 4 + [w] * 2:
+        same(compiled(x), x * w)
+
+
+def test_parts_written_to():
+    buffer = torch.zeros(4)
+
+    def function(x):
+        buffer[1:3] += x
+        buffer[0] = 5.0
+        return buffer.sum()
+
+    compiled = torch.compile(function)
+    for i in range(1, 7):
+        assert compiled(torch.ones(2)).item() == 2 * i + 5
+
+
+# Errors, nesting, threads
+
+
+def test_errors_leave_everything_right():
+    w = tensor(3, grad=True)
+    fail = [True]
+
+    def function(x):
+        y = x * w
+        if fail[0]:
+            raise ValueError("mine")
+        return y @ x
+
+    compiled = torch.compile(function)
+    for i in range(12):
+        fail[0] = i % 4 == 0
+        if fail[0]:
+            with pytest.raises(ValueError, match="mine"):
+                compiled(tensor(3))
+        else:
+            same(compiled(tensor(3)), function(tensor(3)))
+        from pedigrad import modes
+
+        assert modes.settings.recorder is None and sys.getprofile() is None and modes.special == 0
+    with pytest.raises(RuntimeError):
+        compiled(tensor(4))
+
+
+def test_nested_and_recursive():
+    inner = torch.compile(lambda x: x * 2)
+
+    def power(x, n):
+        return x if n == 0 else compiled(x, n - 1) * x
+
+    compiled = torch.compile(power)
+    x = tensor(3)
+    outer = check(lambda: inner(x) + inner(x), calls=6)
+    assert runs(outer)
+    for _ in range(6):
+        same(compiled(tensor(3), 3), tensor(3) ** 4)
+        same(inner(tensor(3)), tensor(3) * 2)
+
+
+def test_threads():
+    compiled, wrong = torch.compile(lambda x: (x * 2 + 1).sum()), []
+    zero = torch.compile(lambda: torch.ones(3) * 2)
+
+    def work(seed):
+        for i in range(150):
+            x = torch.full((50,), float(seed * 1000 + i))
+            if abs(compiled(x).item() - (x * 2 + 1).sum().item()) > 1 or zero().tolist() != [2.0] * 3:
+                wrong.append((seed, i))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_modes_of_another_thread():
+    w = tensor(3, grad=True)
+    compiled = torch.compile(lambda: w * 2)
+    for _ in range(4):
+        compiled()
+    found = []
+
+    def work():
+        with torch.no_grad():
+            found.append(compiled().requires_grad)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [False] and compiled().requires_grad
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_fork():
+    code = """
+import os, warnings, pedigrad as torch
+warnings.simplefilter("ignore")
+f = torch.compile(lambda x: (x @ x).sum())
+x = torch.ones(200, 200)
+for _ in range(4): f(x)
+child = os.fork()
+if child == 0:
+    os._exit(0 if f(x).item() == 200.0 ** 3 else 1)
+assert os.waitpid(child, 0)[1] == 0 and f(x).item() == 200.0 ** 3
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+# How it is asked for
+
+
+def test_forms():
+    @torch.compile
+    def one(x):
+        """Its text."""
+        return x + 1
+
+    @torch.compile(mode="max-autotune", dynamic=False, backend="inductor", options={})
+    def two(x):
+        return x + 1
+
+    assert one.__name__ == "one" and one.__doc__ == "Its text."
+    plain = lambda x: x  # noqa: E731
+    assert torch.compile(plain, disable=True) is plain
+    for each in (one, two):
+        for _ in range(4):
+            same(each(tensor(3)), tensor(3) + 1)
+        assert runs(each)
+    with pytest.raises(RuntimeError):
+        torch.compile(3)
+
+
+def test_fullgraph():
+    compiled = torch.compile(lambda x: x * x.sum().item(), fullgraph=True)
+    with pytest.raises(RuntimeError, match="item"):
+        for _ in range(6):
+            compiled(tensor(3))
+
+
+def test_one_warning_that_names_the_line():
+    def function(x):
+        return x * x.sum().item()
+
+    compiled = torch.compile(function)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for n in range(1, 9):
+            for _ in range(4):
+                compiled(tensor(n))
+    assert len(seen) == 1 and "x.sum().item()" in str(seen[0].message) and seen[0].filename == __file__
+
+
+def test_modules():
+    model = a_model()
+    compiled = torch.compile(model)
+    assert isinstance(compiled, nn.Module) and isinstance(compiled, torch._dynamo_module() if hasattr(torch, "_dynamo_module") else nn.Module)
+    assert list(compiled.state_dict()) == ["_orig_mod." + name for name in model.state_dict()]
+    assert all(a is b for a, b in zip(compiled.parameters(), model.parameters(), strict=True))
+    assert compiled[0] is model[0] and len(compiled) == 3 and repr(compiled).startswith("OptimizedModule(\n  (_orig_mod): Sequential(")
+    for _ in range(5):
+        same(compiled(tensor(2, 3)), model(tensor(2, 3)))
+    assert runs(compiled)
+    compiled.eval()
+    assert not model.training and not compiled.training and not model[0].training
+    compiled.train()
+    assert model.training
+    compiled.extra = 3
+    assert model.extra == 3 and compiled.extra == 3
+    with pytest.raises(AttributeError):
+        compiled.nothing  # noqa: B018
+    compiled.load_state_dict({name: value * 0 for name, value in compiled.state_dict().items()})
+    same(compiled(tensor(2, 3)), model(tensor(2, 3)))
+    assert not model[0].weight.any()
+    model[1].register_forward_hook(lambda m, given, out: out + 1)
+    same(compiled(tensor(2, 3)), model(tensor(2, 3)))
+    seen = []
+    compiled.register_forward_hook(lambda *a: seen.append(1))
+    compiled(tensor(2, 3))
+    assert seen
+
+
+def test_copies_of_modules():
+    compiled = torch.compile(a_model())
+    for _ in range(4):
+        compiled(tensor(2, 3))
+    for other in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
+        with torch.no_grad():
+            other[0].weight.zero_()
+        assert compiled[0].weight.any()
+        for _ in range(4):
+            same(other(tensor(2, 3)), other._orig_mod(tensor(2, 3)))
+
+
+def test_compile_of_a_module_itself():
+    model, plain = a_model(), a_model()
+    model.compile()
+    for _ in range(5):
+        same(model(tensor(2, 3)), plain(tensor(2, 3)))
+    assert list(model.state_dict()) == list(plain.state_dict()) and model.forward.compiled.variants
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        other[2].weight.zero_()
+    same(other(tensor(2, 3)), other[2].bias.expand(2, 2) + 0)
+
+
+def test_training_a_compiled_module():
+    losses = []
+    for compile in (False, True):
+        model = a_model()
+        run = torch.compile(model) if compile else model
+        optimizer = torch.optim.Adam(run.parameters(), lr=0.05)
+        losses.append([])
+        for _ in range(15):
+            optimizer.zero_grad()
+            loss = (run(tensor(6, 3)) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            losses[-1].append(loss.item())
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
+def test_the_compilers_namespace():
+    asked = []
+
+    def inner(x):
+        asked.append(torch.compiler.is_compiling())
+        return x
+
+    left_out = torch.compiler.disable(lambda x: x + 1)
+    compiled = torch.compile(lambda x: left_out(x) * 2)
+    for _ in range(5):
+        same(compiled(tensor(3)), (tensor(3) + 1) * 2)
+    assert not runs(compiled)
+    compiled = torch.compile(lambda x: x * 2)
+    for _ in range(4):
+        compiled(tensor(3))
+    torch.compiler.reset()
+    assert not compiled.compiled.variants
+    torch.compiler.cudagraph_mark_step_begin()
+    assert not torch.compiler.is_compiling()
+    torch.compile(inner)(tensor(3))
+    assert asked == [True]
+
+
+def test_without_llvmlite(monkeypatch):
+    from pedigrad import compiled_function
+    from pedigrad.compiler import llvm
+
+    def missing():
+        raise ImportError("No module named 'llvmlite'")
+
+    monkeypatch.setattr(llvm, "binding", missing)
+    monkeypatch.setattr(llvm, "host", missing)
+    monkeypatch.setattr(llvm, "vector_bits", missing)
+    compiled_function.without_compiler.cache_clear()
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for k in range(3):
+            compiled = torch.compile(lambda x, k=k: x * k)
+            for i in range(6):
+                same(compiled(tensor(3, seed=i)), tensor(3, seed=i) * k)
+    assert len([w for w in seen if "llvmlite" in str(w.message)]) == 1
+    compiled_function.without_compiler.cache_clear()
