@@ -305,8 +305,8 @@ def test_appending_to_a_list():
 
 
 @pytest.mark.parametrize("look", [
-    lambda t: t.item(), float, lambda t: t.tolist(), lambda t: t.detach().numpy().sum(), str, repr, lambda t: f"{t:.3f}", int, lambda t: t.numpy() + 0,
-    lambda t: float(np.asarray(t)),
+    lambda t: t.item(), float, lambda t: t.tolist(), lambda t: t.detach().numpy().sum(), str, repr, lambda t: f"{t:.3f}", int,
+    lambda t: t.numpy() + 0, lambda t: float(np.asarray(t)),
 ])  # fmt: skip
 def test_elements_in_python(look):
     def function(x):
@@ -319,7 +319,10 @@ def test_elements_in_python(look):
         same(function(x), compiled(x))
 
 
-@pytest.mark.parametrize("test", [lambda t: t.sum() > 0, lambda t: (t > 0).all(), lambda t: t[0] > 0, lambda t: (t > 0)[1], lambda t: not t[0].gt(0)])
+TESTS = [lambda t: t.sum() > 0, lambda t: (t > 0).all(), lambda t: t[0] > 0, lambda t: (t > 0)[1], lambda t: not t[0].gt(0)]
+
+
+@pytest.mark.parametrize("test", TESTS)
 def test_branches(test):
     def function(x):
         return x * 2 if test(x) else x - 1

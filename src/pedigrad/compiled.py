@@ -26,7 +26,7 @@ def compile(
     nothing. Usable as a decorator, with or without options.
     """
     if model is None:
-        return functools.partial(compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable)
+        return functools.partial(compile, fullgraph=fullgraph, disable=disable)
     if disable:
         return model
     if isinstance(model, Module):

@@ -33,7 +33,7 @@ class OptimizedModule(Module):
     @property
     def compiled(self) -> Any:
         """The programs."""
-        return self.forward.compiled
+        return self.__dict__["forward"].compiled
 
     def explain(self, time: bool = True) -> Any:
         """What became of the module, and where its time goes."""
@@ -72,7 +72,7 @@ class OptimizedModule(Module):
         return iter(self._orig_mod)  # type: ignore[call-overload]
 
     def __contains__(self, name: Any) -> bool:
-        return name in self._orig_mod  # type: ignore[operator]
+        return name in self._orig_mod  # type: ignore[operator, attr-defined]
 
     def __bool__(self) -> bool:
         return True

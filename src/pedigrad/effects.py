@@ -73,7 +73,7 @@ class Effects:
             found.append(each.bit_generator.state if isinstance(each, np.random.Generator) else each.get_state())
         return [pickle.dumps(state) for state in found]
 
-    def seen(self, frame: FrameType, event: str, arg: Any) -> None:
+    def seen(self, frame: FrameType, event: Any, arg: Any) -> None:
         """Python's profile function."""
         if event == "call":
             if frame.f_code in CHANCE:

@@ -265,7 +265,8 @@ class Recording:
         mine, theirs = self.recorder.constants, other.recorder.constants
         if self.text != other.text or len(mine) != len(theirs):
             return False
-        return all(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() for a, b in zip(mine.values(), theirs.values(), strict=True))
+        arrays = zip(mine.values(), theirs.values(), strict=True)
+        return all(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() for a, b in arrays)
 
     def difference(self, other: Recording) -> str:
         """The first thing in which two recordings differ, with the user's line."""

@@ -34,7 +34,8 @@ class Surroundings:
     """A snapshot of what `function` can reach."""
 
     def __init__(self, function: Any = None, extra: Any = ()):
-        self.arrays: dict[int, tuple[int, Any]] = {}  # identity of an array -> its storage's, and what holds it (not the array: see `Leaf.zero`)
+        # The identity of an array -> its storage's, and what holds it; not the array itself, see `Leaf.zero`.
+        self.arrays: dict[int, tuple[int, Any]] = {}
         self.tensors: list[Tensor] = []
         self.items: list[Watched] = []
         self.tables: dict[int, Table] = {}  # by the identity of the dict
@@ -299,9 +300,9 @@ def is_installed(table: dict[str, Any]) -> bool:
     file = table.get("__file__") or ""
     if not file:
         return name != "__main__" and name in sys.builtin_module_names
-    return file.startswith(_places()) and not file.startswith((_places()[0] + "site-packages/", _places()[0] + "dist-packages/")) or any(
-        file.startswith(place) for place in _places()[1:]
-    )
+    library, *packages = _places()
+    beside = file.startswith((library + "site-packages/", library + "dist-packages/"))
+    return file.startswith(tuple(packages)) or (file.startswith(library) and not beside)
 
 
 def is_users(kind: type) -> bool:

@@ -155,7 +155,8 @@ class Variant:
         self.nodes = [spent(t._array) if gone else None for t, gone in zip(recording.results, recording.spent, strict=True)]
         self.is_live = [any(t is each for each in recording.live) for t in recording.results]
         roots = self.executable.fuser.outputs[: self.executable.count]
-        self.kept_too = [number < len(roots) and roots[number] in roots[len(recorder.program.outputs) :] for number in range(len(self.nodes))]
+        kept = roots[len(recorder.program.outputs) :]  # for the backward pass
+        self.kept_too = [roots[number] in kept for number in range(len(self.nodes))]
         self.pinned = recording.pinned
         self.watch()
         recording.forget()
@@ -177,8 +178,8 @@ class Variant:
         executable, first = self.executable, len(self.arguments)
         slots = [executable.order[first + i] for i in range(len(self.holders))]
         self.held = [Held(*each) for each in zip(self.holders, itertools.repeat(self), slots, self.layouts, strict=False)]
-        for item, array in zip(self.held, map(held, self.holders), strict=True):
-            executable.table[item.slot] = id(array)
+        for each in self.held:
+            executable.table[each.slot] = id(held(each.holder))
         for i, number in enumerate(self.numbers):
             executable.table[executable.order[first + len(self.holders) + i]] = id(number)
         groups = {id(group): group for group, *_ in [*self.options, *self.choices]}
@@ -213,7 +214,7 @@ class Variant:
     def regular(self) -> bool:
         """Whether arrays share memory as they did, where the program writes to some."""
         self.writes = []
-        return not self.recording.in_place or all(held(h) is not None for h in self.holders) and self.sharing() == self.shared
+        return not self.recording.in_place or (all(held(h) is not None for h in self.holders) and self.sharing() == self.shared)
 
     def recheck(self, index: int) -> bool:
         """Whether what a word tells of is still good, although the word is another one; the new one is expected from now on."""
@@ -401,7 +402,8 @@ def written_out(variant: Variant) -> Callable[[], Any]:
             arrays[root] = f"a{len(arrays)}"
             names[f"shape{number}"], names[f"dtype{number}"] = root.shape, root.dtype
             make = "empty" if root.size * root.dtype.itemsize >= 1 << 16 else "np_empty"
-            lines += [f"        {arrays[root]} = {make}(shape{number}, dtype{number})", f"        table[{executable.slots[root]}] = id({arrays[root]})"]
+            lines += [f"        {arrays[root]} = {make}(shape{number}, dtype{number})"]
+            lines += [f"        table[{executable.slots[root]}] = id({arrays[root]})"]
         shape = executable.program.outputs[number].shape
         outputs[number] = arrays[root] if shape == root.shape else f"{arrays[root]}.reshape({shape!r})"
     lines += ["        while (index := go()) >= 0:", "            if not recheck(index):", "                return MISS"]
@@ -412,8 +414,8 @@ def written_out(variant: Variant) -> Callable[[], Any]:
         names[name] = thing
         if what == "result":
             names[f"node{number}"] = variant.nodes[number]
-            lines += [f"        t{number} = new(Tensor)", f"        t{number}._array = {outputs[number]}", f"        t{number}._node = node{number}"]
-            lines += [f"        t{number}._view = t{number}._cut = None"]
+            lines += [f"        t{number} = new(Tensor)", f"        t{number}._array = {outputs[number]}"]
+            lines += [f"        t{number}._node = node{number}", f"        t{number}._view = t{number}._cut = None"]
             results.append(f"t{number}")
         elif what == "gradient":
             lines += [f"        {name}.grad = wrap({outputs[number]})", f"        {name}.zeroed = False"]

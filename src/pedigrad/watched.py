@@ -213,7 +213,8 @@ class Code(Watched):
     def words(self) -> list[Word] | None:
         if CODE is None:
             return None
-        found = [(at, words.word_at(at)) for at in range(id(self.function) + CODE, id(self.function) + CODE + 3 * words.POINTER, words.POINTER)]
+        first = id(self.function) + CODE
+        found = [(at, words.word_at(at)) for at in range(first, first + 3 * words.POINTER, words.POINTER)]
         as_seen = all(word == (0 if each is None else id(each)) for (_, word), each in zip(found, self.seen, strict=True))
         return found if as_seen else None
 

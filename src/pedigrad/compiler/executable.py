@@ -317,9 +317,8 @@ class Executable:
         outputs: list[Any] = [None] * self.count
         for number, root in self.fresh.items():
             if root not in held:
-                held[root] = memory.empty(root.shape, root.dtype)
+                held[root] = outputs[number] = memory.empty(self.program.outputs[number].shape, root.dtype)
                 table[slots[root]] = id(held[root])
-                outputs[number] = held[root].reshape(self.program.outputs[number].shape)
         for step in self.calls:
             for root in [*step.roots, *step.outs.values()]:
                 if root in slots and root not in held and slots[root] >= len(self.inputs) + len(self.constants):

@@ -131,8 +131,13 @@ class Native:
         for root, expected in self.guards:
             if bool(places[root]) != expected:
                 return None
-        results = [places[root].reshape([n(sizes) for n in shape]) for root, shape in self.outputs]
+        results = [shaped(places[root], tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
         return [None if i is None else results[i] for i in self.plan]
+
+
+def shaped(array: Array, shape: tuple[int, ...]) -> Array:
+    """The array in that shape: itself where it has it, since a view is nobody's own."""
+    return array if array.shape == shape else array.reshape(shape)
 
 
 class Written:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import sys
 import sysconfig
 import weakref
@@ -102,7 +103,8 @@ def place_of(holder: Any, value: Any) -> int | None:
 
 def slot_offset(kind: type, name: str) -> int | None:
     """How far from an instance's head the slot `name` of its class lies."""
-    probe, marker = object.__new__(kind), object()
+    probe: Any = object.__new__(kind)
+    marker = object()
     setattr(probe, name, marker)
     return place_of(probe, marker)
 
@@ -175,10 +177,10 @@ def version_offset() -> int | None:
     def look(change: Any) -> list[int]:
         change()
         getattr(kind, "missing", None)  # a look-up gives a changed type its new number
-        return [word_at(id(kind) + at) for at in range(HEAD, type.__basicsize__ - 7, POINTER)]
+        return [word_at(id(kind) + at) for at in range(HEAD, type.__basicsize__ - 7, POINTER)]  # type: ignore[operator]
 
-    seen = [look(lambda name=f"a{i}": setattr(base, name, i)) for i in range(4)]
-    moving = [i for i, words in enumerate(zip(*seen, strict=True)) if all(0 < b - a < 1000 for a, b in zip(words, words[1:], strict=False))]
+    seen = [look(functools.partial(setattr, base, f"a{i}", i)) for i in range(4)]
+    moving = [i for i, words in enumerate(zip(*seen, strict=True)) if all(0 < b - a < 1000 for a, b in itertools.pairwise(words))]
     return HEAD + POINTER * moving[0] if len(moving) == 1 else None
 
 
@@ -240,8 +242,8 @@ class Words:
         record = (ctypes.addressof(self.table), count, main, table)
         if thunks.free:
             self.thunk = thunks.free.pop()
-            self.go = thunks.functions[self.thunk]
-            (ctypes.c_int64 * 4).from_address(thunks.records[self.thunk])[:] = record
+            self.go: Any = thunks.functions[self.thunk]
+            (ctypes.c_int64 * 4).from_address(thunks.records[self.thunk])[:] = list(record)
             weakref.finalize(self, thunks.free.append, self.thunk).atexit = False
         else:
             self.record = (ctypes.c_int64 * 4)(*record)

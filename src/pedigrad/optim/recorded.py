@@ -77,7 +77,8 @@ class Move:
             return self.recorder.number(value._array)
         if isinstance(value, tuple) and all(isinstance(v, float) for v in value):
             return tuple(self.recorder.option(self.group, (name, i)) for i in range(len(value)))
-        return self.recorder.option(self.group, name) if isinstance(value, float) or (name == "weight_decay" and type(value) is int) else value
+        is_number = isinstance(value, float) or (name == "weight_decay" and type(value) is int)
+        return self.recorder.option(self.group, name) if is_number else value
 
 
 def plain(value: Any) -> Any:
