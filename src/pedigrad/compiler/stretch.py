@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from . import llvm
@@ -23,10 +22,8 @@ class Stretch:
         self.executable = executable
         self.lines: list[str] = []
         self.names = 0
-        self.pointers: dict[Any, str] = {}
         self.read: set[Any] = set()
         self.written: set[Any] = set()
-        self.extents: dict[Any, tuple[int, int]] = {}
 
     def fresh(self, text: str) -> str:
         self.names += 1
@@ -34,45 +31,31 @@ class Stretch:
         return f"%v{self.names}"
 
     def pointer(self, root: Any) -> str:
-        """The address of a root's memory."""
+        """The address of a root's memory. It is worked out at each use: what lives long would only be spilled."""
         executable = self.executable
         root = executable.alias.get(root, root)
-        if root in self.pointers:
-            return self.pointers[root]
         if root in executable.slots:
             place = self.fresh(f"getelementptr i64, ptr %table, i64 {executable.slots[root]}")
             head = self.fresh(f"load ptr, ptr {place}")
             data = self.fresh(f"getelementptr i8, ptr {head}, i64 {object.__basicsize__}")
-            found = self.fresh(f"load ptr, ptr {data}")
-        else:
-            found = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {executable.offsets[root]}")
-        self.pointers[root] = found
-        return found
+            return self.fresh(f"load ptr, ptr {data}")
+        return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {executable.offsets[root]}")
 
     def element(self, root: Any, offset: int) -> str:
         """An address at an offset, in bytes, from that of a root."""
-        if not offset:
-            return self.pointer(root)
-        key = ("element", root, offset)
-        if key not in self.pointers:
-            self.pointers[key] = self.fresh(f"getelementptr i8, ptr {self.pointer(root)}, i64 {offset}")
-        return self.pointers[key]
+        pointer = self.pointer(root)
+        return self.fresh(f"getelementptr i8, ptr {pointer}, i64 {offset}") if offset else pointer
 
     def slot(self, number: int) -> str:
         """A plain address of the table."""
-        key = ("slot", number)
-        if key not in self.pointers:
-            place = self.fresh(f"getelementptr i64, ptr %table, i64 {len(self.executable.slots) + number}")
-            self.pointers[key] = self.fresh(f"load ptr, ptr {place}")
-        return self.pointers[key]
+        place = self.fresh(f"getelementptr i64, ptr %table, i64 {len(self.executable.slots) + number}")
+        return self.fresh(f"load ptr, ptr {place}")
 
     def scratch(self) -> str:
         """This thread's scratch memory."""
-        if "scratch" not in self.pointers:
-            mine = self.fresh(f"mul i64 %thread, {self.executable.thread_scratch}")
-            at = self.fresh(f"add i64 {mine}, {self.executable.scratch_at}")
-            self.pointers["scratch"] = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {at}")
-        return self.pointers["scratch"]
+        mine = self.fresh(f"mul i64 %thread, {self.executable.thread_scratch}")
+        at = self.fresh(f"add i64 {mine}, {self.executable.scratch_at}")
+        return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {at}")
 
     def mark(self, number: int) -> None:
         """Note the time, where a profile is wanted."""
@@ -159,12 +142,10 @@ class Stretch:
         self.call(f"call void @llvm.memmove.p0.p0.i64(ptr {self.pointer(target)}, ptr {self.pointer(root)}, i64 {size}, i1 false)", True)
 
     def text(self, name: str) -> str:
-        # What a branch leaves undefined on the other side must not hold pointers: those are all made at the head.
-        head = [line for line in self.lines if re.match(r"  %v\d+ = ", line)]
-        rest = [line for line in self.lines if not re.match(r"  %v\d+ = ", line)]
-        first = "  %first = icmp eq i64 %thread, 0"
+        """The whole function."""
         define = f"define void @{name}(ptr %table, i64 %thread, i64 %threads) nounwind {{"
-        return "\n".join([define, "entry:", first, *head, *rest, "  ret void", "}", ""])
+        first = "  %first = icmp eq i64 %thread, 0"
+        return "\n".join([define, "entry:", first, *self.lines, "  ret void", "}", ""])
 
 
 def overlap(some: set[Any], others: set[Any]) -> bool:
