@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import sys
 import threading
 import time
@@ -19,9 +20,9 @@ import numpy as np
 from . import graph, modes, watched
 from .compiled_gradient import GradientProgram, spent
 from .compiler import cache, words
-from .compiler.executable import Executable
+from .compiler.executable import SERIAL, SERIAL_PRODUCT, Executable
 from .compiler.memory import empty
-from .compiler.program import Value
+from .compiler.program import Program, Value
 from .compiler.record import held, owner_of, read_option
 from .compiler.words import Word
 from .graph import Leaf, note_writes
@@ -129,6 +130,7 @@ class Variant:
         sources: dict[Value, Any] = {v: ("argument", i) for i, v in enumerate(program.inputs[: len(recording.given)])}
         sources |= {v: ("held", holder) for v, holder in recorder.captured.items()}
         sources |= {v: ("option", where) for v, where in recorder.options.items()}
+        threads = useful_threads(recorder.program, threads)
         begin, made = time.perf_counter(), cache.counts()["misses"]
         constants = {v: array for v, array in recorder.constants.items() if v in program.inputs}
         self.executable = Executable(program, constants, threads, guards, recording.in_place, self.strides(program, sources))
@@ -361,6 +363,22 @@ class Variant:
     def brief(self) -> bool:
         """Whether the program is so short that other threads can wait for it: by what it reads and writes."""
         return self.executable.arena.nbytes < 1 << 18 and sum(v.size for v in self.executable.inputs) < 1 << 15
+
+
+def useful_threads(program: Program, threads: int) -> int:
+    """How many threads are of use to a program: one, where no step is large enough to be shared."""
+    for instruction in program.instructions:
+        values = [instruction.out, *instruction.values()]
+        if instruction.operation == "dot":
+            operands = instruction.attributes["spec"].split("->")[0].split(",")
+            sizes: dict[str, int] = {}
+            for names, value in zip(operands, instruction.values(), strict=True):
+                sizes |= dict(zip(names, value.shape, strict=True))
+            if math.prod(sizes.values()) > SERIAL_PRODUCT:
+                return threads
+        if any(value.size > SERIAL for value in values):
+            return threads
+    return 1
 
 
 def word_again(found: list[Word], index: int) -> bool:
