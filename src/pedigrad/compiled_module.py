@@ -85,4 +85,3 @@ class OptimizedModule(Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._prepare()
-

@@ -49,9 +49,11 @@ class Effects:
         self.recorder, self.surroundings = recorder, surroundings
         self.known: set[CodeType] = set(surroundings.codes)
         self.drawing: FrameType | None = None  # the call that draws random numbers now
+        self.collecting: FrameType | None = None  # what a garbage collection has called: not the function's doing
 
     def __enter__(self) -> Effects:
         self.chances = self.states()
+        self.callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
         self.before = sys.getprofile()
         sys.setprofile(self.seen)
         return self
@@ -75,7 +77,11 @@ class Effects:
 
     def seen(self, frame: FrameType, event: Any, arg: Any) -> None:
         """Python's profile function."""
-        if event == "call":
+        if self.collecting is not None:
+            self.collecting = None if event == "return" and frame is self.collecting else self.collecting
+        elif event == "call" and frame.f_code in self.callbacks:
+            self.collecting = frame
+        elif event == "call":
             if frame.f_code in CHANCE:
                 self.draws(frame)
             elif frame.f_code is RECORDED and frame.f_locals["self"] is default_generator:

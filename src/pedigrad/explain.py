@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from .compiler.executable import Executable
-from .compiler.steps import Call, Contraction, Scatter
 from .compiler.kernel import Kernel, Load
 from .compiler.program import MOVEMENT, Instruction, Value
 from .compiler.record import held, read_option
+from .compiler.steps import Call, Contraction, Scatter
 from .compiler.trace import changed, replaced
 from .measured import Machine, guards_of, machine, measure, profiled
 from .origin import Origin

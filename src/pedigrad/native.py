@@ -6,18 +6,21 @@ there are none (no llvmlite, an unusual layout, an op that is more than loops ov
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from . import modes
+from .generator import default_generator
 
 Array = np.ndarray[Any, Any]
 LARGE = 1 << 16  # elements; below it NumPy is as fast, or the threads' meeting costs what they win
 KINDS = frozenset({"elementwise", "reduction", "composite"})
+TRIES = 4  # kinds of operands on which an op or rule is tried, unless there was a kernel for one of them
 _kernels: dict[Any, Any] = {}
-_unsuitable: dict[str, str] = {}  # ops and rules that are no kernels, and why
+_reasons: dict[str, str] = {}  # ops and rules that were run on NumPy, and why
+_failed: dict[str, float] = {}  # on how many kinds of operands they were no kernels, less infinity where they once were
 _threads = 1
 
 
@@ -29,7 +32,7 @@ def set_threads(threads: int) -> None:
 
 def report() -> dict[str, str]:
     """The ops and rules that were tried and run on NumPy, and why."""
-    return dict(_unsuitable)
+    return dict(_reasons)
 
 
 def is_candidate(op: Any) -> bool:
@@ -37,10 +40,14 @@ def is_candidate(op: Any) -> bool:
     return op.kind in KINDS and not op.variadic and bool(op.operands) and op.outputs is not None
 
 
+def _is_worth_trying(name: str) -> bool:
+    return _failed.get(name, 0) < TRIES
+
+
 def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     """What the forward of `op` returns."""
-    if op.name not in _unsuitable:
-        results = _run(op.name, Forward(op, attributes), arrays, attributes)
+    if _is_worth_trying(op.name):
+        results = _run(op.name, Forward(op, attributes), arrays)
         if results is not None:
             return tuple(results) if len(op.outputs) > 1 else results[0]
     return op.forward(*arrays, **dict(zip(op.attributes, attributes, strict=True)))
@@ -49,16 +56,18 @@ def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> An
 def backward(op: Any, g: Any, parents: tuple[Any, ...], saved: tuple[Any, ...]) -> Any:
     """What the gradient rules of `op` return, None if there is no kernel."""
     name = op.name + ".grad"
-    if name in _unsuitable or isinstance(g, list):
+    if isinstance(g, list) or not _is_worth_trying(name):
         return None
     needs = tuple(None if p is None else True for p in parents)
     arrays = (g, *(s for s in saved if isinstance(s, np.ndarray)))
-    others = tuple(_fixed(s) for s in saved if not isinstance(s, np.ndarray))
-    return _run(name, Rules(op, needs, saved), arrays, (needs, others))
+    return _run(name, Rules(op, needs, saved), arrays)
 
 
-def _fixed(x: Any) -> Any:
-    return tuple(x) if isinstance(x, list) else x
+def _exact(x: Any) -> Any:
+    """A plain value as part of a key: what is equal but not the same, such as 0.0 and -0.0, differs, and nan is itself."""
+    if isinstance(x, (tuple, list)):
+        return tuple(map(_exact, x))
+    return (x.__class__, repr(x)) if isinstance(x, (int, float)) else x
 
 
 class Forward:
@@ -66,6 +75,10 @@ class Forward:
 
     def __init__(self, op: Any, attributes: tuple[Any, ...]):
         self.op, self.named = op, dict(zip(op.attributes, attributes, strict=True))
+
+    def key(self, sizes: dict[int, int]) -> Any:
+        """What kernels depend on beside the arrays' pattern."""
+        return _exact(tuple(self.named.values()))
 
     def __call__(self, *arrays: Any, sizes: Any) -> Any:
         return self.op.forward(*arrays, **self.named)
@@ -80,6 +93,12 @@ class Rules:
         self.arrays = [isinstance(s, np.ndarray) for s in saved]
         self.real: dict[int, int] = {}
 
+    def key(self, sizes: dict[int, int]) -> Any:
+        """What kernels depend on beside the arrays' pattern; sizes in saved shapes are those of the arrays where they can be."""
+        self.real = sizes
+        saved = zip(self.op.saves, self.saved, strict=True)
+        return self.needs, tuple(_exact(self.standing_in(name, s, [f"size {i}" for i in range(len(sizes))])) for name, s in saved)
+
     def __call__(self, g: Any, *arrays: Any, sizes: Any) -> Any:
         given = iter(arrays)
         saved = [next(given) if is_array else self.standing_in(name, s, sizes)
@@ -87,12 +106,12 @@ class Rules:
         return self.op.node_class.backward(g, self.needs, tuple(saved))
 
     def standing_in(self, name: str, value: Any, sizes: Any) -> Any:
-        if not name.endswith("_shape") or value is None:
+        if not name.endswith("_shape") or not isinstance(value, tuple):
             return value
         return tuple(sizes[self.real[n]] if n in self.real else n for n in value)
 
 
-def _run(name: str, function: Any, arrays: tuple[Any, ...], attributes: Any) -> Any:
+def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:
     """Run the kernels of a function; None if there are none."""
     if any(a is not None and a.__class__ is not np.ndarray for a in arrays):
         return None
@@ -101,7 +120,7 @@ def _run(name: str, function: Any, arrays: tuple[Any, ...], attributes: Any) -> 
         kinds = _tools().pattern(arrays, sizes)
         if kinds is None:
             return None
-        key = (name, kinds, _open(attributes, sizes), _threads)
+        key = (name, kinds, function.key(sizes), _threads)
         kernels = _kernels.get(key, False)
     except (TypeError, ImportError):  # an attribute that is no plain value; no llvmlite
         return None
@@ -110,27 +129,21 @@ def _run(name: str, function: Any, arrays: tuple[Any, ...], attributes: Any) -> 
     return None if kernels is None else kernels.run(arrays, list(sizes))
 
 
-def _open(attributes: Any, sizes: dict[int, int]) -> Any:
-    """The attributes as part of a key, in which shapes are those of the arrays."""
-    return tuple(
-        _open(a, sizes) if isinstance(a, tuple) else ("size", sizes[a]) if type(a) is int and a in sizes else a for a in attributes
-    )
-
-
 def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, int]) -> Any:
     tools = _tools()
-    if isinstance(function, Rules):
-        function.real = sizes
+    _kernels[key] = None
+    state = default_generator.get_state()
     try:
-        modes.need_long_way(0)
         _kernels[key] = tools.Native(function, kinds, len(sizes), _threads)
+        _failed[name] = -math.inf
     except tools.Unsuitable as why:
-        _kernels[key] = None
-        if why.lasting:
-            _unsuitable[name] = str(why)
+        _reasons[name] = str(why)
+        _failed[name] = _failed.get(name, 0) + why.lasting
     except Exception as error:  # what cannot be run on the stand-ins, whose values are arbitrary, is NumPy's to do
-        _kernels[key] = None
-        _unsuitable[name] = f"{type(error).__name__}: {error}"
+        _reasons[name] = f"{type(error).__name__}: {error}"
+        _failed[name] = _failed.get(name, 0) + 1
+    if _kernels[key] is None and not np.array_equal(state, default_generator.get_state()):
+        default_generator.set_state(state)  # an op that draws random numbers has done so before it was found out
     return _kernels[key]
 
 
@@ -177,25 +190,36 @@ class Update:
 def update(function: Any, p: Array, g: Array, state: list[Array], count: int, group: dict[str, Any]) -> bool:
     """Move a parameter and its state on in place by an optimizer's update; False if there is no kernel for it."""
     name = f"{function.__module__}.{function.__qualname__}"
-    if p.size < LARGE or name in _unsuitable or not all(a.flags.c_contiguous for a in (p, g, *state)):
+    if p.size < LARGE or not _is_worth_trying(name) or not all(a.flags.c_contiguous for a in (p, g, *state)):
         return False
     names = _open_options(group)
-    fixed = tuple((k, v) for k, v in group.items() if k != "params" and k not in names)
+    fixed = tuple((k, _without(k, v, names)) for k, v in group.items() if k != "params")
     numbers = [float(count), *(group[n[0]][n[1]] if isinstance(n, tuple) else group[n] for n in names)]
     try:
         sizes: dict[int, int] = {}
         arrays = [a.reshape(-1) for a in (p, g, *state)]
-        kinds = (*_tools().pattern(arrays, sizes), *(("d", ()) for _ in numbers))
+        kinds = _tools().pattern(arrays, sizes)
+        if kinds is None:
+            return False
+        kinds += tuple(("d", ()) for _ in numbers)
         key = (name, kinds, tuple(names), repr(fixed), _threads)
         kernels = _kernels.get(key, False)
     except (TypeError, ImportError):
         return False
     if kernels is False:
         kernels = _compile(key, name, Update(function, group, names, len(state)), kinds, sizes)
-    if kernels is None or len(kernels.kernels) != 1 or kernels.guards:
+    into = [arrays[0], *arrays[2:]]
+    if kernels is None or not kernels.writes_into(into, list(sizes)):
         return False
-    kernels.run([*arrays, *(np.array(n) for n in numbers)], list(sizes), into=[arrays[0], *arrays[2:]])
+    kernels.run([*arrays, *(np.array(n) for n in numbers)], list(sizes), into)
     return True
+
+
+def _without(name: str, value: Any, names: list[Any]) -> Any:
+    """An option as far as it is not among the `names` of those that are given at run time."""
+    if isinstance(value, tuple):
+        return tuple(None if (name, i) in names else each for i, each in enumerate(value))
+    return None if name in names else value
 
 
 def _open_options(group: dict[str, Any]) -> list[Any]:

@@ -312,6 +312,3 @@ def is_users(kind: type) -> bool:
     if MARK in table or kind.__module__ in sys.builtin_module_names:
         return False
     return kind.__module__ == "__main__" or not (module is not None and is_installed(table))
-
-
-

@@ -479,6 +479,3 @@ def writes_of(variant: Variant) -> list[Any]:
     if not gradients:  # the array of a gradient may be another one next time
         variant.writes = found
     return found
-
-
-

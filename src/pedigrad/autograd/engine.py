@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from .. import graph, modes
-from ..gate import output
 from ..compiler.memory import is_whole
+from ..gate import output
 from ..graph import Freed, Leaf, Node, Output, note_write
 from ..origin import Origin, located
 from ..shapes import Size

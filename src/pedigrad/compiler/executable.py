@@ -347,10 +347,11 @@ class Executable:
         for i, each in enumerate(result if instruction.attributes["several"] else (result,)):
             if i in step.outs:
                 target = self.array(step.outs[i], arrays, held)
-                if np.shape(each) != target.shape:
-                    name, shape = getattr(instruction.attributes["function"], "__name__", "a function"), np.shape(each)
-                    raise RuntimeError(f"{name}() gave an array of shape {shape} in a compiled program, where it was {target.shape}")
-                np.copyto(target, each, casting="unsafe")
+                shape, before = np.shape(each), step.outs[i].shape
+                if shape != before:
+                    name = getattr(instruction.attributes["function"], "__name__", "a function")
+                    raise RuntimeError(f"{name}() gave an array of shape {shape} in a compiled program, where it was {before}")
+                np.copyto(target.reshape(shape), each, casting="unsafe")
 
     def array(self, root: Value, arrays: Sequence[Array], held: dict[Value, Any]) -> Array:
         """The array that a root is in during a run, where it is not in the arena."""

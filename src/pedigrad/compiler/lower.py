@@ -1,6 +1,6 @@
 """From a Kernel to LLVM IR: one function, in scalar loops that LLVM's vectoriser widens.
 
-    void name(ptr root..., ptr scratch, i64 thread)
+    void name(ptr root..., ptr scratch, i64 thread, i64 threads)
 
 A kernel without divided axes is one loop over all its points, in blocks; else there is a loop over the outer points, in which
 each phase is a loop over the inner ones. What depends on fewer axes is computed further out. Every thread takes its share of
@@ -87,8 +87,8 @@ class Lowering:
         loads = [self.start(o.root, o.place) for o in kernel.operands.values() if isinstance(o, Load) and self.is_used(o)]
         stores = [self.start(root, store_place(kernel, value, place)) for value, root, place in kernel.stores]
         self.result.roots = list(dict.fromkeys([*loads, *stores]))
-        last = ["ptr %memory", "ptr %sizes", "i64 %thread", "i64 %threads"] if symbols else ["ptr %scratch", "i64 %thread"]
-        arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), *last])
+        last = ["ptr %memory", "ptr %sizes"] if symbols else ["ptr %scratch"]
+        arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), *last, "i64 %thread", "i64 %threads"])
         self.body = KernelBody(name, arguments, bits)
         self.scalar = ScalarIR(self.body)
         self.numbers = Numbers(self.body, self.scalar, symbols)
@@ -190,12 +190,7 @@ class Lowering:
 
     def share(self, count: str) -> tuple[str, str]:
         """This thread's part of the outer points."""
-        if self.threads == 1:
-            return "0", count
-        body = self.body
-        low = body.integer("udiv", body.integer("mul", "%thread", count), self.threads)
-        high = body.integer("udiv", body.integer("mul", body.integer("add", "%thread", 1), count), self.threads)
-        return low, high
+        return ("0", count) if self.threads == 1 else share(self.body, count)
 
     def outer_point(self, index: str) -> None:
         """The outer axes' places at a point counted along all of them."""
@@ -425,7 +420,8 @@ class Lowering:
             for (out, index), stride in operand.dynamic:
                 by = out.by
                 assert by is not None
-                step = self.body.integer("mul", self.operand(by, index), self.number(stride))
+                size = by.args[0].shape[by.attributes["axis"] + index - 1]
+                step = self.body.integer("mul", inside(self.body, self.operand(by, index), self.number(size)), self.number(stride))
                 dynamic = self.body.integer("add", dynamic, step) if dynamic else step
             register = self.from_memory(operand.root.dtype, self.pointer(operand.root, operand.place, dynamic))
             if not operand.dynamic:
@@ -466,14 +462,26 @@ class Lowering:
         return self.scalar.emit(member.operation, member.out.dtype, dtypes, registers)
 
 
+def share(body: Body, count: object) -> tuple[str, str]:
+    """A thread's part of what there are `count` of. There may be fewer threads than the code was made for, down to one."""
+    low = body.integer("udiv", body.integer("mul", "%thread", count), "%threads")
+    high = body.integer("udiv", body.integer("mul", body.integer("add", "%thread", 1), count), "%threads")
+    return low, high
+
+
+def inside(body: Body, index: str, size: object) -> str:
+    """An index, or the last one there is where it is none: what comes of that is thrown away, but memory must not be left."""
+    return body.put(f"call i64 @llvm.umin.i64(i64 {index}, i64 {body.integer('sub', size, 1)})")
+
+
 def lowered(kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequence[int] = ()) -> Lowered:
     """The function of a kernel for a number of threads; with `symbols` for all sizes that these stand in for."""
     return Lowering(kernel, name, threads, bits, symbols).run()
 
 
 def combining(name: str, operation: str, dtype: np.dtype[Any], size: int, threads: int, bits: int) -> str:
-    """`void name(ptr parts, ptr out)`: the parts of `size` elements that each thread has left, added up in their order."""
-    body = KernelBody(name, "ptr %parts, ptr %out", bits)
+    """`void name(ptr parts, ptr out, i64 threads)`: the parts of `size` elements that each thread has left, in their order."""
+    body = KernelBody(name, "ptr %parts, ptr %out, i64 %threads", bits)
     scalar, kind = ScalarIR(body), memory_type(dtype)
     with body.parallel("0", size) as index:
         total = ""
@@ -481,6 +489,9 @@ def combining(name: str, operation: str, dtype: np.dtype[Any], size: int, thread
             place = body.at("%parts", body.integer("add", index, thread * size), kind)
             part = body.put(f"load {kind}, ptr {place}{body.access}")
             part = body.put(f"icmp ne i8 {part}, 0") if dtype.kind == "b" else part
+            if thread:
+                there = body.entry(f"icmp ugt i64 %threads, {thread}")
+                part = scalar.select(there, dtype, part, identity(operation, dtype))
             total = scalar.combine(operation, dtype, total, part) if total else part
         total = body.put(f"zext i1 {total} to i8") if dtype.kind == "b" else total
         body.do(f"store {kind} {total}, ptr {body.at('%out', index, kind)}{body.access}")

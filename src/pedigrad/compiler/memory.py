@@ -53,11 +53,10 @@ def empty(shape: Any, dtype: Any) -> Array:
     rounded = 1 << (size - 1).bit_length()
     if size <= rounded * 3 // 4:
         rounded = rounded * 3 // 4
-    kept = _free.get(rounded)
-    if kept:
-        memory = kept.pop()
+    try:
+        memory = _free[rounded].pop()
         _unused -= rounded
-    else:
+    except (KeyError, IndexError):
         memory = np.empty(rounded, np.uint8)
     loan = _loan(rounded).from_buffer(memory)
     loan.memory = memory

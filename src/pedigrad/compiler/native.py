@@ -20,7 +20,7 @@ from .kernel import Kernel
 from .lower import MOST_KEPT, SLOT, Lowered, lowered
 from .module import finished
 from .passes import simplified
-from .trace import NonZero, Tracer
+from .trace import NonZero, Tracer, compiled_dtype
 
 Array = np.ndarray[Any, Any]
 STAND_INS = {  # two lists of primes, by the most open sizes that one array has: its stand-in is to stay small
@@ -45,7 +45,8 @@ class Unsuitable(Exception):
 
 
 def pattern(arrays: Sequence[Array | None], sizes: dict[int, int]) -> Any:
-    """What kernels are compiled for: dtypes, ranks and which sizes are the same; None if an array does not lie row by row.
+    """What kernels are compiled for: dtypes, ranks and which sizes are the same; None if an array does not lie row by row, or
+    its dtype is not one that kernels know.
 
     `sizes` gets the sizes that are left open, with their numbers.
     """
@@ -54,7 +55,7 @@ def pattern(arrays: Sequence[Array | None], sizes: dict[int, int]) -> Any:
         if array is None:
             found.append(None)
             continue
-        if not array.flags.c_contiguous:
+        if not (array.flags.c_contiguous and array.flags.aligned and compiled_dtype(array.dtype)):
             return None
         shape = tuple(n if n <= FIXED else -1 - sizes.setdefault(n, len(sizes)) for n in array.shape)
         found.append((array.dtype.char, shape))
@@ -125,14 +126,21 @@ class Native:
                     array = whole[-1][1]
                 pointers.append(contraction.address_of(array))
             scratch = np.empty(self.threads * MOST_KEPT * SLOT * kept(sizes) if kept else 0, np.uint8)
-            pool.run(address, (*pointers, contraction.address_of(scratch), numbers_at), self.threads)
+            ran = pool.run(address, (*pointers, contraction.address_of(scratch), numbers_at), self.threads)
             for array, part, operation in whole:
-                COMBINE[operation].reduce(part, axis=0, out=array.reshape(-1))
+                COMBINE[operation].reduce(part[:ran], axis=0, out=array.reshape(-1))
         for root, expected in self.guards:
             if bool(places[root]) != expected:
                 return None
         results = [shaped(places[root], tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
         return [None if i is None else results[i] for i in self.plan]
+
+    def writes_into(self, arrays: Sequence[Array], sizes: Sequence[int]) -> bool:
+        """Whether a run may put its results into these arrays, although it reads them: one kernel goes through all elements once."""
+        roots = [root for root, _ in self.outputs]
+        made = [(root.dtype, tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
+        once = len(self.kernels) == 1 and not self.guards and not self.kernels[0].partials and len(set(roots)) == len(roots)
+        return once and made == [(a.dtype, a.shape) for a in arrays]
 
 
 def shaped(array: Array, shape: tuple[int, ...]) -> Array:

@@ -54,11 +54,11 @@ _counts = {"started": 0, "woken": 0, "alone": 0}
 _ended = False
 
 
-def run(function: Any, args: Sequence[int], threads: int) -> None:
+def run(function: Any, args: Sequence[int], threads: int) -> int:
     """Call `function(*args, thread, threads)` in `threads` threads at once, with thread = 0, 1, ..., and wait for all of them.
 
     `function` is a native function's address or a ctypes function; `args` are addresses and 64-bit integers. With one thread,
-    or where no threads can be started, the caller alone calls `function(*args, 0, 1)`.
+    or where no threads can be started, the caller alone calls `function(*args, 0, 1)`. Returns how many threads it were.
     """
     threads = min(threads, MOST)
     if threads <= 1:
@@ -75,7 +75,7 @@ def run(function: Any, args: Sequence[int], threads: int) -> None:
             if patience:
                 time.sleep(50e-6)
             patience = PATIENCE
-    return None
+    return threads
 
 
 def counts() -> dict[str, int]:
@@ -104,10 +104,11 @@ def close() -> None:
         _reset()
 
 
-def _alone(function: Any, args: Sequence[int]) -> None:
+def _alone(function: Any, args: Sequence[int]) -> int:
     if isinstance(function, int):
         function = _function(function, len(args))
     function(*args, 0, 1)
+    return 1
 
 
 @functools.lru_cache(4096)

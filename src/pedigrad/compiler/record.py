@@ -119,7 +119,14 @@ class Recorder(Tracer):
         elif id(array) in self.watched and held(self.watched[id(array)][1]) is array:
             value = self.program.input(array.shape, array.dtype)
             self.captured[value] = self.watched[id(array)][1]
-        elif storage is not array and id(storage) in self.watched and held(self.watched[id(storage)][1]) is storage and array.flags.c_contiguous and storage.flags.c_contiguous and array.size == storage.size:
+        elif (
+            storage is not array
+            and id(storage) in self.watched
+            and held(self.watched[id(storage)][1]) is storage
+            and array.flags.c_contiguous
+            and storage.flags.c_contiguous
+            and array.size == storage.size
+        ):
             value = reshaped(self, self.value_of(storage), array.shape)
         else:
             value = self.constant_array(array)

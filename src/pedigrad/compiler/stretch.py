@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import llvm
 from .kernel import Kernel
-from .lower import KernelBody, Lowered
+from .lower import KernelBody, Lowered, inside, share
 from .program import Value
 from .scalar_ir import ScalarIR, identity, memory_type
 from .steps import Contraction, Scatter
@@ -105,14 +105,14 @@ class Stretch:
         writes = [parts.get(root, root) for root in executable.writes(kernel)]
         self.meet(executable.reads(kernel), writes)
         pointers = [self.element(parts.get(root, root), start * root.dtype.itemsize) for root, start in made.roots]
-        thread = "%thread" if made.parallel else "0"
-        arguments = ", ".join([*(f"ptr {p}" for p in pointers), f"ptr {self.scratch()}", f"i64 {thread}"])
+        threads = "i64 %thread, i64 %threads" if made.parallel else "i64 0, i64 1"
+        arguments = ", ".join([*(f"ptr {p}" for p in pointers), f"ptr {self.scratch()}", threads])
         self.call(f"call void @{name}({arguments})", not made.parallel)
         if combines:
             self.meet([parts[root] for _, root in combines], [root for _, root in combines])
             for combine, root in combines:
                 part, whole = self.pointer(parts[root]), self.pointer(root)
-                self.call(f"call void @{combine}(ptr {part}, ptr {whole})", True)
+                self.call(f"call void @{combine}(ptr {part}, ptr {whole}, i64 %threads)", True)
 
     def contraction(self, step: Contraction, swapped: bool, function: int, layout: int, scratch: int, serial: bool) -> None:
         self.meet([load.root for load in step.loads], [step.out])
@@ -132,9 +132,9 @@ class Stretch:
     def scatter(self, step: Scatter) -> None:
         executable = self.executable
         self.meet([step.x, step.rows], [step.out])
-        name = executable.function(lambda n: scattering(n, step, executable.threads))
+        name = executable.function(lambda n: scattering(n, step))
         places = ", ".join(f"ptr {self.pointer(root)}" for root in (step.x, step.rows, step.out))
-        self.call(f"call void @{name}({places}, i64 %thread)", False)
+        self.call(f"call void @{name}({places}, i64 %thread, i64 %threads)", False)
 
     def copy(self, root: Value, target: Value) -> None:
         self.meet([root], [target])
@@ -157,20 +157,19 @@ def overlap(some: set[Any], others: set[Any]) -> bool:
     return False
 
 
-def scattering(name: str, step: Scatter, threads: int) -> str:
-    """`void name(ptr x, ptr rows, ptr out, i64 thread)`: each thread adds its share of the columns, row after row."""
+def scattering(name: str, step: Scatter) -> str:
+    """`void name(ptr x, ptr rows, ptr out, i64 thread, i64 threads)`: each thread adds its share of the columns, row after row."""
     count, rows = step.out.size // step.out.shape[0], step.rows.size
-    body = KernelBody(name, "ptr %x, ptr %rows, ptr %out, i64 %thread", llvm.vector_bits())
+    body = KernelBody(name, "ptr %x, ptr %rows, ptr %out, i64 %thread, i64 %threads", llvm.vector_bits())
     scalar, kind = ScalarIR(body), memory_type(step.out.dtype)
-    low = body.integer("udiv", body.integer("mul", "%thread", count), threads)
-    high = body.integer("udiv", body.integer("mul", body.integer("add", "%thread", 1), count), threads)
+    low, high = share(body, count)
     with body.loop("0", step.out.shape[0]) as row:
         start = body.integer("mul", row.index, count)
         with body.parallel(low, high) as column:
             place = body.at("%out", body.integer("add", start, column), kind)
             body.do(f"store {kind} {identity('sum', step.out.dtype)}, ptr {place}{body.access}")
     with body.loop("0", rows) as row:
-        target = body.put(f"load i64, ptr {body.at('%rows', row.index)}")
+        target = inside(body, body.put(f"load i64, ptr {body.at('%rows', row.index)}"), step.out.shape[0])
         to, start = body.integer("mul", target, count), body.integer("mul", row.index, count)
         with body.parallel(low, high) as column:
             place = body.at("%out", body.integer("add", to, column), kind)
