@@ -107,7 +107,7 @@ def test_the_compilers_namespace():
 
 
 def test_without_llvmlite(monkeypatch):
-    from pedigrad import compiled_function
+    from pedigrad.compiled import function as compiled_function
     from pedigrad.compiler import llvm
 
     def missing():

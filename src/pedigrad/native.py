@@ -94,10 +94,11 @@ class Rules:
         self.real: dict[int, int] = {}
 
     def key(self, sizes: dict[int, int]) -> Any:
-        """What kernels depend on beside the arrays' pattern; sizes in saved shapes are those of the arrays where they can be."""
+        """What kernels depend on beside the arrays' pattern; TypeError where a saved shape has sizes that are not the arrays'."""
         self.real = sizes
-        saved = zip(self.op.saves, self.saved, strict=True)
-        return self.needs, tuple(_exact(self.standing_in(name, s, [f"size {i}" for i in range(len(sizes))])) for name, s in saved)
+        names = [f"size {i}" for i in range(len(sizes))]
+        saved = [self.standing_in(name, s, names) for name, s in zip(self.op.saves, self.saved, strict=True)]
+        return self.needs, _exact(saved)
 
     def __call__(self, g: Any, *arrays: Any, sizes: Any) -> Any:
         given = iter(arrays)
@@ -108,6 +109,8 @@ class Rules:
     def standing_in(self, name: str, value: Any, sizes: Any) -> Any:
         if not name.endswith("_shape") or not isinstance(value, tuple):
             return value
+        if any(n > _tools().FIXED and n not in self.real for n in value):
+            raise TypeError("a size that no array has")
         return tuple(sizes[self.real[n]] if n in self.real else n for n in value)
 
 
@@ -122,7 +125,7 @@ def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:
             return None
         key = (name, kinds, function.key(sizes), _threads)
         kernels = _kernels.get(key, False)
-    except (TypeError, ImportError):  # an attribute that is no plain value; no llvmlite
+    except (TypeError, ImportError):  # an attribute that is no plain value, or a size that no array has; no llvmlite
         return None
     if kernels is False:
         kernels = _compile(key, name, function, kinds, sizes)

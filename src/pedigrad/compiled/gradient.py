@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from . import autograd, graph, modes
-from .autograd.engine import Backward
-from .compiler import split
-from .compiler.executable import Executable, GuardFailed
-from .compiler.program import Value
-from .compiler.record import Recorder
-from .gate import output
-from .graph import Freed, Leaf, Node, Output
-from .origin import Origin, located
-from .tensor import Tensor, wrap
+from .. import autograd, graph, modes
+from ..autograd.engine import Backward
+from ..compiler import split
+from ..compiler.executable import Executable, GuardFailed
+from ..compiler.program import Value
+from ..compiler.record import Recorder
+from ..gate import output
+from ..graph import Freed, Leaf, Node, Output
+from ..origin import Origin, located
+from ..tensor import Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 _new = object.__new__

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .compiled_function import compiled_function
-from .compiled_module import OptimizedModule
-from .nn.module import Module
+from ..nn.module import Module
+from .function import compiled_function
+from .module import OptimizedModule
 
 
 def compile(

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, modes
-from .compiled_gradient import Gradient, is_spent
-from .compiler.record import Recorder, held, owner_of
-from .device import device
-from .graph import Leaf
+from .. import dtypes, modes
+from ..compiler.record import Recorder, held, owner_of
+from ..device import device
+from ..graph import Leaf
+from ..tensor import Tensor
+from .gradient import Gradient, is_spent
 from .surroundings import Surroundings
-from .tensor import Tensor
 from .watched import PLAIN
 
 Array = np.ndarray[Any, Any]

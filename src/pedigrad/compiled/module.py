@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .compiled_function import compiled_function
-from .nn.module import Module
+from ..nn.module import Module
+from .function import compiled_function
 
 
 class OptimizedModule(Module):

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .compiler.record import Recorder, held
-from .generator import Generator, default_generator
-from .mersenne import MersenneTwister
-from .origin import AS_USER, MARK, Origin
+from ..compiler.record import Recorder, held
+from ..generator import Generator, default_generator
+from ..mersenne import MersenneTwister
+from ..origin import AS_USER, MARK, Origin
 from .surroundings import Surroundings, is_installed
 
 PURE = frozenset(

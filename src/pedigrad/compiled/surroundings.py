@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, modes, threads
-from .graph import Leaf, storage_of
-from .mersenne import MersenneTwister
-from .origin import MARK
-from .tensor import Tensor
+from .. import dtypes, modes, threads
+from ..graph import Leaf, storage_of
+from ..mersenne import MersenneTwister
+from ..origin import MARK
+from ..tensor import Tensor
 from .watched import CONTENT, PLAIN, Cell, Code, Content, Kind, OwnDict, Sequence, Settings, Snapshot, Standing, Table, Watched, slots_of
 
 DEPTH = 24
@@ -70,7 +70,7 @@ class Surroundings:
         self.some_of(vars(threads), ["_threads"], "the number of threads")
         self.watch(Settings(modes.settings))
         for name in HOOK_TABLES:
-            module = sys.modules.get(f"{__package__}.{name}")
+            module = sys.modules.get(f"{__package__.partition(".")[0]}.{name}")
             for key, value in [] if module is None else list(vars(module).items()):
                 if isinstance(value, dict) and ("hooks" in key) and not key.startswith("__"):
                     self.walk(value, 1)

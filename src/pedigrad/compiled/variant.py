@@ -17,19 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from . import graph, modes, watched
-from .compiled_gradient import GradientProgram, spent
-from .compiler import cache, words
-from .compiler.executable import SERIAL, SERIAL_PRODUCT, Executable
-from .compiler.memory import empty
-from .compiler.program import Program, Value
-from .compiler.record import held, owner_of, read_option
-from .compiler.words import Word
-from .graph import Leaf, note_writes
-from .origin import MARK, Origin, outside
+from .. import graph, modes
+from ..compiler import cache, words
+from ..compiler.executable import SERIAL, SERIAL_PRODUCT, Executable
+from ..compiler.memory import empty
+from ..compiler.program import Program, Value
+from ..compiler.record import held, owner_of, read_option
+from ..compiler.words import Word
+from ..graph import Leaf, note_writes
+from ..origin import MARK, Origin, outside
+from ..tensor import Tensor, wrap
+from ..threads import get_num_threads
+from . import watched
+from .gradient import GradientProgram, spent
 from .recording import Recording, layout, rebuilt
-from .tensor import Tensor, wrap
-from .threads import get_num_threads
 from .watched import Watched
 
 Array = np.ndarray[Any, Any]

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .compiler import words
-from .compiler.words import Word
-from .graph import Leaf
-from .tensor import Tensor
+from ..compiler import words
+from ..compiler.words import Word
+from ..graph import Leaf
+from ..tensor import Tensor
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(...))
 CONTENT = 1 << 15  # elements of NumPy arrays whose content is watched

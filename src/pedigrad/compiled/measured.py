@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .compiler import llvm
-from .compiler.executable import Executable, GuardFailed
-from .compiler.program import Program, Value
-from .generator import default_generator
+from ..compiler import llvm
+from ..compiler.executable import Executable, GuardFailed
+from ..compiler.program import Program, Value
+from ..generator import default_generator
 
 Array = np.ndarray[Any, Any]
 RUNS = 5, 100  # at least and at most

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from .compiler.executable import Executable
-from .compiler.kernel import Kernel, Load
-from .compiler.program import MOVEMENT, Instruction, Value
-from .compiler.record import held, read_option
-from .compiler.steps import Call, Contraction, Scatter
-from .compiler.trace import changed, replaced
+from ..compiler.executable import Executable
+from ..compiler.kernel import Kernel, Load
+from ..compiler.program import MOVEMENT, Instruction, Value
+from ..compiler.record import held, read_option
+from ..compiler.steps import Call, Contraction, Scatter
+from ..compiler.trace import changed, replaced
+from ..origin import Origin
 from .measured import Machine, guards_of, machine, measure, profiled
-from .origin import Origin
 from .report import as_html, as_text
 
 NUMPY = {"max2": "maximum", "min2": "minimum", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "cast": "astype"}

@@ -14,16 +14,16 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from . import dtypes, modes
-from .compiler import user
-from .compiler.executable import GuardFailed
-from .compiler.record import Recorder
+from .. import dtypes, modes
+from ..compiler import user
+from ..compiler.executable import GuardFailed
+from ..compiler.record import Recorder
+from ..origin import outside_depth
+from ..tensor import Tensor
 from .effects import Effects
 from .explain import Report, explained, missed, note
-from .origin import outside_depth
 from .recording import Recording, State, flattened
 from .surroundings import Surroundings
-from .tensor import Tensor
 from .variant import MISS, Variant
 
 VARIANTS = 8  # compiled programs that one function keeps; the one least recently used goes
