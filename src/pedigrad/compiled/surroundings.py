@@ -27,6 +27,7 @@ from .watched import CONTENT, PLAIN, Cell, Code, Content, Kind, OwnDict, Sequenc
 
 DEPTH = 24
 MANY = 50_000  # objects after which the walk gives up
+PACKAGE = __name__.partition(".")[0]
 HOOK_TABLES = ("nn.hooks", "optim.optimizer", "nn.registry")  # modules of ours with hooks for everything
 
 
@@ -70,7 +71,7 @@ class Surroundings:
         self.some_of(vars(threads), ["_threads"], "the number of threads")
         self.watch(Settings(modes.settings))
         for name in HOOK_TABLES:
-            module = sys.modules.get(f"{__package__.partition(".")[0]}.{name}")
+            module = sys.modules.get(f"{PACKAGE}.{name}")
             for key, value in [] if module is None else list(vars(module).items()):
                 if isinstance(value, dict) and ("hooks" in key) and not key.startswith("__"):
                     self.walk(value, 1)

@@ -157,8 +157,8 @@ class Executable:
 
     def writes_straight(self, root: Value, target: Value) -> bool:
         """Whether a kernel may put `root` where the input `target` lies: nobody reads that any more then, or at the same place only."""
-        number = next((n for n, s in enumerate(self.steps) if root in self.writes(s)), None)
-        step = None if number is None else self.steps[number]
+        number = next((n for n, s in enumerate(self.steps) if root in self.writes(s)), -1)
+        step = self.steps[number] if number >= 0 else None
         if not isinstance(step, Kernel) or id(step) in self.early or target in self.fuser.strides or target in self.alias.values():
             return False
         if any(target in self.reads(s) for s in self.steps[number + 1 :] if not isinstance(s, str)):
@@ -201,7 +201,8 @@ class Executable:
         addresses = llvm.load(self.text, names) if names else {}
         self.plan = [addresses[item] if isinstance(item, str) and item in addresses else item for item in self.plan]
         self.table = (ctypes.c_int64 * (len(self.slots) + len(self.raw)))()
-        self.table[len(self.slots) :] = self.raw
+        for slot, address in enumerate(self.raw, len(self.slots)):
+            self.table[slot] = address
         for value, array in self.constants.items():
             self.table[self.slots[value]] = id(array)
         self.address = ctypes.addressof(self.table)
@@ -259,8 +260,8 @@ class Executable:
             axes.sort(key=lambda a: -max(s.get(a, 0) for s in (strides[2], strides[0], strides[1])))
             return tuple(contraction.Dimension(a.size, *(s.get(a, 0) for s in strides)) for a in axes)
 
-        groups = [dimensions(letters[c]) for c in "bmnk"]
-        plan = contraction.layout(*groups, step.out.dtype.name)
+        groups = batch, m, n, k = [dimensions(letters[c]) for c in "bmnk"]
+        plan = contraction.layout(batch, m, n, k, step.out.dtype.name)
         self.kept.append(plan)
         work = 1
         for group in groups:

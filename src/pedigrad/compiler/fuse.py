@@ -321,7 +321,9 @@ class Fuser:
         if value in kernel.kinds:
             return value if kernel.kinds[value] == "row" and kernel.index[value] == index else None
         by = value.by
-        what = "input" if by is None else kind(by)
+        if by is None:
+            return self.load(kernel, value, index)
+        what = kind(by)
         if what == "inline":
             return by.attributes["value"] if by.operation == "full" else Position(index[0])
         if what == "scalar":

@@ -161,7 +161,7 @@ class Lowering:
         self.find_levels()
         self.parts = self.make_parts()
         phases = sorted({self.phase[m.out] for m in kernel.members if self.level[m.out] == 2 or m.out in kernel.kinds} | {0})
-        outer = math.prod(a.size for a in kernel.outer)  # type: ignore[union-attr]
+        outer = math.prod([a.size for a in kernel.outer or ()])
         one = undivided and not kernel.outer and bool(kernel.inner)
         low, high = self.share(self.block_count() if one else self.number(outer))
         self.start_totals()

@@ -114,13 +114,13 @@ class Native:
         numbers_at = contraction.address_of(numbers)
         for made, address, kept in zip(self.kernels, self.addresses, self.kept, strict=True):
             parts = {root: (by, size) for root, by, size in made.partials}
-            pointers = []
+            pointers: list[int] = []
             whole: list[Any] = []
             for root, _ in made.roots:
-                array = places.get(root)
-                if array is None:
+                if root not in places:
                     shape, dtype = self.shapes[root]
-                    array = places[root] = memory.empty([n(sizes) for n in shape], dtype)
+                    places[root] = memory.empty([n(sizes) for n in shape], dtype)
+                array = places[root]
                 if root in parts:
                     whole.append((array, np.empty((self.threads, array.size), array.dtype), parts[root][0].operation))
                     array = whole[-1][1]
@@ -154,7 +154,7 @@ class Written:
     def __init__(self, function: Callable[..., Any], kinds: Any, symbols: Sequence[int], threads: int):
         tracer = Tracer()
         rng = np.random.default_rng(0)
-        traced = []
+        traced: list[Any] = []
         for each in kinds:
             if each is None:
                 traced.append(None)

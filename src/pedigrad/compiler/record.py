@@ -282,7 +282,7 @@ class Recorder(Tracer):
             return x
 
         try:
-            plan = (template(args), {})
+            plan: Any = (template(args), {})
         except Untraceable as reason:
             self.refuse(str(reason))
             return function(*args)
