@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import pedigrad.compiler.vocabulary_index  # noqa: F401  (what NumPy functions become)
+from pedigrad.compiler import pool
 from pedigrad.compiler.executable import Executable, GuardFailed
 from pedigrad.compiler.trace import Untraceable, trace
 
@@ -101,6 +102,33 @@ def test_indices_out_of_bounds_are_left_to_numpy():
         executable.run([numbers(5, 3), np.array([1, 5])])
     with pytest.raises(GuardFailed):
         executable.run([numbers(5, 3), np.array([-6, 0])])
+
+
+def test_indices_far_out_of_bounds_touch_no_memory():
+    def both(x, i):
+        out = np.zeros_like(x)
+        np.add.at(out, i, x[i] * 2.0)
+        return out, np.sum(x) > 0
+
+    x, rows = numbers(500, 3), np.arange(500)
+    for function in (lambda x, i: x[i], lambda x, i: np.take_along_axis(x, i[:, None], 1), both):
+        executable = compiled(function, (x, rows % 3))
+        for wrong in (10**13, -(10**13)):
+            with pytest.raises(GuardFailed):
+                executable.run([x, np.where(rows == 7, wrong, 0)])
+
+
+def test_where_no_thread_can_be_started_one_does_everything(monkeypatch):
+    def function(x, i):
+        out = np.zeros_like(x, shape=(5, 300))
+        np.add.at(out, i, x)
+        return np.exp(x), np.sum(x, axis=0), np.max(x, axis=0), np.min(x), np.sum(x, axis=1), np.matmul(x.T, x), out, np.any(x > 9, axis=0)
+
+    pool.close()
+    monkeypatch.setattr(pool, "_gather", lambda threads: False)
+    alone = pool.counts()["alone"]
+    check(function, numbers(400, 300), np.arange(400) % 5, threads=2)
+    assert pool.counts()["alone"] > alone
 
 
 def test_regions_that_are_replaced():

@@ -7,7 +7,7 @@ from pedigrad.compiler.executable import Executable
 from pedigrad.compiler.passes import PASSES, algebra, constants, dead, gathers, repeats, simplified
 from pedigrad.compiler.program import Program, verify
 
-F, I, B = np.float32, np.int64, np.bool_
+F, N, B = np.float32, np.int64, np.bool_
 
 
 def unused_steps(p):
@@ -19,7 +19,7 @@ def unused_steps(p):
 
 def arrays_of_one_number(p):
     x = p.input((2, 3), F)
-    two = p.emit("full", (), (), I, value=2)
+    two = p.emit("full", (), (), N, value=2)
     twos = p.emit("broadcast", (p.emit("cast", (two,), (), F),), (2, 3), F)
     c = p.emit("lt", (x, twos), (2, 3), B)
     both = p.emit("add", (twos, twos), (2, 3), F)
@@ -27,11 +27,11 @@ def arrays_of_one_number(p):
 
 
 def dear_instructions(p):
-    x, n = p.input((4,), F), p.input((4,), I)
+    x, n = p.input((4,), F), p.input((4,), N)
     kept = [p.emit("div", (x, 3.0), (4,), F), p.emit("div", (x, 2.0**-120), (4,), F), p.emit("pow", (2.0, x), (4,), F)]
     one = p.emit("mul", (1.0, p.emit("div", (x, 1.0), (4,), F)), (4,), F)
     return [*kept, one, *(p.emit("pow", (x, y), (4,), F) for y in (1.0, 2.0, 3.0, -1.0)), p.emit("mul", (x, -1.0), (4,), F),
-            p.emit("div", (x, -8.0), (4,), F), p.emit("mul", (n, -1), (4,), I), p.emit("cast", (n,), (4,), I)]  # fmt: skip
+            p.emit("div", (x, -8.0), (4,), F), p.emit("mul", (n, -1), (4,), N), p.emit("cast", (n,), (4,), N)]  # fmt: skip
 
 
 def movements_in_a_row(p):
@@ -46,11 +46,11 @@ def movements_in_a_row(p):
 
 
 def picked_elements(p):
-    x, rows = p.input((6, 5), F), p.input((2,), I)
+    x, rows = p.input((6, 5), F), p.input((2,), N)
     shift = p.input((1, 5), F)
     wide = p.emit("broadcast", (shift,), (6, 5), F)
     all_of_it = p.emit("exp", (p.emit("sub", (x, wide), (6, 5), F),), (6, 5), F)
-    columns = p.emit("iota", (), (2,), I)
+    columns = p.emit("iota", (), (2,), N)
     return [p.emit("gather", (all_of_it, rows, columns), (2,), F, axis=0)]
 
 
@@ -58,8 +58,8 @@ def repeated_steps(p):
     x = p.input((3, 3), F)
     one, other = (p.emit("sum", (p.emit("exp", (x,), (3, 3), F),), (3,), F, dims=(0,)) for _ in range(2))
     across = p.emit("sum", (p.emit("exp", (x,), (3, 3), F),), (3,), F, dims=(1,))
-    seed = p.input((), I)
-    drawn = [p.emit("philox", (seed, p.emit("iota", (), (3,), I), stream), (3,), F) for stream in (1, 2, 1)]
+    seed = p.input((), N)
+    drawn = [p.emit("philox", (seed, p.emit("iota", (), (3,), N), stream), (3,), F) for stream in (1, 2, 1)]
     zeros = [p.emit("full", (), (3,), F, value=value) for value in (0.0, -0.0)]
     return [one, other, across, *drawn, *zeros]
 
@@ -194,7 +194,9 @@ def random_program(seed):
             pair = [p.emit("tanh", (x,), x.shape, np.float64), partner(x.shape)]
             emit(BINARY[rng.integers(len(BINARY))], pair[:: rng.choice([1, -1])], x.shape)
         elif kind == 4:
-            emit(*[("div", (x, 4.0)), ("div", (x, 3.0)), ("pow", (x, 1.0)), ("pow", (x, 2.0)), ("mul", (x, -1.0))][rng.integers(5)], x.shape)
+            emit(
+                *[("div", (x, 4.0)), ("div", (x, 3.0)), ("pow", (x, 1.0)), ("pow", (x, 2.0)), ("mul", (x, -1.0))][rng.integers(5)], x.shape
+            )
         elif kind == 5:
             condition = p.emit("lt", (x, 0.0), x.shape, np.bool_)
             emit("where", (condition, partner(x.shape), x), x.shape)
@@ -208,7 +210,7 @@ def random_program(seed):
             d = int(rng.integers(len(x.shape)))
             emit(str(rng.choice(["sum", "max", "min"])), (x,), x.shape[:d] + x.shape[d + 1 :], dims=(d,))
     rows = p.input((3,), np.int64)
-    wide = next(v for v in known[::-1] if v.shape and v.size > 1 and 1 < v.shape[0])
+    wide = next(v for v in known[::-1] if v.shape and v.size > 1 and v.shape[0] > 1)
     emit("gather", (wide, rows), (3, *wide.shape[1:]), axis=0)
     p.outputs = [known[-1], *(known[i] for i in rng.integers(len(known), size=3))]
     arrays = [rng.standard_normal((2, 3, 4)), rng.standard_normal(4), rng.integers(0, wide.shape[0], 3)]

@@ -113,7 +113,8 @@ class ScalarIR:
         return self.body.put(f"icmp {sign}{whole} {type_of(dtype)} {x}, {y}")
 
     def cast(self, x: str, old: DType, new: DType) -> str:
-        """A conversion as C has it; a float that an integer cannot hold becomes the nearest one that it can."""
+        """A conversion as C has it. Of floats narrow integers and unsigned ones get the low bits of a wide signed one, as in NumPy
+        and PyTorch; a float that this cannot hold becomes the nearest one that it can."""
         if old == new:
             return x
         before, after = type_of(old), type_of(new)
@@ -124,9 +125,15 @@ class ScalarIR:
         if new.kind == "f":
             return self.body.put(f"{'sitofp' if old.kind == 'i' else 'uitofp'} {before} {x} to {after}")
         if old.kind == "f":
-            name = "fptosi" if new.kind == "i" else "fptoui"
+            if new.itemsize < 4 or new.name == "uint32":
+                wide = np.dtype(np.int32 if new.itemsize < 4 else np.int64)
+                return self.cast(self.cast(x, old, wide), wide, new)
             suffix = "f32" if before == "float" else "f64"
-            return self.body.put(f"call {after} @llvm.{name}.sat.{after}.{suffix}({before} {x})")
+            whole = self.body.put(f"call {after} @llvm.fptosi.sat.{after}.{suffix}({before} {x})")
+            if new.kind == "i":
+                return whole
+            above = self.body.put(f"call {after} @llvm.fptoui.sat.{after}.{suffix}({before} {x})")
+            return self.select(self.compare("lt", old, x, literal(0, old)), new, whole, above)
         if old.kind != "b" and new.itemsize == old.itemsize:
             return x
         if old.kind != "b" and new.itemsize < old.itemsize:
@@ -233,6 +240,12 @@ class ScalarIR:
 
     def emit_floordiv(self, dtype: DType, x: str, y: str) -> str:
         """The quotient rounded down, exact even where x / y is rounded up to a whole number."""
-        kind = type_of(dtype)
-        exact = self.body.put(f"fdiv {kind} {self.body.put(f'fsub {kind} {x}, {self.emit_mod(dtype, x, y)}')}, {y}")
-        return self.intrinsic("rint", kind, [exact])
+        kind, zero = type_of(dtype), literal(0, dtype)
+        rest, quotient = self.body.put(f"frem {kind} {x}, {y}"), self.body.put(f"fdiv {kind} {x}, {y}")
+        exact = self.body.put(f"fdiv {kind} {self.body.put(f'fsub {kind} {x}, {rest}')}, {y}")
+        whole = self.intrinsic("rint", kind, [exact])
+        differ = self.body.put(f"xor i1 {self.compare('lt', dtype, rest, zero)}, {self.compare('lt', dtype, y, zero)}")
+        down = self.body.put(f"and i1 {differ}, {self.compare('ne', dtype, rest, zero)}")
+        found = self.select(down, dtype, self.body.put(f"fsub {kind} {whole}, {literal(1, dtype)}"), whole)
+        signed = self.select(self.compare("eq", dtype, found, zero), dtype, self.intrinsic("copysign", kind, [zero, quotient]), found)
+        return self.select(self.compare("eq", dtype, y, zero), dtype, quotient, signed)

@@ -1,0 +1,376 @@
+"""Large arrays: native kernels give what NumPy gives, one kernel serves all sizes, and what cannot be one is NumPy's to do."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+import pedigrad as torch
+from pedigrad import native
+from pedigrad.compiler import native as kernels
+from pedigrad.compiler import pool
+from pedigrad.nn import functional as F
+
+
+@pytest.fixture(autouse=True)
+def afresh(monkeypatch):
+    """Nothing is known of ops yet; the number of threads is put back."""
+    for name in ("_kernels", "_reasons", "_failed"):
+        monkeypatch.setattr(native, name, {})
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def by_numpy(monkeypatch):
+    """A way to run a function as if there were no kernels."""
+
+    def run(function, *args):
+        with monkeypatch.context() as patch:
+            patch.setattr(native, "_run", lambda *_: None)
+            return function(*args)
+
+    return run
+
+
+def numbers(*shape, dtype=np.float32, seed=0):
+    x = np.random.default_rng(seed).standard_normal(shape)
+    return np.asarray(x * 10 if np.dtype(dtype).kind in "iu" else x, dtype)
+
+
+def with_gradients(function, arrays):
+    """What a function of tensors gives, and the gradients of a weighted sum of that."""
+    tensors = [torch.from_numpy(a.copy()) for a in arrays]
+    for x in tensors:
+        if x.is_floating_point():
+            x.requires_grad_()
+    y = function(*tensors)
+    if y.requires_grad:
+        y.backward(torch.from_numpy(numbers(*y.shape, dtype=y.detach().numpy().dtype, seed=9)))
+    return [y.detach().numpy(), *(None if x.grad is None else x.grad.numpy() for x in tensors)]
+
+
+def compare(one, other, factor=1.0):
+    for a, b in zip(one, other, strict=True):
+        if a is None or b is None:
+            assert a is b
+            continue
+        assert a.dtype == b.dtype and a.shape == b.shape
+        if a.dtype.kind != "f":
+            np.testing.assert_array_equal(a, b)
+            continue
+        near = factor * (1e-5 if a.dtype == np.float32 else 1e-12)
+        np.testing.assert_allclose(a, b, rtol=near, atol=near * max(1.0, float(np.abs(b).max())))
+
+
+def names():
+    return {key[0] for key, made in native._kernels.items() if made is not None}
+
+
+ELEMENTWISE = {
+    "tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "silu": F.silu, "exp": torch.exp, "abs": torch.abs,
+    "log": lambda x: torch.log(torch.abs(x) + 0.5), "gelu": F.gelu, "gelu of tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "clamp": lambda x: torch.clamp(x, -0.5, 0.7), "scalars": lambda x: (x * 2.0 + 1.0) / 3.0 - x, "double": lambda x: x.double(),
+    "int": lambda x: x.int(), "compare": lambda x: (x > 0.3) & (x <= 1.5) | (x == 0), "leaky_relu": lambda x: F.leaky_relu(x, 0.1),
+}  # fmt: skip
+REDUCTIONS = {
+    "sum": torch.sum, "mean": torch.mean, "amax": torch.amax, "amin": torch.amin, "var": torch.var, "logsumexp": torch.logsumexp,
+}  # fmt: skip
+SHAPES = [(65537,), (257, 263), (11, 31, 13, 19), (5, 3, 7, 41, 23), (300, 300)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_elementwise(name, dtype, by_numpy):
+    for shape in SHAPES[:: 2 if dtype == "float64" else 1]:
+        x = [numbers(*shape, dtype=dtype)]
+        compare(with_gradients(ELEMENTWISE[name], x), by_numpy(with_gradients, ELEMENTWISE[name], x))
+    assert names() or name in ("int", "double", "compare", "scalars"), native.report()
+
+
+@pytest.mark.parametrize("dims", [0, 1, -1, (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions(name, dims, by_numpy):
+    def function(x):
+        return REDUCTIONS[name](x, dims)
+
+    for dtype in ("float32", "float64"):
+        x = [numbers(37, 41, 53, dtype=dtype)]
+        compare(with_gradients(function, x), by_numpy(with_gradients, function, x), 4.0)
+    assert names() or (name == "var" and "left open" in native.report()["var"])  # one element less than there are
+
+
+def test_whole_reductions_and_whole_numbers(by_numpy):
+    n = numbers(7, 73, 137, dtype=np.int64)
+    cases = [torch.sum, torch.max, torch.min, lambda x: x.sum(0), lambda x: x.amax(1), lambda x: x * x - x, lambda x: -x, torch.abs]
+    for function in [*cases, lambda x: x.float(), lambda x: (x > 3).sum(1), lambda x: x // 3]:
+        compare(with_gradients(function, [n]), by_numpy(with_gradients, function, [n]))
+    for function in (torch.sum, torch.mean, torch.max, lambda x: torch.var(x), lambda x: torch.std(x, 1)):
+        x = [numbers(7, 73, 137)]
+        compare(with_gradients(function, x), by_numpy(with_gradients, function, x), 4.0)
+
+
+@pytest.mark.parametrize("shape", [(257, 263), (65537, 2), (6, 11003), (23, 59, 61)])
+def test_softmaxes(shape, by_numpy):
+    x = [numbers(*shape)]
+    for dim in (0, -1):
+        for function in (F.softmax, F.log_softmax):
+            compare(with_gradients(lambda x: function(x, dim), x), by_numpy(with_gradients, lambda x: function(x, dim), x), 4.0)  # noqa: B023
+    assert {"softmax", "log_softmax", "softmax.grad"} <= names(), native.report()
+
+
+@pytest.mark.parametrize("options", [{}, {"reduction": "sum"}, {"reduction": "none"}, {"label_smoothing": 0.1}, {"ignore_index": 3}])
+def test_cross_entropy(options, by_numpy):
+    classes = np.random.default_rng(1).integers(0, 263, 257)
+    classes[5:9] = 3
+
+    def function(x, target):
+        return F.cross_entropy(x, target, **options)
+
+    compare(with_gradients(function, [numbers(257, 263), classes]), by_numpy(with_gradients, function, [numbers(257, 263), classes]), 4.0)
+
+
+def test_layer_norm(by_numpy):
+    for shape, dtype in (((257, 263), "float32"), ((3, 151, 149), "float32"), ((1031, 8, 9), "float64")):
+        given = [numbers(*shape, dtype=dtype), numbers(shape[-1], dtype=dtype, seed=1), numbers(shape[-1], dtype=dtype, seed=2)]
+
+        def function(x, w, b):
+            return F.layer_norm(x, (x.shape[-1],), w, b)
+
+        compare(with_gradients(function, given), by_numpy(with_gradients, function, given), 8.0)
+    assert "native_layer_norm" in names(), native.report()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm(training, by_numpy):
+    def function(x, w, b):
+        mean, var = torch.zeros(17), torch.ones(17)
+        y = F.batch_norm(x, mean, var, w, b, training)
+        return y + (mean * var).sum()
+
+    for shape in ((67, 17, 9, 11), (4099, 17)):
+        given = [numbers(*shape), numbers(17, seed=1), numbers(17, seed=2)]
+        compare(with_gradients(function, given), by_numpy(with_gradients, function, given), 16.0)
+
+
+@pytest.mark.parametrize(
+    "shapes", [((257, 263), (263,)), ((257, 263), (257, 1)), ((1, 263), (257, 263)), ((257, 263), ()), ((9, 1, 8192), (9, 3, 1))]
+)
+def test_broadcasting(shapes, by_numpy):
+    given = [numbers(*shapes[0]), numbers(*shapes[1], seed=1)]
+    given[1] += np.float32(3)
+    for function in (torch.add, torch.sub, torch.mul, torch.div, torch.maximum, lambda x, y: torch.where(x > y - 3, x, y)):
+        compare(with_gradients(function, given), by_numpy(with_gradients, function, given), 8.0)
+
+
+def test_one_kernel_for_all_sizes(by_numpy):
+    def function(x, y):
+        return F.softmax(torch.tanh(x) * y, -1).mean(0)
+
+    given = [[numbers(n, m), numbers(m, seed=1)] for n, m in ((300, 311), (1009, 67), (401, 409), (1021, 73))]
+    compare(with_gradients(function, given[0]), by_numpy(with_gradients, function, given[0]), 4.0)
+    count = len(native._kernels)
+    assert count > 3
+    for each in given[1:]:
+        compare(with_gradients(function, each), by_numpy(with_gradients, function, each), 4.0)
+    assert len(native._kernels) == count
+    compare(
+        with_gradients(function, [numbers(300, 300), numbers(300)]),
+        by_numpy(with_gradients, function, [numbers(300, 300), numbers(300)]),
+        4.0,
+    )
+    assert len(native._kernels) > count  # sizes that are equal are another kind
+
+
+def test_arrays_that_kernels_do_not_take(by_numpy):
+    x = numbers(600, 700)
+    for strange in (x[::2], x.T, x[:, ::-1]):
+        compare([torch.tanh(torch.from_numpy(strange)).numpy()], [np.tanh(strange)])
+    swapped = numbers(70000).astype(">f4")
+    np.testing.assert_allclose(np.asarray(torch.exp(swapped), np.float32), np.exp(swapped.astype("f4")), rtol=1e-6)
+    moved = np.frombuffer(b"x" + numbers(70000).tobytes(), np.uint8)[1:].view(np.float32)
+    compare([np.asarray(torch.exp(moved))], [np.exp(moved)])
+    assert not native._kernels
+    for dtype in (torch.float16, torch.bfloat16, torch.complex64):
+        torch.tanh(torch.from_numpy(x).to(dtype))
+    torch.tanh(torch.from_numpy(x))
+    assert "tanh" in names() and "tanh" not in native.report()
+
+
+def test_attributes_are_not_taken_for_sizes():
+    for n in (70000, 80000):
+        x = torch.arange(n).float()
+        assert float(F.hardtanh(x, 0.0, n - 10).max()) == n - 10
+        assert F.threshold(x, n, 5.0).max() == 5
+        assert float(F.hardtanh(x, 0, n).max()) == n - 1
+    for value in (1.0, float("nan"), float("nan")):
+        count = len(native._kernels)
+        F.threshold(x, 9.0, value)
+    assert len(native._kernels) == count  # nan is the same as itself
+
+
+def test_indices_out_of_range_are_numpys_to_refuse():
+    x, classes = torch.from_numpy(numbers(300, 700)), np.zeros(300, np.int64)
+    for wrong in (700, -701, 10**13, -(10**13)):
+        classes[7] = wrong
+        with pytest.raises(IndexError):
+            F.cross_entropy(x, torch.from_numpy(classes))
+    classes[7] = 699
+    assert torch.isfinite(F.cross_entropy(x, torch.from_numpy(classes)))
+    assert "cross_entropy_loss" in names(), native.report()
+
+
+def test_numbers_at_the_edges(by_numpy):
+    """As NumPy has them: casts of negative numbers to unsigned ones, quotients of and by zeros and infinities."""
+    x = np.tile(np.array([-5.5, 0, 3.7, 200, 300, -129, 70000, -70000], np.float32), 10000)
+    for name in "uint8 int8 int16 int32 int64 bool".split():
+        kind = getattr(torch, name)
+        assert np.array_equal(torch.from_numpy(x).to(kind).numpy(), by_numpy(lambda x, kind=kind: torch.from_numpy(x).to(kind).numpy(), x))
+    edges = np.array([0, -0.0, 1, -1, 2.5, -7, 1e30, np.inf, -np.inf, np.nan, 5e-324])
+    x, y = (torch.from_numpy(np.tile(each.ravel(), 600)) for each in np.meshgrid(edges, edges))
+    for function in (torch.floor_divide, torch.remainder, torch.fmod, torch.maximum, torch.hypot, torch.atan2):
+        one, other = function(x, y).numpy(), by_numpy(function, x, y).numpy()
+        np.testing.assert_allclose(one, other, rtol=1e-15)
+        zeros = (other == 0) & (function is not torch.maximum)  # of 0.0 and -0.0 NumPy takes the first, kernels the positive one
+        assert np.array_equal(np.signbit(one[zeros]), np.signbit(other[zeros]))
+    assert {"cast", "floor_divide", "remainder"} <= names()
+
+
+def test_operands_that_do_not_fit_do_not_spoil_an_op():
+    for n in range(301, 308):
+        with pytest.raises(RuntimeError, match=r"must match the size|broadcast"):
+            torch.add(torch.ones(300, 700), torch.ones(n, 700))
+    assert "add" in native.report()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 1000])
+def test_threads(threads):
+    torch.set_num_threads(threads)
+    x = numbers(257, 1031)
+    results = [
+        [f(torch.from_numpy(x)).numpy() for f in (torch.exp, torch.sum, lambda x: x.sum(0), lambda x: F.softmax(x, 0))] for _ in range(3)
+    ]
+    for again in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(results[0], again, strict=True))
+    wide = x.astype(np.float64)
+    exact = [np.exp(wide), wide.sum(), wide.sum(0), np.exp(wide) / np.exp(wide).sum(0)]
+    for a, b in zip(results[0], exact, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)
+    assert {key[-1] for key in native._kernels} == {threads}
+
+
+def test_where_no_thread_can_be_started(monkeypatch):
+    torch.set_num_threads(2)
+    pool.close()
+    monkeypatch.setattr(pool, "_gather", lambda threads: False)
+    before, x = pool.counts()["alone"], numbers(257, 1031)
+    for function, expected in ((torch.exp, np.exp(x)), (torch.sum, x.sum()), (lambda x: x.sum(0), x.sum(0))):
+        np.testing.assert_allclose(function(torch.from_numpy(x)).numpy(), expected, rtol=1e-4, atol=1e-3)
+    assert pool.counts()["alone"] > before
+
+
+def test_without_llvmlite(monkeypatch):
+    def missing():
+        raise ImportError("no llvmlite")
+
+    monkeypatch.setattr(native, "_tools", missing)
+    x = numbers(300, 700)
+    assert np.array_equal(torch.tanh(torch.from_numpy(x)).numpy(), np.tanh(x))
+    p = torch.nn.Parameter(torch.from_numpy(x.copy()))
+    p.grad = torch.ones_like(p)
+    torch.optim.Adam([p], lr=0.5).step()
+    np.testing.assert_allclose(p.detach().numpy(), x - 0.5, atol=1e-6)
+    assert not native._kernels
+
+
+def test_random_numbers_are_the_same_at_the_first_call_and_later():
+    x, drawn = torch.ones(300, 400), []
+    for _ in range(3):
+        torch.manual_seed(5)
+        drawn.append(F.dropout(x, 0.4).numpy())
+    assert np.array_equal(drawn[0], drawn[1]) and np.array_equal(drawn[1], drawn[2])
+    assert native.report()["dropout"] == "the op makes random numbers"
+
+
+# Optimizers
+
+OPTIMIZERS = {
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
+    "nesterov": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, maximize=True),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.01),
+    "amsgrad": lambda p: torch.optim.Adam(p, lr=0.01, amsgrad=True, maximize=True, weight_decay=0.1),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1, betas=(0.8, 0.99)),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers(name, dtype, monkeypatch):
+    def trained():
+        p = torch.nn.Parameter(torch.from_numpy(numbers(331, 337, dtype=dtype)))
+        optimizer = OPTIMIZERS[name]([p])
+        for step in range(4):
+            optimizer.param_groups[0]["lr"] = 0.1 / (step + 2)
+            p.grad = torch.from_numpy(numbers(331, 337, dtype=dtype, seed=step))
+            optimizer.step()
+        return p.detach().numpy(), [s.numpy() for s in optimizer.state[p].values() if isinstance(s, torch.Tensor)]
+
+    p, state = trained()
+    made = [key for key, each in native._kernels.items() if each is not None]
+    assert len(made) == 1 and made[0][0].startswith("pedigrad.optim"), native.report()  # one for all learning rates
+    monkeypatch.setattr(native, "update", lambda *_: False)
+    for one, other in zip([p, *state], [trained()[0], *trained()[1]], strict=True):
+        near = 1e-6 if dtype == "float32" else 1e-13
+        np.testing.assert_allclose(one, other, rtol=near, atol=near)
+
+
+def test_options_in_pairs_that_change_need_no_other_kernel():
+    p = torch.nn.Parameter(torch.ones(300, 300))
+    optimizer = torch.optim.Adam([p])
+    for beta in (0.9, 0.8, 0.85, 0.95):
+        optimizer.param_groups[0]["betas"] = (beta, 0.99)
+        p.grad = torch.ones(300, 300)
+        optimizer.step()
+    assert len(native._kernels) == 1
+
+
+# What is refused
+
+
+def refused(function, *arrays):
+    sizes = {}
+    kinds = kernels.pattern(arrays, sizes)
+    with pytest.raises(kernels.Unsuitable) as why:
+        kernels.Native(lambda *a, sizes: function(*a), kinds, len(sizes), 1)
+    return str(why.value)
+
+
+def test_what_depends_on_the_sizes_in_a_way_that_cannot_be_left_open():
+    cannot = "in a way that cannot be left open"
+    x = numbers(300, 700)
+    assert cannot in refused(lambda x: x * (x.shape[0] + 1.0), x)
+    assert cannot in refused(lambda x: x / np.sqrt(float(x.shape[1])), x)
+    assert cannot in refused(lambda x: x[: x.shape[0] // 2] * 2.0, x)
+    assert cannot in refused(lambda x: x * (2.0 if x.shape[0] % 4 == 1 else 3.0), x)
+    assert cannot in refused(lambda x: x * 113.0, x)  # one of the stand-ins
+
+
+def test_what_is_no_loop_over_elements():
+    x = numbers(300, 300)
+    assert "dot" in refused(lambda x: np.matmul(x, x), x)
+    assert "call" in refused(lambda x: np.sort(x), x)
+    assert "makes arrays" in refused(lambda x: x + np.random.default_rng(0).random(x.shape), x)
+    assert "wants to know" in refused(lambda x: x * float(np.sum(x)), x)
+    assert "sizes" in refused(lambda *a: a[0], numbers(13, 14, 15), numbers(16, 17, 18))
+
+
+def test_a_branch_on_an_element_is_checked_in_every_run():
+    def function(x, sizes):
+        return x * 2.0 if np.sum(x) > 0 else x
+
+    x, sizes = np.ones(300), {}
+    made = kernels.Native(function, kernels.pattern([x], sizes), len(sizes), 1)
+    assert np.array_equal(made.run([x], list(sizes))[0], x * 2.0)
+    assert made.run([-x], list(sizes)) is None
