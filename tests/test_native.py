@@ -77,7 +77,7 @@ ELEMENTWISE = {
 REDUCTIONS = {
     "sum": torch.sum, "mean": torch.mean, "amax": torch.amax, "amin": torch.amin, "var": torch.var, "logsumexp": torch.logsumexp,
 }  # fmt: skip
-SHAPES = [(65537,), (257, 263), (11, 31, 13, 19), (5, 3, 7, 41, 23), (300, 300)]
+SHAPES = [(131101,), (521, 263), (23, 31, 13, 19), (5, 6, 7, 41, 23), (400, 400)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -96,22 +96,22 @@ def test_reductions(name, dims, by_numpy):
         return REDUCTIONS[name](x, dims)
 
     for dtype in ("float32", "float64"):
-        x = [numbers(37, 41, 53, dtype=dtype)]
+        x = [numbers(67, 41, 53, dtype=dtype)]
         compare(with_gradients(function, x), by_numpy(with_gradients, function, x), 4.0)
     assert names() or (name == "var" and "left open" in native.report()["var"])  # one element less than there are
 
 
 def test_whole_reductions_and_whole_numbers(by_numpy):
-    n = numbers(7, 73, 137, dtype=np.int64)
+    n = numbers(17, 73, 137, dtype=np.int64)
     cases = [torch.sum, torch.max, torch.min, lambda x: x.sum(0), lambda x: x.amax(1), lambda x: x * x - x, lambda x: -x, torch.abs]
     for function in [*cases, lambda x: x.float(), lambda x: (x > 3).sum(1), lambda x: x // 3]:
         compare(with_gradients(function, [n]), by_numpy(with_gradients, function, [n]))
     for function in (torch.sum, torch.mean, torch.max, lambda x: torch.var(x), lambda x: torch.std(x, 1)):
-        x = [numbers(7, 73, 137)]
+        x = [numbers(17, 73, 137)]
         compare(with_gradients(function, x), by_numpy(with_gradients, function, x), 4.0)
 
 
-@pytest.mark.parametrize("shape", [(257, 263), (65537, 2), (6, 11003), (23, 59, 61)])
+@pytest.mark.parametrize("shape", [(521, 263), (65537, 2), (13, 11003), (43, 59, 61)])
 def test_softmaxes(shape, by_numpy):
     x = [numbers(*shape)]
     for dim in (0, -1):
@@ -122,17 +122,17 @@ def test_softmaxes(shape, by_numpy):
 
 @pytest.mark.parametrize("options", [{}, {"reduction": "sum"}, {"reduction": "none"}, {"label_smoothing": 0.1}, {"ignore_index": 3}])
 def test_cross_entropy(options, by_numpy):
-    classes = np.random.default_rng(1).integers(0, 263, 257)
+    classes = np.random.default_rng(1).integers(0, 263, 521)
     classes[5:9] = 3
 
     def function(x, target):
         return F.cross_entropy(x, target, **options)
 
-    compare(with_gradients(function, [numbers(257, 263), classes]), by_numpy(with_gradients, function, [numbers(257, 263), classes]), 4.0)
+    compare(with_gradients(function, [numbers(521, 263), classes]), by_numpy(with_gradients, function, [numbers(521, 263), classes]), 4.0)
 
 
 def test_layer_norm(by_numpy):
-    for shape, dtype in (((257, 263), "float32"), ((3, 151, 149), "float32"), ((1031, 8, 9), "float64")):
+    for shape, dtype in (((521, 263), "float32"), ((7, 151, 149), "float32"), ((2053, 8, 9), "float64")):
         given = [numbers(*shape, dtype=dtype), numbers(shape[-1], dtype=dtype, seed=1), numbers(shape[-1], dtype=dtype, seed=2)]
 
         def function(x, w, b):
@@ -155,7 +155,7 @@ def test_batch_norm(training, by_numpy):
 
 
 @pytest.mark.parametrize(
-    "shapes", [((257, 263), (263,)), ((257, 263), (257, 1)), ((1, 263), (257, 263)), ((257, 263), ()), ((9, 1, 8192), (9, 3, 1))]
+    "shapes", [((521, 263), (263,)), ((521, 263), (521, 1)), ((1, 263), (521, 263)), ((521, 263), ()), ((19, 1, 8192), (19, 3, 1))]
 )
 def test_broadcasting(shapes, by_numpy):
     given = [numbers(*shapes[0]), numbers(*shapes[1], seed=1)]
@@ -168,7 +168,7 @@ def test_one_kernel_for_all_sizes(by_numpy):
     def function(x, y):
         return F.softmax(torch.tanh(x) * y, -1).mean(0)
 
-    given = [[numbers(n, m), numbers(m, seed=1)] for n, m in ((300, 311), (1009, 67), (401, 409), (1021, 73))]
+    given = [[numbers(n, m), numbers(m, seed=1)] for n, m in ((400, 411), (2009, 67), (401, 409), (2021, 73))]
     compare(with_gradients(function, given[0]), by_numpy(with_gradients, function, given[0]), 4.0)
     count = len(native._kernels)
     assert count > 3
@@ -176,8 +176,8 @@ def test_one_kernel_for_all_sizes(by_numpy):
         compare(with_gradients(function, each), by_numpy(with_gradients, function, each), 4.0)
     assert len(native._kernels) == count
     compare(
-        with_gradients(function, [numbers(300, 300), numbers(300)]),
-        by_numpy(with_gradients, function, [numbers(300, 300), numbers(300)]),
+        with_gradients(function, [numbers(400, 400), numbers(400)]),
+        by_numpy(with_gradients, function, [numbers(400, 400), numbers(400)]),
         4.0,
     )
     assert len(native._kernels) > count  # sizes that are equal are another kind
@@ -228,7 +228,7 @@ def test_numbers_at_the_edges(by_numpy):
         kind = getattr(torch, name)
         assert np.array_equal(torch.from_numpy(x).to(kind).numpy(), by_numpy(lambda x, kind=kind: torch.from_numpy(x).to(kind).numpy(), x))
     edges = np.array([0, -0.0, 1, -1, 2.5, -7, 1e30, np.inf, -np.inf, np.nan, 5e-324])
-    x, y = (torch.from_numpy(np.tile(each.ravel(), 600)) for each in np.meshgrid(edges, edges))
+    x, y = (torch.from_numpy(np.tile(each.ravel(), 1200)) for each in np.meshgrid(edges, edges))
     for function in (torch.floor_divide, torch.remainder, torch.fmod, torch.maximum, torch.hypot, torch.atan2):
         one, other = function(x, y).numpy(), by_numpy(function, x, y).numpy()
         np.testing.assert_allclose(one, other, rtol=1e-15)
@@ -247,7 +247,7 @@ def test_operands_that_do_not_fit_do_not_spoil_an_op():
 @pytest.mark.parametrize("threads", [1, 2, 3, 1000])
 def test_threads(threads):
     torch.set_num_threads(threads)
-    x = numbers(257, 1031)
+    x = numbers(521, 1031)
     results = [
         [f(torch.from_numpy(x)).numpy() for f in (torch.exp, torch.sum, lambda x: x.sum(0), lambda x: F.softmax(x, 0))] for _ in range(3)
     ]
@@ -264,7 +264,7 @@ def test_where_no_thread_can_be_started(monkeypatch):
     torch.set_num_threads(2)
     pool.close()
     monkeypatch.setattr(pool, "_gather", lambda threads: False)
-    before, x = pool.counts()["alone"], numbers(257, 1031)
+    before, x = pool.counts()["alone"], numbers(521, 1031)
     for function, expected in ((torch.exp, np.exp(x)), (torch.sum, x.sum()), (lambda x: x.sum(0), x.sum(0))):
         np.testing.assert_allclose(function(torch.from_numpy(x)).numpy(), expected, rtol=1e-4, atol=1e-3)
     assert pool.counts()["alone"] > before
@@ -327,11 +327,11 @@ def test_optimizers(name, dtype, monkeypatch):
 
 
 def test_options_in_pairs_that_change_need_no_other_kernel():
-    p = torch.nn.Parameter(torch.ones(300, 300))
+    p = torch.nn.Parameter(torch.ones(400, 400))
     optimizer = torch.optim.Adam([p])
     for beta in (0.9, 0.8, 0.85, 0.95):
         optimizer.param_groups[0]["betas"] = (beta, 0.99)
-        p.grad = torch.ones(300, 300)
+        p.grad = torch.ones(400, 400)
         optimizer.step()
     assert len(native._kernels) == 1
 
@@ -358,7 +358,7 @@ def test_what_depends_on_the_sizes_in_a_way_that_cannot_be_left_open():
 
 
 def test_what_is_no_loop_over_elements():
-    x = numbers(300, 300)
+    x = numbers(400, 400)
     assert "dot" in refused(lambda x: np.matmul(x, x), x)
     assert "call" in refused(lambda x: np.sort(x), x)
     assert "makes arrays" in refused(lambda x: x + np.random.default_rng(0).random(x.shape), x)

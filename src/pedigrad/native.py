@@ -12,10 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from . import dtypes
 from .generator import default_generator
 
 Array = np.ndarray[Any, Any]
-LARGE = 1 << 16  # elements; below it NumPy is as fast, or the threads' meeting costs what they win
+LARGE = 1 << 17  # elements; below it what a kernel wins is little beside the cost of calling it
+LARGE_UPDATE = 1 << 16  # likewise, for an optimizer's update, which is many operations
+PARALLEL = 1 << 19  # elements from which several threads share a kernel: NumPy's BLAS keeps threads spinning that they get in the way of
+PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
 KINDS = frozenset({"elementwise", "reduction", "composite"})
 TRIES = 4  # kinds of operands on which an op or rule is tried, unless there was a kernel for one of them
 _kernels: dict[Any, Any] = {}
@@ -67,6 +71,8 @@ def _exact(x: Any) -> Any:
     """A plain value as part of a key: what is equal but not the same, such as 0.0 and -0.0, differs, and nan is itself."""
     if isinstance(x, (tuple, list)):
         return tuple(map(_exact, x))
+    if not isinstance(x, PLAIN):
+        raise TypeError("an attribute that is no plain value")
     return (x.__class__, repr(x)) if isinstance(x, (int, float)) else x
 
 
@@ -89,7 +95,8 @@ class Rules:
 
     def __init__(self, op: Any, needs: tuple[Any, ...], saved: tuple[Any, ...]):
         self.op, self.needs = op, needs
-        self.saved = [None if isinstance(s, np.ndarray) else s for s in saved]
+        wanted = {name for rule in op.rules for name in rule.wants}  # what is saved for the second derivative alone does not count
+        self.saved = [None if isinstance(s, np.ndarray) or n not in wanted else s for n, s in zip(op.saves, saved, strict=True)]
         self.arrays = [isinstance(s, np.ndarray) for s in saved]
         self.real: dict[int, int] = {}
 
@@ -123,7 +130,8 @@ def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:
         kinds = _tools().pattern(arrays, sizes)
         if kinds is None:
             return None
-        key = (name, kinds, function.key(sizes), _threads)
+        threads = _threads if max(a.size for a in arrays if a is not None) >= PARALLEL else 1
+        key = (name, kinds, function.key(sizes), threads)
         kernels = _kernels.get(key, False)
     except (TypeError, ImportError):  # an attribute that is no plain value, or a size that no array has; no llvmlite
         return None
@@ -137,7 +145,7 @@ def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, in
     _kernels[key] = None
     state = default_generator.get_state()
     try:
-        _kernels[key] = tools.Native(function, kinds, len(sizes), _threads)
+        _kernels[key] = tools.Native(function, kinds, len(sizes), key[-1])
         _failed[name] = -math.inf
     except tools.Unsuitable as why:
         _reasons[name] = str(why)
@@ -193,7 +201,7 @@ class Update:
 def update(function: Any, p: Array, g: Array, state: list[Array], count: int, group: dict[str, Any]) -> bool:
     """Move a parameter and its state on in place by an optimizer's update; False if there is no kernel for it."""
     name = f"{function.__module__}.{function.__qualname__}"
-    if p.size < LARGE or not _is_worth_trying(name) or not all(a.flags.c_contiguous for a in (p, g, *state)):
+    if p.size < LARGE_UPDATE or not _is_worth_trying(name) or not all(a.flags.c_contiguous for a in (p, g, *state)):
         return False
     names = _open_options(group)
     fixed = tuple((k, _without(k, v, names)) for k, v in group.items() if k != "params")
@@ -205,7 +213,7 @@ def update(function: Any, p: Array, g: Array, state: list[Array], count: int, gr
         if kinds is None:
             return False
         kinds += tuple(("d", ()) for _ in numbers)
-        key = (name, kinds, tuple(names), repr(fixed), _threads)
+        key = (name, kinds, tuple(names), repr(fixed), _threads if p.size >= PARALLEL else 1)
         kernels = _kernels.get(key, False)
     except (TypeError, ImportError):
         return False
