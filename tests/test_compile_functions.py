@@ -349,6 +349,39 @@ assert os.waitpid(child, 0)[1] == 0 and f(x).item() == 200.0 ** 3
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+BUSY = """
+import os, threading, pedigrad as torch
+f = torch.compile(lambda x: (torch.sin(x) * x).sum())
+g = torch.compile(lambda x: (x * 2).sum())
+x, end = torch.ones(600, 1000), threading.Event()
+for _ in range(4): f(x).item(), g(x.requires_grad_()).backward()
+def busy():
+    while not end.is_set():
+        f(x.detach()), g(x).backward(), torch.exp(x)
+thread = threading.Thread(target=busy)
+thread.start()
+children = []
+for i in range(20):
+    end.wait(0.001 * (i % 5))
+    child = os.fork()
+    if child == 0:
+        expected = torch.sin(torch.tensor(1.0)).item() * 600_000
+        right = abs(f(x.detach()).item() / expected - 1) < 1e-5 and g(x).item() == 1_200_000 and torch.rand(3).shape == (3,)
+        g(x).backward()
+        os._exit(not right)
+    children.append(os.waitpid(child, 0)[1])
+end.set()
+thread.join()
+print(sum(children))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_forks_while_another_thread_runs_compiled_functions():
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", BUSY], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "0", done.stderr
+
+
 # How it is asked for
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 import os
-import threading
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from . import locks
 
 __all__ = ["DEFAULT_SEED", "MersenneTwister"]
 
@@ -55,7 +56,7 @@ class MersenneTwister:
         if str(device).partition(":")[0] != "cpu":
             raise RuntimeError(f"Generator: device {device} is not available; use 'cpu'")
         self.device = device
-        self._lock = threading.RLock()
+        self._lock = locks.renewed()
         self._engine: np.random.RandomState | None = None  # made when needed: importing numpy.random takes 10 ms
         self.manual_seed(DEFAULT_SEED)
 
@@ -130,7 +131,8 @@ class MersenneTwister:
     def _twister(self) -> np.random.RandomState:
         """NumPy's engine, seeded; its key always belongs to the block that is being spent."""
         if self._engine is None:
-            self._engine = np.random.RandomState(np.random.MT19937(0))
+            with locks.undivided:  # NumPy imports its module now
+                self._engine = np.random.RandomState(np.random.MT19937(0))
         if not self._started:
             self._engine.seed(self._seed & 0xFFFFFFFF)
             self._started = True

@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from . import locks
+
 special = 0
 grad_off = 0
 clock = itertools.count(1)  # one time line for the creation of nodes and for writes in place
-_lock = threading.Lock()
+_lock = locks.renewed()
 
 
 class Untraceable(Exception):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, locks
 from .generator import default_generator
 
 Array = np.ndarray[Any, Any]
@@ -145,7 +145,8 @@ def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, in
     _kernels[key] = None
     state = default_generator.get_state()
     try:
-        _kernels[key] = tools.Native(function, kinds, len(sizes), key[-1])
+        with locks.undivided:
+            _kernels[key] = tools.Native(function, kinds, len(sizes), key[-1])
         _failed[name] = -math.inf
     except tools.Unsuitable as why:
         _reasons[name] = str(why)
@@ -162,9 +163,10 @@ def _tools() -> Any:
     """The compiler, loaded when it is first needed; ImportError without llvmlite."""
     global _loaded
     if _loaded is None:
-        import_module(".compiler.vocabulary_index", __package__)
-        import_module(".compiler.llvm", __package__).binding()
-        _loaded = import_module(".compiler.native", __package__)
+        with locks.undivided:
+            import_module(".compiler.vocabulary_index", __package__)
+            import_module(".compiler.llvm", __package__).binding()
+            _loaded = import_module(".compiler.native", __package__)
     return _loaded
 
 

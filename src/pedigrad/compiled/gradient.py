@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import autograd, graph, modes
+from .. import autograd, graph, locks, modes
 from ..autograd.engine import Backward
 from ..compiler import split
 from ..compiler.executable import Executable, GuardFailed
@@ -128,7 +127,7 @@ class GradientProgram:
         self.guards = recorder.guards[: gradient.guards_before]
         self.forward = split.forward(whole, gradient.cut, inputs, [*whole.outputs, *self.computed], [v for v, _ in self.guards])
         self.recorder = recorder
-        self.lock = threading.RLock()  # the program's memory is one thread's at a time
+        self.lock = locks.renewed()  # the program's memory is one thread's at a time
 
     def compile(self, inputs: list[Value], threads: int) -> None:
         """Compile the backward pass; `inputs` is the order of the forward program's inputs."""

@@ -10,14 +10,13 @@ import functools
 import itertools
 import math
 import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import graph, modes
+from .. import graph, locks, modes
 from ..compiler import cache, words
 from ..compiler.executable import SERIAL, SERIAL_PRODUCT, Executable
 from ..compiler.memory import empty
@@ -125,7 +124,7 @@ class Variant:
     def __init__(self, recording: Recording, key: Any, compiled: Any):
         recorder, threads = recording.recorder, get_num_threads()
         self.key, self.recording, self.surroundings, self.compiled = key, recording, recording.surroundings, compiled
-        self.threads, self.lock = threads, threading.RLock()
+        self.threads, self.lock = threads, locks.renewed()
         self.gradient = None if recording.gradient is None else GradientProgram(recording.gradient, recorder)
         program, guards = (recorder.program, recorder.guards) if self.gradient is None else (self.gradient.forward, self.gradient.guards)
         sources: dict[Value, Any] = {v: ("argument", i) for i, v in enumerate(program.inputs[: len(recording.given)])}

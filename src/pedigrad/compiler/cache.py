@@ -16,11 +16,12 @@ import os
 import stat
 import struct
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+
+from .. import locks
 
 VERSION = 1
 MAGIC = b"pedigrad"
@@ -33,7 +34,7 @@ READ |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe pu
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 _counts = {"hits": 0, "misses": 0, "discarded": 0}
-_lock = threading.Lock()
+_lock = locks.renewed()
 _said: set[str] = set()
 
 

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import os
-import threading
 from typing import Any
 
+from ..locks import undivided
 from . import cache
 
 _engines: list[Any] = []  # compiled modules live as long as the process
-_lock = threading.RLock()  # LLVM is used by one thread at a time, and never while the process forks
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @functools.cache
@@ -78,7 +74,7 @@ def optimised(text: str) -> str:
 
 def load(text: str, names: list[str], optimise: bool = True) -> dict[str, int]:
     """The addresses of the functions `names` of an IR module, compiled now or taken from the cache on disk."""
-    with _lock:
+    with undivided:  # LLVM is used by one thread at a time, and never while the process forks
         return _load(text, names, optimise)
 
 
