@@ -20,12 +20,13 @@ def planned(lifetimes: Iterable[Lifetime]) -> tuple[list[int], int]:
     """An offset for each array such that no two in use at one time overlap, and the size of the arena: the largest are placed first."""
     wanted = list(lifetimes)
     offsets = [0] * len(wanted)
-    placed: list[tuple[int, int, Lifetime]] = []  # offset, end
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first and last step
     total = 0
     for number in sorted(range(len(wanted)), key=lambda i: -wanted[i].size):
         mine = wanted[number]
         size = -(-max(mine.size, 1) // ALIGN) * ALIGN
-        others = sorted((start, end) for start, end, other in placed if other.first <= mine.last and mine.first <= other.last)
+        begin, finish = mine.first, mine.last
+        others = sorted([(start, end) for start, end, first, last in placed if first <= finish and begin <= last])
         offset, best = 0, None
         for start, end in others:
             if start - offset >= size and (best is None or start - offset < best[1]):
@@ -33,6 +34,6 @@ def planned(lifetimes: Iterable[Lifetime]) -> tuple[list[int], int]:
             offset = max(offset, end)
         offset = best[0] if best else offset
         offsets[number] = offset
-        placed.append((offset, offset + size, mine))
+        placed.append((offset, offset + size, begin, finish))
         total = max(total, offset + size)
     return offsets, total

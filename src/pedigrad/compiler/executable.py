@@ -84,6 +84,7 @@ class Executable:
     def order_steps(self) -> None:
         """Steps that guards depend on come first; then the stretches between calls."""
         fuser = self.fuser
+        self.touched = {id(step): (self.find_reads(step), self.find_writes(step)) for step in fuser.steps}
         producer: dict[Value, list[Any]] = {}
         for step in fuser.steps:
             for root in self.writes(step):
@@ -98,8 +99,22 @@ class Executable:
         self.early = first
         self.steps = [s for s in fuser.steps if id(s) in first] + (["check"] if self.expected else [])
         self.steps += [s for s in fuser.steps if id(s) not in first]
+        self.last_read: dict[Value, int] = {}
+        self.first_written: dict[Value, int] = {}
+        for number, step in enumerate(self.steps):
+            self.last_read |= dict.fromkeys(self.reads(step), number)
+            for root in self.writes(step):
+                self.first_written.setdefault(root, number)
 
     def reads(self, step: Any) -> list[Value]:
+        """The roots that a step reads."""
+        return self.touched[id(step)][0] if step != "check" else []
+
+    def writes(self, step: Any) -> list[Value]:
+        """The roots that a step writes."""
+        return self.touched[id(step)][1] if step != "check" else []
+
+    def find_reads(self, step: Any) -> list[Value]:
         if isinstance(step, Kernel):
             used = {m.out for m in step.members}
             return list(dict.fromkeys(o.root for (v, _), o in step.operands.items() if v in used and isinstance(o, Load)))
@@ -109,7 +124,7 @@ class Executable:
             return [step.x, step.rows]
         return list(step.roots) if isinstance(step, Call) else []
 
-    def writes(self, step: Any) -> list[Value]:
+    def find_writes(self, step: Any) -> list[Value]:
         if isinstance(step, Kernel):
             return list(dict.fromkeys(root for _, root, _ in step.stores))
         if isinstance(step, (Contraction, Scatter)):
@@ -157,11 +172,11 @@ class Executable:
 
     def writes_straight(self, root: Value, target: Value) -> bool:
         """Whether a kernel may put `root` where the input `target` lies: nobody reads that any more then, or at the same place only."""
-        number = next((n for n, s in enumerate(self.steps) if root in self.writes(s)), -1)
+        number = self.first_written.get(root, -1)
         step = self.steps[number] if number >= 0 else None
         if not isinstance(step, Kernel) or id(step) in self.early or target in self.fuser.strides or target in self.alias.values():
             return False
-        if any(target in self.reads(s) for s in self.steps[number + 1 :] if not isinstance(s, str)):
+        if self.last_read.get(target, -1) > number:
             return False
         if root.shape != target.shape or root.dtype != target.dtype or step.kinds.get(root):
             return False
@@ -237,7 +252,8 @@ class Executable:
         combines = []
         for root, by, size in made.partials:
             key = ("partial", root)
-            self.lifetimes[key] = Lifetime(size * self.threads * root.dtype.itemsize, self.steps.index(kernel), self.steps.index(kernel))  # type: ignore[index]
+            number = self.first_written[root]
+            self.lifetimes[key] = Lifetime(size * self.threads * root.dtype.itemsize, number, number)  # type: ignore[index]
             operation = by.operation
             combine = self.function(lambda n, o=operation, r=root, s=size: combining(n, o, r.dtype, s, self.threads, llvm.vector_bits()))
             combines.append((combine, root))

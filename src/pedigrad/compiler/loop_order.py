@@ -28,12 +28,13 @@ def store_place(kernel: Kernel, value: Value, place: Affine | None) -> Affine:
 
 def order_axes(kernel: Kernel) -> None:
     """Put the axes in the order of memory and join those that every array runs through as one."""
-    used = set(axes_of(tuple(places(kernel)))) | {a for m in kernel.members for a in kernel.reduced.get(m.out, ())}
+    everywhere = places(kernel)
+    used = set(axes_of(tuple(everywhere))) | {a for m in kernel.members for a in kernel.reduced.get(m.out, ())}
     used |= {a for m in kernel.members for a in axes_of(kernel.index[m.out])}
     for parts in [kernel.axes] if kernel.outer is None else [kernel.outer, kernel.inner]:
         parts[:] = [a for a in parts if a.size != 1 and a in used]
         weight = dict.fromkeys(parts, 0.0)
-        for place in places(kernel):
+        for place in everywhere:
             for axis, factor in place.terms:
                 if axis in weight:
                     weight[axis] += math.log2(abs(factor)) + 1
@@ -47,15 +48,15 @@ def order_axes(kernel: Kernel) -> None:
 
 def join(kernel: Kernel, axes: list[Axis]) -> None:
     """Join neighbouring axes where every place is affine in the joined one."""
-    i = 0
+    i, terms = 0, []
     while i + 1 < len(axes):
         high, low = axes[i], axes[i + 1]
-        terms = [dict(place.terms) for place in places(kernel)]
+        terms = terms or [dict(place.terms) for place in places(kernel)]
         if all(t.get(high, 0) == t.get(low, 0) * low.size for t in terms) and same_members(kernel, high, low):
             joined = Axis(high.size * low.size, f"{high.name}{low.name}")
             replace(kernel, high, low, joined)
             axes[i : i + 2] = [joined]
-            i = max(i - 1, 0)
+            i, terms = max(i - 1, 0), []
         else:
             i += 1
 

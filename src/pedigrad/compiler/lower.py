@@ -10,6 +10,7 @@ adds up in the order of the threads.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -84,7 +85,8 @@ class Lowering:
         self.scratch = 0
         order_axes(kernel)
         self.result.points = math.prod(a.size for a in kernel.axes)
-        loads = [self.start(o.root, o.place) for o in kernel.operands.values() if isinstance(o, Load) and self.is_used(o)]
+        used = {m.out for m in kernel.members}
+        loads = [self.start(o.root, o.place) for (out, _), o in kernel.operands.items() if isinstance(o, Load) and out in used]
         stores = [self.start(root, store_place(kernel, value, place)) for value, root, place in kernel.stores]
         self.result.roots = list(dict.fromkeys([*loads, *stores]))
         last = ["ptr %memory", "ptr %sizes"] if symbols else ["ptr %scratch"]
@@ -111,10 +113,6 @@ class Lowering:
         at = self.place(place if self.symbols else place._replace(constant=0))
         at = self.body.integer("add", at, dynamic) if dynamic else at
         return self.body.at(self.base[self.start(root, place)], at, memory_type(root.dtype))
-
-    def is_used(self, load: Load) -> bool:
-        used = {m.out for m in self.kernel.members}
-        return any(o == load and out in used for (out, _), o in self.kernel.operands.items())
 
     # Levels: 0 everywhere, 1 at an outer point, 2 at an inner one
 
@@ -479,6 +477,7 @@ def lowered(kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequenc
     return Lowering(kernel, name, threads, bits, symbols).run()
 
 
+@functools.lru_cache(256)
 def combining(name: str, operation: str, dtype: np.dtype[Any], size: int, threads: int, bits: int) -> str:
     """`void name(ptr parts, ptr out, i64 threads)`: the parts of `size` elements that each thread has left, in their order."""
     body = KernelBody(name, "ptr %parts, ptr %out, i64 %threads", bits)

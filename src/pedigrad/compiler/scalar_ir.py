@@ -13,7 +13,7 @@ from .mathlib import FUNCTIONS
 from .microkernel import Body
 
 DType = np.dtype[Any]
-TYPES = {"float32": "float", "float64": "double", "bool": "i1"}
+TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double", np.dtype(bool): "i1"}
 COMPARE = {"eq": ("oeq", "eq"), "ne": ("une", "ne"), "lt": ("olt", "lt"), "le": ("ole", "le"), "gt": ("ogt", "gt"), "ge": ("oge", "ge")}
 FLOAT = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv", "fmod": "frem", "neg": "fneg"}
 WHOLE = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
@@ -24,7 +24,7 @@ INTRINSIC |= {"min2": "minimum", "copysign": "copysign"}
 
 def type_of(dtype: DType) -> str:
     """LLVM's type of an element in a register."""
-    return TYPES.get(dtype.name) or f"i{8 * dtype.itemsize}"
+    return TYPES.get(dtype) or f"i{8 * dtype.itemsize}"
 
 
 def memory_type(dtype: DType) -> str:
