@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -200,8 +201,8 @@ class Update:
         return _tools().NonZero(traced.tracer, 0.5, traced.value)
 
 
-def update(function: Any, p: Array, g: Array, state: list[Array], count: int, group: dict[str, Any]) -> bool:
-    """Move a parameter and its state on in place by an optimizer's update; False if there is no kernel for it."""
+def update(function: Any, p: Array, g: Array, state: list[Array], count: int, group: dict[str, Any], updates: list[Any]) -> bool:
+    """Have a parameter and its state moved on in place by an optimizer's update when `updates` are run; False if there is no kernel."""
     name = f"{function.__module__}.{function.__qualname__}"
     if p.size < LARGE_UPDATE or not _is_worth_trying(name) or not all(a.flags.c_contiguous for a in (p, g, *state)):
         return False
@@ -224,8 +225,20 @@ def update(function: Any, p: Array, g: Array, state: list[Array], count: int, gr
     into = [arrays[0], *arrays[2:]]
     if kernels is None or not kernels.writes_into(into, list(sizes)):
         return False
-    kernels.run([*arrays, *(np.array(n) for n in numbers)], list(sizes), into)
+    updates.append((kernels, kernels.call([*arrays, *(np.array(n) for n in numbers)], list(sizes), into), (p, g)))
     return True
+
+
+def run_updates(updates: list[Any]) -> None:
+    """Run what waits in `updates`: one native call for all parameters with one kernel, in which no thread waits for another."""
+    extents = sorted({(start := a.__array_interface__["data"][0], start + a.nbytes) for _, _, pair in updates for a in pair})
+    apart = all(one[1] <= other[0] for one, other in pairwise(extents))
+    together: dict[Any, list[Any]] = {}
+    for number, (kernels, call, _) in enumerate(updates):
+        together.setdefault(kernels if apart else number, [kernels]).append(call)
+    for kernels, *calls in together.values():
+        kernels.run_calls(calls)
+    updates.clear()
 
 
 def _without(name: str, value: Any, names: list[Any]) -> Any:

@@ -48,7 +48,7 @@ def order_axes(kernel: Kernel) -> None:
 
 def join(kernel: Kernel, axes: list[Axis]) -> None:
     """Join neighbouring axes where every place is affine in the joined one."""
-    i, terms = 0, []
+    i, terms = 0, list[dict[Axis, int]]()
     while i + 1 < len(axes):
         high, low = axes[i], axes[i + 1]
         terms = terms or [dict(place.terms) for place in places(kernel)]

@@ -7,6 +7,7 @@ into the code, this is done a second time with other primes: both texts must be 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from . import contraction, llvm, mathlib, memory, pool
 from .fuse import Fuser
 from .kernel import Kernel
 from .lower import MOST_KEPT, SLOT, Lowered, lowered
+from .microkernel import Body
 from .module import finished
 from .passes import simplified
 from .trace import NonZero, Tracer, compiled_dtype
@@ -135,12 +137,36 @@ class Native:
         results = [shaped(places[root], tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
         return [None if i is None else results[i] for i in self.plan]
 
+    def call(self, arrays: Sequence[Array], sizes: Sequence[int], into: Sequence[Array]) -> tuple[list[int], Any]:
+        """What the only kernel is given for arrays that a run `writes_into`, and what must live until it has run."""
+        places = dict(zip(self.inputs, arrays, strict=True)) | {root: a for (root, _), a in zip(self.outputs, into, strict=True)}
+        kept = self.kept[0]
+        scratch = np.empty(self.threads * MOST_KEPT * SLOT * kept(sizes) if kept else 0, np.uint8)
+        own = [*(places[root] for root, _ in self.kernels[0].roots), scratch, np.array(sizes, np.int64)]
+        return [contraction.address_of(a) for a in own], own
+
+    def run_calls(self, calls: Sequence[tuple[list[int], Any]]) -> None:
+        """Run the only kernel once for each of the `calls`, whose arrays do not overlap, or are the same."""
+        table = np.array([pointers for pointers, _ in calls], np.int64)
+        pool.run(repeating(table.shape[1]), (self.addresses[0], contraction.address_of(table), len(calls)), self.threads)
+
     def writes_into(self, arrays: Sequence[Array], sizes: Sequence[int]) -> bool:
         """Whether a run may put its results into these arrays, although it reads them: one kernel goes through all elements once."""
         roots = [root for root, _ in self.outputs]
         made = [(root.dtype, tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
         once = len(self.kernels) == 1 and not self.guards and not self.kernels[0].partials and len(set(roots)) == len(roots)
         return once and made == [(a.dtype, a.shape) for a in arrays]
+
+
+@functools.cache
+def repeating(pointers: int) -> int:
+    """The address of `each(function, table, count, thread, threads)`: a kernel is called with the `pointers` in each row of a table."""
+    body = Body("each", "ptr %function, ptr %table, i64 %count, i64 %thread, i64 %threads", llvm.vector_bits(), linkage="")
+    with body.loop("0", "%count") as loop:
+        row = body.at("%table", body.integer("mul", loop.index, pointers))
+        given = [body.put(f"load ptr, ptr {body.at(row, i)}") for i in range(pointers)]
+        body.do(f"call void %function({', '.join(f'ptr {p}' for p in given)}, i64 %thread, i64 %threads)")
+    return llvm.load(body.text(), ["each"])["each"]
 
 
 def shaped(array: Array, shape: tuple[int, ...]) -> Array:

@@ -101,8 +101,8 @@ class Bucket:
 
     # A step
 
-    def run(self, grads: list[Array], group: dict[str, Any]) -> None:
-        """Move the parameters and their state on by one step."""
+    def run(self, grads: list[Array], group: dict[str, Any], updates: list[Any]) -> None:
+        """Move the parameters and their state on by one step, now or when `updates` are run."""
         count = 0
         if self.rows:
             count = int(self.seen[0][0]) + 1
@@ -111,7 +111,7 @@ class Bucket:
             self.run_together(grads, group, count)
         elif self.state is None or self.whole or self.arrays[0].size <= BLOCK:
             self.arrays[0][...] = self.call(self.arrays[0], grads[0], self.state, group, count)
-        elif self.values or not native.update(self.update, self.arrays[0], grads[0], self.state, count, group):
+        elif self.values or not native.update(self.update, self.arrays[0], grads[0], self.state, count, group, updates):
             self.run_in_blocks(grads[0], group, count)
         if self.rows:
             self.see()
@@ -242,9 +242,14 @@ class Plan:
             else:
                 self.move_in_blocks(p.reshape(-1), g.reshape(-1), group)
         began = False
-        for bucket in self.buckets:
-            began = began or bucket.state is None
-            bucket.run([grads[i] for i in bucket.positions], group)
+        updates: list[Any] = []
+        try:
+            for bucket in self.buckets:
+                began = began or bucket.state is None
+                bucket.run([grads[i] for i in bucket.positions], group, updates)
+        finally:
+            if updates:
+                native.run_updates(updates)
         if began:
             self.look()
 
