@@ -51,7 +51,9 @@ def test_shapes(m: int, n: int, k: int, dtype: str, bits: int) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_more_than_one_block(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contraction, "BLOCKS", {"k": 24, "resident": 4000, "chunk": 40})
+    monkeypatch.setattr(contraction, "STEPS", dict.fromkeys((128, 256, 512), 24))
+    monkeypatch.setattr(contraction, "CHUNK", 40)
+    monkeypatch.setattr(contraction, "resident_bytes", lambda: 4000)
     contraction._matmul_layout.cache_clear()
     try:
         a, b = values(3, 97, 83, dtype=dtype), values(3, 83, 145, dtype=dtype)

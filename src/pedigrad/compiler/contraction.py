@@ -16,6 +16,7 @@ import functools
 import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,8 @@ from .packing import A, B, offsets, pack
 
 __all__ = ["Dimension", "Epilogue", "Layout", "Site", "compiled", "gemm", "layout", "module", "run"]
 
-BLOCKS = {"k": 512, "resident": 3 << 18, "chunk": 4096}  # KC in elements; bytes; rows or columns whose offsets a table has
+STEPS = {512: 512, 256: 384, 128: 384}  # of k in a block, by the width of registers: with AVX2 a panel fits the first-level cache
+CHUNK = 4096  # rows or columns whose offsets a table has
 GROUP = 512  # bytes of a step that are packed at once where steps lie whole pages apart
 PAGE = 4096
 
@@ -106,15 +108,25 @@ def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> di
     """The sizes of blocks."""
     streamed, resident, operand = ("n", "m", B) if values["over_n"] else ("m", "n", A)
     width = dict(m=tile.rows, n=tile.columns)
-    kc = _even(values["k"], BLOCKS["k"], 8)
-    most = max(BLOCKS["resident"] // (kc * tile.size * width[resident]), 1) * width[resident]
-    chunk = _up(min(max(values[streamed], 1), BLOCKS["chunk"]), width[streamed])
+    kc = _even(values["k"], STEPS[tile.bits], 8)
+    most = max(resident_bytes() // (kc * tile.size * width[resident]), 1) * width[resident]
+    chunk = _up(min(max(values[streamed], 1), CHUNK), width[streamed])
     step = values["step_b" if values["over_n"] else "step_a"]
     near = any(dimension[1 + operand] == 1 for dimension in indices[streamed])
     # Steps that lie whole pages apart push one another out of the cache before the next panel comes for the rest of their lines.
     far = near and step not in (0, IRREGULAR) and step * tile.size % PAGE == 0
     group = min(max(GROUP // tile.size // width[streamed], 1) * width[streamed], chunk) if far else width[streamed]
     return dict(kc=kc, block=_even(values[resident], most, width[resident]), chunk=chunk, group=group)
+
+
+@functools.cache
+def resident_bytes() -> int:
+    """The bytes of a resident block: three quarters of a processor's second-level cache, taken for 512 KiB where nobody says."""
+    try:
+        size = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
+        return int(size.removesuffix("K")) * 1024 * 3 // 4
+    except (OSError, ValueError):
+        return 3 << 17
 
 
 def _sizes(values: dict[str, int], tile: Tile) -> dict[str, int]:

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .microkernel import FEW, Body, Tile
+from .microkernel import FEW, STEPS, Body, Tile
 from .packing import A, B, C
 
 __all__ = ["IRREGULAR", "MEMORY", "TABLES", "WORDS", "driver"]
@@ -211,14 +211,19 @@ class _Driver:
         with body.loop(0, resident.length, side.width) as loop:
             packed = body.at(self.memory["resident"], body.integer("mul", loop.index, block.k), self.tile.element)
             opposite = _Strip(*self.part(resident, side, loop.index), packed, _entry(body, resident.places, loop.index))
-            row = body.integer("urem", body.integer("udiv", loop.index, side.width), half)
-            rows = [body.word(_entry(body, ahead[1], body.integer("add", row, i)), 0) for i in (0, half)]
-            fetched = ", ".join([*(f"ptr {body.at(ahead[0], offset, self.tile.element)}" for offset in rows), f"i64 {steps[1]}"])
+            number = body.integer("udiv", loop.index, side.width)
+            row = body.integer("urem", number, half)
+            fetched = []
+            for i, late in ((0, 0), (half, STEPS // 2)):  # the steps that one product leaves out are others' to fetch
+                offset = body.word(_entry(body, ahead[1], body.integer("add", row, i)), 0)
+                step = body.integer("urem", body.integer("add", number, late), STEPS)
+                offset = body.integer("add", offset, body.integer("mul", step, steps[1]))
+                fetched.append(f"ptr {body.at(ahead[0], offset, self.tile.element)}")
             ends = ((opposite, strip), (strip, opposite))
             left, right = (_Strip(*map(self.choice, _Strip._fields, x, y)) for x, y in ends)
             apart = [self.choice("step", x, y) for x, y in ((side.width, steps[0]), (steps[0], side.width))]
             panels = f"ptr {left.entries}, i64 {apart[0]}, ptr {right.entries}, i64 {apart[1]}"
-            self.one(block, left, right, panels, fetched)
+            self.one(block, left, right, panels, ", ".join([*fetched, f"i64 {steps[1]}"]))
 
     def part(self, strip: _Strip, side: _Side, index: str) -> tuple[str, str]:
         """The start and the count of the panel at an index of a strip."""
