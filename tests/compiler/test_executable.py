@@ -204,6 +204,44 @@ def test_guards_fail_before_anything_is_written():
     assert np.array_equal(y, old * 2.0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool"])
+@THREADS
+def test_guards_of_any_dtype(dtype, threads):
+    executable = compiled(lambda x: x * 2 if np.max(x) else x - 2, (np.ones(9, dtype),), threads)
+    other = compiled(lambda x: x * 2 if np.max(x) else x + x, (np.zeros(9, dtype),), threads)
+    one, none = np.eye(1, 9, 3, dtype=dtype)[0], np.zeros(9, dtype)
+    assert executable.run([one])[0][3] == (one * 2)[3]
+    assert not other.run([none])[0].any()
+    with pytest.raises(GuardFailed):
+        executable.run([none])
+    with pytest.raises(GuardFailed):
+        other.run([one])
+
+
+def test_the_program_goes_on_after_guards_natively():
+    executable = compiled(branching, (np.ones(3), numbers(3)), in_place={0: 1})
+    assert len(executable.plan) == 1 and isinstance(executable.plan[0], int)
+
+
+@THREADS
+def test_products_are_written_where_they_belong(threads):
+    x, g = numbers(90, 70), numbers(90, 80, seed=1)
+    executable = compiled(lambda x, g, old: (np.matmul(x.T, g), np.sum(g)), (x, g, numbers(70, 80)), threads, in_place={0: 2})
+    assert not executable.copied
+    out = numbers(70, 80)
+    executable.run([x, g, out])
+    assert np.allclose(out, x.T @ g, rtol=1e-4, atol=1e-4)
+
+
+@THREADS
+def test_products_of_what_they_replace_are_copied(threads):
+    x, y = numbers(200, 200), numbers(200, 200, seed=1)
+    executable = compiled(lambda x, y: (np.matmul(x, y), np.sum(y)), (x, y), threads, in_place={0: 1})
+    expected = x @ y
+    executable.run([x, y])
+    assert np.allclose(y, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_a_guard_that_is_an_output_too():
     def function(x):
         positive = np.sum(x) > 0

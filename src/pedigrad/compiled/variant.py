@@ -350,7 +350,7 @@ class Variant:
 
     def shortcut(self) -> Callable[[], Any] | None:
         """A function without arguments that does the same as `run`, written out for this program; None where that cannot be."""
-        if self.words is None or not self.native or self.gradient is not None or self.always or self.executable.expected:
+        if self.words is None or not self.native or self.gradient is not None or self.always:
             return None
         if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after) or self.arguments:
             return None
@@ -425,6 +425,9 @@ def written_out(variant: Variant) -> Callable[[], Any]:
         shape = executable.program.outputs[number].shape
         outputs[number] = arrays[root] if shape == root.shape else f"{arrays[root]}.reshape({shape!r})"
     lines += ["        while (index := go()) >= 0:", "            if not recheck(index):", "                return MISS"]
+    if executable.expected:
+        names["failed"] = executable.failed
+        lines += ["        if failed[0]:", "            failed[0] = 0", "            return MISS"]
     lines += ["        variant.runs += 1"]
     results, accumulated = [], False
     for what, thing, number in recording.after:

@@ -1,7 +1,7 @@
 """Executable: a program as native code, with all that a run needs.
 
 The steps of the fuser become calls in native functions, one for each stretch between two steps that Python does (a `call` to
-NumPy, a look at the guards). They are given one table of addresses: NumPy's array objects, whose data pointer is read at run time,
+NumPy). They are given one table of addresses: NumPy's array objects, whose data pointer is read at run time,
 then plain addresses. Every thread runs the whole of a stretch and meets the others where a step needs what several threads wrote.
 """
 
@@ -32,7 +32,7 @@ SERIAL_PRODUCT = 1 << 16  # multiplications, likewise
 
 
 class GuardFailed(Exception):
-    """A number that Python branched on when the program was recorded is another one now; nothing was written yet."""
+    """A number that Python branched on when the program was recorded is another one now; nothing was written."""
 
 
 class Step(NamedTuple):
@@ -171,12 +171,16 @@ class Executable:
         self.lifetimes = {root: Lifetime(root.size * root.dtype.itemsize, first[root], last[root]) for root in first}
 
     def writes_straight(self, root: Value, target: Value) -> bool:
-        """Whether a kernel may put `root` where the input `target` lies: nobody reads that any more then, or at the same place only."""
+        """Whether a step may put `root` where the input `target` lies: nobody reads that any more then, or at the same place only."""
         number = self.first_written.get(root, -1)
         step = self.steps[number] if number >= 0 else None
-        if not isinstance(step, Kernel) or id(step) in self.early or target in self.fuser.strides or target in self.alias.values():
+        if id(step) in self.early or target in self.fuser.strides or target in self.alias.values():
             return False
         if self.last_read.get(target, -1) > number:
+            return False
+        if isinstance(step, Contraction):
+            return self.last_read.get(target, -1) < number and (root.size, root.dtype) == (target.size, target.dtype)
+        if not isinstance(step, Kernel):
             return False
         if root.shape != target.shape or root.dtype != target.dtype or step.kinds.get(root):
             return False
@@ -298,12 +302,12 @@ class Executable:
         """The native functions that run the steps, and the order of these and of what Python does."""
         mains: list[str] = []
         plan: list[Any] = []
-        self.cycles = np.zeros(len(self.steps) + 1, np.int64)
-        self.raw.append(contraction.address_of(self.cycles))
+        self.cycles, self.failed = np.zeros(len(self.steps) + 1, np.int64), np.zeros(1, np.int64)
+        self.raw += [contraction.address_of(self.failed), contraction.address_of(self.cycles)]
         writer = Stretch(self)
         writer.mark(0)
         for number, (step, part) in enumerate(zip(self.steps, parts, strict=True)):
-            if step == "check" or isinstance(step, Call):
+            if isinstance(step, Call):
                 if writer.lines:
                     plan.append(f"main{len(mains)}")
                     mains.append(writer.text(plan[-1]))
@@ -315,6 +319,8 @@ class Executable:
                 writer.contraction(step, *part)
             elif isinstance(step, Scatter):
                 writer.scatter(step)
+            else:
+                writer.check(self.fuser.outputs[self.count :], self.expected)
             writer.mark(number + 1)
         for root, target in self.copied:
             writer.copy(root, target)
@@ -347,8 +353,9 @@ class Executable:
                     self.natives[item](self.address, 0, 1)
                 else:
                     pool.run(item, (self.address,), self.threads)
-            elif item == "check":
-                self.check(arrays, held)
+                if self.expected and self.failed[0]:
+                    self.failed[0] = 0
+                    raise GuardFailed
             else:
                 self.run_call(item, arrays, held)
         for number, root in self.twice:  # two results are two arrays
@@ -376,16 +383,6 @@ class Executable:
         if target in held:
             return held[target]
         return arrays[self.inputs.index(target)] if target in self.inputs else self.constants[target]
-
-    def check(self, arrays: Sequence[Array], held: dict[Value, Any]) -> None:
-        """GuardFailed unless all guards came out as expected."""
-        for root, expected in zip(self.fuser.outputs[self.count :], self.expected, strict=True):
-            if root in self.lifetimes:
-                got = bool(self.arena[self.base + self.offsets[root]])
-            else:  # an output too, or NumPy's
-                got = bool(self.array(root, arrays, held).item())
-            if got != expected:
-                raise GuardFailed
 
 
 def linear_of(kernel: Kernel, value: Value) -> Affine:

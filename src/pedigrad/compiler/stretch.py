@@ -14,6 +14,8 @@ from .steps import Contraction, Scatter
 if TYPE_CHECKING:
     from .executable import Executable
 
+ALONE = 1 << 16  # bytes that one thread copies while the others wait
+
 
 class Stretch:
     """The text of one stretch."""
@@ -129,6 +131,21 @@ class Stretch:
         arguments = ", ".join([*(f"ptr {p}" for p in [*places, layout_at]), threads])
         self.call(f"call void {function_at}({arguments})", serial)
 
+    def check(self, roots: list[Value], expected: list[bool]) -> None:
+        """All threads leave, and say so, unless what the program branches on is as expected."""
+        self.meet(roots, ())
+        wrong = "false"
+        for root, answer in zip(roots, expected, strict=True):
+            value = self.fresh(f"load {memory_type(root.dtype)}, ptr {self.pointer(root)}")
+            compare = ("fcmp oeq", "fcmp une", "0.0") if root.dtype.kind == "f" else ("icmp eq", "icmp ne", "0")
+            differs = self.fresh(f"{compare[not answer]} {memory_type(root.dtype)} {value}, {compare[2]}")
+            wrong = self.fresh(f"or i1 {wrong}, {differs}")
+        self.names += 1
+        tag = self.names
+        failed = self.slot(len(self.executable.raw) - 2)
+        self.lines += [f"  br i1 {wrong}, label %wrong{tag}, label %right{tag}", f"wrong{tag}:"]
+        self.lines += [f"  store atomic i64 1, ptr {failed} monotonic, align 8", "  ret void", f"right{tag}:"]
+
     def scatter(self, step: Scatter) -> None:
         executable = self.executable
         self.meet([step.x, step.rows], [step.out])
@@ -139,7 +156,13 @@ class Stretch:
     def copy(self, root: Value, target: Value) -> None:
         self.meet([root], [target])
         size = root.size * root.dtype.itemsize
-        self.call(f"call void @llvm.memmove.p0.p0.i64(ptr {self.pointer(target)}, ptr {self.pointer(root)}, i64 {size}, i1 false)", True)
+        start, length = "0", str(size)
+        if size > ALONE and self.executable.threads > 1:  # each thread copies its share
+            ends = [self.fresh(f"mul i64 {t}, {size}") for t in ("%thread", self.fresh("add i64 %thread, 1"))]
+            start, end = (self.fresh(f"udiv i64 {each}, %threads") for each in ends)
+            length = self.fresh(f"sub i64 {end}, {start}")
+        to, source = (self.fresh(f"getelementptr i8, ptr {self.pointer(each)}, i64 {start}") for each in (target, root))
+        self.call(f"call void @llvm.memmove.p0.p0.i64(ptr {to}, ptr {source}, i64 {length}, i1 false)", length == str(size))
 
     def text(self, name: str) -> str:
         """The whole function."""
