@@ -7,8 +7,8 @@ pytest.importorskip("llvmlite")
 
 import pedigrad as torch
 from pedigrad import native
+from pedigrad.compiler import llvm, memory, pool
 from pedigrad.compiler import native as kernels
-from pedigrad.compiler import pool
 from pedigrad.nn import functional as F
 
 
@@ -257,7 +257,39 @@ def test_threads(threads):
     exact = [np.exp(wide), wide.sum(), wide.sum(0), np.exp(wide) / np.exp(wide).sum(0)]
     for a, b in zip(results[0], exact, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)
-    assert {key[-1] for key in native._kernels} == {threads}
+    assert {key[3] for key in native._kernels} == {threads}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(131_088,), (512, 272), (16, 48, 176), (4, 40_960)])
+def test_results_written_past_the_caches(shape, dtype, threads, monkeypatch):
+    torch.set_num_threads(threads)
+    x, weight = numbers(*shape, dtype=dtype), numbers(shape[-1], dtype=dtype, seed=1)
+    functions = [torch.exp, F.gelu, torch.Tensor.double, torch.Tensor.int, lambda x: x * 2.0 + x, lambda x: F.softmax(x, -1)]
+    functions += [lambda x: F.softmax(x, 0), lambda x: F.layer_norm(x, x.shape[-1:], torch.from_numpy(weight)), lambda x: x > 0.5]
+
+    def results():
+        found = []
+        for function in functions:
+            leaf = torch.from_numpy(x).requires_grad_()
+            out = function(leaf)
+            found.append(out.detach().numpy())
+            if out.requires_grad:
+                (out * out).sum().backward()
+                found.append(leaf.grad.numpy())
+        return found
+
+    plain = results()
+    monkeypatch.setattr(kernels, "STREAM", 1)
+    monkeypatch.setattr(memory, "LARGE", 1)
+    native._kernels.clear()
+    texts, load = [], llvm.load
+    monkeypatch.setattr(llvm, "load", lambda text, *args, **options: (texts.append(text), load(text, *args, **options))[1])
+    streamed = results()
+    assert any("!nontemporal" in text for text in texts) or not llvm.can_stream()
+    for one, other in zip(plain, streamed, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_where_no_thread_can_be_started(monkeypatch):

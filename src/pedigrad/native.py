@@ -132,7 +132,7 @@ def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:
         if kinds is None:
             return None
         threads = _threads if max(a.size for a in arrays if a is not None) >= PARALLEL else 1
-        key = (name, kinds, function.key(sizes), threads)
+        key = (name, kinds, function.key(sizes), threads, _tools().streamed(arrays, sizes))
         kernels = _kernels.get(key, False)
     except (TypeError, ImportError):  # an attribute that is no plain value, or a size that no array has; no llvmlite
         return None
@@ -147,7 +147,7 @@ def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, in
     state = default_generator.get_state()
     try:
         with locks.undivided:
-            _kernels[key] = tools.Native(function, kinds, len(sizes), key[-1])
+            _kernels[key] = tools.Native(function, kinds, len(sizes), *key[3:])
         _failed[name] = -math.inf
     except tools.Unsuitable as why:
         _reasons[name] = str(why)
@@ -216,7 +216,7 @@ def update(function: Any, p: Array, g: Array, state: list[Array], count: int, gr
         if kinds is None:
             return False
         kinds += tuple(("d", ()) for _ in numbers)
-        key = (name, kinds, tuple(names), repr(fixed), _threads if p.size >= PARALLEL else 1)
+        key = (name, kinds, (*names, repr(fixed)), _threads if p.size >= PARALLEL else 1)
         kernels = _kernels.get(key, False)
     except (TypeError, ImportError):
         return False

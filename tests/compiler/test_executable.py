@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pedigrad.compiler.vocabulary_index  # noqa: F401  (what NumPy functions become)
-from pedigrad.compiler import pool
+from pedigrad.compiler import executable, llvm, pool
 from pedigrad.compiler.executable import Executable, GuardFailed
 from pedigrad.compiler.trace import Untraceable, trace
 
@@ -221,6 +221,22 @@ def test_guards_of_any_dtype(dtype, threads):
 def test_the_program_goes_on_after_guards_natively():
     executable = compiled(branching, (np.ones(3), numbers(3)), in_place={0: 1})
     assert len(executable.plan) == 1 and isinstance(executable.plan[0], int)
+
+
+@THREADS
+@pytest.mark.parametrize("columns", [512, 520, 513])
+def test_results_written_past_the_caches(threads, columns, monkeypatch):
+    def function(x, y):
+        z = np.matmul(np.tanh(x), y)  # tanh(x) lies in the program's own memory
+        return z + 1.0, np.exp(x - np.max(x, axis=1, keepdims=True)), np.sum(x, axis=0)
+
+    arrays = numbers(600, columns), numbers(columns, 300, seed=1)
+    plain = compiled(function, arrays, threads).run(arrays)
+    monkeypatch.setattr(executable, "STREAM", 1 << 20)
+    streamed = compiled(function, arrays, threads)
+    assert "!nontemporal" in streamed.text or columns % 8 or not llvm.can_stream()
+    for one, other in zip(plain, streamed.run(arrays), strict=True):
+        assert np.array_equal(one, other)
 
 
 @THREADS

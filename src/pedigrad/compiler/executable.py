@@ -18,7 +18,7 @@ from .affine import Affine, contiguous
 from .arena import Lifetime, planned
 from .fuse import Fuser
 from .kernel import Kernel, Load
-from .lower import Lowered, combining, lowered
+from .lower import STREAM, Lowered, combining, lowered
 from .module import finished
 from .passes import simplified
 from .program import Program, Value
@@ -243,12 +243,18 @@ class Executable:
             self.texts.append(text.replace("@NAME(", f"@{self.kernels[text]}("))
         return self.kernels[text]
 
+    def is_streamed(self, root: Value) -> bool:
+        """Whether a root is too large for the caches and lies in memory that is new or the program's own."""
+        if root.size * root.dtype.itemsize < STREAM or root in self.alias or not llvm.can_stream():
+            return False
+        return root not in self.slots or root in self.fresh.values()
+
     def prepare_kernel(self, kernel: Kernel) -> tuple[Lowered, str, list[Any]]:
         points = 1
         for axis in kernel.axes:
             points *= axis.size
         serial = self.threads == 1 or points <= SERIAL
-        made = lowered(kernel, "NAME", 1 if serial else self.threads, llvm.vector_bits())
+        made = lowered(kernel, "NAME", 1 if serial else self.threads, llvm.vector_bits(), streamed=self.is_streamed)
         made.parallel = not serial
         self.functions |= made.functions
         self.thread_scratch = max(self.thread_scratch, made.scratch)

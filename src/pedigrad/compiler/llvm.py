@@ -40,6 +40,12 @@ def vector_bits() -> int:
     return 512 if "+avx512f" in features else 256 if "+avx2" in features else 128
 
 
+@functools.cache
+def can_stream() -> bool:
+    """Whether vectors can be written to memory past the caches."""
+    return vector_bits() > 128 and "x86_64" in binding().get_default_triple()
+
+
 def _machine(level: int) -> Any:
     llvm = binding()
     cpu, features = host()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,14 +22,18 @@ from .affine import Affine, Axis, axes_of
 from .fuse import COSTS
 from .kernel import Kernel, Load, Position
 from .loop_order import order_axes, store_place
-from .microkernel import Body
+from .microkernel import Body, Loop
 from .numbers import Numbers
 from .program import Instruction, Value
 from .scalar_ir import COMPARE, ScalarIR, identity, memory_type, type_of
 
+STREAM = 1 << 24  # bytes from which a result is written past the caches, where it would push out everything else
+LINE = 64  # bytes of a cache line
 BLOCK = 4096  # points of an undivided kernel that are run through at a time; sums begin anew in each
 SLOT = 8  # bytes of scratch memory for an element that is kept
 MOST_KEPT = 8  # values that a kernel for any size may keep
+CALL = 20  # instructions that a function of mathlib counts as
+INTERLEAVED = ((64, 4), (128, 2), (1 << 62, 1))  # lines of a loop, and the vectors of a round: one alone waits for itself
 KEEP = 8  # the cost from which a value of one phase is kept for the next ones instead of being computed again
 
 
@@ -52,12 +56,19 @@ class KernelBody(Body):
         return super().text().replace("entry:\n", "\n".join(["entry:", *self.head, ""]), 1)
 
     @contextmanager
+    def loop(self, start: object, stop: object, step: object = 1, carry: Sequence[tuple[str, str]] = ()) -> Iterator[Loop]:
+        with super().loop(start, stop, step, carry) as loop:
+            yield loop
+        self.lines[-2] += ", !llvm.loop !LOOP"  # LLVM would write a loop over rows several times
+
+    @contextmanager
     def parallel(self, low: str, high: object) -> Iterator[str]:
-        """The body of a loop; yields the index."""
-        with self.loop(low, high) as loop:
+        """The body of a loop to be vectorised; yields the index."""
+        first = len(self.lines)
+        with super().loop(low, high) as loop:
             yield loop.index
-        at = max(i for i, line in enumerate(self.lines) if line.startswith("  br label"))
-        self.lines[at] += ", !llvm.loop !LOOP"
+        work = sum(CALL if " call " in line else 1 for line in self.lines[first:])
+        self.lines[-2] += f", !llvm.loop !LOOP{next(count for most, count in INTERLEAVED if work <= most)}"
 
 
 class Lowered:
@@ -72,13 +83,14 @@ class Lowered:
         self.points = 0
         self.kept = (0, 0)  # values that are kept between phases, and the points of each
         self.parallel = True
+        self.streams = False  # whether something is written past the caches
 
 
 class Lowering:
     """Writes one kernel's function for a number of threads."""
 
-    def __init__(self, kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequence[int] = ()):
-        self.kernel, self.threads, self.symbols = kernel, threads, symbols
+    def __init__(self, kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequence[int], streamed: Callable[[Value], bool]):
+        self.kernel, self.threads, self.symbols, self.streamed = kernel, threads, symbols, streamed
         self.result = Lowered()
         self.level: dict[Value, int] = {}
         self.phase: dict[Value, int] = {}
@@ -98,7 +110,7 @@ class Lowering:
         self.base = {root: f"%b{i}" for i, root in enumerate(self.result.roots)}
         self.at: dict[Axis, str] = {}
         self.known: list[dict[Any, str]] = [{}, {}, {}]  # values in registers: everywhere, at an outer point, at an inner one
-        self.kept: dict[Value, str] = {}  # values kept for later phases: where
+        self.kept: dict[Any, str] = {}  # values kept for later phases, or to be written past the caches: where
         self.written: set[Value] = set()  # those that are there already
         self.cells: dict[Value, str] = {}  # row and total reductions: where their register lies
         self.blocked: dict[Value, str] = {}  # total reductions: what an outer point has of them
@@ -175,6 +187,8 @@ class Lowering:
                 self.run_phase(phase, one)
             self.outer_stores()
         self.finish_totals()
+        if self.result.streams:
+            body.do("call void @llvm.x86.sse.sfence()")  # before other threads are told that this is done
         self.result.text, self.result.functions = body.text(), self.scalar.functions
         self.result.scratch = -(-self.scratch // 64) * 64
         return self.result
@@ -259,6 +273,7 @@ class Lowering:
                     self.row_cell(member)
             self.inner_loops(list(kernel.inner), one, lambda: self.inner_point(rows, stores, keep))
             self.known[2] = {}
+            self.write_streams(stores)
             self.written.update(keep)
         for member in rows:
             if kernel.kinds[member.out] == "row":
@@ -319,12 +334,53 @@ class Lowering:
             place = self.keep_place(value)
             self.to_memory(register, value.dtype, body.at(place, self.inner_position(), memory_type(value.dtype)))
         for value, root, place in stores:
-            self.to_memory(self.compute(value), value.dtype, self.pointer(root, store_place(self.kernel, value, place)))
+            at = store_place(self.kernel, value, place)
+            if self.can_stream(root, at):
+                where = body.at(self.keep_place(value, root), self.inner_position(), memory_type(value.dtype))
+            else:
+                where = self.pointer(root, at)
+            self.to_memory(self.compute(value), value.dtype, where)
         for member in rows:
             self.reduce(member)
 
-    def keep_place(self, value: Value) -> str:
-        """Memory for a value at each inner point."""
+    def can_stream(self, root: Value, place: Affine) -> bool:
+        """Whether what is stored there may go past the caches: rows that begin at the beginning of a line."""
+        inner = self.kernel.inner
+        if len(inner) != 1 or root.dtype.itemsize < 4 or len(self.kept) >= MOST_KEPT - 1 or not self.streamed(root):
+            return False
+        factors = dict(place.terms)
+        if factors.pop(inner[0], 0) != 1:
+            return False
+        return all(self.number(n).startswith("%") or n * root.dtype.itemsize % LINE == 0 for n in [place.constant, *factors.values()])
+
+    def write_streams(self, stores: Any) -> None:
+        """Write rows that lie ready past the caches, line by line: lines that are not filled at once would be written twice."""
+        body, axis = self.body, self.kernel.inner[0] if self.kernel.inner else None
+        for value, root, place in stores:
+            at = store_place(self.kernel, value, place)
+            if axis is None or not self.can_stream(root, at):
+                continue
+            self.result.streams = True
+            low, high = self.bounds if not self.kernel.outer else ("0", self.number(axis.size))
+            self.at[axis] = low
+            source, target = self.keep_place(value, root), self.pointer(root, at)
+            kind, count = memory_type(root.dtype), LINE // root.dtype.itemsize
+            vector = f"<{body.bits // 8 // root.dtype.itemsize} x {kind}>"
+            length = body.integer("sub", high, low)
+            whole = body.integer("and", length, -count)
+            with body.loop("0", whole, count) as line:
+                places = [body.at(each, line.index, kind) for each in (source, target)]
+                for part in range(LINE * 8 // body.bits):
+                    source_at, target_at = (body.at(each, part, vector) for each in places)
+                    register = body.put(f"load {vector}, ptr {source_at}, align {root.dtype.itemsize}")
+                    body.do(f"store {vector} {register}, ptr {target_at}, align {body.bits // 8}, !nontemporal !3")
+            with body.loop(whole, length) as rest:
+                source_at, target_at = (body.at(each, rest.index, kind) for each in (source, target))
+                body.do(f"store {kind} {body.put(f'load {kind}, ptr {source_at}')}, ptr {target_at}")
+
+    def keep_place(self, value: Any, root: Value | None = None) -> str:
+        """Memory for a value at each inner point; with `root` for what is to be written there."""
+        value = value if root is None else (value, root)
         if value not in self.kept:
             size = math.prod(a.size for a in self.kernel.inner) if self.kernel.outer or len(self.kernel.inner) > 1 else BLOCK
             number = len(self.kept)
@@ -472,9 +528,14 @@ def inside(body: Body, index: str, size: object) -> str:
     return body.put(f"call i64 @llvm.umin.i64(i64 {index}, i64 {body.integer('sub', size, 1)})")
 
 
-def lowered(kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequence[int] = ()) -> Lowered:
-    """The function of a kernel for a number of threads; with `symbols` for all sizes that these stand in for."""
-    return Lowering(kernel, name, threads, bits, symbols).run()
+def lowered(
+    kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequence[int] = (), streamed: Callable[[Value], bool] = lambda root: False
+) -> Lowered:
+    """The function of a kernel for a number of threads; with `symbols` for all sizes that these stand in for.
+
+    Which roots are written past the caches `streamed` says; they lie at multiples of `LINE`, and so do all sizes there are.
+    """
+    return Lowering(kernel, name, threads, bits, symbols, streamed).run()
 
 
 @functools.lru_cache(256)

@@ -14,6 +14,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 LARGE = 1 << 20  # bytes from which memory is kept
+ALIGN = 64  # what addresses of such memory are multiples of: kernels may write whole lines of it past the caches
 MOST = 1 << 29  # bytes that are kept unused at most
 _free: dict[int, list[Array]] = {}  # unused memory by size
 _unused = 0
@@ -36,9 +37,10 @@ def _loan(size: int) -> Any:
 def give_back(memory: Array) -> None:
     """Keep memory for the next array of its size, if not too much is kept already."""
     global _unused
-    if _unused + memory.nbytes <= MOST:
-        _unused += memory.nbytes
-        _free.setdefault(memory.nbytes, []).append(memory)
+    size = memory.nbytes - ALIGN
+    if _unused + size <= MOST:
+        _unused += size
+        _free.setdefault(size, []).append(memory)
 
 
 def empty(shape: Any, dtype: Any) -> Array:
@@ -57,8 +59,8 @@ def empty(shape: Any, dtype: Any) -> Array:
         memory = _free[rounded].pop()
         _unused -= rounded
     except (KeyError, IndexError):
-        memory = np.empty(rounded, np.uint8)
-    loan = _loan(rounded).from_buffer(memory)
+        memory = np.empty(rounded + ALIGN, np.uint8)
+    loan = _loan(rounded).from_buffer(memory, -memory.__array_interface__["data"][0] % ALIGN)
     loan.memory = memory
     return np.ndarray(shape, dtype, loan)
 

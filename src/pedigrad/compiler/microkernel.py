@@ -61,7 +61,7 @@ class Body:
     def __init__(self, name: str, arguments: str, bits: int, linkage: str = "internal "):
         width = f'"prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}"'
         self.lines = [f"define {linkage}void @{name}({arguments}) noinline nounwind {width} {{", "entry:"]
-        self.block = "entry"
+        self.block, self.bits = "entry", bits
         self.intrinsics: set[str] = set()
         self._names = 0
 
@@ -228,7 +228,7 @@ def microkernel(name: str, tile: Tile, rows: int, vectors: int = 0) -> Body:
         loop.next = [a, b, *(body.at(place, far, tile.element) for place in ahead), *sums]
     a, b, _, _, *sums = loop.carried
     with body.loop(most, "%k", carry=[("ptr", a), ("ptr", b), *((vector, each) for each in sums)]) as rest:
-        rest.next = advance(*rest.carried[:2], rest.carried[2:])
+        rest.next = advance(rest.carried[0], rest.carried[1], rest.carried[2:])
     sums = rest.carried[2:]
 
     def store(adding: bool) -> str:

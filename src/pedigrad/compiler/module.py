@@ -9,20 +9,24 @@ METADATA = """
 !0 = distinct !{}
 !1 = !{!"llvm.loop.parallel_accesses", !0}
 !2 = !{!"llvm.loop.unroll.disable"}
+!3 = !{i32 1}
 """
+INTERLEAVE = (1, 2, 4)
+METADATA += "".join(f'!{i} = !{{!"llvm.loop.interleave.count", i32 {count}}}\n' for i, count in enumerate(INTERLEAVE, 4))
 
 
 def finished(texts: Iterable[str]) -> str:
-    """The module's text: every loop marked !LOOP gets an identity of its own, as one whose rounds share no memory.
+    """The module's text: every loop marked !LOOP gets an identity of its own, with !LOOPn as one whose rounds share no memory.
 
-    The vectoriser interleaves such loops; unrolling them on top of that takes as long as all the rest and wins nothing.
+    The vectoriser does n vectors of such loops in a round; unrolling them on top of that takes as long as all the rest and wins nothing.
     """
     loops: list[str] = []
 
-    def identity(_: re.Match[str]) -> str:
-        number = len(loops) + 3
-        loops.append(f"!{number} = distinct !{{!{number}, !1, !2}}")
+    def identity(match: re.Match[str]) -> str:
+        number = len(loops) + len(INTERLEAVE) + 4
+        more = f", !1, !{4 + INTERLEAVE.index(int(match[1]))}" if match[1] else ""
+        loops.append(f"!{number} = distinct !{{!{number}, !2{more}}}")
         return f"!{number}"
 
-    text = re.sub("!LOOP", identity, "\n".join([*texts, METADATA]))
+    text = re.sub(r"!LOOP(\d?)", identity, "\n".join([*texts, METADATA]))
     return text + "\n".join(loops) + "\n"

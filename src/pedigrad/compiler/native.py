@@ -18,7 +18,7 @@ from ..modes import Untraceable
 from . import contraction, llvm, mathlib, memory, pool
 from .fuse import Fuser
 from .kernel import Kernel
-from .lower import MOST_KEPT, SLOT, Lowered, lowered
+from .lower import LINE, MOST_KEPT, SLOT, STREAM, Lowered, lowered
 from .microkernel import Body
 from .module import finished
 from .passes import simplified
@@ -35,7 +35,7 @@ FIXED = 12  # sizes up to this one are part of what a kernel is compiled for
 COMBINE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
-__all__ = ["Native", "NonZero", "Unsuitable", "pattern"]
+__all__ = ["Native", "NonZero", "Unsuitable", "pattern", "streamed"]
 
 
 class Unsuitable(Exception):
@@ -79,16 +79,22 @@ class Size:
         return self.rest * math.prod(n**power for n, power in zip(sizes, self.powers, strict=True))
 
 
+def streamed(arrays: Sequence[Array | None], sizes: dict[int, int]) -> int:
+    """The number of the array whose size results that are written past the caches have; -1 if there are to be none."""
+    most, number = max((a.nbytes, i) for i, a in enumerate(arrays) if a is not None)
+    return number if most >= STREAM and all(n * 4 % LINE == 0 for n in sizes) and llvm.can_stream() else -1
+
+
 class Native:
     """Compiled kernels for a function on arrays of a pattern."""
 
-    def __init__(self, function: Callable[..., Any], kinds: Any, count: int, threads: int):
+    def __init__(self, function: Callable[..., Any], kinds: Any, count: int, threads: int, streamed: int = -1):
         rank = max((sum(n < 0 for n in each[1]) for each in kinds if each is not None), default=0)
         primes = STAND_INS[min(max(rank, 1), max(STAND_INS))]
         if count > len(primes[0]) or rank > max(STAND_INS) + 1:
             raise Unsuitable("it has too many different sizes", lasting=False)
         self.threads = threads
-        one, other = (Written(function, kinds, symbols[:count], threads) for symbols in primes)
+        one, other = (Written(function, kinds, symbols[:count], threads, streamed) for symbols in primes)
         if one.texts != other.texts:
             raise Unsuitable("its kernels depend on the sizes in a way that cannot be left open", lasting=False)
         self.kernels, self.plan, self.guards = one.kernels, one.plan, one.guards
@@ -177,7 +183,7 @@ def shaped(array: Array, shape: tuple[int, ...]) -> Array:
 class Written:
     """The kernels of a function, written for stand-in sizes."""
 
-    def __init__(self, function: Callable[..., Any], kinds: Any, symbols: Sequence[int], threads: int):
+    def __init__(self, function: Callable[..., Any], kinds: Any, symbols: Sequence[int], threads: int, streamed: int):
         tracer = Tracer()
         rng = np.random.default_rng(0)
         traced: list[Any] = []
@@ -207,10 +213,11 @@ class Written:
         self.kernels: list[Lowered] = []
         self.texts: list[str] = []
         self.functions: set[tuple[str, str]] = set()
+        large = traced[streamed].array.size if streamed >= 0 else -1  # and such a result lies in memory that begins with a line
         for i, step in enumerate(fuser.steps):
             if not isinstance(step, Kernel):
                 raise Unsuitable("it needs more than loops over elements")
-            made = lowered(step, f"k{i}", threads, llvm.vector_bits(), symbols)
+            made = lowered(step, f"k{i}", threads, llvm.vector_bits(), symbols, lambda root: root.size == large)
             if made.kept[0] > MOST_KEPT:
                 raise Unsuitable("it keeps too many values")
             self.kernels.append(made)

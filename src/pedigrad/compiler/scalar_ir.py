@@ -96,10 +96,10 @@ class ScalarIR:
             return self.body.put(f"{WHOLE[operation]} {kind} {', '.join(x)}")
         raise NotImplementedError(f"no code for {operation} on {dtypes[0].name}")
 
-    def intrinsic(self, name: str, kind: str, x: list[str]) -> str:
+    def intrinsic(self, name: str, kind: str, x: list[str], flags: str = "") -> str:
         """A call of one of LLVM's functions on floats."""
         suffix = "f32" if kind == "float" else "f64"
-        return self.body.put(f"call {kind} @llvm.{name}.{suffix}({', '.join(f'{kind} {each}' for each in x)})")
+        return self.body.put(f"call{flags} {kind} @llvm.{name}.{suffix}({', '.join(f'{kind} {each}' for each in x)})")
 
     def select(self, condition: str, dtype: DType, x: str, y: str) -> str:
         kind = type_of(dtype)
@@ -151,8 +151,8 @@ class ScalarIR:
         return x if dtype.kind in "ub" else self.select(self.compare("lt", dtype, x, "0"), dtype, self.emit_neg(dtype, x), x)
 
     def _extreme(self, name: str, test: str, dtype: DType, x: str, y: str) -> str:
-        if dtype.kind == "f":
-            return self.intrinsic(name, type_of(dtype), [x, y])
+        if dtype.kind == "f":  # of two zeros either may be the result, as in NumPy
+            return self.intrinsic(name, type_of(dtype), [x, y], " nsz")
         return self.select(self.compare(test, dtype, x, y), dtype, x, y)
 
     def emit_max2(self, dtype: DType, x: str, y: str) -> str:
