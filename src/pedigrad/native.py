@@ -49,10 +49,10 @@ def _is_worth_trying(name: str) -> bool:
     return _failed.get(name, 0) < TRIES
 
 
-def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
-    """What the forward of `op` returns."""
+def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...], recorded: bool = True) -> Any:
+    """What the forward of `op` returns; None for what only its gradient rules want, where these will not run."""
     if _is_worth_trying(op.name):
-        results = _run(op.name, Forward(op, attributes), arrays)
+        results = _run(op.name, Forward(op, attributes, 0 if recorded else op.hidden), arrays)
         if results is not None:
             return tuple(results) if len(op.outputs) > 1 else results[0]
     return op.forward(*arrays, **dict(zip(op.attributes, attributes, strict=True)))
@@ -70,25 +70,30 @@ def backward(op: Any, g: Any, parents: tuple[Any, ...], saved: tuple[Any, ...]) 
 
 def _exact(x: Any) -> Any:
     """A plain value as part of a key: what is equal but not the same, such as 0.0 and -0.0, differs, and nan is itself."""
-    if isinstance(x, (tuple, list)):
+    kind = x.__class__
+    if kind is tuple or kind is list:
         return tuple(map(_exact, x))
+    if kind is int or kind is bool:
+        return kind, x
     if not isinstance(x, PLAIN):
         raise TypeError("an attribute that is no plain value")
-    return (x.__class__, repr(x)) if isinstance(x, (int, float)) else x
+    return (kind, repr(x)) if isinstance(x, (int, float, complex)) else x
 
 
 class Forward:
     """An op's forward, for tracing."""
 
-    def __init__(self, op: Any, attributes: tuple[Any, ...]):
-        self.op, self.named = op, dict(zip(op.attributes, attributes, strict=True))
+    def __init__(self, op: Any, attributes: tuple[Any, ...], unwanted: int):
+        self.op, self.unwanted = op, unwanted  # how many of the last results nobody wants
+        self.named = dict(zip(op.attributes, attributes, strict=True))
 
     def key(self, sizes: dict[int, int]) -> Any:
         """What kernels depend on beside the arrays' pattern."""
-        return _exact(tuple(self.named.values()))
+        return self.unwanted, _exact(tuple(self.named.values()))
 
     def __call__(self, *arrays: Any, sizes: Any) -> Any:
-        return self.op.forward(*arrays, **self.named)
+        results = self.op.forward(*arrays, **self.named)
+        return (*results[: len(results) - self.unwanted], *[None] * self.unwanted) if self.unwanted else results
 
 
 class Rules:

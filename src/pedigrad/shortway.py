@@ -204,6 +204,8 @@ def _forward_lines(op: Op, call: str) -> list[str]:
     if not native.is_candidate(op):
         return [f"_r = _forward({call})"]
     given = f"({_each('a_{}', op.operands)}), ({_each('{}', op.attributes)})"
+    if op.hidden and op.differentiable:  # for the rules alone
+        given += f", ({' or '.join(f'n_{n} is not None' for n in op.differentiable)}) and (not _modes.grad_off or _settings.grad)"
     return [f"if a_{op.operands[0]}.size < _LARGE:", f"    _r = _forward({call})", "else:", f"    _r = _large_forward(_op, {given})"]
 
 

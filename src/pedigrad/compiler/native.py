@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..modes import Untraceable
-from . import contraction, llvm, mathlib, memory, pool
+from . import llvm, mathlib, memory, pool
+from .contraction import address_of
 from .fuse import Fuser
 from .kernel import Kernel
 from .lower import LINE, MOST_KEPT, SLOT, STREAM, Lowered, lowered
@@ -32,6 +33,7 @@ STAND_INS = {  # two lists of primes, by the most open sizes that one array has:
     4: ((17, 19, 23, 29), (31, 13, 37, 41)),
 }
 FIXED = 12  # sizes up to this one are part of what a kernel is compiled for
+MOST_PREPARED = 64  # sizes for which one kernel's runs are kept ready
 COMBINE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
@@ -85,6 +87,17 @@ def streamed(arrays: Sequence[Array | None], sizes: dict[int, int]) -> int:
     return number if most >= STREAM and all(n * 4 % LINE == 0 for n in sizes) and llvm.can_stream() else -1
 
 
+class Prepared(NamedTuple):
+    """What a run does for certain sizes. Arrays have numbers: those that are given, then new ones."""
+
+    new: list[tuple[tuple[int, ...], Any]]  # shapes and dtypes
+    steps: list[tuple[int, list[int], list[Any], int]]  # function, arrays, parts that are combined, bytes of scratch memory
+    results: list[tuple[int, tuple[int, ...]]]
+    guards: list[tuple[int, bool]]
+    numbers: Array  # the sizes, and their address
+    at: int
+
+
 class Native:
     """Compiled kernels for a function on arrays of a pattern."""
 
@@ -94,6 +107,7 @@ class Native:
         if count > len(primes[0]) or rank > max(STAND_INS) + 1:
             raise Unsuitable("it has too many different sizes", lasting=False)
         self.threads = threads
+        self.ready: dict[tuple[int, ...], Prepared] = {}
         one, other = (Written(function, kinds, symbols[:count], threads, streamed) for symbols in primes)
         if one.texts != other.texts:
             raise Unsuitable("its kernels depend on the sizes in a way that cannot be left open", lasting=False)
@@ -112,35 +126,51 @@ class Native:
         self.kept = [(Size(made.kept[1], symbols) if made.kept[0] else None) for made in one.kernels]
         self.outputs = [(root, sizes_of(value.shape)) for root, value in zip(one.outputs, one.values, strict=True)]
 
-    def run(self, arrays: Sequence[Array | None], sizes: Sequence[int], into: Sequence[Array] = ()) -> Any:
-        """The results for `arrays`; None if a branch of the function would go another way. `into` are arrays for the results."""
-        given = [a for a in arrays if a is not None]
-        places: dict[Any, Array] = dict(zip(self.inputs, given, strict=True))
-        for (root, _), array in zip(self.outputs, into, strict=False):
-            places[root] = array
-        numbers = np.array(sizes, np.int64)
-        numbers_at = contraction.address_of(numbers)
+    def prepared(self, sizes: Sequence[int]) -> Prepared:
+        """A run for these sizes, as far as it does not depend on the arrays."""
+        number = {root: i for i, root in enumerate(self.inputs)}
+        new: list[Any] = []
+        steps: list[Any] = []
         for made, address, kept in zip(self.kernels, self.addresses, self.kept, strict=True):
-            parts = {root: (by, size) for root, by, size in made.partials}
-            pointers: list[int] = []
-            whole: list[Any] = []
+            parts = {root: COMBINE[by.operation] for root, by, _ in made.partials}
             for root, _ in made.roots:
-                if root not in places:
+                if root not in number:
+                    number[root] = len(number)
                     shape, dtype = self.shapes[root]
-                    places[root] = memory.empty([n(sizes) for n in shape], dtype)
-                array = places[root]
-                if root in parts:
-                    whole.append((array, np.empty((self.threads, array.size), array.dtype), parts[root][0].operation))
-                    array = whole[-1][1]
-                pointers.append(contraction.address_of(array))
-            scratch = np.empty(self.threads * MOST_KEPT * SLOT * kept(sizes) if kept else 0, np.uint8)
-            ran = pool.run(address, (*pointers, contraction.address_of(scratch), numbers_at), self.threads)
-            for array, part, operation in whole:
-                COMBINE[operation].reduce(part[:ran], axis=0, out=array.reshape(-1))
-        for root, expected in self.guards:
-            if bool(places[root]) != expected:
+                    new.append((tuple(n(sizes) for n in shape), dtype))
+            combined = [(place, number[root], parts[root]) for place, (root, _) in enumerate(made.roots) if root in parts]
+            scratch = self.threads * MOST_KEPT * SLOT * kept(sizes) if kept else 0
+            steps.append((address, [number[root] for root, _ in made.roots], combined, scratch))
+        results = [(number[root], tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
+        numbers = np.array(sizes, np.int64)
+        return Prepared(new, steps, results, [(number[root], expected) for root, expected in self.guards], numbers, address_of(numbers))
+
+    def run(self, arrays: Sequence[Array | None], sizes: Sequence[int]) -> Any:
+        """The results for `arrays`; None if a branch of the function would go another way."""
+        key = tuple(sizes)
+        ready = self.ready.get(key)
+        if ready is None:
+            if len(self.ready) >= MOST_PREPARED:
+                self.ready.clear()
+            ready = self.ready[key] = self.prepared(sizes)
+        places: list[Any] = [a for a in arrays if a is not None]
+        places += [memory.empty(shape, dtype) for shape, dtype in ready.new]
+        addresses = list(map(address_of, places))
+        for function, used, combined, size in ready.steps:
+            pointers = [addresses[i] for i in used]
+            whole = []
+            for place, i, combine in combined:
+                part = np.empty((self.threads, places[i].size), places[i].dtype)
+                whole.append((places[i], part, combine))
+                pointers[place] = address_of(part)
+            scratch = np.empty(size, np.uint8)
+            ran = pool.run(function, (*pointers, address_of(scratch), ready.at), self.threads)
+            for array, part, combine in whole:
+                combine.reduce(part[:ran], axis=0, out=array.reshape(-1))
+        for i, expected in ready.guards:
+            if bool(places[i]) != expected:
                 return None
-        results = [shaped(places[root], tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
+        results = [shaped(places[i], shape) for i, shape in ready.results]
         return [None if i is None else results[i] for i in self.plan]
 
     def call(self, arrays: Sequence[Array], sizes: Sequence[int], into: Sequence[Array]) -> tuple[list[int], Any]:
@@ -149,12 +179,12 @@ class Native:
         kept = self.kept[0]
         scratch = np.empty(self.threads * MOST_KEPT * SLOT * kept(sizes) if kept else 0, np.uint8)
         own = [*(places[root] for root, _ in self.kernels[0].roots), scratch, np.array(sizes, np.int64)]
-        return [contraction.address_of(a) for a in own], own
+        return [address_of(a) for a in own], own
 
     def run_calls(self, calls: Sequence[tuple[list[int], Any]]) -> None:
         """Run the only kernel once for each of the `calls`, whose arrays do not overlap, or are the same."""
         table = np.array([pointers for pointers, _ in calls], np.int64)
-        pool.run(repeating(table.shape[1]), (self.addresses[0], contraction.address_of(table), len(calls)), self.threads)
+        pool.run(repeating(table.shape[1]), (self.addresses[0], address_of(table), len(calls)), self.threads)
 
     def writes_into(self, arrays: Sequence[Array], sizes: Sequence[int]) -> bool:
         """Whether a run may put its results into these arrays, although it reads them: one kernel goes through all elements once."""
