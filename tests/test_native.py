@@ -406,3 +406,45 @@ def test_a_branch_on_an_element_is_checked_in_every_run():
     made = kernels.Native(function, kernels.pattern([x], sizes), len(sizes), 1)
     assert np.array_equal(made.run([x], list(sizes))[0], x * 2.0)
     assert made.run([-x], list(sizes)) is None
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_parameters_with_one_kernel_are_updated_in_one_call(name, monkeypatch):
+    sizes = (70_001, 66_000, 81_234)
+    starts = [numbers(n, seed=n) for n in sizes]
+    runs = []
+    monkeypatch.setattr(pool, "run", lambda *args, run=pool.run: (runs.append(args), run(*args))[1])
+
+    def trained(groups):
+        parameters = [torch.nn.Parameter(torch.from_numpy(start.copy())) for start in starts]
+        optimizers = [OPTIMIZERS[name]([parameters[i] for i in group]) for group in groups]
+        for step in range(3):
+            for p, n in zip(parameters, sizes, strict=True):
+                p.grad = torch.from_numpy(numbers(n, seed=step))
+            runs.clear()
+            for optimizer in optimizers:
+                optimizer.step()
+        return [p.detach().numpy() for p in parameters], len(runs)
+
+    together, once = trained([(0, 1, 2)])
+    apart, thrice = trained([(0,), (1,), (2,)])
+    assert (once, thrice) == (1, 3)
+    for one, other in zip(together, apart, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_parameters_that_overlap_are_updated_one_after_the_other():
+    whole, g = numbers(200_000), [numbers(140_000, seed=1), numbers(140_000, seed=2)]
+    expected = whole.copy()
+    for part, each in zip((slice(0, 140_000), slice(60_000, 200_000)), g, strict=True):
+        expected[part] -= np.float32(0.29) * each
+    memory_of_all = torch.from_numpy(whole)
+    parts = [memory_of_all[:140_000].requires_grad_(), memory_of_all[60_000:].requires_grad_()]
+    for part, each in zip(parts, g, strict=True):
+        part.grad = torch.from_numpy(each)
+    torch.set_num_threads(2)
+    optimizer = torch.optim.SGD(parts, lr=0.1, momentum=0.9)
+    for _ in range(2):
+        optimizer.step()
+    np.testing.assert_allclose(whole, expected, rtol=1e-5, atol=1e-6)
+    assert any(key[0].startswith("pedigrad.optim") for key in native._kernels)
