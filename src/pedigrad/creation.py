@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from . import device as devices
-from . import dtypes
+from . import dtypes, inplace, modes
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
 from .origin import located
 from .shapes import as_shape
-from .tensor import Tensor, TensorMeta, _new, wrap
+from .tensor import Tensor, TensorMeta, _new, announce, constant, read, wrap
 
 strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
 Tensor.layout = strided
@@ -23,6 +23,8 @@ Tensor.layout = strided
 def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
     """Give a function that returns an array the keywords all factories share: device, layout, requires_grad, out, ..."""
 
+    sizes = bool(make.__code__.co_flags & 0x04)  # a function of `*size`, which may also be given by name
+
     @functools.wraps(make)
     def made(
         *args: Any, device: Any = None, requires_grad: bool = False, out: Tensor | None = None,
@@ -30,14 +32,28 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
     ) -> Tensor:  # fmt: skip
         if device is not None:
             devices.require_cpu(device)
+        if sizes and not args:
+            args = (kwargs.pop("size", None),)
+            if args[0] is None:
+                raise TypeError(located(f"{made.__name__}() missing 1 required positional argument: 'size'"))
         array = make(*args, **kwargs)
         if out is not None:
-            out._array = array.astype(out._array.dtype, copy=False)
-            return out
-        tensor = wrap(array)
+            return _filled(out, array, made.__name__)
+        tensor = constant(array)
         return tensor.requires_grad_() if requires_grad else tensor
 
     return function("torch")(made)
+
+
+def _filled(out: Tensor, array: np.ndarray[Any, Any], what: str) -> Tensor:
+    """`out` with the elements of `array` written into its memory, or into new memory where the shapes differ."""
+    if modes.settings.grad and out._node is not None:
+        message = f"{what}(): functions with out=... arguments don't support automatic differentiation, but out requires grad."
+        raise RuntimeError(located(message))
+    if out._array.shape != array.shape:
+        out._array = array.astype(out._array.dtype)
+        return out
+    return inplace.store(out, wrap(array), array, what)
 
 
 def numpy_dtype(dtype: dtypes.dtype | None) -> np.dtype[Any]:
@@ -63,6 +79,7 @@ def array_of(data: Any, dtype: dtypes.dtype | None = None) -> np.ndarray[Any, An
     """A new array of `data`: a number, a nested sequence, an array or a tensor, by PyTorch's rules for dtypes."""
     wanted = None if dtype is None else numpy_dtype(dtype)
     if isinstance(data, Tensor):
+        read(data._array, "torch.tensor()")
         return np.array(data._array, wanted)
     if isinstance(data, (np.ndarray, np.generic)):
         array = np.array(data, wanted)
@@ -75,28 +92,75 @@ def array_of(data: Any, dtype: dtypes.dtype | None = None) -> np.ndarray[Any, An
     except ValueError as error:
         if "inhomogeneous" in str(error):
             raise ValueError(located(f"expected a sequence of equal lengths at every level: {_ragged(data)}")) from error
+        if "NaN" in str(error):
+            raise RuntimeError(located(f"value cannot be converted to {dtype} without overflow: {error}")) from error
         raise
     except OverflowError as error:
-        raise RuntimeError(located(f"value cannot be converted to {dtype} without overflow: {error}")) from error
-    if wanted is None:
-        if array.dtype == np.float64 and not _first_is_numpy(data):
-            return array.astype(dtypes.to_numpy(dtypes.get_default_dtype()))
-        if array.dtype == np.complex128 and not _first_is_numpy(data):
-            return array.astype(dtypes.to_numpy(dtypes.get_default_dtype().to_complex()))
-        if array.dtype.kind in "OUS":
-            raise TypeError(located(f"new(): data must be numbers, got {type(_first(data)).__name__}"))
-    return array
+        return _wrapped(data, dtype, error)
+    if wanted is not None:
+        return array
+    if array.dtype.kind in "OUS" or (array.dtype == np.uint64 and _common(data) is not dtypes.uint64):
+        raise _no_number(data)
+    if array.dtype.kind in "fc" and array.size:
+        return array.astype(dtypes.to_numpy(_common(data)), copy=False)
+    return array if array.size else array.astype(dtypes.to_numpy(dtypes.get_default_dtype()))
 
 
-def _first(data: Any) -> Any:
+def _wrapped(data: Any, dtype: dtypes.dtype | None, error: OverflowError) -> np.ndarray[Any, Any]:
+    """An array of `data`, of which negative numbers are out of the range of the unsigned `dtype`: they count from its end."""
+    kind = numpy_dtype(dtype)
+    if kind.kind == "u" and kind.itemsize < 8:
+        array = np.array(data)
+        if array.dtype.kind == "i" and np.all(np.abs(array) <= np.iinfo(kind).max):
+            return array.astype(kind)
+    raise RuntimeError(located(f"value cannot be converted to {dtype} without overflow: {error}")) from error
+
+
+def _no_number(data: Any) -> Exception:
+    """The error for data that NumPy has no numbers for."""
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
-    return data
+    if isinstance(data, (int, np.integer)):
+        return ValueError(located(f"Overflow when unpacking long long: {data} is beyond the range of int64"))
+    if isinstance(data, str):
+        return TypeError(located("new(): invalid data type 'str'"))
+    return RuntimeError(located(f"Could not infer dtype of {type(data).__name__}: data must be numbers"))
 
 
-def _first_is_numpy(data: Any) -> bool:
-    first = _first(data)
-    return isinstance(first, (np.ndarray, np.generic)) and not isinstance(first, float)
+def _common(data: Any) -> dtypes.dtype:
+    """The dtype of a tensor of `data`: Python's floats have the default dtype, NumPy's numbers and arrays their own."""
+    found: set[Any] = set()
+    _collect(data if isinstance(data, (list, tuple)) else (data,), found)
+    return functools.reduce(dtypes.promote_types, map(_dtype_of, found))
+
+
+def _collect(items: Any, found: set[Any]) -> None:
+    """Add the types of the numbers in a nested sequence, and the dtypes of the arrays."""
+    kinds = set(map(type, items))
+    if len(kinds) == 1 and not (isinstance(items[0], (list, tuple, np.ndarray)) or hasattr(items[0], "__len__")):
+        found |= kinds
+        return
+    for item in items:
+        if isinstance(item, np.ndarray):
+            found.add(item.dtype)
+        elif isinstance(item, (list, tuple)):
+            _collect(item, found)
+        elif hasattr(item, "__len__"):
+            _collect(tuple(item), found)
+        else:
+            found.add(type(item))
+
+
+def _dtype_of(kind: Any) -> dtypes.dtype:
+    if isinstance(kind, np.dtype):
+        return dtypes.from_numpy(kind)
+    if issubclass(kind, np.generic):
+        return dtypes.from_numpy(np.dtype(kind))
+    if issubclass(kind, bool):
+        return dtypes.bool_
+    if issubclass(kind, int):
+        return dtypes.int64
+    return dtypes.get_default_dtype().to_complex() if issubclass(kind, complex) else dtypes.get_default_dtype()
 
 
 def _holds_tensors(data: Any) -> bool:
@@ -105,7 +169,9 @@ def _holds_tensors(data: Any) -> bool:
 
 def _plain(data: Any) -> Any:
     if isinstance(data, Tensor):
-        return data._array.tolist() if data._array.ndim == 0 else data._array
+        read(data._array, "torch.tensor()")
+        number = data._array.ndim == 0
+        return data._array[()] if number and data._array.dtype.kind != "V" else data._array.tolist() if number else data._array
     return [_plain(item) for item in data] if isinstance(data, (list, tuple)) else data
 
 
@@ -123,7 +189,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     if device is not None:
         devices.require_cpu(device)
-    result = wrap(array_of(data, dtype))
+    result = constant(array_of(data, dtype))
     return result.requires_grad_() if requires_grad else result
 
 
@@ -139,9 +205,13 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 
 @function("torch")
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of `obj`, sharing its memory unless `copy`."""
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
+) -> Tensor:  # fmt: skip
+    """A tensor of `obj`, sharing its memory unless `copy`; it needs a gradient where `obj` does unless that is said."""
     result = tensor(obj, dtype=dtype) if copy else as_tensor(obj, dtype, device)
+    if requires_grad is None:
+        return result
     return result.detach().requires_grad_(requires_grad) if requires_grad != result.requires_grad else result
 
 
@@ -154,7 +224,7 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
         dtypes.from_numpy(array.dtype)
         if not array.dtype.isnative:
             raise ValueError(located("given numpy array has byte order different from the native byte order"))
-    return wrap(array)
+    return constant(array)
 
 
 @function("torch")
@@ -226,9 +296,11 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None) -> Any:
 
 
 @factory
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
     """Numbers from `start` (0 if left out) up to but without `end`, `step` apart."""
-    start, end = (0, start) if end is None else (start, end)
+    if start is None and end is None:
+        raise TypeError(located("arange() missing 1 required argument: 'end'"))
+    start, end = (0, start) if end is None else (start or 0, end)
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
     if step == 0:
         raise RuntimeError(located("step must be nonzero"))
@@ -276,8 +348,6 @@ def _new_form(name: str) -> None:
 
     def new_form(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         kwargs["dtype"] = kwargs.get("dtype") or self.dtype
-        if name != "full" and "size" in kwargs:
-            args = (kwargs.pop("size"),)
         return maker(*args, **kwargs)
 
     new_form.__name__ = new_form.__qualname__ = "new_" + name
@@ -292,7 +362,7 @@ for _name in ("zeros", "ones", "empty", "full", "tensor"):
 @function("Tensor")
 def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
     """A tensor of this dtype from sizes or data."""
-    return converted(construct(*args), self.dtype)
+    return converted(construct(Tensor, *args, device=device), self.dtype)
 
 
 # The legacy constructor
@@ -311,6 +381,7 @@ def construct(cls: Any = Tensor, *args: Any, device: Any = None, dtype: Any = No
         array = np.empty(tuple(data), kind) if type(data).__name__ == "Size" else array_of(data).astype(kind, copy=False)
     else:
         array = np.empty(_sizes(args), kind)
+    announce(array)
     tensor = _new(cls)
     tensor._array = array
     tensor._node = tensor._view = tensor._cut = None

@@ -41,9 +41,10 @@ def explained(op: Any, operands: tuple[Any, ...], error: Exception) -> Exception
     elif isinstance(error, ValueError) and ("matmul" in text or "not aligned" in text or "mismatch in its core" in text):
         kind, text = RuntimeError, "shapes cannot be multiplied: " + " and ".join(str(a.shape) for a in arrays)
     elif isinstance(error, TypeError) and ("ufunc" in text or "numpy boolean" in text):
-        kind, text = RuntimeError, f'"{op.name}" not implemented for {", ".join(dtypes.of(a).name for a in arrays)}'
+        kind, text = NotImplementedError, f'"{op.name}" not implemented for {", ".join(dtypes.of(a).name for a in arrays)}'
     elif isinstance(error, ValueError):
         kind = RuntimeError if "NumPy" in text or "array" in text or "axes" in text else ValueError
+    text = text.removeprefix(f"{op.name}(): ")
     given = ", ".join(f"{n} = {describe(v)}" for n, v in zip(op.public_names, operands, strict=False))
     if not issubclass(kind, (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError)):
         return error

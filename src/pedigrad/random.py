@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,19 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state._array)
 
 
+@contextmanager
+def fork_rng(
+    devices: Any = None, enabled: bool = True, _caller: str = "fork_rng", _devices_kw: str = "devices", device_type: str = "cuda"
+) -> Iterator[None]:  # fmt: skip
+    """A context that leaves the default generator as it found it; there are no `devices` with generators of their own."""
+    state = default_generator.get_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            default_generator.set_state(state)
+
+
 def _from(generator: Generator | None) -> Generator:
     return default_generator if generator is None else generator
 
@@ -70,7 +85,7 @@ def _normal(generator: Generator, shape: tuple[int, ...], kind: np.dtype[Any], m
 
 
 @factory
-def randint(low: Any, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
+def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
     """Integers from [low, high), int64 unless `dtype` is given: `randint(high, size)` or `randint(low, high, size)`."""
     if size is None:
         low, high, size = 0, low, high

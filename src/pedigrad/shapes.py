@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -73,7 +74,7 @@ def as_shape(sizes: Sequence[Any]) -> tuple[int, ...]:
     """The shape meant by `f(2, 3)` and `f((2, 3))` alike."""
     if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
         sizes = tuple(sizes[0])
-    return tuple(int(n.__index__()) for n in sizes)
+    return tuple(map(operator.index, sizes))
 
 
 def pair(value: Any, n: int = 2) -> tuple[Any, ...]:

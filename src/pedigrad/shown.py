@@ -32,7 +32,10 @@ publish(_repr, "__repr__", ["Tensor"])
 
 
 def _format(self: Tensor, spec: str) -> str:
-    return self.item().__format__(spec) if self._array.ndim == 0 and not self._node else tensor_repr(self).__format__(spec)
+    """A tensor of one number, such as a loss, is formatted as that number."""
+    if self._array.ndim == 0 and type(self) is Tensor:
+        return self.item().__format__(spec)
+    return object.__format__(self, spec)
 
 
 publish(_format, "__format__", ["Tensor"])

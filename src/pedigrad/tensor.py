@@ -52,6 +52,12 @@ def read(array: Array, what: str) -> None:
         modes.settings.recorder.read(array, what)
 
 
+def announce(array: Array) -> None:
+    """This array follows from plain numbers, shapes and dtypes alone: a recorder may keep it."""
+    if modes.special and modes.settings.recorder is not None:
+        modes.settings.recorder.announce(array)
+
+
 HAS_VIEWS = View(None, None, ())  # in `_view` of a tensor that is no view but has some
 UNTRACKED = View(None, None, ())  # in `_view` of what `.data` returns: writes to it are the user's own business
 
@@ -276,7 +282,7 @@ class Tensor(metaclass=TensorMeta):
         if leaf.__class__ is Leaf:
             leaf.zero()  # type: ignore[union-attr]
         elif (grad := self.grad) is not None:
-            self.grad = wrap(np.zeros_like(grad._array))
+            self.grad = constant(np.zeros_like(grad._array))
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate result in `.grad` too."""
@@ -481,6 +487,12 @@ def wrap(array: Array) -> Tensor:
     out._array = array
     out._node = out._view = out._cut = None
     return out
+
+
+def constant(array: Array) -> Tensor:
+    """A tensor on an array that follows from plain numbers, shapes and dtypes alone: a recorder may keep it."""
+    announce(array)
+    return wrap(array)
 
 
 def refresh(tensor: Tensor) -> None:

@@ -2,11 +2,11 @@
 
 from ..graph import Node
 from ..modes import detect_anomaly, enable_grad, grad_enabled, inference_mode, no_grad, set_detect_anomaly, set_grad_enabled
-from ..tensor import Tensor as Variable
 from . import function
 from .backward import backward, grad
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
+from .variable import Variable
 
 __all__ = [
     "Function", "Node", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "grad", "grad_enabled", "gradcheck",

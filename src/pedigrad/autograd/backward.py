@@ -11,7 +11,7 @@ from .. import modes
 from ..graph import Leaf
 from ..op import publish
 from ..origin import located
-from ..tensor import Tensor, refresh, wrap
+from ..tensor import Tensor, announce, constant, refresh, wrap
 from .engine import Backward
 
 
@@ -45,6 +45,7 @@ def _first_gradient(tensor: Tensor, gradient: Any, create: bool) -> Any:
             raise RuntimeError(located("grad can be implicitly created only for real scalar outputs"))
         start = np.empty(array.shape, array.dtype)
         start.fill(1)  # np.ones takes three times as long
+        announce(start)
         return wrap(start) if create else start
     if not isinstance(gradient, Tensor):
         raise TypeError(located(f"gradients can be either Tensors or None, but got {type(gradient).__name__}"))
@@ -142,7 +143,7 @@ def grad(
         if g is None and not (allow_unused or materialize_grads):
             message = f"One of the differentiated Tensors appears to not have been used in the graph: input {i}. "
             raise RuntimeError(located(message + "Set allow_unused=True if this is the desired behavior."))
-        results.append(wrap(np.zeros_like(tensor._array)) if g is None and materialize_grads else run._wrapped(g))
+        results.append(constant(np.zeros_like(tensor._array)) if g is None and materialize_grads else run._wrapped(g))
     return tuple(results)
 
 

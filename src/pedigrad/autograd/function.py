@@ -13,7 +13,7 @@ from .. import modes
 from ..gate import output
 from ..graph import Node, note_write
 from ..origin import Origin, located
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, constant, wrap
 
 
 class FunctionNode(Node):
@@ -43,7 +43,7 @@ class FunctionNode(Node):
     def _incoming(ctx: Any, index: int, g: Any) -> Any:
         if g is None:
             shape, dtype = ctx.output_kinds[index]
-            return wrap(np.zeros(shape, dtype)) if ctx.materialize else None
+            return constant(np.zeros(shape, dtype)) if ctx.materialize else None
         return g if isinstance(g, Tensor) else wrap(np.asarray(g))
 
 

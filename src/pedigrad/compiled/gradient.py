@@ -183,13 +183,14 @@ class CompiledBackward(Node):
         program = self.program
         shapes = program.gradient.starts
         starts = [np.zeros(v.shape, v.dtype) if each is None else each for each, v in zip(given, shapes, strict=True)]
-        arrays = [each for each, used in zip(starts, program.starts, strict=True) if used]
-        plain = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
+        arrays = [each for each, is_used in zip(starts, program.starts, strict=True) if is_used]
+        used = [v for v, is_used in zip(shapes, program.starts, strict=True) if is_used]
+        plain = [np.require(a, v.dtype, ("C", "A")) for a, v in zip(arrays, used, strict=True)]  # of 0-d arrays rules give NumPy's numbers
         try:
             with program.lock:
                 grads = iter(program.executable.run([*saved, *plain]))
         except GuardFailed:
-            return tuple(None if t is None else t._array for t in self.with_history([wrap(a) for a in starts], parents))
+            return tuple(None if t is None else t._array for t in self.with_history([wrap(np.asarray(a)) for a in starts], parents))
         return tuple(next(grads) if reached else None for reached in program.gradient.reached)
 
     def check(self, arrays: list[Array]) -> None:

@@ -22,7 +22,7 @@ from ..generator import default_generator
 from ..origin import Origin
 from .affine import contiguous
 from .program import Instruction, Value
-from .trace import Hole, Number, Traced, Tracer, Untraceable, compiled_dtype
+from .trace import Hole, Number, Traced, Tracer, Untraceable
 from .vocabulary import cast, expanded, reshaped
 from .vocabulary_index import index_values  # noqa: F401  (both parts of the vocabulary)
 
@@ -74,6 +74,7 @@ class Recorder(Tracer):
         self.choices: list[tuple[dict[str, Any], Any, bool]] = []  # whether an option was zero, which Python branched on
         self.leaves: dict[Any, Any] = {}  # leaves whose gradients were touched -> how they were before
         self.made: set[int] = set()  # storages that the program made itself
+        self.announced: set[int] = set()  # those of constants
         self.written_by: dict[int, str] = {}  # storages that were written to, and what said so
         self.keep: list[Any] = []
         self.time = 0
@@ -134,12 +135,17 @@ class Recorder(Tracer):
         return value
 
     def constant_array(self, array: Array) -> Value:
-        """An array that the program made without being seen: right only if every run makes the same, as the second recording shows."""
-        if id(owner_of(array)) in self.made or array.size <= 64 or self.nested:
-            return self.constant(array)
-        if array.size and compiled_dtype(array.dtype) and (array == array.flat[0]).all():
+        """An array that was made without being seen, by an op on the way or by what says so (`announce`); any other may hang on inputs."""
+        if self.nested or id(owner_of(array)) in self.announced:
             return self.constant(array)
         raise Untraceable("a tensor was made by code that the compiler cannot follow")
+
+    def announce(self, array: Array) -> None:
+        """This array follows from plain numbers, shapes and dtypes: each run would make it again."""
+        owner = owner_of(array)
+        if id(owner) not in self.made and not self.is_outside(owner):  # else it has been computed, or drawn, or was there before
+            self.announced.add(id(owner))
+            self.own(array)
 
     def of_write(self, array: Array, written: Array, value: Value) -> Value:
         """What is in `array` after `written`, which shares its storage, was given a value."""
@@ -215,7 +221,9 @@ class Recorder(Tracer):
     def traced_of(self, x: Any) -> Any:
         """The same with Traced arrays in the place of arrays."""
         if isinstance(x, np.ndarray):
-            return self.traced(x, self.value_of(x)) if x.dtype.kind in "biuf" else x
+            if x.dtype.kind not in "biuf":
+                raise Untraceable(f"tensors of dtype {x.dtype.name} are not compiled")
+            return self.traced(x, self.value_of(x))
         if isinstance(x, (list, tuple)):
             items = [self.traced_of(item) for item in x]
             return items if isinstance(x, list) else tuple(items) if type(x) is tuple else type(x)(*items)
@@ -232,7 +240,7 @@ class Recorder(Tracer):
             self.own(array)
             return array
         if isinstance(x, np.ndarray):
-            self.own(x)
+            self.announce(x)
             return x
         if isinstance(x, np.generic):
             return np.asarray(x)
@@ -254,11 +262,15 @@ class Recorder(Tracer):
             return function(*args)
         before, count = self.origin, len(self.program.instructions)
         guards = len(self.guards)
+        try:
+            traced = self.traced_of(args)
+        except Untraceable as why:
+            self.refuse(str(why))
+            return function(*args)
         self.origin = origin or before
         self.nested += 1
         try:
-            result = function(*self.traced_of(args))
-            return self.arrays_of(result)
+            return self.arrays_of(function(*traced))
         except Exception as why:  # NumPy turns Untraceable into errors of its own; a real error is raised again below
             del self.program.instructions[count:], self.guards[guards:]
             if whole is None or isinstance(why, modes.ShapedByValues):

@@ -9,7 +9,7 @@ from .. import creation
 from ..op import PLACES
 from ..ops.dropout import dropout
 from ..ops.rnn import gru_cell, gru_layer, lstm_cell, lstm_layer, rnn_layer, rnn_relu_cell, rnn_tanh_cell
-from ..tensor import wrap
+from ..tensor import constant
 from . import init
 from .module import Module
 from .parameter import Parameter
@@ -145,7 +145,7 @@ class RNNBase(Module):
     def _start(self, like, batch):
         """States of zeros."""
         layers = self.num_layers * (2 if self.bidirectional else 1)
-        return tuple(wrap(np.zeros((layers, batch, size), like._array.dtype)) for size in self._state_sizes())
+        return tuple(constant(np.zeros((layers, batch, size), like._array.dtype)) for size in self._state_sizes())
 
     def _check(self, x, states, batch):
         if x.shape[-1] != self.input_size:
@@ -312,7 +312,7 @@ class RNNCellBase(Module):
         return x, states, batched
 
     def _zeros(self, x):
-        return wrap(np.zeros((x.shape[0], self.hidden_size), x._array.dtype))
+        return constant(np.zeros((x.shape[0], self.hidden_size), x._array.dtype))
 
     def _weights(self):
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from .. import creation
-from ..tensor import wrap
+from ..tensor import constant
 from . import functional as F
 from . import init
 from .attention import MultiheadAttention
@@ -234,4 +234,4 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz, device=None, dtype=None):
         """The (sz, sz) mask that hides from each position all later ones: minus infinity above the diagonal."""
-        return wrap(np.triu(np.full((sz, sz), -np.inf, creation.numpy_dtype(dtype)), 1))
+        return constant(np.triu(np.full((sz, sz), -np.inf, creation.numpy_dtype(dtype)), 1))

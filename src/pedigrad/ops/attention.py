@@ -8,7 +8,7 @@ import numpy as np
 
 from ..generator import default_generator
 from ..op import composite, function
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, constant, wrap
 from .correlation import widened
 from .language import total, transposed
 
@@ -171,6 +171,6 @@ def _dropout_factors(query, key, attn_mask, dropout_p):
     array = query._array if isinstance(query, Tensor) else query
     shape = (*lead, query.shape[-2], key.shape[-2])
     if dropout_p == 1:
-        return wrap(np.zeros(shape, array.dtype))
+        return constant(np.zeros(shape, array.dtype))
     kept = default_generator.bernoulli(shape, 1 - dropout_p, np.bool_)
     return np.astype(wrap(kept), array.dtype) / (1 - dropout_p)

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..op import elementwise, function, kernel
+from ..origin import located
 from ..tensor import Tensor
 
 
@@ -145,6 +146,8 @@ def same(x, y, /):
 @function()
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and equal elements."""
+    if not isinstance(other, Tensor):
+        raise TypeError(located(f"equal(): argument 'other' must be Tensor, not {type(other).__name__}"))
     return bool(same(input, other))
 
 

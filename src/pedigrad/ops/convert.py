@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import device as devices
 from .. import dtypes
+from ..gate import gate
 from ..op import composite, function, view
 from ..origin import located
 from ..tensor import Tensor
@@ -84,6 +85,8 @@ def converted(tensor: Tensor, dtype: Any, copy: bool = False) -> Tensor:
     wanted = _dtype_of(dtype)
     if wanted is None or wanted is tensor.dtype:
         return clone(tensor) if copy else tensor
+    if tensor._node is not None and not (wanted.is_floating_point or wanted.is_complex):
+        return gate(cast.op, (tensor,), (wanted,))  # the long way looks at the dtype of the result: integers have no history
     return cast(tensor, wanted)
 
 

@@ -17,7 +17,7 @@ from ..op import composite, function
 from ..origin import located
 from ..tensor import Tensor
 from .destination import deliver
-from .language import broadcast_to, conj, total
+from .language import broadcast_to, conj, kind_of, total
 from .matmul import product
 
 LETTERS = string.ascii_letters
@@ -83,6 +83,11 @@ def plan(subscripts_x, subscripts_y, output):
     return alone_x, alone_y, order_x, order_y, len(batch), len(free_x), len(summed), back
 
 
+def summed_out(x, dims):
+    """The sum along `dims` in the dtype of `x`, which NumPy leaves for a wider one where that has integers."""
+    return total(x, dims) if x.dtype.kind in "fcV" else np.sum(x, axis=dims, dtype=kind_of(x))
+
+
 def contract(x, y, subscripts_x, subscripts_y, output):
     """The contraction of two operands."""
     x, subscripts_x = without_repeats(x, subscripts_x, subscripts_y + output)
@@ -91,7 +96,7 @@ def contract(x, y, subscripts_x, subscripts_y, output):
     missing = [c for c in output if c not in subscripts_x + subscripts_y]
     inner = "".join(c for c in output if c not in missing)
     alone_x, alone_y, order_x, order_y, batch, free, summed, back = plan(subscripts_x, subscripts_y, inner)
-    x, y = (total(x, alone_x) if alone_x else x), (total(y, alone_y) if alone_y else y)
+    x, y = (summed_out(x, alone_x) if alone_x else x), (summed_out(y, alone_y) if alone_y else y)
     x, y = permuted(x, order_x), permuted(y, order_y)
     check_sizes(x, y, batch, free, summed)
     sizes, rows = x.shape[:batch], x.shape[batch : batch + free]

@@ -13,6 +13,7 @@ from ..origin import located
 from ..shapes import as_shape
 from ..tensor import Tensor
 from .language import broadcast_to
+from .region import as_strided, diagonal, part
 
 
 @composite(name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
@@ -76,6 +77,22 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 def zero_(self: Tensor) -> Tensor:
     """Write zero everywhere; returns the tensor."""
     return fill_(self, 0)
+
+
+@function("Tensor")
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Write `fill_value` where all indices are equal; with `wrap` the diagonal of a tall matrix starts again below its end."""
+    if self.ndim < 2:
+        raise RuntimeError(located(f"fill_diagonal_(): the tensor must have two dimensions at least, got {self.ndim}"))
+    if self.ndim == 2:
+        rows, columns = self.shape
+        for top in range(0, rows if wrap else min(rows, 1), columns + 1):
+            fill_(diagonal(part(self, (slice(top, None),))), fill_value)
+        return self
+    if len(set(self.shape)) > 1:
+        raise RuntimeError(located(f"fill_diagonal_(): all dimensions of input must be of equal length, got {tuple(self.shape)}"))
+    fill_(as_strided(self, (self.shape[0],), (sum(self.stride()),)), fill_value)
+    return self
 
 
 @function("Tensor")

@@ -21,7 +21,7 @@ from ..gate import check_overlap, record
 from ..inplace import check_writable, note_change, rebase
 from ..op import composite, function
 from ..origin import located
-from ..tensor import Tensor, refresh, wrap
+from ..tensor import Tensor, constant, refresh, wrap
 from .language import broadcast_to, zeros
 from .region import ALL, part, region_in_zeros, replace_region, select
 from .view import reshaped
@@ -207,7 +207,7 @@ def parsed(index: Any, ndim: int) -> tuple[tuple[Any, ...] | None, tuple[bool, .
         elif kind is bool or (getattr(entry, "ndim", 1) == 0 and _dims_used(entry) == 0):
             basic.append(None)
             places.append(True)
-            arrays.append(wrap(np.zeros(1 if entry else 0, np.int64)))
+            arrays.append(constant(np.zeros(1 if entry else 0, np.int64)))
         elif hasattr(entry, "__index__") and getattr(entry, "ndim", 0) == 0:
             basic.append(_int(entry))
         else:
@@ -273,6 +273,8 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
         basic, places, arrays = index_ if Ellipsis in index_ else (*index_, ...), (), []
     else:
         basic, places, arrays = parsed(index_, self._array.ndim)
+    if arrays and source is not value:
+        _check_dtypes(self, arrays, source)
     if modes.special:
         refresh(self)
         if isinstance(value, Tensor):
@@ -283,6 +285,14 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)
     if source is not value and self._cut is None:
         self._cut = value._cut
+
+
+def _check_dtypes(target: Tensor, arrays: list[Tensor], source: Any) -> None:
+    """RuntimeError if the array `source` has another dtype; one number under a mask is converted, as in `masked_fill`."""
+    if source.dtype == target._array.dtype or (source.size == 1 and len(arrays) == 1 and arrays[0]._array.dtype == bool):
+        return
+    message = "Index put requires the source and destination dtypes match"
+    raise RuntimeError(located(f"{message}, got {dtypes.of(source)} for a tensor of {target.dtype}: convert it with .to()"))
 
 
 def _write(target: Tensor, basic: Any, at: Any, source: Any) -> None:
@@ -335,7 +345,12 @@ def _shows(view: Any, basic: Any) -> bool:
     return basic == (own if Ellipsis in own else (*own, ...))
 
 
-for _name, _function in (("__getitem__", getitem), ("__setitem__", setitem)):
+def delitem(self: Tensor, index_: Any) -> None:
+    """TypeError: a tensor keeps its size."""
+    raise TypeError(located("Tensor does not support deleting items"))
+
+
+for _name, _function in (("__getitem__", getitem), ("__setitem__", setitem), ("__delitem__", delitem)):
     setattr(Tensor, _name, _function)
 
 
@@ -351,6 +366,8 @@ def _as_indices(input: Tensor, indices: Any) -> tuple[tuple[bool, ...], list[Ten
 def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
     """A copy of `input` with `values` written (or added) where the tuple of index tensors points."""
     places, arrays = _as_indices(input, indices)
+    if isinstance(values, Tensor) and values.dtype is not input.dtype:
+        _check_dtypes(input, [], values._array)
     return put_at(input, values, *arrays, *(None,) * (MOST - len(arrays)), None, places, accumulate)
 
 
@@ -358,6 +375,8 @@ def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False
 def index_put_(input: Tensor, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
     """`values` written (or added) into `input` where the tuple of index tensors points; returns `input`."""
     places, arrays = _as_indices(input, indices)
+    if isinstance(values, Tensor) and values.dtype is not input.dtype:
+        _check_dtypes(input, [], values._array)
     return inplace.write(put_at.op, (input, values, *arrays, *(None,) * (MOST - len(arrays))), (None, places, accumulate))
 
 

@@ -28,7 +28,8 @@ def _distinct(rng):
 def _at(x, index, dim, name):
     """The tuple to index an array of the shape of `x` with; errors where the index is not one of its slices."""
     if index.ndim > 1:
-        raise RuntimeError(f"{name}(): Index is supposed to be a vector, got a shape of {index.shape}")
+        kind = IndexError if name == "index_select" else RuntimeError
+        raise kind(f"{name}(): Index is supposed to be a vector, got a shape of {index.shape}")
     if index.dtype not in (np.int64, np.int32):
         raise RuntimeError(f"{name}(): Expected dtype int32 or int64 for index, got {index.dtype}")
     dim = one_dim(dim, x.ndim)

@@ -11,6 +11,7 @@ from .destination import deliver
 from .factor import check_matrices, factor_eigh, factor_svd, numpy_linalg, times
 from .linalg import inverse, returned, solve
 from .matmul import adjoint
+from .reduce import is_narrow, through_float32
 
 
 def _tolerance(x, S, atol, rtol):
@@ -131,7 +132,7 @@ def exponential(x):
 def matrix_exp(x, /):
     """The matrix exponential of square matrices."""
     check_matrices("matrix_exp", x, square=True)
-    return exponential(x)
+    return through_float32(exponential, x) if is_narrow(x) else exponential(x)
 
 
 @matrix_exp.grad("x")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..op import function, kernel
 from ..origin import located
-from ..tensor import wrap
+from ..tensor import constant, wrap
 from .destination import deliver
 from .factor import (
     ONE_ELEMENT,
@@ -71,7 +71,7 @@ def inverse_method(input, *, out=None):
 
 
 def _info(x, value=0):
-    return wrap(np.full(x.shape[:-2], value, np.int32))
+    return constant(np.full(x.shape[:-2], value, np.int32))
 
 
 INV_EX = returned("linalg_inv_ex", "inverse info")
@@ -147,7 +147,7 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     inside = 1 if unitriangular else 0
     triangle = A.triu(inside) if upper else A.tril(-inside)
     if unitriangular:
-        triangle = triangle + wrap(np.eye(A.shape[-1], dtype=A._array.dtype))
+        triangle = triangle + constant(np.eye(A.shape[-1], dtype=A._array.dtype))
     return deliver(solve_matrices(triangle, B) if left else solve_matrices(triangle.mT, B.mT).mT, out)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from ..op import composite, function
 from ..origin import located
 from .destination import deliver
-from .language import conj, transposed
+from .language import conj, kind_of, transposed
+from .reduce import is_narrow
 
 
 def product(x, y):
@@ -18,9 +19,9 @@ def product(x, y):
         return x.dot(y)
     if x.dtype != y.dtype:
         raise RuntimeError(f"expected both operands to have the same dtype, but got {x.dtype.name} and {y.dtype.name}")
-    if x.dtype.kind == "f" and x.dtype.itemsize == 2:
+    if is_narrow(x):
         wide = np.dtype(np.float32)
-        return np.astype(np.matmul(np.astype(x, wide), np.astype(y, wide))[...], np.dtype(x.dtype.name))
+        return np.astype(np.matmul(np.astype(x, wide), np.astype(y, wide))[...], kind_of(x))
     return np.matmul(x, y)
 
 
@@ -224,12 +225,12 @@ def outer(x, vec2, /):
 
 @outer.grad("x")
 def _(g, vec2):
-    return np.matmul(g, conj(vec2))
+    return product(g, conj(vec2))
 
 
 @outer.grad("vec2")
 def _(g, x):
-    return np.matmul(g.T, conj(x))
+    return product(g.T, conj(x))
 
 
 def added(x, result, beta, alpha):
@@ -244,7 +245,7 @@ def scaled(x, factor):
         return x
     if x.dtype.kind in "iub":
         return x & bool(factor) if x.dtype.kind == "b" else x * int(factor)
-    return x * factor
+    return np.astype(x * factor, kind_of(x)) if is_narrow(x) else x * factor
 
 
 def scale(g, factor):
@@ -311,12 +312,12 @@ def _(g, beta):
 
 @addr.grad("vec1")
 def _(g, vec2, alpha):
-    return scale(np.matmul(g, conj(vec2)), alpha)
+    return scale(product(g, conj(vec2)), alpha)
 
 
 @addr.grad("vec2")
 def _(g, vec1, alpha):
-    return scale(np.matmul(g.T, conj(vec1)), alpha)
+    return scale(product(g.T, conj(vec1)), alpha)
 
 
 BATCHES = [((5, 2, 4), (5, 2, 3), (5, 3, 4)), ((4,), (5, 2, 3), (5, 3, 4), {"beta": 0.5, "alpha": 2.0})]
@@ -348,7 +349,7 @@ def _(g, batch1, alpha):
 def addbmm(x, batch1, batch2, /, *, beta=1, alpha=1):
     """`beta * input` plus `alpha` times the sum of the products of two batches of matrices."""
     check_ndim("addbmm", 3, batch1=batch1, batch2=batch2)
-    return added(x, np.sum(product(batch1, batch2), axis=0), beta, alpha)
+    return added(x, np.sum(product(batch1, batch2), axis=0, dtype=kind_of(batch1)), beta, alpha)
 
 
 @addbmm.grad("x")
@@ -358,12 +359,12 @@ def _(g, beta):
 
 @addbmm.grad("batch1")
 def _(g, batch2, alpha):
-    return scale(np.matmul(g, adjoint(batch2)), alpha)
+    return scale(product(g, adjoint(batch2)), alpha)
 
 
 @addbmm.grad("batch2")
 def _(g, batch1, alpha):
-    return scale(np.matmul(adjoint(batch1), g), alpha)
+    return scale(product(adjoint(batch1), g), alpha)
 
 
 def chain_order(shapes):

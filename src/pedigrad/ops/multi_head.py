@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..op import PLACES, composite, function
-from ..tensor import wrap
+from ..tensor import constant, wrap
 from .attention import attention, scaled_dot_product_attention
 from .dropout import dropout
 from .matmul import linear
@@ -136,7 +136,7 @@ def multi_head_attention_forward(
         k, v = (_appended(x, _in_heads(bias, num_heads)) for x, bias in zip((k, v), rows_of_bias, strict=True))
         attn_mask, padding = _longer(attn_mask), _longer(padding)
     if add_zero_attn:
-        zero = wrap(np.zeros((1, 1, 1, size), q._array.dtype))
+        zero = constant(np.zeros((1, 1, 1, size), q._array.dtype))
         k, v = _appended(k, zero), _appended(v, zero)
         attn_mask, padding = _longer(attn_mask), _longer(padding)
     mask = attn_mask

@@ -15,6 +15,7 @@ from .destination import deliver
 from .factor import factor_svd
 from .language import conj, restore_dims, total
 from .reduce import axes, converted, is_narrow, through_float32
+from .reduction import in_dtype_of
 
 NORMS: list[Any] = [((3, 4), p) for p in (2, 1, 3, 0.5, 1.5, math.inf, -math.inf)]
 NORMS += [((2, 3, 4), 2, -1), ((2, 3, 4), 3, (0, 2), True), ((), 2), ((2, 3, 4), math.inf, 1), ((0, 3), 2, 0)]
@@ -119,7 +120,7 @@ def renorm(x, /, p, dim, maxnorm):
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {x.ndim} dimensions")
     if p <= 0 or maxnorm < 0:
         raise RuntimeError(f"renorm: p must be positive and maxnorm at least zero, got {p} and {maxnorm}")
-    return x * _scales(x, p, dim, maxnorm)[0]
+    return in_dtype_of(x, x * _scales(x, p, dim, maxnorm)[0])
 
 
 @renorm.grad("x")

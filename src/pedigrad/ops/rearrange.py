@@ -11,7 +11,8 @@ import numpy as np
 from .. import dtypes
 from ..op import composite, function
 from ..shapes import all_dims, as_shape, one_dim
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, constant, wrap
+from .convert import converted
 from .index_along import selected
 from .language import total
 from .region import diagonal, region_in_zeros
@@ -179,7 +180,7 @@ def _triangle_indices(name: str, of: Any, which: str) -> None:
     ) -> Tensor:  # fmt: skip
         if row < 0 or col < 0:
             raise RuntimeError(f"{name}: row and col must not be negative, got {row} and {col}")
-        return wrap(np.stack(of(row, offset, col)).astype(dtypes.to_numpy(dtype)))
+        return constant(np.stack(of(row, offset, col)).astype(dtypes.to_numpy(dtype)))
 
     indices.__name__ = indices.__qualname__ = name
     indices.__doc__ = f"The indices, of shape (2, n), of the elements of a `row` by `col` matrix {which} its diagonal `offset`."
@@ -238,7 +239,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 
 
 def _powers(x: Tensor, count: int) -> Tensor:
-    exponents = wrap(np.arange(count).astype(x._array.dtype))
+    exponents = constant(np.arange(count).astype(x._array.dtype))
     return reshape(x, (*x.shape, 1)) ** exponents  # type: ignore[operator]
 
 
@@ -248,6 +249,7 @@ def vander_matrix(x: Tensor, *, N: int | None = None) -> Tensor:
     if N is not None and N <= 1:
         raise RuntimeError(f"N must be greater than 1, got {N}")
     x = reshape(x, (1,)) if x.ndim == 0 else x
+    x = x if x.is_floating_point() or x.is_complex() else converted(x, dtypes.int64)
     return _powers(x, x.shape[-1] if N is None else N)
 
 
@@ -259,7 +261,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
         raise ValueError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
     if any(n < 0 for n in sizes):
         raise ValueError("'shape' cannot have negative values")
-    flat, found = indices._array, []
+    flat, found = indices._array.astype(np.int64, copy=False), []
     for i in range(len(sizes)):
         found.append(wrap(np.asarray(flat // math.prod(sizes[i + 1 :]) % sizes[i])))
     return tuple(found)

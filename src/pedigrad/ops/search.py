@@ -6,7 +6,7 @@ import numpy as np
 
 from ..op import function, kernel
 from ..origin import located
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, constant, wrap
 from .destination import deliver
 
 
@@ -72,7 +72,7 @@ def places_in(sequence, values, sorter=None, /, side="left", out_int32=False):
 def _as_values(values, sequence):
     if isinstance(values, Tensor):
         return values
-    return wrap(np.asarray(values, sequence._array.dtype if not isinstance(values, float) else np.float64))
+    return constant(np.asarray(values, sequence._array.dtype if not isinstance(values, float) else np.float64))
 
 
 @function()
@@ -103,9 +103,9 @@ def is_among(x, y, /, invert):
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Whether each element occurs among the test elements; one of the two may be a number."""
     if not isinstance(elements, Tensor):
-        elements = wrap(np.asarray(elements, test_elements._array.dtype if isinstance(elements, int) else None))
+        elements = constant(np.asarray(elements, test_elements._array.dtype if isinstance(elements, int) else None))
     if not isinstance(test_elements, Tensor):
-        test_elements = wrap(np.asarray(test_elements))
+        test_elements = constant(np.asarray(test_elements))
     return deliver(is_among(elements, test_elements, bool(invert)), out)
 
 
@@ -164,5 +164,5 @@ def vander(x, N=None, increasing=False):
     """The powers of the elements of `x`, one per column, from the highest (or lowest) on."""
     n = x.numel() if N is None else N
     x = x.reshape(1) if not x.ndim else x
-    powers = wrap(np.arange(n) if increasing else np.arange(n)[::-1])
+    powers = constant(np.arange(n) if increasing else np.arange(n)[::-1])
     return np.expand_dims(x, -1) ** powers

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...op import PLACES
 from ...ops.padding import padded_stack
-from ...tensor import Tensor, wrap
+from ...tensor import Tensor, constant, wrap
 
 __all__ = [
     "PackedSequence", "invert_permutation", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence", "pad_sequence",
@@ -136,7 +136,7 @@ def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_le
     out = sequence.data.index_select(0, wrap(place.ravel().copy())).reshape((*place.shape, *sequence.data.shape[1:]))
     if not there.all():
         mask = there.reshape(*there.shape, *(1,) * (out.ndim - 2))
-        out = PLACES["torch"]["where"](wrap(mask), out, wrap(np.asarray(padding_value, out._array.dtype)))
+        out = PLACES["torch"]["where"](wrap(mask), out, constant(np.asarray(padding_value, out._array.dtype)))
     return out, wrap(np.ascontiguousarray(lengths))
 
 
