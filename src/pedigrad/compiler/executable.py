@@ -18,7 +18,8 @@ from .affine import Affine, contiguous
 from .arena import Lifetime, planned
 from .fuse import Fuser
 from .kernel import Kernel, Load
-from .lower import STREAM, Lowered, combining, lowered
+from .kernel_body import combining
+from .lower import STREAM, Lowered, lowered
 from .module import finished
 from .passes import simplified
 from .program import Program, Value

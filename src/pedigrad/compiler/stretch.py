@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import llvm
 from .kernel import Kernel
-from .lower import KernelBody, Lowered, inside, share
+from .kernel_body import KernelBody, inside, share
+from .lower import Lowered
 from .program import Value
 from .scalar_ir import ScalarIR, identity, memory_type
 from .steps import Contraction, Scatter
