@@ -190,6 +190,11 @@ class Leaf(Node):
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.touch(self)
 
+    def look(self) -> None:
+        """Tell a recorder that somebody looks whether there is a gradient."""
+        if modes.settings.recorder is not None:
+            modes.settings.recorder.look(self)
+
     def fill_zero(self) -> None:
         """Write zeros over the gradient."""
         array = self.grad._array  # type: ignore[union-attr]

@@ -15,11 +15,13 @@ import numpy as np
 from ..compiler.executable import Executable
 from ..compiler.kernel import Kernel, Load
 from ..compiler.program import MOVEMENT, Instruction, Value
-from ..compiler.record import held, read_option
+from ..compiler.record import SEEDS, held, read_option
 from ..compiler.steps import Call, Contraction, Scatter
 from ..compiler.trace import changed, replaced
 from ..origin import Origin
+from .gradient import ALL
 from .measured import Machine, guards_of, machine, measure, profiled
+from .recording import layout
 from .report import as_html, as_text
 
 NUMPY = {"max2": "maximum", "min2": "minimum", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "cast": "astype"}
@@ -129,11 +131,14 @@ def explained_variant(variant: Any, limits: Machine | None) -> Variant:
     executable, gradient = variant.executable, variant.gradient
     arrays: list[Any] = [None] * len(variant.arguments)
     arrays += [held(holder) for holder in variant.holders]
-    arrays += [np.asarray(read_option(group, key), np.float64) for group, key in variant.options]
+    numbers = [0.0 if group is SEEDS else read_option(group, key) for group, key in variant.options]  # nothing is drawn
+    arrays += [np.asarray(number, np.float64) for number in numbers]
     forward = section("", executable, arrays, limits)
     backward = None
     if gradient is not None:
-        kept = [arrays[i] if what == "input" else None for what, i in gradient.kept]
+        back = gradient.backs[ALL]
+        places = dict(zip(gradient.kept_values, gradient.kept, strict=True))
+        kept = [arrays[places[v][1]] if places[v][0] == "input" else None for v in back.kept if v in places]
         missing = len(gradient.executable.inputs) - len(kept)
         backward = section("backward pass", gradient.executable, [*kept, *[None] * missing], limits)
     return Variant(
@@ -271,7 +276,7 @@ def arguments_of(key: Any) -> str:
 def words(key: Any) -> str:
     kind, *rest = key
     if kind == "tensor":
-        (shape, dtype, strides), needs_grad, *_ = rest
+        (shape, dtype, strides, _), needs_grad, *_ = rest
         notes = ["strided"] * (strides is not None) + ["requires grad"] * needs_grad
         return f"{dtype.name}{list(shape)}" + (f" ({', '.join(notes)})" if notes else "")
     if kind == "again":
@@ -368,12 +373,12 @@ def misfit(variant: Any) -> str:
             return "a leaf has " + ("a gradient where it had none" if none else "no gradient where it had one")
         if leaf.zeroed != zeroed:
             return f"a gradient is {'not ' * zeroed}zeroed"
-    for holder, (shape, dtype, strides) in zip(variant.holders, variant.layouts, strict=True):
+    for holder, before in zip(variant.holders, variant.layouts, strict=True):
         array = held(holder)
         if array is None:
             return "a gradient that was there is gone"
-        if (array.shape, array.dtype, None if array.flags.c_contiguous else array.strides) != (shape, dtype, strides):
-            return f"a tensor found outside is {array.dtype.name}{list(array.shape)} now, was {dtype.name}{list(shape)}"
+        if layout(array) != before:
+            return f"a tensor found outside is {array.dtype.name}{list(array.shape)} now, was {before[1].name}{list(before[0])}"
     for group, key, answer in variant.choices:
         if bool(read_option(group, key)) != answer:
             return f"the option {key!r} is {'zero' if answer else 'not zero'} now"

@@ -168,6 +168,8 @@ class Compiled:
             return
         except modes.Untraceable as why:
             return self.leave(key, str(why))
+        except Exception as error:  # whatever it is, the function can be run as usual
+            return self.leave(key, f"its program could not be compiled ({type(error).__name__}: {error})")
         self.variants = [variant, *self.variants][:VARIANTS]
         self.shortcut = None
 

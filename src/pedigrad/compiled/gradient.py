@@ -20,6 +20,8 @@ from ..tensor import Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 _new = object.__new__
+ALL = -1  # in the place of a result's number: all of them
+MOST_RESULTS = 8  # with gradients that a compiled function may have
 
 
 class Spent(Node):
@@ -73,6 +75,9 @@ class Within(Backward):
             if id(node) not in stop and any(p is not None and p.seq in useful for p in node.parents):
                 useful.add(node.seq)
 
+    def before(self, node: Node, g: Any) -> Any:
+        return g  # hooks on leaves and arguments are run by the pass that the compiled one is a part of
+
     def captures(self, node: Node, g: Any) -> bool:
         if node.seq in self.wanted:  # type: ignore[operator]
             self.captured[node.seq] = g
@@ -97,22 +102,29 @@ class Gradient:
             raise modes.Untraceable("a backward of the user's own, run outside of the function, is not compiled")
         if any(node.seq < recorder.begin for node in inside):
             raise modes.Untraceable("a tensor is used that was computed before the call and needs a gradient, and is no argument")
-        self.starts: list[Value] = []
-        run = Within(nodes, self.ends)
-        for tensor in results:
-            start = np.ones_like(tensor._array)
-            self.starts.append(program.input(start.shape, start.dtype))
-            recorder.enter_array(start, self.starts[-1])
-            run.deposit(tensor._node, start)  # type: ignore[arg-type]
-        with modes.recording(recorder):
-            run.run()
-        grads = [run.captured.get(end.seq) for end in self.ends]
-        self.reached = [g is not None for g in grads]
-        self.grads = [recorder.value_of(g) for g in grads if g is not None]
+        if any(isinstance(n, Leaf) and n.seq >= recorder.begin and n.hooks is not None for n in nodes):
+            raise modes.Untraceable("hooks on a leaf that is made within the function are not compiled")
+        if len(results) > MOST_RESULTS:
+            raise modes.Untraceable(f"the function returns more than {MOST_RESULTS} tensors that need gradients")
+        starts = [np.ones_like(tensor._array) for tensor in results]
+        self.starts = [program.input(start.shape, start.dtype) for start in starts]
+        for start, value in zip(starts, self.starts, strict=True):
+            recorder.enter_array(start, value)
+        # The gradients of the ends, None where none arrives, from all results together and from each alone.
+        self.grads: dict[int, list[Value | None]] = {}
+        for which in [ALL, *range(len(results))] if len(results) > 1 else [ALL]:
+            run = Within(nodes, self.ends)
+            for i, (tensor, start) in enumerate(zip(results, starts, strict=True)):
+                if which in (ALL, i):
+                    run.deposit(tensor._node, start)  # type: ignore[arg-type]
+            with modes.recording(recorder):
+                run.run()
+            grads = [run.captured.get(end.seq) for end in self.ends]
+            self.grads[which] = [None if g is None else recorder.value_of(g) for g in grads]
 
     def text(self) -> str:
         """What two recordings have in common."""
-        return f"{self.cut} {[v.number for v in self.grads]} {self.reached}"
+        return f"{self.cut} {[[v and v.number for v in grads] for grads in self.grads.values()]}"
 
 
 class GradientProgram:
@@ -121,33 +133,57 @@ class GradientProgram:
     def __init__(self, gradient: Gradient, recorder: Recorder):
         whole = recorder.program
         self.gradient = gradient
-        self.back = split.Backward(whole, gradient.cut, gradient.starts, gradient.grads)
-        self.computed = [v for v in self.back.kept if v.by is not None]
+        self.backs = {
+            which: split.Backward(whole, gradient.cut, gradient.starts, [g for g in grads if g is not None])
+            for which, grads in gradient.grads.items()
+        }
+        self.kept_values = list(dict.fromkeys(v for back in self.backs.values() for v in back.kept))
+        self.computed = [v for v in self.kept_values if v.by is not None]
         inputs = [v for v in whole.inputs if v not in gradient.starts]
         self.guards = recorder.guards[: gradient.guards_before]
         self.forward = split.forward(whole, gradient.cut, inputs, [*whole.outputs, *self.computed], [v for v, _ in self.guards])
         self.recorder = recorder
         self.lock = locks.renewed()  # the program's memory is one thread's at a time
+        self.parts: dict[int, Executable] = {}
 
     def compile(self, inputs: list[Value], threads: int) -> None:
-        """Compile the backward pass; `inputs` is the order of the forward program's inputs."""
-        constants, guards = self.recorder.constants, self.recorder.guards[self.gradient.guards_before :]
-        known = self.back.known
-        mine = {known[v]: array for v, array in constants.items() if v in known}
-        due = [(known[v], answer) for v, answer in guards if v in known]
-        self.executable = Executable(self.back.program, mine, threads, due)
+        """Compile the backward pass from all results; `inputs` is the order of the forward program's inputs."""
+        self.threads, constants = threads, self.recorder.constants
         order = {value: i for i, value in enumerate(inputs)}
-        places = {v: ("input", order[v]) for v in self.back.kept if v in order}
+        places = {v: ("input", order[v]) for v in self.kept_values if v in order}
         places |= {v: ("output", i) for i, v in enumerate(self.computed)}
-        self.kept = [places[v] for v in self.back.kept if v not in constants]
-        self.starts = [start is not None for start in self.back.starts]
-        wanted = [known[v] for v in self.back.kept if v not in constants] + [s for s in self.back.starts if s is not None]
-        self.executable.inputs.sort(key=wanted.index)
-        self.executable.renumber()
+        self.kept_values = [v for v in self.kept_values if v not in constants]
+        self.kept = [places[v] for v in self.kept_values]
+        self.executable = self.part(ALL)
+
+    def part(self, which: int) -> Executable:
+        """The program of the backward pass from all results, or from one."""
+        if which not in self.parts:
+            back, constants = self.backs[which], self.recorder.constants
+            known = back.known
+            mine = {known[v]: array for v, array in constants.items() if v in known}
+            guards = self.recorder.guards[self.gradient.guards_before :]
+            executable = Executable(back.program, mine, self.threads, [(known[v], answer) for v, answer in guards if v in known])
+            wanted = [known[v] for v in back.kept if v not in constants] + [s for s in back.starts if s is not None]
+            executable.inputs.sort(key=wanted.index)
+            executable.renumber()
+            self.parts[which] = executable
+        return self.parts[which]
+
+    def run(self, which: int, saved: Any, starts: list[Any]) -> list[Any]:
+        """The gradients of the ends from one result, or from all; None where none arrives. GuardFailed as usual."""
+        back, kept = self.backs[which], dict(zip(self.kept_values, saved, strict=True))
+        arrays = [kept[v] for v in back.kept if v in kept]
+        for value, start, used in zip(self.gradient.starts, starts, back.starts, strict=True):
+            if used is not None:  # of 0-d arrays rules give NumPy's numbers
+                arrays.append(np.require(start, value.dtype, ("C", "A")))
+        with self.lock:
+            grads = iter(self.part(which).run(arrays))
+        return [None if g is None else next(grads) for g in self.gradient.grads[which]]
 
     def node(self, call: Any, arrays: list[Array], outputs: list[Any], parents: tuple[Any, ...], results: list[Tensor]) -> None:
         """Give the results of a run their history."""
-        node = _new(CompiledBackward)
+        node = _new(CompiledBackward if len(results) == 1 else CompiledBackwards)
         node.parents, node.hooks, node.seq = parents, None, next(modes.clock)
         node.shape, node.dtype = results[0]._array.shape, results[0]._array.dtype
         origin = Origin.here()
@@ -180,18 +216,16 @@ class CompiledBackward(Node):
         if any(isinstance(each, Tensor) for each in given):
             return self.with_history(given, parents)
         self.check(self.borrowed)
-        program = self.program
-        shapes = program.gradient.starts
-        starts = [np.zeros(v.shape, v.dtype) if each is None else each for each, v in zip(given, shapes, strict=True)]
-        arrays = [each for each, is_used in zip(starts, program.starts, strict=True) if is_used]
-        used = [v for v, is_used in zip(shapes, program.starts, strict=True) if is_used]
-        plain = [np.require(a, v.dtype, ("C", "A")) for a, v in zip(arrays, used, strict=True)]  # of 0-d arrays rules give NumPy's numbers
+        used = [i for i, each in enumerate(given) if each is not None]
+        total: list[Any] = [None] * len(self.parents)
         try:
-            with program.lock:
-                grads = iter(program.executable.run([*saved, *plain]))
+            for which in [ALL] if len(used) == len(given) else used:
+                grads = self.program.run(which, saved, given)
+                total = [t if g is None else g if t is None else t + g for t, g in zip(total, grads, strict=True)]
         except GuardFailed:
-            return tuple(None if t is None else t._array for t in self.with_history([wrap(np.asarray(a)) for a in starts], parents))
-        return tuple(next(grads) if reached else None for reached in program.gradient.reached)
+            tensors = self.with_history([None if each is None else wrap(np.asarray(each)) for each in given], parents)
+            return tuple(None if t is None else t._array for t in tensors)
+        return tuple(total)
 
     def check(self, arrays: list[Array]) -> None:
         """RuntimeError if one of the tensors that the function was given, or found, has been written to since."""
@@ -210,6 +244,16 @@ class CompiledBackward(Node):
         with modes.enable_grad():
             results, inputs = self.call()
         wanted = [t for t, p in zip(inputs, self.parents, strict=True) if p is not None]
-        starts = [wrap(np.zeros_like(r._array)) if g is None else g for g, r in zip(given, results, strict=True)]
-        grads = iter(autograd.grad(results, wanted, starts, create_graph=True, allow_unused=True))
+        pairs = [(r, g) for r, g in zip(results, given, strict=True) if g is not None]
+        grads = iter(autograd.grad([r for r, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True))
         return tuple(next(grads) if p is not None else None for p in self.parents)
+
+
+class CompiledBackwards(CompiledBackward):
+    """One run of a function of several results: the backward passes from each of them are independent, so none frees anything."""
+
+    __slots__ = ()
+    keeps_arrays = False
+
+    def name(self) -> str:
+        return "CompiledBackward"

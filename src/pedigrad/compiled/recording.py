@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, modes
+from ..compiler.memory import Loan
 from ..compiler.record import Recorder, held, owner_of
 from ..device import device
 from ..graph import Leaf
@@ -39,7 +40,21 @@ class Same:
 
 def layout(array: Array) -> Any:
     """What a program compiled for `array` may rely on."""
-    return array.shape, array.dtype, None if array.flags.c_contiguous else array.strides
+    flags = array.flags
+    return array.shape, array.dtype, None if flags.c_contiguous else array.strides, flags.writeable
+
+
+def order_of(array: Array) -> tuple[int, ...] | None:
+    """The dimensions in the order in which an array's elements lie in memory; None where that is their own."""
+    if array.flags.c_contiguous:
+        return None
+    return tuple(sorted(range(array.ndim), key=lambda d: -abs(array.strides[d])))
+
+
+def is_foreign(array: Array | None) -> bool:
+    """Whether the memory of an array is neither NumPy's nor ours, so that another array on it may not be known as such."""
+    base = None if array is None else owner_of(array).base
+    return base is not None and not isinstance(base, Loan)
 
 
 def flattened(thing: Any, tensors: list[Tensor], others: list[Any]) -> Any:
@@ -120,7 +135,11 @@ class Recording:
         self.parents: list[tuple[str, Any]] = []  # of the function's node: arguments by number, leaves that it found
         around = {id(t._node) for t in (*surroundings.tensors, *given)}
         recorder.leaves = {leaf: state for leaf, state in recorder.leaves.items() if id(leaf) in around}  # not what lived in the call
-        self.entry = [(leaf, grad is None, zeroed) for leaf, (grad, zeroed) in recorder.leaves.items()]
+        if any(t._node is leaf for t in given for leaf in recorder.looked):
+            recorder.refuse("the gradient of an argument is looked at")
+        looked = {leaf: state for leaf, state in recorder.looked.items() if id(leaf) in around}
+        looked |= {leaf: (grad is None, zeroed) for leaf, (grad, zeroed) in recorder.leaves.items()}
+        self.entry = [(leaf, none, zeroed) for leaf, (none, zeroed) in looked.items()]
         self.outputs: list[Any] = []
         self.in_place: dict[int, Any] = {}
         self.after: list[tuple[str, Any, int]] = []  # what is done after a run: with which object and output
@@ -130,6 +149,7 @@ class Recording:
             recorder.refuse("the function returns a new leaf")
         self.live = [t for t in computed if t._node is not None and not is_spent(t)]
         self.spent = [t._node is not None and any(t is each for each in computed) and is_spent(t) for t in self.results]
+        self.orders = [order_of(t._array) for t in self.results]
         self.pinned = self.arguments_around()
         self.collect()
         self.text = "\n".join([recorder.text(), self.gradient.text() if self.gradient else "", self.summary()])
@@ -145,7 +165,8 @@ class Recording:
         outputs = [v.number for v in self.outputs]
         parents = [(kind, which if kind == "argument" else id(which)) for kind, which in self.parents]
         pinned = [(i, id(tensor)) for i, tensor in self.pinned]
-        return repr((self.plan, outputs, entry, after, sources, self.spent, held_by, choices, parents, pinned, sorted(self.in_place)))
+        places = self.orders, sorted(self.in_place)
+        return repr((self.plan, outputs, entry, after, sources, self.spent, held_by, choices, parents, pinned, places))
 
     def planned(self, thing: Any) -> Any:
         if isinstance(thing, Tensor):
@@ -183,7 +204,7 @@ class Recording:
             self.recorder.refuse("the function returns a view of a tensor that was there before")
         if any(owner_of(t._array) is owner for t in self.results if t is not tensor):
             self.recorder.refuse("two results share memory")
-        if tensor._view is not None and tensor._view.base is not None and not array.flags.c_contiguous:
+        if not array.flags.c_contiguous and (tensor._view is not None or not array.transpose(order_of(array)).flags.c_contiguous):
             self.recorder.refuse("the function returns a tensor whose elements do not lie in order")
         return "new", None
 
@@ -212,6 +233,8 @@ class Recording:
                 self.in_place[len(self.outputs)] = program.inputs[given] if target is None else target  # type: ignore[index]
                 self.after.append(("written", holder, len(self.outputs)))
                 self.outputs.append(value)
+            if self.in_place and sum(map(is_foreign, [*(t._array for t in self.given), *map(held, recorder.captured.values())])) > 1:
+                recorder.refuse("several tensors lie in memory that is not NumPy's, and one of them is written to")
             program.outputs = list(self.outputs)
             if self.live and recorder.refused is None:
                 self.gradient = Gradient(recorder, self.live, self.nodes)

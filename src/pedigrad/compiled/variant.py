@@ -160,6 +160,9 @@ class Variant:
         kept = roots[len(recorder.program.outputs) :]  # for the backward pass
         self.kept_too = [roots[number] in kept for number in range(len(self.nodes))]
         self.pinned = recording.pinned
+        self.pinned_numbers = {i for i, _ in self.pinned}
+        self.around = {id(t) for t in self.surroundings.tensors}
+        self.orders = recording.orders
         self.watch()
         recording.forget()
 
@@ -271,12 +274,13 @@ class Variant:
         """Whether these arguments will do, whose layouts are known to be right."""
         if any(tensors[i] is not tensor for i, tensor in self.pinned):
             return False
+        if any(id(t) in self.around and i not in self.pinned_numbers for i, t in enumerate(tensors)):
+            return False
         if not self.recording.in_place or not tensors:
             return True
         mine = [id(owner_of(t._array)) for t in tensors]
-        pinned = {i for i, _ in self.pinned}
         others = {id(owner_of(array)) for array in map(held, self.holders) if array is not None}
-        return len(set(mine)) == len(mine) and not any(s in others for i, s in enumerate(mine) if i not in pinned)
+        return len(set(mine)) == len(mine) and not any(s in others for i, s in enumerate(mine) if i not in self.pinned_numbers)
 
     # A run
 
@@ -332,7 +336,10 @@ class Variant:
             return wrap(tensors[which]._array)
         if kind == "array of":
             return wrap(which._array)
-        out = wrap(array.copy() if self.kept_too[number] else array)
+        order = self.orders[number]
+        if order is not None:  # the elements lie as they did when the function was recorded
+            array = np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
+        out = wrap(array.copy() if self.kept_too[number] and order is None else array)
         out._node = self.nodes[number]
         return out
 
@@ -355,7 +362,13 @@ class Variant:
         if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after) or self.arguments:
             return None
         executable = self.executable
-        if any(kind != "new" for kind, _ in self.recording.sources) or not self.brief() or self.drawn or executable.twice:
+        if (
+            any(kind != "new" for kind, _ in self.recording.sources)
+            or not self.brief()
+            or self.drawn
+            or executable.twice
+            or any(self.orders)
+        ):
             return None
         self.together = words.Words(self.listed, self.native, executable.address)
         return written_out(self)

@@ -370,19 +370,24 @@ class Executable:
         return outputs
 
     def run_call(self, step: Call, arrays: Sequence[Array], held: dict[Value, Any]) -> None:
-        """NumPy's part."""
+        """NumPy's part. Where that fails, the program is left if nothing was written to in place: it is done again as usual then."""
         instruction = step.instruction
         given = [self.array(root, arrays, held).reshape(v.shape) for root, v in zip(step.roots, instruction.args, strict=True)]
         args, kwargs = filled(instruction.attributes["plan"], given)
-        result = instruction.attributes["function"](*args, **kwargs)
-        for i, each in enumerate(result if instruction.attributes["several"] else (result,)):
-            if i in step.outs:
-                target = self.array(step.outs[i], arrays, held)
-                shape, before = np.shape(each), step.outs[i].shape
-                if shape != before:
-                    name = getattr(instruction.attributes["function"], "__name__", "a function")
-                    raise RuntimeError(f"{name}() gave an array of shape {shape} in a compiled program, where it was {before}")
-                np.copyto(target.reshape(shape), each, casting="unsafe")
+        try:
+            result = instruction.attributes["function"](*args, **kwargs)
+            for i, each in enumerate(result if instruction.attributes["several"] else (result,)):
+                if i in step.outs:
+                    target = self.array(step.outs[i], arrays, held)
+                    shape, before = np.shape(each), step.outs[i].shape
+                    if shape != before:
+                        name = getattr(instruction.attributes["function"], "__name__", "a function")
+                        raise RuntimeError(f"{name}() gave an array of shape {shape} in a compiled program, where it was {before}")
+                    np.copyto(target.reshape(shape), each, casting="unsafe")
+        except Exception as error:
+            if self.in_place:
+                raise
+            raise GuardFailed from error
 
     def array(self, root: Value, arrays: Sequence[Array], held: dict[Value, Any]) -> Array:
         """The array that a root is in during a run, where it is not in the arena."""

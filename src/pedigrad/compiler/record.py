@@ -68,11 +68,13 @@ class Recorder(Tracer):
         self.refused: str | None = None
         self.known_arrays: dict[int, tuple[Array, Value]] = {}
         self.stamps: dict[int, int] = {}  # when an array's value was entered
+        self.entered: list[int] = []  # the arrays, in order
         self.writes: dict[int, tuple[int, Array, Value]] = {}  # a storage's last write: when, the array, its new value
         self.captured: dict[Value, Any] = {}  # inputs found in the program's surroundings -> what holds them
         self.options: dict[Value, tuple[dict[str, Any], Any]] = {}  # inputs that are numbers: the group and the option
         self.choices: list[tuple[dict[str, Any], Any, bool]] = []  # whether an option was zero, which Python branched on
         self.leaves: dict[Any, Any] = {}  # leaves whose gradients were touched -> how they were before
+        self.looked: dict[Any, tuple[bool, bool]] = {}  # those that were looked at -> whether there was none, or a zeroed one
         self.made: set[int] = set()  # storages that the program made itself
         self.announced: set[int] = set()  # those of constants
         self.written_by: dict[int, str] = {}  # storages that were written to, and what said so
@@ -107,6 +109,7 @@ class Recorder(Tracer):
         self.time += 1
         self.known_arrays[id(array)] = (array, value)
         self.stamps[id(array)] = self.time
+        self.entered.append(id(array))
 
     def value_of(self, array: Array) -> Value:
         """The value that stands for what is in `array` now."""
@@ -260,7 +263,7 @@ class Recorder(Tracer):
         """What `function` returns for arrays, entered into the program; `whole` is what a `call` to it would be."""
         if self.refused is not None:
             return function(*args)
-        before, count = self.origin, len(self.program.instructions)
+        before, count, entered = self.origin, len(self.program.instructions), len(self.entered)
         guards = len(self.guards)
         try:
             traced = self.traced_of(args)
@@ -272,7 +275,7 @@ class Recorder(Tracer):
         try:
             return self.arrays_of(function(*traced))
         except Exception as why:  # NumPy turns Untraceable into errors of its own; a real error is raised again below
-            del self.program.instructions[count:], self.guards[guards:]
+            self.undo(count, guards, entered)
             if whole is None or isinstance(why, modes.ShapedByValues):
                 self.refuse(str(why))
                 return function(*args)
@@ -280,6 +283,14 @@ class Recorder(Tracer):
         finally:
             self.origin = before
             self.nested -= 1
+
+    def undo(self, instructions: int, guards: int, entered: int) -> None:
+        """Take out what was entered since there were so many instructions, guards and arrays."""
+        gone = {instruction.out for instruction in self.program.instructions[instructions:]}
+        for array in self.entered[entered:]:
+            if array in self.known_arrays and self.known_arrays[array][1] in gone:
+                del self.known_arrays[array]
+        del self.program.instructions[instructions:], self.guards[guards:], self.entered[entered:]
 
     def run_whole(self, function: Callable[..., Any], args: tuple[Any, ...], why: str) -> Any:
         """Enter a call of `function` as it is."""
@@ -383,9 +394,15 @@ class Recorder(Tracer):
         if leaf not in self.leaves:  # without holding the gradient: `Leaf.zero` looks whether anybody does
             self.leaves[leaf] = (None if leaf.grad is None else weakref.ref(leaf.grad), leaf.zeroed)
 
+    def look(self, leaf: Any) -> None:
+        """Somebody looks at a leaf's gradient, perhaps only whether it has one."""
+        if leaf not in self.leaves:
+            self.looked.setdefault(leaf, (leaf.grad is None, leaf.zeroed))
+
     def forget(self) -> None:
         """Let go of the arrays of the recorded run: `Leaf.zero` looks whether anybody holds a gradient's."""
         self.known_arrays.clear()
+        self.entered.clear()
         self.writes.clear()
         self.keep.clear()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import platform
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ FLOAT = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract",
 WHOLE = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 INTRINSIC = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "rint", "trunc": "trunc", "max2": "maximum"}
 LOW = (1 << 32) - 1
+INDEFINITE = platform.machine().lower() in ("x86_64", "amd64")  # a float that no integer holds becomes the least one; elsewhere the nearest
 INTRINSIC |= {"min2": "minimum", "copysign": "copysign"}
 
 
@@ -114,7 +116,7 @@ class ScalarIR:
 
     def cast(self, x: str, old: DType, new: DType) -> str:
         """A conversion as C has it. Of floats narrow integers and unsigned ones get the low bits of a wide signed one, as in NumPy
-        and PyTorch; a float that this cannot hold becomes the nearest one that it can."""
+        and PyTorch; what a float that this cannot hold becomes is the processor's to say, as there."""
         if old == new:
             return x
         before, after = type_of(old), type_of(new)
@@ -128,17 +130,31 @@ class ScalarIR:
             if new.itemsize < 4 or new.name == "uint32":
                 wide = np.dtype(np.int32 if new.itemsize < 4 else np.int64)
                 return self.cast(self.cast(x, old, wide), wide, new)
-            suffix = "f32" if before == "float" else "f64"
-            whole = self.body.put(f"call {after} @llvm.fptosi.sat.{after}.{suffix}({before} {x})")
+            if not INDEFINITE:
+                return self.saturated(x, old, new)
+            half = 2.0 ** (8 * new.itemsize - 1)
+            whole = self.body.put(f"fptosi {before} {x} to {after}")
+            below, above = self.compare("lt", old, x, literal(half, old)), self.compare("ge", old, x, literal(-half, old))
+            signed = self.select(self.body.put(f"and i1 {below}, {above}"), new, whole, str(-int(half)))
             if new.kind == "i":
-                return whole
-            above = self.body.put(f"call {after} @llvm.fptoui.sat.{after}.{suffix}({before} {x})")
-            return self.select(self.compare("lt", old, x, literal(0, old)), new, whole, above)
+                return signed
+            upper = self.body.put(f"fptoui {before} {x} to {after}")
+            upper = self.select(self.compare("lt", old, x, literal(2 * half, old)), new, upper, "0")
+            return self.select(self.compare("ge", old, x, literal(half, old)), new, upper, signed)
         if old.kind != "b" and new.itemsize == old.itemsize:
             return x
         if old.kind != "b" and new.itemsize < old.itemsize:
             return self.body.put(f"trunc {before} {x} to {after}")
         return self.body.put(f"{'sext' if old.kind == 'i' else 'zext'} {before} {x} to {after}")
+
+    def saturated(self, x: str, old: DType, new: DType) -> str:
+        """A float as an integer, the nearest one that there is."""
+        before, after, suffix = type_of(old), type_of(new), "f32" if old.itemsize == 4 else "f64"
+        whole = self.body.put(f"call {after} @llvm.fptosi.sat.{after}.{suffix}({before} {x})")
+        if new.kind == "i":
+            return whole
+        above = self.body.put(f"call {after} @llvm.fptoui.sat.{after}.{suffix}({before} {x})")
+        return self.select(self.compare("lt", old, x, literal(0, old)), new, whole, above)
 
     # Instructions that are several of LLVM's, or others for whole numbers
 

@@ -148,13 +148,13 @@ def of_cell(cell: Any) -> list[Word]:
 
 
 def of_array(array: np.ndarray[Any, Any]) -> list[Word]:
-    """Shape, strides and dtype of an array: they can be assigned to."""
+    """Shape, strides, dtype and flags of an array: they can be assigned to."""
     head = id(array) + HEAD
-    shape, strides, dtype = head + 2 * POINTER, head + 3 * POINTER, head + 5 * POINTER
+    shape, strides, dtype, flags = (head + i * POINTER for i in (2, 3, 5, 6))
     words = [(shape, word_at(shape)), (strides, word_at(strides)), (dtype, word_at(dtype))]
     for start in (word_at(shape), word_at(strides)):
         words += [(start + POINTER * i, word_at(start + POINTER * i)) for i in range(array.ndim)]
-    return words
+    return [*words, (flags, word_at(flags))]
 
 
 def of_content(array: np.ndarray[Any, Any]) -> list[Word] | None:
@@ -223,7 +223,8 @@ def _as_expected() -> bool:
         and dict_place(thing) is not None
         and word_at(words[1][1] + POINTER) == id(items[1])
         and word_at(words[0][0]) == 2
-        and [value for _, value in shape[3:]] == [2, 3, 12, 4]
+        and [value for _, value in shape[3:7]] == [2, 3, 12, 4]
+        and shape[7][1] & 0xFFFF == array.flags.num
         and shape[2][1] == id(array.dtype)
         and word_at(id(cell) + HEAD) == id(variable)
     )

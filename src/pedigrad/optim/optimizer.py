@@ -224,7 +224,7 @@ class Optimizer:
         params, grads = [], []
         for p in group["params"]:
             leaf = p._node
-            grad = leaf.grad if leaf.__class__ is Leaf and not leaf.zeroed else p.grad
+            grad = leaf.grad if leaf.__class__ is Leaf and not leaf.zeroed and not modes.special else p.grad
             if grad is not None:
                 params.append(p)
                 grads.append(grad._array)
