@@ -448,3 +448,13 @@ def test_parameters_that_overlap_are_updated_one_after_the_other():
         optimizer.step()
     np.testing.assert_allclose(whole, expected, rtol=1e-5, atol=1e-6)
     assert any(key[0].startswith("pedigrad.optim") for key in native._kernels)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint32, np.uint64])
+@pytest.mark.parametrize("old", [np.float32, np.float64])
+def test_floats_that_no_integer_holds_become_what_numpy_makes_of_them(dtype, old):
+    special = [np.nan, np.inf, -np.inf, 1e10, -1e10, 1e19, -1e19, 300.7, -300.7, 3e9, 2.0**31, -(2.0**31), 2.0**63, 2.0**64, 0.5, -0.5]
+    x = np.resize(np.array(special, old), 131_100)
+    with np.errstate(all="ignore"):
+        expected = x.astype(dtype)
+    np.testing.assert_array_equal(torch.from_numpy(x).to(torch.from_numpy(np.zeros(1, dtype)).dtype).numpy(), expected)

@@ -256,6 +256,8 @@ class Recording:
                 continue
             if leaf.grad._node is not None:
                 recorder.refuse("a gradient has a history")
+            if recorder.is_outside(owner_of(leaf.grad._array)) and (grad is None or leaf.grad is not grad()):
+                recorder.refuse("a tensor that was there before becomes a gradient")
             arrays.add(id(leaf.grad._array))
             value = recorder.value_of(leaf.grad._array)
             kept = grad is not None and leaf.grad is grad()

@@ -115,8 +115,8 @@ class ScalarIR:
         return self.body.put(f"icmp {sign}{whole} {type_of(dtype)} {x}, {y}")
 
     def cast(self, x: str, old: DType, new: DType) -> str:
-        """A conversion as C has it. Of floats narrow integers and unsigned ones get the low bits of a wide signed one, as in NumPy
-        and PyTorch; what a float that this cannot hold becomes is the processor's to say, as there."""
+        """A conversion as C has it. Of floats narrow integers get the low bits of a wide one, as in NumPy and PyTorch;
+        what a float that this cannot hold becomes is the processor's to say, as there."""
         if old == new:
             return x
         before, after = type_of(old), type_of(new)
@@ -127,8 +127,8 @@ class ScalarIR:
         if new.kind == "f":
             return self.body.put(f"{'sitofp' if old.kind == 'i' else 'uitofp'} {before} {x} to {after}")
         if old.kind == "f":
-            if new.itemsize < 4 or new.name == "uint32":
-                wide = np.dtype(np.int32 if new.itemsize < 4 else np.int64)
+            if new.itemsize < 4:
+                wide = np.dtype(np.int32)
                 return self.cast(self.cast(x, old, wide), wide, new)
             if not INDEFINITE:
                 return self.saturated(x, old, new)

@@ -1,0 +1,243 @@
+"""What compiled functions give: gradients of their results, hooks, layouts, and what they refuse to take for constant.
+
+The inputs are the same in the first calls, which are recorded, and others later: what was taken for constant would show.
+"""
+
+import functools
+
+import numpy as np
+import pytest
+from compile_checks import runs, tensor
+
+pytest.importorskip("llvmlite")
+
+import pedigrad as torch
+from pedigrad import nn
+from pedigrad.nn import functional as F
+
+CALLS = 8
+pytestmark = pytest.mark.filterwarnings("ignore:pedigrad.compile")
+
+
+values, leaf = tensor, functools.partial(tensor, grad=True)
+
+
+def seeds():
+    """The same in the first calls, then others."""
+    return [0, 0, 0, *range(1, CALLS - 2)]
+
+
+def equal(one, other):
+    np.testing.assert_allclose(np.asarray(one), np.asarray(other), rtol=1e-5, atol=1e-6)
+
+
+# Gradients
+
+
+@pytest.mark.parametrize("scale", [lambda loss: -loss, lambda loss: loss * 0.5, lambda loss: loss**2, lambda loss: loss / 3])
+def test_backward_from_what_is_computed_of_a_scalar_result(scale):
+    w, x = leaf(3), values(4, 3)
+    function = torch.compile(lambda x: (x @ w).sin().mean())
+    for _ in range(CALLS):
+        w.grad = None
+        scale(function(x)).backward()
+        (expected,) = torch.autograd.grad(scale((x @ w).sin().mean()), w)
+        equal(w.grad, expected)
+    assert runs(function)
+
+
+@pytest.mark.parametrize("hooked", ["leaf", "argument"])
+def test_hooks_run_once(hooked):
+    w, calls = leaf(3), []
+    function = torch.compile(lambda x: w * x)
+    if hooked == "leaf":
+        w.register_hook(lambda g: (calls.append(1), g * 3)[1])
+    for _ in range(CALLS):
+        x = leaf(3, seed=1)
+        if hooked == "argument":
+            x.register_hook(lambda g: (calls.append(1), g * 3)[1])
+        w.grad = None
+        calls.clear()
+        function(x).sum().backward()
+        equal(w.grad, x.detach() * (3 if hooked == "leaf" else 1))
+        equal(x.grad, w.detach() * (3 if hooked == "argument" else 1))
+        assert len(calls) == 1
+    assert runs(function)
+
+
+def test_results_that_are_not_used_have_no_say():
+    w = torch.zeros(3, requires_grad=True)
+    function = torch.compile(lambda: (w * 2, w.sqrt()))  # the gradient of the second one is infinite
+    for _ in range(CALLS):
+        w.grad = None
+        first, _ = function()
+        first.sum().backward()
+        equal(w.grad, np.full(3, 2.0))
+    assert runs(function)
+
+
+def test_leaves_that_a_result_does_not_reach_get_no_gradient():
+    a, b = leaf(3), leaf(3, seed=1)
+    function = torch.compile(lambda: (a * 1, b * b, a * b))
+    for used in range(CALLS):
+        a.grad = b.grad = None
+        results = function()
+        results[used % 3].sum().backward()
+        assert (a.grad is None) == (used % 3 == 1) and (b.grad is None) == (used % 3 == 0)
+        with pytest.raises(RuntimeError):
+            torch.autograd.grad(results[0], b)
+    assert runs(function)
+
+
+def test_backward_from_each_result_and_from_several():
+    w = leaf(3)
+    function = torch.compile(lambda: ((w * w).sin(), (w * 3).cos(), w.exp()))
+    for _ in range(CALLS):
+        w.grad = None
+        a, b, c = function()
+        a.sum().backward()
+        (b.sum() * 2 + c.sum()).backward()
+        v = w.detach()
+        equal(w.grad, (v * v).cos() * 2 * v - 6 * (v * 3).sin() + v.exp())
+        w.grad = None
+        a, b, c = function()
+        (a + b + c).sum().backward()
+        equal(w.grad, (v * v).cos() * 2 * v - 3 * (v * 3).sin() + v.exp())
+    assert runs(function)
+
+
+def test_gradients_that_are_looked_at():
+    p = leaf(3)
+    optimizer = torch.optim.Adam([p], lr=0.1)
+    step = torch.compile(optimizer.step)
+    other = p.detach().clone().requires_grad_()
+    reference = torch.optim.Adam([other], lr=0.1)
+    for i in range(12):
+        p.grad = None if i % 4 == 3 else values(3, seed=i)
+        other.grad = None if p.grad is None else p.grad.clone()
+        step()
+        reference.step()
+        equal(p.detach(), other.detach())
+
+
+@pytest.mark.parametrize("look", [lambda p: p.grad * 2, lambda p: p * 2 if p.grad is None else p * 3])
+def test_gradients_of_arguments(look):
+    function, p = torch.compile(lambda p: look(p).detach()), leaf(3)
+    for i in range(CALLS):
+        p.grad = torch.ones(3) * (1.0 if i < 5 else 5.0)
+        equal(function(p), look(p).detach())
+    p.grad = torch.zeros(3)
+    equal(function(p), look(p).detach())
+
+
+def test_an_argument_that_becomes_a_gradient():
+    p = leaf(3)
+
+    def assigns(x):
+        p.grad = x
+        return x + 1
+
+    function = torch.compile(assigns)
+    for seed in seeds():
+        x = values(3, seed=seed)
+        function(x)
+        x.add_(1)
+        equal(p.grad, x)
+
+
+# What is no constant
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "complex", "copy", "list", "attention", "one_hot", "counts", "resized"])
+def test_what_hangs_on_inputs_is_not_taken_for_constant(name):
+    attention = nn.MultiheadAttention(4, 2, batch_first=True)
+    rows = values(1, 3, 4)
+    function = {
+        "bfloat16": lambda x: (x.bfloat16() * 2).float(),
+        "complex": lambda x: torch.complex(x, x * 2).imag,
+        "copy": lambda x: torch.tensor(x) * 2,
+        "list": lambda x: torch.tensor([x[0], x[1]]) * 2,
+        "attention": lambda x: attention(rows, rows, rows, key_padding_mask=x[:3][None] > 5)[0].detach(),
+        "one_hot": lambda x: F.one_hot((x * 2).long().abs()).float(),
+        "counts": lambda x: torch.repeat_interleave(torch.arange(len(x)), (x * 2).long().abs()),
+        "resized": lambda x: x.clone().reshape(2, -1) * 2,
+    }[name]
+    compiled = torch.compile(function)
+    for seed in seeds():
+        x = values(6, seed=seed)
+        equal(compiled(x), function(x))
+
+
+def test_an_argument_that_is_found_around_the_function_too():
+    module = nn.Linear(3, 3)
+    function = torch.compile(lambda x: x * 2 if x is module.weight else x * 3)
+    other = module.weight.detach().clone().requires_grad_()
+    for i in range(CALLS):
+        x = other if i < 4 else module.weight
+        equal(function(x).detach(), (x * (3 if i < 4 else 2)).detach())
+
+
+def test_memory_that_cannot_be_written_to():
+    function = torch.compile(lambda x: x.add_(1))
+    for _ in range(3):
+        function(torch.zeros(50))
+    fixed = np.zeros(50, np.float32)
+    fixed.flags.writeable = False
+    with pytest.raises(RuntimeError, match="read-only"):
+        function(torch.from_numpy(fixed))
+    assert not fixed.any()
+
+
+def test_a_captured_array_that_is_made_read_only():
+    array = np.zeros(50, np.float32)
+    target = torch.from_numpy(array)
+    function = torch.compile(lambda: target.add_(1))
+    for _ in range(4):
+        function()
+    array.flags.writeable = False
+    with pytest.raises(RuntimeError, match="read-only"):
+        function()
+    assert (array == 4).all()
+
+
+def test_tensors_on_one_buffer():
+    def both(a, b):
+        a.add_(1)
+        return a + b
+
+    function = torch.compile(both)
+    for i in range(CALLS):
+        buffer, apart = bytearray(12), bytearray(12)
+        a = torch.frombuffer(buffer, dtype=torch.float32)
+        b = torch.frombuffer(buffer if i > 3 else apart, dtype=torch.float32)
+        equal(function(a, b), np.full(3, 2.0 if i > 3 else 1.0))
+
+
+# Layouts, calls of NumPy
+
+
+@pytest.mark.parametrize("turned", [lambda x: x.mT, lambda x: x.permute(2, 0, 1), lambda x: x])
+def test_results_lie_as_they_do_without_compile(turned):
+    x = values(3, 4, 5)
+    function = torch.compile(lambda x: (x * 2, x.sum(0)))
+    for _ in range(CALLS):
+        for one, other in zip(function(turned(x)), (turned(x) * 2, turned(x).sum(0)), strict=True):
+            equal(one, other)
+            assert one.stride() == other.stride()
+    assert runs(function)
+
+
+def test_what_numpy_gives_several_results_of():
+    function = torch.compile(lambda x: torch.zeros(4).masked_scatter(x > 0, x) * 2)
+    for seed in seeds():
+        x = values(4, seed=seed)
+        equal(function(x), torch.zeros(4).masked_scatter(x > 0, x) * 2)
+
+
+def test_explain_draws_no_random_numbers():
+    function = torch.compile(lambda x: F.dropout(x, 0.5))
+    for _ in range(4):
+        function(values(40))
+    state = torch.get_rng_state()
+    str(function.explain())
+    assert torch.equal(torch.get_rng_state(), state)
