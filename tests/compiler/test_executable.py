@@ -6,6 +6,7 @@ import pytest
 import pedigrad.compiler.vocabulary_index  # noqa: F401  (what NumPy functions become)
 from pedigrad.compiler import executable, llvm, pool
 from pedigrad.compiler.executable import Executable, GuardFailed
+from pedigrad.compiler.kernel import Kernel
 from pedigrad.compiler.trace import Untraceable, trace
 
 THREADS = pytest.mark.parametrize("threads", [1, 2])
@@ -75,6 +76,22 @@ def test_concatenation(threads):
     parts = numbers(40, 300), numbers(7, 300, seed=1), numbers(90, 300, seed=2)
     check(lambda a, b, c: np.concatenate([a, b * 2.0, c]), *parts, threads=threads)
     check(lambda a: np.concatenate([a, a + 1.0, a[:, 1:3]], axis=1), numbers(200, 90), threads=threads)
+
+
+@THREADS
+def test_parts_of_a_concatenation_are_written_where_they_are_computed(threads):
+    def steps(x, w):
+        h, rows, turned = x, [], []
+        for _ in range(3):
+            h = np.tanh(np.matmul(h, w))
+            rows.append(h[None])
+            turned.append(np.transpose(h * 2.0))
+        return np.concatenate(rows), np.concatenate(turned), np.concatenate([h, h]), np.concatenate([np.sum(h, axis=1), h[0]])
+
+    arrays = numbers(150, 20), numbers(20, 20, seed=1) * 0.1
+    check(steps, *arrays, threads=threads)
+    executable = check(lambda *arrays: steps(*arrays)[0], *arrays, threads=threads)
+    assert sum(isinstance(step, Kernel) for step in executable.steps) == 3  # none that only copies
 
 
 @THREADS

@@ -447,11 +447,11 @@ class Fuser:
         return self.memory(scratch, *found)
 
     def concat(self, instruction: Instruction) -> None:
-        """Each operand is written to its part of the result by a kernel."""
+        """Each operand is written to its part of the result: by the kernel that computes it where there is one, else by one of its own."""
         out, axis = instruction.out, instruction.attributes["axis"]
         strides, start = contiguous(out.shape), 0
         for arg in instruction.args:
-            if arg.size:
+            if arg.size and not self.write_part(arg, out, strides, start * strides[axis]):
                 part = Value(self.program._next, arg.shape, arg.dtype)
                 self.program._next += 1
                 kernel = self.begin(Instruction("cast", (arg,), {"in_memory": True}, part, instruction.origin), "elementwise", arg.shape)
@@ -459,6 +459,20 @@ class Fuser:
             start += arg.shape[axis]
         self.where[out] = len(self.steps) - 1
         self.stored.add(out)
+
+    def write_part(self, arg: Value, out: Value, strides: tuple[int, ...], start: int) -> bool:
+        """Have the kernel that computes `arg`, or what that is a movement of, write it into `out` too."""
+        value = self.origin(arg)
+        step = self.steps[self.where[value]] if value in self.where and value not in self.waiting else None
+        if not isinstance(step, Kernel) or value not in step.index or value in step.kinds or self.where[value] != step.number:
+            return False
+        if value.by is None or all(member is not value.by for member in step.members):
+            return False
+        index = step.forward(arg)
+        if index is None or not step.covers(index, arg.shape) or len(axes_of(index)) != len(axes_of(step.index[value])):
+            return False
+        step.stores.append((value, out, linear(index, strides).plus(Affine(start, ()))))
+        return True
 
     def call(self, instruction: Instruction) -> None:
         group = instruction.attributes["group"]
