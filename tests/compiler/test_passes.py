@@ -54,6 +54,12 @@ def picked_elements(p):
     return [p.emit("gather", (all_of_it, rows, columns), (2,), F, axis=0)]
 
 
+def picked_sums(p):
+    x, rows, columns, bias = p.input((6, 5), F), p.input((2,), N), p.input((2,), N), p.input((5,), F)
+    total = p.emit("add", (x, p.emit("broadcast", (bias,), (6, 5), F)), (6, 5), F)
+    return [p.emit("gather", (total, rows, columns), (2,), F, axis=0)]
+
+
 def repeated_steps(p):
     x = p.input((3, 3), F)
     one, other = (p.emit("sum", (p.emit("exp", (x,), (3, 3), F),), (3,), F, dims=(0,)) for _ in range(2))
@@ -109,6 +115,13 @@ program (%0: float32[6, 5], %1: int64[2], %2: float32[1, 5])
   %7: float32[2] = sub(%4, %6)
   %8: float32[2] = exp(%7)
   return %8
+""",
+    (gathers, picked_sums): """
+program (%0: float32[6, 5], %1: int64[2], %2: int64[2], %3: float32[5])
+  %4: float32[2] = gather(%0, %1, %2) axis=0
+  %5: float32[2] = gather(%3, %2) axis=0
+  %6: float32[2] = add(%4, %5)
+  return %6
 """,
     (repeats, repeated_steps): """
 program (%0: float32[3, 3], %1: int64[])

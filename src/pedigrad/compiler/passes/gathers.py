@@ -41,12 +41,13 @@ def picked(new: Program, x: Value, indices: tuple[Value, ...], axis: int, shape:
 def of_broadcast(new: Program, by: Instruction, indices: tuple[Value, ...], axis: int, shape: tuple[int, ...]) -> Value | None:
     """Elements of a broadcast operand: indices along dimensions that were expanded do not count."""
     (x,) = by.args
-    if len(x.shape) != len(by.out.shape) or axis != 0 or len(indices) != len(x.shape):
+    if axis != 0 or len(indices) != len(by.out.shape):
         return None
-    kept = [i for i, n in enumerate(x.shape) if n != 1]
+    sizes = (1,) * (len(indices) - len(x.shape)) + x.shape
+    kept = [i for i, n in enumerate(sizes) if n != 1]
     if not kept or kept != list(range(kept[0], kept[-1] + 1)):
         return None
-    flat = new.emit("reshape", (x,), tuple(x.shape[d] for d in kept), x.dtype)
+    flat = new.emit("reshape", (x,), tuple(sizes[d] for d in kept), x.dtype)
     chosen = [indices[d] for d in kept]
     if len(chosen) == 1 and is_iota(chosen[0]) and chosen[0].shape == flat.shape == shape:
         return flat
