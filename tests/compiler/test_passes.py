@@ -119,9 +119,10 @@ program (%0: float32[6, 5], %1: int64[2], %2: float32[1, 5])
     (gathers, picked_sums): """
 program (%0: float32[6, 5], %1: int64[2], %2: int64[2], %3: float32[5])
   %4: float32[2] = gather(%0, %1, %2) axis=0
-  %5: float32[2] = gather(%3, %2) axis=0
-  %6: float32[2] = add(%4, %5)
-  return %6
+  %5: float32[5] = reshape(%3)
+  %6: float32[2] = gather(%5, %2) axis=0
+  %7: float32[2] = add(%4, %6)
+  return %7
 """,
     (repeats, repeated_steps): """
 program (%0: float32[3, 3], %1: int64[])
