@@ -26,7 +26,7 @@ def start(array):
 
 def kept():
     """The bytes that are kept unused, which are those that are counted."""
-    total = sum(m.nbytes - memory.ALIGN for each in memory._free.values() for m in each)
+    total = sum(m.nbytes for each in memory._free.values() for m in each)
     assert total == memory._unused
     return total
 

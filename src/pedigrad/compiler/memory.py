@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 LARGE = 1 << 20  # bytes from which memory is kept
 ALIGN = 64  # what addresses of such memory are multiples of: kernels may write whole lines of it past the caches
+PAGE = 4096
+STEP = 9 * ALIGN  # how far from a page's start each further piece of memory begins: a processor confuses equal places of two pages
 MOST = 1 << 29  # bytes that are kept unused at most
 _free: dict[int, list[Array]] = {}  # unused memory by size
 _unused = 0
+_pieces = itertools.count()
 
 
 class Loan:
@@ -37,10 +41,9 @@ def _loan(size: int) -> Any:
 def give_back(memory: Array) -> None:
     """Keep memory for the next array of its size, if not too much is kept already."""
     global _unused
-    size = memory.nbytes - ALIGN
-    if _unused + size <= MOST:
-        _unused += size
-        _free.setdefault(size, []).append(memory)
+    if _unused + memory.nbytes <= MOST:
+        _unused += memory.nbytes
+        _free.setdefault(memory.nbytes, []).append(memory)
 
 
 def empty(shape: Any, dtype: Any) -> Array:
@@ -59,10 +62,21 @@ def empty(shape: Any, dtype: Any) -> Array:
         memory = _free[rounded].pop()
         _unused -= rounded
     except (KeyError, IndexError):
-        memory = np.empty(rounded + ALIGN, np.uint8)
-    loan = _loan(rounded).from_buffer(memory, -memory.__array_interface__["data"][0] % ALIGN)
+        whole = np.empty(rounded + PAGE, np.uint8)
+        start = (next(_pieces) * STEP - whole.__array_interface__["data"][0]) % PAGE
+        memory = whole[start : start + rounded]
+    loan = _loan(rounded).from_buffer(memory)
     loan.memory = memory
     return np.ndarray(shape, dtype, loan)
+
+
+def zeros_like(array: Array) -> Array:
+    """An array of zeros."""
+    if array.nbytes < LARGE or not array.flags.c_contiguous:
+        return np.zeros_like(array)
+    out = empty(array.shape, array.dtype)
+    out.fill(0)
+    return out
 
 
 def is_whole(array: Array) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .. import dtypes, modes
+from ..compiler.memory import zeros_like
 from ..graph import Handle, Leaf, note_writes
 from ..modes import enable_grad
 from ..origin import located
@@ -142,7 +143,7 @@ class Optimizer:
 
     def begin(self, p: Array, group: dict[str, Any]) -> tuple[Any, ...] | None:
         """The state before the first step: numbers other than the step, arrays; None if the first update makes it."""
-        return tuple(np.zeros_like(p) for _ in self.state_names(group, wrap(p)))
+        return tuple(zeros_like(p) for _ in self.state_names(group, wrap(p)))
 
     def begin_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         """The state of `p` as the user sees it, filled in if there is none."""
