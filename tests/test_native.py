@@ -15,7 +15,7 @@ from pedigrad.nn import functional as F
 @pytest.fixture(autouse=True)
 def afresh(monkeypatch):
     """Nothing is known of ops yet; the number of threads is put back."""
-    for name in ("_kernels", "_reasons", "_failed"):
+    for name in ("_kernels", "_reasons"):
         monkeypatch.setattr(native, name, {})
     threads = torch.get_num_threads()
     yield

@@ -6,7 +6,6 @@ there are none (no llvmlite, an unusual layout, an op that is more than loops ov
 
 from __future__ import annotations
 
-import math
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
@@ -22,10 +21,8 @@ LARGE_UPDATE = 1 << 16  # likewise, for an optimizer's update, which is many ope
 PARALLEL = 1 << 19  # elements from which several threads share a kernel: NumPy's BLAS keeps threads spinning that they get in the way of
 PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
 KINDS = frozenset({"elementwise", "reduction", "composite"})
-TRIES = 4  # kinds of operands on which an op or rule is tried, unless there was a kernel for one of them
 _kernels: dict[Any, Any] = {}
 _reasons: dict[str, str] = {}  # ops and rules that were run on NumPy, and why
-_failed: dict[str, float] = {}  # on how many kinds of operands they were no kernels, less infinity where they once were
 _threads = 1
 
 
@@ -45,27 +42,21 @@ def is_candidate(op: Any) -> bool:
     return op.kind in KINDS and not op.variadic and bool(op.operands) and op.outputs is not None
 
 
-def _is_worth_trying(name: str) -> bool:
-    return _failed.get(name, 0) < TRIES
-
-
 def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...], recorded: bool = True) -> Any:
     """What the forward of `op` returns; None for what only its gradient rules want, where these will not run."""
-    if _is_worth_trying(op.name):
-        results = _run(op.name, Forward(op, attributes, 0 if recorded else op.hidden), arrays)
-        if results is not None:
-            return tuple(results) if len(op.outputs) > 1 else results[0]
+    results = _run(op.name, Forward(op, attributes, 0 if recorded else op.hidden), arrays)
+    if results is not None:
+        return tuple(results) if len(op.outputs) > 1 else results[0]
     return op.forward(*arrays, **dict(zip(op.attributes, attributes, strict=True)))
 
 
 def backward(op: Any, g: Any, parents: tuple[Any, ...], saved: tuple[Any, ...]) -> Any:
     """What the gradient rules of `op` return, None if there is no kernel."""
-    name = op.name + ".grad"
-    if isinstance(g, list) or not _is_worth_trying(name):
+    if isinstance(g, list):
         return None
     needs = tuple(None if p is None else True for p in parents)
     arrays = (g, *(s for s in saved if isinstance(s, np.ndarray)))
-    return _run(name, Rules(op, needs, saved), arrays)
+    return _run(op.name + ".grad", Rules(op, needs, saved), arrays)
 
 
 def _exact(x: Any) -> Any:
@@ -153,13 +144,10 @@ def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, in
     try:
         with locks.undivided:
             _kernels[key] = tools.Native(function, kinds, len(sizes), *key[3:])
-        _failed[name] = -math.inf
     except tools.Unsuitable as why:
         _reasons[name] = str(why)
-        _failed[name] = _failed.get(name, 0) + why.lasting
     except Exception as error:  # what cannot be run on the stand-ins, whose values are arbitrary, is NumPy's to do
         _reasons[name] = f"{type(error).__name__}: {error}"
-        _failed[name] = _failed.get(name, 0) + 1
     if _kernels[key] is None and not np.array_equal(state, default_generator.get_state()):
         default_generator.set_state(state)  # an op that draws random numbers has done so before it was found out
     return _kernels[key]
@@ -209,7 +197,7 @@ class Update:
 def update(function: Any, p: Array, g: Array, state: list[Array], count: int, group: dict[str, Any], updates: list[Any]) -> bool:
     """Have a parameter and its state moved on in place by an optimizer's update when `updates` are run; False if there is no kernel."""
     name = f"{function.__module__}.{function.__qualname__}"
-    if p.size < LARGE_UPDATE or not _is_worth_trying(name) or not all(a.flags.c_contiguous for a in (p, g, *state)):
+    if p.size < LARGE_UPDATE or not all(a.flags.c_contiguous for a in (p, g, *state)):
         return False
     names = _open_options(group)
     fixed = tuple((k, _without(k, v, names)) for k, v in group.items() if k != "params")

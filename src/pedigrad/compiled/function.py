@@ -163,6 +163,8 @@ class Compiled:
             with without_collection():
                 variant = Variant(recording, key, self)
         except ImportError:
+            if self.fullgraph:
+                raise RuntimeError("compile(fullgraph=True): llvmlite is not installed") from None
             without_compiler()
             self.given_up = "llvmlite is not installed"
             return

@@ -41,11 +41,7 @@ __all__ = ["Native", "NonZero", "Unsuitable", "pattern", "streamed"]
 
 
 class Unsuitable(Exception):
-    """The function cannot be one or a few kernels; `lasting` if that does not depend on the sizes."""
-
-    def __init__(self, why: str, lasting: bool = True):
-        super().__init__(why)
-        self.lasting = lasting
+    """The function cannot be one or a few kernels."""
 
 
 def pattern(arrays: Sequence[Array | None], sizes: dict[int, int]) -> Any:
@@ -105,12 +101,12 @@ class Native:
         rank = max((sum(n < 0 for n in each[1]) for each in kinds if each is not None), default=0)
         primes = STAND_INS[min(max(rank, 1), max(STAND_INS))]
         if count > len(primes[0]) or rank > max(STAND_INS) + 1:
-            raise Unsuitable("it has too many different sizes", lasting=False)
+            raise Unsuitable("it has too many different sizes")
         self.threads = threads
         self.ready: dict[tuple[int, ...], Prepared] = {}
         one, other = (Written(function, kinds, symbols[:count], threads, streamed) for symbols in primes)
         if one.texts != other.texts:
-            raise Unsuitable("its kernels depend on the sizes in a way that cannot be left open", lasting=False)
+            raise Unsuitable("its kernels depend on the sizes in a way that cannot be left open")
         self.kernels, self.plan, self.guards = one.kernels, one.plan, one.guards
         names = [f"k{i}" for i in range(len(one.texts))]
         text = finished([mathlib.definitions(sorted(one.functions)), *one.texts])
