@@ -280,7 +280,7 @@ def words(key: Any) -> str:
         notes = ["strided"] * (strides is not None) + ["requires grad"] * needs_grad
         return f"{dtype.name}{list(shape)}" + (f" ({', '.join(notes)})" if notes else "")
     if kind == "again":
-        return f"the same as tensor {rest[0]}"
+        return f"the same as tensor {rest[0]}" if len(rest) == 1 else "a container that was there before"
     if kind == "object":
         return "an object"
     if kind is dict:

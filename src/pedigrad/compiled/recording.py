@@ -17,7 +17,7 @@ from ..graph import Leaf
 from ..tensor import Tensor
 from .gradient import Gradient, is_spent
 from .surroundings import Surroundings
-from .watched import PLAIN
+from .watched import PLAIN, PLAINS
 
 Array = np.ndarray[Any, Any]
 CONSTANT = (*PLAIN, type, dtypes.dtype, device, np.dtype, np.generic)  # what may be in a result beside tensors
@@ -57,19 +57,25 @@ def is_foreign(array: Array | None) -> bool:
     return base is not None and not isinstance(base, Loan)
 
 
-def flattened(thing: Any, tensors: list[Tensor], others: list[Any]) -> Any:
-    """A key for what arguments are, with their tensors and objects listed."""
+def flattened(thing: Any, tensors: list[Tensor], others: list[Any], met: list[Any] | None = None) -> Any:
+    """A key for what arguments are, with their tensors and objects listed; `met` are the lists and dicts among them so far."""
+    met = [] if met is None else met
     if isinstance(thing, Tensor):
         for i, other in enumerate(tensors):
             if other is thing:
                 return ("again", i)
         tensors.append(thing)
         return ("tensor", layout(thing._array), thing._node is not None, type(thing._node) is Leaf, type(thing))
-    if isinstance(thing, (list, tuple)):
-        return (type(thing), *[flattened(item, tensors, others) for item in thing])
+    if type(thing) in (list, dict):
+        for i, other in enumerate(met):
+            if other is thing:
+                return ("again", "container", i)
+        met.append(thing)
+    if isinstance(thing, (list, tuple)) and not getattr(thing, "__dict__", None):
+        return (type(thing), *[flattened(item, tensors, others, met) for item in thing])
     if type(thing) is dict:
-        return (dict, *[(key, flattened(value, tensors, others)) for key, value in thing.items()])
-    if isinstance(thing, PLAIN):
+        return (dict, *[(key, flattened(value, tensors, others, met)) for key, value in thing.items()])
+    if type(thing) in PLAINS or isinstance(thing, np.float64):
         return (type(thing), repr(thing) if isinstance(thing, (float, complex)) else thing)
     others.append(thing)
     return ("object", Same(thing))

@@ -2,18 +2,23 @@
 
 `Surroundings` walks the arguments, closures, globals, modules, classes, containers and plain objects that a function can reach by name.
 It gives the arrays that the function may meet, and notices whether anything it saw has been put in another's place since. What it
-cannot watch it names in `refused`.
+cannot watch it names in `refused`. Once a call has shown which names were looked up, attributes that nobody can have read are let go.
 """
 
 from __future__ import annotations
 
+import array
 import builtins
+import contextvars
+import ctypes
 import functools
+import gc
+import operator
 import sys
 import weakref
 from collections import deque
-from collections.abc import Iterator
-from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
+from types import BuiltinMethodType, CellType, CodeType, FunctionType, MappingProxyType, MethodType, MethodWrapperType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,31 +28,46 @@ from ..graph import Leaf, storage_of
 from ..mersenne import MersenneTwister
 from ..origin import MARK
 from ..tensor import Tensor
-from .watched import CONTENT, PLAIN, Cell, Code, Content, Kind, OwnDict, Sequence, Settings, Snapshot, Standing, Table, Watched, slots_of
+from . import watched
+from .watched import ABSENT, CONTENT, Cell, Snapshot, Table, Watched, built, codes_in, handed_on, imported_by, is_plain, names_of
 
 DEPTH = 24
 MANY = 50_000  # objects after which the walk gives up
 PACKAGE = __name__.partition(".")[0]
 HOOK_TABLES = ("nn.hooks", "optim.optimizer", "nn.registry")  # modules of ours with hooks for everything
+PUBLISHED = ["", *(f".{name}" for name in "nn nn.functional nn.init nn.utils optim autograd linalg fft special creation random".split())]
+LOOKS_UP = {getattr, setattr, delattr, hasattr, vars, dir, globals, eval, exec}  # what takes names that no code shows
+BY_ANY_NAME = frozenset("getattr hasattr vars dir __dict__ __getattribute__ attrgetter".split())
+# Modules of Python's with classes in C whose objects do not change, or do by calls that `Effects` sees.
+IMMUTABLE = frozenset(
+    "builtins types typing re _sre datetime operator _operator functools _functools _thread _io io _random _socket select _queue numpy "
+    "decimal zoneinfo _zoneinfo collections _collections weakref _struct ast _ast _abc".split()
+)
 
 
 class Surroundings:
     """A snapshot of what `function` can reach."""
 
-    def __init__(self, function: Any = None, extra: Any = ()):
+    def __init__(self, function: Any = None, extra: Any = (), read: Callable[[Any], bool] | None = None):
+        self.root = function, extra
+        self.read = read  # whether an attribute can have been read; None where all can
         # The identity of an array -> its storage's, and what holds it; not the array itself, see `Leaf.zero`.
         self.arrays: dict[int, tuple[int, Any]] = {}
         self.tensors: list[Tensor] = []
         self.items: list[Watched] = []
         self.tables: dict[int, Table] = {}  # by the identity of the dict
-        self.lists: list[Sequence] = []
-        self.cells: list[Cell] = []
-        self.contents: list[Content] = []
+        self.contents: list[watched.Content] = []
         self.codes: set[CodeType] = set()  # of the functions that were walked
         self.generators: list[Any] = []  # of random numbers
+        self.weak: list[Any] = []  # references to what may go away
+        self.objects: list[dict[str, Any]] = []  # the attributes of which some may never be read
+        self.later: list[tuple[list[FunctionType], CodeType, dict[str, Any]]] = []  # code that was met while the function ran
+        self.by_any_name = False  # something was found that reads attributes of which no code has the name
         self.seen: set[int] = set()
         self.kept: list[Any] = []
-        self.refused: str | None = None
+        self.too_many = False
+        self.why_not: str | None = None  # what cannot be watched
+        self.refused: str | None = None  # the same, once it is known what is read
         self.walk(function, 0)
         self.walk(extra, 0)
         self.of_ours()
@@ -63,13 +83,17 @@ class Surroundings:
 
     def refuse(self, why: str) -> None:
         """Note what cannot be watched."""
-        self.refused = self.refused or why
+        self.why_not = self.why_not or why
 
     def of_ours(self) -> None:
         """The settings of the library."""
         self.some_of(vars(dtypes), ["_default"], "the default dtype")
         self.some_of(vars(threads), ["_threads"], "the number of threads")
-        self.watch(Settings(modes.settings))
+        self.watch(watched.Settings(modes.settings))
+        self.watch(watched.Kind(Tensor))
+        for name in PUBLISHED:
+            if (module := sys.modules.get(PACKAGE + name)) is not None:
+                self.watch(watched.Published(vars(module)))
         for name in HOOK_TABLES:
             module = sys.modules.get(f"{PACKAGE}.{name}")
             for key, value in [] if module is None else list(vars(module).items()):
@@ -78,13 +102,18 @@ class Surroundings:
 
     def walk(self, thing: Any, depth: int) -> None:
         """Note what can be reached from `thing`."""
-        if isinstance(thing, (*PLAIN, MersenneTwister)) or id(thing) in self.seen:  # generators change: programs draw their seeds anew
-            return
+        if type(thing) in weakref.ProxyTypes:
+            return self.refuse("a weak reference is found around the function")
+        if is_plain(thing) or isinstance(thing, MersenneTwister) or id(thing) in self.seen:  # generators: programs draw their seeds anew
+            return None
         if depth > DEPTH or len(self.seen) > MANY:
+            self.too_many = True
             return self.refuse("more objects can be reached than the compiler watches")
         self.seen.add(id(thing))
         self.kept.append(thing)
-        if isinstance(thing, Tensor):
+        if isinstance(thing, weakref.ref):
+            self.weak.append(thing)
+        elif isinstance(thing, Tensor):
             self.tensor(thing)
         elif isinstance(thing, type):
             self.kind(thing, depth)
@@ -95,12 +124,16 @@ class Surroundings:
         elif isinstance(thing, MethodType):
             self.walk(thing.__self__, depth + 1)
             self.walk(thing.__func__, depth + 1)
+        elif isinstance(thing, (BuiltinMethodType, MethodWrapperType)):
+            self.by_any_name = self.by_any_name or thing in LOOKS_UP
+            if not isinstance(thing.__self__, ModuleType):
+                self.walk(thing.__self__, depth + 1)
         elif isinstance(thing, (functools.partial, property, staticmethod, classmethod, functools.cached_property)):
             self.wrapper(thing, depth)
         elif hasattr(type(thing), "watched_as"):  # a compiled function: what it keeps for itself changes from call to call
             self.walk(getattr(thing, type(thing).watched_as), depth)
         elif isinstance(thing, ModuleType):
-            pass  # its names are walked where they are used
+            self.whole(vars(thing), depth)
         else:
             self.object(thing, depth)
         return None
@@ -117,6 +150,7 @@ class Surroundings:
 
     def object(self, thing: Any, depth: int) -> None:
         """A container, or an object of somebody's class: both may be true."""
+        base = None
         if isinstance(thing, dict):
             self.table(thing, depth)
         elif isinstance(thing, (list, tuple, set, frozenset, deque, MappingProxyType)):
@@ -125,17 +159,50 @@ class Surroundings:
             self.generators.append(thing)
         elif isinstance(thing, Iterator) and not hasattr(thing, "__dict__"):
             self.refuse(f"a {type(thing).__name__}, which gives something else each time, is found around the function")
-        if type(thing).__module__ == "builtins" or isinstance(thing, (weakref.ref, np.generic, np.dtype, np.ufunc)):
-            return
-        if hasattr(thing, "__dict__"):
-            self.watch(OwnDict(thing))
-            self.table(thing.__dict__, depth)
-        self.kind(type(thing), depth)
+        elif (base := built(type(thing))) is not object:
+            self.of_c(thing, base, depth)
+        if type(thing).__module__ != "builtins" and not isinstance(thing, (np.generic, np.dtype, np.ufunc)):
+            self.attributes(thing, depth, base is object)
+
+    def attributes(self, thing: Any, depth: int, is_bare: bool = False) -> None:
+        """The attributes of an object, its slots and its class; it is bare if it has nothing else."""
+        kind = type(thing)
+        if isinstance(getattr(thing, "__dict__", None), dict):
+            self.watch(watched.OwnDict(thing))
+            is_filtered = is_bare and is_users(kind) and all(map(is_without_looks, kind.__mro__))
+            if is_filtered:
+                self.objects.append(thing.__dict__)
+            self.table(thing.__dict__, depth, self.read if is_filtered else None)
+        self.kind(kind, depth)
         self.slots(thing, depth)
+
+    def of_c(self, thing: Any, base: type, depth: int) -> None:
+        """An object of a class that is written in C, or of one made of it: what it holds cannot be seen as attributes are."""
+        if isinstance(thing, (bytearray, memoryview, array.array)) and len(watched.bytes_of(thing)) <= 8 * CONTENT:
+            self.watch(Snapshot(thing, lambda t: [watched.bytes_of(t)], f"the elements of a {base.__name__}"))
+        elif isinstance(thing, ctypes._SimpleCData) and thing._type_ not in "OPzZ":  # type: ignore[attr-defined]
+            self.watch(Snapshot(thing, lambda t: [bytes(t)], "a value of ctypes"))
+        elif isinstance(thing, contextvars.ContextVar):
+            self.walk(self.watch(Snapshot(thing, lambda t: [t.get(ABSENT)], "a context variable")).seen[0], depth + 1)
+        elif isinstance(thing, CellType):
+            self.walk(self.watch(Cell(thing)).value, depth + 1)
+        elif isinstance(thing, functools._lru_cache_wrapper):
+            for table in gc.get_referents(thing):
+                if type(table) is dict and table is not thing.__dict__:  # what it remembers
+                    self.table(table, depth)
+        elif isinstance(thing, (operator.attrgetter, operator.itemgetter, operator.methodcaller)) or base.__name__ == "_lru_list_elem":
+            self.by_any_name = self.by_any_name or not isinstance(thing, operator.itemgetter)
+            for part in gc.get_referents(thing):
+                self.walk(part, depth + 1)
+        elif isinstance(thing, (KeysView, ValuesView, ItemsView)):
+            for part in gc.get_referents(thing):
+                self.walk(part, depth + 1)
+        elif isinstance(thing, (np.void, bytearray, memoryview)) or not (base.__module__ in IMMUTABLE or isinstance(thing, np.generic)):
+            self.refuse(f"a {base.__name__} is found around the function, into which the compiler cannot look")
 
     def container(self, thing: Any, depth: int) -> None:
         if isinstance(thing, list):
-            self.lists.append(self.watch(Sequence(thing)))
+            self.watch(watched.Sequence(thing))
         elif isinstance(thing, deque):
             self.watch(Snapshot(thing, list, "a deque"))
         elif isinstance(thing, MappingProxyType):
@@ -148,7 +215,7 @@ class Surroundings:
     def slots(self, thing: Any, depth: int) -> None:
         if not any(is_users(kind) and "__slots__" in vars(kind) for kind in type(thing).__mro__):
             return
-        held = self.watch(Snapshot(thing, slots_of, f"a slot of a {type(thing).__name__}"))
+        held = self.watch(Snapshot(thing, watched.slots_of, f"a slot of a {type(thing).__name__}"))
         for value in held.seen:
             self.walk(value, depth + 1)
 
@@ -160,24 +227,43 @@ class Surroundings:
             return
         self.seen.add(("class", id(kind)))  # type: ignore[arg-type]
         self.kept.append(kind)
+        if kind.__module__ == "decimal":
+            self.decimals()
+        if type(kind) is not type:
+            self.kind(type(kind), depth)
         if not kind.__flags__ & (1 << 8):  # a class that cannot be changed is not watched
-            self.watch(Kind(kind))
+            self.watch(watched.Kind(kind))
         for base in kind.__mro__:
             if is_users(base):
-                for value in list(vars(base).values()):
-                    self.walk(value, depth + 1)
+                for name, value in list(vars(base).items()):
+                    if self.read is None or self.read(name):
+                        self.walk(value, depth + 1)
 
-    def table(self, table: dict[Any, Any], depth: int) -> None:
-        """All entries of a dict."""
+    def decimals(self) -> None:
+        """What the results of decimal numbers depend on."""
+        look = sys.modules["decimal"].getcontext
+        if id(look) not in self.seen:
+            self.seen.add(id(look))
+            self.watch(
+                Snapshot(look, lambda get: [get(), *map(repr, (get().prec, get().rounding, get().traps, get().clamp))], "decimal's context")
+            )
+
+    def table(self, table: dict[Any, Any], depth: int, read: Callable[[Any], bool] | None = None) -> None:
+        """All entries of a dict, or those that can have been read."""
         if MARK in table:
             return
         known = self.tables.get(id(table))
-        if known is not None and known.complete:
+        if known is None or not known.complete:
+            self.kept.append(table)
+            known = self.tables[id(table)] = self.watch(Table(table))
+        elif known.read is None or read is not None:
             return
-        self.kept.append(table)
-        self.tables[id(table)] = self.watch(Table(table))
+        known.read = read
+        self.walk(known.factory, depth + 1)
         for key, value in list(table.items()):
-            if not isinstance(key, PLAIN):
+            if read is not None and not read(key):
+                continue
+            if not is_plain(key):
                 self.walk(key, depth + 1)
             self.walk(value, depth + 1)
 
@@ -192,14 +278,16 @@ class Surroundings:
     def array(self, array: np.ndarray[Any, Any]) -> None:
         """An array of NumPy's: the recorder is told when a Tensor is made of it, but not when Python looks at its elements."""
         self.arrays.setdefault(id(array), (id(storage_of(array)), array))
-        if array.dtype == object or array.size > CONTENT:
+        if array.dtype.hasobject or array.size > CONTENT:
             self.refuse(f"a NumPy array of {array.size} elements is found around the function: make it a tensor")
         else:
-            self.contents.append(self.watch(Content(array)))
+            self.contents.append(self.watch(watched.Content(array)))
+        if type(array) is not np.ndarray:
+            self.attributes(array, 1)
 
     def tensor(self, tensor: Tensor) -> None:
         self.tensors.append(tensor)
-        self.watch(Standing(tensor))
+        self.watch(watched.Standing(tensor))
         self.arrays.setdefault(id(tensor._array), (id(storage_of(tensor._array)), tensor))
         node = tensor._node
         if isinstance(node, Leaf):
@@ -216,13 +304,12 @@ class Surroundings:
         ours = MARK in function.__globals__
         if hasattr(function, "__wrapped__"):
             self.walk(function.__wrapped__, depth)
-        for cell in function.__closure__ or ():
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             self.kept.append(cell)
-            self.cells.append(self.watch(Cell(cell)))
-            self.walk(self.cells[-1].value, depth + 1)
+            self.reach(name, self.watch(Cell(cell)).value, function.__code__, depth)
         if ours or is_installed(function.__globals__):
             return
-        self.watch(Code(function))
+        self.watch(watched.Code(function))
         self.walk(function.__defaults__, depth + 1)
         self.walk(function.__kwdefaults__, depth + 1)
         if function.__dict__:
@@ -236,27 +323,102 @@ class Surroundings:
         found = {name for name in names if name in table or hasattr(builtins, name)}
         self.some_of(table, found)
         for name in sorted(found & table.keys()):
-            value = table[name]
-            if isinstance(value, ModuleType):
-                self.module_names(value, names, depth)
-            else:
-                self.walk(value, depth + 1)
+            self.reach(name, table[name], code, depth)
+        for name in imported_by(code, table):
+            self.some_of(sys.modules, [name], "the module")
+            if name in sys.modules:
+                self.reach("" if names.isdisjoint(BY_ANY_NAME) else None, sys.modules[name], code, depth)
+        if "globals" in names:
+            self.whole(table, depth)
 
-    def module_names(self, module: ModuleType, names: set[str], depth: int) -> None:
+    def reach(self, name: str | None, value: Any, code: CodeType, depth: int) -> None:
+        """What code has found by a name, which None stands for any of."""
+        if not isinstance(value, ModuleType):
+            return self.walk(value, depth + 1)
+        if name is None or name in handed_on(code):
+            self.whole(vars(value), depth)
+        return self.module_names(value, code, depth, set())
+
+    def module_names(self, module: ModuleType, code: CodeType, depth: int, passed: set[int]) -> None:
         table = vars(module)
-        if id(module) in self.seen and MARK in table:
+        if id(module) in passed:
             return
-        self.seen.add(id(module))
+        passed.add(id(module))
+        self.kept.append(module)
+        names = names_of(code)
         used = names & table.keys()
         self.some_of(table, used, module.__name__)
-        if MARK in table or is_installed(table):
-            return
+        if module.__name__ == "decimal":
+            self.decimals()
+        if module is sys and "modules" in names:
+            return self.refuse("sys.modules is looked at")
+        foreign = MARK in table or is_installed(table)
         for name in sorted(used):
             value = table[name]
-            if isinstance(value, ModuleType) and value is not module and id(value) not in self.seen:
-                self.module_names(value, names, depth)
-            elif not isinstance(value, ModuleType):
+            if foreign:  # its functions are not walked, but a program may look at such as sys.argv
+                self.walk(value if type(value) in (list, dict, set, deque) else None, depth + 1)
+            elif isinstance(value, ModuleType):
+                if name in handed_on(code):
+                    self.whole(vars(value), depth)
+                self.module_names(value, code, depth, passed)
+            else:
                 self.walk(value, depth + 1)
+        return None
+
+    def whole(self, table: dict[str, Any], depth: int) -> None:
+        """All names of a module: nobody knows which are looked up."""
+        if id(table) in self.tables and self.tables[id(table)].complete:
+            return
+        self.kept.append(table)
+        self.tables[id(table)] = self.watch(Table(table, what=table.get("__name__", "")))
+        if MARK in table or is_installed(table):
+            return
+        for name, value in list(table.items()):
+            if not name.startswith("__") and not isinstance(value, ModuleType):
+                self.walk(value, depth + 1)
+
+    def met(self, functions: list[FunctionType], code: CodeType, table: dict[str, Any]) -> None:
+        """Code is running that was not found by name."""
+        self.later.append((functions, code, table))
+        for function in functions:
+            self.walk(function, 1)
+        self.code(code, table, 1)
+
+    # After the call
+
+    def settle(self, read: Callable[[Any], bool] | None) -> None:
+        """Watch no more than what can have been read, and refuse if that cannot be watched."""
+        unread = read is not None and any(not read(key) for table in self.objects for key in list(table))
+        if read is not None and (unread or self.why_not is not None) and not self.by_any_name and not self.too_many:
+            self.narrow(read)
+        self.refused = self.why_not or self.loose()
+
+    def narrow(self, read: Callable[[Any], bool]) -> None:
+        """Let go of what is found only through attributes that were not read."""
+        narrow = Surroundings(*self.root, read)
+        for each in self.later:
+            narrow.met(*each)
+        wanted = {item.key(): item for item in narrow.items}
+        if wanted.keys() - {item.key() for item in self.items}:
+            return  # there is more than before the call: it has changed what it depends on
+        self.items = [item for item in self.items if item.key() in wanted]
+        for item in self.items:
+            if isinstance(item, Table):
+                item.narrow(wanted[item.key()])
+        self.tables = {key: table for key, table in self.tables.items() if table.key() in wanted}
+        self.arrays = {key: value for key, value in self.arrays.items() if key in narrow.arrays}
+        self.contents = [each for each in self.contents if each.key() in wanted]
+        self.why_not, self.weak, self.seen = narrow.why_not, narrow.weak, narrow.seen
+
+    def loose(self) -> str | None:
+        """A weak reference to something that nothing else around the function holds: it may be gone next time."""
+        for each in self.weak:
+            thing = each()
+            if thing is not None and id(thing) not in self.seen and id(thing) not in self.tables:
+                return f"a weak reference to a {type(thing).__name__} is found around the function"
+        return None
+
+    # Later
 
     def release(self, table: dict[str, Any], names: set[str]) -> Table | None:
         """No longer watch the values of these entries of a dict: they are inputs."""
@@ -265,25 +427,9 @@ class Surroundings:
             found.free |= names
         return found
 
-    # Later
-
     def changed(self) -> str | None:
         """What has been put in another's place since, None if nothing has; equal numbers and strings count as the same."""
         return next(filter(None, (item.change() for item in self.items)), None)
-
-
-def names_of(code: CodeType) -> set[str]:
-    """The names that code and the functions within it look up."""
-    return {name for each in codes_in(code) for name in each.co_names}
-
-
-def codes_in(code: CodeType) -> set[CodeType]:
-    """The code of a function and of the functions within it."""
-    found = {code}
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            found |= codes_in(constant)
-    return found
 
 
 @functools.cache
@@ -313,3 +459,11 @@ def is_users(kind: type) -> bool:
     if MARK in table or kind.__module__ in sys.builtin_module_names:
         return False
     return kind.__module__ == "__main__" or not (module is not None and is_installed(table))
+
+
+def is_without_looks(kind: type) -> bool:
+    """Whether no method that a class has reads attributes by names that its code does not show, or `Effects` sees that it does."""
+    module = sys.modules.get(f"{PACKAGE}.nn.module")
+    return (
+        is_users(kind) or kind.__module__ in ("abc", "typing") or (module is not None and kind in module.Module.__mro__) or kind is object
+    )

@@ -7,10 +7,14 @@ and then `change()` must be asked each time.
 
 from __future__ import annotations
 
+import dis
+import functools
+import itertools
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from operator import is_
-from types import FunctionType
-from typing import Any
+from types import CodeType, FunctionType
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +24,7 @@ from ..graph import Leaf
 from ..tensor import Tensor
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(...))
+PLAINS = frozenset(PLAIN)
 CONTENT = 1 << 15  # elements of NumPy arrays whose content is watched
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "absent"})()
 
@@ -29,12 +34,19 @@ CODE = words.place_of(words.slot_offset, words.slot_offset.__code__)
 usable = words.usable and None not in (ARRAY, NODE, GRAD, ZEROED, HOOKS, CODE)
 
 
+def is_plain(thing: Any) -> bool:
+    """Whether a value is all there is to an object: those of a subclass may have attributes."""
+    return type(thing) in PLAINS or (isinstance(thing, np.generic) and not isinstance(thing, (np.void, np.object_)))
+
+
 def alike(new: Any, old: Any) -> bool:
     """Whether one may stand for the other."""
     if new is old:
         return True
-    if type(new) is not type(old) or not isinstance(new, PLAIN):
+    if type(new) is not type(old) or not is_plain(new):
         return False
+    if isinstance(new, np.generic):
+        return new.dtype == old.dtype and new.tobytes() == old.tobytes()
     return repr(new) == repr(old) if isinstance(new, (float, complex)) else bool(new == old)  # 0.0 is no -0.0, nan is nan
 
 
@@ -44,6 +56,12 @@ def all_alike(now: Iterable[Any], old: Iterable[Any]) -> bool:
 
 class Watched:
     """A piece of the surroundings."""
+
+    about = ""  # the attribute that has the object itself
+
+    def key(self) -> Any:
+        """What two looks at the same piece have in common."""
+        return type(self), id(getattr(self, self.about)), getattr(self, "what", "") if self.about == "thing" else ""
 
     def words(self) -> list[Word] | None:
         """The words of memory that show a change."""
@@ -57,37 +75,126 @@ class Watched:
 class Table(Watched):
     """A dict: all of its entries, or those called `names`."""
 
+    about = "table"
+
     def __init__(self, table: dict[Any, Any], names: Iterable[Any] | None = None, what: str = ""):
         self.table, self.complete, self.what = table, names is None, what
-        self.keys = list(table if names is None else names)
+        self.order: Any = OrderedDict if isinstance(table, OrderedDict) else dict
+        self.keys = list(self.order.keys(table) if names is None else names)
         self.values = [dict.get(table, key, ABSENT) for key in self.keys]
+        self.factory = factory_of(table)
         self.free: set[Any] = set()
+        self.read: Callable[[Any], bool] | None = None  # whether an entry can have been read, where others were not
 
     def add(self, names: Iterable[Any]) -> None:
         """Watch more entries."""
         if not self.complete:
-            new = [name for name in names if name not in self.keys]
+            known = set(self.keys)
+            new = [name for name in names if name not in known]
             self.keys += new
             self.values += [dict.get(self.table, key, ABSENT) for key in new]
+
+    def narrow(self, other: Any) -> None:
+        """Watch no more than another look at the dict, which knew what is read."""
+        if self.complete:
+            self.read = other.read
+        elif not other.complete:
+            kept = [(key, value) for key, value in zip(self.keys, self.values, strict=True) if key in set(other.keys)]
+            self.keys, self.values = [key for key, _ in kept], [value for _, value in kept]
+
+    def words(self) -> list[Word] | None:
+        found, head = words.of_dict(self.table), id(self.table) + dict.__basicsize__
+        if self.order is OrderedDict:
+            place = order_place()
+            return None if place is None else [*found, (id(self.table) + place, words.word_at(id(self.table) + place))]
+        if isinstance(self.table, defaultdict):
+            as_seen = words.word_at(head) == (0 if self.factory is None else id(self.factory))
+            return [*found, (head, words.word_at(head))] if as_seen else None
+        return found
+
+    def change(self) -> str | None:
+        table, order = self.table, self.order
+        if factory_of(table) is not self.factory:
+            return "what a dict gives for entries that it lacks"
+        if self.complete:
+            now = list(order.keys(table))
+            if self.read is not None:
+                known = set(self.keys)
+                strange = [key for key in now if key not in known and self.read(key)]
+            elif len(now) != len(self.keys) or not all_alike(now, self.keys):
+                known = set(self.keys)
+                strange = [key for key in now if key not in known] or ["fewer than before, or in another order"]
+            elif all(map(is_, order.values(table), self.values)):
+                return None
+            else:
+                strange = []
+            if strange:
+                return f"the entries of {self.what or 'a dict'}: {', '.join(map(named, strange))}"
+        for key, old in zip(self.keys, self.values, strict=True):
+            if key in self.free or (self.read is not None and not self.read(key)):
+                continue
+            if not alike(dict.get(table, key, ABSENT), old):
+                return f"{self.what} {key!r}".strip() if isinstance(key, str) else "an entry of a dict"
+        return None
+
+
+def named(key: Any) -> str:
+    """What to call an entry."""
+    return str(key) if is_plain(key) else f"one for a {type(key).__name__}"
+
+
+def factory_of(table: dict[Any, Any]) -> Any:
+    """What makes the entries that a dict lacks."""
+    return table.default_factory if isinstance(table, defaultdict) else None
+
+
+@functools.cache
+def order_place() -> int | None:
+    """How far from the head of an OrderedDict the number lies that is another one after each change of its order."""
+    probe: OrderedDict[str, int] = OrderedDict(a=1, b=2)
+    places = range(dict.__basicsize__, OrderedDict.__basicsize__, words.POINTER)
+    seen = []
+    for key in "aabba":
+        probe.move_to_end(key)
+        seen.append([words.word_at(id(probe) + place) for place in places])
+        list(probe)
+    moving = [place for place, found in zip(places, zip(*seen, strict=True), strict=True) if grows(found)]
+    return moving[0] if len(moving) == 1 else None
+
+
+def grows(found: tuple[int, ...]) -> bool:
+    """Whether a number grew by little each time an order changed: the probe's does not when its last entry is moved to the end."""
+    a, b, c, d, e = found
+    return 0 < c - b < 100 and 0 < e - d < 100 and 0 <= b - a < 100 and 0 <= d - c < 100
+
+
+class Published(Watched):
+    """The functions and classes that a module of ours offers: a program may put others in their place."""
+
+    known: ClassVar[dict[int, tuple[Any, dict[str, Any]]]] = {}  # by the identity of the dict: its version, and them
+
+    about = "table"
+
+    def __init__(self, table: dict[str, Any]):
+        self.table = table
+        version = words.of_dict(table) if usable else None
+        before, self.seen = self.known.get(id(table), (None, {}))
+        if version is None or before != version:
+            self.seen = {name: value for name, value in list(table.items()) if callable(value)}
+            self.known[id(table)] = version, self.seen
 
     def words(self) -> list[Word]:
         return words.of_dict(self.table)
 
     def change(self) -> str | None:
-        table = self.table
-        if self.complete:
-            if len(table) != len(self.keys) or not all_alike(table, self.keys):
-                return f"the entries of {self.what or 'a dict'}, {[k for k in table if k not in self.keys] or 'fewer than before'}"
-            if all(map(is_, table.values(), self.values)):
-                return None
-        for key, old in zip(self.keys, self.values, strict=True):
-            if key not in self.free and not alike(dict.get(table, key, ABSENT), old):
-                return f"{self.what} {key!r}".strip() if isinstance(key, str) else "an entry of a dict"
-        return None
+        found = next((name for name, value in self.seen.items() if self.table.get(name) is not value), None)
+        return None if found is None else f"{self.table.get('__name__')}.{found}"
 
 
 class Sequence(Watched):
     """A list."""
+
+    about = "items"
 
     def __init__(self, items: list[Any]):
         self.items, self.seen = items, list(items)
@@ -106,6 +213,8 @@ class Sequence(Watched):
 class Snapshot(Watched):
     """A collection without order or of an unknown make, or the slots of an object: a look at it gives what it has."""
 
+    about = "thing"
+
     def __init__(self, thing: Any, look: Callable[[Any], Any], what: str):
         self.thing, self.look, self.what = thing, look, what
         self.seen = look(thing)
@@ -118,6 +227,28 @@ class Snapshot(Watched):
         if len(now) == len(self.seen) and all_alike(now, self.seen):
             return None
         return self.what
+
+
+def built(kind: type) -> type:
+    """The class in C that lays out the objects of a class; `object` where these have nothing but slots and attributes."""
+    base = kind.__base__
+    if base is None:
+        return kind
+    more = kind.__basicsize__ - base.__basicsize__ - words.POINTER * len(names_of_slots(kind))
+    for now, before, kept_elsewhere in (
+        (kind.__dictoffset__, base.__dictoffset__, kind.__flags__ & words.MANAGED_DICT),
+        (kind.__weakrefoffset__, base.__weakrefoffset__, kind.__weakrefoffset__ < 0),
+    ):
+        more -= 0 if now == before or not now or kept_elsewhere else words.POINTER
+    return kind if more > 0 or kind.__itemsize__ != base.__itemsize__ else built(base)
+
+
+def bytes_of(thing: Any) -> bytes:
+    """What a buffer holds; nothing if it has been released."""
+    try:
+        return bytes(thing)
+    except ValueError:
+        return b""
 
 
 def slots_of(thing: Any) -> list[Any]:
@@ -137,6 +268,8 @@ def names_of_slots(kind: type) -> list[str]:
 
 class Cell(Watched):
     """A variable of an enclosing function."""
+
+    about = "cell"
 
     def __init__(self, cell: Any):
         self.cell, self.value = cell, self.look(cell)
@@ -162,6 +295,8 @@ class Cell(Watched):
 class OwnDict(Watched):
     """That an object's `__dict__` is the same dict."""
 
+    about = "thing"
+
     def __init__(self, thing: Any):
         self.thing, self.table = thing, thing.__dict__
 
@@ -175,6 +310,8 @@ class OwnDict(Watched):
 
 class Kind(Watched):
     """A class, with the attributes of its bases."""
+
+    about = "kind"
 
     def __init__(self, kind: type):
         self.kind, self.bases = kind, kind.__mro__
@@ -202,6 +339,8 @@ CACHES = frozenset({"__doc__", "__abstractmethods__", "_abc_impl", "__annotation
 class Code(Watched):
     """The code and the defaults of a function."""
 
+    about = "function"
+
     def __init__(self, function: FunctionType):
         self.function = function
         self.seen = self.look(function)
@@ -226,8 +365,10 @@ class Code(Watched):
 class Content(Watched):
     """The elements of a NumPy array, which Python may look at without being seen."""
 
+    about = "array"
+
     def __init__(self, array: np.ndarray[Any, Any]):
-        self.array, self.seen = array, array.copy()
+        self.array, self.seen, self.header = array, np.array(array, order="C"), header_of(array)
         self.free = False  # it was shown that no other program follows from other elements
         self.looked_at = False  # by a method of the array's
 
@@ -236,18 +377,28 @@ class Content(Watched):
         return self.array.shape == self.seen.shape and 2 * int((self.array != self.seen).sum()) >= self.array.size > 0
 
     def words(self) -> list[Word] | None:
-        return [] if self.free else words.of_content(self.array)
+        place = id(self.array) + words.HEAD  # where the elements lie
+        header = [(place, words.word_at(place)), *words.of_array(self.array)]
+        content = [] if self.free else words.of_content(self.array)
+        return None if content is None else header + content
 
     def change(self) -> str | None:
-        if self.free:
-            return None
-        now, old = self.array, self.seen
-        same = now.shape == old.shape and now.dtype == old.dtype and now.tobytes() == old.tobytes()
+        now = self.array
+        if header_of(now) != self.header:
+            return "the shape, the dtype or the flags of a NumPy array"
+        same = self.free or np.ndarray.tobytes(now) == self.seen.tobytes()
         return None if same else "the elements of a NumPy array"
+
+
+def header_of(array: np.ndarray[Any, Any]) -> Any:
+    """What can be assigned to an array beside its elements."""
+    return array.shape, array.strides, array.dtype, array.flags.writeable
 
 
 class Standing(Watched):
     """Whether a tensor needs a gradient, its history and the hooks on it."""
+
+    about = "tensor"
 
     def __init__(self, tensor: Tensor):
         self.tensor, self.node = tensor, tensor._node
@@ -270,6 +421,8 @@ class Settings(Watched):
 
     NAMES = ("grad", "inference", "anomaly", "recorder")
 
+    about = "table"
+
     def __init__(self, settings: Any):
         self.table = settings.__dict__
         self.seen = [self.table[name] for name in self.NAMES]
@@ -280,3 +433,49 @@ class Settings(Watched):
     def change(self) -> str | None:
         same = all(map(is_, map(self.table.get, self.NAMES), self.seen))
         return None if same else "the modes"
+
+
+# What code shows
+
+IMPORT = dis.opmap["IMPORT_NAME"]
+LOADS = frozenset("LOAD_GLOBAL LOAD_NAME LOAD_DEREF LOAD_CLASSDEREF LOAD_FAST LOAD_FAST_CHECK LOAD_ATTR".split())
+
+
+def names_of(code: CodeType) -> set[str]:
+    """The names that code and the functions within it look up."""
+    return {name for each in codes_in(code) for name in each.co_names}
+
+
+def codes_in(code: CodeType) -> set[CodeType]:
+    """The code of a function and of the functions within it."""
+    found = {code}
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found |= codes_in(constant)
+    return found
+
+
+@functools.lru_cache(1 << 12)
+def handed_on(code: CodeType) -> frozenset[str]:
+    """The names of what code does something else with than to look up an attribute: who gets a module may look up any."""
+    found = set()
+    for each in codes_in(code):
+        steps = list(dis.get_instructions(each))
+        pairs = itertools.pairwise(steps)
+        found |= {step.argval for step, then in pairs if step.opname in LOADS and then.opname not in ("LOAD_ATTR", "LOAD_METHOD")}
+    return frozenset(found)
+
+
+def imported_by(code: CodeType, table: dict[str, Any]) -> set[str]:
+    """The modules that code imports."""
+    found = set()
+    for each in codes_in(code):
+        steps = [step for step in dis.get_instructions(each) if step.opname != "EXTENDED_ARG"] if IMPORT in each.co_code[::2] else []
+        for level, _, step in zip(steps, steps[1:], steps[2:], strict=False):
+            if step.opcode == IMPORT:
+                name = step.argval
+                if level.argval:
+                    package = table.get("__package__") or str(table.get("__name__")).rpartition(".")[0]
+                    name = ".".join([*package.split(".")[: 1 - level.argval or None], *([name] if name else [])])
+                found |= {name, name.partition(".")[0]}
+    return found
