@@ -356,3 +356,73 @@ def test_requires_grad_can_be_changed_on_leaves_only():
     x.requires_grad = False
     assert not (x * 2.0).requires_grad
     y.backward()  # the graph was made before
+
+
+# What hooks return
+
+
+@pytest.mark.parametrize("wrong", [1, "a", (torch.ones(2),)])
+def test_a_hook_on_a_tensor_returns_a_tensor(wrong):
+    for tensor in (leaf(1.0, 1.0), leaf(1.0, 1.0) * 2):
+        tensor.register_hook(lambda g: wrong)
+        with pytest.raises(TypeError, match="expected Variable, but hook returned"):
+            tensor.sum().backward()
+
+
+@pytest.mark.parametrize("wrong, what", [(torch.ones(3), "size"), (torch.ones(1, 2), "size"), (torch.ones(2).double(), "type")])
+def test_a_hook_keeps_size_and_dtype(wrong, what):
+    y = leaf(1.0, 1.0) * 2
+    y.register_hook(lambda g: wrong)
+    with pytest.raises(RuntimeError, match=f"has changed the {what} of value"):
+        y.sum().backward()
+
+
+def test_a_hook_after_accumulation_returns_nothing():
+    x = leaf(1.0, 1.0)
+    x.register_post_accumulate_grad_hook(lambda p: p.grad)
+    with pytest.raises(RuntimeError, match="post accumulate grad hooks should return None"):
+        x.sum().backward()
+
+
+def test_hooks_on_nodes_return_tuples():
+    def run(answer, before):
+        x = leaf(1.0, 1.0)
+        node = (y := x * torch.ones(3, 2)).grad_fn
+        (node.register_prehook(lambda g: answer) if before else node.register_hook(lambda a, b: answer))
+        y.sum().backward()
+        return x.grad
+
+    ones = torch.ones(2)
+    assert same(run((ones * 4, None), False), [4.0, 4.0])  # the hook sees the gradient as the operand gets it
+    assert same(run((torch.ones(3, 2) * 2,), True), [6.0, 6.0])
+    for before, wrong in ((False, ones), (True, ones), (False, [ones, None])):
+        with pytest.raises(TypeError, match="expected tuple"):
+            run(wrong, before)
+    for before, wrong in ((False, (ones,)), (True, (torch.ones(3, 2), None))):
+        with pytest.raises(RuntimeError, match="incorrect number of values"):
+            run(wrong, before)
+    with pytest.raises(RuntimeError, match="can't replace a None gradient"):
+        run((ones, torch.ones(3, 2)), False)
+
+
+# Names of nodes
+
+
+def test_names_of_nodes_are_pytorchs():
+    F = torch.nn.functional
+    x, image = torch.rand(4, 4).requires_grad_(), torch.rand(1, 2, 8, 8).requires_grad_()
+    expected = {
+        "SplitBackward0": x.split(2)[0], "SplitWithSizesBackward0": x.split([1, 3])[1], "SliceBackward0": x.narrow(0, 0, 2),
+        "MaxPool2DWithIndicesBackward0": F.max_pool2d(image, 2), "AvgPool2DBackward0": F.avg_pool2d(image, 2),
+        "AdaptiveAvgPool2DBackward0": F.adaptive_avg_pool2d(image, 2), "AdaptiveMaxPool2DBackward0": F.adaptive_max_pool2d(image, 2),
+        "UpsampleNearest2DBackward0": F.interpolate(image, scale_factor=2),
+        "UpsampleBilinear2DBackward0": F.interpolate(image, scale_factor=2, mode="bilinear"), "CeluBackward0": F.celu(x),
+        "EluBackward0": F.elu(x), "LogSigmoidBackward0": F.logsigmoid(x), "MmBackward0": x @ x, "SumBackward0": x.sum(),
+        "SumBackward1": x.sum(0), "MeanBackward0": x.mean(), "MeanBackward1": x.mean(0), "MedianBackward0": x.median(),
+        "MedianBackward1": x.median(0).values,
+    }  # fmt: skip
+    for name, out in expected.items():
+        assert out.grad_fn.name() == name
+    out = F.max_pool2d(image, 2)
+    out.sum().backward()
+    assert type(out.grad_fn).__name__ == out.grad_fn.name() == "MaxPool2DWithIndicesBackward0" and image.grad.sum() == 32

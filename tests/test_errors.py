@@ -283,3 +283,107 @@ def test_the_cause_is_kept():
     with pytest.raises(RuntimeError) as caught:
         torch.ones(2, 3) + torch.ones(4)
     assert isinstance(caught.value.__cause__, ValueError)  # what NumPy said
+
+
+# Calls with `out=`
+
+
+def test_out_with_a_gradient():
+    x = leaf(1.0, 2.0)
+    calls = [
+        lambda: torch.add(x, 1, out=torch.empty(2)),
+        lambda: torch.max(x, 0, out=(torch.empty(()), torch.empty((), dtype=torch.int64))),
+        lambda: torch.cat([torch.ones(2), x], out=torch.empty(4)),
+        lambda: torch.diff(x, out=torch.empty(1)),
+        lambda: torch.add(torch.ones(2), 1, out=x),
+    ]
+    for call in calls:
+        with Refusal(RuntimeError, "functions with out=... arguments don't support automatic differentiation"):
+            call()
+    with torch.no_grad():
+        assert torch.add(x, 1, out=torch.empty(2)).tolist() == [2.0, 3.0]
+    assert torch.argmax(x, out=torch.empty((), dtype=torch.int64)) == 1  # it has no gradient anyway
+
+
+# Numbers from tensors, flags
+
+
+def test_numbers_from_tensors_of_several_elements():
+    for convert in (float, int, complex):
+        for x in (torch.ones(3), torch.ones(0), leaf(1.0, 2.0)):
+            with Refusal(ValueError, "only one element tensors can be converted to Python scalars"):
+                convert(x)
+    with Refusal(RuntimeError, "cannot be converted to Scalar"):
+        torch.ones(3).item()
+    assert float(torch.tensor([2 + 0j])) == 2.0 and complex(torch.tensor([1 + 2j])) == 1 + 2j
+    with Refusal(RuntimeError, "without overflow"):
+        int(torch.tensor([1 + 2j]))
+
+
+@pytest.mark.parametrize("value", ["a", 1, 0, None, torch.tensor(True), []])
+def test_requires_grad_is_a_bool(value):
+    x = torch.ones(2)
+    with Refusal(RuntimeError, "requires_grad must be a bool"):
+        x.requires_grad = value
+    with Refusal(TypeError, "must be bool"):
+        x.requires_grad_(value)
+    assert not x.requires_grad
+
+
+# Lists of tensors
+
+
+def test_joining_nothing():
+    with Refusal(ValueError, "expected a non-empty list of Tensors"):
+        torch.cat([])
+    for join in (torch.stack, torch.hstack, torch.vstack, torch.column_stack):
+        with Refusal(RuntimeError, "expects a non-empty TensorList"):
+            join([])
+    with Refusal(TypeError, "must be Tensor, not NoneType"):
+        torch.cat([torch.ones(2), None])
+    with Refusal(ValueError, "at least one operand"):
+        torch.einsum("i->i")
+    assert torch.block_diag().shape == (1, 0)
+
+
+# Dtypes
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "c.max()", "c.max(0)", "c.amin(0)", "c.argmax()", "c.sort()", "c.topk(1)", "c.median()", "c.clamp(min=0)", "torch.maximum(c, c)",
+        "c.erf()", "c.relu()", "c.round()", "c.softmax(0)", "c.cummax(0)", "F.gelu(c)", "F.elu(c)", "F.layer_norm(c, (2,))",
+        "F.max_pool1d(c, 2)", "F.cross_entropy(c, torch.tensor([0, 1]))", "torch.unique(c)", "c.clone().clamp_(0)",
+    ],
+)  # fmt: skip
+def test_complex_numbers_are_not_ordered(call):
+    c = torch.tensor([[1 + 2j, 0.5 - 1j], [2 + 0j, 1j]])
+    with pytest.raises(RuntimeError, match="complex"):
+        eval(call, {"c": c, "torch": torch, "F": torch.nn.functional})
+
+
+def test_dtypes_of_targets():
+    F = torch.nn.functional
+    scores, classes = torch.ones(2, 3), torch.tensor([0, 1])
+    for loss in (F.cross_entropy, F.nll_loss, F.multi_margin_loss):
+        loss(scores, classes)
+        with pytest.raises(RuntimeError):
+            loss(scores, classes.int())
+    assert F.cross_entropy(scores, classes.byte()) == F.cross_entropy(scores, classes)
+    for loss in (F.binary_cross_entropy, F.binary_cross_entropy_with_logits, F.kl_div):
+        with pytest.raises(RuntimeError):
+            loss(scores / 2, torch.ones(2, 3).long(), reduction="sum")
+    with pytest.raises(RuntimeError, match="float64"):
+        F.binary_cross_entropy(scores / 2, scores.double())
+
+
+@pytest.mark.parametrize("size", [10, 200_000])  # NumPy's and a native kernel's
+def test_probabilities_out_of_range(size):
+    good = torch.full((size,), 0.5)
+    bad = good.clone()
+    bad[7] = 1.5
+    assert abs(torch.nn.functional.binary_cross_entropy(good, good) - 0.6931) < 1e-3
+    for x in (bad, bad.clone().requires_grad_()):
+        with pytest.raises(RuntimeError, match="between 0 and 1"):
+            torch.nn.functional.binary_cross_entropy(x, good)

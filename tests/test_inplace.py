@@ -160,3 +160,60 @@ def test_writing_what_was_saved_is_noticed_only_if_needed():
     y.mul_(5.0)
     z.sum().backward()
     assert same(x.grad, [2.0, 2.0])
+
+
+# Views made under no_grad: their base would not get to know of the write
+
+
+def silent_view(of, make=lambda x: x[1:]):
+    with torch.no_grad():
+        return make(of)
+
+
+VIEW_WRITES = {
+    "mul_": lambda v, x: v.mul_(x[0] * 5),
+    "by a number": lambda v, x: v.add_(1),
+    "fill_": lambda v, x: v.fill_(3),
+    "copy_": lambda v, x: v.copy_(torch.ones(2)),
+    "setitem": lambda v, x: v.__setitem__(0, 7.0),
+    "masked_fill_": lambda v, x: v.masked_fill_(torch.tensor([True, False]), 0.0),
+    "normal_": lambda v, x: v.normal_(),
+    "of a view": lambda v, x: v[:1].mul_(2),
+    "out": lambda v, x: torch.add(torch.ones(2), 1, out=v),
+}
+
+
+@pytest.mark.parametrize("write", VIEW_WRITES.values(), ids=VIEW_WRITES)
+@pytest.mark.parametrize("is_leaf", [False, True])
+def test_views_made_under_no_grad_are_not_written_to(write, is_leaf):
+    x = leaf(1.0, 1.0, 1.0)
+    base = x if is_leaf else x * 2
+    v = silent_view(base)
+    before = base.tolist()
+    with pytest.raises(RuntimeError, match="A view was created in no_grad mode and is being modified inplace with grad mode enabled"):
+        write(v, x)
+    assert base.tolist() == before
+
+
+def test_views_made_under_no_grad_of_what_needs_no_gradient():
+    x, base = leaf(1.0, 1.0), torch.zeros(3)
+    v = silent_view(base)
+    assert same(v.add_(1), [1.0, 1.0])
+    with pytest.raises(RuntimeError, match="created in no_grad mode"):
+        v.add_(x)
+    with torch.inference_mode():
+        w = base[1:]
+    with pytest.raises(RuntimeError, match="created in no_grad mode"):
+        w.add_(x)
+
+
+def test_views_made_under_no_grad_written_to_there():
+    x = leaf(1.0, 1.0, 1.0)
+    y = x * 2
+    with torch.no_grad():
+        y[1:].add_(1)
+    v = silent_view(y)
+    v.detach().add_(1)
+    y[1:].mul_(2)  # another view, made where it is recorded
+    y.sum().backward()
+    assert same(y, [2.0, 8.0, 8.0]) and same(x.grad, [2.0, 4.0, 4.0])

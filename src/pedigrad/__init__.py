@@ -13,7 +13,7 @@ import warnings as _warnings
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
-from . import autograd, creation, family, random, shown, threads
+from . import autograd, copies, creation, family, random, return_types, shown, threads
 from . import dtypes as _dtypes
 from . import op as _op
 from . import ops as _ops

@@ -48,7 +48,7 @@ def explained(op: Any, operands: tuple[Any, ...], error: Exception) -> Exception
     given = ", ".join(f"{n} = {describe(v)}" for n, v in zip(op.public_names, operands, strict=False))
     if not issubclass(kind, (RuntimeError, IndexError, TypeError, ValueError, NotImplementedError)):
         return error
-    return kind(located(f"{op.name}(): {text}\n  given {given}"))
+    return kind(located(f"{op.name}(): {text}" + (f"\n  given {given}" if given else "")))
 
 
 def not_a_tensor(op: Any, name: str, value: Any) -> TypeError:

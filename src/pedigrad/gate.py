@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _new = object.__new__
 _getframe = sys._getframe
 _clock = modes.clock
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()  # of an argument that has another name too
+NUMPY_WORDS = {"axis": "dim", "keepdims": "keepdim"}
+COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
+SCALARS = frozenset({"value", "alpha", "beta"})  # attributes that are numbers, which PyTorch also takes from tensors
 NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
 
 
@@ -36,6 +40,9 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
         return _on_arrays(op, flat, attributes)
+    if any(isinstance(value, Tensor) for value in attributes):  # a tensor of one where a number is wanted
+        named = zip(op.attributes, attributes, strict=True)
+        attributes = tuple(v.item() if n in SCALARS and isinstance(v, Tensor) else v for n, v in named)
     recorder = None
     if modes.special:
         for value in flat:
@@ -43,6 +50,9 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
                 refresh(value)
         recorder = modes.settings.recorder
     operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
+    if out is not None:
+        names = op.operands * len(operands) if op.variadic else op.operands
+        check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
     forward = Forward(op, attributes)
     results = forward(*arrays) if recorder is None else recorder.run(forward, arrays, op.name, forward)
@@ -55,7 +65,7 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
     record(op, tensors, operands, arrays, attributes, results)
     if op.outputs is None:
         return tensors
-    return tensors[0] if len(tensors) == 1 else op.result_class(*tensors)
+    return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
 
 
 def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
@@ -63,13 +73,15 @@ def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
         for name, value in zip(op.public_names, operands, strict=False):
             if value is not None:
                 raise not_a_tensor(op, name, value)
+        if op.variadic and not operands:
+            _forward(op, (), attributes)  # says in PyTorch's words what it needs
         raise TypeError(located(f"{op.name}() needs at least one tensor"))
     results = op.forward(*operands, **dict(zip(op.attributes, attributes, strict=True)))
     return results[0] if op.hidden and len(op.outputs or ()) - op.hidden == 1 else results
 
 
 def _as_operand(op: Op, index: int, value: Any) -> Any:
-    if value is None or isinstance(value, (Tensor, bool, int, float, complex)):
+    if isinstance(value, (Tensor, bool, int, float, complex)) or (value is None and not op.variadic):
         return value
     if isinstance(value, np.generic):
         return value.item()
@@ -119,6 +131,8 @@ def _as_array(x: Any) -> Any:
 def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[np.ndarray[Any, Any], ...]:
     """The arrays the forward returns. bfloat16, which NumPy knows little of, is computed in float32 where it must be."""
     named = dict(zip(op.attributes, attributes, strict=True))
+    if op.real and any(getattr(a, "dtype", None) in COMPLEX for a in arrays):
+        raise NotImplementedError(located(f'"{op.name}" not implemented for complex numbers'))
     large = native.is_candidate(op) and arrays[0].__class__ is np.ndarray and arrays[0].size >= native.LARGE
     try:
         try:
@@ -147,10 +161,9 @@ def _map(function: Callable[[Any], Any], results: Any) -> Any:
 def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
     """Write results into the tensors given as `out=`."""
     targets = out if isinstance(out, (tuple, list)) else (out,)
+    check_no_history(op.name + "(): ", *targets)
     for target, result in zip(targets, results, strict=False):
-        if target._node is not None and modes.settings.grad:
-            message = "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
-            raise RuntimeError(located(f"{op.name}(): {message}"))
+        is_recorded(target)
         if not dtypes.can_cast(dtypes.of(result), target.dtype):
             raise RuntimeError(located(f"result type {dtypes.of(result)} can't be cast to the desired output type {target.dtype}"))
         if target._array.shape != result.shape:
@@ -162,6 +175,30 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.write(target._array, result)
     return out
+
+
+def is_recorded(target: Tensor, *values: Any) -> bool:
+    """Whether a write of `values` into `target` becomes history; RuntimeError if a view's base would not get to know of it."""
+    if not modes.settings.grad:
+        return False
+    recorded = target._node is not None
+    for value in values:
+        recorded = recorded or (isinstance(value, Tensor) and value._node is not None)
+    view, known = target._view, True
+    while view is not None and view.base is not None:
+        known = known and view.recorded
+        if not known and (recorded or view.base._node is not None):
+            message = "A view was created in no_grad mode and is being modified inplace with grad mode enabled"
+            raise RuntimeError(located(f"{message}: make the view outside the no_grad block, or write to it inside, or to a clone()"))
+        view = view.base._view
+    return recorded
+
+
+def check_no_history(what: str, *values: Any) -> None:
+    """RuntimeError if one of `values`, what goes into a call with `out=`, needs a gradient: the result would lose it."""
+    if modes.settings.grad and any(history(v) is not None for v in values):
+        message = "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad"
+        raise RuntimeError(located(f"{what}{message}: call it under torch.no_grad(), or without out="))
 
 
 def check_overlap(array: np.ndarray[Any, Any], what: str) -> None:
@@ -227,6 +264,15 @@ def record(
     return node
 
 
+def under_name(name: str, result: Any) -> Any:
+    """`result`, which an op has just returned, with its node called as PyTorch calls it in this case."""
+    node = history(result[0] if isinstance(result, tuple) and result else result)
+    if node is not None:
+        node = node.edge()[0]
+        node.__class__ = node.op.node_class_named(name)
+    return result
+
+
 def history(value: Any) -> Node | None:
     return value._node if isinstance(value, Tensor) else None
 
@@ -274,6 +320,22 @@ def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut
     return Cut(f"{op.name}() has no gradient" if smooth else f"{op.name}() gives integers or booleans, which have no gradient")
 
 
+def called(op: Op, given: dict[str, Any], words: dict[str, Any]) -> Any:
+    """Run `op`, which was given these arguments and more by name: `out`, keyword-only ones, NumPy's words for `dim` and `keepdim`."""
+    out = words.pop("out", None) if op.out else None
+    unsaid = {name: op.defaults.get(name, MISSING) for name in op.attributes}
+    given = {name: v for name, v in given.items() if name not in unsaid or v is not unsaid[name]}
+    return gate(op, *bind(op, (), {**given, **in_our_words(words, given, op.name)}), out)
+
+
+def in_our_words(words: dict[str, Any], given: Any = (), what: str = "") -> dict[str, Any]:
+    """Keyword arguments with `dim` and `keepdim` for NumPy's `axis` and `keepdims`; TypeError if an argument is given twice."""
+    ours = {NUMPY_WORDS.get(name, name): value for name, value in words.items()}
+    if len(ours) < len(words) or any(name in given for name in ours):
+        raise TypeError(located(f"{what}() got an argument twice, by NumPy's name and its own, in {', '.join([*given, *words])}"))
+    return ours
+
+
 def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The operands and attributes meant by a call."""
     names = op.public_names + tuple(n for n in op.attributes if n not in op.keyword_only)
@@ -283,6 +345,8 @@ def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[A
         raise TypeError(located(f"{op.name}() takes {len(names)} positional arguments but {len(args)} were given"))
     values = dict(zip(names, args, strict=False))
     known = {*op.public_names, *op.attributes}
+    if not known.issuperset(kwargs):
+        kwargs = in_our_words(kwargs, values, op.name)
     for name, value in kwargs.items():
         if name not in known or name in values:
             raise TypeError(located(f"{op.name}() got an unexpected keyword argument '{name}'"))

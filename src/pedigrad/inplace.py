@@ -16,10 +16,10 @@ import numpy as np
 
 from . import dtypes, modes
 from .errors import explained, not_a_tensor
-from .gate import NUMBERS, bind, check_overlap, gate, history, record
+from .gate import NUMBERS, bind, check_overlap, gate, is_recorded, record
 from .graph import Leaf, Node, note_write
 from .origin import located
-from .tensor import HAS_VIEWS, UNTRACKED, Tensor, View, refresh, wrap
+from .tensor import HAS_VIEWS, UNTRACKED, Tensor, View, copied, refresh, wrap
 
 if TYPE_CHECKING:
     from .op import Op
@@ -53,7 +53,7 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         raise not_a_tensor(op, op.public_names[0], target)
     if modes.special:
         refresh(target)
-    recording = modes.settings.grad and any(history(v) is not None for v in operands)
+    recording = is_recorded(target, *operands[1:])
     if recording:
         check_writable(target)
     elif op.ufunc is not None and _plain(target, operands[1:]) and modes.settings.recorder is None:
@@ -104,7 +104,7 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     check_overlap(here, what)
     if node is not None and isinstance(node.saved, tuple):
         # What the node keeps must be the values from before this write.
-        node.saved = tuple(_copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
+        node.saved = tuple(copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
     np.copyto(here, array, casting="unsafe")
     if modes.special and modes.settings.recorder is not None:
         modes.settings.recorder.write(here, array)
@@ -115,11 +115,6 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     elif target._cut is None:
         target._cut = result._cut
     return target
-
-
-def _copied(array: Any) -> Any:
-    recorder = modes.settings.recorder if modes.special else None
-    return array.copy() if recorder is None else recorder.run(np.copy, (array,))
 
 
 def note_change(target: Tensor, what: str) -> None:

@@ -25,7 +25,6 @@ a rule for several need a gradient). The decorator returns the public function, 
 
 from __future__ import annotations
 
-import collections
 import functools
 import types
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from . import gate, inplace, modes, shortway
+from . import gate, inplace, modes, return_types, shortway
 from .graph import Node
 from .origin import located
 from .tensor import Tensor
@@ -71,13 +70,14 @@ class Op:
         result: str | None = None,
         promote: bool | tuple[str, ...] = False,
         inplace: bool = False,
+        real: bool = False,
         out: bool = False,
         varargs: str | None = None,
         outputs: tuple[str, ...] | None = ("out",),
         hidden: int = 0,
         domain: tuple[float, float] = (-2.0, 2.0),
         samples: Any = None,
-        node: str | None = None,
+        node: str | Callable[[Node], str] | None = None,
         operators: str = "",
     ):
         code = forward.__code__
@@ -97,14 +97,21 @@ class Op:
         # The operands that are brought to one dtype.
         self.promoted: tuple[str, ...] = self.operands if promote is True else promote or ()
         self.inplace, self.out, self.varargs = inplace, out, varargs
+        self.real = real  # complex operands are refused: NumPy orders them, and computes much that PyTorch does not
+        self.numpy_words = places not in ("", "F") and "dim" in self.attributes  # takes `axis` for `dim`
         self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone
+        visible = (outputs or ())[: len(outputs or ()) - hidden]
+        self.result_class: Any = return_types.named(self.name, visible) if len(visible) > 1 else None
         self.domain, self.samples = domain, samples
         self.rules: list[Rule] = []
         self.differentiable: tuple[str, ...] = ()
         self.saves: tuple[str, ...] = ()
         self.ufunc = self._direct_ufunc()
         self.source = ""  # the generated code, once built
-        self.node_name = node or "".join(part.capitalize() for part in self.name.strip("_").split("_")) + "Backward0"
+        self.node_name = (
+            node if isinstance(node, str) else "".join(part.capitalize() for part in self.name.strip("_").split("_")) + "Backward0"
+        )
+        self.named: dict[str, Any] = {} if node is None or isinstance(node, str) else {"name": node}
         self.built = False
         self.function = self._stub()
         if self.ufunc is not None:
@@ -118,17 +125,17 @@ class Op:
     def node_class(self) -> Any:
         """The subclass of Node whose instances are runs of this op; `keeps_arrays` says whether it saves more than sizes."""
         keeps = any(name in self.operands or name in (self.outputs or ("outs",)) for name in self.saves)
-        return type(self.node_name, (Node,), {"__slots__": (), "op": self, "keeps_arrays": keeps})
+        return type(self.node_name, (Node,), {"__slots__": (), "op": self, "keeps_arrays": keeps, **self.named})
+
+    @functools.cache  # noqa: B019  (ops live as long as the process)
+    def node_class_named(self, name: str) -> Any:
+        """The node class under another name, where PyTorch has several operations for this one."""
+        self.build()
+        return type(name, (self.node_class,), {"__slots__": ()})
 
     def build(self) -> None:
         """Generate the short function and the backward, which every node needs."""
         shortway.build(self)
-
-    @functools.cached_property
-    def result_class(self) -> Any:
-        """The named tuple of its visible outputs, such as `torch.return_types.max`."""
-        names = (self.outputs or ())[: len(self.outputs or ()) - self.hidden]
-        return collections.namedtuple(self.name, names, module="pedigrad.return_types")  # type: ignore[misc]
 
     def _defaults(self) -> dict[str, Any]:
         forward = self.forward
@@ -211,12 +218,25 @@ def publish(function: Function, name: str, places: list[str]) -> None:
             setattr(Tensor, name, function)
 
 
+def taking_numpy_words(written: Function) -> Function:
+    """`written`, for users: it takes `axis` and `keepdims` for `dim` and `keepdim` too."""
+
+    @functools.wraps(written)
+    def form(*args: Any, **kwargs: Any) -> Any:
+        return written(*args, **gate.in_our_words(kwargs, (), written.__name__)) if kwargs else written(*args)
+
+    return form
+
+
 def function(places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = ()) -> Callable[[Function], Function]:
     """Publish a hand-written function over the ops: an overload, a default worked out, a loop."""
 
     def declare(written: Function) -> Function:
+        code = written.__code__
+        words = places != "F" and "dim" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        form = taking_numpy_words(written) if words else written
         for each in (name or written.__name__, *aliases):
-            publish(written, each, places.split())
+            publish(form, each, places.split())
         return written
 
     return declare

@@ -11,6 +11,7 @@ import numpy as np
 from . import inplace, modes
 from .creation import _sizes, factory, numpy_dtype
 from .dtypes import int64
+from .gate import is_recorded
 from .generator import Generator, default_generator
 from .op import function
 from .origin import located
@@ -159,7 +160,7 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
 
 def fill_with(target: Tensor, array: Any, what: str) -> Tensor:
     """Write `array` into `target` in place; its history ends there."""
-    if modes.settings.grad and target._node is not None:
+    if is_recorded(target):
         inplace.check_writable(target)
     np.copyto(target._array, array, casting="unsafe")
     if modes.special and modes.settings.recorder is not None:

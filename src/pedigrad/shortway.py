@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import modes, native
-from .gate import NUMBERS, bind, cut_of, gate, note_view, record
+from .gate import MISSING, NUMBERS, bind, called, cut_of, gate, note_view, record
 from .origin import MARK, outside
 from .tensor import Tensor
 
@@ -28,6 +28,7 @@ def build(op: Op) -> Any:
         _gate=gate, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray,
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
+        _called=called, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
         _LARGE=native.LARGE, _large_forward=native.forward, _large_backward=native.backward,
     )  # fmt: skip
     namespace.update({f"_rule{i}": rule.function for i, rule in enumerate(op.rules)})
@@ -47,15 +48,39 @@ def build(op: Op) -> Any:
 
 
 def _parameters(op: Op) -> str:
-    """The public signature."""
+    """The public signature. Where NumPy's words are taken too, all keyword-only ones are `_words`: that costs no more than two of them."""
     keyword: list[str] = []
     parts = [p + ("=None" if n in op.defaults else "") for p, n in zip(op.public_names, op.operands, strict=True)]
     for name in op.attributes:
         text = f"{name}=_default_{name}" if name in op.defaults else name
+        if op.numpy_words and name not in op.defaults and op.attributes.index(name) >= op.attributes.index("dim"):
+            text = f"{name}=_MISSING"  # `dim` may come as `axis`
         (keyword if name in op.keyword_only else parts).append(text)
-    if op.out:
+    if op.numpy_words:
+        return ", ".join([*parts, "**_words"])
+    if _takes_out(op):
         keyword.append("out=None")
     return ", ".join([*parts, "*", *keyword] if keyword else parts)
+
+
+def _takes_out(op: Op) -> bool:
+    """Whether `out` is a parameter; where NumPy's words are taken it is among `_words`."""
+    return op.out and not op.numpy_words
+
+
+def _prologue(op: Op) -> list[str]:
+    """What comes first in the short function: calls by name and with several numbers for one tuple."""
+    if op.varargs:  # f(2, 3) and f((2, 3))
+        name, first = op.varargs, op.public_names[0]
+        lines = ["if _named:", f"    return _gate(_op, *_bind(_op, ({first}, *{name}), _named))", f"if len({name}) == 1:"]
+        return [*lines, f"    {name} = {name}[0]", *(f"{n} = _default_{n}" for n in op.attributes if n != name)]
+    if not op.numpy_words:
+        return []
+    positional = [n for n in op.attributes if n not in op.keyword_only]
+    missing = [f" or {n} is _MISSING" for n in positional if n not in op.defaults and op.attributes.index(n) >= op.attributes.index("dim")]
+    given = ", ".join(f'"{n}": {n}' for n in (*op.public_names, *positional))
+    lines = [f"if _words{''.join(missing)}:", f"    return _called(_op, {{{given}}}, _words)"]
+    return lines + [f"{n} = _default_{n}" for n in op.attributes if n in op.keyword_only]
 
 
 SHORT = """
@@ -115,6 +140,7 @@ _t._cut = {cuts} or (_cut_of(_op, ({operands}), (), False) if {needed} else None
 
 VARIADIC = """
 def {name}({parameters}):
+    {prologue}
     if not _modes.special{no_out}:
         try:
             {public} = tuple({public})
@@ -160,13 +186,14 @@ def _each(form: str, names: Any) -> str:
 def _variadic_source(op: Op) -> str:
     """An op on a list of tensors; those with a varying number of outputs always go the general way."""
     attributes = _each("{}", op.attributes)
-    general = f"_gate(_op, ({_each('{}', op.public_names)}), ({attributes}){', out' if op.out else ''})"
-    head = f"def {op.name}({_parameters(op)}):\n"
+    general = f"_gate(_op, ({_each('{}', op.public_names)}), ({attributes}){', out' if _takes_out(op) else ''})"
+    head = f"def {op.name}({_parameters(op)}):"
     if not op.variadic or op.outputs is None or len(op.outputs) != 1 or op.result:
-        return f"{head}    return {general}\n"
+        return "\n    ".join([head, *_prologue(op), f"return {general}\n"])
     return _filled(
-        VARIADIC, name=op.name, parameters=_parameters(op), no_out=" and out is None" if op.out else "", general=general,
-        public=op.public_names[0], attributes=attributes, call=", ".join(f"{n}={n}" for n in op.attributes),
+        VARIADIC, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general,
+        no_out=" and out is None" if _takes_out(op) else "", public=op.public_names[0], attributes=attributes,
+        call=", ".join(f"{n}={n}" for n in op.attributes),
         same=["for _x in _a:", "    if _x.dtype is not _a[0].dtype:", f"        return {general}"] if op.promoted else [],
     )  # fmt: skip
 
@@ -174,29 +201,33 @@ def _variadic_source(op: Op) -> str:
 def _source(op: Op) -> str:
     """The text of an ordinary op's public function."""
     pairs = list(zip(op.public_names, op.operands, strict=True))
-    general = f"_gate(_op, ({_each('{}', op.public_names)}), ({_each('{}', op.attributes)}){', out' if op.out else ''})"
+    general = f"_gate(_op, ({_each('{}', op.public_names)}), ({_each('{}', op.attributes)}){', out' if _takes_out(op) else ''})"
     outputs = op.outputs or ()
     if len(outputs) - op.hidden > 1:  # several visible outputs: `record` deals with them
-        return f"def {op.name}({_parameters(op)}):\n    return {general}\n"
+        return "\n    ".join([f"def {op.name}({_parameters(op)}):", *_prologue(op), f"return {general}\n"])
     first = f"a_{(op.promoted or op.operands)[0]}"
     keyword = ", ".join(f"{n}={n}" if n in op.keyword_only else n for n in op.attributes)
-    parameters, prologue = _parameters(op), []
-    if op.varargs:  # f(2, 3) and f((2, 3))
-        name = op.varargs
-        parameters = f"{pairs[0][0]}, *{name}, **_named"
-        prologue = ["if _named:", f"    return _gate(_op, *_bind(_op, ({pairs[0][0]}, *{name}), _named))"]
-        prologue += [f"if len({name}) == 1:", f"    {name} = {name}[0]"]
-        prologue += [f"{n} = _default_{n}" for n in op.attributes if n != name]
+    parameters = f"{pairs[0][0]}, *{op.varargs}, **_named" if op.varargs else _parameters(op)
     unpack = [f"{_each('a_{}', outputs)} = _r".replace(",  =", " ="), f"_r = a_{outputs[0]}"] if op.hidden else []
     alike = op.result in ("same", "float")
     return _filled(
-        SHORT, name=op.name, parameters=parameters, prologue=prologue, no_out=" and out is None" if op.out else "", general=general,
+        SHORT, name=op.name, parameters=parameters, prologue=_prologue(op),
+        no_out=" and out is None" if _takes_out(op) else "", general=general,
         unwrap=[line for public, name in pairs for line in _unwrap(op, public, name, first, general)],
         forward=_forward_lines(op, _each("a_{}", op.operands) + keyword), unpack=unpack,
-        same=[f"if _r.dtype is not {first}.dtype:", f"    return {general}"] if alike else [],
+        same=_checks(op, first, alike, general),
         view=[f"_note_view(_t, {pairs[0][0]}, _op, ({_each('{}', op.attributes)}))"] if op.kind == "view" else [],
-        history=_history(op, pairs, "_r.dtype" if not alike else f"{first}.dtype").rstrip("\n").split("\n"),
+        history=_history(op, pairs, "_r.dtype" if not alike else "_d").rstrip("\n").split("\n"),
     )  # fmt: skip
+
+
+def _checks(op: Op, first: str, alike: bool, general: str) -> list[str]:
+    """Lines that leave for the general way if the result has another dtype than the operand, or it is complex and may not be."""
+    if not alike and not op.real:
+        return []
+    complexes = ["_d is _COMPLEX64", "_d is _COMPLEX128"] if op.real else []
+    tests = [*(["_r.dtype is not _d"] if alike else []), *complexes]
+    return [f"_d = {first}.dtype", f"if {' or '.join(tests)}:", f"    return {general}"]
 
 
 def _forward_lines(op: Op, call: str) -> list[str]:

@@ -7,11 +7,12 @@ from typing import Any
 from . import dtypes, modes
 from .op import function, publish
 from .printing import tensor_text
-from .tensor import Tensor
+from .tensor import Tensor, read
 
 
 def tensor_repr(tensor: Tensor) -> str:
     """PyTorch's text of a tensor."""
+    read(tensor._array, "a tensor's text")
     from_op = tensor.grad_fn
     return tensor_text(
         tensor._array,
@@ -39,6 +40,26 @@ def _format(self: Tensor, spec: str) -> str:
 
 
 publish(_format, "__format__", ["Tensor"])
+
+
+@function("Tensor", name="__contains__")
+def contains(self: Tensor, value: Any) -> bool:
+    """Whether an element is equal to `value`."""
+    value = value._array if isinstance(value, Tensor) else value
+    read(self._array, "`in`")
+    return bool((self._array == value).any())
+
+
+@function("Tensor")
+def get_device(self: Tensor) -> int:
+    """-1: it is on the CPU."""
+    return -1
+
+
+@function("Tensor")
+def is_inference(self: Tensor) -> bool:
+    """False: tensors made in `inference_mode` are ordinary ones."""
+    return False
 
 
 @function("torch")

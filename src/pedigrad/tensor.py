@@ -6,7 +6,6 @@ here computes anything on elements.
 
 from __future__ import annotations
 
-import copy
 import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -36,7 +35,7 @@ class Cut:
 class View:
     """That a tensor is a view of `base`, made by `op` with `attributes`; and when its history was last brought up to date."""
 
-    __slots__ = ("attributes", "base", "op", "rebased", "stamp")
+    __slots__ = ("attributes", "base", "op", "rebased", "recorded", "stamp")
 
     def __init__(self, base: Tensor | None, op: Any, attributes: tuple[Any, ...]):
         self.base = base
@@ -44,6 +43,7 @@ class View:
         self.attributes = attributes
         self.stamp = 0  # the node was made at this time
         self.rebased = 0  # a write in place gave the tensor a new history at this time
+        self.recorded = not modes.grad_off or modes.settings.grad  # not made under no_grad
 
 
 def read(array: Array, what: str) -> None:
@@ -56,6 +56,12 @@ def announce(array: Array) -> None:
     """This array follows from plain numbers, shapes and dtypes alone: a recorder may keep it."""
     if modes.special and modes.settings.recorder is not None:
         modes.settings.recorder.announce(array)
+
+
+def copied(array: Array) -> Array:
+    """A copy of `array`, also for a recorder."""
+    recorder = modes.settings.recorder if modes.special else None
+    return np.copy(array) if recorder is None else recorder.run(np.copy, (array,))
 
 
 HAS_VIEWS = View(None, None, ())  # in `_view` of a tensor that is no view but has some
@@ -185,10 +191,6 @@ class Tensor(metaclass=TensorMeta):
     names: ClassVar[Any] = None
     layout: ClassVar[Any]
 
-    def get_device(self) -> int:
-        """-1: it is on the CPU."""
-        return -1
-
     # What it is in the graph
 
     @property
@@ -200,10 +202,15 @@ class Tensor(metaclass=TensorMeta):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value is not True and value is not False:
+            raise RuntimeError(located(f"requires_grad must be a bool, got {value!r}"))
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Make it a leaf that gradients accumulate in (or no longer); returns itself."""
+        if requires_grad is not True and requires_grad is not False:
+            kind = type(requires_grad).__name__
+            raise TypeError(located(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}"))
         node = self._node
         if not requires_grad:
             if node is not None and not isinstance(node, Leaf):
@@ -247,6 +254,8 @@ class Tensor(metaclass=TensorMeta):
         """The gradient accumulated in it so far."""
         leaf = self._node
         if leaf.__class__ is Leaf:
+            if modes.special:
+                leaf.look()  # type: ignore[union-attr]
             return leaf.read_grad() if leaf.zeroed else leaf.grad  # type: ignore[union-attr]
         return self.__dict__.get("_grad")
 
@@ -356,10 +365,6 @@ class Tensor(metaclass=TensorMeta):
     def _is_view(self) -> bool:
         return self._base is not None
 
-    def is_inference(self) -> bool:
-        """False: tensors made in `inference_mode` are ordinary ones."""
-        return False
-
     # Out of the world of tensors
 
     def item(self) -> Any:
@@ -423,14 +428,28 @@ class Tensor(metaclass=TensorMeta):
             modes.settings.recorder.branch(self._array)
         return bool(self._array.item())
 
+    def _number(self) -> Any:
+        if self._array.size != 1:
+            message = f"only one element tensors can be converted to Python scalars: its shape is {tuple(self.shape)}"
+            raise ValueError(located(message))
+        return self.item()
+
+    def _real(self) -> Any:
+        value = self._number()
+        if isinstance(value, complex):
+            if value.imag:
+                raise RuntimeError(located(f"the value {value} cannot be converted to a real number without overflow"))
+            return value.real
+        return value
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._real())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._real())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
 
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
@@ -438,44 +457,12 @@ class Tensor(metaclass=TensorMeta):
         read(self._array, "an index")
         return int(self._array.item())
 
-    def __contains__(self, value: Any) -> bool:
-        value = value._array if isinstance(value, Tensor) else value
-        read(self._array, "`in`")
-        return bool((self._array == value).any())
-
     def __iter__(self) -> Iterator[Tensor]:
         if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))  # type: ignore[attr-defined]
 
     __hash__ = object.__hash__
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if id(self) in memo:
-            return memo[id(self)]
-        if not self.is_leaf:
-            message = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
-            raise RuntimeError(located(message))
-        out = _new(type(self))
-        out.__setstate__((self._array.copy(order="K"), self._node is not None, {}))
-        memo[id(self)] = out
-        for name, value in self.__dict__.items():
-            out.__dict__[name] = copy.deepcopy(value, memo)
-        if isinstance(self._node, Leaf) and self.grad is not None:
-            out.grad = copy.deepcopy(self.grad, memo)
-        return out
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        if not self.is_leaf:
-            raise RuntimeError(located("cannot pickle a tensor that has a history: detach() it first"))
-        return _new, (type(self),), (self._array, self._node is not None, self.__dict__)
-
-    def __setstate__(self, state: tuple[Array, bool, dict[str, Any]]) -> None:
-        self._array, needs_grad, attributes = state
-        self._node = self._view = self._cut = None
-        self.__dict__.update(attributes)
-        if needs_grad:
-            self.requires_grad_()
 
     def __dir__(self) -> list[str]:
         return sorted(set(dir(type(self))) | set(self.__dict__))

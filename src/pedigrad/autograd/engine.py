@@ -199,8 +199,9 @@ class Backward:
         hooks = node.hooks
         assert hooks is not None
         for hook in list(hooks.on_gradient.values()):
-            replaced = hook(self._wrapped(g))
-            g = g if replaced is None else self._unwrapped(replaced)
+            given = self._wrapped(g)
+            replaced = hook(given)
+            g = g if replaced is None else self._unwrapped(checked(hook, given, replaced))
         tensor = hooks.retain() if hooks.retain is not None else None
         if tensor is not None:
             kept = tensor.grad
@@ -209,7 +210,7 @@ class Backward:
             grads = tuple(map(self._wrapped, g)) if isinstance(g, list) else (self._wrapped(g),)
             for hook in list(hooks.before.values()):
                 replaced = hook(grads)
-                grads = grads if replaced is None else replaced if isinstance(replaced, tuple) else (replaced,)
+                grads = grads if replaced is None else checked_all(hook, grads, replaced, fills=True)
             g = list(map(self._unwrapped, grads)) if isinstance(g, list) else self._unwrapped(grads[0])
         return g
 
@@ -217,12 +218,13 @@ class Backward:
         """Run a node's hooks on the gradients of its operands."""
         assert node.hooks is not None
         grad_outputs = tuple(map(self._wrapped, g)) if isinstance(g, list) else (self._wrapped(g),)
+        parents = zip(node.parents, grads)  # noqa: B905  (a user's Function may return more)
+        grads = [d if p is None or d is None else fitted(d, p.shape, p.dtype) for p, d in parents]
         grad_inputs = tuple(map(self._wrapped, grads))
         with modes.set_grad_enabled(self.create):
             for hook in list(node.hooks.after.values()):
                 replaced = hook(grad_inputs, grad_outputs)
-                if replaced is not None:
-                    grad_inputs = replaced if isinstance(replaced, tuple) else (replaced,)
+                grad_inputs = grad_inputs if replaced is None else checked_all(hook, grad_inputs, replaced)
         return tuple(map(self._unwrapped, grad_inputs))
 
     def arrive(self, leaf: Leaf, g: Any) -> None:
@@ -264,7 +266,40 @@ class Backward:
             tensor = leaf.tensor()
             with modes.set_grad_enabled(self.create):
                 for hook in list(leaf.hooks.post_accumulate.values()):
-                    hook(tensor)
+                    answer = hook(tensor)
+                    if answer is not None:
+                        checked(hook, answer, answer)
+                        raise RuntimeError(located("Tensor post accumulate grad hooks should return None."))
+
+
+def checked(hook: Any, g: Any, replaced: Any) -> Any:
+    """What `hook` returned in the place of the gradient `g`; an error unless it is a tensor of its size and dtype."""
+    name = getattr(hook, "__name__", type(hook).__name__)
+    if not isinstance(replaced, Tensor):
+        raise TypeError(located(f"expected Variable, but hook returned '{type(replaced).__name__}'"))
+    if replaced._array.shape != g._array.shape:
+        sizes = f"{tuple(replaced.shape)}, the gradient has {tuple(g.shape)}"
+        raise RuntimeError(located(f"hook '{name}' has changed the size of value: it returned {sizes}"))
+    if replaced._array.dtype != g._array.dtype:
+        kinds = f"was {g.type()} got {replaced.type()}"  # type: ignore[attr-defined]
+        raise RuntimeError(located(f"hook '{name}' has changed the type of value ({kinds})"))
+    return replaced
+
+
+def checked_all(hook: Any, grads: tuple[Any, ...], replaced: Any, fills: bool = False) -> tuple[Any, ...]:
+    """What a node's hook returned in the place of its gradients: a tuple of as many, None where there was none unless it `fills`."""
+    name = getattr(hook, "__name__", type(hook).__name__)
+    if not isinstance(replaced, tuple):
+        raise TypeError(located(f"expected tuple, but hook returned '{type(replaced).__name__}'"))
+    if len(replaced) != len(grads):
+        message = f"hook '{name}' has returned an incorrect number of values (got {len(replaced)}, but expected {len(grads)})"
+        raise RuntimeError(located(message))
+    for g, new in zip(grads, replaced, strict=True):
+        if g is None and new is not None and not fills:
+            raise RuntimeError(located("can't replace a None gradient with a non-None value"))
+        if new is not None:
+            checked(hook, new if g is None else g, new)
+    return replaced
 
 
 def saved_tensors(node: Node) -> tuple[Any, ...]:

@@ -97,7 +97,7 @@ def _watch(on_gradients, values):
     for i, out in zip(places, through, strict=True):
         watched[i] = out
     if hasattr(values, "_fields"):
-        return type(values)(*watched), places
+        return values._make(watched), places
     return tuple(watched), places
 
 

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from .. import dtypes
-from ..tensor import Tensor, TensorMeta
+from ..tensor import Tensor, TensorMeta, copied
 
 
 class _ParameterMeta(TensorMeta):
@@ -42,7 +42,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         if id(self) in memo:
             return memo[id(self)]
         param = share(type(self), self)
-        param._array = self._array.copy(order="K")
+        param._array = copied(self._array)
         memo[id(self)] = param.requires_grad_() if self.requires_grad else param
         return param
 

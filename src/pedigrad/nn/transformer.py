@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from .. import creation
-from ..tensor import constant
+from ..tensor import constant, read
 from . import functional as F
 from . import init
 from .attention import MultiheadAttention
@@ -42,6 +42,7 @@ def _is_causal(mask, asked, size):
     array = mask._array
     if array.shape != wanted.shape:
         return False
+    read(array, "whether a mask is causal")
     return bool((array == (wanted < 0 if array.dtype == bool else wanted)).all())
 
 

@@ -46,7 +46,7 @@ def _error_function(x):
 # Piecewise linear
 
 
-@elementwise()
+@elementwise(real=True)
 def relu(x, /):
     """Each element, or zero if it is negative."""
     return np.maximum(x, 0)
@@ -60,7 +60,7 @@ def _(g, out):
 relu_ = inplace_form(relu.op)
 
 
-@elementwise(name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
+@elementwise(real=True, name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
 def thresholded(x, /, threshold, value):
     """Each element that is greater than `threshold`, `value` for the others."""
     return np.where(x <= threshold, value, x)
@@ -74,7 +74,7 @@ def _(g, x, threshold):
 threshold_ = inplace_form(thresholded.op)
 
 
-@elementwise(name="hardtanh", places="", samples=[((2, 3),), ((2, 3), -0.5, 0.25)])
+@elementwise(real=True, name="hardtanh", places="", samples=[((2, 3),), ((2, 3), -0.5, 0.25)])
 def clipped(x, /, min_val=-1.0, max_val=1.0):
     """Each element, limited to the range from `min_val` to `max_val`."""
     return np.clip(x, min_val, max_val)
@@ -88,7 +88,7 @@ def _(g, x, min_val, max_val):
 clipped_ = inplace_form(clipped.op)
 
 
-@elementwise(name="leaky_relu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.3)])
+@elementwise(real=True, name="leaky_relu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.3)])
 def leaky(x, /, negative_slope=0.01):
     """Each positive element, `negative_slope` times the others."""
     if x.__class__ is np.ndarray and 0 <= negative_slope <= 1:
@@ -107,7 +107,7 @@ def _(g, x, negative_slope):
 leaky_ = inplace_form(leaky.op)
 
 
-@composite(name="_prelu_kernel", places="", samples=[((2, 3, 4), (3,)), ((2, 3), (1,)), ((3,), (1,)), ((), (1,))])
+@composite(real=True, name="_prelu_kernel", places="", samples=[((2, 3, 4), (3,)), ((2, 3), (1,)), ((3,), (1,)), ((), (1,))])
 def sloped(x, weight, /):
     """Each positive element, `weight` times the others; one weight, or one for each index of dimension 1."""
     return np.where(x > 0, x, x * per_channel(weight, x.ndim))
@@ -147,7 +147,7 @@ def prelu(input, weight):
 # Exponential
 
 
-@elementwise(name="elu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.5), ((2, 3), 1.7, 1.1, 0.5)])
+@elementwise(real=True, name="elu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.5), ((2, 3), 1.7, 1.1, 0.5)])
 def exponential_linear(x, /, alpha=1.0, scale=1.0, input_scale=1.0):
     """`scale` times each positive element, `scale * alpha * (exp(input_scale * x) - 1)` for the others."""
     low = np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale)
@@ -181,7 +181,7 @@ def _(g, x):
 sigmoid_linear_ = inplace_form(sigmoid_linear.op)
 
 
-@elementwise(name="mish", places="", result="float")
+@elementwise(real=True, name="mish", places="", result="float")
 def tanh_softplus(x, /):
     """Each element times the hyperbolic tangent of its softplus."""
     return x * _mish_factor(x)[0]
@@ -203,7 +203,14 @@ def _mish_factor(x):
     return w / (w + 2), 4 * (w + 1) / ((w + 2) * (w + 2))
 
 
-@composite(places="F", outputs=("out", "share"), hidden=1, out=True, samples=[((2, 3),), ((2, 3), "tanh"), ((), "none"), ((0, 2), "none")])
+@composite(
+    real=True,
+    places="F",
+    outputs=("out", "share"),
+    hidden=1,
+    out=True,
+    samples=[((2, 3),), ((2, 3), "tanh"), ((), "none"), ((0, 2), "none")],
+)
 def gelu(x, /, approximate="none"):
     """Each element times the normal distribution function of it, by `approximate="tanh"` with tanh instead of erf."""
     if x.dtype.kind in "biu":
@@ -230,7 +237,7 @@ def _gelu_inner(x):
     return (x + 0.044715 * (x * x * x)) * math.sqrt(2 / math.pi)
 
 
-@elementwise(places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 2.0), ((2, 3), 3.0, 1.5)])
+@elementwise(real=True, places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 2.0), ((2, 3), 3.0, 1.5)])
 def softplus(x, /, beta=1, threshold=20):
     """log(1 + exp(beta * x)) / beta; where `beta * x` exceeds `threshold`, the element itself."""
     z = x if beta == 1 else x * beta
@@ -244,7 +251,7 @@ def _(g, x, beta, threshold):
     return np.where(z > threshold, g, g * logistic(z))
 
 
-@elementwise(places="F", result="float", inplace=False)
+@elementwise(real=True, places="F", result="float", inplace=False, node="LogSigmoidBackward0")
 def logsigmoid(x, /):
     """The logarithm of the sigmoid of each element."""
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
@@ -258,7 +265,7 @@ def _(g, x):
 # Others
 
 
-@elementwise(name="hardsigmoid", places="", result="float")
+@elementwise(real=True, name="hardsigmoid", places="", result="float")
 def linear_sigmoid(x, /):
     """`x / 6 + 1 / 2`, limited to the range from 0 to 1."""
     return np.clip(x + 3, 0, 6) / 6
@@ -272,7 +279,7 @@ def _(g, x):
 linear_sigmoid_ = inplace_form(linear_sigmoid.op)
 
 
-@elementwise(name="hardswish", places="", result="float")
+@elementwise(real=True, name="hardswish", places="", result="float")
 def linear_swish(x, /):
     """Each element times `x / 6 + 1 / 2`, which is limited to the range from 0 to 1."""
     return x * np.clip(x + 3, 0, 6) / 6
@@ -310,7 +317,7 @@ def _(g, x):
     return g * conj(t * t)
 
 
-@elementwise(places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
+@elementwise(real=True, places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
 def softshrink(x, /, lambd=0.5):
     """Each element moved by `lambd` towards zero, and no further than zero."""
     if lambd < 0:
@@ -323,7 +330,7 @@ def _(g, x, lambd):
     return kept(g, np.abs(x) > lambd)
 
 
-@elementwise(places="torch Tensor F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
+@elementwise(real=True, places="torch Tensor F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
 def hardshrink(x, /, lambd=0.5):
     """Each element whose absolute value exceeds `lambd`, zero for the others."""
     return kept(x, np.logical_not(np.abs(x) <= lambd))
@@ -334,7 +341,7 @@ def _(g, x, lambd):
     return kept(g, np.abs(x) > lambd)
 
 
-@composite(places="F", samples=[((2, 4),), ((4, 3), 0), ((2, 6, 3), 1)])
+@composite(real=True, places="F", samples=[((2, 4),), ((4, 3), 0), ((2, 6, 3), 1)])
 def glu(x, /, dim=-1):
     """The first half of `x` along `dim`, times the sigmoid of the second half."""
     a, b = halves(x, dim)

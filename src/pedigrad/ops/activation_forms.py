@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..gate import under_name
 from ..op import function, publish
 from . import activation as ops
 from .arithmetic import mul
@@ -63,7 +64,7 @@ def celu(input, alpha=1.0, inplace=False):
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     form = ops.exponential_linear_ if inplace else ops.exponential_linear
-    return form(input, alpha, 1.0, 1.0 / alpha)
+    return under_name("CeluBackward0", form(input, alpha, 1.0, 1.0 / alpha))
 
 
 @function("torch F")

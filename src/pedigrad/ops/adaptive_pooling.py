@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..gate import under_name
 from ..generator import default_generator
 from ..op import composite, function, kernel
 from ..tensor import wrap
@@ -98,22 +99,26 @@ def _(g, y_shape, sizes):
     return adaptive_mean(g, y_shape[-len(sizes) :])
 
 
+def _adaptive_mean(x, output_size, n, name):
+    return under_name(f"AdaptiveAvgPool{max(n, 2)}DBackward0", adaptive_mean(x, _sizes(x, output_size, n, name)))
+
+
 @function("torch F")
 def adaptive_avg_pool1d(input, output_size):
     """The means of `output_size` windows that cover the last dimension."""
-    return adaptive_mean(input, _sizes(input, output_size, 1, "adaptive_avg_pool1d"))
+    return _adaptive_mean(input, output_size, 1, "adaptive_avg_pool1d")
 
 
 @function("F")
 def adaptive_avg_pool2d(input, output_size):
     """The means of a grid of windows that cover the last two dimensions; `output_size` is an int or two."""
-    return adaptive_mean(input, _sizes(input, output_size, 2, "adaptive_avg_pool2d"))
+    return _adaptive_mean(input, output_size, 2, "adaptive_avg_pool2d")
 
 
 @function("F")
 def adaptive_avg_pool3d(input, output_size):
     """The means of a grid of windows that cover the last three dimensions; `output_size` is an int or three."""
-    return adaptive_mean(input, _sizes(input, output_size, 3, "adaptive_avg_pool3d"))
+    return _adaptive_mean(input, output_size, 3, "adaptive_avg_pool3d")
 
 
 # Elements taken by their flat spatial index
@@ -176,14 +181,14 @@ def adaptive_argmax(x, /, sizes):
 
 
 def _adaptive_max(n, x, output_size, return_indices):
-    name = f"adaptive_max_pool{n}d"
+    name, shown = f"adaptive_max_pool{n}d", f"AdaptiveMaxPool{max(n, 2)}DBackward0"
     sizes = _sizes(x, output_size, n, name)
     geo = _even(x.shape[-n:], sizes)
     if geo is not None:
-        out = window_max(x, geo)
+        out = under_name(shown, window_max(x, geo))
         return (out, window_indices(window_argmax(x, out, geo), geo)) if return_indices else out
     indices = adaptive_argmax(x, sizes)
-    out = spatial_take(x, indices, n)
+    out = under_name(shown, spatial_take(x, indices, n))
     return (out, indices) if return_indices else out
 
 
@@ -241,15 +246,15 @@ def _unpool(n, x, indices, kernel_size, stride, padding, output_size):
     for got, size, s in zip(sizes, usual, stride, strict=True):
         if not size - s < got < size + s:
             raise ValueError(f"invalid output_size {list(sizes)}: each size must be within the stride {stride} of {list(usual)}")
-    array = indices if isinstance(indices, np.ndarray) else indices._array
-    if array.size and (array.min() < 0 or array.max() >= math.prod(sizes)):
-        raise RuntimeError(f"Found an invalid max index: {array.max()} (output volumes are of size {' x '.join(map(str, sizes))})")
     return unpool_put(x, indices, sizes)
 
 
 @composite(places="", node="MaxUnpoolBackward0", samples=[((2, 2, 2), _some_places, (3, 4))])
 def unpool_put(x, indices, /, sizes):
     """Zeros of spatial sizes `sizes` with `x` written at flat `indices`; of several written to one place the last stays."""
+    if indices.size and (np.minimum.reduce(indices, axis=None) < 0 or np.maximum.reduce(indices, axis=None) >= math.prod(sizes)):
+        largest = np.maximum.reduce(indices, axis=None)
+        raise RuntimeError(f"Found an invalid max index: {largest} (output volumes are of size {' x '.join(map(str, sizes))})")
     lead = x.shape[: x.ndim - len(sizes)]
     out = zeros(x, (*lead, math.prod(sizes)))
     np.put_along_axis(out, indices.reshape(*lead, -1), x.reshape(*lead, -1), axis=-1)

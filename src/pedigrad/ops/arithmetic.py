@@ -233,7 +233,7 @@ def sign(x, /):
     """-1, 0 or 1 by the sign of each element; 0 for nan."""
     kind = x.dtype.kind
     if kind == "c":
-        raise RuntimeError("Unlike NumPy, torch.sign doesn't support complex numbers. Use torch.sgn instead.")
+        raise NotImplementedError("Unlike NumPy, torch.sign doesn't support complex numbers. Use torch.sgn instead.")
     if kind == "b":
         return np.copy(x)
     return np.sign(x) if kind != "f" else np.where(np.isnan(x), 0.0, np.sign(x))

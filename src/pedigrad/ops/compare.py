@@ -96,7 +96,7 @@ def isreal(x, /):
     return np.imag(x) == 0
 
 
-@elementwise(result="bool", inplace=False)
+@elementwise(real=True, result="bool", inplace=False)
 def signbit(x, /):
     """Whether the sign bit of elements is set; it is for -0.0."""
     return np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0)

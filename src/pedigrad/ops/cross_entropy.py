@@ -31,6 +31,11 @@ INDICES = [
 ]
 
 
+def are_classes(dtype):
+    """Whether class indices may have this dtype: int64 or uint8."""
+    return dtype.itemsize == (8 if dtype.kind == "i" else 1) and dtype.kind in "iu"
+
+
 def class_dim(x):
     """The dimension of the classes in scores of any allowed shape."""
     return 1 if x.ndim > 1 else 0
@@ -103,7 +108,7 @@ def check_target(x, target):
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     elif x.shape[:1] + x.shape[2:] != target.shape:
         raise RuntimeError(f"Expected target size {[*x.shape[:1], *x.shape[2:]]}, got {list(target.shape)}")
-    if target.dtype.kind not in "iu":
+    if not are_classes(target.dtype):
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype.name}")
 
 
@@ -118,12 +123,12 @@ def check_weight(x, weight):
 
 
 @composite(
-    name="cross_entropy_loss", places="", outputs=("out", "height", "share"), hidden=2, node="NllLossBackward0",
+    real=True, name="cross_entropy_loss", places="", outputs=("out", "height", "share"), hidden=2, node="NllLossBackward0",
     samples=[*[(*s, 0.0) for s in INDICES[:4]], INDICES[4] + (0.0,), INDICES[0] + (0.1,), INDICES[3] + (0.2,), INDICES[5] + (0.1,)],
 )  # fmt: skip
 def index_cross_entropy(x, target, weight=None, /, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """The negative log-softmax of the scores at the classes `target`; `weight` and `label_smoothing` exclude each other."""
-    if x.ndim != 2 or target.ndim != 1 or x.shape[0] != target.shape[0] or target.dtype.kind not in "iu":
+    if x.ndim != 2 or target.ndim != 1 or x.shape[0] != target.shape[0] or not are_classes(target.dtype):
         check_target(x, target)
     if x.dtype.kind in "biu":
         raise NotImplementedError(f'"log_softmax_lastdim_kernel_impl" not implemented for {x.dtype.name}')
@@ -219,7 +224,7 @@ def _(g, x, target, height, reduction, label_smoothing):
 )  # fmt: skip
 def index_nll(x, target, weight=None, /, ignore_index=-100, reduction="mean"):
     """The negatives of the log-probabilities `x` at the classes `target`."""
-    if x.ndim != 2 or target.ndim != 1 or x.shape[0] != target.shape[0] or target.dtype.kind not in "iu":
+    if x.ndim != 2 or target.ndim != 1 or x.shape[0] != target.shape[0] or not are_classes(target.dtype):
         check_target(x, target)
     target, factors, share = shares(x, target, weight, ignore_index, reduction)
     return combined(-x[places_of(target)], factors, share, reduction), share
@@ -283,12 +288,12 @@ def _smoothed(input, target, weight, ignore_index, reduction, label_smoothing):
     log = log_softmax(input, dim)
     sharp = index_nll(log, target, weight, ignore_index, reduction)
     over = -(log * over_dims(weight, log)).sum(dim)
-    valid = target._array != ignore_index
-    smooth = over * valid.astype(over._array.dtype)
+    valid = target != ignore_index
+    smooth = over * valid
     if reduction != "none":
         smooth = smooth.sum()
     if reduction == "mean":
-        smooth = smooth / float(np.add.reduce(weight._array[np.where(valid, target._array, 0)] * valid, axis=None))
+        smooth = smooth / (weight[np.where(valid, target, 0)] * valid).sum()
     return sharp * (1 - label_smoothing) + smooth * (label_smoothing / input.shape[dim])
 
 

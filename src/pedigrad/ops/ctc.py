@@ -10,7 +10,7 @@ import numpy as np
 
 from ..op import composite, function
 from ..origin import located
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, constant, read, wrap
 from .loss import reduce_tensor
 from .reduction import not_a_reduction
 
@@ -55,7 +55,7 @@ SAMPLES = [
 ]
 
 
-@composite(name="_ctc_loss", places="", outputs=("out", "ways"), hidden=1, node="CtcLossBackward0", samples=SAMPLES)
+@composite(real=True, name="_ctc_loss", places="", outputs=("out", "ways"), hidden=1, node="CtcLossBackward0", samples=SAMPLES)
 def alignment_losses(x, targets, input_lengths, target_lengths, /, blank=0, zero_infinity=False):
     """The negative log-likelihoods, (N), of `targets`, (N, S), by log-probabilities `x`, (T, N, C)."""
     if isinstance(x, Tensor):
@@ -105,7 +105,10 @@ def _(g, x, targets, input_lengths, target_lengths, ways, blank, zero_infinity):
 
 
 def _lengths(lengths, count, what):
-    array = np.asarray(lengths._array if isinstance(lengths, Tensor) else lengths)
+    if isinstance(lengths, Tensor):
+        read(lengths._array, "ctc_loss()")
+        lengths = lengths._array
+    array = np.asarray(lengths)
     if array.dtype.kind not in "iu":
         raise RuntimeError(located(f"{what}_lengths must be integral"))
     array = array.reshape(-1).astype(np.int64)
@@ -116,11 +119,10 @@ def _lengths(lengths, count, what):
 
 def _in_rows(targets, lengths):
     """Targets given one after the other, as (N, S)."""
-    if targets.ndim == 2:
-        return targets
+    read(targets._array, "ctc_loss()")
     rows = np.zeros((lengths.size, int(lengths.max(initial=0))), np.int64)
-    rows[np.arange(rows.shape[1]) < lengths[:, None]] = targets[: int(lengths.sum())]
-    return rows
+    rows[np.arange(rows.shape[1]) < lengths[:, None]] = targets._array[: int(lengths.sum())]
+    return wrap(rows)
 
 
 @function("torch F")
@@ -148,11 +150,10 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
         raise RuntimeError(located(f"Expected input_lengths to have value at most {steps}, but got value {input_lengths.max()}"))
     if (target_lengths < 0).any():
         raise RuntimeError(located("Expected target_lengths to have value at least 0"))
-    labels = targets._array if batch or targets.ndim == 2 else targets._array[None]
-    rows = _in_rows(labels, target_lengths)
+    rows = targets if targets.ndim == 2 else targets.unsqueeze(0) if not batch else _in_rows(targets, target_lengths)
     if target_lengths.max(initial=0) > rows.shape[1]:
         raise RuntimeError(located(f"Expected tensor to have size at least {target_lengths.max()} at dimension 1, but got {rows.shape[1]}"))
-    losses = alignment_losses(x, *(wrap(a) for a in (rows, input_lengths, target_lengths)), blank, zero_infinity)
+    losses = alignment_losses(x, rows, constant(input_lengths), constant(target_lengths), blank, zero_infinity)
     if reduction == "mean":
-        return (losses / wrap(np.maximum(target_lengths, 1).astype(losses._array.dtype))).mean()
+        return (losses / constant(np.maximum(target_lengths, 1).astype(losses._array.dtype))).mean()
     return reduce_tensor(losses if batch else losses.reshape(()), reduction)

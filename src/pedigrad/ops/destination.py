@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..gate import check_no_history
 from ..op import composite
 
 
@@ -15,6 +16,7 @@ def deliver(result, out):
     """`result`, a tensor or a tuple of them, written into `out` if that is given."""
     if out is None:
         return result
+    check_no_history("", *(result if isinstance(result, tuple) else (result,)))
     if isinstance(result, tuple):
         parts = [delivered(part, out=target) for part, target in zip(result, out, strict=True)]
         return result._make(parts) if hasattr(result, "_make") else tuple(parts)

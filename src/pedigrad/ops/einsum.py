@@ -270,11 +270,13 @@ def einsum(*args):
 
     Operands and lists of dimension numbers may alternate instead: `einsum(x, [0, 1], y, [1, 2], [0, 2])`.
     """
-    if isinstance(args[0], str):
+    if args and isinstance(args[0], str):
         equation, *operands = args
         operands = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
     else:
         equation, operands = _from_sublists(args)
+    if not operands:
+        raise ValueError(located("einsum(): must specify the equation string and at least one operand, or operands and their sublists"))
     if any(t.dtype is not operands[0].dtype for t in operands):
         raise RuntimeError(located(f"einsum(): operands have different dtypes: {', '.join(str(t.dtype) for t in operands)}"))
     return contraction(operands, equation=equation)

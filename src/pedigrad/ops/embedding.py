@@ -8,7 +8,7 @@ from .. import modes
 from ..graph import note_write
 from ..op import composite, function, kernel
 from ..origin import located
-from ..tensor import Tensor
+from ..tensor import Tensor, announce, read
 from .language import zeros
 
 FEW = 256  # elements up to which the simple form of np.add.at is the fastest
@@ -26,7 +26,7 @@ def embedding(weight, indices, /, padding_idx=-1, scale_grad_by_freq=False, spar
     """
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
-    if indices.dtype.kind not in "iu":
+    if indices.dtype.char not in "lqi":
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int;"
             f" but got {indices.dtype.name} instead (while checking arguments for embedding)"
@@ -78,6 +78,7 @@ def _row_factors(indices, padding_idx, scale_grad_by_freq, kind):
 
 def limit_rows(weight, indices, max_norm, norm_type):
     """Scale the rows of `weight` that `indices` names down in place where their norm exceeds `max_norm`."""
+    read(weight._array, "embedding(max_norm=...)")
     rows = np.unique(indices)
     chosen = weight._array[rows]
     if norm_type == 2:
@@ -114,13 +115,18 @@ def embedding_of_indices(input, weight, padding_idx=None, max_norm=None, norm_ty
 # Bags
 
 
+def _known(array):
+    announce(array)
+    return array
+
+
 def _bags(input, offsets, include_last_offset):
     """The bag of each index, and how many bags there are."""
     if input.ndim == 2:
         if offsets is not None:
             raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences.")
         count, length = input.shape
-        return np.repeat(np.arange(count), length), count
+        return _known(np.repeat(np.arange(count), length)), count
     if input.ndim != 1:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}")
     if offsets is None:
@@ -128,6 +134,7 @@ def _bags(input, offsets, include_last_offset):
     if offsets.ndim != 1:
         raise ValueError("offsets has to be a 1D Tensor")
     starts = offsets._array
+    read(starts, "embedding_bag(offsets=...)")
     if starts.size and starts[0] != 0:
         message = "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got"
         raise RuntimeError(f"{message} {starts[0]}")
@@ -142,6 +149,7 @@ def _bags(input, offsets, include_last_offset):
 def _largest_of_bags(rows, bags, count):
     """The elements of `rows` that are largest in their bags; zero for empty bags. The first of equal ones counts."""
     array = rows._array
+    read(array, "embedding_bag(mode='max')")
     if not array.shape[0]:
         return rows.sum(0) * 0 + rows.new_zeros((count, rows.shape[-1]))
     filled, starts = np.unique(bags, return_index=True)
@@ -198,6 +206,7 @@ def embedding_bag(
     if per_sample_weights is not None:
         per_sample_weights = per_sample_weights.reshape(-1)[: len(bags)]
     if padding >= 0:
+        read(indices._array, "embedding_bag(padding_idx=...)")
         present = indices._array != padding
         bags, indices = bags[present], indices[present]
         per_sample_weights = None if per_sample_weights is None else per_sample_weights[present]
@@ -210,7 +219,7 @@ def embedding_bag(
     if mode == "sum":
         return sums
     sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(rows._array.dtype)
-    return sums / sizes[:, None]
+    return sums / _known(sizes[:, None])
 
 
 # One-hot
@@ -219,6 +228,10 @@ def embedding_bag(
 @kernel(places="")
 def one_hot_rows(x, /, num_classes):
     """One at the place that each integer names, zero elsewhere: a new last dimension of size `num_classes`."""
+    if x.size and np.minimum.reduce(x, axis=None) < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    if x.size and np.maximum.reduce(x, axis=None) >= num_classes:
+        raise RuntimeError("Class values must be smaller than num_classes.")
     return (np.expand_dims(x, -1) == np.arange(num_classes)).astype(np.int64)
 
 
@@ -235,13 +248,9 @@ def one_hot(tensor, num_classes=-1):
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return one_hot_rows(tensor, num_classes)
-    if np.minimum.reduce(array, axis=None) < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    largest = int(np.maximum.reduce(array, axis=None))
     if num_classes == -1:
-        num_classes = largest + 1
+        read(array, "one_hot() without num_classes")
+        num_classes = max(int(np.maximum.reduce(array, axis=None)) + 1, 0)
     elif num_classes < 1:
         raise RuntimeError("num_classes should be positive")
-    elif largest >= num_classes:
-        raise RuntimeError("Class values must be smaller than num_classes.")
     return one_hot_rows(tensor, num_classes)

@@ -8,7 +8,7 @@ from ..op import function, kernel, reduction
 from ..shapes import one_dim
 from ..tensor import Tensor
 from .language import restore_dims, total
-from .reduce import axes, from_numpy_words, need_elements
+from .reduce import axes, need_elements
 from .ternary import maximum, minimum
 
 DISTINCT = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((),)]
@@ -31,7 +31,7 @@ def at_index(g, indices, x_shape, dim, keepdim):
     return np.where(places == restore_dims(indices, x_shape, dim, keepdim), restore_dims(g, x_shape, dim, keepdim), 0)
 
 
-@reduction(samples=DISTINCT)
+@reduction(real=True, samples=DISTINCT)
 def amax(x, /, dim=(), keepdim=False):
     """Largest element along `dim`; equal ones share the gradient."""
     need_elements(x, dim)
@@ -43,7 +43,7 @@ def _(g, x, x_dtype, out, dim, keepdim):
     return ties(g, x, x_dtype, out, dim, keepdim)
 
 
-@reduction(samples=DISTINCT)
+@reduction(real=True, samples=DISTINCT)
 def amin(x, /, dim=(), keepdim=False):
     """Smallest element along `dim`; equal ones share the gradient."""
     need_elements(x, dim)
@@ -55,7 +55,9 @@ def _(g, x, x_dtype, out, dim, keepdim):
     return ties(g, x, x_dtype, out, dim, keepdim)
 
 
-@kernel(outputs=("min", "max"), out=True, samples=[((3, 4),), ((),), ((2, 3, 4), {"dim": -1, "keepdim": True}), ((2, 3), {"dim": 0})])
+@kernel(
+    real=True, outputs=("min", "max"), out=True, samples=[((3, 4),), ((),), ((2, 3, 4), {"dim": -1, "keepdim": True}), ((2, 3), {"dim": 0})]
+)
 def aminmax(x, /, *, dim=None, keepdim=False):
     """The smallest and the largest element, of all or along `dim`."""
     need_elements(x, dim)
@@ -69,7 +71,7 @@ def _(g_min, g_max, x, x_dtype, min, max, dim, keepdim):
     return high if low is None else low if high is None else low + high
 
 
-@reduction(places="", node="MaxBackward1", samples=[((3, 4),), ((),)])
+@reduction(real=True, places="", node="MaxBackward1", samples=[((3, 4),), ((),)])
 def max_of_all(x, /):
     """Largest of all elements."""
     need_elements(x, None)
@@ -81,7 +83,7 @@ def _(g, x, x_dtype, out):
     return ties(g, x, x_dtype, out)
 
 
-@reduction(places="", node="MinBackward1", samples=[((3, 4),), ((),)])
+@reduction(real=True, places="", node="MinBackward1", samples=[((3, 4),), ((),)])
 def min_of_all(x, /):
     """Smallest of all elements."""
     need_elements(x, None)
@@ -93,7 +95,7 @@ def _(g, x, x_dtype, out):
     return ties(g, x, x_dtype, out)
 
 
-@kernel(name="max", places="", outputs=("values", "indices"), out=True, samples=ONE_DIM)
+@kernel(real=True, name="max", places="", outputs=("values", "indices"), out=True, samples=ONE_DIM)
 def max_along(x, /, dim, keepdim=False):
     """The largest element along `dim` and its index, the first of equal ones."""
     need_elements(x, dim)
@@ -105,7 +107,7 @@ def _(g, indices, x_shape, dim, keepdim):
     return at_index(g, indices, x_shape, dim, keepdim)
 
 
-@kernel(name="min", places="", outputs=("values", "indices"), out=True, samples=ONE_DIM)
+@kernel(real=True, name="min", places="", outputs=("values", "indices"), out=True, samples=ONE_DIM)
 def min_along(x, /, dim, keepdim=False):
     """The smallest element along `dim` and its index, the first of equal ones."""
     need_elements(x, dim)
@@ -118,10 +120,8 @@ def _(g, indices, x_shape, dim, keepdim):
 
 
 @function(name="max")
-def largest(input, dim=None, keepdim=False, *, other=None, out=None, **words):
+def largest(input, dim=None, keepdim=False, *, other=None, out=None):
     """`max(x)`: the largest element; `max(x, dim)`: values and indices along it; `max(x, y)`: the larger, element by element."""
-    if words:
-        dim, keepdim = from_numpy_words(dim, keepdim, words)
     if isinstance(dim, Tensor):
         dim, other = None, dim
     if other is not None:
@@ -130,10 +130,8 @@ def largest(input, dim=None, keepdim=False, *, other=None, out=None, **words):
 
 
 @function(name="min")
-def smallest(input, dim=None, keepdim=False, *, other=None, out=None, **words):
+def smallest(input, dim=None, keepdim=False, *, other=None, out=None):
     """`min(x)`: the smallest element; `min(x, dim)`: values and indices along it; `min(x, y)`: the smaller, element by element."""
-    if words:
-        dim, keepdim = from_numpy_words(dim, keepdim, words)
     if isinstance(dim, Tensor):
         dim, other = None, dim
     if other is not None:
@@ -141,7 +139,7 @@ def smallest(input, dim=None, keepdim=False, *, other=None, out=None, **words):
     return min_of_all(input, out=out) if dim is None else min_along(input, dim, keepdim, out=out)
 
 
-@reduction(samples=DISTINCT[:2])
+@reduction(real=True, samples=DISTINCT[:2])
 def argmax(x, /, dim=None, keepdim=False):
     """Index of the largest element along `dim`, or in the flattened tensor; the first of equal ones."""
     if dim is None and not x.size:
@@ -150,7 +148,7 @@ def argmax(x, /, dim=None, keepdim=False):
     return np.argmax(x, axis=dim, keepdims=keepdim)
 
 
-@reduction(samples=DISTINCT[:2])
+@reduction(real=True, samples=DISTINCT[:2])
 def argmin(x, /, dim=None, keepdim=False):
     """Index of the smallest element along `dim`, or in the flattened tensor; the first of equal ones."""
     if dim is None and not x.size:

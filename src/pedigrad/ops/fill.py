@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from .. import modes
+from ..gate import is_recorded
 from ..inplace import note_change, write
 from ..op import composite, function
 from ..origin import located
 from ..shapes import as_shape
-from ..tensor import Tensor
+from ..tensor import Tensor, read
 from .language import broadcast_to
 from .region import as_strided, diagonal, part
 
@@ -37,7 +38,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write the elements of `src`, broadcast and converted, into this tensor; returns it."""
     if not isinstance(src, Tensor):
         raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}"))
-    if (modes.settings.grad and (self._node is not None or src._node is not None)) or modes.special:
+    if is_recorded(self, src) or modes.special:
         return write(replaced.op, (self, src), ())
     try:
         np.copyto(self._array, src._array, casting="unsafe")
@@ -66,7 +67,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         if value._array.ndim:
             raise RuntimeError(located(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."))
         return copy_(self, value)
-    if (modes.settings.grad and self._node is not None) or modes.special:
+    if is_recorded(self) or modes.special:
         return write(filled.op, (self,), (value,))
     self._array.fill(value)
     note_change(self, "fill_")
@@ -107,6 +108,7 @@ def resize_(self: Tensor, *sizes: Any) -> Tensor:
     """Give it another shape in place, keeping the elements there is room for; new ones are not initialised."""
     shape = as_shape(sizes)
     old = self._array
+    read(old, "resize_()")
     array = np.empty(shape, old.dtype)
     n = min(array.size, old.size)
     array.reshape(-1)[:n] = old.reshape(-1)[:n]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, inplace, modes
-from ..gate import check_overlap, record
+from ..gate import check_overlap, is_recorded, record
 from ..inplace import check_writable, note_change, rebase
 from ..op import composite, function
 from ..origin import located
@@ -279,7 +279,7 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
         refresh(self)
         if isinstance(value, Tensor):
             refresh(value)
-    if (modes.settings.grad and (self._node is not None or (source is not value and value._node is not None))) or modes.settings.recorder:
+    if is_recorded(self, value) or modes.settings.recorder:
         _write_with_history(self, basic, places, arrays, value)
         return
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)

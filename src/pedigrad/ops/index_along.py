@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes, modes
 from ..inplace import write
 from ..op import composite, function
+from ..origin import located
 from ..shapes import one_dim
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 from .gather import gathered, scatter_reduced
 from .index import add_at
 from .language import zeros
@@ -244,6 +246,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     """The elements of `input` that `indices` counts along `dim`, both broadcast elsewhere; without `dim`, of all elements."""
     if dim is None:
         return gathered(reshape(input, (-1,)), _from_the_front(reshape(indices, (-1,)), input.numel()), 0, out=out)
+    if indices.dtype is not dtypes.int64:
+        raise RuntimeError(located(f"take_along_dim(): expected indices of int64, got {indices.dtype}: convert them with .long()"))
     if input.ndim != indices.ndim:
         raise RuntimeError(
             f"take_along_dim(): input and indices should have the same number of dimensions, got {input.ndim} and {indices.ndim}"
@@ -255,7 +259,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     return gathered(expand(input, tuple(sizes[0])), numbers, dim, out=out)
 
 
-def _from_the_front(indices: Tensor, size: int) -> Tensor:
+def _from_the_front(indices: Any, size: int) -> Any:
     """Indices without negative ones, which count from the end."""
-    array = indices._array
-    return wrap(np.where(array < 0, array + size, array)) if array.size and array.min() < 0 else indices
+    if modes.settings.recorder is None and not (indices._array.size and indices._array.min() < 0):
+        return indices
+    return np.where(indices < 0, indices + size, indices)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..gate import under_name
 from ..op import composite, function
 from .adaptive_pooling import adaptive_mean
 from .correlation import widened
@@ -162,6 +163,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
 
     Modes are "nearest", "nearest-exact", "linear" (3-d input), "bilinear", "bicubic" (4-d), "trilinear" (5-d) and "area".
     """
+    if not isinstance(input, np.ndarray) and input.is_complex():
+        raise NotImplementedError(f'"upsample" not implemented for {input.dtype}')
     n = input.ndim - 2
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
@@ -182,13 +185,15 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     if min(wanted) < 1 or min(sizes) < 1:
         raise RuntimeError(f"Input and output sizes should be greater than 0, but got input {list(sizes)} and output {list(wanted)}")
     if mode == "area":
-        return adaptive_mean(input, wanted)
+        return under_name(f"AdaptiveAvgPool{max(n, 2)}DBackward0", adaptive_mean(input, wanted))
     precise = (input if isinstance(input, np.ndarray) else input._array).dtype == np.float64
     taps = tuple(
         None if s == w and f in (None, 1) and mode != "bicubic" else _taps(s, w, f, mode, bool(align_corners), antialias, precise)
         for s, w, f in zip(sizes, wanted, scales, strict=True)
     )
-    return resample(input, taps)
+    shown = "NearestExact" if mode == "nearest-exact" else mode.capitalize()
+    shown = f"Upsample{shown}{n}D{'Aa' if antialias else ''}Backward0"
+    return under_name(shown, resample(input, taps))
 
 
 @function("F")

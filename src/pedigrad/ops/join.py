@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..gate import under_name
 from ..op import composite, function, view
 from ..origin import located
 from ..shapes import broadcast_shapes, one_dim
-from ..tensor import Tensor
+from ..tensor import Tensor, constant
 from .index import index
 from .language import zeros
 from .region import ALL, narrow, part
@@ -33,6 +34,8 @@ def _is_nothing(shape):
 @composite(places="torch", aliases=("concat", "concatenate"), promote=True, out=True, samples=PAIR)
 def cat(*xs, dim=0):
     """The tensors one after the other along `dim`; their other sizes must agree."""
+    if not xs:
+        raise ValueError("expected a non-empty list of Tensors")
     joined = [x for x in xs if not _is_nothing(x.shape)] or list(xs)
     if any(x.ndim == 0 for x in joined):
         raise RuntimeError("zero-dimensional tensor cannot be concatenated")
@@ -134,7 +137,7 @@ def dstack(tensors: Sequence[Tensor], *, out: Any = None) -> Tensor:
 @function("torch")
 def column_stack(tensors: Sequence[Tensor], *, out: Any = None) -> Tensor:
     """The tensors joined along their second dimension; vectors are columns."""
-    return cat([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in tensors], 1, out=out)
+    return cat([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in _some(tensors, "column_stack")], 1, out=out)
 
 
 # Taking apart
@@ -178,7 +181,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     if size < 0 or (size == 0 and n):
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
     count = max(-(-n // size), 1) if size else 1
-    return split_with_sizes(tensor, (*(size,) * (count - 1), n - size * (count - 1)), dim)
+    return under_name("SplitBackward0", split_with_sizes(tensor, (*(size,) * (count - 1), n - size * (count - 1)), dim))
 
 
 @function(aliases=("unsafe_chunk",))
@@ -284,7 +287,7 @@ def _(g, xs_shape):
 @function("torch")
 def block_diag(*tensors: Tensor) -> Tensor:
     """Matrices along the diagonal of a larger one, zero elsewhere; vectors are rows."""
-    return blocks(list(tensors))
+    return blocks(list(tensors)) if tensors else constant(np.zeros((1, 0), np.float32))
 
 
 @function("torch")

@@ -6,16 +6,20 @@ import numpy as np
 
 from ..op import composite, function
 from ..origin import located
-from ..tensor import Tensor, wrap
+from ..return_types import named
+from ..tensor import Tensor, read, wrap
 from .destination import deliver
 from .factor import check_matrices, factor_eigh, factor_svd, numpy_linalg, times
-from .linalg import inverse, returned, solve
+from .linalg import inverse, solve
 from .matmul import adjoint
 from .reduce import is_narrow, through_float32
 
 
 def _tolerance(x, S, atol, rtol):
     """Below which singular values count as zero."""
+    for each in (S, atol, rtol):
+        if isinstance(each, Tensor):
+            read(each._array, "a tolerance")
     S = S._array
     atol, rtol = (t._array if isinstance(t, Tensor) else t for t in (atol, rtol))
     if rtol is None:  # the default counts where no absolute tolerance is given
@@ -68,7 +72,7 @@ def matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False, out=None)
     return deliver(wrap((size._array > _tolerance(A, size, atol, rtol)).sum(-1)), out)
 
 
-LSTSQ = returned("linalg_lstsq", "solution residuals rank singular_values")
+LSTSQ = named("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
 
 
 @function("linalg")
@@ -91,7 +95,7 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
     singular = factor_svd(A.detach(), False)[1] if driver in ("gelss", "gelsd") else A.new_empty(0)
     rank = rank if driver in (None, "gelsy", "gelss", "gelsd") else rank.new_empty(0)
     singular = singular.real if singular.is_complex() else singular
-    return deliver(LSTSQ(solution.squeeze(-1) if vector else solution, residuals, rank, singular), out)
+    return deliver(LSTSQ((solution.squeeze(-1) if vector else solution, residuals, rank, singular)), out)
 
 
 @function("linalg")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import collections
-
 import numpy as np
 
 from ..op import function, kernel
 from ..origin import located
+from ..return_types import named
 from ..tensor import constant, wrap
 from .destination import deliver
 from .factor import (
@@ -26,11 +25,6 @@ from .factor import (
 )
 from .language import conj
 from .matmul import adjoint
-
-
-def returned(name, fields):
-    """The class of a function's named results, such as `torch.return_types.svd`."""
-    return collections.namedtuple(name, fields, module="pedigrad.return_types")
 
 
 def _regular(rng):
@@ -74,24 +68,24 @@ def _info(x, value=0):
     return constant(np.full(x.shape[:-2], value, np.int32))
 
 
-INV_EX = returned("linalg_inv_ex", "inverse info")
-CHOLESKY_EX = returned("linalg_cholesky_ex", "L info")
-SOLVE_EX = returned("linalg_solve_ex", "result info")
-LU_FACTOR_EX = returned("linalg_lu_factor_ex", "LU pivots info")
+INV_EX = named("linalg_inv_ex", ("inverse", "info"))
+CHOLESKY_EX = named("linalg_cholesky_ex", ("L", "info"))
+SOLVE_EX = named("linalg_solve_ex", ("result", "info"))
+LU_FACTOR_EX = named("linalg_lu_factor_ex", ("LU", "pivots", "info"))
 
 
 @function("linalg")
 def inv_ex(A, *, check_errors=False, out=None):
     """The inverses of square matrices, and for each zero, or one where it is singular (its inverse is then nan)."""
     try:
-        return deliver(INV_EX(inv(A), _info(A)), out)
+        return deliver(INV_EX((inv(A), _info(A))), out)
     except LinAlgError:
         if check_errors:
             raise
         singular = np.linalg.matrix_rank(A.detach().numpy()) < A.shape[-1]
         filled = np.where(singular[..., None, None], np.nan, np.zeros(A.shape, A._array.dtype))
         healthy = np.where(singular[..., None, None], np.eye(A.shape[-1], dtype=A._array.dtype), A)
-        return deliver(INV_EX(inv(healthy) + wrap(filled), wrap(np.asarray(singular, np.int32))), out)
+        return deliver(INV_EX((inv(healthy) + wrap(filled), wrap(np.asarray(singular, np.int32)))), out)
 
 
 @kernel(name="linalg_solve", places="", samples=[(_regular, (3, 2)), (_regulars, (3, 2))])
@@ -134,7 +128,7 @@ def solve(A, B, *, left=True, out=None):
 @function("linalg")
 def solve_ex(A, B, *, left=True, check_errors=False, out=None):
     """The solution of `solve`, and a zero for each matrix."""
-    return deliver(SOLVE_EX(solve(A, B, left=left), _info(A)), out)
+    return deliver(SOLVE_EX((solve(A, B, left=left), _info(A))), out)
 
 
 @function("linalg")
@@ -151,7 +145,7 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     return deliver(solve_matrices(triangle, B) if left else solve_matrices(triangle.mT, B.mT).mT, out)
 
 
-TRIANGULAR_SOLVE = returned("triangular_solve", "solution cloned_coefficient")
+TRIANGULAR_SOLVE = named("triangular_solve", ("solution", "cloned_coefficient"))
 
 
 @function()
@@ -159,7 +153,7 @@ def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False,
     """The solution of a triangular system with right-hand sides `input`, and a copy of the coefficients."""
     matrix = A.mT if transpose else A
     solution = solve_triangular(matrix, input, upper=upper != transpose, unitriangular=unitriangular)
-    return deliver(TRIANGULAR_SOLVE(solution, A.clone()), out)
+    return deliver(TRIANGULAR_SOLVE((solution, A.clone())), out)
 
 
 @kernel(name="linalg_det", places="", out=True, samples=[(_regular,), (_regulars,)])
@@ -219,10 +213,13 @@ def slogdet(A, *, out=None):
     return signed_log_determinant(A, out=out)
 
 
+SLOGDET = named("slogdet", ("sign", "logabsdet"))
+
+
 @function(name="slogdet")
 def slogdet_method(input, *, out=None):
     """The signs of the determinants of square matrices, and the logarithms of their magnitudes."""
-    return signed_log_determinant(input, out=out)
+    return SLOGDET(signed_log_determinant(input, out=out))
 
 
 @function()
@@ -251,14 +248,14 @@ def cholesky_method(input, upper=False, *, out=None):
 def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     """The Cholesky factors, and for each matrix zero or the order of the minor that is not positive definite."""
     try:
-        return deliver(CHOLESKY_EX(factor_cholesky(A, upper), _info(A)), out)
+        return deliver(CHOLESKY_EX((factor_cholesky(A, upper), _info(A))), out)
     except LinAlgError:
         if check_errors:
             raise
     matrices = A.detach().numpy().reshape(-1, *A.shape[-2:])
     infos = np.array([_first_bad_minor(each) for each in matrices], np.int32).reshape(A.shape[:-2])
     healthy = np.where((infos > 0)[..., None, None], np.eye(A.shape[-1], dtype=A._array.dtype), A)
-    return deliver(CHOLESKY_EX(factor_cholesky(healthy, upper), wrap(infos)), out)
+    return deliver(CHOLESKY_EX((factor_cholesky(healthy, upper), wrap(infos))), out)
 
 
 def _first_bad_minor(matrix):
@@ -297,14 +294,14 @@ def qr(A, mode="reduced", *, out=None):
     return factor_qr(A, mode, out=out)
 
 
-QR = returned("qr", "Q R")
-SVD = returned("svd", "U S V")
+QR = named("qr", ("Q", "R"))
+SVD = named("svd", ("U", "S", "V"))
 
 
 @function(name="qr")
 def qr_method(input, some=True, *, out=None):
     """Q with orthonormal columns and the upper triangular R, `input = Q @ R`."""
-    return deliver(QR(*factor_qr(input, "reduced" if some else "complete")), out)
+    return deliver(QR(factor_qr(input, "reduced" if some else "complete")), out)
 
 
 @function("linalg")
@@ -344,7 +341,7 @@ def svd_method(input, some=True, compute_uv=True, *, out=None):
     if not compute_uv:
         m, n = input.shape[-2:]
         U, Vh = input.new_zeros((*input.shape[:-2], m, m)), input.new_zeros((*input.shape[:-2], n, n))
-    return deliver(SVD(U, S, Vh.mH), out)
+    return deliver(SVD((U, S, Vh.mH)), out)
 
 
 @function("linalg")
@@ -364,7 +361,7 @@ def lu_factor(A, *, pivot=True, out=None):
 def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
     """L and U in one matrix, the exchanges of rows, and a zero for each matrix."""
     _need_pivot(pivot)
-    return deliver(LU_FACTOR_EX(*factor_lu(A), _info(A)), out)
+    return deliver(LU_FACTOR_EX((*factor_lu(A), _info(A))), out)
 
 
 def _need_pivot(pivot):
@@ -372,7 +369,7 @@ def _need_pivot(pivot):
         raise NotImplementedError(located("linalg.lu_factor: LU without pivoting is not implemented; use pivot=True"))
 
 
-LU = returned("linalg_lu", "P L U")
+LU = named("linalg_lu", ("P", "L", "U"))
 
 
 @function(name="lu")
@@ -387,10 +384,10 @@ def lu_method(A, pivot=True, get_infos=False, out=None):
 def lu(A, *, pivot=True, out=None):
     """P, a permutation, L, unit lower triangular, and U, upper triangular, with `A = P @ L @ U`."""
     _need_pivot(pivot)
-    return deliver(LU(*lu_unpack(*factor_lu(A))), out)
+    return deliver(LU(lu_unpack(*factor_lu(A))), out)
 
 
-LU_UNPACK = returned("lu_unpack", "P L U")
+LU_UNPACK = named("lu_unpack", ("P", "L", "U"))
 
 
 @function("torch")
@@ -404,7 +401,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
         L, U = LU_data[..., :k].tril(-1) + wrap(eye), LU_data[..., :k, :].triu()
     if unpack_pivots:
         P = wrap(np.ascontiguousarray(permutation_matrix(permutation_of(LU_pivots.numpy(), m), LU_data._array.dtype)))
-    return deliver(LU_UNPACK(P, L, U), out)
+    return deliver(LU_UNPACK((P, L, U)), out)
 
 
 @function("linalg")

@@ -7,7 +7,9 @@ import warnings
 
 import numpy as np
 
+from .. import modes
 from ..op import composite, function
+from ..origin import located
 from .activation import logistic
 from .reduction import constant, legacy_reduction, reduced, spread, warn_of_shapes
 
@@ -60,7 +62,7 @@ def _(g, x, target, reduction, needs):
     return slope, -slope if needs[1] else None
 
 
-@composite(name="huber_loss", places="", promote=True, result="same", samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3)])
+@composite(real=True, name="huber_loss", places="", promote=True, result="same", samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3)])
 def limited_errors(x, target, /, reduction="mean", delta=1.0):
     """Half the squared differences, where these do not exceed `delta`, continued linearly; reduced."""
     size = np.abs(x - target)
@@ -77,7 +79,12 @@ def _(g, x, target, reduction, delta, needs):
 
 
 @composite(
-    name="smooth_l1_loss", places="", promote=True, result="same", samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3), (*PAIRS[0], 0.0)]
+    real=True,
+    name="smooth_l1_loss",
+    places="",
+    promote=True,
+    result="same",
+    samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3), (*PAIRS[0], 0.0)],
 )
 def smooth_errors(x, target, /, reduction="mean", beta=1.0):
     """The absolute differences less `beta / 2`, and below `beta` a parabola instead; reduced."""
@@ -168,12 +175,14 @@ def reduce_tensor(losses, reduction):
 
 
 @composite(
-    name="binary_cross_entropy", places="", promote=("x", "target"),
+    real=True, name="binary_cross_entropy", places="", promote=("x", "target"),
     samples=[(_unit(2, 3), _unit(2, 3), None, "mean"), (_unit(2, 3), _unit(2, 3), (3,), "none"), (_unit(), _unit(), None, "sum")],
 )  # fmt: skip
 def bernoulli_losses(x, target, weight=None, /, reduction="mean"):
     """The negative log-likelihoods of `target` where one has the probability `x`; logarithms are limited to -100."""
-    if x.__class__ is np.ndarray and not np.logical_and.reduce((x >= 0) & (x <= 1), axis=None):
+    if x.dtype.kind in "biu":
+        raise NotImplementedError(f'"binary_cross_entropy" not implemented for {x.dtype.name}')
+    if not np.logical_and.reduce((x >= 0) & (x <= 1), axis=None):  # a guard where this is traced
         raise RuntimeError("all elements of input should be between 0 and 1")
     one, zero = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
     losses = (target - 1) * zero - target * one
@@ -192,6 +201,11 @@ def _(g, x, weight, reduction):
     return slope if weight is None else slope * weight
 
 
+def _need_float_target(name, target):
+    if target._array.dtype.kind in "biu":
+        raise RuntimeError(located(f"{name}(): the target must be of floats, got {target.dtype}: convert it with .float()"))
+
+
 @function("F")
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     """The cross entropy between probabilities `input` of one and `target`, reduced."""
@@ -201,12 +215,14 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated."
             " Please ensure they have the same size."
         )
+    if target.dtype is not input.dtype and input.is_floating_point():
+        raise RuntimeError(located(f"binary_cross_entropy(): found target dtype {target.dtype} but expected {input.dtype}"))
     constant("binary_cross_entropy", "weight", weight)
     return bernoulli_losses(input, target, weight, reduction)
 
 
 @composite(
-    name="binary_cross_entropy_with_logits", places="", promote=("x", "target"),
+    real=True, name="binary_cross_entropy_with_logits", places="", promote=("x", "target"),
     samples=[((2, 3), _unit(2, 3), None, None, "mean"), ((2, 3), _unit(2, 3), (3,), (3,), "none"), ((), _unit(), None, None, "sum")],
 )  # fmt: skip
 def logit_losses(x, target, weight=None, pos_weight=None, /, reduction="mean"):
@@ -249,6 +265,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
     reduction = _reduction(reduction, size_average, reduce)
     if target._array.shape != input._array.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    _need_float_target("binary_cross_entropy_with_logits", target)
     constant("binary_cross_entropy_with_logits", "weight", weight)
     constant("binary_cross_entropy_with_logits", "pos_weight", pos_weight)
     return logit_losses(input, target, weight, pos_weight, reduction)
@@ -285,6 +302,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
 
     "batchmean" divides the sum by the size of dimension 0; that is the divergence, "mean" is not.
     """
+    _need_float_target("kl_div", target)
     if size_average is not None or reduce is not None:
         reduction = legacy_reduction(size_average, reduce)
     elif reduction == "mean":
@@ -354,7 +372,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = input.detach() * 0 + float(var)
-    elif (var._array < 0).any():
+    elif (var < 0).any():
         raise ValueError("var has negative entry/entries")
     if var.shape != input.shape:
         if tuple(input.shape[:-1]) == tuple(var.shape):
@@ -364,6 +382,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")
     var = var.clone()
-    np.maximum(var._array, eps, out=var._array)  # the gradient passes as if there were no limit
+    with modes.no_grad():  # the gradient passes as if there were no limit
+        var.clamp_min_(eps)
     losses = 0.5 * (var.log() + (input - target) ** 2 / var)
     return reduce_tensor(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, modes
-from ..gate import check_overlap
+from ..gate import check_overlap, is_recorded
 from ..inplace import note_change, write
 from ..op import composite, function, kernel
 from ..origin import located
@@ -71,7 +71,7 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value`, a number or a tensor of one, written where `mask` is true; returns the tensor."""
     if isinstance(value, Tensor):
         return write(filled_with_tensor.op, (self, mask, value), ())
-    if modes.special or (modes.settings.grad and self._node is not None) or not isinstance(mask, Tensor) or isinstance(value, complex):
+    if modes.special or is_recorded(self) or not isinstance(mask, Tensor) or isinstance(value, complex):
         return write(filled_with_number.op, (self, mask), (value,))
     _check_mask(mask._array, "masked_fill_")
     check_overlap(self._array, "masked_fill_")

@@ -46,7 +46,11 @@ SHAPES = [((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2
 SHAPES += [((5, 2, 3), (5, 3, 4)), ((4, 1, 2, 3), (5, 3, 2)), ((3,), (5, 3, 4))]
 
 
-@composite(places="torch Tensor linalg", operators="matmul", out=True, samples=SHAPES)
+def _product_name(node):
+    return {0: "DotBackward0", 1: "MvBackward0", 2: "MmBackward0"}.get(len(node.shape), "UnsafeViewBackward0")
+
+
+@composite(places="torch Tensor linalg", operators="matmul", out=True, samples=SHAPES, node=_product_name)
 def matmul(x, y, /):
     """Matrix product; vectors, matrices and batches of them, whose leading dimensions broadcast."""
     return batched_product(x, y)
@@ -85,7 +89,7 @@ def matmul_from_the_left(self, other):
 LINEAR = [((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), ((3,), (4, 3))]
 
 
-@composite(places="F", node="AddmmBackward0", out=True, samples=LINEAR)
+@composite(places="F", node=lambda node: "AddmmBackward0" if node.parents[2] else "MmBackward0", out=True, samples=LINEAR)
 def linear(x, weight, bias=None, /):
     """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out)."""
     out = batched_product(x, weight.T)

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from ..op import PLACES, composite, function
-from ..tensor import constant, wrap
+from ..tensor import constant
 from .attention import attention, scaled_dot_product_attention
 from .dropout import dropout
+from .masked import masked_fill
 from .matmul import linear
 from .padding import constant_pad_nd
 from .softmax import softmax
@@ -56,7 +57,7 @@ def _additive(mask, name, like):
         return mask
     if mask._array.dtype != bool:
         raise AssertionError(f"only bool and floating types of {name} are supported")
-    return wrap(np.where(mask._array, -math.inf, 0.0).astype(like._array.dtype))
+    return masked_fill(constant(np.zeros(mask.shape, like._array.dtype)), mask, -math.inf)
 
 
 def _check(query, key, value, embed_dim_to_check, heads, separate):

@@ -131,7 +131,12 @@ def _(g, x, x_dtype, p, dim, maxnorm):
     return g * scales + norm_slope(through, x, x_dtype, size, p, others, True)
 
 
-@composite(places="", samples=[((3, 4), (2, 4), p) for p in (2.0, 1.0, 3.0, 1.5, math.inf)] + [((2, 3, 4), (5, 4), 2.0)])
+@composite(
+    real=True,
+    node="CdistBackward0",
+    places="",
+    samples=[((3, 4), (2, 4), p) for p in (2.0, 1.0, 3.0, 1.5, math.inf)] + [((2, 3, 4), (5, 4), 2.0)],
+)
 def pairwise_norms(x, y, /, p):
     """The p-norm of the difference of every row of x with every row of y: (..., P, M), (..., R, M) -> (..., P, R)."""
     if p == 2 and (x.shape[-2] > 25 or y.shape[-2] > 25):  # through one matrix product

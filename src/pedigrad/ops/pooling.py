@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..gate import under_name
 from ..op import composite, function, kernel
 from .correlation import widened
 from .windows import Geometry, ints, visits
@@ -89,7 +90,7 @@ def _whole(windows, out):
     return all(w.start == 0 and w.stop == n for w, n in zip(windows, out, strict=True))
 
 
-@composite(places="", node="MaxPoolBackward0", samples=[
+@composite(real=True, places="", node="MaxPoolBackward0", samples=[
     ((2, 3, 6), Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
     ((2, 5, 6), Geometry((5, 6), (3, 2), (1, 2), ((1, 1), (0, 0)), (1, 2), (5, 2))),
 ])  # fmt: skip
@@ -191,7 +192,7 @@ def window_indices(where, /, geo):
 
 def _max_pool(n, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices, name):
     geo = _geometry(x, n, kernel_size, stride, padding, dilation, ceil_mode, name)
-    out = window_max(x, geo)
+    out = under_name(f"MaxPool{max(n, 2)}DWithIndicesBackward0", window_max(x, geo))
     return (out, window_indices(window_argmax(x, out, geo), geo)) if return_indices else out
 
 
@@ -287,11 +288,13 @@ def _avg_pool(n, x, kernel_size, stride, padding, ceil_mode, count_include_pad, 
     if divisor_override is not None:
         if divisor_override == 0:
             raise RuntimeError("divisor must be not zero")
-        return window_mean(x, geo, 1.0 / divisor_override)
-    return window_mean(x, geo, _share(geo, bool(count_include_pad), x.dtype if isinstance(x, np.ndarray) else x._array.dtype))
+        scale = 1.0 / divisor_override
+    else:
+        scale = _share(geo, bool(count_include_pad), x.dtype if isinstance(x, np.ndarray) else x._array.dtype)
+    return under_name(f"AvgPool{max(n, 2)}DBackward0", window_mean(x, geo, scale))
 
 
-@composite(places="", node="AvgPoolBackward0", samples=[
+@composite(real=True, places="", node="AvgPoolBackward0", samples=[
     ((2, 6), Geometry((6,), (3,), (2,), ((1, 1),), (1,), (3,)), 0.25),
     ((2, 5, 6), Geometry((5, 6), (3, 2), (1, 2), ((1, 1), (0, 0)), (1, 1), (5, 3)), 0.5),
 ])  # fmt: skip

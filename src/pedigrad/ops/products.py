@@ -35,7 +35,7 @@ def kron(input, other, *, out=None):
     return deliver((x * y).reshape([a * b for a, b in zip(ours, theirs, strict=True)]), out)
 
 
-@composite(name="cross", places="", promote=True, samples=[((2, 3), (2, 3), -1), ((3, 4), (3, 1), 0)])
+@composite(name="cross", node="LinalgCrossBackward0", places="", promote=True, samples=[((2, 3), (2, 3), -1), ((3, 4), (3, 1), 0)])
 def cross_along(x, y, /, dim):
     """The cross product of the vectors of three elements along `dim`."""
     return np.roll(x, -1, dim) * np.roll(y, -2, dim) - np.roll(x, -2, dim) * np.roll(y, -1, dim)

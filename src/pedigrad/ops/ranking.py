@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import dtypes
 from ..op import composite, function
+from ..origin import located
 from ..shapes import broadcast_shapes
+from ..tensor import read
 from .activation import logsigmoid
-from .cross_entropy import one_hot_like
+from .embedding import one_hot_rows
 from .language import total
 from .loss import reduce_tensor
 from .norm import vector_norm
@@ -175,6 +178,11 @@ def _scores_and_classes(input, target, name):
     return scores, target if batch else target.reshape(1, -1), batch
 
 
+def _need_classes(name, target):
+    if target.dtype is not dtypes.int64:
+        raise RuntimeError(located(f"{name}(): expected a target of int64, got {target.dtype}: convert it with .long()"))
+
+
 @function("F")
 def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
     """The mean over the other classes j of `max(0, margin - input[target] + input[j]) ** p`; reduced.
@@ -191,14 +199,15 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size)."
             f" Expected target size [{scores.shape[0]}], but got {list(target.shape)}. Input has shape {list(input.shape)}."
         )
-    classes = classes._array.reshape(-1)
+    classes = classes.reshape(-1)
     if weight is not None and weight.ndim != 1:
         raise ValueError("weight must be one-dimensional")
     if weight is not None and weight.shape[0] != count:
         raise RuntimeError(f"multi_margin_loss: inconsistent weight size, expected {count} but got {list(weight.shape)}")
-    if classes.size and not 0 <= classes.min() <= classes.max() < count:
+    _need_classes("multi_margin_loss", target)
+    if classes.numel() and ((classes < 0) | (classes >= count)).any():
         raise RuntimeError("target out of range")
-    own = one_hot_like(scores._array, classes)
+    own = np.astype(one_hot_rows(classes, count), scores._array.dtype)
     excess = (margin - (scores * own).sum(1, keepdim=True) + scores).clamp_min(0)
     excess = (excess if p == 1 else excess * excess) * (1 - own)
     if weight is not None:
@@ -217,7 +226,9 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     if input.shape != target.shape:
         raise RuntimeError(f"inconsistent size {list(target.shape)} for multilabel_margin_loss of input {list(input.shape)}")
     scores, labels, batch = _scores_and_classes(input, target, "multilabel_margin_loss")
+    _need_classes("multilabel_margin_loss", target)
     labels = labels._array
+    read(labels, "multilabel_margin_loss()")
     count = scores.shape[1]
     if labels.size and (labels.min() < -1 or labels.max() >= count):
         raise RuntimeError("target out of range")

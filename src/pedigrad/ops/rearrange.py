@@ -11,7 +11,7 @@ import numpy as np
 from .. import dtypes
 from ..op import composite, function
 from ..shapes import all_dims, as_shape, one_dim
-from ..tensor import Tensor, constant, wrap
+from ..tensor import Tensor, constant, read, wrap
 from .convert import converted
 from .index_along import selected
 from .language import total
@@ -61,6 +61,7 @@ def _(g, x_shape, repeats, dim):
 def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
     """Each slice along `dim` (each element of all, without it) as many times as `repeats`, a number or a vector, says."""
     if repeats is None:
+        read(input._array, "repeat_interleave()")
         return wrap(np.repeat(np.arange(input.numel()), input._array))
     if dim is None:
         input, dim = ravel(input), 0
@@ -70,6 +71,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         if repeats.shape[0] != input.shape[one_dim(dim, input.ndim)]:
             raise RuntimeError(f"repeats must have the same size as input along dim: {repeats.shape[0]} and {tuple(input.shape)}")
         counts = repeats._array
+        read(counts, "repeat_interleave()")
         if counts.size and counts.min() < 0:
             raise RuntimeError("repeats can not be negative")
         return selected(input, np.repeat(np.arange(counts.size), counts), dim)
@@ -261,7 +263,5 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
         raise ValueError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
     if any(n < 0 for n in sizes):
         raise ValueError("'shape' cannot have negative values")
-    flat, found = indices._array.astype(np.int64, copy=False), []
-    for i in range(len(sizes)):
-        found.append(wrap(np.asarray(flat // math.prod(sizes[i + 1 :]) % sizes[i])))
-    return tuple(found)
+    flat: Any = converted(indices, dtypes.int64)
+    return tuple(flat // math.prod(sizes[i + 1 :]) % sizes[i] for i in range(len(sizes)))

@@ -8,7 +8,6 @@ import numpy as np
 
 from .. import dtypes
 from ..op import function, reduction
-from ..origin import located
 from ..shapes import all_dims
 from .destination import deliver
 from .language import broadcast_to, restore_dims, total
@@ -70,7 +69,18 @@ def drop_dims(out, dim):
     return np.reshape(out, tuple(n for i, n in enumerate(out.shape) if i not in dims))
 
 
-@reduction(samples=DIMS)
+def by_dim(name):
+    """What PyTorch calls the node of a reduction: it counts those along dimensions apart."""
+
+    def of(node):
+        saved = node.saved if isinstance(node.saved, tuple) else ()
+        dim = dict(zip(node.op.saves, saved, strict=False)).get("dim", 0 if node.shape else None)
+        return f"{name}Backward{0 if dim is None else 1}"
+
+    return of
+
+
+@reduction(samples=DIMS, node=by_dim("Sum"))
 def sum(x, /, dim=None, keepdim=False, *, dtype=None):
     """Sum of the elements along `dim`; integers are added up as int64."""
     x = converted(x, dtype)
@@ -88,7 +98,7 @@ def _(g, x_shape, dim, keepdim):
     return broadcast_to(restore_dims(g, x_shape, dim, keepdim), x_shape)
 
 
-@reduction(samples=DIMS)
+@reduction(real=True, samples=DIMS)
 def nansum(x, /, dim=None, keepdim=False, *, dtype=None):
     """Sum of the elements along `dim` that are not nan."""
     return sum.op.forward(np.where(x == x, x, 0), dim, keepdim, dtype=dtype)
@@ -99,7 +109,7 @@ def _(g, x, x_shape, dim, keepdim):
     return np.where(x == x, broadcast_to(restore_dims(g, x_shape, dim, keepdim), x_shape), 0)
 
 
-@reduction(samples=DIMS)
+@reduction(samples=DIMS, node=by_dim("Mean"))
 def mean(x, /, dim=None, keepdim=False, *, dtype=None):
     """Mean of the elements along `dim`; floats only."""
     x = converted(x, dtype)
@@ -166,14 +176,6 @@ def _(g, x, out, dim, correction, keepdim):
     return variance_slope(slope, x, dim, correction, keepdim)
 
 
-def from_numpy_words(dim, keepdim, words):
-    """`dim` and `keepdim`, which may have been given as `axis` and `keepdims`."""
-    dim, keepdim = words.pop("axis", dim), words.pop("keepdims", keepdim)
-    if words:
-        raise TypeError(located(f"got an unexpected keyword argument '{next(iter(words))}'"))
-    return dim, keepdim
-
-
 def _freedom(dim, unbiased, correction):
     """`dim` and `correction` from the three ways in which they are written: `(dim, unbiased)`, `(unbiased)`, `correction=`."""
     if isinstance(dim, bool):
@@ -186,37 +188,29 @@ def _freedom(dim, unbiased, correction):
 
 
 @function()
-def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, **words):
+def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """Variance along `dim`: the sum of square distances from the mean, over n - correction."""
-    if words:
-        dim, keepdim = from_numpy_words(dim, keepdim, words)
     dim, correction = _freedom(dim, unbiased, correction)
     return variance(input, dim, correction, keepdim, out=out)
 
 
 @function()
-def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, **words):
+def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """Standard deviation along `dim`: the root of the variance."""
-    if words:
-        dim, keepdim = from_numpy_words(dim, keepdim, words)
     dim, correction = _freedom(dim, unbiased, correction)
     return deviation(input, dim, correction, keepdim, out=out)
 
 
 @function("torch")
-def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, **words):
+def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The variance and the mean along `dim`."""
-    if words:
-        dim, keepdim = from_numpy_words(dim, keepdim, words)
     dim, correction = _freedom(dim, unbiased, correction)
     return variance(input, dim, correction, keepdim), mean(input, dim, keepdim)
 
 
 @function("torch")
-def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, **words):
+def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The standard deviation and the mean along `dim`."""
-    if words:
-        dim, keepdim = from_numpy_words(dim, keepdim, words)
     dim, correction = _freedom(dim, unbiased, correction)
     return deviation(input, dim, correction, keepdim), mean(input, dim, keepdim)
 
@@ -227,7 +221,7 @@ def _with_zero(rng):
     return values
 
 
-@reduction(samples=[((3, 4),), ((2, 3), -1), ((2, 3), 0, True), ((),), ((0, 3), 0), (_with_zero, 1), (_with_zero,)])
+@reduction(samples=[((3, 4),), ((2, 3), -1), ((2, 3), 0, True), ((),), ((0, 3), 0), (_with_zero, 1), (_with_zero,)], node=by_dim("Prod"))
 def prod(x, /, dim=None, keepdim=False, *, dtype=None):
     """Product of the elements, or of those along one `dim`; integers are multiplied as int64."""
     x = converted(x, dtype)

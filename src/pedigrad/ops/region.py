@@ -90,7 +90,7 @@ def _(g, x_shape, dim, index):
     return region_in_zeros(g, x_shape, select.op, (dim, index))
 
 
-@view(samples=[((4, 3), 0, 1, 2), ((4, 3), 1, -2, 1), ((4,), 0, 4, 0)])
+@view(node="SliceBackward0", samples=[((4, 3), 0, 1, 2), ((4, 3), 1, -2, 1), ((4,), 0, 4, 0)])
 def narrow(x, /, dim, start, length):
     """The part from `start` on that is `length` long along `dim`."""
     if x.ndim == 0:
@@ -119,8 +119,9 @@ def diagonal(x, /, offset=0, dim1=0, dim2=1):
     if one_dim(dim1, x.ndim) == one_dim(dim2, x.ndim):
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     out = np.diagonal(x, offset, dim1, dim2)
-    if out.__class__ is np.ndarray and x.flags.writeable:
-        out.flags.writeable = True  # NumPy gives diagonals out read-only
+    shown, of = (getattr(a, "array", a) for a in (out, x))  # of a traced array: the one that it shows
+    if shown.__class__ is np.ndarray and of.flags.writeable:
+        shown.flags.writeable = True  # NumPy gives diagonals out read-only
     return out
 
 

@@ -40,7 +40,7 @@ def _(g):
     return np.zeros_like(g)
 
 
-@elementwise(places="torch Tensor special")
+@elementwise(real=True, places="torch Tensor special")
 def round(x, /, *, decimals=0):
     """Each element rounded to `decimals` places; halves go to the even neighbour."""
     if x.dtype.kind in "biu":
@@ -88,7 +88,7 @@ def _(g, x):
     return np.where(np.isfinite(x), g, 0.0)
 
 
-@elementwise
+@elementwise(real=True)
 def heaviside(x, values, /):
     """0 below zero, 1 above, `values` at zero."""
     return np.where(x == 0, values, np.where(x > 0, 1, 0))

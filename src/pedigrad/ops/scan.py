@@ -83,13 +83,13 @@ def _(g, factor, out):
     return arrived, arrived * np.conj(shifted_out(out))
 
 
-@kernel(outputs=("values", "indices"), out=True, samples=ALONG[:3])
+@kernel(real=True, outputs=("values", "indices"), out=True, samples=ALONG[:3])
 def cummax(x, /, dim):
     """The largest element so far along `dim` and its index, the last of equal ones."""
     return _running(np.maximum, x, dim)
 
 
-@kernel(outputs=("values", "indices"), out=True, samples=ALONG[:3])
+@kernel(real=True, outputs=("values", "indices"), out=True, samples=ALONG[:3])
 def cummin(x, /, dim):
     """The smallest element so far along `dim` and its index, the last of equal ones."""
     return _running(np.minimum, x, dim)

@@ -10,7 +10,7 @@ from ..tensor import Tensor, constant, wrap
 from .destination import deliver
 
 
-@kernel(name="unique", places="", outputs=None)
+@kernel(real=True, name="unique", places="", outputs=None)
 def distinct(x, /, dim):
     """Distinct elements (or slices along `dim`) in order, for each element its place among them, and how often each occurs."""
     if dim is None:
@@ -22,7 +22,7 @@ def distinct(x, /, dim):
     return values, inverse.reshape(x.shape if dim is None else -1), counts
 
 
-@kernel(name="unique_consecutive", places="", outputs=None)
+@kernel(real=True, name="unique_consecutive", places="", outputs=None)
 def distinct_runs(x, /, dim):
     """The first of each run of equal elements (or slices along `dim`), each element's run, and the lengths of the runs."""
     rows = x.reshape(-1) if dim is None else np.moveaxis(x, dim, 0)
@@ -53,7 +53,7 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     return _asked(distinct_runs(input, dim), return_inverse, return_counts)
 
 
-@kernel(name="searchsorted", places="")
+@kernel(real=True, name="searchsorted", places="")
 def places_in(sequence, values, sorter=None, /, side="left", out_int32=False):
     """Where `values` would go in the rows of `sequence`, (..., N) or (N,), to keep them sorted."""
     result = np.int32 if out_int32 else np.int64
@@ -118,7 +118,7 @@ def bincount(x, weights=None, /, minlength=0):
     return counts if weights is None or weights.dtype != np.float32 else counts.astype(np.float32)
 
 
-@kernel(out=True)
+@kernel(real=True, out=True)
 def histc(x, /, bins=100, min=0, max=0):
     """How many elements lie in each of `bins` equal intervals from `min` to `max` (of the elements, if both are 0)."""
     if x.dtype.kind in "b":

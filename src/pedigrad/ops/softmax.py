@@ -9,7 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..generator import default_generator
 from ..op import composite, function
-from ..tensor import wrap
+from ..tensor import constant, wrap
 from .arithmetic import true_divide
 from .language import total
 from .norm import vector_norm
@@ -20,7 +20,7 @@ ALONG = [((2, 3), 1), ((2, 3, 4), 0), ((2, 3, 4), -2), ((), 0), ((3,), -1), ((0,
 
 def is_trivial(x, name):
     """Whether `x` is 0-d or empty; NotImplementedError for integers."""
-    if x.dtype.kind in "biu":
+    if x.dtype.kind in "biuc":
         raise NotImplementedError(f'"{name}" not implemented for {x.dtype.name}')
     return x.ndim == 0 or 0 in x.shape
 
@@ -112,14 +112,14 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     With `hard` it is one-hot, and its gradient is still that of the soft choice.
     """
     array = logits._array
-    noise = -np.log(default_generator.exponential(array.shape, 1.0, array.dtype))
-    soft = softmax((logits + wrap(noise)) / tau, dim)
+    noise = np.log(wrap(default_generator.exponential(array.shape, 1.0, array.dtype)))
+    soft = softmax((logits - noise) / tau, dim)
     if not hard:
         return soft
-    best = np.argmax(soft._array, axis=dim, keepdims=True)
-    choice = np.zeros_like(soft._array)
-    np.put_along_axis(choice, best, 1, axis=dim)
-    return wrap(choice) - soft.detach() + soft
+    settled = soft.detach()
+    places = np.reshape(np.arange(array.shape[dim]), [-1 if d == dim % array.ndim else 1 for d in range(array.ndim)])
+    choice = constant(places) == settled.argmax(dim, keepdim=True)
+    return np.astype(choice, array.dtype) - settled + soft
 
 
 # Scaled to unit norm

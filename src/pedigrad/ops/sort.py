@@ -95,6 +95,7 @@ def back_along(g, indices, x_shape, dim):
 
 
 @kernel(
+    real=True,
     name="sort",
     places="",
     outputs=("values", "indices"),
@@ -117,7 +118,7 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     return sorted_along(input, dim, bool(descending), out=out)
 
 
-@kernel(out=True)
+@kernel(real=True, out=True)
 def argsort(x, /, dim=-1, descending=False, stable=False):
     """The indices that sort the elements along `dim`."""
     return along_last(lambda rows: (order(rows, descending),), x, dim)[0]
@@ -129,7 +130,7 @@ def msort(input, *, out=None):
     return deliver(sort(input, 0).values, out)
 
 
-@kernel(outputs=("values", "indices"), out=True, samples=[((3, 4), 2), ((2, 5, 3), 2, 1, False), ((), 1), ((3, 4), 4)])
+@kernel(real=True, outputs=("values", "indices"), out=True, samples=[((3, 4), 2), ((2, 5, 3), 2, 1, False), ((), 1), ((3, 4), 4)])
 def topk(x, /, k, dim=-1, largest=True, sorted=True):
     """The `k` largest (or smallest) elements along `dim`, in order, and their indices."""
     if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
@@ -191,7 +192,7 @@ def _present(ranked):
     return np.add.reduce(ranked == ranked, axis=-1, keepdims=True)
 
 
-@kernel(out=True, samples=[((3, 5), 2), ((3, 4), 1, 0, True), ((), 1)], outputs=("values", "indices"))
+@kernel(real=True, out=True, samples=[((3, 5), 2), ((3, 4), 1, 0, True), ((), 1)], outputs=("values", "indices"))
 def kthvalue(x, /, k, dim=-1, keepdim=False):
     """The `k`-th smallest element along `dim` (counted from 1) and its index."""
     if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
@@ -207,7 +208,7 @@ def _(g, indices, x_shape, dim, keepdim):
 MEDIANS = [((3, 5), -1), ((3, 4), 0, True), ((), 0)]
 
 
-@kernel(name="median", places="", out=True, samples=MEDIANS, outputs=("values", "indices"))
+@kernel(real=True, name="median", node="MedianBackward1", places="", out=True, samples=MEDIANS, outputs=("values", "indices"))
 def median_along(x, /, dim, keepdim=False):
     """The median along `dim`, the lower of two, and its index; nan if there is one."""
     return chosen(x, dim, keepdim, middle)
@@ -218,7 +219,7 @@ def _(g, indices, x_shape, dim, keepdim):
     return at_index(g, indices, x_shape, dim, keepdim)
 
 
-@kernel(name="nanmedian", places="", out=True, samples=MEDIANS, outputs=("values", "indices"))
+@kernel(real=True, name="nanmedian", node="NanmedianBackward1", places="", out=True, samples=MEDIANS, outputs=("values", "indices"))
 def nanmedian_along(x, /, dim, keepdim=False):
     """The median along `dim` of what is not nan, the lower of two, and its index."""
     return chosen(x, dim, keepdim, middle_number)
@@ -229,7 +230,7 @@ def _(g, indices, x_shape, dim, keepdim):
     return at_index(g, indices, x_shape, dim, keepdim)
 
 
-@kernel(places="", node="MedianBackward1", samples=[((3, 4),), ((),)])
+@kernel(real=True, places="", node="MedianBackward0", samples=[((3, 4),), ((),)])
 def median_of_all(x, /):
     """The median of all elements."""
     return chosen(x.reshape(-1), 0, False, middle)[0] if x.size else np.full((), math.nan).astype(x.dtype)
@@ -240,7 +241,7 @@ def _(g, x, x_dtype, out):
     return ties(g, x, x_dtype, out)
 
 
-@kernel(places="", node="NanmedianBackward1", samples=[((3, 4),), ((),)])
+@kernel(real=True, places="", node="NanmedianBackward0", samples=[((3, 4),), ((),)])
 def nanmedian_of_all(x, /):
     """The median of all elements that are not nan."""
     return chosen(x.reshape(-1), 0, False, middle_number)[0] if x.size else np.full((), math.nan).astype(x.dtype)
@@ -263,7 +264,7 @@ def nanmedian(input, dim=None, keepdim=False, *, out=None):
     return nanmedian_of_all(input) if dim is None else nanmedian_along(input, dim, keepdim, out=out)
 
 
-@kernel(out=True, samples=MEDIANS, outputs=("values", "indices"))
+@kernel(real=True, out=True, samples=MEDIANS, outputs=("values", "indices"))
 def mode(x, /, dim=-1, keepdim=False):
     """The most frequent element along `dim`, the smallest of several, and its last index."""
 

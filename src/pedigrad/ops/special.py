@@ -25,7 +25,7 @@ def from_scipy(name: str) -> Any:
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
-@elementwise(result="float", places="torch Tensor special")
+@elementwise(real=True, result="float", places="torch Tensor special")
 def erf(x, /):
     """The error function."""
     return from_scipy("erf")(x)
@@ -36,7 +36,7 @@ def _(g, x):
     return g * (TWO_OVER_ROOT_PI * np.exp(-(x * x)))
 
 
-@elementwise(result="float", places="torch Tensor special")
+@elementwise(real=True, result="float", places="torch Tensor special")
 def erfc(x, /):
     """One less the error function."""
     return from_scipy("erfc")(x)
@@ -69,7 +69,7 @@ def _(g, x, out):
     return g * (2 * x * out - TWO_OVER_ROOT_PI)
 
 
-@elementwise(result="float", places="special", inplace=False, node="MulBackward1")
+@elementwise(real=True, result="float", places="special", inplace=False, node="MulBackward1")
 def ndtr(x, /):
     """The distribution function of the standard normal distribution."""
     return from_scipy("ndtr")(x)
@@ -91,7 +91,7 @@ def _(g, out):
     return g * (math.sqrt(2 * math.pi) * np.exp(0.5 * (out * out)))
 
 
-@elementwise(result="float", places="special", inplace=False, node="SpecialLogNdtrBackward0")
+@elementwise(real=True, result="float", places="special", inplace=False, node="SpecialLogNdtrBackward0")
 def log_ndtr(x, /):
     """The logarithm of the distribution function of the standard normal distribution."""
     return from_scipy("log_ndtr")(x)
@@ -284,7 +284,7 @@ def _(g, x, out):
 # Products with logarithms
 
 
-@elementwise(result="float", places="torch Tensor special", domain=(0.2, 4))
+@elementwise(real=True, result="float", places="torch Tensor special", domain=(0.2, 4))
 def xlogy(x, y, /):
     """`x * log(y)`, and 0 where x is 0 unless y is nan."""
     return np.where((x == 0) & ~np.isnan(y), 0.0, x * np.log(y))
@@ -304,7 +304,7 @@ def _log(y):
     return (math.log(y) if y > 0 else -math.inf) if isinstance(y, (int, float)) else np.log(y)
 
 
-@elementwise(result="float", places="special", inplace=False, node="SpecialXlog1PyBackward0", domain=(0.2, 4))
+@elementwise(real=True, result="float", places="special", inplace=False, node="SpecialXlog1PyBackward0", domain=(0.2, 4))
 def xlog1py(x, y, /):
     """`x * log1p(y)`, and 0 where x is 0 unless y is nan."""
     return np.where((x == 0) & ~np.isnan(y), 0.0, x * np.log1p(y))
@@ -320,7 +320,7 @@ def _(g, x, y):
     return g * (x / (y + 1))
 
 
-@elementwise(result="float", places="special", inplace=False, node="SpecialEntrBackward0", domain=(0.2, 4))
+@elementwise(real=True, result="float", places="special", inplace=False, node="SpecialEntrBackward0", domain=(0.2, 4))
 def entr(x, /):
     """`-x * log(x)`, 0 at zero and minus infinity below."""
     return np.where(np.isnan(x), x, np.where(x > 0, -x * np.log(np.where(x > 0, x, 1.0)), np.where(x == 0, 0.0, -np.inf)))
@@ -331,7 +331,7 @@ def _(g, x):
     return g * (-1 - np.log(x))
 
 
-@elementwise(result="float", places="torch Tensor special", domain=(0.1, 0.9))
+@elementwise(real=True, result="float", places="torch Tensor special", domain=(0.1, 0.9))
 def logit(x, /, eps=None):
     """`log(x / (1 - x))`, of x brought into the range from `eps` to `1 - eps` if that is given."""
     z = x if eps is None else np.minimum(np.maximum(x, eps), 1 - eps)

@@ -54,7 +54,7 @@ def where_method(self: Any, condition: Tensor, other: Any) -> Tensor:
 # Maximum and minimum: where two elements are equal, each gets half the gradient
 
 
-@elementwise(inplace=False)
+@elementwise(real=True, inplace=False)
 def maximum(x, y, /):
     """The larger of two elements; nan if one is nan."""
     return np.maximum(x, y)
@@ -70,7 +70,7 @@ def _(g, x, y):
     return np.where(x == y, g / 2, np.where(x > y, 0.0, g))
 
 
-@elementwise(inplace=False)
+@elementwise(real=True, inplace=False)
 def minimum(x, y, /):
     """The smaller of two elements; nan if one is nan."""
     return np.minimum(x, y)
@@ -86,7 +86,7 @@ def _(g, x, y):
     return np.where(x == y, g / 2, np.where(x < y, 0.0, g))
 
 
-@elementwise(inplace=False)
+@elementwise(real=True, inplace=False)
 def fmax(x, y, /):
     """The larger of two elements; the other one if one is nan."""
     return np.fmax(x, y)
@@ -102,7 +102,7 @@ def _(g, x, y):
     return np.where((x >= y) | np.isnan(y), 0.0, g)
 
 
-@elementwise(inplace=False)
+@elementwise(real=True, inplace=False)
 def fmin(x, y, /):
     """The smaller of two elements; the other one if one is nan."""
     return np.fmin(x, y)
@@ -121,7 +121,7 @@ def _(g, x, y):
 # Clamping
 
 
-@elementwise
+@elementwise(real=True)
 def clamp_min(x, min, /):
     """The elements, none below `min`."""
     return np.maximum(x, min)
@@ -137,7 +137,7 @@ def _(g, x, min):
     return np.where(x < min, g, 0.0)
 
 
-@elementwise
+@elementwise(real=True)
 def clamp_max(x, max, /):
     """The elements, none above `max`."""
     return np.minimum(x, max)
@@ -153,7 +153,7 @@ def _(g, x, max):
     return np.where(x > max, g, 0.0)
 
 
-@elementwise(name="clamp", places="", node="ClampBackward1", samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())])
+@elementwise(real=True, name="clamp", places="", node="ClampBackward1", samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())])
 def clamp_both(x, min, max, /):
     """The elements, none below `min`, none above `max`; `max` where the two cross."""
     return np.minimum(np.maximum(x, min), max)

@@ -153,7 +153,7 @@ def _(g, x):
     return g / conj(1 - x * x)
 
 
-@elementwise(result="float", node="Deg2RadBackward0")
+@elementwise(result="float", node="Deg2RadBackward0", real=True)
 def deg2rad(x, /):
     """Degrees as radians."""
     return x * (math.pi / 180)
@@ -164,7 +164,7 @@ def _(g):
     return g * (math.pi / 180)
 
 
-@elementwise(result="float", node="Rad2DegBackward0")
+@elementwise(result="float", node="Rad2DegBackward0", real=True)
 def rad2deg(x, /):
     """Radians as degrees."""
     return x * (180 / math.pi)

@@ -1,0 +1,50 @@
+"""Copies of tensors: `copy.copy`, `copy.deepcopy`, and what pickle keeps of one."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from .graph import Leaf
+from .op import publish
+from .origin import located
+from .tensor import Tensor, copied, read
+
+_new = object.__new__
+
+
+def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
+    """A leaf on a copy of the elements, with copies of its attributes and its gradient."""
+    if id(self) in memo:
+        return memo[id(self)]
+    if not self.is_leaf:
+        message = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
+        raise RuntimeError(located(message))
+    out = _new(type(self))
+    _set_state(out, (copied(self._array), self._node is not None, {}))
+    memo[id(self)] = out
+    for name, value in self.__dict__.items():
+        out.__dict__[name] = copy.deepcopy(value, memo)
+    if isinstance(self._node, Leaf) and self.grad is not None:
+        out.grad = copy.deepcopy(self.grad, memo)
+    return out
+
+
+def _reduce(self: Tensor, protocol: Any) -> tuple[Any, ...]:
+    """Elements, attributes, and whether it needs a gradient; a tensor with a history comes back as a leaf."""
+    read(self._array, "a copy or pickle()")
+    attributes = {name: value for name, value in self.__dict__.items() if name != "_grad"}
+    return _new, (type(self),), (self._array, self.requires_grad, attributes)
+
+
+def _set_state(self: Tensor, state: tuple[Any, bool, dict[str, Any]]) -> None:
+    """Become what was pickled."""
+    self._array, needs_grad, attributes = state
+    self._node = self._view = self._cut = None
+    self.__dict__.update(attributes)
+    if needs_grad:
+        self.requires_grad_()
+
+
+for _name, _method in (("__deepcopy__", _deepcopy), ("__reduce_ex__", _reduce), ("__setstate__", _set_state)):
+    publish(_method, _name, ["Tensor"])
