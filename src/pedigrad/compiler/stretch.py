@@ -26,6 +26,7 @@ class Stretch:
         self.executable = executable
         self.lines: list[str] = []
         self.names = 0
+        self.known: dict[Any, str] = {}  # addresses that were worked out
         self.read: set[Any] = set()
         self.written: set[Any] = set()
 
@@ -34,16 +35,24 @@ class Stretch:
         self.lines.append(f"  %v{self.names} = {text}")
         return f"%v{self.names}"
 
+    def once(self, key: Any, text: str) -> str:
+        """The value of an instruction that need not be done again: nothing else is between it and what follows but calls."""
+        if key not in self.known:
+            self.known[key] = self.fresh(text)
+        return self.known[key]
+
     def pointer(self, root: Any) -> str:
-        """The address of a root's memory. It is worked out at each use: what lives long would only be spilled."""
+        """The address of a root's memory."""
         executable = self.executable
         root = executable.alias.get(root, root)
-        if root in executable.slots:
-            place = self.fresh(f"getelementptr i64, ptr %table, i64 {executable.slots[root]}")
-            head = self.fresh(f"load ptr, ptr {place}")
-            data = self.fresh(f"getelementptr i8, ptr {head}, i64 {object.__basicsize__}")
-            return self.fresh(f"load ptr, ptr {data}")
-        return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {executable.offsets[root]}")
+        if root in self.known:
+            return self.known[root]
+        if root not in executable.slots:
+            return self.once(root, f"getelementptr i8, ptr {self.slot(0)}, i64 {executable.offsets[root]}")
+        place = self.fresh(f"getelementptr i64, ptr %table, i64 {executable.slots[root]}")
+        head = self.fresh(f"load ptr, ptr {place}")
+        data = self.fresh(f"getelementptr i8, ptr {head}, i64 {object.__basicsize__}")
+        return self.once(root, f"load ptr, ptr {data}")
 
     def element(self, root: Any, offset: int) -> str:
         """An address at an offset, in bytes, from that of a root."""
@@ -52,14 +61,18 @@ class Stretch:
 
     def slot(self, number: int) -> str:
         """A plain address of the table."""
+        if ("slot", number) in self.known:
+            return self.known["slot", number]
         place = self.fresh(f"getelementptr i64, ptr %table, i64 {len(self.executable.slots) + number}")
-        return self.fresh(f"load ptr, ptr {place}")
+        return self.once(("slot", number), f"load ptr, ptr {place}")
 
     def scratch(self) -> str:
         """This thread's scratch memory."""
+        if "scratch" in self.known:
+            return self.known["scratch"]
         mine = self.fresh(f"mul i64 %thread, {self.executable.thread_scratch}")
         at = self.fresh(f"add i64 {mine}, {self.executable.scratch_at}")
-        return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {at}")
+        return self.once("scratch", f"getelementptr i8, ptr {self.slot(0)}, i64 {at}")
 
     def mark(self, number: int) -> None:
         """Note the time, where a profile is wanted."""
