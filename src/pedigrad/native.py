@@ -194,44 +194,53 @@ class Update:
         return _tools().NonZero(traced.tracer, 0.5, traced.value)
 
 
-def update(function: Any, p: Array, g: Array, state: list[Array], count: int, group: dict[str, Any], updates: list[Any]) -> bool:
-    """Have a parameter and its state moved on in place by an optimizer's update when `updates` are run; False if there is no kernel."""
-    name = f"{function.__module__}.{function.__qualname__}"
-    if p.size < LARGE_UPDATE or not all(a.flags.c_contiguous for a in (p, g, *state)):
-        return False
-    names = _open_options(group)
-    fixed = tuple((k, _without(k, v, names)) for k, v in group.items() if k != "params")
-    numbers = [float(count), *(group[n[0]][n[1]] if isinstance(n, tuple) else group[n] for n in names)]
-    try:
-        sizes: dict[int, int] = {}
-        arrays = [a.reshape(-1) for a in (p, g, *state)]
-        kinds = _tools().pattern(arrays, sizes)
-        if kinds is None:
+class Updates:
+    """The updates of a group's large parameters that wait to be run together, and what they have in common: the options."""
+
+    def __init__(self, group: dict[str, Any]):
+        self.group, self.waiting = group, list[Any]()
+        self.names = _open_options(group)
+        fixed = tuple((k, _without(k, v, self.names)) for k, v in group.items() if k != "params")
+        self.key = (*self.names, repr(fixed))
+        self.numbers = [np.array(group[n[0]][n[1]] if isinstance(n, tuple) else group[n], float) for n in self.names]
+        self.count = np.array(-1.0)
+
+    def number(self, count: int) -> Array:
+        """A count of steps as an array."""
+        if self.count != count:
+            self.count = np.array(float(count))
+        return self.count
+
+    def add(self, function: Any, p: Array, g: Array, state: list[Array], count: int) -> bool:
+        """Have a parameter and its state moved on in place by an optimizer's update; False if there is no kernel for that."""
+        if p.size < LARGE_UPDATE or not all(a.flags.c_contiguous and a.size == p.size for a in (p, g, *state)):
             return False
-        kinds += tuple(("d", ()) for _ in numbers)
-        key = (name, kinds, (*names, repr(fixed)), _threads if p.size >= PARALLEL else 1)
-        kernels = _kernels.get(key, False)
-    except (TypeError, ImportError):
-        return False
-    if kernels is False:
-        kernels = _compile(key, name, Update(function, group, names, len(state)), kinds, sizes)
-    into = [arrays[0], *arrays[2:]]
-    if kernels is None or not kernels.writes_into(into, list(sizes)):
-        return False
-    updates.append((kernels, kernels.call([*arrays, *(np.array(n) for n in numbers)], list(sizes), into), (p, g)))
-    return True
+        name = f"{function.__module__}.{function.__qualname__}"
+        arrays = [p, g, *state, self.number(count), *self.numbers]
+        try:
+            kinds = _tools().flat_pattern(arrays)
+            key = (name, kinds, self.key, _threads if p.size >= PARALLEL else 1)
+            kernels = _kernels.get(key, False)
+        except (TypeError, ImportError):
+            return False
+        if kernels is False:
+            kernels = _compile(key, name, Update(function, self.group, self.names, len(state)), kinds, {p.size: 0})
+        into = [p, *state]
+        if kernels is None or not kernels.writes_into(into, p.size):
+            return False
+        self.waiting.append((kernels, kernels.call(arrays, p.size, into), (p, g)))
+        return True
 
-
-def run_updates(updates: list[Any]) -> None:
-    """Run what waits in `updates`: one native call for all parameters with one kernel, in which no thread waits for another."""
-    extents = sorted({(start := a.__array_interface__["data"][0], start + a.nbytes) for _, _, pair in updates for a in pair})
-    apart = all(one[1] <= other[0] for one, other in pairwise(extents))
-    together: dict[Any, list[Any]] = {}
-    for number, (kernels, call, _) in enumerate(updates):
-        together.setdefault(kernels if apart else number, [kernels]).append(call)
-    for kernels, *calls in together.values():
-        kernels.run_calls(calls)
-    updates.clear()
+    def run(self) -> None:
+        """Run what waits: one native call for all parameters with one kernel, in which no thread waits for another."""
+        extents = sorted({(start := a.__array_interface__["data"][0], start + a.nbytes) for _, _, pair in self.waiting for a in pair})
+        apart = all(one[1] <= other[0] for one, other in pairwise(extents))
+        together: dict[Any, list[Any]] = {}
+        for number, (kernels, call, _) in enumerate(self.waiting):
+            together.setdefault(kernels if apart else number, [kernels]).append(call)
+        for kernels, *calls in together.values():
+            kernels.run_calls(calls)
+        self.waiting.clear()
 
 
 def _without(name: str, value: Any, names: list[Any]) -> Any:

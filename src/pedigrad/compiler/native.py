@@ -37,7 +37,7 @@ MOST_PREPARED = 64  # sizes for which one kernel's runs are kept ready
 COMBINE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
-__all__ = ["Native", "NonZero", "Unsuitable", "pattern", "streamed"]
+__all__ = ["Native", "NonZero", "Unsuitable", "flat_pattern", "pattern", "streamed"]
 
 
 class Unsuitable(Exception):
@@ -60,6 +60,14 @@ def pattern(arrays: Sequence[Array | None], sizes: dict[int, int]) -> Any:
         shape = tuple(n if n <= FIXED else -1 - sizes.setdefault(n, len(sizes)) for n in array.shape)
         found.append((array.dtype.char, shape))
     return tuple(found)
+
+
+def flat_pattern(arrays: Sequence[Array]) -> Any:
+    """The same for arrays that lie row by row and are taken for rows of one open size, and for numbers; TypeError for other dtypes."""
+    for array in arrays:
+        if not (array.flags.aligned and compiled_dtype(array.dtype)):
+            raise TypeError("an array that kernels do not know")
+    return tuple((array.dtype.char, (-1,) if array.ndim else ()) for array in arrays)
 
 
 class Size:
@@ -169,34 +177,47 @@ class Native:
         results = [shaped(places[i], shape) for i, shape in ready.results]
         return [None if i is None else results[i] for i in self.plan]
 
-    def call(self, arrays: Sequence[Array], sizes: Sequence[int], into: Sequence[Array]) -> tuple[list[int], Any]:
-        """What the only kernel is given for arrays that a run `writes_into`, and what must live until it has run."""
-        places = dict(zip(self.inputs, arrays, strict=True)) | {root: a for (root, _), a in zip(self.outputs, into, strict=True)}
-        kept = self.kept[0]
-        scratch = np.empty(self.threads * MOST_KEPT * SLOT * kept(sizes) if kept else 0, np.uint8)
-        own = [*(places[root] for root, _ in self.kernels[0].roots), scratch, np.array(sizes, np.int64)]
-        return [address_of(a) for a in own], own
+    # Kernels that go through flat arrays of one size once, and may write into what they read
 
-    def run_calls(self, calls: Sequence[tuple[list[int], Any]]) -> None:
+    @functools.cached_property
+    def sources(self) -> list[int]:
+        """Where the arrays of the only kernel come from: numbers of inputs, or of outputs less the number of these."""
+        outputs = [root for root, _ in self.outputs]
+        return [self.inputs.index(r) if r in self.inputs else outputs.index(r) - len(outputs) for r, _ in self.kernels[0].roots]
+
+    def call(self, arrays: Sequence[Array], size: int, into: Sequence[Array]) -> list[Array]:
+        """What the only kernel is given for arrays that a run `writes_into`."""
+        kept = self.kept[0]
+        scratch = np.empty(self.threads * MOST_KEPT * SLOT * kept([size]) if kept else 0, np.uint8)
+        return [*(arrays[i] if i >= 0 else into[i] for i in self.sources), scratch, np.array([size], np.int64)]
+
+    def run_calls(self, calls: Sequence[list[Array]]) -> None:
         """Run the only kernel once for each of the `calls`, whose arrays do not overlap, or are the same."""
-        table = np.array([pointers for pointers, _ in calls], np.int64)
+        table = np.array([list(map(id, arrays)) for arrays in calls], np.int64)
         pool.run(repeating(table.shape[1]), (self.addresses[0], address_of(table), len(calls)), self.threads)
 
-    def writes_into(self, arrays: Sequence[Array], sizes: Sequence[int]) -> bool:
-        """Whether a run may put its results into these arrays, although it reads them: one kernel goes through all elements once."""
+    @functools.cached_property
+    def made_once(self) -> list[Any] | None:
+        """The dtypes of the results, where one kernel goes through all elements once; else None."""
         roots = [root for root, _ in self.outputs]
-        made = [(root.dtype, tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
+        flat = all([n.powers, n.rest] == [[1], 1] for _, shape in self.outputs for n in shape) and all(len(s) == 1 for _, s in self.outputs)
         once = len(self.kernels) == 1 and not self.guards and not self.kernels[0].partials and len(set(roots)) == len(roots)
-        return once and made == [(a.dtype, a.shape) for a in arrays]
+        return [root.dtype for root in roots] if once and flat else None
+
+    def writes_into(self, arrays: Sequence[Array], size: int) -> bool:
+        """Whether a run may put its results into these arrays of that many elements, although it reads them."""
+        return self.made_once is not None and self.made_once == [a.dtype for a in arrays] and all(a.size == size for a in arrays)
 
 
 @functools.cache
 def repeating(pointers: int) -> int:
-    """The address of `each(function, table, count, thread, threads)`: a kernel is called with the `pointers` in each row of a table."""
+    """The address of `each(function, table, count, thread, threads)`: a kernel is called with the memory of as many of NumPy's arrays as
+    there are `pointers` in each row of a table."""
     body = Body("each", "ptr %function, ptr %table, i64 %count, i64 %thread, i64 %threads", llvm.vector_bits(), linkage="")
     with body.loop("0", "%count") as loop:
         row = body.at("%table", body.integer("mul", loop.index, pointers))
-        given = [body.put(f"load ptr, ptr {body.at(row, i)}") for i in range(pointers)]
+        arrays = [body.put(f"load ptr, ptr {body.at(row, i)}") for i in range(pointers)]
+        given = [body.put(f"load ptr, ptr {body.at(each, object.__basicsize__, 'i8')}") for each in arrays]
         body.do(f"call void %function({', '.join(f'ptr {p}' for p in given)}, i64 %thread, i64 %threads)")
     return llvm.load(body.text(), ["each"])["each"]
 

@@ -101,7 +101,7 @@ class Bucket:
 
     # A step
 
-    def run(self, grads: list[Array], group: dict[str, Any], updates: list[Any]) -> None:
+    def run(self, grads: list[Array], group: dict[str, Any], updates: native.Updates | None) -> None:
         """Move the parameters and their state on by one step, now or when `updates` are run."""
         count = 0
         if self.rows:
@@ -111,7 +111,7 @@ class Bucket:
             self.run_together(grads, group, count)
         elif self.state is None or self.whole or self.arrays[0].size <= BLOCK:
             self.arrays[0][...] = self.call(self.arrays[0], grads[0], self.state, group, count)
-        elif self.values or not native.update(self.update, self.arrays[0], grads[0], self.state, count, group, updates):
+        elif self.values or updates is None or not updates.add(self.update, self.arrays[0], grads[0], self.state, count):
             self.run_in_blocks(grads[0], group, count)
         if self.rows:
             self.see()
@@ -158,7 +158,7 @@ class Bucket:
 class Plan:
     """The buckets of one group, for those of its parameters that have gradients."""
 
-    __slots__ = ("arrays", "buckets", "entries", "held", "move", "moved", "names", "params", "rebuilt", "states")
+    __slots__ = ("arrays", "buckets", "entries", "has_large", "held", "move", "moved", "names", "params", "rebuilt", "states")
 
     def __init__(self, optimizer: Optimizer, group: dict[str, Any], params: list[Tensor], rebuilt: int):
         self.params = params
@@ -170,6 +170,7 @@ class Plan:
         self.move: Any = None if has_state else optimizer.move
         self.moved = self.movable()
         self.buckets = self.made(optimizer, group)
+        self.has_large = any(bucket.arrays[0].size >= native.LARGE_UPDATE for bucket in self.buckets)
         self.look()
 
     def movable(self) -> list[int]:
@@ -242,14 +243,14 @@ class Plan:
             else:
                 self.move_in_blocks(p.reshape(-1), g.reshape(-1), group)
         began = False
-        updates: list[Any] = []
+        updates = native.Updates(group) if self.has_large else None
         try:
             for bucket in self.buckets:
                 began = began or bucket.state is None
                 bucket.run([grads[i] for i in bucket.positions], group, updates)
         finally:
-            if updates:
-                native.run_updates(updates)
+            if updates is not None:
+                updates.run()
         if began:
             self.look()
 
