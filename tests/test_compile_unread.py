@@ -5,29 +5,12 @@ import operator
 
 import numpy as np
 import pytest
-from compile_checks import check, runs, same, tensor
+from compile_checks import Thing, holder, runs, same, tensor, watched
 
 import pedigrad as torch
 from pedigrad import nn
 
 pytestmark = pytest.mark.filterwarnings("ignore:pedigrad.compile")
-
-
-class Thing:
-    """What has attributes."""
-
-
-def holder(**attributes):
-    thing = Thing()
-    thing.__dict__.update(attributes)
-    return thing
-
-
-def watched(function, *changes, args=()):
-    """Checks that a function is compiled, and is right after each change."""
-    compiled = check(function, *changes, args=args)
-    assert runs(compiled) > 0
-    return compiled
 
 
 last = 0

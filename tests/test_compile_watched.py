@@ -18,7 +18,7 @@ from collections import OrderedDict, defaultdict
 
 import numpy as np
 import pytest
-from compile_checks import check, runs, same, tensor
+from compile_checks import check, holder, runs, same, tensor, watched
 
 import pedigrad as torch
 import pedigrad.nn.functional as F
@@ -26,23 +26,6 @@ from pedigrad import nn
 
 pytestmark = pytest.mark.filterwarnings("ignore:pedigrad.compile")
 SETTING = 2.0
-
-
-class Thing:
-    """What has attributes."""
-
-
-def holder(**attributes):
-    thing = Thing()
-    thing.__dict__.update(attributes)
-    return thing
-
-
-def watched(function, *changes, args=()):
-    """Checks that a function is compiled, and is right after each change."""
-    compiled = check(function, *changes, args=args)
-    assert runs(compiled) > 0
-    return compiled
 
 
 def refused(function, *changes, args=(), why=""):

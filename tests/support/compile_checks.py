@@ -46,3 +46,20 @@ def runs(compiled):
 def a_model():
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+
+
+class Thing:
+    """What has attributes."""
+
+
+def holder(**attributes):
+    thing = Thing()
+    thing.__dict__.update(attributes)
+    return thing
+
+
+def watched(function, *changes, args=()):
+    """Checks that a function is compiled, and is right after each change."""
+    compiled = check(function, *changes, args=args)
+    assert runs(compiled) > 0
+    return compiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import llvm
@@ -35,24 +36,26 @@ class Stretch:
         self.lines.append(f"  %v{self.names} = {text}")
         return f"%v{self.names}"
 
-    def once(self, key: Any, text: str) -> str:
-        """The value of an instruction that need not be done again: nothing else is between it and what follows but calls."""
+    def once(self, key: Any, make: Callable[[], str]) -> str:
+        """The value that `make` works out, which is done once: nothing else is between it and what follows but calls."""
         if key not in self.known:
-            self.known[key] = self.fresh(text)
+            self.known[key] = make()
         return self.known[key]
 
     def pointer(self, root: Any) -> str:
         """The address of a root's memory."""
+        root = self.executable.alias.get(root, root)
+        return self.once(root, lambda: self.find(root))
+
+    def find(self, root: Any) -> str:
+        """The same, worked out."""
         executable = self.executable
-        root = executable.alias.get(root, root)
-        if root in self.known:
-            return self.known[root]
         if root not in executable.slots:
-            return self.once(root, f"getelementptr i8, ptr {self.slot(0)}, i64 {executable.offsets[root]}")
+            return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {executable.offsets[root]}")
         place = self.fresh(f"getelementptr i64, ptr %table, i64 {executable.slots[root]}")
         head = self.fresh(f"load ptr, ptr {place}")
         data = self.fresh(f"getelementptr i8, ptr {head}, i64 {object.__basicsize__}")
-        return self.once(root, f"load ptr, ptr {data}")
+        return self.fresh(f"load ptr, ptr {data}")
 
     def element(self, root: Any, offset: int) -> str:
         """An address at an offset, in bytes, from that of a root."""
@@ -61,18 +64,19 @@ class Stretch:
 
     def slot(self, number: int) -> str:
         """A plain address of the table."""
-        if ("slot", number) in self.known:
-            return self.known["slot", number]
-        place = self.fresh(f"getelementptr i64, ptr %table, i64 {len(self.executable.slots) + number}")
-        return self.once(("slot", number), f"load ptr, ptr {place}")
+        at = len(self.executable.slots) + number
+        return self.once(("slot", number), lambda: self.fresh(f"load ptr, ptr {self.fresh(f'getelementptr i64, ptr %table, i64 {at}')}"))
 
     def scratch(self) -> str:
         """This thread's scratch memory."""
-        if "scratch" in self.known:
-            return self.known["scratch"]
-        mine = self.fresh(f"mul i64 %thread, {self.executable.thread_scratch}")
-        at = self.fresh(f"add i64 {mine}, {self.executable.scratch_at}")
-        return self.once("scratch", f"getelementptr i8, ptr {self.slot(0)}, i64 {at}")
+        executable = self.executable
+
+        def make() -> str:
+            mine = self.fresh(f"mul i64 %thread, {executable.thread_scratch}")
+            at = self.fresh(f"add i64 {mine}, {executable.scratch_at}")
+            return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {at}")
+
+        return self.once("scratch", make)
 
     def mark(self, number: int) -> None:
         """Note the time, where a profile is wanted."""
