@@ -257,6 +257,19 @@ def test_results_written_past_the_caches(threads, columns, monkeypatch):
 
 
 @THREADS
+def test_more_results_past_the_caches_than_a_kernel_may_keep(threads, monkeypatch):
+    arrays = (numbers(512, 512),)
+    monkeypatch.setattr(executable, "STREAM", 1 << 20)
+
+    def many(x):
+        e = np.exp(x - np.max(x, axis=1, keepdims=True))
+        total = np.sum(e, axis=1, keepdims=True)
+        return tuple(e / (total + float(i)) for i in range(10))
+
+    check(many, *arrays, threads=threads)
+
+
+@THREADS
 def test_products_are_written_where_they_belong(threads):
     x, g = numbers(90, 70), numbers(90, 80, seed=1)
     executable = compiled(lambda x, g, old: (np.matmul(x.T, g), np.sum(g)), (x, g, numbers(70, 80)), threads, in_place={0: 2})

@@ -298,7 +298,7 @@ class Lowering:
         for value, root, place in stores:
             at = store_place(self.kernel, value, place)
             if self.can_stream(root, at):
-                where = body.at(self.keep_place(value, root), self.inner_position(), memory_type(value.dtype))
+                where = body.at(self.keep_place((value, root, at)), self.inner_position(), memory_type(value.dtype))
             else:
                 where = self.pointer(root, at)
             self.to_memory(self.compute(value), value.dtype, where)
@@ -320,12 +320,12 @@ class Lowering:
         body, axis = self.body, self.kernel.inner[0] if self.kernel.inner else None
         for value, root, place in stores:
             at = store_place(self.kernel, value, place)
-            if axis is None or not self.can_stream(root, at):
+            if axis is None or (value, root, at) not in self.kept:
                 continue
             self.result.streams = True
             low, high = self.bounds if not self.kernel.outer else ("0", self.number(axis.size))
             self.at[axis] = low
-            source, target = self.keep_place(value, root), self.pointer(root, at)
+            source, target = self.kept[value, root, at], self.pointer(root, at)
             kind, count = memory_type(root.dtype), LINE // root.dtype.itemsize
             vector = f"<{body.bits // 8 // root.dtype.itemsize} x {kind}>"
             length = body.integer("sub", high, low)
@@ -340,9 +340,8 @@ class Lowering:
                 source_at, target_at = (body.at(each, rest.index, kind) for each in (source, target))
                 body.do(f"store {kind} {body.put(f'load {kind}, ptr {source_at}')}, ptr {target_at}")
 
-    def keep_place(self, value: Any, root: Value | None = None) -> str:
-        """Memory for a value at each inner point; with `root` for what is to be written there."""
-        value = value if root is None else (value, root)
+    def keep_place(self, value: Any) -> str:
+        """Memory at each inner point for a value, or for a store: a value with its root and its place there."""
         if value not in self.kept:
             size = math.prod(a.size for a in self.kernel.inner) if self.kernel.outer or len(self.kernel.inner) > 1 else BLOCK
             number = len(self.kept)
