@@ -177,6 +177,17 @@ def test_an_argument_that_is_found_around_the_function_too():
         equal(function(x).detach(), (x * (3 if i < 4 else 2)).detach())
 
 
+@pytest.mark.parametrize("look", [lambda x: x.storage_offset(), lambda x: x._version, lambda x: x._is_view(), lambda x: x.data_ptr() % 64])
+def test_what_no_key_tells_of_arguments(look):
+    function = torch.compile(lambda x: x * (1 + look(x)))
+    for i in range(CALLS):
+        whole = values(6, seed=i)
+        x = whole[3:] if i > 4 else whole.clone()[:3].clone()
+        for _ in range(max(i - 4, 0)):
+            x.add_(1)
+        equal(function(x), x * (1 + look(x)))
+
+
 def test_memory_that_cannot_be_written_to():
     function = torch.compile(lambda x: x.add_(1))
     for _ in range(3):

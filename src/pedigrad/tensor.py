@@ -163,11 +163,13 @@ class Tensor(metaclass=TensorMeta):
 
     def storage_offset(self) -> int:
         """How many elements of its storage come before its first."""
+        read(self._array, "storage_offset()")
         owner = graph.storage_of(self._array)
         return (self._array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // self.itemsize
 
     def data_ptr(self) -> int:
         """The address of its first element."""
+        read(self._array, "data_ptr()")
         return self._array.__array_interface__["data"][0]
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
@@ -351,12 +353,14 @@ class Tensor(metaclass=TensorMeta):
     @property
     def _version(self) -> int:
         """How often its storage was written to in place."""
+        read(self._array, "_version")
         write = graph.write_to(self._array)
         return 0 if write is None else write.count
 
     @property
     def _base(self) -> Tensor | None:
         """The tensor this is a view of."""
+        read(self._array, "_base")
         view, base = self._view, None
         while view is not None and view.base is not None:
             base, view = view.base, view.base._view
