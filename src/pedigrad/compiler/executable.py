@@ -19,7 +19,8 @@ from .arena import Lifetime, planned
 from .fuse import Fuser
 from .kernel import Kernel, Load
 from .kernel_body import combining
-from .lower import STREAM, Lowered, lowered
+from .kernel_function import Lowered, description
+from .lower import STREAM, lowered
 from .module import finished
 from .passes import simplified
 from .program import Program, Value
@@ -201,6 +202,7 @@ class Executable:
     def build(self) -> None:
         """Write the module, load it, and make the table."""
         self.kernels: dict[str, str] = {}  # the text without its name -> name
+        self.lowered: dict[Any, tuple[Lowered, str, Kernel, list[tuple[Value, int]]]] = {}  # by their descriptions
         self.texts: list[str] = []
         self.functions: set[tuple[str, str]] = set()
         self.partial_size = 0
@@ -255,11 +257,16 @@ class Executable:
         for axis in kernel.axes:
             points *= axis.size
         serial = self.threads == 1 or points <= SERIAL
-        made = lowered(kernel, "NAME", 1 if serial else self.threads, llvm.vector_bits(), streamed=self.is_streamed)
-        made.parallel = not serial
-        self.functions |= made.functions
-        self.thread_scratch = max(self.thread_scratch, made.scratch)
-        name = self.function(lambda _: made.text)
+        described, starts = description(kernel, self.is_streamed)
+        if described not in self.lowered:
+            made = lowered(kernel, "NAME", 1 if serial else self.threads, llvm.vector_bits(), streamed=self.is_streamed)
+            made.parallel = not serial
+            self.functions |= made.functions
+            self.thread_scratch = max(self.thread_scratch, made.scratch)
+            self.lowered[described] = made, self.function(lambda _: made.text), kernel, starts
+        made, name, model, others = self.lowered[described]
+        if model is not kernel:
+            made, kernel.axes = made.on(dict(zip(others, starts, strict=True))), model.axes
         combines = []
         for root, by, size in made.partials:
             key = ("partial", root)

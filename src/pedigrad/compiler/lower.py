@@ -1,6 +1,6 @@
 """From a Kernel to LLVM IR: one function, in scalar loops that LLVM's vectoriser widens.
 
-    void name(ptr root..., ptr scratch, i64 thread, i64 threads)
+    void name(ptr root..., ptr scratch, i64 thread, i64 threads[, i64 points])
 
 A kernel without divided axes is one loop over all its points, in blocks; else there is a loop over the outer points, in which
 each phase is a loop over the inner ones. What depends on fewer axes is computed further out. Every thread takes its share of
@@ -20,6 +20,7 @@ from .affine import Affine, Axis, axes_of
 from .fuse import COSTS
 from .kernel import Kernel, Load, Position
 from .kernel_body import KernelBody, inside, share
+from .kernel_function import Lowered
 from .loop_order import order_axes, store_place
 from .numbers import Numbers
 from .program import Instruction, Value
@@ -30,22 +31,8 @@ LINE = 64  # bytes of a cache line
 BLOCK = 4096  # points of an undivided kernel that are run through at a time; sums begin anew in each
 SLOT = 8  # bytes of scratch memory for an element that is kept
 MOST_KEPT = 8  # values that a kernel for any size may keep
+OPEN = 128  # points from which a kernel of one loop is told how many they are: parameters of all sizes share an optimizer's kernel
 KEEP = 8  # the cost from which a value of one phase is kept for the next ones instead of being computed again
-
-
-class Lowered:
-    """A kernel's function: its text, the roots it is given, what it needs beside them, and the functions of mathlib it calls."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.roots: list[tuple[Value, int]] = []  # with the element that a pointer is to, where slices are read or written
-        self.scratch = 0  # bytes of each thread
-        self.partials: list[tuple[Value, Instruction, int]] = []  # roots that are left in parts: the reduction and its length
-        self.functions: set[tuple[str, str]] = set()
-        self.points = 0
-        self.kept = (0, 0)  # values that are kept between phases, and the points of each
-        self.parallel = True
-        self.streams = False  # whether something is written past the caches
 
 
 class Lowering:
@@ -63,8 +50,10 @@ class Lowering:
         loads = [self.start(o.root, o.place) for (out, _), o in kernel.operands.items() if isinstance(o, Load) and out in used]
         stores = [self.start(root, store_place(kernel, value, place)) for value, root, place in kernel.stores]
         self.result.roots = list(dict.fromkeys([*loads, *stores]))
+        self.is_open = self.result.is_open = kernel.outer is None and len(kernel.axes) == 1 and self.result.points >= OPEN and not symbols
         last = ["ptr %memory", "ptr %sizes"] if symbols else ["ptr %scratch"]
-        arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), *last, "i64 %thread", "i64 %threads"])
+        last += ["i64 %thread", "i64 %threads"] + ["i64 %points"] * self.is_open
+        arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), *last])
         self.body = KernelBody(name, arguments, bits)
         self.scalar = ScalarIR(self.body)
         self.numbers = Numbers(self.body, self.scalar, symbols)
@@ -142,7 +131,7 @@ class Lowering:
             self.known = [self.known[0], {}, {}]
             if one:
                 start = body.integer("mul", loop.index, BLOCK)
-                self.bounds = start, body.smaller(body.integer("add", start, BLOCK), self.number(kernel.inner[0].size))
+                self.bounds = start, body.smaller(body.integer("add", start, BLOCK), self.points())
             else:
                 self.outer_point(loop.index)
             for phase in phases:
@@ -157,14 +146,17 @@ class Lowering:
 
     def block_count(self) -> str:
         """The number of blocks of an undivided kernel."""
-        size = self.kernel.inner[0].size
-        if not self.symbols:
-            return str(-(-size // BLOCK))
-        return self.body.integer("udiv", self.body.integer("add", self.number(size), BLOCK - 1), BLOCK)
+        if not self.symbols and not self.is_open:
+            return str(-(-self.result.points // BLOCK))
+        return self.body.integer("udiv", self.body.integer("add", self.points(), BLOCK - 1), BLOCK)
+
+    def points(self) -> str:
+        """The number of points of an undivided kernel of one axis."""
+        return "%points" if self.is_open else self.number(self.result.points)
 
     def share(self, count: str) -> tuple[str, str]:
         """This thread's part of the outer points."""
-        return ("0", count) if self.threads == 1 else share(self.body, count)
+        return ("0", count) if self.threads == 1 and not self.is_open else share(self.body, count)
 
     def outer_point(self, index: str) -> None:
         """The outer axes' places at a point counted along all of them."""

@@ -19,7 +19,8 @@ from . import llvm, mathlib, memory, pool
 from .contraction import address_of
 from .fuse import Fuser
 from .kernel import Kernel
-from .lower import LINE, MOST_KEPT, SLOT, STREAM, Lowered, lowered
+from .kernel_function import Lowered
+from .lower import LINE, MOST_KEPT, SLOT, STREAM, lowered
 from .microkernel import Body
 from .module import finished
 from .passes import simplified

@@ -20,7 +20,8 @@ Every value is given once, before its uses; shapes are numbers. `verify` checks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Value:
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     def __repr__(self) -> str:
         return f"%{self.number}"
@@ -133,15 +134,18 @@ class Program:
         return "\n".join([*lines, f"  return {', '.join(map(str, self.outputs))}"])
 
 
-def rewritten(program: Program, rewrite: Callable[[Program, Instruction, tuple[Any, ...]], Any]) -> Program:
-    """A program on the same inputs in which each instruction is replaced by the value `rewrite(new, instruction, args)` gives for it."""
+Rewrite = Callable[["Program", Instruction, tuple[Any, ...]], Any]
+
+
+def rewritten(program: Program, rewrite: Rewrite, operations: Container[str] = OPERATIONS) -> Program:
+    """A program on the same inputs; `rewrite(new, instruction, args)` gives the value in the place of each instruction of `operations`."""
     new = Program()
     new.inputs, new._next = list(program.inputs), program._next
     known: dict[Value, Any] = {v: v for v in program.inputs}
     for instruction in program.instructions:
-        args = tuple(known[a] if isinstance(a, Value) else a for a in instruction.args)
+        args = tuple([known[a] if a.__class__ is Value else a for a in instruction.args])
         count = len(new.instructions)
-        known[instruction.out] = rewrite(new, instruction, args)
+        known[instruction.out] = (rewrite if instruction.operation in operations else copied)(new, instruction, args)
         for made in new.instructions[count:]:
             made.origin = instruction.origin
     new.outputs = [known[v] for v in program.outputs]
@@ -149,7 +153,10 @@ def rewritten(program: Program, rewrite: Callable[[Program, Instruction, tuple[A
 
 
 def copied(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Value:
-    """The instruction as it is, in another program."""
+    """The instruction in another program: as it is, where its operands are."""
+    if args == instruction.args:
+        new.instructions.append(instruction)
+        return instruction.out
     return new.emit(instruction.operation, args, instruction.out.shape, instruction.out.dtype, **instruction.attributes)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import llvm
 from .kernel import Kernel
 from .kernel_body import KernelBody, inside, share
-from .lower import Lowered
+from .kernel_function import Lowered
 from .program import Value
 from .scalar_ir import ScalarIR, identity, memory_type
 from .steps import Contraction, Scatter
@@ -126,8 +126,8 @@ class Stretch:
         writes = [parts.get(root, root) for root in executable.writes(kernel)]
         self.meet(executable.reads(kernel), writes)
         pointers = [self.element(parts.get(root, root), start * root.dtype.itemsize) for root, start in made.roots]
-        threads = "i64 %thread, i64 %threads" if made.parallel else "i64 0, i64 1"
-        arguments = ", ".join([*(f"ptr {p}" for p in pointers), f"ptr {self.scratch()}", threads])
+        last = ["i64 %thread, i64 %threads" if made.parallel else "i64 0, i64 1", *[f"i64 {made.points}"] * made.is_open]
+        arguments = ", ".join([*(f"ptr {p}" for p in pointers), f"ptr {self.scratch()}", *last])
         self.call(f"call void @{name}({arguments})", not made.parallel)
         if combines:
             self.meet([parts[root] for _, root in combines], [root for _, root in combines])

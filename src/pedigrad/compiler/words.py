@@ -34,7 +34,7 @@ IR = """
 %Record = type { ptr, i64, ptr, ptr }
 @records = internal global [THUNKS x %Record] zeroinitializer
 
-define i64 @go(ptr %record) nounwind {
+define i64 @go(ptr %record) nounwind noinline {
 entry:
   %words = load ptr, ptr %record
   %count.at = getelementptr %Record, ptr %record, i64 0, i32 1
@@ -83,7 +83,7 @@ define i64 @where(i64 %k) nounwind {
 THUNK = """
 define i64 @thunkK() nounwind {
   %record = getelementptr %Record, ptr @records, i64 K
-  %found = call i64 @go(ptr %record)
+  %found = tail call i64 @go(ptr %record)
   ret i64 %found
 }
 """

@@ -12,11 +12,10 @@ def algebra(program: Program) -> Program:
     """The program with simpler instructions."""
 
     def rewrite(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Value:
-        simpler = SIMPLER.get(instruction.operation)
-        found = None if simpler is None else simpler(new, instruction, args)
+        found = SIMPLER[instruction.operation](new, instruction, args)
         return copied(new, instruction, args) if found is None else found
 
-    return rewritten(program, rewrite)
+    return rewritten(program, rewrite, SIMPLER)
 
 
 def _times(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Value | None:

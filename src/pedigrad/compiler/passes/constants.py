@@ -15,6 +15,8 @@ def constants(program: Program) -> Program:
     def rewrite(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Value:
         out, operation = instruction.out, instruction.operation
         numbers = [number(a) for a in args]
+        if not any(n is not None for n in numbers):
+            return copied(new, instruction, args)
         if operation in MOVEMENT and numbers[0] is not None:
             return new.emit("full", (), out.shape, out.dtype, value=numbers[0])
         if operation == "cast" and numbers[0] is not None:
@@ -29,7 +31,7 @@ def constants(program: Program) -> Program:
                 args = args[:1] + tuple(n if n is not None else a for a, n in zip(args[1:], numbers[1:], strict=True))
         return copied(new, instruction, args)
 
-    return rewritten(program, rewrite)
+    return rewritten(program, rewrite, ELEMENTWISE | MOVEMENT)
 
 
 def number(value: Any) -> Any:

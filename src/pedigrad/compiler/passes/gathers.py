@@ -11,13 +11,13 @@ def gathers(program: Program) -> Program:
     """The program in which elements are picked before elementwise instructions, where fewer are picked than computed."""
 
     def rewrite(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Value:
-        if instruction.operation == "gather" and instruction.out.size < args[0].size:
+        if instruction.out.size < args[0].size:
             found = picked(new, args[0], args[1:], instruction.attributes["axis"], instruction.out.shape)
             if found is not None:
                 return found
         return copied(new, instruction, args)
 
-    return rewritten(program, rewrite)
+    return rewritten(program, rewrite, ("gather",))
 
 
 def picked(new: Program, x: Value, indices: tuple[Value, ...], axis: int, shape: tuple[int, ...], depth: int = 4) -> Value | None:
