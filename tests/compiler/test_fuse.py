@@ -165,3 +165,18 @@ def test_goldens(name):
     program, steps = texts(lambda *traced: function(*traced, *[None] * (len(arrays) - len(traced))), *given)
     assert program == PROGRAMS[name].strip()
     assert lines(steps) == lines(STEPS[name])
+
+
+def test_results_of_the_same_operands_share_a_kernel():
+    product_gradients = lambda g, x, y: (g * y, g * x)  # noqa: E731
+    program, steps = texts(product_gradients, X, X + 1.0, X + 2.0)
+    assert steps.count("kernel") == 1, program + steps
+
+
+def test_updates_that_share_numbers_do_not_share_a_kernel():
+    def updates(rate, x, y, g, h):
+        step = rate * 0.5
+        return x - step * g, g * 0.9, y - step * h, h * 0.9
+
+    program, steps = texts(updates, np.array(0.1), X, X + 1.0, X * 3.0, X * 4.0)
+    assert [line.count("%") for line in steps.splitlines()] == [2, 2], program + steps

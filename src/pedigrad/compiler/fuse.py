@@ -6,6 +6,8 @@ one. What a kernel needs of another is stored by that one and loaded, or, where 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from .affine import ZERO, Affine, Index, NeedsSplit, axes_of, contiguous, linear
@@ -118,15 +120,17 @@ class Fuser:
     # Placing
 
     def place(self, instruction: Instruction) -> None:
-        """Find or make the step that computes the instruction; movements that it cannot follow are copied first."""
+        """Find or make the step that computes the instruction."""
+        self.insist(lambda: self.placed(instruction))
+
+    def insist(self, attempt: Callable[[], object]) -> None:
+        """Repeat an attempt until what it cannot follow is copied, and what it must load computed."""
         while True:
             try:
-                return self.placed(instruction)
+                attempt()
+                return
             except NeedsCopy as need:
-                if need.value in self.waiting:
-                    self.begin_waiting(need.value)
-                else:
-                    self.copy(need.value)
+                (self.begin_waiting if need.value in self.waiting else self.copy)(need.value)
 
     def placed(self, instruction: Instruction) -> None:
         what = kind(instruction)
@@ -156,30 +160,31 @@ class Fuser:
         self.steps.append(step)
 
     def fuse(self, instruction: Instruction, what: str) -> None:
-        first = max((self.ready(v) for v in instruction.values()), default=-1)
-        for step in self.steps[max(first, 0) : max(first, 0) + REACH]:
-            if isinstance(step, Kernel) and step.number >= 0 and self.add(step, instruction, what):
-                self.where[instruction.out] = self.steps.index(step)
-                return
+        if self.join(instruction, what):
+            return
         if what == "elementwise" and "in_memory" not in instruction.attributes:
             self.waiting[instruction.out] = instruction
-            self.where[instruction.out] = first
+            self.where[instruction.out] = max((self.ready(v) for v in instruction.values()), default=-1)
             return
         shape = instruction.args[0].shape if what == "reduction" else instruction.out.shape
         self.begin(instruction, what, shape)
 
+    def join(self, instruction: Instruction, what: str) -> bool:
+        """Place the instruction in the first kernel that can take it."""
+        first = max((self.ready(v) for v in instruction.values()), default=0)
+        for step in self.steps[max(first, 0) : max(first, 0) + REACH]:
+            if isinstance(step, Kernel) and self.add(step, instruction, what):
+                self.where[instruction.out] = step.number
+                return True
+        return False
+
     def begin_waiting(self, value: Value) -> None:
-        """Compute in a kernel of its own what no kernel has taken."""
+        """Compute what was waiting: beside what has come since, or in a kernel of its own."""
         instruction = self.waiting.pop(value)
-        while True:
-            try:
-                self.begin(instruction, "elementwise", value.shape)
+        with contextlib.suppress(NeedsCopy):
+            if self.join(instruction, "elementwise"):
                 return
-            except NeedsCopy as need:
-                if need.value in self.waiting:
-                    self.begin_waiting(need.value)
-                else:
-                    self.copy(need.value)
+        self.insist(lambda: self.begin(instruction, "elementwise", value.shape))
 
     def begin(self, instruction: Instruction, what: str, shape: tuple[int, ...]) -> Kernel:
         """A kernel of its own for an instruction."""
@@ -204,13 +209,20 @@ class Fuser:
                 index = kernel.forward(value)
                 if index is not None and len(index) == len(shape):
                     found.append(value)
-        related = bool(found) or any(self.origin(v) in kernel.roots or self.origin(v) in kernel.index for v in instruction.values())
+        related = bool(found) or any(self.is_related(kernel, v) for v in instruction.values())
         if related and what != "gather":
             found += [m.out for m in reversed(kernel.members) if m.out.shape == shape and m.out not in found][:3]
         for value in found:
             index = kernel.forward(value)  # again: axes may have been split
             if index is not None and kernel.covers(index, shape):
                 yield index
+
+    def is_related(self, kernel: Kernel, value: Value) -> bool:
+        """Whether the kernel has to do with what `value` follows from."""
+        value = self.origin(value)
+        if value in self.waiting:
+            return any(self.is_related(kernel, v) for v in self.waiting[value].values())
+        return bool(value.shape) and (value in kernel.roots or value in kernel.index)
 
     def origin(self, value: Value) -> Value:
         """What a chain of movements begins with."""
@@ -331,11 +343,13 @@ class Fuser:
         if what == "movement":
             return self.resolve_movement(kernel, value, index)
         if value in self.waiting:
-            if self.where[value] < kernel.number and kernel.covers(index, value.shape) and self.enter(kernel, by, what, index):
+            if self.where[value] <= kernel.number and kernel.covers(index, value.shape) and self.enter(kernel, by, what, index):
                 del self.waiting[value]
                 self.claimed.add(value)
                 self.where[value] = kernel.number
                 return value
+            if self.where[value] == kernel.number:
+                return None  # what it follows from is not known in the kernel that computes it
             raise NeedsCopy(value)
         again = what == "elementwise" and value not in self.stored and self.where[value] < kernel.number and self.cheap(value)
         if again and kernel.covers(index, value.shape) and self.enter(kernel, by, what, index):

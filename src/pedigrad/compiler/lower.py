@@ -287,13 +287,16 @@ class Lowering:
             register = self.compute(value)
             place = self.keep_place(value)
             self.to_memory(register, value.dtype, body.at(place, self.inner_position(), memory_type(value.dtype)))
-        for value, root, place in stores:
+        for member in rows:  # read everything before anything is written: it may be to the same place
+            self.operand(member, 0)
+        registers = [self.compute(value) for value, _, _ in stores]
+        for (value, root, place), register in zip(stores, registers, strict=True):
             at = store_place(self.kernel, value, place)
             if self.can_stream(root, at):
                 where = body.at(self.keep_place((value, root, at)), self.inner_position(), memory_type(value.dtype))
             else:
                 where = self.pointer(root, at)
-            self.to_memory(self.compute(value), value.dtype, where)
+            self.to_memory(register, value.dtype, where)
         for member in rows:
             self.reduce(member)
 

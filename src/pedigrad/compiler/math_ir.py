@@ -170,6 +170,10 @@ def sqrt(x: Value) -> Value:
     return x.intrinsic("sqrt")
 
 
+def round_even(x: Value) -> Value:
+    return x.intrinsic("roundeven")
+
+
 def floor(x: Value) -> Value:
     return x.intrinsic("floor")
 

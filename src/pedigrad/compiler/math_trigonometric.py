@@ -2,23 +2,23 @@
 
 sin and cos take x to r in [-pi/4, pi/4] and a quarter of the circle. A large x needs the fraction of x / 2 pi, from the bits of
 1 / 2 pi that matter: M. Payne and R. Hanek, Radian reduction for trigonometric functions, SIGNUM Newsletter 18 (1983). For a float32
-they fit into three float64s chosen by the size of x, which serve small x too. For a float64 the product is formed in integers, and up to
+they fit into two float64s chosen by the size of x, which serve small x too. For a float64 the product is formed in integers, and up to
 2^29 replaced by r = x - k pi/2 with pi/2 as a sum of float64s (Cody and Waite, as in math_exponential). Both are always computed, as
 vector code has no branches, and constants are chosen by selects, as a table in memory would need gathers.
 """
 
 from __future__ import annotations
 
-from .math_ir import F32, F64, HALF_PI, INF, NAN, SHORT, Precision, Value, copysign, fma, select, sqrt
+from .math_ir import F32, F64, HALF_PI, INF, NAN, SHORT, Precision, Value, copysign, fma, round_even, select, sqrt
 
 # For |x| below 2^50, 2^76, 2^102 and 2^128: 1 / 2 pi without the bits that only add whole turns to a float32 x of the class,
-# as 29 bits, the next 29 bits (so that their products with x are exact) and the rest.
+# as 53 bits (fewer than 2^50 turns, so that what their product with x leaves over is less than one) and the next 53.
 TURN_CLASSES = (50, 76, 102, 128)
 TURNS = (
-    (0.15915494272485375, 3.6704158115630214e-10, 5.69002518269599e-19),
-    (6.4206383126874655e-09, 4.038449450981451e-18, 1.924176216009893e-26),
-    (7.342738843835495e-17, 7.0940550210363e-26, 2.343001636102442e-34),
-    (1.5185066198670455e-24, 2.545416092899899e-33, 3.975028258922255e-42),
+    (0.15915494309189532, 1.791623727803767e-17),
+    (6.420638316725914e-09, 6.913260098594339e-25),
+    (7.34273885092955e-17, 2.5454160968749273e-33),
+    (1.5185066224124615e-24, 7.859136888729011e-41),
 )
 TWO_OVER_PI = 0.6366197723675814
 CODY_WAITE_LIMIT = 2.0**29
@@ -86,13 +86,13 @@ def far_reduction(size: Value) -> tuple[Value, Value]:
 def reduce_float32(x: Value) -> tuple[Value, Value]:
     """reduce for a float64 x that is a float32."""
     size = abs(x)
-    a, b, c = (x.constant(t) for t in TURNS[0])
+    a, b = (x.constant(t) for t in TURNS[0])
     for limit, row in zip(TURN_CLASSES, TURNS[1:], strict=False):
         beyond = size >= 2.0**limit
-        a, b, c = (select(beyond, t, old) for t, old in zip(row, (a, b, c), strict=True))
-    first = fma(x, a, -(fma(x, a, F64.magic) - F64.magic))  # x a less the nearest integer, exactly
-    second = fma(x, b, -(fma(x, b, F64.magic) - F64.magic))
-    turn = fma(x, c, first + second)
+        a, b = (select(beyond, t, old) for t, old in zip(row, (a, b), strict=True))
+    product = x * a
+    rest = fma(x, a, -product)
+    turn = (product - round_even(product)) + fma(x, b, rest)
     shifted = fma(turn, 4.0, F64.magic)
     return fma(turn, 4.0, -(shifted - F64.magic)) * HALF_PI[0], shifted.bits()
 
@@ -108,17 +108,17 @@ def reduce(x: Value, at: Precision) -> tuple[Value, Value]:
     far, quarter = far_reduction(size)
     negative = x < 0.0
     beyond = ~(size < CODY_WAITE_LIMIT)
-    r = select(beyond, select(negative, -far, far), near)
-    r = select(size < 2.0**-30, x, r)  # keeps the sign of zero
-    return r, select(beyond, select(negative, -quarter, quarter), shifted.bits())
+    return select(beyond, select(negative, -far, far), near), select(beyond, select(negative, -quarter, quarter), shifted.bits())
 
 
 def sine_and_cosine(r: Value, at: Precision) -> tuple[Value, Value]:
     z = r * r
     sine = fma(r * z, at.polynomial("sin", z), r)
+    if at is F32:
+        return sine, fma(z, fma(z, at.polynomial("cos", z), -0.5), 1.0)
     half = 0.5 * z
     whole = 1.0 - half
-    return copysign(sine, r), whole + fma(z * z, at.polynomial("cos", z), (1.0 - whole) - half)
+    return sine, whole + fma(z * z, at.polynomial("cos", z), (1.0 - whole) - half)
 
 
 def with_sign(x: Value, negative: Value) -> Value:
@@ -134,7 +134,8 @@ def circular(x: Value, at: Precision, ahead: int) -> Value:
         r, quarter = reduce(x, at)
     sine, cosine = sine_and_cosine(r, at)
     quarter = quarter + ahead if ahead else quarter
-    return with_sign(select((quarter & 1) != 0, cosine, sine), (quarter & 2) != 0)
+    y = with_sign(select((quarter & 1) != 0, cosine, sine), (quarter & 2) != 0)
+    return y if ahead else select(x == 0.0, x, y)  # the reduction loses the sign of zero
 
 
 def sin(x: Value, at: Precision) -> Value:
@@ -149,7 +150,7 @@ def tan(x: Value, at: Precision) -> Value:
     r, quarter = reduce(x, at)
     sine, cosine = sine_and_cosine(r, at)
     odd = (quarter & 1) != 0
-    return with_sign(select(odd, cosine, sine) / select(odd, sine, cosine), odd)
+    return select(x == 0.0, x, with_sign(select(odd, cosine, sine) / select(odd, sine, cosine), odd))
 
 
 def arcsine_parts(x: Value, at: Precision) -> tuple[Value, Value, Value]:
