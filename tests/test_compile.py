@@ -1,6 +1,7 @@
 """Whole training steps, compiled, against the same steps run as usual."""
 
 import copy
+import itertools
 import pathlib
 import sys
 import warnings
@@ -248,6 +249,69 @@ def test_gradients_accumulate_over_calls():
 
     step = both(make, between=between, steps=24)
     assert step.compiled.variants
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_steps_that_are_large(threads):
+    """Programs too long for other threads of Python to wait for, between whose calls much is exchanged."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+
+    def make():
+        model = model_of(sizes=(5, 400, 3))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        x, y = data(n=100)
+
+        def step():
+            loss = ((model(x) - y) ** 2).mean()
+            loss.backward()  # adds to the gradients
+            optimizer.step()
+            return loss
+
+        return step, model, optimizer
+
+    def between(i, model, optimizer):
+        weight = model[0].weight
+        if i == 6:
+            weight.grad = weight.grad * 0.5
+        if i == 8:
+            weight.data = weight.data * 0.9
+        if i == 10:
+            optimizer.param_groups[0]["lr"] = 0.005
+        if i == 12:
+            weight.grad.zero_()
+
+    try:
+        step = both(make, between=between, steps=16)
+        compiled = step.compiled
+        assert variants(step) == 1 and compiled.variants[0].executable.threads == threads
+        assert compiled.shortcut is not None and compiled.variants[0].together is None
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_writes_of_a_large_step_are_noticed():
+    model = model_of(sizes=(5, 400, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    x, y = data(n=100)
+    step = torch.compile(training(model, optimizer, x, y))
+    for _ in range(5):
+        step()
+    kept = (model[0].weight * model[0].weight).sum()
+    step()
+    with pytest.raises(RuntimeError, match="a compiled step"):
+        kept.backward()
+
+
+def test_a_large_step_draws_anew():
+    torch.manual_seed(0)
+    layer = nn.Linear(5, 400)
+    x = data(n=100)[0]
+    step = torch.compile(lambda: nn.functional.dropout(layer(x).detach(), 0.5) == 0)
+    found = [step().numpy() for _ in range(8)]
+    assert all(0.48 < dropped.mean() < 0.52 for dropped in found)
+    assert all(0.48 < (a != b).mean() < 0.52 for a, b in itertools.combinations(found, 2))
+    assert step.compiled.shortcut is not None
 
 
 def test_optimizer_state_is_there_before():

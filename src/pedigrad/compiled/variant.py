@@ -203,8 +203,7 @@ class Variant:
                 self.places.append((len(listed), item))
                 listed += found
         self.shared = self.sharing()
-        self.native = 0 if self.executable.threads > 1 or len(executable.plan) != 1 else executable.plan[0]
-        self.native = self.native if isinstance(self.native, int) and not executable.calls else 0
+        self.native = executable.plan[0] if len(executable.plan) == 1 and isinstance(executable.plan[0], int) else 0
         self.words = words.Words(listed) if watched.usable else None
         self.together: Any = None  # the same, and the program is run
         self.listed = listed
@@ -224,6 +223,7 @@ class Variant:
     def recheck(self, index: int) -> bool:
         """Whether what a word tells of is still good, although the word is another one; the new one is expected from now on."""
         start, item = self.places[self.owners[index]]
+        self.writes = []  # it may be an array that the program writes to
         if item.change() is not None:
             return False
         found = item.words()
@@ -362,20 +362,22 @@ class Variant:
         if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after) or self.arguments:
             return None
         executable = self.executable
-        if (
-            any(kind != "new" for kind, _ in self.recording.sources)
-            or not self.brief()
-            or self.drawn
-            or executable.twice
-            or any(self.orders)
-        ):
+        if any(kind != "new" for kind, _ in self.recording.sources) or executable.twice or any(self.orders):
             return None
-        self.together = words.Words(self.listed, self.native, executable.address)
+        if self.brief():
+            self.together = words.Words(self.listed, self.native, executable.address)
         return written_out(self)
 
     def brief(self) -> bool:
-        """Whether the program is so short that other threads can wait for it: by what it reads and writes."""
-        return self.executable.arena.nbytes < 1 << 18 and sum(v.size for v in self.executable.inputs) < 1 << 15
+        """Whether the program is so short that Python's other threads can wait for it: by what it reads and writes."""
+        alone = self.executable.threads == 1 and not self.drawn
+        return alone and self.executable.arena.nbytes < 1 << 18 and sum(v.size for v in self.executable.inputs) < 1 << 15
+
+    def launch(self) -> None:
+        """Run the native program, while Python's other threads may run too."""
+        for i in self.drawn:
+            self.numbers[i].fill(read_option(*self.options[i]))
+        self.executable.launch(self.native)
 
 
 def useful_threads(program: Program, threads: int) -> int:
@@ -418,12 +420,14 @@ def collect(thing: Any, found: list[Tensor]) -> None:
 
 def written_out(variant: Variant) -> Callable[[], Any]:
     """The text of a run, as `shortway.py` does it for ops."""
-    executable, recording = variant.executable, variant.recording
+    executable, recording, check = variant.executable, variant.recording, variant.together or variant.words
+    assert check is not None
     names: dict[str, Any] = {
-        "settings": modes.settings, "mine": variant.settings, "lock": variant.lock, "go": variant.together.go, "recheck": variant.recheck,
+        "settings": modes.settings, "mine": variant.settings, "lock": variant.lock, "recheck": variant.recheck,
         "MISS": MISS, "variant": variant, "table": executable.table, "new": object.__new__, "Tensor": Tensor, "clock": modes.clock,
         "graph": graph, "getframe": sys._getframe, "MARK": MARK, "outside": outside, "Origin": Origin, "empty": empty, "wrap": wrap,
         "writes_of": functools.partial(writes_of, variant), "np_empty": np.empty, "rebuilt": rebuilt, "plan": recording.plan,
+        "go": check.go, "launch": variant.launch,
     }  # fmt: skip
     lines = ["def run():", "    if settings.__dict__ is not mine:", "        return MISS", "    with lock:"]
     arrays: dict[Any, str] = {}
@@ -438,6 +442,7 @@ def written_out(variant: Variant) -> Callable[[], Any]:
         shape = executable.program.outputs[number].shape
         outputs[number] = arrays[root] if shape == root.shape else f"{arrays[root]}.reshape({shape!r})"
     lines += ["        while (index := go()) >= 0:", "            if not recheck(index):", "                return MISS"]
+    lines += ["        launch()"] * (variant.together is None)
     if executable.expected:
         names["failed"] = executable.failed
         lines += ["        if failed[0]:", "            failed[0] = 0", "            return MISS"]
@@ -477,21 +482,18 @@ NOTE = """
             frame = outside(frame)
         origin = None if frame is None else Origin(frame.f_code, frame.f_lasti)
         stamp = graph.last_write = next(clock)
-        for write in variant.writes or writes_of():
+        for write in writes_of():
             write.origin, write.what, write.stamp = origin, "a compiled step", stamp
             write.count += 1
 """.strip("\n").split("\n")
 
 
 def writes_of(variant: Variant) -> list[Any]:
-    """The records of writes to the arrays that the program writes to."""
-    arrays = [held(place) for place in variant.changed_places]
+    """The records of writes to the arrays that the program writes to; those of gradients are not held, and may be others' by now."""
+    if variant.writes and all(write.storage() is not None for write in variant.writes):
+        return variant.writes
     gradients = [leaf for what, leaf, _ in variant.recording.after if what == "gradient in place" and not variant.zeroed_before(leaf)]
-    arrays += [leaf.grad._array for leaf in gradients]
-    found = []
-    for array in arrays:
-        owner = graph.storage_of(array)
-        found.append(graph._writes.get(id(owner)) or graph._first_write(owner))
-    if not gradients:  # the array of a gradient may be another one next time
-        variant.writes = found
-    return found
+    arrays = [*map(held, variant.changed_places), *(leaf.grad._array for leaf in gradients)]
+    owners = [graph.storage_of(array) for array in arrays]
+    variant.writes = [graph._writes.get(id(owner)) or graph._first_write(owner) for owner in owners]
+    return variant.writes

@@ -363,10 +363,7 @@ class Executable:
                     table[slots[root]] = id(held[root])
         for item in self.plan:
             if isinstance(item, int):
-                if self.threads == 1:
-                    self.natives[item](self.address, 0, 1)
-                else:
-                    pool.run(item, (self.address,), self.threads)
+                self.launch(item)
                 if self.expected and self.failed[0]:
                     self.failed[0] = 0
                     raise GuardFailed
@@ -375,6 +372,13 @@ class Executable:
         for number, root in self.twice:  # two results are two arrays
             outputs[number] = held[root].reshape(self.program.outputs[number].shape).copy()
         return outputs
+
+    def launch(self, main: int) -> None:
+        """Call the native function of a stretch in all threads."""
+        if self.threads == 1:
+            self.natives[main](self.address, 0, 1)
+        else:
+            pool.run(main, (self.address,), self.threads)
 
     def run_call(self, step: Call, arrays: Sequence[Array], held: dict[Value, Any]) -> None:
         """NumPy's part. Where that fails, the program is left if nothing was written to in place: it is done again as usual then."""
