@@ -208,15 +208,17 @@ class _Driver:
         """The products of a streamed panel with the resident block, each of which fetches two rows of a later panel."""
         body, side = self.body, self.resident
         half = body.integer("lshr", self.streamed.width, 1)
-        with body.loop(0, resident.length, side.width) as loop:
+        with body.loop(0, resident.length, side.width, carry=[("i64", "0"), ("i64", "0")]) as loop:
+            number, row = loop.carried
             packed = body.at(self.memory["resident"], body.integer("mul", loop.index, block.k), self.tile.element)
             opposite = _Strip(*self.part(resident, side, loop.index), packed, _entry(body, resident.places, loop.index))
-            number = body.integer("udiv", loop.index, side.width)
-            row = body.integer("urem", number, half)
+            below = body.integer("add", row, 1)
+            again = body.put(f"icmp eq i64 {below}, {half}")
+            loop.next = [body.integer("add", number, 1), body.put(f"select i1 {again}, i64 0, i64 {below}")]  # a division is slow
             fetched = []
             for i, late in ((0, 0), (half, STEPS // 2)):  # the steps that one product leaves out are others' to fetch
                 offset = body.word(_entry(body, ahead[1], body.integer("add", row, i)), 0)
-                step = body.integer("urem", body.integer("add", number, late), STEPS)
+                step = body.integer("and", body.integer("add", number, late), STEPS - 1)
                 offset = body.integer("add", offset, body.integer("mul", step, steps[1]))
                 fetched.append(f"ptr {body.at(ahead[0], offset, self.tile.element)}")
             ends = ((opposite, strip), (strip, opposite))
