@@ -19,6 +19,7 @@ Array = np.ndarray[Any, Any]
 LARGE = 1 << 17  # elements; below it what a kernel wins is little beside the cost of calling it
 LARGE_UPDATE = 1 << 16  # likewise, for an optimizer's update, which is many operations
 PARALLEL = 1 << 19  # elements from which several threads share a kernel: NumPy's BLAS keeps threads spinning that they get in the way of
+LARGE_PRODUCT = 1 << 19  # multiplications of a convolution
 PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
 KINDS = frozenset({"elementwise", "reduction", "composite"})
 _kernels: dict[Any, Any] = {}
@@ -165,6 +166,35 @@ def _tools() -> Any:
 
 
 _loaded: Any = None
+
+
+# Sums of products
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of unspecified contents for a result of native code."""
+    return import_module(".compiler.memory", __package__).empty(shape, dtype)  # type: ignore[no-any-return]
+
+
+def takes_product(x: Any, multiplications: int) -> bool:
+    """Whether `contract` is the way to a sum of so many products with the elements of `x`."""
+    if x.__class__ is not np.ndarray or multiplications < LARGE_PRODUCT or x.dtype not in (np.float32, np.float64):
+        return False
+    try:
+        return _tools() is not None
+    except ImportError:
+        return False
+
+
+def contract(arrays: tuple[Array, Array, Array], batch: Any, m: Any, n: Any, k: Any, add: bool = False) -> None:
+    """C[batch, m, n] = or += sum over k of A[batch, m, k] * B[batch, k, n] for the arrays A, B and C, of one dtype.
+
+    Each index is a list of dimensions: a size and the strides of A, B and C along it, in elements from the arrays' first ones.
+    """
+    engine = import_module(".compiler.contraction", __package__)
+    engine.run(
+        engine.compiled(arrays[0].dtype.name), *arrays, engine.planned(*map(tuple, (batch, m, n, k)), arrays[0].dtype.name, add), _threads
+    )
 
 
 # Optimizers

@@ -10,10 +10,8 @@ nothing. Every element is summed in the same order whatever the number of thread
 
 from __future__ import annotations
 
-import concurrent.futures
 import ctypes
 import functools
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import llvm
+from . import llvm, memory, pool
 from .driver import IRREGULAR, TABLES, WORDS, driver
 from .microkernel import ELEMENTS, FEW, Epilogue, Site, Tile, finish, microkernel, tile_for
 from .packing import A, B, offsets, pack
@@ -104,6 +102,13 @@ def layout(batch: Index, m: Index, n: Index, k: Index, dtype: str, accumulate: b
     return Layout(words, address_of(words), values["scratch"])
 
 
+@functools.lru_cache(1024)
+def planned(batch: Any, m: Any, n: Any, k: Any, dtype: str, accumulate: bool) -> Layout:
+    """The layout of a contraction, kept: dimensions are tuples here."""
+    batch, m, n, k = (tuple(Dimension(*each) for each in index) for index in (batch, m, n, k))
+    return layout(batch, m, n, k, dtype, accumulate)
+
+
 def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> dict[str, int]:
     """The sizes of blocks."""
     streamed, resident, operand = ("n", "m", B) if values["over_n"] else ("m", "n", A)
@@ -183,11 +188,6 @@ def compiled(dtype: str, epilogue: Epilogue | None = None, bits: int = 0) -> Any
     return llvm.function(addresses["contract"], 6, 2)
 
 
-@functools.cache
-def _workers(process: int) -> concurrent.futures.ThreadPoolExecutor:
-    return concurrent.futures.ThreadPoolExecutor(thread_name_prefix="contraction")
-
-
 class _Own(threading.local):
     """The scratch memory that each Python thread keeps, and the first address in it that is a multiple of 64."""
 
@@ -217,15 +217,14 @@ def run(
     function: Any, a: np.ndarray, b: np.ndarray, c: np.ndarray, plan: Layout, threads: int = 1, extra: Sequence[np.ndarray] = ()
 ) -> None:
     """Call a compiled contraction on arrays."""
+    assert a.__class__ is b.__class__ is c.__class__ is np.ndarray, "native code reads the memory of arrays"
     pointers = np.array([address_of(x) for x in extra], np.uintp) if extra else None
     more = 0 if pointers is None else address_of(pointers)
     arguments = (address_of(a), address_of(b), address_of(c), more, _scratch(plan.scratch * threads), plan.address)
-    pending = [_workers(os.getpid()).submit(functools.partial(function, *arguments, t, threads)) for t in range(1, threads)]
-    try:
-        function(*arguments, 0, threads)
-    finally:
-        for future in pending:
-            future.result()
+    if threads == 1:
+        function(*arguments, 0, 1)
+    else:
+        pool.run(function, arguments, threads)
 
 
 Numbers = tuple[int, ...]
@@ -235,18 +234,22 @@ Numbers = tuple[int, ...]
 def _matmul_layout(
     shapes: tuple[Numbers, ...], strides: tuple[Numbers, ...], dtype: str, accumulate: bool, fold: bool, bits: int
 ) -> Layout:
-    size = ELEMENTS[dtype][1]
-    (a_batch, a_m, a_k), (b_batch, b_k, b_n), (c_batch, c_m, c_n) = (
-        (0 if len(shape) == 2 or shape[0] == 1 else steps[0] // size, steps[-2] // size, steps[-1] // size)
-        for shape, steps in zip(shapes, strides, strict=True)
-    )
-    c = shapes[2]
-    batch: Index = (Dimension(c[0], a_batch, b_batch, c_batch),) if len(c) == 3 else ()
+    size, c = ELEMENTS[dtype][1], shapes[2]
+
+    def along(operand: int) -> list[int]:
+        """The strides of an operand along the dimensions of the batch, 0 where it has one matrix for all."""
+        shape, steps = shapes[operand][:-2], strides[operand]
+        own = [0 if n == 1 else step // size for n, step in zip(shape, steps, strict=False)]
+        return [0] * (len(c) - 2 - len(own)) + own
+
+    (a_m, a_k), (b_k, b_n), (c_m, c_n) = ((steps[-2] // size, steps[-1] // size) for steps in strides)
+    a_batch, b_batch, c_batch = map(along, range(3))
+    batch: Index = tuple(map(Dimension, c[:-2], a_batch, b_batch, c_batch))
     rows: Index = (Dimension(c[-2], a_m, 0, c_m),)
     columns: Index = (Dimension(c[-1], 0, b_n, c_n),)
-    if fold and not b_batch:
+    if fold and not any(b_batch):
         rows, batch = (*batch, *rows), ()
-    elif fold and not a_batch:
+    elif fold and not any(a_batch):
         columns, batch = (*batch, *columns), ()
     return layout(batch, rows, columns, (Dimension(shapes[0][-1], a_k, b_k, 0),), dtype, accumulate, bits)
 
@@ -262,22 +265,22 @@ def gemm(
     extra: Sequence[np.ndarray] = (),
     bits: int = 0,
 ) -> np.ndarray:
-    """The matrix product of two 2-D or 3-D arrays of one dtype, float32 or float64, in `out`, or added to it.
+    """The matrix product of two arrays of one dtype, float32 or float64, in `out`, or added to it.
 
-    A batch of size 1 or an operand without one is used for all of the other's. `out` must not overlap the operands. `extra` is what
-    an `epilogue` reads: its pointers.
+    Leading dimensions are a batch and broadcast. `out` must not overlap the operands. `extra` is what an `epilogue` reads: its pointers.
     """
     dtype = _NAMES.get(a.dtype)
     if dtype is None or b.dtype != a.dtype:
         raise TypeError(f"gemm: expected two float32 or two float64 arrays, but got {a.dtype} and {b.dtype}")
-    if not 2 <= a.ndim <= 3 or not 2 <= b.ndim <= 3 or a.shape[-1] != b.shape[-2]:
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
         raise ValueError(f"gemm: shapes {a.shape} and {b.shape} cannot be multiplied")
     a, b = (x if x.flags.aligned else x.copy() for x in (a, b))
-    shape = (*_batch(a, b), a.shape[-2], b.shape[-1])
+    batch = () if a.ndim == b.ndim == 2 else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    shape = (*batch, a.shape[-2], b.shape[-1])
     if out is None:
         if accumulate:
             raise ValueError("gemm: accumulate=True needs out")
-        out = np.empty(shape, a.dtype)
+        out = memory.empty(shape, a.dtype)
     elif out.shape != shape or out.dtype != a.dtype or not out.flags.writeable:
         raise ValueError(f"gemm: out must be a writable {a.dtype} array of shape {shape}, but it is {out.dtype} of shape {out.shape}")
     elif not out.flags.aligned:
@@ -296,13 +299,6 @@ def gemm(
 
 
 _NAMES = {np.dtype(name): name for name in ELEMENTS}
-
-
-def _batch(a: np.ndarray, b: np.ndarray) -> tuple[int, ...]:
-    sizes = [x.shape[0] for x in (a, b) if x.ndim == 3]
-    if len(sizes) == 2 and sizes[0] != sizes[1] and 1 not in sizes:
-        raise ValueError(f"gemm: batches of sizes {sizes[0]} and {sizes[1]} do not match")
-    return (sizes[0] if sizes[-1] == 1 else sizes[-1],) if sizes else ()
 
 
 def _better_swapped(shapes: tuple[Numbers, ...], strides: Numbers, tile: Tile) -> bool:

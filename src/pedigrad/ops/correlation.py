@@ -14,6 +14,7 @@ from itertools import product
 
 import numpy as np
 
+from . import window_products
 from .windows import Geometry, geometry, scatter_windows, touched
 
 CHUNK = 1 << 19  # elements of a lowered chunk
@@ -106,6 +107,9 @@ def correlate(x, weight, bias, geo: Geometry, groups: int):
     if 0 in x.shape or 0 in weight.shape:
         out = np.zeros((n, n_out, *geo.out), x.dtype)
         return (out if column is None else out + column).astype(dtype, copy=False)
+    made = window_products.correlate(x, weight, bias, geo, groups)
+    if made is not None:
+        return made.astype(dtype, copy=False)
     if pointwise(geo):
         matrices = weight.reshape(groups, n_out // groups, -1)
         out = np.matmul(matrices, x.reshape(n, groups, matrices.shape[2], -1)).reshape(n, n_out, *geo.out)
@@ -155,6 +159,9 @@ def spread(y, weight, geo: Geometry, groups: int):
     per_group = weight.shape[1]
     if 0 in y.shape or 0 in weight.shape:
         return np.zeros((n, groups * per_group, *geo.sizes), dtype)
+    made = window_products.spread(y, weight, geo, groups)
+    if made is not None:
+        return made.astype(dtype, copy=False)
     if pointwise(geo):
         matrices = weight.reshape(groups, n_out // groups, per_group).swapaxes(1, 2)
         made = np.matmul(matrices, y.reshape(n, groups, n_out // groups, -1))
@@ -191,6 +198,9 @@ def weigh(x, y, geo: Geometry, groups: int):
     shape = (n_out, x.shape[1] // groups, *geo.kernel)
     if 0 in x.shape or 0 in y.shape:
         return np.zeros(shape, dtype)
+    made = window_products.weigh(x, y, geo, groups)
+    if made is not None:
+        return made.astype(dtype, copy=False)
     per_group = n_out // groups
     swept = _sweeps(shape[1], per_group, geo)
     lowering = Lowering(x, geo, groups, swept)
