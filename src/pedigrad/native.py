@@ -6,6 +6,7 @@ there are none (no llvmlite, an unusual layout, an op that is more than loops ov
 
 from __future__ import annotations
 
+import functools
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
@@ -18,8 +19,7 @@ from .generator import default_generator
 Array = np.ndarray[Any, Any]
 LARGE = 1 << 17  # elements; below it what a kernel wins is little beside the cost of calling it
 LARGE_UPDATE = 1 << 16  # likewise, for an optimizer's update, which is many operations
-PARALLEL = 1 << 19  # elements from which several threads share a kernel: NumPy's BLAS keeps threads spinning that they get in the way of
-LARGE_PRODUCT = 1 << 19  # multiplications of a convolution
+LARGE_PRODUCT = 1 << 18  # multiplications; from here on NumPy's BLAS would use threads that go on spinning when it is done
 PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
 KINDS = frozenset({"elementwise", "reduction", "composite"})
 _kernels: dict[Any, Any] = {}
@@ -128,8 +128,7 @@ def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:
         kinds = _tools().pattern(arrays, sizes)
         if kinds is None:
             return None
-        threads = _threads if max(a.size for a in arrays if a is not None) >= PARALLEL else 1
-        key = (name, kinds, function.key(sizes), threads, _tools().streamed(arrays, sizes))
+        key = (name, kinds, function.key(sizes), _threads, _tools().streamed(arrays, sizes))
         kernels = _kernels.get(key, False)
     except (TypeError, ImportError):  # an attribute that is no plain value, or a size that no array has; no llvmlite
         return None
@@ -171,9 +170,15 @@ _loaded: Any = None
 # Sums of products
 
 
+@functools.cache
+def _compiler(name: str) -> Any:
+    """A module of the compiler."""
+    return import_module(f".compiler.{name}", __package__)
+
+
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
     """An array of unspecified contents for a result of native code."""
-    return import_module(".compiler.memory", __package__).empty(shape, dtype)  # type: ignore[no-any-return]
+    return _compiler("memory").empty(shape, dtype)  # type: ignore[no-any-return]
 
 
 def takes_product(x: Any, multiplications: int) -> bool:
@@ -184,6 +189,11 @@ def takes_product(x: Any, multiplications: int) -> bool:
         return _tools() is not None
     except ImportError:
         return False
+
+
+def product(x: Array, y: Array, out: Array | None = None) -> Array:
+    """The product of two arrays of matrices of which `takes_product` is true, in a new array or in `out`."""
+    return _compiler("product").product(x, y, _threads, out)  # type: ignore[no-any-return]
 
 
 def contract(arrays: tuple[Array, Array, Array], batch: Any, m: Any, n: Any, k: Any, add: bool = False) -> None:
@@ -249,7 +259,7 @@ class Updates:
         arrays = [p, g, *state, self.number(count), *self.numbers]
         try:
             kinds = _tools().flat_pattern(arrays)
-            key = (name, kinds, self.key, _threads if p.size >= PARALLEL else 1)
+            key = (name, kinds, self.key, _threads)
             kernels = _kernels.get(key, False)
         except (TypeError, ImportError):
             return False

@@ -198,7 +198,7 @@ class _Own(threading.local):
 _own = _Own()
 
 
-def _scratch(size: int) -> int:
+def scratch(size: int) -> int:
     if _own.memory.nbytes < size + 64:
         _own.memory = np.empty(size + 64, np.uint8)
         _own.address = _up(address_of(_own.memory), 64)
@@ -220,7 +220,7 @@ def run(
     assert a.__class__ is b.__class__ is c.__class__ is np.ndarray, "native code reads the memory of arrays"
     pointers = np.array([address_of(x) for x in extra], np.uintp) if extra else None
     more = 0 if pointers is None else address_of(pointers)
-    arguments = (address_of(a), address_of(b), address_of(c), more, _scratch(plan.scratch * threads), plan.address)
+    arguments = (address_of(a), address_of(b), address_of(c), more, scratch(plan.scratch * threads), plan.address)
     if threads == 1:
         function(*arguments, 0, 1)
     else:
@@ -231,9 +231,7 @@ Numbers = tuple[int, ...]
 
 
 @functools.lru_cache(1024)
-def _matmul_layout(
-    shapes: tuple[Numbers, ...], strides: tuple[Numbers, ...], dtype: str, accumulate: bool, fold: bool, bits: int
-) -> Layout:
+def matmul_layout(shapes: tuple[Numbers, ...], strides: tuple[Numbers, ...], dtype: str, accumulate: bool, fold: bool, bits: int) -> Layout:
     size, c = ELEMENTS[dtype][1], shapes[2]
 
     def along(operand: int) -> list[int]:
@@ -290,10 +288,10 @@ def gemm(
     arrays = (a, b, out)
     shapes: tuple[Numbers, ...] = (a.shape, b.shape, out.shape)
     strides: tuple[Numbers, ...] = (a.strides, b.strides, out.strides)
-    if epilogue is None and _better_swapped(shapes, out.strides, tile_for(dtype, bits or llvm.vector_bits())):
+    if epilogue is None and better_swapped(shapes, out.strides, tile_for(dtype, bits or llvm.vector_bits())):
         arrays = (b, a, out)
-        shapes, strides = (tuple(_swapped(x) for x in (y[1], y[0], y[2])) for y in (shapes, strides))
-    plan = _matmul_layout(shapes, strides, dtype, accumulate, epilogue is None, bits)
+        shapes, strides = (tuple(swapped(x) for x in (y[1], y[0], y[2])) for y in (shapes, strides))
+    plan = matmul_layout(shapes, strides, dtype, accumulate, epilogue is None, bits)
     run(compiled(dtype, epilogue, bits), *arrays, plan, threads, extra)
     return out
 
@@ -301,7 +299,7 @@ def gemm(
 _NAMES = {np.dtype(name): name for name in ELEMENTS}
 
 
-def _better_swapped(shapes: tuple[Numbers, ...], strides: Numbers, tile: Tile) -> bool:
+def better_swapped(shapes: tuple[Numbers, ...], strides: Numbers, tile: Tile) -> bool:
     """Whether to compute the transpose: where C's rows follow each other, not its columns, or where tiles fit it much better."""
     (m, n), k = shapes[2][-2:], shapes[0][-1]
     if n == 1 or strides[-2] < strides[-1]:
@@ -309,5 +307,5 @@ def _better_swapped(shapes: tuple[Numbers, ...], strides: Numbers, tile: Tile) -
     return k >= 64 and _up(m, tile.rows) * _up(n, tile.columns) > 2 * _up(n, tile.rows) * _up(m, tile.columns)
 
 
-def _swapped(numbers: Numbers) -> Numbers:
+def swapped(numbers: Numbers) -> Numbers:
     return (*numbers[:-2], numbers[-1], numbers[-2])

@@ -10,14 +10,14 @@ from ..generator import default_generator
 from ..op import composite, function
 from ..tensor import Tensor, constant, wrap
 from .correlation import widened
-from .language import total, transposed
+from .language import matmul, total, transposed
 
 BLOCK = 1 << 18  # elements of the scores that are worked on at a time, so that they stay in cache
 
 
 def _scores(query, key, attn_mask, is_causal, scale):
     """What softmax is taken of; in NumPy's words alone."""
-    scores = np.matmul(query * scale, transposed(key))
+    scores = matmul(query * scale, transposed(key))
     if is_causal:
         allowed = np.tril(np.ones(tuple(scores.shape[-2:]), bool))
         scores = np.where(allowed, scores, -math.inf)
@@ -65,7 +65,7 @@ def _blocked(query, key, value, attn_mask, keep, is_causal, scale):
     step = max(1, BLOCK // max(1, rows * columns))
     for start in range(0, count, step):
         part = slice(start, start + step)
-        block = np.matmul(query[part] * scale, key[part], out=weights[part])
+        block = matmul(query[part] * scale, key[part], out=weights[part])
         if hidden is not None:
             np.copyto(block, -math.inf, where=hidden)
         if attn_mask is not None:
@@ -76,7 +76,7 @@ def _blocked(query, key, value, attn_mask, keep, is_causal, scale):
                 np.add(block, mask, out=block)
         if block.size:
             _softmax_in_place(block)
-        np.matmul(block if keep is None else block * keep[part], value[part], out=out[part])
+        matmul(block if keep is None else block * keep[part], value[part], out=out[part])
     return out.reshape(*lead, *out.shape[1:]), weights.reshape(*lead, rows, columns)
 
 
@@ -94,22 +94,22 @@ def attention(query, key, value, attn_mask=None, keep=None, /, is_causal=False, 
         out, weights = _blocked(query, key, value, attn_mask, keep, is_causal, scale)
         return out.astype(dtype, copy=False), weights.astype(dtype, copy=False)
     weights = _weights(_scores(query, key, attn_mask, is_causal, scale))
-    return np.matmul(weights if keep is None else weights * keep, value), weights
+    return matmul(weights if keep is None else weights * keep, value), weights
 
 
 @attention.grad("query", "key", "value", "attn_mask")
 def _(g, query, key, value, attn_mask, keep, weights, out, is_causal, scale, needs):
     # is_causal is named so that it is kept: on Tensors the hidden weights are computed anew.
-    d_value = np.matmul(transposed(weights if keep is None else weights * keep), g) if needs[2] else None
+    d_value = matmul(transposed(weights if keep is None else weights * keep), g) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):
         return None, None, d_value, None
-    d = np.matmul(g, transposed(value))
+    d = matmul(g, transposed(value))
     if keep is not None:
         d = d * keep
     d = d - total(g * out, -1, True)
     d = np.multiply(d, weights, out=d) if d.__class__ is np.ndarray else d * weights
-    d_query = np.matmul(d, key * scale) if needs[0] else None
-    d_key = np.matmul(transposed(d), query * scale) if needs[1] else None
+    d_query = matmul(d, key * scale) if needs[0] else None
+    d_key = matmul(transposed(d), query * scale) if needs[1] else None
     return d_query, d_key, d_value, d if needs[3] else None
 
 

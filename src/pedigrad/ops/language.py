@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import native
 from ..shapes import kept_shape
 
 
@@ -37,6 +38,15 @@ def broadcast_to(x, shape):
             else:
                 return np.ndarray(shape, x.dtype, x, 0, strides)
     return np.broadcast_to(x, shape)
+
+
+def matmul(x, y, out=None):
+    """NumPy's matmul for operands of one dtype, in a new array or in `out`; large ones are multiplied by native code."""
+    if x.__class__ is np.ndarray and y.__class__ is np.ndarray and x.ndim > 1 and y.ndim > 1:
+        work = max(x.size * y.shape[-1], y.size * x.shape[-2])
+        if work >= native.LARGE_PRODUCT and x.dtype == y.dtype and x.shape[-1] == y.shape[-2] and native.takes_product(x, work):
+            return native.product(x, y, out)
+    return np.matmul(x, y) if out is None else np.matmul(x, y, out=out)
 
 
 def zeros(like, shape):

@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
+from ..native import LARGE_PRODUCT
 from ..op import composite, function
 from ..origin import located
+from . import language
 from .destination import deliver
 from .language import conj, kind_of, transposed
 from .reduce import is_narrow
@@ -16,13 +18,13 @@ from .reduce import is_narrow
 def product(x, y):
     """NumPy's matmul for operands of one dtype, with 16-bit floats multiplied in float32."""
     if x.__class__ is np.ndarray and x.ndim == 2 and y.ndim == 2 and x.dtype is y.dtype and x.itemsize > 2:
-        return x.dot(y)
+        return x.dot(y) if x.size * y.shape[1] < LARGE_PRODUCT else language.matmul(x, y)
     if x.dtype != y.dtype:
         raise RuntimeError(f"expected both operands to have the same dtype, but got {x.dtype.name} and {y.dtype.name}")
     if is_narrow(x):
         wide = np.dtype(np.float32)
         return np.astype(np.matmul(np.astype(x, wide), np.astype(y, wide))[...], kind_of(x))
-    return np.matmul(x, y)
+    return language.matmul(x, y)
 
 
 def rows(x):

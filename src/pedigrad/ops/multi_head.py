@@ -10,6 +10,7 @@ from ..op import PLACES, composite, function
 from ..tensor import constant
 from .attention import attention, scaled_dot_product_attention
 from .dropout import dropout
+from .language import matmul
 from .masked import masked_fill
 from .matmul import linear
 from .padding import constant_pad_nd
@@ -161,8 +162,8 @@ def multi_head_attention_forward(
 
 
 def _with_weights(q, k, v, mask, probability):
-    scores = np.matmul(q * (1 / math.sqrt(q.shape[-1])), np.swapaxes(k, -1, -2))
+    scores = matmul(q * (1 / math.sqrt(q.shape[-1])), np.swapaxes(k, -1, -2))
     weights = softmax(scores if mask is None else scores + mask, -1)
     if probability:
         weights = dropout(weights, probability)
-    return np.matmul(weights, v), weights
+    return matmul(weights, v), weights

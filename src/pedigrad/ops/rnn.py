@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..op import composite, function
-from .language import kind_of
+from .language import kind_of, matmul
 
 
 def _steps(x, initial, batch_sizes, reverse):
@@ -57,7 +57,7 @@ def _previous(rows, initial, steps):
 
 def _affine(x, weight, *biases):
     """The product with `weight` plus the biases, a new array."""
-    out = np.matmul(x, weight.T)
+    out = matmul(x, weight.T)
     present = [b for b in biases if b is not None]
     if not present:
         return out
@@ -114,12 +114,12 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_
     h, c = h0, c0
     outs, gates, cells, squashed = [], [], [], []
     for start, end, n in steps:
-        z = _opened(pre[start:end], np.matmul(h if n == h.shape[0] else h[:n], recurrent), half, shift)
+        z = _opened(pre[start:end], matmul(h if n == h.shape[0] else h[:n], recurrent), half, shift)
         new_c = z[:, width : 2 * width] * (c if n == c.shape[0] else c[:n]) + z[:, :width] * z[:, 2 * width : 3 * width]
         tc = np.tanh(new_c)
         new_h = z[:, 3 * width :] * tc
         if w_hr is not None:
-            new_h = np.matmul(new_h, w_hr.T)
+            new_h = matmul(new_h, w_hr.T)
         h, c = _continued(new_h, h), _continued(new_c, c)
         outs.append(new_h)
         gates.append(z)
@@ -160,24 +160,24 @@ def _(g_out, g_h, g_c, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, out, gates, cell
         if g_out is not None:
             head = head + g_out[start:end]
         heads.append(head)
-        m = head if w_hr is None else np.matmul(head, w_hr)
+        m = head if w_hr is None else matmul(head, w_hr)
         cell = m * d_c[start:end] + (dc if n == dc.shape[0] else dc[:n])
         delta = np.concatenate([cell * d_i[start:end], cell * d_f[start:end], cell * d_n[start:end], m * d_o[start:end]], axis=1)
         deltas.append(delta)
-        dh = _continued(np.matmul(delta, w_hh), dh)
+        dh = _continued(matmul(delta, w_hh), dh)
         dc = _continued(cell * f[start:end], dc)
     delta = _joined(deltas, steps[::-1])
     wanted = (needs[0], needs[3], needs[4], needs[5] or needs[6])
     d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
-    d_hr = np.matmul(_joined(heads, steps[::-1]).T, o * squashed) if needs[7] else None
+    d_hr = matmul(_joined(heads, steps[::-1]).T, o * squashed) if needs[7] else None
     return d_x, dh, dc, d_ih, d_hh, d_b, d_b, d_hr
 
 
 def _product_grads(delta, delta_hidden, x, before, w_ih, needs):
     """The gradients of what goes into the matrix products, for all steps at once."""
-    d_x = _shaped(np.matmul(delta, w_ih), x) if needs[0] else None
-    d_ih = np.matmul(delta.T, _rows(x)) if needs[1] else None
-    d_hh = np.matmul(delta_hidden.T, before) if needs[2] else None
+    d_x = _shaped(matmul(delta, w_ih), x) if needs[0] else None
+    d_ih = matmul(delta.T, _rows(x)) if needs[1] else None
+    d_hh = matmul(delta_hidden.T, before) if needs[2] else None
     return d_x, d_ih, d_hh, _column_sum(delta) if needs[3] else None
 
 
@@ -202,7 +202,7 @@ def gru_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, batch_sizes=None, reve
     outs, gates, inner = [], [], []
     for start, end, n in steps:
         old = h if n == h.shape[0] else h[:n]
-        z = np.matmul(old, recurrent)
+        z = matmul(old, recurrent)
         if b_hh is not None:
             z = z + b_hh
         now = pre[start:end]
@@ -236,7 +236,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, gates, inner, batch_sizes,
         to_r, to_z = head * d_r[start:end], head * d_z[start:end]
         deltas.append(np.concatenate([to_r, to_z, head * d_new[start:end]], axis=1))
         hidden.append(np.concatenate([to_r, to_z, head * d_inner[start:end]], axis=1))
-        dh = _continued(head * z[start:end] + np.matmul(hidden[-1], w_hh), dh)
+        dh = _continued(head * z[start:end] + matmul(hidden[-1], w_hh), dh)
     delta, delta_hidden = _joined(deltas, steps[::-1]), _joined(hidden, steps[::-1])
     d_x, d_ih, d_hh, d_b = _product_grads(delta, delta_hidden, x, before, w_ih, (needs[0], needs[2], needs[3], needs[4]))
     return d_x, dh, d_ih, d_hh, d_b, _column_sum(delta_hidden) if needs[5] else None
@@ -263,7 +263,7 @@ def rnn_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, nonlinearity="tanh", b
     h = h0
     outs = []
     for start, end, n in steps:
-        z = pre[start:end] + np.matmul(h if n == h.shape[0] else h[:n], recurrent)
+        z = pre[start:end] + matmul(h if n == h.shape[0] else h[:n], recurrent)
         new = np.tanh(z) if nonlinearity == "tanh" else np.maximum(z, 0.0)
         h = _continued(new, h)
         outs.append(new)
@@ -283,7 +283,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, nonlinearity, batch_sizes,
         if g_out is not None:
             head = head + g_out[start:end]
         deltas.append(head * slope[start:end])
-        dh = _continued(np.matmul(deltas[-1], w_hh), dh)
+        dh = _continued(matmul(deltas[-1], w_hh), dh)
     delta = _joined(deltas, steps[::-1])
     before = _previous(rows, h0, steps)
     d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, before, w_ih, (needs[0], needs[2], needs[3], needs[4] or needs[5]))

@@ -30,13 +30,13 @@ def split(x, dim: int, groups: int):
 
 def padded(x, geo: Geometry):
     """`x` with its padding; a negative one crops."""
-    x = x[(..., *(slice(max(-low, 0), n + min(high, 0)) for n, (low, high) in zip(geo.sizes, geo.pads, strict=True)))]  # type: ignore[index]
-    pads = [(max(low, 0), max(high, 0)) for low, high in geo.pads]
+    every, pads = (slice(None), slice(None)), [(max(low, 0), max(high, 0)) for low, high in geo.pads]
+    x = x[(*every, *(slice(max(-low, 0), n + min(high, 0)) for n, (low, high) in zip(geo.sizes, geo.pads, strict=True)))]
     if not any(map(sum, pads)):
         return x
     sizes = x.shape[2:]
     out = np.zeros((*x.shape[:2], *(low + n + high for n, (low, high) in zip(sizes, pads, strict=True))), x.dtype)
-    out[(..., *(slice(low, low + n) for n, (low, _) in zip(sizes, pads, strict=True)))] = x
+    out[(*every, *(slice(low, low + n) for n, (low, _) in zip(sizes, pads, strict=True)))] = x
     return out
 
 
