@@ -191,9 +191,9 @@ def takes_product(x: Any, multiplications: int) -> bool:
         return False
 
 
-def product(x: Array, y: Array, out: Array | None = None) -> Array:
-    """The product of two arrays of matrices of which `takes_product` is true, in a new array or in `out`."""
-    return _compiler("product").product(x, y, _threads, out)  # type: ignore[no-any-return]
+def product(x: Array, y: Array, out: Array | None = None, bias: Array | None = None) -> Array:
+    """The product of two arrays of matrices of which `takes_product` is true, in a new array or in `out`; `bias` is added to its rows."""
+    return _compiler("product").product(x, y, _threads, out, bias)  # type: ignore[no-any-return]
 
 
 def contract(arrays: tuple[Array, Array, Array], batch: Any, m: Any, n: Any, k: Any, add: bool = False) -> None:

@@ -40,12 +40,35 @@ def test_as_numpy(shapes, threads, monkeypatch):
                 np.testing.assert_allclose(out, expected, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("shapes", [((130, 70), (70, 90)), ((3, 300), (300, 200)), ((200, 300), (300, 3)), ((20, 1000), (1000, 33))])
+def test_with_a_bias(shapes):
+    for dtype, tolerance in ((np.float32, 1e-4), (np.float64, 1e-12)):
+        a, b, bias = (numbers(*shape, dtype=dtype, seed=i) for i, shape in enumerate([*shapes, shapes[1][1:]]))
+        for left, right in ((a, b), (np.asfortranarray(a), np.asfortranarray(b))):
+            for threads in (1, 2):
+                np.testing.assert_allclose(product(left, right, threads, None, bias), left @ right + bias, rtol=tolerance, atol=tolerance)
+    with pytest.raises(ValueError, match="no bias"):
+        product(a, b, 1, None, bias[:-1].copy())
+
+
+def test_linear_with_a_bias(monkeypatch):
+    x, w, b = (torch.from_numpy(numbers(*shape, seed=i)).requires_grad_() for i, shape in enumerate([(5, 40, 60), (70, 60), (70,)]))
+    expected = (x.reshape(200, 60) @ w.T + b).reshape(5, 40, 70)
+    asked = []
+    kept = native.product
+    monkeypatch.setattr(native, "product", lambda *given: asked.append(len(given)) or kept(*given))
+    found = torch.nn.functional.linear(x, w, b)
+    assert asked == [4]
+    np.testing.assert_allclose(found.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-12)
+
+
 def test_what_is_not_aligned():
     a, b = numbers(40, 30), numbers(30, 20)
     memory = np.zeros(a.nbytes + 1, np.uint8)
     moved = np.ndarray(a.shape, a.dtype, memory, 1)
     moved[...] = a
     np.testing.assert_allclose(product(moved, b, 1), a @ b, rtol=1e-12)
+    np.testing.assert_allclose(product(moved, b, 1, None, b[0].copy()), a @ b + b[0], rtol=1e-12)
 
 
 def test_signatures_do_not_pile_up(monkeypatch):

@@ -40,12 +40,18 @@ def broadcast_to(x, shape):
     return np.broadcast_to(x, shape)
 
 
+def is_large_product(x, y):
+    """Whether native code multiplies two operands: arrays of matrices of one dtype, large enough."""
+    if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray or x.ndim < 2 or y.ndim < 2:
+        return False
+    work = max(x.size * y.shape[-1], y.size * x.shape[-2])
+    return work >= native.LARGE_PRODUCT and x.dtype == y.dtype and x.shape[-1] == y.shape[-2] and native.takes_product(x, work)
+
+
 def matmul(x, y, out=None):
-    """NumPy's matmul for operands of one dtype, in a new array or in `out`; large ones are multiplied by native code."""
-    if x.__class__ is np.ndarray and y.__class__ is np.ndarray and x.ndim > 1 and y.ndim > 1:
-        work = max(x.size * y.shape[-1], y.size * x.shape[-2])
-        if work >= native.LARGE_PRODUCT and x.dtype == y.dtype and x.shape[-1] == y.shape[-2] and native.takes_product(x, work):
-            return native.product(x, y, out)
+    """NumPy's matmul for operands of one dtype, in a new array or in `out`."""
+    if is_large_product(x, y):
+        return native.product(x, y, out)
     return np.matmul(x, y) if out is None else np.matmul(x, y, out=out)
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..native import LARGE_PRODUCT
+from .. import native
 from ..op import composite, function
 from ..origin import located
 from . import language
@@ -18,7 +18,7 @@ from .reduce import is_narrow
 def product(x, y):
     """NumPy's matmul for operands of one dtype, with 16-bit floats multiplied in float32."""
     if x.__class__ is np.ndarray and x.ndim == 2 and y.ndim == 2 and x.dtype is y.dtype and x.itemsize > 2:
-        return x.dot(y) if x.size * y.shape[1] < LARGE_PRODUCT else language.matmul(x, y)
+        return x.dot(y) if x.size * y.shape[1] < native.LARGE_PRODUCT else language.matmul(x, y)
     if x.dtype != y.dtype:
         raise RuntimeError(f"expected both operands to have the same dtype, but got {x.dtype.name} and {y.dtype.name}")
     if is_narrow(x):
@@ -94,12 +94,25 @@ LINEAR = [((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), (
 @composite(places="F", node=lambda node: "AddmmBackward0" if node.parents[2] else "MmBackward0", out=True, samples=LINEAR)
 def linear(x, weight, bias=None, /):
     """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out)."""
+    out = None if bias is None else _affine(x, weight, bias)
+    if out is not None:
+        return out
     out = batched_product(x, weight.T)
     if bias is None:
         return out
     if out.__class__ is np.ndarray and bias.dtype is out.dtype and bias.shape == weight.shape[:-1]:
         return np.add(out, bias, out)  # nobody else has the product
     return np.add(out, bias)
+
+
+def _affine(x, weight, bias):
+    """The same for large arrays, in one go."""
+    if x.__class__ is not np.ndarray or x.ndim < 2 or bias.__class__ is not np.ndarray or not bias.flags.c_contiguous:
+        return None
+    vectors, columns = rows(x), weight.T
+    if bias.shape != weight.shape[:-1] or bias.dtype != x.dtype or not language.is_large_product(vectors, columns):
+        return None
+    return native.product(vectors, columns, None, bias).reshape(*x.shape[:-1], -1)
 
 
 @linear.grad("x")
