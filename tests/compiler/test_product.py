@@ -82,6 +82,8 @@ def test_shapes_that_have_none():
     for a, b in (((3, 4), (3, 4)), ((4,), (4, 5)), ((2, 3, 4), (3, 4, 5))):
         with pytest.raises(ValueError):
             product(numbers(*a), numbers(*b), 1)
+    with pytest.raises(ValueError, match="float64 and float32"):
+        product(numbers(3, 4), numbers(4, 5, dtype=np.float32), 1)
     with pytest.raises(ValueError, match="out"):
         product(numbers(3, 4), numbers(4, 5), 1, np.empty((5, 3)))
 

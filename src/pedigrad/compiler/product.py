@@ -40,7 +40,7 @@ def product(a: Array, b: Array, threads: int, out: Array | None = None, bias: Ar
     `bias`, a contiguous array of that dtype, is added to each row of it.
     """
     others = None if out is None else (out.shape, out.strides, out.dtype.char), None if bias is None else (bias.shape, bias.dtype.char)
-    key = a.shape, a.strides, b.shape, b.strides, a.dtype.char, others
+    key = a.shape, a.strides, a.dtype.char, b.shape, b.strides, b.dtype.char, others
     known = _signatures.get(key)
     if known is None:
         if len(_signatures) >= MOST:
@@ -64,9 +64,9 @@ def product(a: Array, b: Array, threads: int, out: Array | None = None, bias: Ar
 
 
 def signature(a: Array, b: Array, out: Array | None, bias: Array | None) -> Signature:
-    """Work out what is to be known of a product; ValueError for shapes that have none."""
-    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
-        raise ValueError(f"shapes {a.shape} and {b.shape} cannot be multiplied")
+    """Work out what is to be known of a product; ValueError for operands that have none."""
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2] or a.dtype != b.dtype:
+        raise ValueError(f"{a.dtype} and {b.dtype} arrays of shapes {a.shape} and {b.shape} cannot be multiplied")
     batch = () if a.ndim == b.ndim == 2 else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     shape = (*batch, a.shape[-2], b.shape[-1])
     made = np.empty(shape, a.dtype) if out is None else out
