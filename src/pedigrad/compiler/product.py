@@ -53,7 +53,8 @@ def product(a: Array, b: Array, threads: int, out: Array | None = None, bias: Ar
     if (left | right | to) & (a.itemsize - 1):  # an element lies across words
         out[...] = contraction.gemm(a, b) if bias is None else contraction.gemm(a, b) + bias
         return out
-    extra = 0 if bias is None else ctypes.addressof(ctypes.c_size_t(address_of(bias)))
+    pointers = None if bias is None else ctypes.c_size_t(address_of(bias))  # lives as long as the call
+    extra = 0 if pointers is None else ctypes.addressof(pointers)
     if swapped:
         left, right = right, left
     if is_shared and threads > 1:
