@@ -114,3 +114,32 @@ def test_checks_of_arguments_are_made_in_compiled_runs_too():
         assert runs(compiled)
         with pytest.raises((RuntimeError, ValueError)):
             compiled(*bad)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "options"),
+    [
+        ((4, 3, 8, 8), 2, {}), ((4, 3, 9, 9), 3, {}), ((4, 3, 8, 6), (2, 3), {}), ((4, 3, 8, 8), 1, {}),
+        ((4, 3, 9, 8), 2, {}), ((2, 3, 8, 8), 3, {"stride": 1}), ((2, 3, 8, 8), 3, {"stride": 2, "padding": 1}), ((2, 3, 12), 4, {}),
+    ],
+)  # fmt: skip
+def test_gradients_of_maxima_of_windows(shape, kernel, options):
+    """The first of equal elements, the last nan; where windows divide the array, in native code."""
+    pool = F.max_pool2d if len(shape) == 4 else F.max_pool1d
+
+    def function(x):
+        return (pool(x, kernel, **options) * 2).sum()
+
+    compiled = torch.compile(function)
+    for i in range(5):
+        values = np.random.default_rng(i).integers(0, 4, shape).astype(np.float32)
+        if i == 4:
+            values.flat[3:5] = np.nan
+        gradients = []
+        for each in (function, compiled):
+            x = torch.from_numpy(values.copy()).requires_grad_()
+            each(x).backward()
+            gradients.append(x.grad.numpy())
+        np.testing.assert_array_equal(*gradients)
+    tiled = "stride" not in options and all(n % k == 0 for n, k in zip(shape[2:], np.broadcast_to(kernel, len(shape) - 2), strict=True))
+    assert ("NumPy, because" in str(compiled.explain())) == (not tiled)

@@ -129,6 +129,14 @@ def _(g, x, out, geo):
 def window_argmax(x, out, /, geo):
     """Which element of its window each maximum in `out` is: the first that is equal to it, or the last nan."""
     count = math.prod(geo.kernel)
+    if out.__class__ is not np.ndarray and all(_whole(windows, geo.out) for _, windows, _ in visits(geo)):
+        parts = [x[(..., *elements)] for _, _, elements in visits(geo)]
+        found = count - 1
+        for place in reversed(range(count)):
+            found = np.where(parts[place] == out, place, found)
+        for place, part in enumerate(parts):
+            found = np.where(np.isnan(part), place, found)
+        return found
     found = np.full(out.shape, 255 if count < 256 else 2**31 - 1, np.uint8 if count < 256 else np.int32)
     # The last offset first: the earlier ones overwrite it.
     for place, (_, windows, elements) in reversed(list(enumerate(visits(geo)))):
@@ -145,6 +153,12 @@ def window_argmax(x, out, /, geo):
 ])  # fmt: skip
 def window_put(y, where, /, geo):
     """The adjoint of `window_take`: each element of `y` added to its window's element number `where`."""
+    if (
+        y.__class__ is not np.ndarray
+        and geo.stride == geo.kernel
+        and geo.sizes == tuple(map(math.prod, zip(geo.kernel, geo.out, strict=True)))
+    ):
+        return _put_in_tiles(y, where, geo)
     out = np.zeros((*y.shape[: y.ndim - len(geo.sizes)], *geo.sizes), y.dtype)
     apart = all(s >= d * (k - 1) + 1 for s, k, d in zip(geo.stride, geo.kernel, geo.dilation, strict=True))
     for place, (_, windows, elements) in enumerate(visits(geo)):
@@ -155,6 +169,14 @@ def window_put(y, where, /, geo):
         else:
             region += y[(..., *windows)] * hit
     return out
+
+
+def _put_in_tiles(y, where, geo):
+    """The same without writing to parts of an array, for windows that divide it."""
+    lead = y.shape[: y.ndim - len(geo.sizes)]
+    shape = (*lead, *(size for o in geo.out for size in (o, 1)))
+    places = np.arange(math.prod(geo.kernel)).reshape([size for k in geo.kernel for size in (1, k)])
+    return np.reshape(np.where(np.reshape(where, shape) == places, np.reshape(y, shape), 0), (*lead, *geo.sizes))
 
 
 @composite(places="", samples=[
