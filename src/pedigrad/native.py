@@ -183,7 +183,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Array:
 
 def takes_product(x: Any, multiplications: int) -> bool:
     """Whether `contract` is the way to a sum of so many products with the elements of `x`."""
-    if x.__class__ is not np.ndarray or multiplications < LARGE_PRODUCT or x.dtype not in (np.float32, np.float64):
+    if x.__class__ is not np.ndarray or multiplications < LARGE_PRODUCT or x.dtype not in (np.float32, np.float64) or not x.flags.aligned:
         return False
     try:
         return _tools() is not None

@@ -90,6 +90,10 @@ def _whole(windows, out):
     return all(w.start == 0 and w.stop == n for w, n in zip(windows, out, strict=True))
 
 
+def _all_whole(geo):
+    return all(_whole(windows, geo.out) for _, windows, _ in visits(geo))
+
+
 @composite(real=True, places="", node="MaxPoolBackward0", samples=[
     ((2, 3, 6), Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
     ((2, 5, 6), Geometry((5, 6), (3, 2), (1, 2), ((1, 1), (0, 0)), (1, 2), (5, 2))),
@@ -129,7 +133,7 @@ def _(g, x, out, geo):
 def window_argmax(x, out, /, geo):
     """Which element of its window each maximum in `out` is: the first that is equal to it, or the last nan."""
     count = math.prod(geo.kernel)
-    if out.__class__ is not np.ndarray and all(_whole(windows, geo.out) for _, windows, _ in visits(geo)):
+    if out.__class__ is not np.ndarray and _all_whole(geo):
         parts = [x[(..., *elements)] for _, _, elements in visits(geo)]
         found = count - 1
         for place in reversed(range(count)):
@@ -184,6 +188,11 @@ def _put_in_tiles(y, where, geo):
 ])  # fmt: skip
 def window_take(x, where, /, geo):
     """Element number `where` of each window of `x`."""
+    if x.__class__ is not np.ndarray and _all_whole(geo):
+        out = 0
+        for place, (_, _, elements) in enumerate(visits(geo)):
+            out = np.where(where == place, x[(..., *elements)], out)
+        return out
     out = np.zeros(where.shape, x.dtype)
     for place, (_, windows, elements) in enumerate(visits(geo)):
         np.copyto(out[(..., *windows)], x[(..., *elements)], where=where[(..., *windows)] == place)
