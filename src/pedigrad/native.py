@@ -1,4 +1,4 @@
-"""Eager operations on large arrays: an op's own forward or gradient rules as native kernels, compiled at first use.
+"""Eager operations on large arrays: an op's own forward or gradient rules as native kernels, compiled at first use, and products.
 
 Which way an operation goes depends on sizes and dtypes alone: on arrays of `LARGE` elements or more kernels are tried, and where
 there are none (no llvmlite, an unusual layout, an op that is more than loops over elements) NumPy does it as it always does.

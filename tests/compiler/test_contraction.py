@@ -54,7 +54,7 @@ def test_more_than_one_block(dtype: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(contraction, "STEPS", dict.fromkeys((128, 256, 512), 24))
     monkeypatch.setattr(contraction, "CHUNK", 40)
     monkeypatch.setattr(contraction, "resident_bytes", lambda: 4000)
-    contraction.matmul_layout.cache_clear()
+    contraction.product_layout.cache_clear()
     try:
         a, b = values(3, 97, 83, dtype=dtype), values(3, 83, 145, dtype=dtype)
         expected = a.astype("float64") @ b.astype("float64")
@@ -63,7 +63,7 @@ def test_more_than_one_block(dtype: str, monkeypatch: pytest.MonkeyPatch) -> Non
             out = np.ones_like(expected, dtype)
             close(gemm(a, b, out, threads=threads, accumulate=True), expected + 1)
     finally:
-        contraction.matmul_layout.cache_clear()
+        contraction.product_layout.cache_clear()
 
 
 def views(x: np.ndarray) -> list[np.ndarray]:

@@ -217,7 +217,6 @@ class Variant:
 
     def regular(self) -> bool:
         """Whether arrays share memory as they did, where the program writes to some."""
-        self.writes = []
         return not self.recording.in_place or (all(held(h) is not None for h in self.holders) and self.sharing() == self.shared)
 
     def recheck(self, index: int) -> bool:

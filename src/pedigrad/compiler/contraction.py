@@ -199,6 +199,7 @@ _own = _Own()
 
 
 def scratch(size: int) -> int:
+    """The address of so many bytes of the calling thread's scratch memory."""
     if _own.memory.nbytes < size + 64:
         _own.memory = np.empty(size + 64, np.uint8)
         _own.address = _up(address_of(_own.memory), 64)
@@ -230,8 +231,28 @@ def run(
 Numbers = tuple[int, ...]
 
 
+def product_shape(a: np.ndarray, b: np.ndarray) -> Numbers:
+    """The shape of the matrix product of two arrays, whose leading dimensions broadcast; ValueError where there is none."""
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
+        raise ValueError(f"shapes {a.shape} and {b.shape} cannot be multiplied")
+    batch = () if a.ndim == b.ndim == 2 else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return (*batch, a.shape[-2], b.shape[-1])
+
+
 @functools.lru_cache(1024)
-def matmul_layout(shapes: tuple[Numbers, ...], strides: tuple[Numbers, ...], dtype: str, accumulate: bool, fold: bool, bits: int) -> Layout:
+def product_layout(
+    shapes: tuple[Numbers, ...], strides: tuple[Numbers, ...], dtype: str, accumulate: bool = False, epilogue: bool = False, bits: int = 0
+) -> tuple[bool, Layout]:
+    """Whether to exchange the operands of a matrix product, which gives the transpose, and the layout; an epilogue wants C as it is."""
+    exchanged = not epilogue and _better_swapped(shapes, strides[2], tile_for(dtype, bits or llvm.vector_bits()))
+    if exchanged:
+        shapes, strides = (tuple(_swapped(x) for x in (y[1], y[0], y[2])) for y in (shapes, strides))
+    return exchanged, _matmul_layout(shapes, strides, dtype, accumulate, not epilogue, bits)
+
+
+def _matmul_layout(
+    shapes: tuple[Numbers, ...], strides: tuple[Numbers, ...], dtype: str, accumulate: bool, fold: bool, bits: int
+) -> Layout:
     size, c = ELEMENTS[dtype][1], shapes[2]
 
     def along(operand: int) -> list[int]:
@@ -270,11 +291,8 @@ def gemm(
     dtype = _NAMES.get(a.dtype)
     if dtype is None or b.dtype != a.dtype:
         raise TypeError(f"gemm: expected two float32 or two float64 arrays, but got {a.dtype} and {b.dtype}")
-    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
-        raise ValueError(f"gemm: shapes {a.shape} and {b.shape} cannot be multiplied")
+    shape = product_shape(a, b)
     a, b = (x if x.flags.aligned else x.copy() for x in (a, b))
-    batch = () if a.ndim == b.ndim == 2 else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    shape = (*batch, a.shape[-2], b.shape[-1])
     if out is None:
         if accumulate:
             raise ValueError("gemm: accumulate=True needs out")
@@ -285,21 +303,17 @@ def gemm(
         raise ValueError("gemm: out is not aligned")
     elif np.may_share_memory(out, a) or np.may_share_memory(out, b):
         raise ValueError("gemm: out may overlap an operand")
-    arrays = (a, b, out)
-    shapes: tuple[Numbers, ...] = (a.shape, b.shape, out.shape)
-    strides: tuple[Numbers, ...] = (a.strides, b.strides, out.strides)
-    if epilogue is None and better_swapped(shapes, out.strides, tile_for(dtype, bits or llvm.vector_bits())):
-        arrays = (b, a, out)
-        shapes, strides = (tuple(swapped(x) for x in (y[1], y[0], y[2])) for y in (shapes, strides))
-    plan = matmul_layout(shapes, strides, dtype, accumulate, epilogue is None, bits)
-    run(compiled(dtype, epilogue, bits), *arrays, plan, threads, extra)
+    shapes, strides = (a.shape, b.shape, out.shape), (a.strides, b.strides, out.strides)
+    exchanged, plan = product_layout(shapes, strides, dtype, accumulate, epilogue is not None, bits)
+    left, right = (b, a) if exchanged else (a, b)
+    run(compiled(dtype, epilogue, bits), left, right, out, plan, threads, extra)
     return out
 
 
 _NAMES = {np.dtype(name): name for name in ELEMENTS}
 
 
-def better_swapped(shapes: tuple[Numbers, ...], strides: Numbers, tile: Tile) -> bool:
+def _better_swapped(shapes: tuple[Numbers, ...], strides: Numbers, tile: Tile) -> bool:
     """Whether to compute the transpose: where C's rows follow each other, not its columns, or where tiles fit it much better."""
     (m, n), k = shapes[2][-2:], shapes[0][-1]
     if n == 1 or strides[-2] < strides[-1]:
@@ -307,5 +321,5 @@ def better_swapped(shapes: tuple[Numbers, ...], strides: Numbers, tile: Tile) ->
     return k >= 64 and _up(m, tile.rows) * _up(n, tile.columns) > 2 * _up(n, tile.rows) * _up(m, tile.columns)
 
 
-def swapped(numbers: Numbers) -> Numbers:
+def _swapped(numbers: Numbers) -> Numbers:
     return (*numbers[:-2], numbers[-1], numbers[-2])

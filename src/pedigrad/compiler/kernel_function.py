@@ -48,9 +48,7 @@ class _Numbers(dict[Any, int]):
 
 def description(kernel: Kernel, streamed: Callable[[Value], bool]) -> tuple[Any, list[tuple[Value, int]]]:
     """What a kernel's function follows from, and the elements that it is given pointers to, in the order in which that tells of them."""
-    axes, values, starts = _Numbers(), _Numbers(), _Numbers()
-    for axis in kernel.axes:
-        axes[axis]
+    axes, values, starts = _Numbers((axis, i) for i, axis in enumerate(kernel.axes)), _Numbers(), _Numbers()
 
     def affine(place: Affine) -> Any:
         return place.constant, *[(axes[axis], factor) for axis, factor in place.terms]

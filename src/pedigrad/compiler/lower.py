@@ -50,9 +50,9 @@ class Lowering:
         loads = [self.start(o.root, o.place) for (out, _), o in kernel.operands.items() if isinstance(o, Load) and out in used]
         stores = [self.start(root, store_place(kernel, value, place)) for value, root, place in kernel.stores]
         self.result.roots = list(dict.fromkeys([*loads, *stores]))
-        self.is_open = self.result.is_open = kernel.outer is None and len(kernel.axes) == 1 and self.result.points >= OPEN and not symbols
+        self.result.is_open = kernel.outer is None and len(kernel.axes) == 1 and self.result.points >= OPEN and not symbols
         last = ["ptr %memory", "ptr %sizes"] if symbols else ["ptr %scratch"]
-        last += ["i64 %thread", "i64 %threads"] + ["i64 %points"] * self.is_open
+        last += ["i64 %thread", "i64 %threads"] + ["i64 %points"] * self.result.is_open
         arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), *last])
         self.body = KernelBody(name, arguments, bits)
         self.scalar = ScalarIR(self.body)
@@ -146,17 +146,17 @@ class Lowering:
 
     def block_count(self) -> str:
         """The number of blocks of an undivided kernel."""
-        if not self.symbols and not self.is_open:
+        if not self.symbols and not self.result.is_open:
             return str(-(-self.result.points // BLOCK))
         return self.body.integer("udiv", self.body.integer("add", self.points(), BLOCK - 1), BLOCK)
 
     def points(self) -> str:
         """The number of points of an undivided kernel of one axis."""
-        return "%points" if self.is_open else self.number(self.result.points)
+        return "%points" if self.result.is_open else self.number(self.result.points)
 
     def share(self, count: str) -> tuple[str, str]:
         """This thread's part of the outer points."""
-        return ("0", count) if self.threads == 1 and not self.is_open else share(self.body, count)
+        return ("0", count) if self.threads == 1 and not self.result.is_open else share(self.body, count)
 
     def outer_point(self, index: str) -> None:
         """The outer axes' places at a point counted along all of them."""

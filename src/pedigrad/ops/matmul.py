@@ -17,8 +17,9 @@ from .reduce import is_narrow
 
 def product(x, y):
     """NumPy's matmul for operands of one dtype, with 16-bit floats multiplied in float32."""
-    if x.__class__ is np.ndarray and x.ndim == 2 and y.ndim == 2 and x.dtype is y.dtype and x.itemsize > 2:
-        return x.dot(y) if x.size * y.shape[1] < native.LARGE_PRODUCT else language.matmul(x, y)
+    small = x.__class__ is np.ndarray and x.ndim == 2 and y.ndim == 2 and x.size * y.shape[1] < native.LARGE_PRODUCT
+    if small and x.dtype is y.dtype and x.itemsize > 2:
+        return x.dot(y)
     if x.dtype != y.dtype:
         raise RuntimeError(f"expected both operands to have the same dtype, but got {x.dtype.name} and {y.dtype.name}")
     if is_narrow(x):
