@@ -1,5 +1,6 @@
 """Compiled functions among others: gradients through them, views, errors, threads, and the forms of `compile`."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from compile_checks import check, runs, same, tensor
 
 import pedigrad as torch
 from pedigrad import nn
+from pedigrad.compiled.variant import MISS
 
 pytestmark = pytest.mark.filterwarnings("ignore:pedigrad.compile")
 
@@ -314,6 +316,25 @@ def test_threads():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("size", [3, 30_000])
+def test_a_run_that_another_thread_has_written_out_anew(size):
+    weight = tensor(size)
+    compiled = torch.compile(lambda: weight * 2)
+    for _ in range(5):
+        compiled()
+    run, variant = compiled.compiled.shortcut, compiled.compiled.variants[0]
+    again = variant.shortcut()  # what it compares is laid out anew; `run` must neither go on for ever nor use what is gone
+    gc.collect()
+    weight.data = tensor(size, seed=1)
+    found = []
+    thread = threading.Thread(target=lambda: found.extend([run(), again()]), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert len(found) == 2
+    assert all(isinstance(each, torch.Tensor) or each is MISS for each in found)
+    same(weight * 2, compiled())
 
 
 def test_modes_of_another_thread():
