@@ -146,9 +146,9 @@ class GradientProgram:
         self.lock = locks.renewed()  # the program's memory is one thread's at a time
         self.parts: dict[int, Executable] = {}
 
-    def compile(self, inputs: list[Value], threads: int) -> None:
-        """Compile the backward pass from all results; `inputs` is the order of the forward program's inputs."""
-        self.threads, constants = threads, self.recorder.constants
+    def compile(self, inputs: list[Value], threads: int, strides: dict[Value, tuple[int, ...]]) -> None:
+        """Compile the backward pass from all results; `inputs` is the order of the forward program's inputs, some of which have strides."""
+        self.threads, self.strides, constants = threads, strides, self.recorder.constants
         order = {value: i for i, value in enumerate(inputs)}
         places = {v: ("input", order[v]) for v in self.kept_values if v in order}
         places |= {v: ("output", i) for i, v in enumerate(self.computed)}
@@ -163,11 +163,10 @@ class GradientProgram:
             known = back.known
             mine = {known[v]: array for v, array in constants.items() if v in known}
             guards = self.recorder.guards[self.gradient.guards_before :]
-            executable = Executable(back.program, mine, self.threads, [(known[v], answer) for v, answer in guards if v in known])
-            wanted = [known[v] for v in back.kept if v not in constants] + [s for s in back.starts if s is not None]
-            executable.inputs.sort(key=wanted.index)
-            executable.renumber()
-            self.parts[which] = executable
+            inputs = [known[v] for v in back.kept if v not in constants] + [s for s in back.starts if s is not None]
+            expected = [(known[v], answer) for v, answer in guards if v in known]
+            strides = {known[v]: steps for v, steps in self.strides.items() if v in known}
+            self.parts[which] = Executable(back.program, mine, self.threads, expected, strides=strides, inputs=inputs)
         return self.parts[which]
 
     def run(self, which: int, saved: Any, starts: list[Any]) -> list[Any]:

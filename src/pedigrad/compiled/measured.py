@@ -110,11 +110,8 @@ def profiled(executable: Executable) -> Executable:
     old, program = executable.program, Program()
     program.inputs, program.instructions, program._next = old.inputs, old.instructions, old._next
     program.outputs = old.outputs[: executable.count]
-    strides = executable.fuser.strides
-    new = Executable(program, executable.constants, executable.threads, guards_of(executable), executable.in_place, strides, profile=True)
-    new.inputs = list(executable.inputs)
-    new.renumber()
-    return new
+    how = dict(in_place=executable.in_place, strides=executable.fuser.strides, profile=True, inputs=executable.inputs)
+    return Executable(program, executable.constants, executable.threads, guards_of(executable), **how)  # type: ignore[arg-type]
 
 
 def measure(executable: Executable, probe: Executable, present: Sequence[Array | None]) -> Times:

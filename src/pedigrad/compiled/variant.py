@@ -133,13 +133,12 @@ class Variant:
         threads = useful_threads(recorder.program, threads)
         begin, made = time.perf_counter(), cache.counts()["misses"]
         constants = {v: array for v, array in recorder.constants.items() if v in program.inputs}
-        self.executable = Executable(program, constants, threads, guards, recording.in_place, self.strides(program, sources))
         order = {"argument": 0, "held": 1, "option": 2}
-        self.executable.inputs.sort(key=lambda v: order[sources[v][0]])
-        self.executable.renumber()
-        inputs = self.executable.inputs
+        inputs = sorted((v for v in program.inputs if v not in constants), key=lambda v: order[sources[v][0]])
+        strides = self.strides(program, sources)
+        self.executable = Executable(program, constants, threads, guards, recording.in_place, strides, inputs=inputs)
         if self.gradient is not None:
-            self.gradient.compile(inputs, threads)
+            self.gradient.compile(inputs, threads, strides)
         self.seconds = time.perf_counter() - begin
         self.cached = cache.counts()["misses"] == made  # the machine code was there already
         self.arguments = [sources[v][1] for v in inputs if sources[v][0] == "argument"]
@@ -181,12 +180,11 @@ class Variant:
     def watch(self) -> None:
         """Lay out the words that are compared before each run."""
         executable, first = self.executable, len(self.arguments)
-        slots = [executable.order[first + i] for i in range(len(self.holders))]
-        self.held = [Held(*each) for each in zip(self.holders, itertools.repeat(self), slots, self.layouts, strict=False)]
+        self.held = [Held(*each) for each in zip(self.holders, itertools.repeat(self), itertools.count(first), self.layouts, strict=False)]
         for each in self.held:
             executable.table[each.slot] = id(held(each.holder))
         for i, number in enumerate(self.numbers):
-            executable.table[executable.order[first + len(self.holders) + i]] = id(number)
+            executable.table[first + len(self.holders) + i] = id(number)
         groups = {id(group): group for group, *_ in [*self.options, *self.choices]}
         options = [Options(self, group) for group in groups.values() if type(group).__getitem__ is dict.__getitem__]
         self.items: list[Watched] = [*self.surroundings.items, *(Entry(*each) for each in self.entry), *options, *self.held]

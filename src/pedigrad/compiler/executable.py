@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import contraction, llvm, mathlib, memory, pool
-from .affine import Affine, contiguous
+from .affine import Affine, Axis, contiguous
 from .arena import Lifetime, planned
 from .fuse import Fuser
 from .kernel import Kernel, Load
@@ -48,7 +48,8 @@ class Step(NamedTuple):
 class Executable:
     """A compiled program. `inputs` are the values that a run is given arrays for, in order; the others are constants.
 
-    `in_place` says for an output, by its number, which input's memory it is written to; the others are new arrays.
+    `in_place` says for an output, by its number, which input's memory it is written to; the others are new arrays. `strides`, in
+    elements, are those of inputs that do not lie row by row.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Executable:
         in_place: dict[int, Value] | None = None,
         strides: dict[Value, tuple[int, ...]] | None = None,
         profile: bool = False,
+        inputs: Sequence[Value] | None = None,
     ):
         self.constants, self.threads, self.profile = constants, threads, profile
         self.expected = [answer for _, answer in guards]
@@ -69,17 +71,10 @@ class Executable:
         whole.outputs += [value for value, _ in guards]
         self.program = program = simplified(whole)
         self.fuser = Fuser(program, strides)
-        self.inputs = [v for v in program.inputs if v not in constants]
+        self.inputs = [v for v in (program.inputs if inputs is None else inputs) if v not in constants]
         self.order_steps()
         self.assign_memory()
         self.build()
-        self.order = list(range(len(self.inputs)))
-
-    def renumber(self) -> None:
-        """Take the present order of `inputs` as the order in which a run is given arrays."""
-        order = [self.slots[v] for v in self.inputs]
-        assert sorted(order) == list(range(len(order)))
-        self.order = order
 
     # What is done in which order
 
@@ -144,13 +139,14 @@ class Executable:
         self.fresh: dict[int, Value] = {}  # the number of an output and its root, for those that are new arrays
         self.twice: list[tuple[int, Value]] = []
         for number, root in enumerate(outputs):
-            target = self.in_place.get(number)
-            if target is None:
+            if number not in self.in_place:
                 if root in self.fresh.values():
                     self.twice.append((number, root))
                 self.fresh[number] = root
                 self.slots.setdefault(root, len(self.slots))
-            elif root not in self.slots and root not in self.alias and self.writes_straight(root, target):
+        for number, target in self.in_place.items():
+            root = outputs[number]
+            if root not in self.slots and root not in self.alias and self.writes_straight(root, target):
                 self.alias[root] = target
             else:
                 self.copied.append((root, target))
@@ -194,6 +190,8 @@ class Executable:
         used = {m.out for m in step.members}
         loads = [o for (v, _), o in step.operands.items() if v in used and isinstance(o, Load) and o.root is target]
         if not all(o.place == mine and not o.dynamic for o in loads):
+            return False
+        if not is_once_each(mine, step.axes):  # a further axis would run through it again, and read what it has written
             return False
         return not loads or not any(step.kinds.get(m.out) for m in step.members)  # a second phase would read what was written
 
@@ -348,7 +346,8 @@ class Executable:
     def run(self, arrays: Sequence[Array]) -> list[Any]:
         """Run on arrays for `inputs`; returns the outputs that are new arrays, None in the place of those written in place."""
         table, slots = self.table, self.slots
-        for slot, array in zip(self.order, arrays, strict=True):
+        assert len(arrays) == len(self.inputs)
+        for slot, array in enumerate(arrays):
             table[slot] = id(array)
         held: dict[Value, Any] = {}
         outputs: list[Any] = [None] * self.count
@@ -406,6 +405,18 @@ class Executable:
         if target in held:
             return held[target]
         return arrays[self.inputs.index(target)] if target in self.inputs else self.constants[target]
+
+
+def is_once_each(place: Affine, axes: Sequence[Axis]) -> bool:
+    """Whether each point of the axes has a place of its own."""
+    factors, reach = dict(place.terms), 0
+    if any(axis.size != 1 and axis not in factors for axis in axes):
+        return False
+    for axis, factor in sorted(place.terms, key=lambda term: abs(term[1])):
+        if abs(factor) <= reach:
+            return False
+        reach += abs(factor) * (axis.size - 1)
+    return True
 
 
 def linear_of(kernel: Kernel, value: Value) -> Affine:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import llvm
@@ -173,7 +174,12 @@ class Stretch:
         self.call(f"call void @{name}({places}, i64 %thread, i64 %threads)", False)
 
     def copy(self, root: Value, target: Value) -> None:
+        """What is computed goes to the memory of an input."""
         self.meet([root], [target])
+        strides = self.executable.fuser.strides.get(target)
+        if strides is not None:
+            name = self.executable.function(lambda n: copying(n, target, strides))
+            return self.call(f"call void @{name}(ptr {self.pointer(root)}, ptr {self.pointer(target)}, i64 %thread, i64 %threads)", False)
         size = root.size * root.dtype.itemsize
         start, length = "0", str(size)
         if size > ALONE and self.executable.threads > 1:  # each thread copies its share
@@ -181,7 +187,7 @@ class Stretch:
             start, end = (self.fresh(f"udiv i64 {each}, %threads") for each in ends)
             length = self.fresh(f"sub i64 {end}, {start}")
         to, source = (self.fresh(f"getelementptr i8, ptr {self.pointer(each)}, i64 {start}") for each in (target, root))
-        self.call(f"call void @llvm.memmove.p0.p0.i64(ptr {to}, ptr {source}, i64 {length}, i1 false)", length == str(size))
+        return self.call(f"call void @llvm.memmove.p0.p0.i64(ptr {to}, ptr {source}, i64 {length}, i1 false)", length == str(size))
 
     def text(self, name: str) -> str:
         """The whole function."""
@@ -199,6 +205,25 @@ def overlap(some: set[Any], others: set[Any]) -> bool:
             if a == b or (a[0] != "slot" and b[0] != "slot" and a[0] < b[1] and b[0] < a[1]):
                 return True
     return False
+
+
+def copying(name: str, target: Value, strides: Sequence[int]) -> str:
+    """`void name(ptr x, ptr out, i64 thread, i64 threads)`: elements that lie row by row go to where the target's strides say."""
+    body, kind = KernelBody(name, "ptr %x, ptr %out, i64 %thread, i64 %threads", llvm.vector_bits()), memory_type(target.dtype)
+    lead, last = target.shape[:-1], target.shape[-1] if target.shape else 1
+    low, high = share(body, math.prod(lead))
+    with body.loop(low, high) as row:
+        start, rest = "0", row.index
+        for n, stride in zip(reversed(lead), reversed(strides[:-1]), strict=True):
+            step = body.integer("mul", body.integer("urem", rest, n), stride)
+            start, rest = body.integer("add", start, step), body.integer("udiv", rest, n)
+        first = body.integer("mul", row.index, last)
+        with body.parallel("0", last) as column:
+            source = body.at("%x", body.integer("add", first, column), kind)
+            place = body.integer("add", start, body.integer("mul", column, strides[-1] if strides else 1))
+            value = body.put(f"load {kind}, ptr {source}, align {target.dtype.itemsize}{body.access}")
+            body.do(f"store {kind} {value}, ptr {body.at('%out', place, kind)}, align {target.dtype.itemsize}{body.access}")
+    return body.text()
 
 
 def scattering(name: str, step: Scatter) -> str:
