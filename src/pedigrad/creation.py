@@ -14,6 +14,7 @@ from .op import function
 from .ops.convert import LEGACY_NAMES, converted
 from .origin import located
 from .shapes import as_shape
+from .storage import on_buffer
 from .tensor import Tensor, TensorMeta, _new, announce, constant, read, wrap
 
 strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
@@ -224,13 +225,13 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
         dtypes.from_numpy(array.dtype)
         if not array.dtype.isnative:
             raise ValueError(located("given numpy array has byte order different from the native byte order"))
-    return constant(array)
+    return constant(on_buffer(array))
 
 
 @function("torch")
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A one-dimensional tensor on the memory of a Python buffer."""
-    return wrap(np.frombuffer(buffer, numpy_dtype(dtype), count, offset)).requires_grad_(requires_grad)
+    return wrap(on_buffer(np.frombuffer(buffer, numpy_dtype(dtype), count, offset))).requires_grad_(requires_grad)
 
 
 # Filled

@@ -18,8 +18,9 @@ import numpy as np
 
 from . import dtypes, modes, native
 from .errors import explained, not_a_tensor
-from .graph import Node, Output, note_write, storage_of
+from .graph import Node, Output, note_write
 from .origin import located, outside
+from .storage import storage_of
 from .tensor import HAS_VIEWS, Cut, Tensor, View, refresh, wrap
 
 if TYPE_CHECKING:

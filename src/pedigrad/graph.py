@@ -18,6 +18,7 @@ import numpy as np
 
 from . import modes
 from .origin import Origin, outside
+from .storage import storage_of
 
 if TYPE_CHECKING:
     from .op import Op
@@ -223,16 +224,6 @@ _writes: dict[int, Write] = {}
 last_write = 0
 
 
-def storage_of(array: Array) -> Array:
-    """The array that owns the memory `array` is a view of."""
-    base = array.base
-    while base is not None:
-        if isinstance(base, np.ndarray):
-            array = base
-        base = getattr(base, "base", None)  # as_strided puts an object of its own between a view and its array
-    return array
-
-
 def write_to(array: Array) -> Write | None:
     """The record of writes into the storage of `array`, None if there were none."""
     return _writes.get(id(storage_of(array)))
@@ -262,7 +253,7 @@ def note_writes(arrays: Iterable[Array], what: str) -> None:
             modes.settings.recorder.noted(array, what)
 
 
-def _first_write(owner: Array) -> Write:
+def _first_write(owner: Any) -> Write:
     """A new record for a storage, which goes when the storage does."""
     key = id(owner)
     # `_writes` is bound early: at interpreter exit the module's globals may be gone before the array is.

@@ -17,6 +17,7 @@ from . import dtypes, graph, modes
 from .graph import Handle, Leaf, Node
 from .origin import Origin, located
 from .shapes import Size
+from .storage import whole_of
 
 Array = np.ndarray[Any, Any]
 _new = object.__new__
@@ -164,7 +165,7 @@ class Tensor(metaclass=TensorMeta):
     def storage_offset(self) -> int:
         """How many elements of its storage come before its first."""
         read(self._array, "storage_offset()")
-        owner = graph.storage_of(self._array)
+        owner = whole_of(self._array)
         return (self._array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // self.itemsize
 
     def data_ptr(self) -> int:

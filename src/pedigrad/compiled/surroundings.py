@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, modes, threads
-from ..graph import Leaf, storage_of
+from ..graph import Leaf
 from ..mersenne import MersenneTwister
 from ..origin import MARK
+from ..storage import storage_of
 from ..tensor import Tensor
 from . import watched
 from .watched import ABSENT, CONTENT, Cell, Snapshot, Table, Watched, built, codes_in, handed_on, imported_by, is_plain, names_of

@@ -25,6 +25,7 @@ from ..compiler.record import held, owner_of, read_option
 from ..compiler.words import Word
 from ..graph import Leaf, note_writes
 from ..origin import MARK, Origin, outside
+from ..storage import storage_of
 from ..tensor import Tensor, wrap
 from ..threads import get_num_threads
 from . import watched
@@ -492,6 +493,6 @@ def writes_of(variant: Variant) -> list[Any]:
         return variant.writes
     gradients = [leaf for what, leaf, _ in variant.recording.after if what == "gradient in place" and not variant.zeroed_before(leaf)]
     arrays = [*map(held, variant.changed_places), *(leaf.grad._array for leaf in gradients)]
-    owners = [graph.storage_of(array) for array in arrays]
+    owners = [storage_of(array) for array in arrays]
     variant.writes = [graph._writes.get(id(owner)) or graph._first_write(owner) for owner in owners]
     return variant.writes

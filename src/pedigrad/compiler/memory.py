@@ -27,6 +27,8 @@ _pieces = itertools.count()
 class Loan:
     """Marks the bases of arrays whose memory comes from here."""
 
+    lends_once = True  # one array lies on it, and stands for the storage
+
 
 @functools.cache
 def _loan(size: int) -> Any:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from .. import inplace
-from ..graph import storage_of
 from ..op import composite, function, view
 from ..shapes import one_dim
+from ..storage import whole_of
 from ..tensor import Tensor
 from .language import zeros
 from .view import reshaped
@@ -161,7 +161,7 @@ def strided(x, /, size, stride, offset):
 
 def _in_storage(x, shape, strides, offset):
     """An array on the storage of `x`, `offset` bytes after its first element."""
-    owner = storage_of(x)
+    owner = whole_of(x)
     start = x.__array_interface__["data"][0] - owner.__array_interface__["data"][0] + offset
     last = sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     if 0 in shape:
