@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..compiler.record import Recorder, held
+from ..compiler.record import Recorder
 from ..generator import Generator, default_generator
 from ..mersenne import MersenneTwister
 from ..origin import AS_USER, MARK, Origin
@@ -184,7 +184,7 @@ class Effects:
         around.met(functions, code, frame.f_globals)
         self.known |= around.codes
         for _, holder in around.arrays.values():
-            self.recorder.from_outside(held(holder))
+            self.recorder.from_outside(holder)
 
     def called_built_in(self, frame: FrameType, function: Any) -> None:
         owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")

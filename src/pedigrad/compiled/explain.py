@@ -19,7 +19,6 @@ from ..compiler.record import SEEDS, held, read_option
 from ..compiler.steps import Call, Contraction, Scatter
 from ..compiler.trace import changed, replaced
 from ..origin import Origin
-from .gradient import ALL
 from .measured import Machine, guards_of, machine, measure, profiled
 from .recording import layout
 from .report import as_html, as_text
@@ -136,7 +135,7 @@ def explained_variant(variant: Any, limits: Machine | None) -> Variant:
     forward = section("", executable, arrays, limits)
     backward = None
     if gradient is not None:
-        back = gradient.backs[ALL]
+        back = gradient.backs[gradient.gradient.whiches[0]]
         places = dict(zip(gradient.kept_values, gradient.kept, strict=True))
         kept = [arrays[places[v][1]] if places[v][0] == "input" else None for v in back.kept if v in places]
         missing = len(gradient.executable.inputs) - len(kept)

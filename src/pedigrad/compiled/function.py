@@ -106,7 +106,7 @@ class Compiled:
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], args: Any, kwargs: Any) -> Any:
         """Run as usual and record; compile if the last recording agrees."""
         surroundings = Surroundings(self.function, others)
-        recorder = Recorder([t._array for t in tensors], surroundings.arrays)
+        recorder = Recorder(tensors, surroundings.arrays)
         if surroundings.refused is not None:
             recorder.refused = surroundings.refused
         state = State(tensors, surroundings, (args, kwargs))

@@ -67,8 +67,8 @@ def history(tensors: Sequence[Tensor], ends: Sequence[Any]) -> list[Node]:
 class Within(Backward):
     """A backward pass that stays within a function: it ends at leaves and at the arguments' histories."""
 
-    def __init__(self, nodes: list[Node], ends: list[Node]):
-        super().__init__(True, False, ends, accumulate=False)
+    def __init__(self, nodes: list[Node], ends: Sequence[Node], create: bool = False):
+        super().__init__(True, create, ends, accumulate=False)
         useful = self.useful = {end.seq for end in ends}
         stop = {id(end) for end in ends}
         for node in nodes:
@@ -110,21 +110,29 @@ class Gradient:
         self.starts = [program.input(start.shape, start.dtype) for start in starts]
         for start, value in zip(starts, self.starts, strict=True):
             recorder.enter_array(start, value)
-        # The gradients of the ends, None where none arrives, from all results together and from each alone.
+        # A result that another one follows from is an end of that one's backward pass: gradients gather there.
+        own = [tensor._node for tensor in results]
+        self.nested = any(node is not each._node for each in results for node in own if node in history([each], arguments))
+        self.whiches = range(len(results)) if self.nested else [ALL, *range(len(results))] if len(results) > 1 else [ALL]
+        self.order = sorted(range(len(results)), key=lambda i: own[i].seq)  # type: ignore[union-attr]
+        # The gradients of the ends, and of such results, None where none arrives, from all results together and from each alone.
         self.grads: dict[int, list[Value | None]] = {}
-        for which in [ALL, *range(len(results))] if len(results) > 1 else [ALL]:
-            run = Within(nodes, self.ends)
+        self.recorded: dict[int, list[Array | None]] = {}  # what they were
+        for which in self.whiches:
+            ends = [*self.ends, *(node for i, node in enumerate(own) if i != which)] if self.nested else self.ends
+            run = Within(nodes, ends)  # type: ignore[arg-type]
             for i, (tensor, start) in enumerate(zip(results, starts, strict=True)):
                 if which in (ALL, i):
                     run.deposit(tensor._node, start)  # type: ignore[arg-type]
             with modes.recording(recorder):
                 run.run()
-            grads = [run.captured.get(end.seq) for end in self.ends]
+            grads = [run.captured.get(end.seq) for end in [*self.ends, *(own if self.nested else ())]]  # type: ignore[union-attr]
             self.grads[which] = [None if g is None else recorder.value_of(g) for g in grads]
+            self.recorded[which] = grads
 
     def text(self) -> str:
         """What two recordings have in common."""
-        return f"{self.cut} {[[v and v.number for v in grads] for grads in self.grads.values()]}"
+        return f"{self.cut} {[[v and v.number for v in grads] for grads in self.grads.values()]} {self.order}"
 
 
 class GradientProgram:
@@ -154,7 +162,7 @@ class GradientProgram:
         places |= {v: ("output", i) for i, v in enumerate(self.computed)}
         self.kept_values = [v for v in self.kept_values if v not in constants]
         self.kept = [places[v] for v in self.kept_values]
-        self.executable = self.part(ALL)
+        self.executable = self.part(self.gradient.whiches[0])
 
     def part(self, which: int) -> Executable:
         """The program of the backward pass from all results, or from one."""
@@ -180,10 +188,24 @@ class GradientProgram:
             grads = iter(self.part(which).run(arrays))
         return [None if g is None else next(grads) for g in self.gradient.grads[which]]
 
-    def node(self, call: Any, arrays: list[Array], outputs: list[Any], parents: tuple[Any, ...], results: list[Tensor]) -> None:
-        """Give the results of a run their history."""
+    def nodes(self, call: Any, arrays: list[Array], outputs: list[Any], parents: tuple[Any, ...], results: list[Tensor]) -> None:
+        """Give the results of a run their history: one node for all, or for each its own where some follow from others."""
+        if not self.gradient.nested:
+            node = self.node(ALL, call, arrays, outputs, parents, results)
+            if len(results) == 1:
+                results[0]._node = node
+            else:
+                for i, tensor in enumerate(results):
+                    tensor._node = output(node, i, results)
+            return
+        before: list[Any] = [None] * len(results)
+        for i in self.gradient.order:  # parents first
+            before[i] = results[i]._node = self.node(i, call, arrays, outputs, (*parents, *before), [results[i]])
+
+    def node(self, which: int, call: Any, arrays: Any, outputs: Any, parents: Any, results: list[Tensor]) -> CompiledBackward:
+        """The node of one result, or of all."""
         node = _new(CompiledBackward if len(results) == 1 else CompiledBackwards)
-        node.parents, node.hooks, node.seq = parents, None, next(modes.clock)
+        node.parents, node.hooks, node.seq, node.which = parents, None, next(modes.clock), which
         node.shape, node.dtype = results[0]._array.shape, results[0]._array.dtype
         origin = Origin.here()
         node.code, node.lasti = origin.code, origin.lasti
@@ -192,19 +214,16 @@ class GradientProgram:
         node.program, node.call = self, call
         node.borrowed = [arrays[i] for what, i in self.kept if what == "input"]
         node.given = arrays
-        if len(results) == 1:
-            results[0]._node = node
-        else:
-            for i, tensor in enumerate(results):
-                tensor._node = output(node, i, results)
+        return node
 
 
 class CompiledBackward(Node):
     """One run of a compiled function."""
 
-    __slots__ = ("borrowed", "call", "given", "program")
+    __slots__ = ("borrowed", "call", "given", "program", "which")
     op = None  # type: ignore[assignment]
     program: GradientProgram
+    which: int  # the number of its result where there are nodes for others, else ALL
     call: Callable[..., Any]  # runs the function as usual, on tensors with a history: for second derivatives
     borrowed: list[Array]  # what the backward pass reads of what the function was given, or found
     given: list[Array]
@@ -212,6 +231,8 @@ class CompiledBackward(Node):
     def backward(self, g: Any, parents: Any, saved: Any) -> Any:
         """The gradients of the leaves and arguments."""
         given = g if isinstance(g, list) else [g]
+        if self.which != ALL:
+            given = [g if i == self.which else None for i in range(len(self.program.gradient.starts))]
         if any(isinstance(each, Tensor) for each in given):
             return self.with_history(given, parents)
         self.check(self.borrowed)
@@ -242,10 +263,22 @@ class CompiledBackward(Node):
         self.check(self.given)
         with modes.enable_grad():
             results, inputs = self.call()
-        wanted = [t for t, p in zip(inputs, self.parents, strict=True) if p is not None]
-        pairs = [(r, g) for r, g in zip(results, given, strict=True) if g is not None]
-        grads = iter(autograd.grad([r for r, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True))
-        return tuple(next(grads) if p is not None else None for p in self.parents)
+        others = self.parents[len(inputs) :]
+        ends = [None if p is None else t._node for t, p in zip(inputs, self.parents, strict=False)]
+        nodes = history(results, [end for end in ends if end is not None])
+        if others:  # what follows from other results follows from those that the program has given
+            place = {id(result._node): other for result, other in zip(results, others, strict=True) if other is not None}
+            for node in nodes:
+                node.parents = tuple(place.get(id(p), p) for p in node.parents)
+            nodes = history([results[self.which]], [end for end in (*ends, *others) if end is not None])
+        wanted = [*ends, *others]
+        run = Within(nodes, [end for end in wanted if end is not None], create=True)
+        for result, each in zip(results, given, strict=True):
+            if each is not None:
+                run.deposit(result._node, each)  # type: ignore[arg-type]
+        with modes.enable_grad():
+            run.run()
+        return tuple(None if end is None else run.captured.get(end.seq) for end in wanted)
 
 
 class CompiledBackwards(CompiledBackward):

@@ -5,16 +5,18 @@ A recording says in `text` all that two of them must have in common to be of one
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes, modes
-from ..compiler.memory import Loan
-from ..compiler.record import Recorder, held, owner_of
+from ..compiler.memory import is_whole
+from ..compiler.record import Recorder, held
 from ..device import device
 from ..graph import Leaf
-from ..tensor import Tensor
+from ..storage import storage_of
+from ..tensor import Tensor, refresh
 from .gradient import Gradient, is_spent
 from .surroundings import Surroundings
 from .watched import PLAIN, PLAINS
@@ -51,10 +53,10 @@ def order_of(array: Array) -> tuple[int, ...] | None:
     return tuple(sorted(range(array.ndim), key=lambda d: -abs(array.strides[d])))
 
 
-def is_foreign(array: Array | None) -> bool:
-    """Whether the memory of an array is neither NumPy's nor ours, so that another array on it may not be known as such."""
-    base = None if array is None else owner_of(array).base
-    return base is not None and not isinstance(base, Loan)
+def foreign(arrays: Iterable[Array | None]) -> set[int]:
+    """The storages of arrays that are neither NumPy's nor ours: two such may be one memory without being known as such."""
+    owners = [storage_of(array) for array in arrays if array is not None]
+    return {id(owner) for owner in owners if not isinstance(owner, np.ndarray) or not is_whole(owner)}
 
 
 def flattened(thing: Any, tensors: list[Tensor], others: list[Any], met: list[Any] | None = None) -> Any:
@@ -106,21 +108,31 @@ def rebuilt(plan: Any, tensors: list[Any]) -> Any:
     return kind._make(items) if hasattr(kind, "_make") else kind(items)
 
 
+def attached(tensor: Tensor) -> Any:
+    """The attributes of a tensor, and the hooks on it, by identity."""
+    hooks = None if tensor._node is None else tensor._node.hooks
+    tables = [] if hooks is None else [hooks.on_gradient, hooks.before, hooks.after, hooks.post_accumulate]
+    attributes = [(name, id(value)) for name, value in tensor.__dict__.items() if name != "_grad"]
+    return attributes, [list(map(id, table.values())) for table in tables if table], hooks is not None and hooks.retain is not None
+
+
 class State:
     """The tensors that a call finds and is given, as they are before it."""
 
     def __init__(self, given: list[Tensor], surroundings: Surroundings, arguments: Any):
         self.given = given
-        self.tensors = [(t, t._array, t._node) for t in (*given, *surroundings.tensors)]
+        self.tensors = [(t, t._array, t._node, attached(t)) for t in (*given, *surroundings.tensors)]
         self.containers = containers(arguments)
 
     def change(self) -> str | None:
         """What the call has changed otherwise than by writing elements."""
-        for tensor, array, node in self.tensors:
+        for tensor, array, node, more in self.tensors:
             if tensor._array is not array:
                 return "a tensor that was there before is given another array"
             if tensor._node is not node:
                 return "a tensor that was there before is given another history"
+            if attached(tensor) != more:
+                return "a tensor that was there before is given other attributes, hooks, or a gradient to retain"
         for thing, items in self.containers:
             now = [*thing, *thing.values()] if isinstance(thing, dict) else thing
             if len(now) != len(items) or any(a is not b for a, b in zip(now, items, strict=True)):
@@ -135,6 +147,8 @@ class Recording:
         self.recorder, self.given, self.surroundings = recorder, given, surroundings
         self.results: list[Tensor] = []
         self.plan = self.planned(result)
+        for tensor in self.results:
+            refresh(tensor)  # what it is a view of may have been written to since
         recorder.check_writes()
         self.gradient: Gradient | None = None
         self.nodes = nodes  # the arguments' histories
@@ -198,7 +212,7 @@ class Recording:
             return "held", tensor
         if type(tensor) is not Tensor or tensor.__dict__:
             self.recorder.refuse(f"the function returns a {type(tensor).__name__} with attributes of its own")
-        array, owner = tensor._array, owner_of(tensor._array)
+        array, owner = tensor._array, storage_of(tensor._array)
         if self.recorder.is_outside(owner) and id(owner) not in self.recorder.made:
             if tensor._node is None:
                 for i, given in enumerate(self.given):
@@ -208,7 +222,7 @@ class Recording:
                     if each._array is array:
                         return "array of", each
             self.recorder.refuse("the function returns a view of a tensor that was there before")
-        if any(owner_of(t._array) is owner for t in self.results if t is not tensor):
+        if any(storage_of(t._array) is owner for t in self.results if t is not tensor):
             self.recorder.refuse("two results share memory")
         if not array.flags.c_contiguous and (tensor._view is not None or not array.transpose(order_of(array)).flags.c_contiguous):
             self.recorder.refuse("the function returns a tensor whose elements do not lie in order")
@@ -217,7 +231,7 @@ class Recording:
     def arguments_around(self) -> list[tuple[int, Tensor]]:
         """Arguments that the function finds around it too, by number: only the same ones will do."""
         storages = {storage for storage, _ in self.surroundings.arrays.values()}
-        return [(i, t) for i, t in enumerate(self.given) if id(owner_of(t._array)) in storages]
+        return [(i, t) for i, t in enumerate(self.given) if id(storage_of(t._array)) in storages]
 
     def collect(self) -> None:
         """The outputs of the program: results, gradients, what is written in place."""
@@ -227,9 +241,11 @@ class Recording:
                 self.outputs.append(recorder.value_of(tensor._array))
                 self.after.append(("result", None, i))
             gradients = self.collect_gradients()
-            for storage, (_, array, value) in recorder.writes.items():
+            for storage, (_, array, value) in recorder.writes():
                 if storage in recorder.made or id(array) in gradients or self.is_gradient(array):
                     continue
+                if storage in recorder.apart:
+                    recorder.refuse("a tensor is written to in place, and another one that is on the same memory is read")
                 target = next((v for v, h in recorder.captured.items() if held(h) is array), None)
                 given = next((i for i, t in enumerate(self.given) if t._array is array), None)
                 if target is None and given is None:
@@ -239,7 +255,7 @@ class Recording:
                 self.in_place[len(self.outputs)] = program.inputs[given] if target is None else target  # type: ignore[index]
                 self.after.append(("written", holder, len(self.outputs)))
                 self.outputs.append(value)
-            if self.in_place and sum(map(is_foreign, [*(t._array for t in self.given), *map(held, recorder.captured.values())])) > 1:
+            if self.in_place and len(foreign([*(t._array for t in self.given), *map(held, recorder.captured.values())])) > 1:
                 recorder.refuse("several tensors lie in memory that is not NumPy's, and one of them is written to")
             program.outputs = list(self.outputs)
             if self.live and recorder.refused is None:
@@ -262,7 +278,7 @@ class Recording:
                 continue
             if leaf.grad._node is not None:
                 recorder.refuse("a gradient has a history")
-            if recorder.is_outside(owner_of(leaf.grad._array)) and (grad is None or leaf.grad is not grad()):
+            if recorder.is_outside(storage_of(leaf.grad._array)) and (grad is None or leaf.grad is not grad()):
                 recorder.refuse("a tensor that was there before becomes a gradient")
             arrays.add(id(leaf.grad._array))
             value = recorder.value_of(leaf.grad._array)

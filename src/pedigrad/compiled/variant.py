@@ -21,7 +21,8 @@ from ..compiler import cache, words
 from ..compiler.executable import SERIAL, SERIAL_PRODUCT, Executable
 from ..compiler.memory import empty
 from ..compiler.program import Program, Value
-from ..compiler.record import held, owner_of, read_option
+from ..compiler.record import Derived, held, read_option
+from ..compiler.regions import extent
 from ..compiler.words import Word
 from ..graph import Leaf, note_writes
 from ..origin import MARK, Origin, outside
@@ -30,12 +31,24 @@ from ..tensor import Tensor, wrap
 from ..threads import get_num_threads
 from . import watched
 from .gradient import GradientProgram, spent
-from .recording import Recording, layout, rebuilt
+from .recording import Recording, foreign, layout, rebuilt
 from .watched import Watched
 
 Array = np.ndarray[Any, Any]
 MISS: Any = object()  # what a run gives that found something else than the program expects
 BRIEF = 200e-6  # seconds up to which a program is run without giving up the interpreter's lock
+
+
+def words_of(holder: Any) -> list[Word]:
+    """The words that show whether a tensor, a leaf or NumPy itself has the same array as before, with the same header."""
+    array = held(holder)
+    assert watched.ARRAY is not None and watched.GRAD is not None
+    found: list[Word] = []
+    if isinstance(holder, Leaf):
+        found = [(id(holder) + watched.GRAD, id(holder.grad)), (id(holder.grad) + watched.ARRAY, id(array))]
+    elif array is not holder:
+        found = [(id(holder) + watched.ARRAY, id(array))]
+    return found + words.of_array(array)
 
 
 class Held(Watched):
@@ -48,14 +61,7 @@ class Held(Watched):
         self.array = None if isinstance(holder, Leaf) else array
 
     def words(self) -> list[Word]:
-        holder, array = self.holder, held(self.holder)
-        assert watched.ARRAY is not None and watched.GRAD is not None
-        found: list[Word] = []
-        if isinstance(holder, Leaf):
-            found = [(id(holder) + watched.GRAD, id(holder.grad)), (id(holder.grad) + watched.ARRAY, id(array))]
-        elif array is not holder:
-            found = [(id(holder) + watched.ARRAY, id(array))]
-        return found + words.of_array(array)
+        return words_of(self.holder)
 
     def change(self) -> str | None:
         array = held(self.holder)
@@ -69,6 +75,28 @@ class Held(Watched):
                 return "which tensors share memory"
         self.variant.executable.table[self.slot] = id(array)
         return None
+
+
+class Related(Watched):
+    """That an array is still the same view of another one, which the program is given."""
+
+    def __init__(self, derived: Derived):
+        self.holders = derived
+        self.seen = self.look()
+
+    def look(self) -> Any:
+        one, other = map(held, self.holders)
+        if one is None or other is None:
+            return None
+        (mine, _), (its, _) = extent(one), extent(other)
+        return mine - its, layout(one), storage_of(one) is storage_of(other)
+
+    def words(self) -> list[Word]:
+        places = [id(held(holder)) + words.HEAD for holder in self.holders]
+        return [word for holder in self.holders for word in words_of(holder)] + [(place, words.word_at(place)) for place in places]
+
+    def change(self) -> str | None:
+        return None if self.look() == self.seen else "which tensors share memory"
 
 
 class Entry(Watched):
@@ -189,6 +217,7 @@ class Variant:
         groups = {id(group): group for group, *_ in [*self.options, *self.choices]}
         options = [Options(self, group) for group in groups.values() if type(group).__getitem__ is dict.__getitem__]
         self.items: list[Watched] = [*self.surroundings.items, *(Entry(*each) for each in self.entry), *options, *self.held]
+        self.items += [Related(each) for each in self.recording.recorder.derived]
         self.always: list[Watched] = []  # what no words tell of
         self.places: list[tuple[int, Watched]] = []
         self.owners: list[int] = []
@@ -211,7 +240,7 @@ class Variant:
 
     def sharing(self) -> list[int]:
         """Which held arrays share memory: for each the number of the first one with its storage."""
-        storages = [id(owner_of(held(h))) for h in self.holders]
+        storages = [id(storage_of(held(h))) for h in self.holders]
         return [storages.index(s) for s in storages]
 
     def regular(self) -> bool:
@@ -276,9 +305,12 @@ class Variant:
             return False
         if not self.recording.in_place or not tensors:
             return True
-        mine = [id(owner_of(t._array)) for t in tensors]
-        others = {id(owner_of(array)) for array in map(held, self.holders) if array is not None}
-        return len(set(mine)) == len(mine) and not any(s in others for i, s in enumerate(mine) if i not in self.pinned_numbers)
+        mine = [id(storage_of(t._array)) for t in tensors]
+        arrays = [array for array in map(held, self.holders) if array is not None]
+        others = {id(storage_of(array)) for array in arrays}
+        if len(set(mine)) < len(mine) or any(s in others for i, s in enumerate(mine) if i not in self.pinned_numbers):
+            return False
+        return len(foreign([*(t._array for t in tensors), *arrays])) < 2
 
     # A run
 
@@ -296,7 +328,7 @@ class Variant:
         if self.gradient is not None:
             parents = tuple(tensors[w]._node if kind == "argument" else w for kind, w in self.recording.parents)
             live = [r for r, needed in zip(results, self.is_live, strict=True) if needed]
-            self.gradient.node(functools.partial(self.again, args, kwargs, tensors), arrays, outputs, parents, live)
+            self.gradient.nodes(functools.partial(self.again, args, kwargs, tensors), arrays, outputs, parents, live)
         return rebuilt(self.recording.plan, results)
 
     def finish(self, outputs: list[Any], tensors: list[Tensor]) -> list[Tensor]:

@@ -10,17 +10,19 @@ A recorder never raises: when it meets what it cannot follow it notes why in `re
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import modes
 from ..generator import default_generator
 from ..origin import Origin
-from .affine import contiguous
+from ..storage import storage_of
+from . import regions
 from .program import Instruction, Value
 from .trace import Hole, Number, Traced, Tracer, Untraceable
 from .vocabulary import cast, expanded, reshaped
@@ -37,14 +39,6 @@ def held(holder: Any) -> Any:
     return None if tensor is None else tensor._array
 
 
-def owner_of(array: Array) -> Any:
-    """The object that owns the memory of an array."""
-    base = array.base
-    while isinstance(base, np.ndarray):
-        array, base = base, base.base
-    return array
-
-
 class Seeds(dict[str, float]):
     """The seed of a run's random numbers, drawn from the generator that `manual_seed` sets."""
 
@@ -55,22 +49,48 @@ class Seeds(dict[str, float]):
 SEEDS = Seeds()
 
 
-class Recorder(Tracer):
-    """Follows one run of a program on the arrays `given`. `watched` maps the identity of an array to that of its
-    storage and to what holds it."""
+def extent_size(array: Array) -> int:
+    """The bytes of memory from an array's first to its last."""
+    low, high = regions.extent(array)
+    return high - low
 
-    def __init__(self, given: list[Array], watched: dict[int, tuple[int, Any]]):
+
+class Root(NamedTuple):
+    """What a program knows of a storage: an array on it, whose value tells what all arrays on it are."""
+
+    time: int  # of the last write; -1: there was none
+    array: Array
+    value: Value
+
+
+class Derived(NamedTuple):
+    """An array that is not given to the program, since it is a view of one that is."""
+
+    holder: Any
+    of: Any  # what holds the other one
+
+
+class Recorder(Tracer):
+    """Follows one run of a program on the arrays of the tensors `given`.
+
+    `watched` maps the identity of an array to that of its storage and to what holds it. With `keep` there are copies of the inputs.
+    """
+
+    def __init__(self, given: Sequence[Any], watched: dict[int, tuple[int, Any]], keep: bool = False):
         super().__init__()
-        self.watched = watched
+        self.watched, self.given, self.snapshots = watched, given, {} if keep else None
         self.outside: dict[int, Any] = {}  # storages that were there before; weakly, since `Leaf.zero` looks who holds a gradient's
-        for array in (*given, *(held(holder) for _, holder in watched.values())):
-            self.from_outside(array)
+        self.holders: dict[int, list[Any]] = {}  # what holds the arrays on a storage that was there before
+        for holder in (*given, *(holder for _, holder in watched.values())):
+            self.from_outside(holder)
         self.refused: str | None = None
         self.known_arrays: dict[int, tuple[Array, Value]] = {}
         self.stamps: dict[int, int] = {}  # when an array's value was entered
         self.entered: list[int] = []  # the arrays, in order
-        self.writes: dict[int, tuple[int, Array, Value]] = {}  # a storage's last write: when, the array, its new value
+        self.roots: dict[int, Root] = {}  # by the identity of the storage
         self.captured: dict[Value, Any] = {}  # inputs found in the program's surroundings -> what holds them
+        self.derived: list[Derived] = []
+        self.apart: set[int] = set()  # storages of which several inputs show parts
         self.options: dict[Value, tuple[dict[str, Any], Any]] = {}  # inputs that are numbers: the group and the option
         self.choices: list[tuple[dict[str, Any], Any, bool]] = []  # whether an option was zero, which Python branched on
         self.leaves: dict[Any, Any] = {}  # leaves whose gradients were touched -> how they were before
@@ -83,14 +103,16 @@ class Recorder(Tracer):
         self.streams = 0  # of random numbers
         self.nested = 0
         self.begin = next(modes.clock)  # nodes that are older belong to the function's surroundings
-        for array in given:
-            self.enter_array(array, self.program.input(array.shape, array.dtype))
+        for holder in given:
+            self.enter_input(held(holder), self.program.input(held(holder).shape, held(holder).dtype))
 
-    def from_outside(self, array: Array | None) -> None:
+    def from_outside(self, holder: Any) -> None:
         """The storage of an array was there before the program ran."""
-        owner = owner_of(array) if array is not None else None
-        if isinstance(owner, np.ndarray):
+        array = held(holder)
+        if array is not None:
+            owner = storage_of(array)
             self.outside[id(owner)] = weakref.ref(owner)
+            self.holders.setdefault(id(owner), []).append(holder)
 
     def is_outside(self, owner: Any) -> bool:
         """Whether a storage was there before, and is not a new one in the place of one that died."""
@@ -110,19 +132,31 @@ class Recorder(Tracer):
         self.known_arrays[id(array)] = (array, value)
         self.stamps[id(array)] = self.time
         self.entered.append(id(array))
+        self.roots.setdefault(id(storage_of(array)), Root(-1, array, value))
+
+    def enter_input(self, array: Array, value: Value) -> None:
+        """`array` is given to the program: a copy of it tells later what it was."""
+        storage = storage_of(array)
+        if id(storage) in self.roots:
+            self.apart.add(id(storage))
+        self.keep.append(storage)
+        self.enter_array(array, value)
+        if self.snapshots is not None:
+            self.snapshots[value] = regions.like(array)
 
     def value_of(self, array: Array) -> Value:
         """The value that stands for what is in `array` now."""
-        storage = owner_of(array)
-        write = self.writes.get(id(storage))
-        entry = self.known_arrays.get(id(array))
-        if entry is not None and (write is None or write[0] <= self.stamps[id(array)]):
+        storage = storage_of(array)
+        root, entry = self.roots.get(id(storage)), self.known_arrays.get(id(array))
+        if entry is not None and (root is None or root.time <= self.stamps[id(array)]):
             return entry[1]
-        if write is not None:
-            value = self.of_write(array, write[1], write[2])
+        if root is not None and root.time >= 0:
+            shown = regions.shown(self, root.array, root.value, array)
+            if shown is None:
+                raise Untraceable("part of a tensor is written to in place and another part is read")
+            value = shown
         elif id(array) in self.watched and held(self.watched[id(array)][1]) is array:
-            value = self.program.input(array.shape, array.dtype)
-            self.captured[value] = self.watched[id(array)][1]
+            return self.found_outside(array, storage, self.watched[id(array)][1])
         elif (
             storage is not array
             and id(storage) in self.watched
@@ -137,27 +171,38 @@ class Recorder(Tracer):
         self.enter_array(array, value)
         return value
 
+    def found_outside(self, array: Array, storage: Any, holder: Any) -> Value:
+        """The value of an array that was there before: an input, or a view of another one that is."""
+        others = self.holders.get(id(storage), ())
+        if len(others) > 1:
+            root = self.roots.get(id(storage))
+            if root is None:
+                largest = max(others, key=lambda each: -1 if held(each) is None else extent_size(held(each)))
+                if not regions.is_same(held(largest), array) and regions.covers(held(largest), array):
+                    self.found_outside(held(largest), storage, largest)
+                    root = self.roots[id(storage)]
+            shown = None if root is None else regions.shown(self, root.array, root.value, array)
+            if shown is not None and root is not None:
+                self.derived.append(Derived(holder, next(each for each in others if held(each) is root.array)))
+                self.enter_array(array, shown)
+                return shown
+        value = self.program.input(array.shape, array.dtype)
+        self.captured[value] = holder
+        self.enter_input(array, value)
+        return value
+
     def constant_array(self, array: Array) -> Value:
         """An array that was made without being seen, by an op on the way or by what says so (`announce`); any other may hang on inputs."""
-        if self.nested or id(owner_of(array)) in self.announced:
+        if self.nested or id(storage_of(array)) in self.announced:
             return self.constant(array)
         raise Untraceable("a tensor was made by code that the compiler cannot follow")
 
     def announce(self, array: Array) -> None:
         """This array follows from plain numbers, shapes and dtypes: each run would make it again."""
-        owner = owner_of(array)
+        owner = storage_of(array)
         if id(owner) not in self.made and not self.is_outside(owner):  # else it has been computed, or drawn, or was there before
             self.announced.add(id(owner))
             self.own(array)
-
-    def of_write(self, array: Array, written: Array, value: Value) -> Value:
-        """What is in `array` after `written`, which shares its storage, was given a value."""
-        same = array.__array_interface__["data"][0] == written.__array_interface__["data"][0] and array.dtype == written.dtype
-        if same and array.shape == written.shape and array.strides == written.strides:
-            return value
-        if same and array.size == written.size and array.flags.c_contiguous and written.flags.c_contiguous:
-            return reshaped(self, value, array.shape)
-        raise Untraceable("part of a tensor is written to in place and another part is read")
 
     def write(self, array: Array, new: Any) -> None:
         """Note that `array` was given a new content: an array of known value, or a number."""
@@ -172,13 +217,15 @@ class Recorder(Tracer):
                 else self.constant(np.asarray(new))
             )
             value = expanded(self, cast(self, value, array.dtype), array.shape)
-            storage = owner_of(array)
+            storage = storage_of(array)
             if id(storage) not in self.made:
                 self.value_of(array)  # what is written to is an input too
-            if storage.size != array.size:
+            root = self.roots.get(id(storage))
+            whole = None if root is None else regions.written(self, root.array, root.value, array, value)
+            if root is None or whole is None:
                 raise Untraceable("part of a tensor is written to in place")
             self.time += 1
-            self.writes[id(storage)] = (self.time, array, value)
+            self.roots[id(storage)] = Root(self.time, root.array, whole)
             self.keep.append(storage)
             self.enter_array(array, value)
         except Untraceable as why:
@@ -187,22 +234,19 @@ class Recorder(Tracer):
     def found(self, array: Array) -> Traced:
         return self.traced(array, self.value_of(array))
 
-    def state(self, array: Array) -> Traced:
-        return self.traced(array, self.value_of(array))
-
-    def assign(self, array: Array, new: Traced) -> None:
-        np.copyto(array, new.array)
-        self.write(array, new)
-
     def noted(self, array: Array, what: str) -> None:
         """Somebody says that an array was written to: the recorder must have seen it when the program ends."""
-        self.written_by[id(owner_of(array))] = what
+        self.written_by[id(storage_of(array))] = what
 
     def check_writes(self) -> None:
         """Refuse a program in which something was written to out of sight."""
         for storage, what in self.written_by.items():
-            if storage not in self.writes:
+            if storage not in self.roots or self.roots[storage].time < 0:
                 self.refuse(f"{what} writes to a tensor in a way that the compiler cannot follow")
+
+    def writes(self) -> list[tuple[int, Root]]:
+        """The storages that were written to."""
+        return [(storage, root) for storage, root in self.roots.items() if root.time >= 0]
 
     def known(self, x: Traced, kind: type) -> Any:
         if isinstance(x, Number) and x.value in self.options and kind is bool:
@@ -215,9 +259,6 @@ class Recorder(Tracer):
         if isinstance(x, np.ndarray):
             return self.value_of(x)
         return super().value(x)
-
-    def constant(self, array: Array) -> Value:
-        return super().constant(array)
 
     # Running
 
@@ -241,6 +282,9 @@ class Recorder(Tracer):
                     array = array.view()  # one array cannot stand for two values
                 self.enter_array(array, x.value)
             self.own(array)
+            if not array.flags.writeable and array.base is not None:  # such as NumPy's diagonals, which ours are not
+                with contextlib.suppress(ValueError):
+                    array.flags.writeable = True
             return array
         if isinstance(x, np.ndarray):
             self.announce(x)
@@ -254,7 +298,7 @@ class Recorder(Tracer):
 
     def own(self, array: Array) -> None:
         """The program made this array, unless it is a view of one that was there before."""
-        owner = owner_of(array)
+        owner = storage_of(array)
         if not self.is_outside(owner):
             self.made.add(id(owner))
             self.keep.append(owner)
@@ -290,6 +334,7 @@ class Recorder(Tracer):
         for array in self.entered[entered:]:
             if array in self.known_arrays and self.known_arrays[array][1] in gone:
                 del self.known_arrays[array]
+        self.roots = {storage: root for storage, root in self.roots.items() if root.value not in gone}
         del self.program.instructions[instructions:], self.guards[guards:], self.entered[entered:]
 
     def run_whole(self, function: Callable[..., Any], args: tuple[Any, ...], why: str) -> Any:
@@ -403,7 +448,8 @@ class Recorder(Tracer):
         """Let go of the arrays of the recorded run: `Leaf.zero` looks whether anybody holds a gradient's."""
         self.known_arrays.clear()
         self.entered.clear()
-        self.writes.clear()
+        self.roots.clear()
+        self.given = []
         self.keep.clear()
 
     # Comparison
@@ -435,4 +481,4 @@ def current() -> Recorder | None:
     return modes.settings.recorder
 
 
-__all__ = ["Recorder", "contiguous", "current"]
+__all__ = ["Recorder", "current"]

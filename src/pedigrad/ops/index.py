@@ -320,7 +320,8 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
     view = value._view if isinstance(value, Tensor) else None
     if not arrays and view is not None and view.base is target and view.op in (part.op, select.op) and _shows(view, basic):
         return  # the second half of `x[i] += y`: the view was written to, which is all
-    check_writable(target)
+    if is_recorded(target, value):
+        check_writable(target)
     if arrays:
         operands = (target, value, *arrays, *(None,) * (MOST - len(arrays)))
         op: Any = put_at.op
