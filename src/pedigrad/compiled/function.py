@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import time
 import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from ..compiler.executable import GuardFailed
 from ..compiler.record import Recorder
 from ..origin import outside_depth
 from ..tensor import Tensor
+from . import proof
 from .effects import Effects
 from .explain import Report, explained, missed, note
 from .recording import Recording, State, flattened
@@ -106,10 +108,11 @@ class Compiled:
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], args: Any, kwargs: Any) -> Any:
         """Run as usual and record; compile if the last recording agrees."""
         surroundings = Surroundings(self.function, others)
-        recorder = Recorder(tensors, surroundings.arrays)
+        recorder = Recorder(tensors, surroundings.arrays, keep=bool(key in self.pending and self.pending[key][2]) and proof.MODE != "off")
         if surroundings.refused is not None:
             recorder.refused = surroundings.refused
         state = State(tensors, surroundings, (args, kwargs))
+        begin = time.perf_counter()
         with modes.recording(recorder), Effects(recorder, surroundings):
             result = self.function(*args, **kwargs)
         if recorder.refused is None and surroundings.refused is not None:
@@ -118,8 +121,10 @@ class Compiled:
         recording = None
         if recorder.refused is None and changed is None:
             nodes = [t._node for t in tensors]
-            recording = Recording(recorder, tensors, result, surroundings, nodes)
+            recording = Recording(recorder, tensors, result, surroundings, nodes, time.perf_counter() - begin)
         self.judge(key, recording, recorder.refused or (changed and f"the call itself changes what it depends on: {changed}"))
+        if recording is not None:
+            recording.settle()
         return result
 
     def judge(self, key: Any, recording: Recording | None, refused: str | None) -> None:

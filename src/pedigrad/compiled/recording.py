@@ -143,7 +143,10 @@ class State:
 class Recording:
     """One recorded call."""
 
-    def __init__(self, recorder: Recorder, given: list[Tensor], result: Any, surroundings: Surroundings, nodes: list[Any]):
+    def __init__(
+        self, recorder: Recorder, given: list[Tensor], result: Any, surroundings: Surroundings, nodes: list[Any], seconds: float
+    ):
+        self.seconds = seconds  # that the call took
         self.recorder, self.given, self.surroundings = recorder, given, surroundings
         self.results: list[Tensor] = []
         self.plan = self.planned(result)
@@ -161,6 +164,7 @@ class Recording:
         looked |= {leaf: (grad is None, zeroed) for leaf, (grad, zeroed) in recorder.leaves.items()}
         self.entry = [(leaf, none, zeroed) for leaf, (none, zeroed) in looked.items()]
         self.outputs: list[Any] = []
+        self.expected: list[Array] = []  # what they were
         self.in_place: dict[int, Any] = {}
         self.after: list[tuple[str, Any, int]] = []  # what is done after a run: with which object and output
         self.sources = [self.source(tensor) for tensor in self.results]
@@ -239,6 +243,7 @@ class Recording:
         try:
             for i, tensor in enumerate(self.results):
                 self.outputs.append(recorder.value_of(tensor._array))
+                self.expected.append(tensor._array)
                 self.after.append(("result", None, i))
             gradients = self.collect_gradients()
             for storage, (_, array, value) in recorder.writes():
@@ -255,6 +260,7 @@ class Recording:
                 self.in_place[len(self.outputs)] = program.inputs[given] if target is None else target  # type: ignore[index]
                 self.after.append(("written", holder, len(self.outputs)))
                 self.outputs.append(value)
+                self.expected.append(array)
             if self.in_place and len(foreign([*(t._array for t in self.given), *map(held, recorder.captured.values())])) > 1:
                 recorder.refuse("several tensors lie in memory that is not NumPy's, and one of them is written to")
             program.outputs = list(self.outputs)
@@ -291,6 +297,7 @@ class Recording:
                 self.in_place[len(self.outputs)] = target
             self.after.append(("gradient in place" if kept else "gradient", leaf, len(self.outputs)))
             self.outputs.append(value)
+            self.expected.append(leaf.grad._array)
         return arrays
 
     def is_gradient(self, array: Array) -> bool:
@@ -299,6 +306,12 @@ class Recording:
     def leaves_gradients(self) -> bool:
         """Whether gradients of leaves are changed."""
         return any(what not in ("result", "written") for what, _, _ in self.after)
+
+    def settle(self) -> None:
+        """Let go of what a program made of this would have been proven by."""
+        self.expected, self.recorder.snapshots = [], None
+        if self.gradient is not None:
+            self.gradient.recorded.clear()
 
     def forget(self) -> None:
         """Let go of the arrays of the recorded call."""

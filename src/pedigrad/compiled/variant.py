@@ -29,8 +29,9 @@ from ..origin import MARK, Origin, outside
 from ..storage import storage_of
 from ..tensor import Tensor, wrap
 from ..threads import get_num_threads
-from . import watched
+from . import proof, watched
 from .gradient import GradientProgram, spent
+from .proof import collect
 from .recording import Recording, foreign, layout, rebuilt
 from .watched import Watched
 
@@ -155,7 +156,8 @@ class Variant:
         self.key, self.recording, self.surroundings, self.compiled = key, recording, recording.surroundings, compiled
         self.threads, self.lock = threads, locks.renewed()
         self.gradient = None if recording.gradient is None else GradientProgram(recording.gradient, recorder)
-        program, guards = (recorder.program, recorder.guards) if self.gradient is None else (self.gradient.forward, self.gradient.guards)
+        self.program, guards = (recorder.program, recorder.guards) if self.gradient is None else (self.gradient.forward, self.gradient.guards)
+        program = self.program
         sources: dict[Value, Any] = {v: ("argument", i) for i, v in enumerate(program.inputs[: len(recording.given)])}
         sources |= {v: ("held", holder) for v, holder in recorder.captured.items()}
         sources |= {v: ("option", where) for v, where in recorder.options.items()}
@@ -191,6 +193,9 @@ class Variant:
         self.pinned_numbers = {i for i, _ in self.pinned}
         self.around = {id(t) for t in self.surroundings.tensors}
         self.orders = recording.orders
+        self.is_proven = proof.is_wanted(recording.seconds, self.seconds)
+        if self.is_proven:
+            proof.Proof(self, recording)
         self.watch()
         recording.forget()
 
@@ -319,12 +324,22 @@ class Variant:
         with self.lock:
             if not self.fits():
                 return MISS
-            for i in self.drawn:
-                self.numbers[i].fill(read_option(*self.options[i]))
-            arrays = [*[tensors[i]._array for i in self.arguments], *map(held, self.holders), *self.numbers]
-            outputs = self.executable.run(arrays)
-            self.runs += 1
-            results = self.finish(outputs, tensors)
+            if proof.MODE != "always":
+                return self.run_program(tensors, args, kwargs)
+        return proof.run_both(self, tensors, args, kwargs)
+
+    def arrays_for(self, tensors: list[Tensor]) -> list[Array]:
+        """The arrays that the program is given."""
+        for i in self.drawn:
+            self.numbers[i].fill(read_option(*self.options[i]))
+        return [*[tensors[i]._array for i in self.arguments], *map(held, self.holders), *self.numbers]
+
+    def run_program(self, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+        """The same, when everything is as the program expects it."""
+        arrays = self.arrays_for(tensors)
+        outputs = self.executable.run(arrays)
+        self.runs += 1
+        results = self.finish(outputs, tensors)
         if self.gradient is not None:
             parents = tuple(tensors[w]._node if kind == "argument" else w for kind, w in self.recording.parents)
             live = [r for r, needed in zip(results, self.is_live, strict=True) if needed]
@@ -387,7 +402,7 @@ class Variant:
 
     def shortcut(self) -> Callable[[], Any] | None:
         """A function without arguments that does the same as `run`, written out for this program; None where that cannot be."""
-        if self.words is None or not self.native or self.gradient is not None or self.always:
+        if self.words is None or not self.native or self.gradient is not None or self.always or proof.MODE == "always":
             return None
         if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after) or self.arguments:
             return None
@@ -433,19 +448,6 @@ def word_again(found: list[Word], index: int) -> bool:
 
 
 SHORT = frozenset({"gradient", "gradient in place", "zeroed", "no gradient", "written"})
-
-
-def collect(thing: Any, found: list[Tensor]) -> None:
-    """The tensors in a result, in order, each once."""
-    if isinstance(thing, Tensor):
-        if not any(thing is each for each in found):
-            found.append(thing)
-    elif isinstance(thing, (list, tuple)):
-        for item in thing:
-            collect(item, found)
-    elif isinstance(thing, dict):
-        for item in thing.values():
-            collect(item, found)
 
 
 def written_out(variant: Variant) -> Callable[[], Any]:

@@ -21,16 +21,17 @@ BITWISE = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}
 REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min}
 
 
-def interpreted(program: Program, arrays: Mapping[Value, Array]) -> dict[Value, Array]:
-    """The arrays of all values of a program, given those of its inputs."""
-    known: dict[Value, Array] = dict(arrays)
+def interpreted(program: Program, arrays: Mapping[Value, Array], wide: bool = False) -> dict[Value, Array]:
+    """The arrays of all values of a program, given those of its inputs; in float64 where float32 is asked for, if `wide`."""
+    known: dict[Value, Array] = {v: a.astype(np.float64) if wide and a.dtype == np.float32 else a for v, a in arrays.items()}
     done: dict[Any, Any] = {}  # what calls of several results gave
     with np.errstate(all="ignore"):
         for instruction in program.instructions:
             args = [known[a] if isinstance(a, Value) else a for a in instruction.args]
             result = computed(instruction, args, done)
             out = instruction.out
-            known[out] = np.array(np.broadcast_to(np.asarray(result, out.dtype), out.shape))
+            dtype = np.dtype(np.float64) if wide and out.dtype == np.float32 else out.dtype
+            known[out] = np.array(np.broadcast_to(np.asarray(result, dtype), out.shape))
     return known
 
 
@@ -75,7 +76,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {"rsqrt": _reciprocal_root, "reciprocal
 
 
 def _where(out: Value, attributes: Any, condition: Any, x: Any, y: Any) -> Any:
-    return np.where(condition, np.asarray(x, out.dtype), np.asarray(y, out.dtype))
+    return np.where(condition, *[each if isinstance(each, np.ndarray) else np.asarray(each, out.dtype) for each in (x, y)])
 
 
 def _slice(out: Value, attributes: Any, x: Array) -> Array:
@@ -111,7 +112,7 @@ def _philox(out: Value, attributes: Any, seed: Any, element: Any, stream: Any) -
 
 
 MEANINGS: dict[str, Callable[..., Any]] = {
-    "cast": lambda out, attributes, x: np.asarray(x).astype(out.dtype),
+    "cast": lambda out, attributes, x: np.asarray(x).astype(out.dtype, casting="unsafe"),
     "where": _where,
     "broadcast": lambda out, attributes, x: np.broadcast_to(x, out.shape),
     "reshape": lambda out, attributes, x: np.reshape(x, out.shape),

@@ -1,0 +1,262 @@
+"""A program proves itself before it is used: run once on copies of what a recorded call was given, it must give what that call gave.
+
+Compared are all results, all that is written in place, all gradients. Native code sums in another order, so floats may differ by what
+rounding explains: first a few units in the last place of the largest element; where that is not enough, by as much as the program's own
+results move when NumPy computes them (`compiler/interpreter.py`) in wider floats, and from inputs that are a rounding error away.
+Random numbers are others than the eager ones: such a program is held against NumPy's run of it from the same seed.
+
+`PEDIGRAD_VERIFY` may be `off`, or `always`: then every call runs both as usual and compiled, on copies, and they are compared.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..compiler.executable import GuardFailed
+from ..compiler.interpreter import interpreted
+from ..compiler.program import REDUCTION, Program, Value
+from ..compiler.record import SEEDS, held, read_option
+from ..compiler.regions import like
+from ..graph import write_to
+from ..modes import Untraceable
+from ..tensor import Tensor
+from .gradient import ALL
+
+if TYPE_CHECKING:
+    from .recording import Recording
+    from .variant import Variant
+
+Array = np.ndarray[Any, Any]
+PATIENCE = 2.0  # seconds that a recorded call may have taken for its program to be proven, where compiling took less
+UNITS = 32  # units in the last place of the largest element that results may differ by; the root of the longest sum is added
+NOISE = 4  # times what a result moves by rounding that it may differ by
+SEED = 20_011.0
+MODE = os.environ.get("PEDIGRAD_VERIFY", "")
+
+
+class Fault(NamedTuple):
+    """Where a program is wrong."""
+
+    what: str
+    index: tuple[int, ...]
+    given: Any
+    wanted: Any
+
+    def __str__(self) -> str:
+        place = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        return f"its program gave {self.given} for {self.what}{place}, where the function gives {self.wanted}"
+
+
+class Unproven(Untraceable):
+    """A program is wrong: the function is run without it."""
+
+
+REPORT = "this is a fault of the compiler and the function is right as it is: please report the function with what explain() prints"
+
+
+class Proof:
+    """The one run of a new program on what a recorded call was given."""
+
+    def __init__(self, variant: Variant, recording: Recording):
+        self.variant, self.recorder = variant, recording.recorder
+        self.program = self.recorder.program if variant.gradient is None else variant.gradient.forward
+        self.executable, self.recording = variant.executable, recording
+        self.is_random = any(group is SEEDS for group, _ in self.recorder.options.values())
+        fault = self.find()
+        if fault is not None:
+            raise Unproven(f"{fault}; {REPORT}")
+
+    def find(self) -> Fault | None:
+        """The first thing that is wrong."""
+        self.start = {value: self.given(value) for value in self.executable.inputs} | self.executable.constants
+        targets = set(self.recording.in_place.values())
+        arrays = [like(self.start[v]) if v in targets else self.start[v] for v in self.executable.inputs]
+        try:
+            outputs = self.executable.run(arrays)
+        except GuardFailed:
+            return None if self.is_random else Fault("what it branches on", (), "another answer", "the one that it was recorded with")
+        known = interpreted(self.program, self.start) if self.is_random else {}
+        place = {v: i for i, v in enumerate(self.executable.inputs)}
+        for number, expected in enumerate(self.recording.expected):
+            target = self.recording.in_place.get(number)
+            found = outputs[number] if target is None else arrays[place[target]]
+            value = self.program.outputs[number]
+            wanted = known[value] if self.is_random else expected
+            fault = compared(self.name(number), found, wanted, self.program, self.start, value)
+            if fault is not None:
+                return fault
+        return None if self.variant.gradient is None else self.find_in_gradients(arrays, outputs, known)
+
+    def given(self, value: Value) -> Array:
+        """A copy of what an input was in the recorded call."""
+        recorder = self.recorder
+        if value in recorder.options:
+            group = recorder.options[value][0]
+            return np.array(SEED if group is SEEDS else read_option(*recorder.options[value]))
+        found = recorder.snapshots.get(value) if recorder.snapshots is not None else None
+        return like(held(recorder.captured[value])) if found is None else found
+
+    def name(self, number: int) -> str:
+        """What an output is to the user."""
+        what, thing, _ = next(each for each in self.recording.after if each[2] == number and each[0] not in ("zeroed", "no gradient"))
+        if what == "result":
+            node = self.recording.results[number]._node
+            return f"result {number}" + (f" ({node.name()}, {node.origin})" if node is not None and node.code is not None else "")
+        if what == "written":
+            write = write_to(self.recording.expected[number])
+            return "what it writes in place" if write is None else f"what {write.what}() writes at {write.origin}, element "
+        return f"the gradient of a tensor of shape {tuple(thing.shape)}, element "
+
+    def find_in_gradients(self, arrays: list[Array], outputs: list[Any], known: dict[Value, Array]) -> Fault | None:
+        """The backward programs, from gradients of ones."""
+        program = self.variant.gradient
+        assert program is not None
+        first = len(outputs) - len(program.computed)
+        saved = [arrays[i] if what == "input" else outputs[first + i] for what, i in program.kept]
+        starts = [np.ones(v.shape, v.dtype) for v in program.gradient.starts]
+        for which in program.gradient.whiches if program.gradient.nested else [ALL]:
+            back = program.backs[which]
+            try:
+                found = program.run(which, saved, starts)
+            except GuardFailed:
+                continue  # as usual then
+            given = {back.known[v]: a for v, a in zip(program.kept_values, saved, strict=True) if v in back.known}
+            given |= {back.known[v]: a for v, a in self.recorder.constants.items() if v in back.known}
+            given |= {s: a for s, a in zip(back.starts, starts, strict=True) if s is not None}
+            wanted: Sequence[Any] = program.gradient.recorded[which]
+            if self.is_random:
+                news = interpreted(back.program, given)
+                grads = iter(back.program.outputs)
+                wanted = [None if g is None else news[next(grads)] for g in wanted]
+            values = iter(back.program.outputs)
+            for one, other in zip(found, wanted, strict=True):
+                if other is not None:
+                    what = f"a gradient of shape {np.shape(other)}"
+                    fault = compared(what, one, np.asarray(other), back.program, given, next(values))
+                    if fault is not None:
+                        return fault
+        return None
+
+
+def compared(what: str, found: Array, wanted: Array, program: Program, given: Any, value: Value) -> Fault | None:
+    """Where an array is not what it should be, by more than rounding explains."""
+    found = found.reshape(wanted.shape)
+    most = tolerance(program, wanted)
+    fault = difference(what, found, wanted, most)
+    if fault is None:
+        return None
+    moved = noise(program, given, value)
+    return None if moved is None else difference(what, found, wanted, most + NOISE * moved)
+
+
+def noise(program: Program, given: dict[Value, Array], value: Value) -> float | None:
+    """How far rounding moves a value; None where it decides which of its elements are finite."""
+    plain = interpreted(program, given)[value]
+    moved = [interpreted(program, given, wide=True)[value]]
+    chance = np.random.Generator(np.random.PCG64(0))
+    for _ in range(2):
+        nearby = {v: a if a.dtype.kind != "f" else shaken(a, chance) for v, a in given.items()}
+        moved.append(interpreted(program, nearby)[value])
+    if plain.dtype.kind == "b":
+        return float(any((plain != each).any() for each in moved))
+    finite = np.isfinite(plain)
+    if any((np.isfinite(each) != finite).any() for each in moved):
+        return None
+    return max((float(np.abs(each - plain.astype(each.dtype))[finite].max(initial=0)) for each in moved), default=0.0)
+
+
+def shaken(array: Array, chance: np.random.Generator) -> Array:
+    """The array, each element a rounding error away."""
+    return (array * (1 + np.finfo(array.dtype).eps * chance.uniform(-1, 1, array.shape))).astype(array.dtype)
+
+
+def tolerance(program: Program, wanted: Array) -> float:
+    """By how much rounding may move elements of an array, at a first look."""
+    if wanted.dtype.kind != "f":
+        return 0.0
+    longest = 1
+    for instruction in program.instructions:
+        if instruction.operation in REDUCTION or instruction.operation == "dot":
+            total = instruction.values()[0].size
+            out = instruction.out.size
+            longest = max(longest, total // max(out, 1) if instruction.operation != "dot" else instruction.args[0].shape[-1])
+    finite = np.abs(wanted[np.isfinite(wanted)])
+    return float(np.finfo(wanted.dtype).eps * (UNITS + longest**0.5) * finite.max(initial=0))
+
+
+def difference(what: str, found: Array, wanted: Array, most: float) -> Fault | None:
+    """The first element that differs by more than `most`."""
+    if found.dtype.kind == "f":
+        with np.errstate(all="ignore"):
+            near = np.abs(found.astype(np.float64) - wanted) <= most
+        same = near | (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+    elif found.dtype.kind == "b":
+        same = (found == wanted) | (most >= 1)
+    else:
+        same = np.abs(found.astype(np.float64) - wanted) <= most if most else found == wanted
+    if same.all():
+        return None
+    index = tuple(int(i) for i in np.argwhere(~same)[0])
+    return Fault(what, index, found[index], wanted[index])
+
+
+def is_wanted(seconds: float, compiling: float) -> bool:
+    """Whether a program is proven: a recorded call took `seconds`, compiling `compiling`."""
+    return MODE != "off" and seconds <= max(PATIENCE, compiling)
+
+
+# Every call
+
+
+def run_both(variant: Variant, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+    """What the function gives as usual, after its program was run on copies of the same; RuntimeError if that gives something else."""
+    executable, recording = variant.executable, variant.recording
+    arrays = variant.arrays_for(tensors)
+    start = dict(zip(executable.inputs, map(like, arrays), strict=True)) | executable.constants
+    copies = [like(start[v]) for v in executable.inputs]
+    outputs = executable.run(copies)
+    place = {v: i for i, v in enumerate(executable.inputs)}
+    outputs = [o if n not in recording.in_place else copies[place[recording.in_place[n]]] for n, o in enumerate(outputs)]
+    program = variant.program
+    if variant.drawn:
+        known = interpreted(program, start)
+        wanted = {n: known[v] for n, v in enumerate(program.outputs)}
+        result = variant.run_program(tensors, args, kwargs)
+    else:
+        result = variant.compiled.function(*args, **kwargs)
+        found: list[Tensor] = []
+        collect(result, found)
+        wanted = {}
+        for what, thing, number in recording.after:
+            if what == "result":
+                wanted[number] = found[number]._array
+            elif what == "written":
+                wanted[number] = tensors[thing]._array if isinstance(thing, int) else held(thing)
+            elif what in ("gradient", "gradient in place"):
+                wanted[number] = thing.grad._array
+    for number, array in wanted.items():
+        what = next((w for w, _, n in recording.after if n == number), "kept")
+        fault = compared(f"{what} {number}", outputs[number], array, program, start, program.outputs[number])
+        if fault is not None:
+            raise RuntimeError(f"PEDIGRAD_VERIFY=always: {fault}")
+    return result
+
+
+def collect(thing: Any, found: list[Tensor]) -> None:
+    """The tensors in a result, in order, each once."""
+    if isinstance(thing, Tensor):
+        if not any(thing is each for each in found):
+            found.append(thing)
+    elif isinstance(thing, (list, tuple)):
+        for item in thing:
+            collect(item, found)
+    elif isinstance(thing, dict):
+        for item in thing.values():
+            collect(item, found)
+
+
+__all__ = ["Fault", "Proof", "Unproven", "collect", "is_wanted", "run_both"]
