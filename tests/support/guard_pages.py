@@ -8,6 +8,7 @@ NumPy asks an allocator of ours, a few functions in machine code: a header of a 
 """
 
 import ctypes
+import functools
 import mmap
 import sys
 
@@ -135,8 +136,9 @@ def keep(thing):
     return thing
 
 
-def install_allocator(mode: str) -> None:
-    """Let NumPy take the memory of all arrays from here on from between guard pages."""
+@functools.cache
+def allocator(mode: str):
+    """What NumPy is given to take the memory of arrays from between guard pages."""
     from llvmlite import binding
 
     binding.initialize_native_target()
@@ -151,7 +153,11 @@ def install_allocator(mode: str) -> None:
     new = ctypes.pythonapi.PyCapsule_New
     new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p] * 3
     name = keep(ctypes.create_string_buffer(b"mem_handler"))
-    capsule = keep(new(ctypes.addressof(handler), ctypes.addressof(name), None))
+    return keep(new(ctypes.addressof(handler), ctypes.addressof(name), None))
+
+
+def take_from(capsule) -> None:
+    """Let NumPy take the memory of all arrays from here on from an allocator."""
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     api = ctypes.cast(pointer(np._core._multiarray_umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
@@ -213,7 +219,7 @@ def install(mode: str) -> None:
         raise ValueError(f"guard pages can be at the end or begin of arrays, not {mode!r}")
     from pedigrad.compiler import executable, memory
 
-    install_allocator(mode)
+    take_from(allocator(mode))
     memory.empty = empty
     executable.planned, gaps = spaced(mode, LINE)
     memory.block = block_between(gaps)
