@@ -61,6 +61,7 @@ def compare(program: programs.Program) -> str | None:
 
 def compare_here(program: programs.Program) -> str | None:
     """The same, in this process."""
+    programs.FLOOR.update(float32=1e-6, complex64=1e-6, float64=1e-11, complex128=1e-11)  # gradients that are zero but for rounding
     library = functions.library()
     usual = follow(dataclasses.replace(program, statements=tuple("pass" if s == COMPILE else s for s in program.statements)), library)
     compiled = follow(program, library)
@@ -100,7 +101,7 @@ def follow(program: programs.Program, library: Any) -> Trail:
 
 def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]:
     """All that is bound, and which tensors are one object or share memory."""
-    names = [name for name in sorted(space) if name not in given and not (callable(space[name]) and not isinstance(space[name], library.nn.Module))]
+    names = [name for name in sorted(space) if name not in given and not name.startswith("__") and not (callable(space[name]) and not isinstance(space[name], library.nn.Module))]
     found: dict[str, Any] = {}
     tensors: list[tuple[str, Any]] = []
     for name in names:
@@ -143,7 +144,7 @@ def sharing(tensors: list[tuple[str, Any]]) -> list[str]:
             if array is not None:
                 pieces.append((*np.lib.array_utils.byte_bounds(array), name))
     pieces.sort()
-    end, owner, members = 0, "", []
+    end = 0
     groups: list[list[str]] = []
     for start, stop, name in pieces:
         if start < end:
@@ -151,7 +152,6 @@ def sharing(tensors: list[tuple[str, Any]]) -> list[str]:
         else:
             groups.append([name])
         end = max(end, stop)
-    del owner, members
     return found + sorted(f"one memory: {', '.join(sorted(g))}" for g in groups if len(g) > 1)
 
 

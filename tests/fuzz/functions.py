@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import numpy as np
+
 from fuzz import programs, templates
 from fuzz.writing import Writer, layouts, shape_text
 
@@ -48,6 +50,11 @@ class Case:
         self.optimizer = False
         self.training = False
         self.returns: list[str] = []
+        self.expressions: dict[str, str] = {}
+        self.writes = random.random() < 0.5
+        self.windows = random.random() < 0.3 and "windows" not in avoid
+        self.effects = random.random() < 0.25
+        self.flow = random.random() < 0.5
 
     def may(self, feature: str, share: float) -> bool:
         return self.w.chance(share) and feature not in self.avoid
@@ -85,7 +92,7 @@ class Case:
         if "layouts" in self.avoid:
             return f"torch.randn({', '.join(map(str, shape)) or '()'})"
         table = layouts(shape, self.w.random.randrange(1000))
-        if "windows" in self.avoid:
+        if not self.windows:
             table = [each for each in table if "as_strided" not in each[1] and "unfold" not in each[1]]
         return self.w.choose(table)
 
@@ -107,7 +114,7 @@ class Case:
             name = w.fresh("w")
             w.add(f"{name} = {w.choose([(3, 'nn.Parameter({})'), (2, '({}).requires_grad_()')]).format(self.tensor(self.shape()))}")
         if w.chance(0.35):
-            views = [t for t in templates.VIEWS if not ("windows" in self.avoid and templates.is_window(t))]
+            views = [t for t in templates.VIEWS if not (not self.windows and templates.is_window(t))]
             for _ in range(r.randint(1, 2)):
                 base = w.pick(w.tensors(lambda t: t.ndim > 0 and not t.requires_grad) or w.tensors())
                 name = w.fresh("v")
@@ -154,6 +161,7 @@ class Case:
                 expression = f"({expression}).requires_grad_()"
             if not w.add(f"{name} = {expression}"):
                 return None
+            self.expressions[name] = expression
         if w.chance(0.1):
             w.add(f"k = {r.choice([1, 2, 0.5])}")
             self.arguments.append("k")
@@ -180,15 +188,14 @@ class Case:
         w = self.w
         locals_ = [name for name in w.space if name not in outer]
         floats = w.tensors(lambda t: t.dtype.is_floating_point)
-        kind = w.choose(
-            [(6.0, "value"), (2.0 * ("inplace" not in self.avoid), "write"), (1.5, "view"), (0.4 * ("effects" not in self.avoid), "effect"), (0.8, "flow")]
-        )
+        weights = [(6, "value"), (2 * self.writes, "write"), (1.5, "view"), (0.8 * self.effects, "effect"), (self.flow, "flow")]
+        kind = w.choose([each for each in weights if {"write": "inplace", "effect": "effects"}.get(each[1]) not in self.avoid])
         name = w.fresh("h")
         if kind == "view":
-            table = [t for t in templates.VIEWS if not ("windows" in self.avoid and templates.is_window(t))]
+            table = [t for t in templates.VIEWS if not (not self.windows and templates.is_window(t))]
             return f"{name} = {templates.fill(w, w.choose(table), {}, floats)}"
         if kind == "write":
-            table = [t for t in templates.WRITES if not ("windows" in self.avoid and templates.is_window(t))]
+            table = [t for t in templates.WRITES if not (not self.windows and templates.is_window(t))]
             targets = [n for n in floats if n in locals_] if "captured" in self.avoid else floats
             plain = [n for n in targets if not (w.space[n].requires_grad and w.space[n].is_leaf)]
             if plain and w.chance(0.8):
@@ -255,16 +262,20 @@ class Case:
         """What the function returns; `returns` has the expressions of its tensors from `r` on."""
         w, r = self.w, self.w.random
         floats = w.tensors(lambda t: True)
-        inner = [n for n in floats if n not in outer]
+        around = [w.space[n].detach() for n in w.tensors(among=outer)]
+        inner = [n for n in floats if n not in outer and not shares(w.space[n], around)]
         if not floats or w.chance(0.06):
             return "None"
 
         def one() -> str:
-            if w.chance(0.2):
-                return templates.expression(w, w.tensors(lambda t: t.dtype.is_floating_point))
+            smooth = w.tensors(lambda t: t.dtype.is_floating_point)
+            if w.chance(0.06):
+                return templates.fill(w, w.choose(templates.VIEWS), {}, smooth) if w.chance(0.5) else w.pick(floats)
+            if not inner or w.chance(0.2):
+                return templates.expression(w, smooth)
             if w.chance(0.15):
-                return templates.fill(w, w.choose(templates.VIEWS), {}, w.tensors(lambda t: t.dtype.is_floating_point))
-            return w.pick(inner) if inner and w.chance(0.75) else w.pick(floats)
+                return templates.fill(w, w.choose(templates.VIEWS), {}, [n for n in inner if n in smooth] or smooth)
+            return w.pick(inner)
 
         items = []
         for _ in range(r.choice([1, 1, 2, 2, 3])):
@@ -273,7 +284,7 @@ class Case:
                 items.append(text)
         if not items:
             return "None"
-        form = w.choose(["tuple"] * 4 + ["list", "dict", "nested", "number"]) if len(items) > 1 or w.chance(0.2) else "one"
+        form = w.choose(["tuple"] * 6 + ["list", "dict"] * 2 + ["nested", "nested", (0.3, "number")]) if len(items) > 1 or w.chance(0.2) else "one"
         if form == "one":
             self.returns = ["r"]
             return items[0]
@@ -292,20 +303,23 @@ class Case:
     # The calls
 
     def calls(self) -> None:
+        """A few calls with other values, then changes with a few calls after each."""
         w, r = self.w, self.w.random
-        tail = w.chance(0.25)
+        tail = w.chance(0.2)
         call = f"r = f({', '.join(self.arguments)})"
         after = self.after_call()
-        for number in range(r.randint(5, 7)):
-            if number:
-                self.change(number)
-            if not w.add(self.call(call)):
-                if number < 2:
-                    raise LookupError
-                continue
-            follow = after if w.chance(0.8) else self.after_call()
-            for text in follow:
-                w.add(text)
+        for number in range(r.choice([1, 2, 2, 3, 4])):
+            if number and "changes" not in self.avoid:
+                self.change()
+            for i in range(r.choice([4, 5]) if number == 0 else r.choice([1, 2, 3, 3])):
+                if number or i:
+                    self.values(number + i)
+                if not w.add(self.call(call)):
+                    if number + i < 2:
+                        raise LookupError
+                    continue
+                for text in after if w.chance(0.85) else self.after_call():
+                    w.add(text)
         if tail:
             for _ in range(10):
                 if not w.works(call):
@@ -320,38 +334,47 @@ class Case:
             return call.replace(f"{tensors[0]}, {tensors[1]}", f"{tensors[0]}, {other}")
         return call
 
-    def change(self, number: int) -> None:
-        """Changes before a call."""
-        w, r = self.w, self.w.random
+    def values(self, number: int) -> None:
+        """Other values in the arguments, in the same layouts or, seldom, in others."""
+        w = self.w
         for name in self.arguments:
-            if name == "k" or w.chance(0.35):
+            if name == "k" or w.chance(0.25):
                 continue
-            value = w.space[name]
-            if value.requires_grad and w.chance(0.5):
-                w.add(w.choose([f"{name}.grad = None", f"with torch.no_grad():\n    {name}.mul_(0.75)"]))
-                continue
-            index = self.arguments.index(name)
-            shape, fresh = self.shapes[index], w.chance(0.1) and "changes" not in self.avoid
-            if fresh:
-                shape = self.shapes[index] = tuple(n + 1 if n > 1 else n for n in shape)
-            if fresh or "changes" in self.avoid or w.chance(0.15):
-                text = self.tensor(shape)
+            value, way = w.space[name], w.random.random()
+            if value.requires_grad and w.chance(0.3):
+                w.add(f"{name}.grad = None")
+            if way < 0.45:
+                text = w.choose([f"{name}.mul_(0.5)", f"{name}.add_({number})", f"{name}.neg_()", f"{name}[..., 0] = {number}"])
+                w.add(f"with torch.no_grad():\n    {text}" if value.requires_grad else text)
+            elif way < 0.85:
+                w.add(f"{name} = {self.expressions[name]}")
             elif value.requires_grad:
-                text = f"({name} * 0.5 + {number}).detach()"
+                w.add(f"{name} = ({name} * 0.5 + {number}).detach().requires_grad_()")
             else:
-                text = w.choose([f"{name} * 0.5 + {number}", f"-{name} + 0.25", f"{name}.clone()"])
-                if w.chance(0.5):
-                    w.add(w.choose([f"{name}.mul_(0.5)", f"{name}.add_({number})", f"{name}.neg_()"]))
-                    continue
-            needs = value.requires_grad if w.chance(0.9) or "changes" in self.avoid else not value.requires_grad
-            w.add(f"{name} = ({text}).requires_grad_()" if needs else f"{name} = {text}")
-        if "changes" in self.avoid or not w.chance(0.5):
-            return
-        for _ in range(r.choice([1, 1, 2])):
+                w.add(f"{name} = {w.choose([f'{name} * 0.5 + {number}', f'-{name} + 0.25', f'{name}.clone()'])}")
+
+    def change(self) -> None:
+        """A change of what the function depends on."""
+        w, r = self.w, self.w.random
+        names = [name for name in self.arguments if name != "k"]
+        kind = r.choice(["shape", "layout", "grad"]) if names and w.chance(0.4) else "around"
+        if kind == "around":
             captured = [n for n in self.captured if n in w.space]
-            text = w.one_of(lambda: templates.fill(w, w.choose(templates.CHANGES), {"T": w.pick(captured)}, w.tensors(lambda t: t.dtype.is_floating_point)), 4)
+            floats = w.tensors(lambda t: t.dtype.is_floating_point)
+            text = w.one_of(lambda: templates.fill(w, w.choose(templates.CHANGES), {"T": w.pick(captured)}, floats), 6)
             if text:
                 w.statements.append(text)
+            return
+        for name in names if kind == "shape" else [r.choice(names)]:
+            shape = self.shapes[self.arguments.index(name)]
+            if kind == "shape":
+                shape = self.shapes[self.arguments.index(name)] = tuple(n + 1 if n == self.sizes[0] else n for n in shape)
+            needs = w.space[name].requires_grad != (kind == "grad")
+            expression = self.tensor(shape)
+            if needs:
+                expression = f"({expression}).requires_grad_()"
+            if w.add(f"{name} = {expression}"):
+                self.expressions[name] = expression
 
     def after_call(self) -> list[str]:
         """What is done with the result of a call."""
@@ -379,6 +402,11 @@ class Case:
             if leaves:
                 found.append(f"g = torch.autograd.grad({first}.sum(), {w.pick(leaves)}, allow_unused=True)")
         return found
+
+
+def shares(tensor: Any, others: list[Any]) -> bool:
+    """Whether a tensor lies in the memory of one of the others."""
+    return any(np.may_share_memory(tensor.detach().numpy(), other.numpy()) for other in others)
 
 
 __all__ = ["KNOWN", "generate", "library", "shape_text"]

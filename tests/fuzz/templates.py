@@ -32,7 +32,7 @@ REDUCTIONS = (
     "{E}.argmin({d}).to({E}.dtype)", "({E} > 0).any({d})", "({E} > 0).sum({d})", "{E}.cumsum({d})", "{E}.cumprod({d})", "{E}.cummax({d})[0]", "{E}.logcumsumexp({d})",
     "{E}.sum((0, 1))", "{E}.median({d})[0]", "{E}.median()", "{E}.sort({d})[0]", "{E}.sort({d}, descending=True)", "{E}.argsort({d})", "{E}.topk(1, {d})[0]", "{E}.topk(2, {d})[0]",
     "{E}.kthvalue(1, {d})[0]", "{E}.flip({d})", "{E}.roll(1, {d})", "{E}.count_nonzero({d})", "torch.var_mean({E}, {d})", "{E}.aminmax(dim={d})", "{E}.diff(dim={d})", "{E}.renorm(2, 0, 1.)",
-    "{E}.mode({d})[0]", "{E}.quantile(0.4)", "{E}.unique_consecutive()", "{E}.nonzero()", "{E}.trace()", "{E}.all()", "torch.histc({E}, 3)",
+    "{E}.all()", 
 )  # fmt: skip
 PRODUCTS = (
     "{E} @ {S}", "{E} @ {S}.t()", "{E}.t() @ {S}", "{E}.mT @ {L}", "{E} @ {E}.mT", "{E}.mT @ {E}", "F.linear({E}, {L})", "torch.outer({E}.reshape(-1), {S}.reshape(-1))",
@@ -42,12 +42,12 @@ PRODUCTS = (
 )  # fmt: skip
 SHAPES = (
     "torch.cat([{E}, {S}], {d})", "torch.cat([{E}, {E}], {d})", "torch.stack([{E}, {S}], {d})", "{E}.repeat(2, 1)", "torch.tile({E}, (2,))", "{E}.reshape(-1)", "{E}.index_select({d}, {I})",
-    "{E}[{I}]", "{E}[:, {I}]", "{E}[{m}]", "{E}.gather({d}, {E}.argsort({d}))", "torch.take_along_dim({E}, {E}.argmax({d}, keepdim=True), {d})", "{E}.tril()", "{E}.triu(1)", "F.pad({E}, (1, 1))",
-    "F.pad({E}, (1, -1), value=2.)", "{E}.repeat_interleave(2, {d})", "{E}.take({I})", "torch.diag({E})", "{E}.rot90()", "{E}.contiguous().view(-1)", "torch.combinations({E}.reshape(-1)[:3])",
+    "{E}[{I}]", "{E}[:, {I}]", "{E}.gather({d}, {E}.argsort({d}))", "torch.take_along_dim({E}, {E}.argmax({d}, keepdim=True), {d})", "{E}.tril()", "{E}.triu(1)", "F.pad({E}, (1, 1))",
+    "F.pad({E}, (1, -1), value=2.)", "{E}.repeat_interleave(2, {d})", "{E}.take({I})", "torch.diag({E})", "{E}.rot90()", "{E}.contiguous().view(-1)", 
     "torch.zeros_like({E})", "torch.ones_like({E}) * {E}", "torch.zeros({s})", "torch.full_like({E}, {c})", "torch.arange({E}.shape[0])", "{E}.new_zeros({s})", "torch.eye({E}.shape[0])", "torch.empty_like({E}).copy_({E})",
-    "torch.linspace(0, 1, {E}.shape[-1])", "torch.tensor([1., 2.])", "torch.meshgrid({E}.reshape(-1), {S}.reshape(-1), indexing='ij')[0]", "torch.tensor(float({E}.detach().sum()))", "torch.block_diag({E}, {E})",
-    "torch.vstack([{E}, {S}])", "torch.hstack([{E}, {E}])", "{E}.scatter(0, torch.zeros({s}, dtype=torch.long), {S})", "{E}.index_add({d}, {I}, {S})", "torch.broadcast_to({E}, (2, *{E}.shape)).clone()", "{E}.nonzero().shape[0] * {S}",
-    "torch.searchsorted({E}.detach().sort(-1)[0], {E}.detach())", "torch.bucketize({E}.detach(), torch.tensor([0., 1.]))", "F.one_hot({I}, 4).to({E}.dtype)", "{E}.masked_select({m})", "{E}.select_scatter({S}, 0, 0)", "torch.atleast_2d({E})",
+    "torch.linspace(0, 1, {E}.shape[-1])", "torch.tensor([1., 2.])", "torch.meshgrid({E}.reshape(-1), {S}.reshape(-1), indexing='ij')[0]", "torch.block_diag({E}, {E})",
+    "torch.vstack([{E}, {S}])", "torch.hstack([{E}, {E}])", "{E}.scatter(0, torch.zeros({s}, dtype=torch.long), {S})", "{E}.index_add({d}, {I}, {S})", "torch.broadcast_to({E}, (2, *{E}.shape)).clone()", 
+    "torch.searchsorted({E}.detach().sort(-1)[0], {E}.detach())", "torch.bucketize({E}.detach(), torch.tensor([0., 1.]))", "F.one_hot({I}, 4).to({E}.dtype)", "{E}.select_scatter({S}, 0, 0)", "torch.atleast_2d({E})",
 )  # fmt: skip
 LAYERS = (
     "F.conv1d({E}[None], torch.ones(2, {E}.shape[0], 1))", "F.conv1d({E}[None], torch.ones(1, {E}.shape[0], 2) * {c}, padding=1)", "F.max_pool1d({E}[None], 2)", "F.avg_pool1d({E}[None], 2)",
@@ -57,9 +57,13 @@ LAYERS = (
     "F.cross_entropy({E}, {S}.softmax(-1))", "F.nll_loss({E}.log_softmax(-1), {I})", "F.binary_cross_entropy_with_logits({E}, {S}.sigmoid())", "F.kl_div({E}.log_softmax(-1), {S}.softmax(-1))", "F.embedding({I}, {E})", "F.embedding(torch.tensor([0, 0]), {E})",
     "F.cosine_similarity({E}, {S}, dim={d})", "F.pairwise_distance({E}, {S})", "F.scaled_dot_product_attention({E}[None], {S}[None], {S}[None])", "F.scaled_dot_product_attention({E}[None], {E}[None], {E}[None], is_causal=True)", "F.glu({E}, {d})", "F.softmin({E}, {d})",
     "F.interpolate({E}[None], scale_factor=2)", "F.interpolate({E}[None, None], size=(3, 3), mode='bilinear')", "F.pixel_shuffle({E}[None, None].expand(1, 4, *{E}.shape), 2)", "F.unfold({E}[None, None], 2, padding=1)", "F.margin_ranking_loss({E}, {S}, torch.ones(()))",
-    "F.dropout({E}, 0.)", "F.dropout({E}, 1.)", "F.dropout({E}, 0.5, False)", "(F.dropout(torch.ones({s}), 0.5) - 1).abs()", "(torch.rand_like({E}) < 2).to({E}.dtype) * {E}", "torch.randn({s}) * 0 + {E}", "F.lp_pool1d({E}[None].abs() + 1, 2, 2)", "F.local_response_norm({E}[None], 2)",
+    "F.dropout({E}, 0.)", "F.dropout({E}, 1.)", "F.dropout({E}, 0.5, False)", "(F.dropout(torch.ones({s}), 0.5) - 1).abs()", "(torch.rand_like({E}) < 2).to({E}.dtype) * {E}", "torch.randn({s}) * 0 + {E}", "F.lp_pool1d({E}[None].abs() + 1, 2, 2)", 
     "F.prelu({E}, torch.tensor(0.2))", "F.bilinear({E}, {S}, torch.ones(1, {E}.shape[-1], {S}.shape[-1]))", "F.embedding_bag({I}[None], {E})", "F.poisson_nll_loss({E}, {S}.abs())", "F.gaussian_nll_loss({E}, {S}, {S}.abs() + 0.1)",
 )  # fmt: skip
+DYNAMIC = (
+    "{E}.quantile(0.4)", "torch.combinations({E}.reshape(-1)[:3])", "F.local_response_norm({E}[None], 2)", "torch.histc({E}, 3)", "torch.tensor(float({E}.detach().sum()))", "{E}.trace()", "{E}.mode({d})[0]",
+    "{E}.unique_consecutive()", "{E}.nonzero()", "{E}[{m}]", "{E}.nonzero().shape[0] * {S}", "{E}.masked_select({m})",
+)
 NETS = ("net({E})", "net({E})", "net({E} * {c})", "net({E}).tanh()", "net({E}[None])")
 VIEWS = (
     "{E}.t()", "{E}.t()", "{E}.mT", "{E}.transpose(0, -1)", "{E}.view(-1)", "{E}.reshape(-1)", "{E}.unsqueeze({d})", "{E}.squeeze()", "{E}.squeeze({d})", "{E}[0]", "{E}[-1]", "{E}[1:]", "{E}[:-1]", "{E}[::2]", "{E}[:, 0]", "{E}[..., 1:]",
@@ -74,18 +78,18 @@ WRITES = (
     "{T}[0] = {c}", "{T}[0] = {S}[0]", "{T}[-1] += {c}", "{T}[..., 0] = {c}", "{T}[..., :1] *= {c}", "{T}[1:] = {S}[:-1]", "{T}[{m}] = {c}", "{T}[{m}] *= {c}", "{T}[{I}] = {c}", "{T}[{I}] += {c}", "{T}[:] = {S}", "{T}[:, 0] = {S}[:, 0]", "{T}[::2] -= {S}[::2]", "{T}[:, ::2].mul_({c})",
     "{T}.t().add_({c})", "{T}.t().mul_({S}.t())", "{T}.view(-1).mul_({c})", "{T}.view(-1)[0] = {c}", "{T}[:1].zero_()", "{T}[0].copy_({S}[0])", "{T}.diagonal().add_({c})", "{T}.unfold(0, 1, 1).mul_({c})", "{T}.unfold(-1, 2, 2).mul_({c})", "{T}.as_strided(({n},), (1,)).add_({c})", "{T}.as_strided(({n},), (2,)).mul_({c})",
     "{T}.unsqueeze(0).mul_({c})", "{T}.squeeze().add_({c})", "{T}.transpose(0, -1).copy_({S}.transpose(0, -1))", "{T}.chunk(2, -1)[0].mul_({c})", "{T}.unbind(0)[0].add_({c})", "{T}.data.mul_({c})", "{T}.detach().add_({c})", "{T} += {S}", "{T} *= {c}", "{T} -= {S}.mean()", "torch.add({T}, {S}, out={T})",
-    "torch.mul({S}, {c}, out={T})", "{T}.cumsum_(0)", "{T}.set_({S}) if False else {T}.add_({c})", "{T}.t_()", "{T}.unsqueeze_(0)", "{T}.add_({S}.sum())", "{T}.add_({T}.t())", "{T}.copy_({T}.flip(0))", "{T}.mul_(0.5).add_({S}, alpha=0.5)", "{T}.lerp_({S}.mean(0), 0.1)", "{T}.copy_({S}.t())", "{T}.addmm_({S}, {S}.t())",
-    "{T}.addcdiv_({S}, {S}.abs() + 1, value=0.1)", "{T}.exp_().clamp_(max=3)", "{T}.floor_()", "{T}.tril_()", "{T}.index_put_(({I},), {S}[0])", "{T}.put_({I}, {S})", "{T}.data = {S} * 1", "{T}.resize_({T}.shape)", "{T}.data[0] = {c}", "F.relu({T}, inplace=True)", "{T}.numpy()[...] *= 1", "{T}.requires_grad_(False)", "{T}.detach_()",
+    "torch.mul({S}, {c}, out={T})", "{T}.cumsum_(0)", "{T}.t_()", "{T}.unsqueeze_(0)", "{T}.add_({S}.sum())", "{T}.add_({T}.t())", "{T}.copy_({T}.flip(0))", "{T}.mul_(0.5).add_({S}, alpha=0.5)", "{T}.lerp_({S}.mean(0), 0.1)", "{T}.copy_({S}.t())", "{T}.addmm_({S}, {S}.t())",
+    "{T}.addcdiv_({S}, {S}.abs() + 1, value=0.1)", "{T}.exp_().clamp_(max=3)", "{T}.floor_()", "{T}.tril_()", "{T}.index_put_(({I},), {S}[0])", "{T}.put_({I}, {S})", "{T}.data = {S} * 1", (0.1, "{T}.resize_({T}.shape)"), "{T}.data[0] = {c}", "F.relu({T}, inplace=True)", (0.1, "{T}.numpy()[...] *= 1"), "{T}.requires_grad_(False)", "{T}.detach_()",
     "{T}.sub_({T}.mean({d}, keepdim=True))", "{T}.div_({T}.norm() + 1)", "{T}.cumsum({d}, out={T})", "{T}.add_({S}.mean(0)); {T}.mul_({c})", "{T}.swapaxes(0, 1).sub_({S})",
 )  # fmt: skip
 EFFECTS = (
-    "{E}.retain_grad()", "{E}.register_hook(lambda g: g * 2)", "{E}.register_hook(lambda g: None)", "{E}.tag = 5", "{E}.requires_grad_()", "{E}.grad = None", "{E}.grad = torch.ones_like({E})", "count.append(1)", "count[0] += 1", "{E}.grad.mul_(2)", "{E}.grad.zero_()", "c1 is None",
+    "{E}.retain_grad()", "{E}.register_hook(lambda g: g * 2)", "{E}.register_hook(lambda g: None)", "{E}.tag = 5", "{E}.requires_grad_()", "{E}.grad = None", "{E}.grad = torch.ones_like({E})", (0.1, "count.append(1)"), "count[0] += 1", "{E}.grad.mul_(2)", "{E}.grad.zero_()", "c1 is None",
     "{E}.requires_grad_(False)",
 )  # fmt: skip
 FLOW = (
-    "if float({E}.sum()) > 0:\n    {h} = {E} * 2\nelse:\n    {h} = {E} + 1", "if {E}.mean() > {c}:\n    {h} = {E}.sin()\nelse:\n    {h} = {E}.cos()", "if bool(({E} > 0).any()):\n    {h} = {E} * {c}\nelse:\n    {h} = {E}", "{h} = {E}\nfor _ in range(2):\n    {h} = {h} * {c} + {S}", "{h} = {E} * count[0]", "count[0] += 1",
-    "with torch.no_grad():\n    {h} = {E} * {S}", "with torch.enable_grad():\n    {h} = {E}.sin()", "{h} = {E} * k", "{h} = {E} * scale", "{h} = {E} * {E}.shape[0]", "{h} = {E} + {E}.sum().item()", "{h} = {E} if {E}.requires_grad else -{E}", "{h} = [{E}, {S}][0] * 2", "{h} = sum([{E}, {S}, {E}])",
-    "{h} = {E} * {E}.numel()", "if k > 1:\n    {h} = {E} * 2\nelse:\n    {h} = {E} * 3", "{h} = max({E}.reshape(-1).tolist()) * {S}", "{h} = {E} * int({E}.argmax())", "if count[0] % 2:\n    {h} = {E}\nelse:\n    {h} = {S}", "{h} = {E} * net.training", "{h} = next(iter({E}))", "{h} = {E}\nfor e in {E}.unbind(0):\n    {h} = {h} + e.sum()",
+    (0.3, "if float({E}.sum()) > 0:\n    {h} = {E} * 2\nelse:\n    {h} = {E} + 1"), "if {E}.mean() > {c}:\n    {h} = {E}.sin()\nelse:\n    {h} = {E}.cos()", "if bool(({E} > 0).any()):\n    {h} = {E} * {c}\nelse:\n    {h} = {E}", "{h} = {E}\nfor _ in range(2):\n    {h} = {h} * {c} + {S}", "{h} = {E} * count[0]", "count[0] += 1",
+    "with torch.no_grad():\n    {h} = {E} * {S}", "with torch.enable_grad():\n    {h} = {E}.sin()", "{h} = {E} * k", "{h} = {E} * scale", "{h} = {E} * {E}.shape[0]", (0.1, "{h} = {E} + {E}.sum().item()"), "{h} = {E} if {E}.requires_grad else -{E}", "{h} = [{E}, {S}][0] * 2", "{h} = sum([{E}, {S}, {E}])",
+    "{h} = {E} * {E}.numel()", "if k > 1:\n    {h} = {E} * 2\nelse:\n    {h} = {E} * 3", (0.1, "{h} = max({E}.reshape(-1).tolist()) * {S}"), (0.1, "{h} = {E} * int({E}.argmax())"), "if count[0] % 2:\n    {h} = {E}\nelse:\n    {h} = {S}", "{h} = {E} * net.training", "{h} = next(iter({E}))", "{h} = {E}\nfor e in {E}.unbind(0):\n    {h} = {h} + e.sum()",
     "{h}, _ = torch.broadcast_tensors({E}, {S})\n{h} += 1", "{h}, _ = {E}.chunk(2, -1)\n{h}[..., 0] = 0", "{h} = {E} * 1\n{h}.mul_({c})", "{h} = {E}.clone()\n{h}[0] = {c}", "{h} = ({E} * 1).view(-1)\n{h}.add_({c})", "{h} = {E} * 1\n{h}b = {h}[:]\n{h}.mul_({c})", "{h} = {E} * 1\n{h}.unfold(0, 1, 1).mul_({c})", "{h} = {E} * 1\n{h}[..., 0].mul_({c})",
     "{h} = {E} * 1\n{h}b = {h}.t()\n{h}b.mul_({c})", "{h}, {h}b = {E}, {E}.sin().sum()", "{h} = {E} * 2\n{h}b = {h}.sin().sum()", "for {h} in ({E} * 1).unbind(0):\n    {h}.add_({c})", "{h} = {E} * 1\n{h}.t().add_({c})\n{h}b = {h}.sum()", "if False:\n    {E}.add_(1)",
 )  # fmt: skip
@@ -106,7 +110,7 @@ OPTIMIZERS = (
 )  # fmt: skip
 SCHEDULERS = ("StepLR(opt, 2, 0.5)", "ExponentialLR(opt, 0.9)", "CosineAnnealingLR(opt, 5)", "LambdaLR(opt, lambda e: 1 / (1 + e))", "LinearLR(opt, total_iters=3)", "OneCycleLR(opt, 0.2, total_steps=40)")
 
-FAMILIES: tuple[tuple[float, Sequence[str]], ...] = ((6, ELEMENTWISE), (3, REDUCTIONS), (1.5, PRODUCTS), (2, SHAPES), (2, LAYERS))
+FAMILIES: tuple[tuple[float, Sequence[str]], ...] = ((6, ELEMENTWISE), (3, REDUCTIONS), (1.5, PRODUCTS), (2, SHAPES), (2, LAYERS), (0.2, DYNAMIC))
 
 
 def is_window(template: str) -> bool:
