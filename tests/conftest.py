@@ -1,5 +1,6 @@
 """Options of the test run, and what every test starts from."""
 
+import os
 import pathlib
 import sys
 
@@ -12,6 +13,14 @@ def pytest_addoption(parser):
     group = parser.getgroup("conformance")
     group.addoption("--opinfo-samples", type=int, default=12, help="samples per op and dtype (0: all of them)")
     group.addoption("--opinfo-all", action="store_true", help="run entries outside supported_ops.txt too (`-k` does)")
+
+
+def pytest_configure(config):
+    where = os.environ.get("PEDIGRAD_GUARD_PAGES")
+    if where:
+        import guard_pages
+
+        guard_pages.install(where)
 
 
 @pytest.fixture(autouse=True)

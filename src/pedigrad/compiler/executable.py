@@ -211,7 +211,7 @@ class Executable:
         offsets, size = planned(self.lifetimes.values())
         self.offsets = dict(zip(self.lifetimes, offsets, strict=True))
         self.scratch_at = -(-size // 64) * 64
-        self.arena = np.empty(self.scratch_at + self.thread_scratch * self.threads + 64, np.uint8)
+        self.arena = memory.block(self.scratch_at + self.thread_scratch * self.threads + 64)
         base = -(-contraction.address_of(self.arena) // 64) * 64
         self.base = base - contraction.address_of(self.arena)
         self.raw[:0] = [base, pool.barrier_state()]

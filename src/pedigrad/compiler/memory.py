@@ -72,6 +72,11 @@ def empty(shape: Any, dtype: Any) -> Array:
     return np.ndarray(shape, dtype, loan)
 
 
+def block(size: int) -> Array:
+    """Bytes for what lives within a program; tests put others in its place, with guard pages."""
+    return np.empty(size, np.uint8)
+
+
 def zeros_like(array: Array) -> Array:
     """An array of zeros."""
     if array.nbytes < LARGE or not array.flags.c_contiguous:

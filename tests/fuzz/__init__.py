@@ -1,0 +1,1 @@
+"""Random programs, held against PyTorch or against eager pedigrad; `scripts/fuzz` runs them."""

@@ -1,0 +1,224 @@
+"""Functions with a schedule of calls: compiled, they do what they do as usual.
+
+A program sets up tensors of all layouts, modules and optimizers, defines `f`, and calls `f` at least five times with changes in between.
+It is run twice, with `torch.compile` and without, and all that it has bound is compared after each call: values, layouts,
+what shares memory with what, gradients, buffers, the state of optimizers. That a function is refused is no difference, except where the
+compiler failed (`internal`) or never comes to an end of compiling (`unsettled`).
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import io
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+
+from fuzz import apart, functions, programs
+
+os.environ.setdefault("PEDIGRAD_CACHE", "0")  # no program comes twice
+
+KNOWN = functions.KNOWN
+generate = functions.generate
+COMPILE = "f = torch.compile(f)"
+SETTLED = 9  # calls without a change after which a function is compiled, or refused
+
+
+class Tally:
+    """What became of the functions that were compared: how many ran compiled, why others did not."""
+
+    def __init__(self) -> None:
+        self.programs = self.compiled = self.calls = self.runs = 0
+        self.refusals: collections.Counter[str] = collections.Counter()
+
+    def __str__(self) -> str:
+        share = self.compiled / max(self.programs, 1)
+        lines = [f"{self.programs} programs, {self.compiled} ran compiled ({share:.0%}); {self.runs} of {self.calls} calls did"]
+        return "\n".join([*lines, *(f"  {n} x {why}" for why, n in self.refusals.most_common(25))])
+
+
+tally = Tally()
+
+
+@dataclasses.dataclass
+class Trail:
+    """What a run of a program has shown, statement by statement."""
+
+    steps: list[tuple[int, dict[str, Any]]]
+    raised: programs.Raised | None
+    functions: list[Any]  # the compiled functions
+    calls: int
+
+
+def compare(program: programs.Program) -> str | None:
+    """How a program differs when its functions are compiled: found in a process of its own, which may crash."""
+    return apart.run(compare_here, program, tally)
+
+
+def compare_here(program: programs.Program) -> str | None:
+    """The same, in this process."""
+    programs.FLOOR.update(float32=1e-6, complex64=1e-6, float64=1e-11, complex128=1e-11)  # gradients that are zero but for rounding
+    library = functions.library()
+    usual = follow(dataclasses.replace(program, statements=tuple("pass" if s == COMPILE else s for s in program.statements)), library)
+    compiled = follow(program, library)
+    count(compiled)
+    return differ(compiled, usual) or unsettled(program, compiled)
+
+
+def follow(program: programs.Program, library: Any) -> Trail:
+    """Run a program and look at what is bound after each statement from the first call on."""
+    space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "__name__": "program"}
+    given = {*space, "__builtins__"}
+    trail = Trail([], None, [], 0)
+    library.manual_seed(0)
+    looking = False
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            for number, statement in enumerate(program.statements):
+                try:
+                    exec(compile(statement, "<program>", "exec"), space)
+                except Exception as error:
+                    trail.raised = programs.Raised(number, tuple(c.__name__ for c in type(error).__mro__), str(error))
+                    break
+                if statement == COMPILE:
+                    trail.functions.append(space["f"].compiled)
+                called = statement.startswith("r = f(")
+                trail.calls += called
+                looking = looking or called
+                if looking:
+                    trail.steps.append((number, look(space, given, library)))
+        finally:
+            library.set_grad_enabled(True)
+            library.set_default_dtype(library.float32)
+            space.clear()
+    return trail
+
+
+def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]:
+    """All that is bound, and which tensors are one object or share memory."""
+    names = [name for name in sorted(space) if name not in given and not name.startswith("__") and not (callable(space[name]) and not isinstance(space[name], library.nn.Module))]
+    found: dict[str, Any] = {}
+    tensors: list[tuple[str, Any]] = []
+    for name in names:
+        value = space[name]
+        if hasattr(value, "param_groups"):
+            value = value.state_dict()
+        found[name] = programs.seen(value, library)
+        gather(name, value, tensors, library)
+    found["(sharing)"] = sharing(tensors)
+    return found
+
+
+def gather(name: str, value: Any, tensors: list[tuple[str, Any]], library: Any) -> None:
+    """The tensors in a value, by the expressions that give them."""
+    if isinstance(value, library.Tensor):
+        tensors.append((name, value))
+        if value.grad is not None:
+            tensors.append((f"{name}.grad", value.grad))
+    elif isinstance(value, (list, tuple)):
+        for i, each in enumerate(value):
+            gather(f"{name}[{i}]", each, tensors, library)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            gather(f"{name}[{key!r}]", each, tensors, library)
+    elif isinstance(value, library.nn.Module):
+        for key, each in [*value.named_parameters(), *value.named_buffers()]:
+            gather(f"{name}.{key}", each, tensors, library)
+
+
+def sharing(tensors: list[tuple[str, Any]]) -> list[str]:
+    """Which tensors are one object, or lie in one piece of memory."""
+    found, objects, pieces = [], {}, []
+    for name, tensor in tensors:
+        if id(tensor) in objects:
+            found.append(f"{name} is {objects[id(tensor)]}")
+            continue
+        objects[id(tensor)] = name
+        if tensor.numel():
+            array = tensor.detach().numpy() if tensor.dtype.is_floating_point and str(tensor.dtype) != "torch.bfloat16" else None
+            if array is not None:
+                pieces.append((*np.lib.array_utils.byte_bounds(array), name))
+    pieces.sort()
+    end = 0
+    groups: list[list[str]] = []
+    for start, stop, name in pieces:
+        if start < end:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+        end = max(end, stop)
+    return found + sorted(f"one memory: {', '.join(sorted(g))}" for g in groups if len(g) > 1)
+
+
+def differ(given: Trail, right: Trail) -> str | None:
+    """How two runs differ first."""
+    for (number, a), (_, b) in zip(given.steps, right.steps, strict=False):
+        for name, value in b.items():
+            if name == "(sharing)":
+                continue
+            if name not in a:
+                return f"names: after statement {number}, {name} is not bound"
+            text = programs.differ_values(a[name], value, name, strides=True)
+            if text:
+                return f"{text}, after statement {number}"
+        if a["(sharing)"] != b["(sharing)"]:
+            more = [x for x in a["(sharing)"] if x not in b["(sharing)"]]
+            less = [x for x in b["(sharing)"] if x not in a["(sharing)"]]
+            return f"sharing: after statement {number} {more}, right is {less}"
+    a, b = given.raised, right.raised
+    if a is None and b is None:
+        return None
+    if a is None or (b is not None and a.statement > b.statement):
+        return f"refusal: statement {b.statement} raised nothing, right is {b}"
+    if b is None or a.statement < b.statement:
+        return f"raises: statement {a.statement} raised {a}, right is no error"
+    return None if b.names[0] in a.names else f"error type: statement {a.statement} raised {a}, right is {b}"
+
+
+def runs_of(compiled: Any) -> int:
+    """How many calls ran a compiled program."""
+    return sum(variant.runs for variant in compiled.variants)
+
+
+def reasons(compiled: Any) -> list[str]:
+    """Why a function is run as usual."""
+    found = [str(why) for why in compiled.left.values()]
+    return [*found, compiled.given_up] if compiled.given_up else found
+
+
+def count(trail: Trail) -> None:
+    for compiled in trail.functions:
+        tally.programs += 1
+        tally.calls += trail.calls
+        tally.runs += runs_of(compiled)
+        tally.compiled += runs_of(compiled) > 0
+        for why in {programs_reason(w) for w in reasons(compiled)}:
+            tally.refusals[why] += 1
+        if not runs_of(compiled) and not reasons(compiled):
+            tally.refusals["(never compiled, no reason given)"] += 1
+
+
+def programs_reason(why: str) -> str:
+    """A reason without the line it names."""
+    return why.partition(" at <program>")[0][:100]
+
+
+def unsettled(program: programs.Program, trail: Trail) -> str | None:
+    """Whether the compiler failed, or has not come to an end although nothing changed any more."""
+    if trail.raised is not None:
+        return None
+    for compiled in trail.functions:
+        for why in reasons(compiled):
+            if "could not be compiled" in why:
+                return f"internal: {why}"
+        tail = len(program.statements)
+        while tail and program.statements[tail - 1].startswith("r = f(") and program.statements[tail - 1] == program.statements[-1]:
+            tail -= 1
+        if len(program.statements) - tail >= SETTLED and not reasons(compiled) and not compiled.recorded == 0:
+            return f"unsettled: {compiled.recorded} calls recorded in a row, {len(compiled.variants)} versions"
+    return None
