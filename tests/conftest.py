@@ -23,6 +23,14 @@ def pytest_configure(config):
         guard_pages.install(where)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def memory_is_checked():
+    """Each program that a test compiles is followed step by step: whether what is read is there."""
+    from pedigrad.compiler import executable
+
+    executable.CHECKED = True
+
+
 @pytest.fixture(autouse=True)
 def defaults():
     """No test leaves its grad mode or default dtype to the next one."""

@@ -83,6 +83,7 @@ class Variant:
     modes: list[str]
     compile_seconds: float
     cached: bool
+    proven: bool  # by a run on what a recorded call was given
     runs: int
     guards: list[str]
     forward: Section
@@ -140,9 +141,8 @@ def explained_variant(variant: Any, limits: Machine | None) -> Variant:
         kept = [arrays[places[v][1]] if places[v][0] == "input" else None for v in back.kept if v in places]
         missing = len(gradient.executable.inputs) - len(kept)
         backward = section("backward pass", gradient.executable, [*kept, *[None] * missing], limits)
-    return Variant(
-        arguments_of(variant.key), modes_of(variant), variant.seconds, variant.cached, variant.runs, guards(variant), forward, backward
-    )
+    known = variant.seconds, variant.cached, variant.is_proven, variant.runs
+    return Variant(arguments_of(variant.key), modes_of(variant), *known, guards(variant), forward, backward)
 
 
 def section(title: str, executable: Executable, arrays: list[Any], limits: Machine | None) -> Section:

@@ -20,7 +20,7 @@ from ..compiler.executable import GuardFailed
 from ..compiler.interpreter import interpreted
 from ..compiler.program import REDUCTION, Program, Value
 from ..compiler.record import SEEDS, held, read_option
-from ..compiler.regions import like
+from ..compiler.regions import like, overlap
 from ..graph import write_to
 from ..modes import Untraceable
 from ..tensor import Tensor
@@ -74,6 +74,8 @@ class Proof:
         """The first thing that is wrong."""
         self.start = {value: self.given(value) for value in self.executable.inputs} | self.executable.constants
         targets = set(self.recording.in_place.values())
+        if self.on_one_memory(targets):
+            return Fault("the tensors that it is given", (), "one that is written to on the memory of another", "each its own")
         arrays = [like(self.start[v]) if v in targets else self.start[v] for v in self.executable.inputs]
         try:
             outputs = self.executable.run(arrays)
@@ -90,6 +92,13 @@ class Proof:
             if fault is not None:
                 return fault
         return None if self.variant.gradient is None else self.find_in_gradients(arrays, outputs, known)
+
+    def on_one_memory(self, targets: set[Value]) -> bool:
+        """Whether something is written to in place that another input is on too, by addresses alone."""
+        given = dict(zip(self.recorder.program.inputs, (t._array for t in self.recording.given), strict=False))
+        real = {v: given[v] if v in given else held(self.recorder.captured[v]) for v in self.executable.inputs if v not in self.recorder.options}
+        pairs = [(a, b) for v, a in real.items() if v in targets for w, b in real.items() if w is not v]
+        return any(overlap(a, b) and shares(a, b) for a, b in pairs)
 
     def given(self, value: Value) -> Array:
         """A copy of what an input was in the recorded call."""
@@ -167,6 +176,14 @@ def noise(program: Program, given: dict[Value, Array], value: Value) -> float | 
     if any((np.isfinite(each) != finite).any() for each in moved):
         return None
     return max((float(np.abs(each - plain.astype(each.dtype))[finite].max(initial=0)) for each in moved), default=0.0)
+
+
+def shares(one: Array, other: Array) -> bool:
+    """Whether two arrays have elements in common; True where that takes long to find out."""
+    try:
+        return bool(np.shares_memory(one, other, max_work=10_000))
+    except Exception:
+        return True
 
 
 def shaken(array: Array, chance: np.random.Generator) -> Array:

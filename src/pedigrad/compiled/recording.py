@@ -173,9 +173,9 @@ class Recording:
             recorder.refuse("the function returns a new leaf")
         self.live = [t for t in computed if t._node is not None and not is_spent(t)]
         self.spent = [t._node is not None and any(t is each for each in computed) and is_spent(t) for t in self.results]
-        self.orders = [order_of(t._array) for t in self.results]
         self.pinned = self.arguments_around()
         self.collect()
+        self.orders = [order_of(array) for array in self.expected]  # in which outputs that are new arrays lie
         self.text = "\n".join([recorder.text(), self.gradient.text() if self.gradient else "", self.summary()])
         recorder.forget()
 

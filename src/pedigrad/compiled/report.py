@@ -72,7 +72,8 @@ def headline(section: Any) -> str:
 def compilation(variant: Any) -> str:
     source = "machine code from the cache" if variant.cached else "compiled here"
     runs = f"{variant.runs} run{'s' * (variant.runs != 1)}"
-    return f"{', '.join(variant.modes)}; {duration(variant.compile_seconds)} to compile ({source}); {runs}"
+    proof = "proven" if variant.proven else "not proven"
+    return f"{', '.join(variant.modes)}; {duration(variant.compile_seconds)} to compile ({source}), {proof}; {runs}"
 
 
 def limits(report: Any) -> str:

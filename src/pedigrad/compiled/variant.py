@@ -354,7 +354,7 @@ class Variant:
             if what == "result":
                 results.append(self.result(number, outputs[number], tensors))
             elif what == "gradient":
-                thing.grad, thing.zeroed = wrap(outputs[number]), False
+                thing.grad, thing.zeroed = wrap(self.in_order(number, outputs[number])), False
             elif what == "gradient in place":
                 if not self.zeroed_before(thing):
                     accumulated.append(thing.grad._array)
@@ -381,12 +381,15 @@ class Variant:
             return wrap(tensors[which]._array)
         if kind == "array of":
             return wrap(which._array)
-        order = self.orders[number]
-        if order is not None:  # the elements lie as they did when the function was recorded
-            array = np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
-        out = wrap(array.copy() if self.kept_too[number] and order is None else array)
+        laid = self.in_order(number, array)
+        out = wrap(array.copy() if self.kept_too[number] and laid is array else laid)
         out._node = self.nodes[number]
         return out
+
+    def in_order(self, number: int, array: Array) -> Array:
+        """An output whose elements lie as they did when the function was recorded."""
+        order = self.orders[number]
+        return array if order is None else np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
 
     def again(self, args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """The results, as usual, and the tensors that the parents of their node belong to."""
@@ -407,7 +410,9 @@ class Variant:
         if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after) or self.arguments:
             return None
         executable = self.executable
-        if any(kind != "new" for kind, _ in self.recording.sources) or executable.twice or any(self.orders):
+        if any(kind != "new" for kind, _ in self.recording.sources) or executable.twice:
+            return None
+        if any(order for number, order in enumerate(self.orders) if number not in self.recording.in_place):
             return None
         if self.brief():
             self.together = words.Words(self.listed, self.native, executable.address)

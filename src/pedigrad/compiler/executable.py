@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import contraction, llvm, mathlib, memory, pool
+from . import contraction, llvm, mathlib, memory, memory_check, pool
 from .affine import Affine, Axis, contiguous
 from .arena import Lifetime, planned
 from .fuse import Fuser
@@ -29,6 +29,7 @@ from .stretch import Stretch
 from .trace import filled
 
 Array = np.ndarray[Any, Any]
+CHECKED = False  # whether each program's plan of memory is followed step by step before it is used
 SERIAL = 1 << 14  # points of a kernel up to which one thread does it alone
 SERIAL_PRODUCT = 1 << 16  # multiplications, likewise
 
@@ -215,6 +216,8 @@ class Executable:
         base = -(-contraction.address_of(self.arena) // 64) * 64
         self.base = base - contraction.address_of(self.arena)
         self.raw[:0] = [base, pool.barrier_state()]
+        if CHECKED:
+            memory_check.check(self)
         mains, self.plan = self.write_mains(parts)
         names = [name for name in self.plan if isinstance(name, str) and name.startswith("main")]
         self.text = finished([mathlib.definitions(sorted(self.functions)), pool.barrier_ir(), *self.texts, *mains])

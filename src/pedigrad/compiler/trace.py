@@ -137,7 +137,7 @@ class Traced(NDArrayOperatorsMixin):  # type: ignore[misc]
         return np.squeeze(self, axis)  # type: ignore[call-overload]
 
     def copy(self) -> Any:
-        return self.tracer.traced(self.array.copy(), self.value)
+        return self.tracer.traced(np.copy(self.array), self.value)
 
     def dot(self, other: Any) -> Any:
         return np.matmul(self, other)

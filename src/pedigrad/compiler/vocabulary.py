@@ -136,8 +136,8 @@ def enter_clip(tracer: Tracer, a: Any, a_min: Any = None, a_max: Any = None, **_
 
 
 @enters(np.real, np.conj, np.copy)
-def enter_same(tracer: Tracer, x: Any, **_: Any) -> Any:
-    return tracer.traced(x.array.copy(), x.value)
+def enter_same(tracer: Tracer, x: Any, order: Any = "K", **_: Any) -> Any:
+    return tracer.traced(np.copy(x.array, order=order), x.value)
 
 
 @enters(np.shape)
