@@ -106,7 +106,10 @@ FAULTS = {
     "no strides": (a_transposed_argument, without_strides),
     "written in C order": (a_transposed_argument, c_order),
     "no strides backward": (a_saved_transpose, without_strides_backward),
-    "a root by another power": (a_root, lambda m: m.setitem(importlib.import_module("pedigrad.compiler.passes.algebra").SIMPLER, "pow", half_power)),
+    "a root by another power": (
+        a_root,
+        lambda m: m.setitem(importlib.import_module("pedigrad.compiler.passes.algebra").SIMPLER, "pow", half_power),
+    ),
     "two identities of memory": (a_window, another_identity),
 }
 
@@ -172,7 +175,9 @@ def test_every_call_can_be_compared(monkeypatch):
 
 
 def test_proofs_can_be_switched_off():
-    program = "import pedigrad as t; f = t.compile(lambda x: x * 2); [f(t.ones(2)) for _ in range(4)]; print(f.compiled.variants[0].is_proven)"
+    program = (
+        "import pedigrad as t; f = t.compile(lambda x: x * 2); [f(t.ones(2)) for _ in range(4)]; print(f.compiled.variants[0].is_proven)"
+    )
     given = {**os.environ, "PEDIGRAD_VERIFY": "off"}
     assert subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True, check=True).stdout == "False\n"
 
@@ -203,4 +208,3 @@ def test_what_rounding_decides_is_no_fault():
     for _ in range(6):
         compiled()
     assert [v.is_proven for v in compiled.compiled.variants] == [True]
-

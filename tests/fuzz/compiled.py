@@ -101,7 +101,13 @@ def follow(program: programs.Program, library: Any) -> Trail:
 
 def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]:
     """All that is bound, and which tensors are one object or share memory."""
-    names = [name for name in sorted(space) if name not in given and not name.startswith("__") and not (callable(space[name]) and not isinstance(space[name], library.nn.Module))]
+    names = [
+        name
+        for name in sorted(space)
+        if name not in given
+        and not name.startswith("__")
+        and not (callable(space[name]) and not isinstance(space[name], library.nn.Module))
+    ]
     found: dict[str, Any] = {}
     tensors: list[tuple[str, Any]] = []
     for name in names:

@@ -215,7 +215,12 @@ class Case:
         names = w.tensors(lambda t: t.dtype.is_floating_point and (t.requires_grad or not needs))
         if not names:
             raise LookupError
-        parts = [w.choose(["({}).sum()", "({} ** 2).mean()", "{}.sin().sum()", "({} * {}).sum()", "{}.pow(2).sum()"]).replace("{}", w.pick(names)) for _ in range(w.choose([1, 1, 2]))]
+        parts = [
+            w.choose(["({}).sum()", "({} ** 2).mean()", "{}.sin().sum()", "({} * {}).sum()", "{}.pow(2).sum()"]).replace(
+                "{}", w.pick(names)
+            )
+            for _ in range(w.choose([1, 1, 2]))
+        ]
         return " + ".join(parts)
 
     def train(self, outer: set[str]) -> list[str]:
@@ -284,7 +289,11 @@ class Case:
                 items.append(text)
         if not items:
             return "None"
-        form = w.choose(["tuple"] * 6 + ["list", "dict"] * 2 + ["nested", "nested", (0.3, "number")]) if len(items) > 1 or w.chance(0.2) else "one"
+        form = (
+            w.choose(["tuple"] * 6 + ["list", "dict"] * 2 + ["nested", "nested", (0.3, "number")])
+            if len(items) > 1 or w.chance(0.2)
+            else "one"
+        )
         if form == "one":
             self.returns = ["r"]
             return items[0]
@@ -388,12 +397,30 @@ class Case:
             a, b = w.random.sample(needing, 2)
             found.append(f"g = torch.autograd.grad({a}.sum(), {b}, retain_graph=True, allow_unused=True)")
         if w.chance(0.12):
-            found.append(w.choose([f"{first}.retain_grad()", f"{first}.mul_(2)", f"{first}[..., :1] *= 3", f"v0 = {first}.t()", f"{first}.register_hook(lambda g: g * 2)"]))
+            found.append(
+                w.choose(
+                    [
+                        f"{first}.retain_grad()",
+                        f"{first}.mul_(2)",
+                        f"{first}[..., :1] *= 3",
+                        f"v0 = {first}.t()",
+                        f"{first}.register_hook(lambda g: g * 2)",
+                    ]
+                )
+            )
         kind = w.choose([(5, "sum"), (2, "given"), (1, "grad"), (1, "all"), (1, "none")])
         if kind == "sum":
             found.append(f"({first} * {first}).sum().backward()" if w.chance(0.4) else f"{first}.sum().backward()")
         elif kind == "given":
-            other = w.choose(["torch.randn_like({})", "torch.ones_like({}).cumsum(-1)", "torch.full_like({}[..., :1], 2.).expand_as({})", "torch.randn({}.shape[::-1]).permute(*range({}.ndim)[::-1])", "torch.tensor(1.5).expand_as({})"])
+            other = w.choose(
+                [
+                    "torch.randn_like({})",
+                    "torch.ones_like({}).cumsum(-1)",
+                    "torch.full_like({}[..., :1], 2.).expand_as({})",
+                    "torch.randn({}.shape[::-1]).permute(*range({}.ndim)[::-1])",
+                    "torch.tensor(1.5).expand_as({})",
+                ]
+            )
             found.append(f"{first}.backward({other.replace('{}', first)})")
         elif kind == "all":
             found.append(f"({' + '.join(f'{text}.sum()' for text in needing)}).backward()")

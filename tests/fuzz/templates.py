@@ -61,8 +61,18 @@ LAYERS = (
     "F.prelu({E}, torch.tensor(0.2))", "F.bilinear({E}, {S}, torch.ones(1, {E}.shape[-1], {S}.shape[-1]))", "F.embedding_bag({I}[None], {E})", "F.poisson_nll_loss({E}, {S}.abs())", "F.gaussian_nll_loss({E}, {S}, {S}.abs() + 0.1)",
 )  # fmt: skip
 DYNAMIC = (
-    "{E}.quantile(0.4)", "torch.combinations({E}.reshape(-1)[:3])", "F.local_response_norm({E}[None], 2)", "torch.histc({E}, 3)", "torch.tensor(float({E}.detach().sum()))", "{E}.trace()", "{E}.mode({d})[0]",
-    "{E}.unique_consecutive()", "{E}.nonzero()", "{E}[{m}]", "{E}.nonzero().shape[0] * {S}", "{E}.masked_select({m})",
+    "{E}.quantile(0.4)",
+    "torch.combinations({E}.reshape(-1)[:3])",
+    "F.local_response_norm({E}[None], 2)",
+    "torch.histc({E}, 3)",
+    "torch.tensor(float({E}.detach().sum()))",
+    "{E}.trace()",
+    "{E}.mode({d})[0]",
+    "{E}.unique_consecutive()",
+    "{E}.nonzero()",
+    "{E}[{m}]",
+    "{E}.nonzero().shape[0] * {S}",
+    "{E}.masked_select({m})",
 )
 NETS = ("net({E})", "net({E})", "net({E} * {c})", "net({E}).tanh()", "net({E}[None])")
 VIEWS = (
@@ -108,9 +118,23 @@ OPTIMIZERS = (
     "SGD({}, lr=0.1)", "SGD({}, lr=0.1, momentum=0.9)", "SGD({}, lr=0.1, momentum=0.9, nesterov=True)", "SGD({}, lr=0.1, weight_decay=0.1, maximize=True)", "Adam({}, lr=0.1)", "Adam({}, lr=0.1, amsgrad=True)", "AdamW({}, lr=0.1)", "RMSprop({}, lr=0.05)", "RMSprop({}, lr=0.05, centered=True, momentum=0.5)", "Adagrad({}, lr=0.1)", "Adadelta({})",
     "Adamax({}, lr=0.05)", "NAdam({}, lr=0.05)", "RAdam({}, lr=0.05)", "Rprop({}, lr=0.01)", "ASGD({}, lr=0.05)",
 )  # fmt: skip
-SCHEDULERS = ("StepLR(opt, 2, 0.5)", "ExponentialLR(opt, 0.9)", "CosineAnnealingLR(opt, 5)", "LambdaLR(opt, lambda e: 1 / (1 + e))", "LinearLR(opt, total_iters=3)", "OneCycleLR(opt, 0.2, total_steps=40)")
+SCHEDULERS = (
+    "StepLR(opt, 2, 0.5)",
+    "ExponentialLR(opt, 0.9)",
+    "CosineAnnealingLR(opt, 5)",
+    "LambdaLR(opt, lambda e: 1 / (1 + e))",
+    "LinearLR(opt, total_iters=3)",
+    "OneCycleLR(opt, 0.2, total_steps=40)",
+)
 
-FAMILIES: tuple[tuple[float, Sequence[str]], ...] = ((6, ELEMENTWISE), (3, REDUCTIONS), (1.5, PRODUCTS), (2, SHAPES), (2, LAYERS), (0.2, DYNAMIC))
+FAMILIES: tuple[tuple[float, Sequence[str]], ...] = (
+    (6, ELEMENTWISE),
+    (3, REDUCTIONS),
+    (1.5, PRODUCTS),
+    (2, SHAPES),
+    (2, LAYERS),
+    (0.2, DYNAMIC),
+)
 
 
 def is_window(template: str) -> bool:

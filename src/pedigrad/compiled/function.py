@@ -139,6 +139,8 @@ class Compiled:
             return self.compile(key, recording)
         elif self.known(key, recording):
             return None
+        elif (like := next((v for v in self.variants if v.key == key and v.recording.is_like(recording)), None)) is not None:
+            return self.compile(key, recording, like)  # an optimizer's state was loaded, say
         elif attempts + 1 >= ATTEMPTS:
             why = earlier[-1].surroundings.changed() or recording.difference(earlier[-1]) if earlier else ""
             return self.leave(key, f"the recorded calls differ: {why}")
@@ -162,11 +164,11 @@ class Compiled:
                 return freed
         return False
 
-    def compile(self, key: Any, recording: Recording) -> None:
-        """Make a program of a recording; where that fails the function runs as usual."""
+    def compile(self, key: Any, recording: Recording, like: Variant | None = None) -> None:
+        """Make a program of a recording, or take that of another one; where that fails the function runs as usual."""
         try:
             with without_collection():
-                variant = Variant(recording, key, self)
+                variant = Variant(recording, key, self, like)
         except ImportError:
             if self.fullgraph:
                 raise RuntimeError("compile(fullgraph=True): llvmlite is not installed") from None

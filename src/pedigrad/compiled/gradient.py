@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import autograd, graph, locks, modes
+from .. import graph, locks, modes
 from ..autograd.engine import Backward
 from ..compiler import split
 from ..compiler.executable import Executable, GuardFailed

@@ -20,7 +20,7 @@ from ..compiler.executable import GuardFailed
 from ..compiler.interpreter import interpreted
 from ..compiler.program import REDUCTION, Program, Value
 from ..compiler.record import SEEDS, held, read_option
-from ..compiler.regions import like, overlap
+from ..compiler.regions import like, shares
 from ..graph import write_to
 from ..modes import Untraceable
 from ..tensor import Tensor
@@ -96,9 +96,11 @@ class Proof:
     def on_one_memory(self, targets: set[Value]) -> bool:
         """Whether something is written to in place that another input is on too, by addresses alone."""
         given = dict(zip(self.recorder.program.inputs, (t._array for t in self.recording.given), strict=False))
-        real = {v: given[v] if v in given else held(self.recorder.captured[v]) for v in self.executable.inputs if v not in self.recorder.options}
+        real = {
+            v: given[v] if v in given else held(self.recorder.captured[v]) for v in self.executable.inputs if v not in self.recorder.options
+        }
         pairs = [(a, b) for v, a in real.items() if v in targets for w, b in real.items() if w is not v]
-        return any(overlap(a, b) and shares(a, b) for a, b in pairs)
+        return any(shares(a, b) for a, b in pairs)
 
     def given(self, value: Value) -> Array:
         """A copy of what an input was in the recorded call."""
@@ -176,14 +178,6 @@ def noise(program: Program, given: dict[Value, Array], value: Value) -> float | 
     if any((np.isfinite(each) != finite).any() for each in moved):
         return None
     return max((float(np.abs(each - plain.astype(each.dtype))[finite].max(initial=0)) for each in moved), default=0.0)
-
-
-def shares(one: Array, other: Array) -> bool:
-    """Whether two arrays have elements in common; True where that takes long to find out."""
-    try:
-        return bool(np.shares_memory(one, other, max_work=10_000))
-    except Exception:
-        return True
 
 
 def shaken(array: Array, chance: np.random.Generator) -> Array:

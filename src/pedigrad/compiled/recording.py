@@ -5,13 +5,13 @@ A recording says in `text` all that two of them must have in common to be of one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes, modes
-from ..compiler.memory import is_whole
 from ..compiler.record import Recorder, held
 from ..device import device
 from ..graph import Leaf
@@ -51,12 +51,6 @@ def order_of(array: Array) -> tuple[int, ...] | None:
     if array.flags.c_contiguous:
         return None
     return tuple(sorted(range(array.ndim), key=lambda d: -abs(array.strides[d])))
-
-
-def foreign(arrays: Iterable[Array | None]) -> set[int]:
-    """The storages of arrays that are neither NumPy's nor ours: two such may be one memory without being known as such."""
-    owners = [storage_of(array) for array in arrays if array is not None]
-    return {id(owner) for owner in owners if not isinstance(owner, np.ndarray) or not is_whole(owner)}
 
 
 def flattened(thing: Any, tensors: list[Tensor], others: list[Any], met: list[Any] | None = None) -> Any:
@@ -143,9 +137,7 @@ class State:
 class Recording:
     """One recorded call."""
 
-    def __init__(
-        self, recorder: Recorder, given: list[Tensor], result: Any, surroundings: Surroundings, nodes: list[Any], seconds: float
-    ):
+    def __init__(self, recorder: Recorder, given: list[Tensor], result: Any, surroundings: Surroundings, nodes: list[Any], seconds: float):
         self.seconds = seconds  # that the call took
         self.recorder, self.given, self.surroundings = recorder, given, surroundings
         self.results: list[Tensor] = []
@@ -176,21 +168,33 @@ class Recording:
         self.pinned = self.arguments_around()
         self.collect()
         self.orders = [order_of(array) for array in self.expected]  # in which outputs that are new arrays lie
+        self.layouts = {v.number: layout(held(h)) for v, h in recorder.captured.items()}
         self.text = "\n".join([recorder.text(), self.gradient.text() if self.gradient else "", self.summary()])
         recorder.forget()
 
-    def summary(self) -> str:
-        """All but the program, in one line."""
-        entry = [(id(leaf), none, zeroed) for leaf, none, zeroed in self.entry]
-        after = [(what, id(thing), n) for what, thing, n in self.after]
-        sources = [(kind, which if isinstance(which, int) else id(which)) for kind, which in self.sources]
-        held_by = [(v.number, id(h)) for v, h in self.recorder.captured.items()]
-        choices = [(id(group), key, answer) for group, key, answer in self.recorder.choices]
+    def summary(self, name: Callable[[Any], int] = id) -> str:
+        """All but the program, in one line; `name` tells objects apart."""
+        entry = [(name(leaf), none, zeroed) for leaf, none, zeroed in self.entry]
+        after = [(what, name(thing), n) for what, thing, n in self.after]
+        sources = [(kind, which if isinstance(which, int) else name(which)) for kind, which in self.sources]
+        held_by = [(v.number, name(h)) for v, h in self.recorder.captured.items()]
+        choices = [(name(group), key, answer) for group, key, answer in self.recorder.choices]
         outputs = [v.number for v in self.outputs]
-        parents = [(kind, which if kind == "argument" else id(which)) for kind, which in self.parents]
-        pinned = [(i, id(tensor)) for i, tensor in self.pinned]
-        places = self.orders, sorted(self.in_place)
+        parents = [(kind, which if kind == "argument" else name(which)) for kind, which in self.parents]
+        pinned = [(i, name(tensor)) for i, tensor in self.pinned]
+        places = self.orders, sorted(self.in_place), [tuple(map(name, each)) for each in self.recorder.derived]
         return repr((self.plan, outputs, entry, after, sources, self.spent, held_by, choices, parents, pinned, places))
+
+    @functools.cached_property
+    def likeness(self) -> Any:
+        """What recordings of one program on other objects have in common."""
+        numbers: dict[int, int] = {}
+
+        def name(thing: Any) -> int:
+            return numbers.setdefault(id(thing), len(numbers))
+
+        texts = self.recorder.text(name), self.gradient.text() if self.gradient else "", self.summary(name)
+        return texts, [(v.number, self.layouts[v.number]) for v in self.recorder.captured]
 
     def planned(self, thing: Any) -> Any:
         if isinstance(thing, Tensor):
@@ -249,7 +253,7 @@ class Recording:
             for storage, (_, array, value) in recorder.writes():
                 if storage in recorder.made or id(array) in gradients or self.is_gradient(array):
                     continue
-                if storage in recorder.apart:
+                if storage in recorder.apart:  # the other one came later
                     recorder.refuse("a tensor is written to in place, and another one that is on the same memory is read")
                 target = next((v for v, h in recorder.captured.items() if held(h) is array), None)
                 given = next((i for i, t in enumerate(self.given) if t._array is array), None)
@@ -261,8 +265,6 @@ class Recording:
                 self.after.append(("written", holder, len(self.outputs)))
                 self.outputs.append(value)
                 self.expected.append(array)
-            if self.in_place and len(foreign([*(t._array for t in self.given), *map(held, recorder.captured.values())])) > 1:
-                recorder.refuse("several tensors lie in memory that is not NumPy's, and one of them is written to")
             program.outputs = list(self.outputs)
             if self.live and recorder.refused is None:
                 self.gradient = Gradient(recorder, self.live, self.nodes)
@@ -322,8 +324,15 @@ class Recording:
 
     def agrees(self, other: Recording) -> bool:
         """Whether another recording is of the same program."""
+        return self.text == other.text and self.has_constants_of(other)
+
+    def is_like(self, other: Recording) -> bool:
+        """Whether another recording is of the same program on other objects of the same layout."""
+        return self.likeness == other.likeness and self.has_constants_of(other)
+
+    def has_constants_of(self, other: Recording) -> bool:
         mine, theirs = self.recorder.constants, other.recorder.constants
-        if self.text != other.text or len(mine) != len(theirs):
+        if len(mine) != len(theirs):
             return False
         arrays = zip(mine.values(), theirs.values(), strict=True)
         return all(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() for a, b in arrays)

@@ -170,10 +170,13 @@ class Surroundings:
         kind = type(thing)
         if isinstance(getattr(thing, "__dict__", None), dict):
             self.watch(watched.OwnDict(thing))
-            is_filtered = is_bare and is_users(kind) and all(map(is_without_looks, kind.__mro__))
+            ours = kind.__module__.startswith(f"{PACKAGE}.optim.lr_scheduler")
+            is_filtered = is_bare and (is_users(kind) or ours) and all(map(is_without_looks, kind.__mro__))
             if is_filtered:
                 self.objects.append(thing.__dict__)
-            self.table(thing.__dict__, depth, self.read if is_filtered else None)
+            follows = getattr(kind, "follows_from_the_rest", None)  # attributes that are made anew from the others when these change
+            read = self.read if is_filtered else None
+            self.table(thing.__dict__, depth, read if follows is None else lambda key: key not in follows and (read is None or read(key)))
         self.kind(kind, depth)
         self.slots(thing, depth)
 
@@ -466,5 +469,9 @@ def is_without_looks(kind: type) -> bool:
     """Whether no method that a class has reads attributes by names that its code does not show, or `Effects` sees that it does."""
     module = sys.modules.get(f"{PACKAGE}.nn.module")
     return (
-        is_users(kind) or kind.__module__ in ("abc", "typing") or (module is not None and kind in module.Module.__mro__) or kind is object
+        is_users(kind)
+        or kind.__module__ in ("abc", "typing")
+        or kind.__module__.startswith(f"{PACKAGE}.optim.lr_scheduler")
+        or (module is not None and kind in module.Module.__mro__)
+        or kind is object
     )

@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import graph, locks, modes
 from ..compiler import cache, words
+from ..compiler.contraction import address_of
 from ..compiler.executable import SERIAL, SERIAL_PRODUCT, Executable
 from ..compiler.memory import empty
 from ..compiler.program import Program, Value
@@ -32,7 +33,7 @@ from ..threads import get_num_threads
 from . import proof, watched
 from .gradient import GradientProgram, spent
 from .proof import collect
-from .recording import Recording, foreign, layout, rebuilt
+from .recording import Recording, layout, rebuilt
 from .watched import Watched
 
 Array = np.ndarray[Any, Any]
@@ -100,6 +101,28 @@ class Related(Watched):
         return None if self.look() == self.seen else "which tensors share memory"
 
 
+def overlaps(arrays: list[Array]) -> list[int]:
+    """For each array the number of the first of those whose memory, from first byte to last, it is tied to by overlaps."""
+    found = list(range(len(arrays)))
+    reach, group = 0, -1
+    for i, (low, high) in sorted(enumerate(map(bytes_of, arrays)), key=lambda each: each[1]):
+        if low >= reach or group < 0:
+            group, reach = i, high
+        elif low < high:
+            reach = max(reach, high)
+            first = min(found[group], i)
+            found[group] = found[i] = first
+    return [found[each] for each in found]
+
+
+def bytes_of(array: Array) -> tuple[int, int]:
+    """Where an array lies."""
+    if array.flags.c_contiguous:
+        start = address_of(array)
+        return start, start + array.nbytes
+    return extent(array)
+
+
 class Entry(Watched):
     """Whether a leaf has a gradient, and whether that is zeroed."""
 
@@ -151,25 +174,37 @@ class Options(Watched):
 class Variant:
     """A compiled program, and when it may be run."""
 
-    def __init__(self, recording: Recording, key: Any, compiled: Any):
+    def __init__(self, recording: Recording, key: Any, compiled: Any, like: Variant | None = None):
+        """`like` is one whose recording is the same but for the objects it was made on: its native code serves again."""
         recorder, threads = recording.recorder, get_num_threads()
         self.key, self.recording, self.surroundings, self.compiled = key, recording, recording.surroundings, compiled
         self.threads, self.lock = threads, locks.renewed()
         self.gradient = None if recording.gradient is None else GradientProgram(recording.gradient, recorder)
-        self.program, guards = (recorder.program, recorder.guards) if self.gradient is None else (self.gradient.forward, self.gradient.guards)
+        if like is not None and like.gradient is not None:
+            self.gradient = like.gradient
+        self.program, guards = (
+            (recorder.program, recorder.guards) if self.gradient is None else (self.gradient.forward, self.gradient.guards)
+        )
         program = self.program
         sources: dict[Value, Any] = {v: ("argument", i) for i, v in enumerate(program.inputs[: len(recording.given)])}
         sources |= {v: ("held", holder) for v, holder in recorder.captured.items()}
         sources |= {v: ("option", where) for v, where in recorder.options.items()}
+        if like is not None:
+            sources = {v: sources[now] for v, now in zip(like.program.inputs, program.inputs, strict=True) if now in sources}
+            self.program = program = like.program
         threads = useful_threads(recorder.program, threads)
         begin, made = time.perf_counter(), cache.counts()["misses"]
         constants = {v: array for v, array in recorder.constants.items() if v in program.inputs}
         order = {"argument": 0, "held": 1, "option": 2}
-        inputs = sorted((v for v in program.inputs if v not in constants), key=lambda v: order[sources[v][0]])
-        strides = self.strides(program, sources)
-        self.executable = Executable(program, constants, threads, guards, recording.in_place, strides, inputs=inputs)
-        if self.gradient is not None:
-            self.gradient.compile(inputs, threads, strides)
+        if like is None:
+            inputs = sorted((v for v in program.inputs if v not in constants), key=lambda v: order[sources[v][0]])
+            strides = self.strides(program, sources)
+            self.executable = Executable(program, constants, threads, guards, recording.in_place, strides, inputs=inputs)
+            if self.gradient is not None:
+                self.gradient.compile(inputs, threads, strides)
+        else:
+            self.executable = like.executable.again()
+            inputs = self.executable.inputs
         self.seconds = time.perf_counter() - begin
         self.cached = cache.counts()["misses"] == made  # the machine code was there already
         self.arguments = [sources[v][1] for v in inputs if sources[v][0] == "argument"]
@@ -193,8 +228,8 @@ class Variant:
         self.pinned_numbers = {i for i, _ in self.pinned}
         self.around = {id(t) for t in self.surroundings.tensors}
         self.orders = recording.orders
-        self.is_proven = proof.is_wanted(recording.seconds, self.seconds)
-        if self.is_proven:
+        self.is_proven = proof.is_wanted(recording.seconds, self.seconds) if like is None else like.is_proven
+        if self.is_proven and like is None:
             proof.Proof(self, recording)
         self.watch()
         recording.forget()
@@ -244,9 +279,8 @@ class Variant:
         self.writes: list[Any] = []
 
     def sharing(self) -> list[int]:
-        """Which held arrays share memory: for each the number of the first one with its storage."""
-        storages = [id(storage_of(held(h))) for h in self.holders]
-        return [storages.index(s) for s in storages]
+        """Which held arrays lie in the memory of others: for each the number of the first of those that overlap."""
+        return overlaps(list(map(held, self.holders)))
 
     def regular(self) -> bool:
         """Whether arrays share memory as they did, where the program writes to some."""
@@ -310,12 +344,11 @@ class Variant:
             return False
         if not self.recording.in_place or not tensors:
             return True
-        mine = [id(storage_of(t._array)) for t in tensors]
-        arrays = [array for array in map(held, self.holders) if array is not None]
-        others = {id(storage_of(array)) for array in arrays}
-        if len(set(mine)) < len(mine) or any(s in others for i, s in enumerate(mine) if i not in self.pinned_numbers):
-            return False
-        return len(foreign([*(t._array for t in tensors), *arrays])) < 2
+        around = [held(h) for h in self.holders]
+        arrays = [t._array for i, t in enumerate(tensors) if i not in self.pinned_numbers]
+        known = [array for array in around if array is not None]
+        shared = overlaps([*known, *arrays])
+        return shared[len(known) :] == list(range(len(known), len(shared)))
 
     # A run
 

@@ -7,6 +7,7 @@ then plain addresses. Every thread runs the whole of a stretch and meets the oth
 
 from __future__ import annotations
 
+import copy
 import ctypes
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -343,6 +344,19 @@ class Executable:
             plan.append(f"main{len(mains)}")
             mains.append(writer.text(plan[-1]))
         return mains, plan
+
+    def again(self) -> Executable:
+        """The same program with a table and an arena of its own."""
+        new = copy.copy(self)
+        new.arena, new.cycles, new.failed = (np.zeros_like(each) for each in (self.arena, self.cycles, self.failed))
+        new.table = type(self.table)(*self.table)
+        base = -(-contraction.address_of(new.arena) // 64) * 64
+        new.base = base - contraction.address_of(new.arena)
+        places = {0: base, -2: contraction.address_of(new.failed), -1: contraction.address_of(new.cycles)}
+        for place, address in places.items():
+            new.table[len(self.slots) + place % len(self.raw)] = address
+        new.address = ctypes.addressof(new.table)
+        return new
 
     # A run
 

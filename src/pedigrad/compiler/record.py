@@ -87,17 +87,17 @@ class Recorder(Tracer):
         self.known_arrays: dict[int, tuple[Array, Value]] = {}
         self.stamps: dict[int, int] = {}  # when an array's value was entered
         self.entered: list[int] = []  # the arrays, in order
-        self.roots: dict[int, Root] = {}  # by the identity of the storage
+        self.roots: dict[int, list[Root]] = {}  # by the identity of the storage; they have no memory in common, or it is `apart`
         self.captured: dict[Value, Any] = {}  # inputs found in the program's surroundings -> what holds them
         self.derived: list[Derived] = []
-        self.apart: set[int] = set()  # storages of which several inputs show parts
+        self.apart: set[int] = set()  # storages of which several roots show the same elements
         self.options: dict[Value, tuple[dict[str, Any], Any]] = {}  # inputs that are numbers: the group and the option
         self.choices: list[tuple[dict[str, Any], Any, bool]] = []  # whether an option was zero, which Python branched on
         self.leaves: dict[Any, Any] = {}  # leaves whose gradients were touched -> how they were before
         self.looked: dict[Any, tuple[bool, bool]] = {}  # those that were looked at -> whether there was none, or a zeroed one
         self.made: set[int] = set()  # storages that the program made itself
         self.announced: set[int] = set()  # those of constants
-        self.written_by: dict[int, str] = {}  # storages that were written to, and what said so
+        self.written_by: list[tuple[Array, str]] = []  # what was written to, and what said so
         self.keep: list[Any] = []
         self.time = 0
         self.streams = 0  # of random numbers
@@ -132,13 +132,29 @@ class Recorder(Tracer):
         self.known_arrays[id(array)] = (array, value)
         self.stamps[id(array)] = self.time
         self.entered.append(id(array))
-        self.roots.setdefault(id(storage_of(array)), Root(-1, array, value))
+        storage = storage_of(array)
+        if self.root_of(array, storage) is None:
+            self.add_root(array, storage, value)
+
+    def add_root(self, array: Array, storage: Any, value: Value) -> None:
+        """A further array that tells of its part of a storage."""
+        roots = self.roots.setdefault(id(storage), [])
+        if any(regions.shares(root.array, array) for root in roots):
+            self.apart.add(id(storage))
+        roots.append(Root(-1, array, value))
+
+    def root_of(self, array: Array, storage: Any) -> Root | None:
+        """What tells of an array's part of a storage."""
+        for root in self.roots.get(id(storage), ()):
+            if root.array is array or regions.within(root.array, array):
+                return root
+        return None
 
     def enter_input(self, array: Array, value: Value) -> None:
         """`array` is given to the program: a copy of it tells later what it was."""
         storage = storage_of(array)
-        if id(storage) in self.roots:
-            self.apart.add(id(storage))
+        if (root := self.root_of(array, storage)) is not None and root.array is not array:
+            self.add_root(array, storage, value)
         self.keep.append(storage)
         self.enter_array(array, value)
         if self.snapshots is not None:
@@ -147,7 +163,7 @@ class Recorder(Tracer):
     def value_of(self, array: Array) -> Value:
         """The value that stands for what is in `array` now."""
         storage = storage_of(array)
-        root, entry = self.roots.get(id(storage)), self.known_arrays.get(id(array))
+        root, entry = self.root_of(array, storage), self.known_arrays.get(id(array))
         if entry is not None and (root is None or root.time <= self.stamps[id(array)]):
             return entry[1]
         if root is not None and root.time >= 0:
@@ -175,12 +191,12 @@ class Recorder(Tracer):
         """The value of an array that was there before: an input, or a view of another one that is."""
         others = self.holders.get(id(storage), ())
         if len(others) > 1:
-            root = self.roots.get(id(storage))
+            root = self.root_of(array, storage)
             if root is None:
                 largest = max(others, key=lambda each: -1 if held(each) is None else extent_size(held(each)))
                 if not regions.is_same(held(largest), array) and regions.covers(held(largest), array):
                     self.found_outside(held(largest), storage, largest)
-                    root = self.roots[id(storage)]
+                    root = self.root_of(array, storage)
             shown = None if root is None else regions.shown(self, root.array, root.value, array)
             if shown is not None and root is not None:
                 self.derived.append(Derived(holder, next(each for each in others if held(each) is root.array)))
@@ -193,7 +209,9 @@ class Recorder(Tracer):
 
     def constant_array(self, array: Array) -> Value:
         """An array that was made without being seen, by an op on the way or by what says so (`announce`); any other may hang on inputs."""
-        if self.nested or id(storage_of(array)) in self.announced:
+        storage = storage_of(array)
+        seen = id(storage) in self.made or self.is_outside(storage)
+        if id(storage) in self.announced or (self.nested and not seen):
             return self.constant(array)
         raise Untraceable("a tensor was made by code that the compiler cannot follow")
 
@@ -220,12 +238,15 @@ class Recorder(Tracer):
             storage = storage_of(array)
             if id(storage) not in self.made:
                 self.value_of(array)  # what is written to is an input too
-            root = self.roots.get(id(storage))
+            root = self.root_of(array, storage)
+            if id(storage) in self.apart:
+                raise Untraceable("a tensor is written to in place, and another one that is on the same memory is read")
             whole = None if root is None else regions.written(self, root.array, root.value, array, value)
             if root is None or whole is None:
                 raise Untraceable("part of a tensor is written to in place")
             self.time += 1
-            self.roots[id(storage)] = Root(self.time, root.array, whole)
+            new = Root(self.time, root.array, whole)
+            self.roots[id(storage)] = [new if each is root else each for each in self.roots[id(storage)]]
             self.keep.append(storage)
             self.enter_array(array, value)
         except Untraceable as why:
@@ -236,17 +257,18 @@ class Recorder(Tracer):
 
     def noted(self, array: Array, what: str) -> None:
         """Somebody says that an array was written to: the recorder must have seen it when the program ends."""
-        self.written_by[id(storage_of(array))] = what
+        self.written_by.append((array, what))
 
     def check_writes(self) -> None:
         """Refuse a program in which something was written to out of sight."""
-        for storage, what in self.written_by.items():
-            if storage not in self.roots or self.roots[storage].time < 0:
+        for array, what in self.written_by:
+            root = self.root_of(array, storage_of(array))
+            if root is None or root.time < 0:
                 self.refuse(f"{what} writes to a tensor in a way that the compiler cannot follow")
 
     def writes(self) -> list[tuple[int, Root]]:
         """The storages that were written to."""
-        return [(storage, root) for storage, root in self.roots.items() if root.time >= 0]
+        return [(storage, root) for storage, roots in self.roots.items() for root in roots if root.time >= 0]
 
     def known(self, x: Traced, kind: type) -> Any:
         if isinstance(x, Number) and x.value in self.options and kind is bool:
@@ -334,7 +356,7 @@ class Recorder(Tracer):
         for array in self.entered[entered:]:
             if array in self.known_arrays and self.known_arrays[array][1] in gone:
                 del self.known_arrays[array]
-        self.roots = {storage: root for storage, root in self.roots.items() if root.value not in gone}
+        self.roots = {storage: [root for root in roots if root.value not in gone] for storage, roots in self.roots.items()}
         del self.program.instructions[instructions:], self.guards[guards:], self.entered[entered:]
 
     def run_whole(self, function: Callable[..., Any], args: tuple[Any, ...], why: str) -> Any:
@@ -449,14 +471,15 @@ class Recorder(Tracer):
         self.known_arrays.clear()
         self.entered.clear()
         self.roots.clear()
+        self.written_by.clear()
         self.given = []
         self.keep.clear()
 
     # Comparison
 
-    def text(self) -> str:
-        """What two recordings of one program have in common."""
-        lines = [str(self.program.inputs), str(self.guards), str([(id(g), k) for g, k in self.options.values()])]
+    def text(self, name: Callable[[Any], int] = id) -> str:
+        """What two recordings of one program have in common; `name` tells objects apart."""
+        lines = [str(self.program.inputs), str(self.guards), str([(name(g), k) for g, k in self.options.values()])]
         for instruction in self.program.instructions:
             attributes = {k: v for k, v in instruction.attributes.items() if k != "group"}
             lines.append(str(Instruction.__repr__(copy_without(instruction, attributes))))

@@ -31,6 +31,22 @@ def overlap(one: Array, other: Array) -> bool:
     return a < d and c < b
 
 
+def within(whole: Array, part: Array) -> bool:
+    """Whether the memory of `part` lies between the first and the last byte of `whole`."""
+    (low, high), (first, last) = extent(whole), extent(part)
+    return low <= first and last <= high
+
+
+def shares(one: Array, other: Array) -> bool:
+    """Whether two arrays have elements in common; True where that takes long to find out."""
+    if not overlap(one, other):
+        return False
+    try:
+        return bool(np.shares_memory(one, other, max_work=10_000))
+    except np.exceptions.TooHardError:
+        return True
+
+
 def like(array: Array) -> Array:
     """A copy on memory of its own, with the same strides."""
     low, high = extent(array)
@@ -133,4 +149,4 @@ def written(tracer: Tracer, whole: Array, value: Value, part: Array, new: Value)
     return tracer.emitted("where", (hit, fresh, value), whole.shape, value.dtype)
 
 
-__all__ = ["covers", "extent", "is_once", "like", "numbers_of", "overlap", "picked", "shown", "written"]
+__all__ = ["covers", "extent", "is_once", "like", "numbers_of", "overlap", "picked", "shares", "shown", "within", "written"]

@@ -88,6 +88,7 @@ class Optimizer:
     whole: ClassVar[bool] = False  # the update must see each parameter by itself, in its shape
     tensor_options: ClassVar[tuple[str, ...]] = ("lr",)  # options that may be tensors
     move: ClassVar[Any] = None  # a function of (p, g, group) that writes to `p` itself what `update` without a state returns
+    follows_from_the_rest = frozenset({"_plans"})  # attributes that are made anew where the others have changed
     _in_step = False
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any]):
