@@ -15,7 +15,7 @@ import numpy as np
 from ..compiler.executable import Executable
 from ..compiler.kernel import Kernel, Load
 from ..compiler.program import MOVEMENT, Instruction, Value
-from ..compiler.record import SEEDS, held, read_option
+from ..compiler.sources import SEEDS, held, read_option
 from ..compiler.steps import Call, Contraction, Scatter
 from ..compiler.trace import changed, replaced
 from ..origin import Origin

@@ -19,8 +19,8 @@ import numpy as np
 from ..compiler.executable import GuardFailed
 from ..compiler.interpreter import interpreted
 from ..compiler.program import REDUCTION, Program, Value
-from ..compiler.record import SEEDS, held, read_option
 from ..compiler.regions import like, shares
+from ..compiler.sources import SEEDS, held, read_option
 from ..graph import write_to
 from ..modes import Untraceable
 from ..tensor import Tensor
@@ -42,13 +42,13 @@ class Fault(NamedTuple):
     """Where a program is wrong."""
 
     what: str
-    index: tuple[int, ...]
+    place: tuple[int, ...]
     given: Any
     wanted: Any
 
     def __str__(self) -> str:
-        place = f"[{', '.join(map(str, self.index))}]" if self.index else ""
-        return f"its program gave {self.given} for {self.what}{place}, where the function gives {self.wanted}"
+        element = f"[{', '.join(map(str, self.place))}]" if self.place else ""
+        return f"its program gave {self.given} for {self.what}{element}, where the function gives {self.wanted}"
 
 
 class Unproven(Untraceable):

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, modes
-from ..compiler.record import Recorder, held
+from ..compiler.record import Recorder
+from ..compiler.sources import held
 from ..device import device
 from ..graph import Leaf
 from ..storage import storage_of

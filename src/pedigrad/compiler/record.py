@@ -19,34 +19,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import modes
-from ..generator import default_generator
 from ..origin import Origin
 from ..storage import storage_of
 from . import regions
 from .program import Instruction, Value
+from .sources import SEEDS, held, read_option
 from .trace import Hole, Number, Traced, Tracer, Untraceable
 from .vocabulary import cast, expanded, reshaped
 from .vocabulary_index import index_values  # noqa: F401  (both parts of the vocabulary)
 
 Array = np.ndarray[Any, Any]
-
-
-def held(holder: Any) -> Any:
-    """The array that a Tensor, or the gradient of a leaf, holds now."""
-    if isinstance(holder, np.ndarray):
-        return holder
-    tensor = holder.grad if hasattr(holder, "zeroed") else holder
-    return None if tensor is None else tensor._array
-
-
-class Seeds(dict[str, float]):
-    """The seed of a run's random numbers, drawn from the generator that `manual_seed` sets."""
-
-    def __getitem__(self, key: str) -> float:
-        return float(default_generator.random((1,), np.int64)[0] >> 11)
-
-
-SEEDS = Seeds()
 
 
 def extent_size(array: Array) -> int:
@@ -78,7 +60,8 @@ class Recorder(Tracer):
 
     def __init__(self, given: Sequence[Any], watched: dict[int, tuple[int, Any]], keep: bool = False):
         super().__init__()
-        self.watched, self.given, self.snapshots = watched, given, {} if keep else None
+        self.watched, self.given = watched, given
+        self.snapshots: dict[Value, Array] | None = {} if keep else None  # what the inputs were
         self.outside: dict[int, Any] = {}  # storages that were there before; weakly, since `Leaf.zero` looks who holds a gradient's
         self.holders: dict[int, list[Any]] = {}  # what holds the arrays on a storage that was there before
         for holder in (*given, *(holder for _, holder in watched.values())):
@@ -491,12 +474,6 @@ def copy_without(instruction: Instruction, attributes: dict[str, Any]) -> Instru
     other = copy.copy(instruction)
     other.attributes = attributes
     return other
-
-
-def read_option(group: dict[str, Any], key: Any) -> float:
-    """The present value of an option; keys of options that are tuples are pairs."""
-    value = group[key[0]][key[1]] if isinstance(key, tuple) else group[key]
-    return float(value)
 
 
 def current() -> Recorder | None:

@@ -42,7 +42,7 @@ def shares(one: Array, other: Array) -> bool:
     if not overlap(one, other):
         return False
     try:
-        return bool(np.shares_memory(one, other, max_work=10_000))
+        return bool(np.shares_memory(one, other, max_work=10_000))  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
 

@@ -1,0 +1,33 @@
+"""Where a program's inputs come from: arrays that something holds, numbers among an optimizer's options, the seed of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..generator import default_generator
+
+
+def held(holder: Any) -> Any:
+    """The array that a Tensor, or the gradient of a leaf, holds now."""
+    if isinstance(holder, np.ndarray):
+        return holder
+    tensor = holder.grad if hasattr(holder, "zeroed") else holder
+    return None if tensor is None else tensor._array
+
+
+class Seeds(dict[str, float]):
+    """The seed of a run's random numbers, drawn from the generator that `manual_seed` sets."""
+
+    def __getitem__(self, key: str) -> float:
+        return float(default_generator.random((1,), np.int64)[0] >> 11)
+
+
+SEEDS = Seeds()
+
+
+def read_option(group: dict[str, Any], key: Any) -> float:
+    """The present value of an option; keys of options that are tuples are pairs."""
+    value = group[key[0]][key[1]] if isinstance(key, tuple) else group[key]
+    return float(value)
