@@ -128,7 +128,7 @@ def _some_places(rng):
     return np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)])
 
 
-@composite(places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
+@composite(wide="rules", places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
 def spatial_take(x, indices, /, n):
     """The elements of the last `n` dimensions of `x` at flat `indices`, in the shape of `indices`."""
     lead = x.shape[: x.ndim - n]

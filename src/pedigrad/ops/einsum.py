@@ -208,6 +208,7 @@ def _dims(xs):
 
 
 @composite(
+    wide="rules",
     name="einsum",
     places="",
     samples=[

@@ -18,7 +18,9 @@ def _rows(*shape, high=5):
     return lambda rng: rng.integers(0, high, shape)
 
 
-@composite(places="torch", samples=[((5, 3), _rows(4)), ((5, 3), _rows(2, 2), 1), ((5, 3), _rows(6), -1, True), ((5, 3), _rows())])
+@composite(
+    wide="rules", places="torch", samples=[((5, 3), _rows(4)), ((5, 3), _rows(2, 2), 1), ((5, 3), _rows(6), -1, True), ((5, 3), _rows())]
+)
 def embedding(weight, indices, /, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
     """The rows of `weight`, of shape (rows, D), that `indices` of any shape (...) names: shape (..., D).
 

@@ -11,6 +11,9 @@ from .. import native
 from ..shapes import kept_shape
 
 
+FEW = 512  # elements of float32 of which a sum loses nothing that shows
+
+
 def kind_of(x):
     """The NumPy dtype of an array, a traced array or a Tensor."""
     return x.dtype if isinstance(x.dtype, np.dtype) else x._array.dtype
@@ -61,7 +64,46 @@ def zeros(like, shape):
 
 
 def total(x, dim=None, keepdim=False):
-    """The sum along `dim`."""
+    """The sum along `dim`, with the digits that adding up many elements one by one would lose: float32 is added up in float64.
+
+    NumPy adds neighbours in memory in pairs, which is as good; but rows, one after the other.
+    """
+    if x.__class__ is np.ndarray:
+        if x.size < FEW or x.dtype.char != "f" or ((dim is None or dim == -1) and x.flags.c_contiguous):
+            return np.add.reduce(x, axis=dim, keepdims=keepdim)
+        return np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=np.float64).astype(np.float32)
+    if is_single(x):
+        return np.astype(np.sum(np.astype(x, np.float64), axis=dim, keepdims=keepdim), np.float32)
+    return np.sum(x, axis=dim, keepdims=keepdim)
+
+
+def in_double(x):
+    """`x` in float64, or complex128: for what is squared, multiplied or added up over and over."""
+    wide = np.dtype(np.complex128 if kind_of(x).kind == "c" else np.float64)
+    return x if kind_of(x) == wide else np.astype(x, wide)
+
+
+def double_total(x, dim=None, keepdim=False):
+    """The sum along `dim`, added up in float64 or complex128 and left so."""
+    if x.__class__ is np.ndarray:
+        return np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=np.complex128 if x.dtype.kind == "c" else np.float64)
+    return np.sum(in_double(x), axis=dim, keepdims=keepdim)
+
+
+def less(x, mean):
+    """`x - mean` in the dtype of `x`, rounded once; `mean` is of float64."""
+    if x.__class__ is np.ndarray:
+        return np.subtract(x, mean, out=np.empty_like(x), casting="same_kind")
+    return np.astype(x - mean, kind_of(x))
+
+
+def is_single(x):
+    """Whether `x` is a traced array of float32: the code made of it serves any size."""
+    return hasattr(x, "tracer") and x.dtype == np.float32
+
+
+def row_total(x, dim, keepdim=False):
+    """The sum along `dim` in the dtype of `x`: for rows that are not long, the fastest way."""
     if x.__class__ is np.ndarray:
         return np.add.reduce(x, axis=dim, keepdims=keepdim)
     return np.sum(x, axis=dim, keepdims=keepdim)

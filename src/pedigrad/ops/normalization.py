@@ -9,20 +9,29 @@ import numpy as np
 from .. import modes
 from ..graph import note_write
 from ..op import composite, function
-from .language import total
+from .language import double_total, kind_of, less, row_total, total
 from .reduction import constant, in_dtype_of
 
 
 def moments(x, dims, count):
-    """Mean, deviations from it and their mean square along `dims`, which are kept."""
-    mean = total(x, dims, True) / count
-    deviation = x - mean
-    return mean, deviation, total(deviation * deviation, dims, True) / count
+    """Mean, deviations from it and their mean square along `dims`, which are kept.
+
+    The mean is of float64: where it is large beside the deviations, float32 would round it to a multiple of them.
+    """
+    mean = double_total(x, dims, True) / count
+    deviation = less(x, mean)
+    return mean, deviation, double_total(deviation * deviation, dims, True) / count
+
+
+def scale_of(variance, eps, x):
+    """What deviations are multiplied by, in the dtype of `x`."""
+    return np.astype(1 / np.sqrt(variance + eps), kind_of(x))
 
 
 def centred(g, normal, dims, count):
     """What of `g` is orthogonal along `dims` to a constant and to `normal`: the gradient before it is scaled."""
-    return g - total(g, dims, True) / count - normal * (total(g * normal, dims, True) / count)
+    add = row_total if dims == -1 else total
+    return g - add(g, dims, True) / count - normal * (add(g * normal, dims, True) / count)
 
 
 def last(ndim, n):
@@ -45,6 +54,7 @@ def need_floats(x, name):
 
 
 @composite(
+    wide="mixed",
     real=True, name="native_layer_norm", places="", outputs=("out", "mean", "scale"), hidden=2, node="NativeLayerNormBackward0",
     samples=[((2, 3), (3,), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), (3, 4), 2, 1e-5), ((2, 3), None, None, 1, 1e-5),
              ((3,), (3,), None, 1, 0.1)],
@@ -54,7 +64,7 @@ def layer_normal(x, weight=None, bias=None, /, n=1, eps=1e-5):
     need_floats(x, "LayerNormKernelImpl")
     dims = last(x.ndim, n)
     mean, deviation, variance = moments(x, dims, math.prod(x.shape[x.ndim - n :]))
-    scale = 1 / np.sqrt(variance + eps)
+    scale = scale_of(variance, eps, x)
     out = deviation * scale
     if weight is not None:
         out = out * weight
@@ -63,7 +73,7 @@ def layer_normal(x, weight=None, bias=None, /, n=1, eps=1e-5):
 
 @layer_normal.grad("x", "weight")
 def _(g, x, weight, mean, scale, n, eps, needs):
-    normal = (x - mean) * scale
+    normal = less(x, mean) * scale
     dx = dweight = None
     if weight is not None and needs[1]:
         lead = lead_dims(x.ndim, n)
@@ -112,12 +122,13 @@ def layer_norm_with_switch(input, normalized_shape, weight=None, bias=None, eps=
 
 
 @composite(
+    wide="mixed",
     name="rms_norm_scaled", places="", outputs=("out", "scale"), hidden=1, node="RmsNormBackward0",
     samples=[((2, 3), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), 2, 1e-5), ((2, 3), None, 1, 1e-5)],
 )  # fmt: skip
 def rms_normal(x, weight=None, /, n=1, eps=1e-5):
     """`x` divided by its root mean square along its last `n` dimensions, times `weight`."""
-    square = total(x * x, last(x.ndim, n), True)
+    square = row_total(x * x, last(x.ndim, n), True)
     scale = 1 / np.sqrt(square / math.prod(x.shape[x.ndim - n :]) + eps)
     out = x * scale
     return in_dtype_of(x, out if weight is None else out * weight), scale
@@ -132,7 +143,7 @@ def _(g, x, weight, scale, n, eps, needs):
         dweight = total(g * normal, lead) if lead else g * normal
     if needs[0]:
         g = g if weight is None else g * weight
-        along = total(g * normal, last(x.ndim, n), True) / math.prod(x.shape[x.ndim - n :])
+        along = row_total(g * normal, last(x.ndim, n), True) / math.prod(x.shape[x.ndim - n :])
         dx = (g - normal * along) * scale
     return dx, dweight
 
@@ -179,6 +190,7 @@ def _scaled(x, shift, scale, weight, bias):
 
 
 @composite(
+    wide="mixed",
     real=True, name="native_batch_norm", places="", outputs=("out", "mean", "variance"), hidden=2,
     samples=[((4, 3), (3,), (3,), 1e-5), ((2, 3, 4), None, None, 1e-5), ((2, 3, 2, 2), (3,), None, 0.1)],
 )  # fmt: skip
@@ -187,7 +199,7 @@ def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
     need_floats(x, "batch_norm")
     dims = channel_dims(x.ndim)
     mean, deviation, variance = moments(x, dims, count_of(x, dims))
-    scale = 1 / np.sqrt(variance + eps)
+    scale = scale_of(variance, eps, x)
     out = deviation * (scale if weight is None else scale * of_channels(weight, x.ndim))
     if bias is not None:
         out = out + of_channels(bias, x.ndim)
@@ -203,8 +215,8 @@ def _(g, x, weight, mean, variance, eps, needs):
     dbias = along if needs[2] else None
     if not (needs[0] or needs[1]):
         return None, None, dbias
-    scale = 1 / np.sqrt(variance + eps)
-    normal = (x - mean) * scale
+    scale = scale_of(variance, eps, x)
+    normal = less(x, mean) * scale
     across = total(g * normal, dims)
     if not needs[0]:
         return None, across, dbias
@@ -253,6 +265,7 @@ class Running:
 
 
 @composite(
+    wide="mixed",
     real=True, name="batch_norm_inference", places="", node="NativeBatchNormBackward0",
     samples=[((4, 3), (3,), lambda rng: rng.uniform(0.5, 2, 3), (3,), (3,), 1e-5),
              ((2, 3, 2, 2), (3,), lambda rng: rng.uniform(0.5, 2, 3), None, None, 0.1)],
@@ -329,6 +342,7 @@ def batch_norm_in_order(input, weight, bias, running_mean, running_var, training
 
 
 @composite(
+    wide="mixed",
     real=True, name="native_group_norm", places="", outputs=("out", "mean", "scale"), hidden=2,
     samples=[((2, 4, 3), (4,), (4,), 2, 1e-5), ((2, 4), None, None, 2, 1e-5), ((2, 3, 2, 2), (3,), None, 3, 1e-5)],
 )  # fmt: skip
@@ -337,7 +351,7 @@ def group_normal(x, weight=None, bias=None, /, groups=1, eps=1e-5):
     need_floats(x, "GroupNormKernelImpl")
     grouped = np.reshape(x, (x.shape[0], groups, math.prod(x.shape[1:]) // groups))
     mean, deviation, variance = moments(grouped, -1, grouped.shape[-1])
-    scale = 1 / np.sqrt(variance + eps)
+    scale = scale_of(variance, eps, x)
     out = np.reshape(deviation * scale, x.shape)
     if weight is not None:
         out = out * of_channels(weight, x.ndim)
@@ -347,7 +361,7 @@ def group_normal(x, weight=None, bias=None, /, groups=1, eps=1e-5):
 @group_normal.grad("x", "weight")
 def _(g, x, weight, mean, scale, groups, eps, needs):
     shape = (x.shape[0], groups, math.prod(x.shape[1:]) // groups)
-    normal = (np.reshape(x, shape) - mean) * scale
+    normal = less(np.reshape(x, shape), mean) * scale
     dx = dweight = None
     if weight is not None and needs[1]:
         dweight = total(g * np.reshape(normal, x.shape), channel_dims(x.ndim))

@@ -10,7 +10,7 @@ from .. import dtypes
 from ..op import function, reduction
 from ..shapes import all_dims
 from .destination import deliver
-from .language import broadcast_to, restore_dims, total
+from .language import broadcast_to, double_total, kind_of, less, restore_dims, total
 
 DIMS = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((), None), ((0, 3), 0)]
 FILLED = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((5,), 0)]
@@ -85,10 +85,8 @@ def sum(x, /, dim=None, keepdim=False, *, dtype=None):
     """Sum of the elements along `dim`; integers are added up as int64."""
     x = converted(x, dtype)
     dim = axes(dim, x.ndim)
-    if x.dtype.kind in "fc" and x.dtype.itemsize > 2:
+    if x.dtype.kind in "fcV":
         return total(x, dim, keepdim)
-    if is_narrow(x):
-        return through_float32(lambda wide: total(wide, dim, keepdim), x)
     out = np.sum(x, axis=dim, keepdims=keepdim, dtype=np.int64)
     return out if dtype is None else out.astype(x.dtype)
 
@@ -113,10 +111,8 @@ def _(g, x, x_shape, dim, keepdim):
 def mean(x, /, dim=None, keepdim=False, *, dtype=None):
     """Mean of the elements along `dim`; floats only."""
     x = converted(x, dtype)
-    if x.dtype.kind not in "fc" or x.dtype.itemsize <= 2:
-        if x.dtype.kind in "biu":
-            raise RuntimeError(f"could not infer output dtype: the input must be a float or complex, got {x.dtype.name}")
-        return through_float32(lambda wide: mean.op.forward(wide, dim, keepdim), x)
+    if x.dtype.kind in "biu":
+        raise RuntimeError(f"could not infer output dtype: the input must be a float or complex, got {x.dtype.name}")
     s = total(x, axes(dim, x.ndim), keepdim)
     return s / (x.size / s.size if x.size else 0.0) if s.size else s
 
@@ -138,10 +134,13 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
 def variance(x, /, dim=None, correction=1, keepdim=False):
     """Mean square distance from the mean along `dim`, over n - correction."""
     need_float("var", x)
-    if is_narrow(x):
-        return through_float32(lambda wide: variance.op.forward(wide, dim, correction, keepdim), x)
+    return np.astype(squared_spread(x, dim, correction, keepdim)[...], kind_of(np.real(x)))
+
+
+def squared_spread(x, dim, correction, keepdim):
+    """The variance of `x` in float64: squares of what is large or near to the mean leave float32."""
     dim = axes(dim, x.ndim)
-    s = total(x, dim, True)
+    s = double_total(x, dim, True)
     n = x.size // s.size if s.size else 0
     d = x - s / (n or math.nan)
     squares = d * d if x.dtype.kind != "c" else np.square(np.real(d)) + np.square(np.imag(d))
@@ -153,7 +152,7 @@ def variance_slope(g, x, dim, correction, keepdim):
     """The gradient of the variance of `x`."""
     shape = tuple(x.shape)
     n = count(shape, dim)
-    centred = x - total(x, axes(dim, x.ndim), True) / (n or math.nan)
+    centred = less(x, double_total(x, axes(dim, x.ndim), True) / (n or math.nan))
     freedom = n - correction
     return centred * (restore_dims(g, shape, dim, keepdim) * (2.0 / freedom if freedom > 0 else math.nan))
 
@@ -167,7 +166,7 @@ def _(g, x, dim, correction, keepdim):
 def deviation(x, /, dim=None, correction=1, keepdim=False):
     """Square root of the variance along `dim`."""
     need_float("std", x)
-    return np.sqrt(variance.op.forward(x, dim, correction, keepdim))
+    return np.astype(np.sqrt(squared_spread(x, dim, correction, keepdim))[...], kind_of(np.real(x)))
 
 
 @deviation.grad("x")

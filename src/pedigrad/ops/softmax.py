@@ -11,9 +11,8 @@ from ..generator import default_generator
 from ..op import composite, function
 from ..tensor import constant, wrap
 from .arithmetic import true_divide
-from .language import total
+from .language import row_total, total
 from .norm import vector_norm
-from .reduce import is_narrow, through_float32
 
 ALONG = [((2, 3), 1), ((2, 3, 4), 0), ((2, 3, 4), -2), ((), 0), ((3,), -1), ((0, 3), 1)]
 
@@ -40,8 +39,6 @@ def softmax(x, /, dim, dtype=None):
         x = _as_wanted(x, dtype)
     if is_trivial(x, "softmax_lastdim_kernel_impl"):
         return np.ones_like(x)
-    if is_narrow(x):
-        return through_float32(lambda wide: softmax.op.forward(wide, dim), x)
     e = np.exp(x - np.maximum.reduce(x, axis=dim, keepdims=True))
     return e / np.add.reduce(e, axis=dim, keepdims=True)
 
@@ -51,7 +48,7 @@ def _(g, out, dim, x_dtype):
     if out.ndim == 0:
         return _as_operand(g * 0.0, x_dtype)
     go = g * out
-    return _as_operand(go - out * total(go, dim, True), x_dtype)
+    return _as_operand(go - out * row_total(go, dim, True), x_dtype)
 
 
 @composite(places="torch Tensor special", out=True, samples=ALONG)
@@ -61,8 +58,6 @@ def log_softmax(x, /, dim, dtype=None):
         x = _as_wanted(x, dtype)
     if is_trivial(x, "log_softmax_lastdim_kernel_impl"):
         return np.zeros_like(x)
-    if is_narrow(x):
-        return through_float32(lambda wide: log_softmax.op.forward(wide, dim), x)
     x = x - np.maximum.reduce(x, axis=dim, keepdims=True)
     return x - np.log(np.add.reduce(np.exp(x), axis=dim, keepdims=True))
 
@@ -71,7 +66,7 @@ def log_softmax(x, /, dim, dtype=None):
 def _(g, out, dim, x_dtype):
     if out.ndim == 0:
         return _as_operand(g * 0.0, x_dtype)
-    return _as_operand(g - np.exp(out) * total(g, dim, True), x_dtype)
+    return _as_operand(g - np.exp(out) * row_total(g, dim, True), x_dtype)
 
 
 # As torch.nn.functional has them
