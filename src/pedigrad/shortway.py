@@ -29,7 +29,8 @@ def build(op: Op) -> Any:
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
         _called=called, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
-        _FLOAT32=np.dtype(np.float32), _FLOAT64=np.dtype(np.float64), _LARGE=native.LARGE, _large_forward=native.forward, _large_backward=native.backward,
+        _FLOAT32=np.dtype(np.float32), _FLOAT64=np.dtype(np.float64),
+        _LARGE=native.LARGE, _large_forward=native.forward, _large_backward=native.backward,
     )  # fmt: skip
     namespace.update({f"_rule{i}": rule.function for i, rule in enumerate(op.rules)})
     namespace.update({f"_default_{n}": v for n, v in op.defaults.items()})

@@ -55,11 +55,11 @@ class Rules:
 
     __slots__ = ("needs", "node_class", "op")
 
-    def __init__(self, node: Node, needs: tuple[Any, ...]):
-        self.op, self.node_class, self.needs = node.op, node.__class__, needs
+    def __init__(self, op: Any, needs: tuple[Any, ...], wide: bool = False):
+        self.op, self.needs, self.node_class = op, needs, op.wide_node_class if wide else op.node_class
 
     def __call__(self, g: Any, saved: Any) -> Any:
-        return self.node_class.backward(g, self.needs, saved)  # type: ignore[call-arg, arg-type]
+        return self.node_class.backward(g, self.needs, saved)
 
     def __repr__(self) -> str:
         return f"{self.op.name}.grad{self.needs}"
@@ -141,7 +141,7 @@ class Backward:
             if recorder is None or node.op is None:
                 grads = node.backward(g, parents, saved_tensors(node) if create else saved)
             else:
-                rules = Rules(node, tuple(None if p is None else True for p in parents))
+                rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
                 grads = recorder.run(rules, (g, saved), f"{node.op.name}.grad", rules)
             if anomaly:
                 check_finite(node, grads)

@@ -10,7 +10,6 @@ import numpy as np
 from .. import native
 from ..shapes import kept_shape
 
-
 FEW = 512  # elements of float32 of which a sum loses nothing that shows
 
 
