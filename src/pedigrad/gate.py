@@ -189,7 +189,9 @@ def narrow_dtype(op: Op, arrays: tuple[Any, ...]) -> Any:
 
 
 def widened(value: Any) -> Any:
-    """`value`, an array, a Tensor or a tuple or list of such, with float32 for 16-bit floats; anything else as it is."""
+    """`value`, an array, a Tensor, a dtype or a tuple or list of such, with float32 for 16-bit floats; anything else as it is."""
+    if isinstance(value, np.dtype):
+        return FLOAT32 if is_narrow(value) else value
     if value.__class__ is tuple or value.__class__ is list:
         return value.__class__(map(widened, value))
     dtype = getattr(value._array if isinstance(value, Tensor) else value, "dtype", None)

@@ -141,7 +141,7 @@ class Op:
         """Whether the rules are given float32 for 16-bit floats."""
         if self.wide is not None:
             return bool(self.wide)
-        return self.kind == "composite" or (self.kind in ("elementwise", "reduction") and bool(self.rules) and self.node_class.keeps_arrays)
+        return self.kind == "composite" or (self.kind != "view" and bool(self.rules) and self.node_class.keeps_arrays)
 
     @functools.cached_property
     def wide_node_class(self) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import modes
+from ..gate import widened
 from ..graph import note_write
 from ..op import composite, function, kernel
 from ..origin import located
@@ -82,7 +83,7 @@ def limit_rows(weight, indices, max_norm, norm_type):
     """Scale the rows of `weight` that `indices` names down in place where their norm exceeds `max_norm`."""
     read(weight._array, "embedding(max_norm=...)")
     rows = np.unique(indices)
-    chosen = weight._array[rows]
+    chosen = widened(weight._array[rows])
     if norm_type == 2:
         norms = np.sqrt(np.einsum("ij,ij->i", chosen, chosen))
     else:
@@ -215,13 +216,14 @@ def embedding_bag(
     rows = embedding(weight, indices, padding, scale_grad_by_freq, sparse)
     if mode == "max":
         return _largest_of_bags(rows, bags, count)
+    kind = rows._array.dtype
     if per_sample_weights is not None:
-        rows = rows * per_sample_weights.unsqueeze(1)
-    sums = embedding_dense_backward(rows, bags, count, -1, False)
-    if mode == "sum":
-        return sums
-    sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(rows._array.dtype)
-    return sums / _known(sizes[:, None])
+        rows = widened(rows) * widened(per_sample_weights).unsqueeze(1)
+    sums = embedding_dense_backward(widened(rows), bags, count, -1, False)
+    if mode == "mean":
+        sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(sums._array.dtype)
+        sums = sums / _known(sizes[:, None])
+    return sums if sums._array.dtype == kind else np.astype(sums, kind)
 
 
 # One-hot

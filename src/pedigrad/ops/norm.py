@@ -152,6 +152,8 @@ def _(g, x, y, out, p, needs):
         across = np.swapaxes(ratio, -1, -2)
         return gx, (y * np.expand_dims(total(across, -1), -1) - np.matmul(across, x) if needs[1] else None)
     d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
+    if abs(p) == math.inf:  # looked for among the differences, so not as it was rounded
+        out = vector_norm(d, p, -1)
     slope = norm_slope(g, d, d.dtype, out, p, -1, False)
     return (total(slope, -2) if needs[0] else None), (-total(slope, -3) if needs[1] else None)
 
