@@ -119,6 +119,27 @@ class Rules:
         return tuple(sizes[self.real[n]] if n in self.real else n for n in value)
 
 
+class Total:
+    """The sum of a float32 array along some dimensions, for tracing: added up in float64."""
+
+    def __init__(self, dim: Any, keepdim: bool):
+        self.dim, self.keepdim = dim, keepdim
+
+    def key(self, sizes: dict[int, int]) -> Any:
+        """What kernels depend on beside the array's pattern."""
+        return _exact((self.dim, self.keepdim))
+
+    def __call__(self, x: Any, sizes: Any) -> Any:
+        both = np.sum(np.astype(x, np.dtype(np.float64)), axis=self.dim, keepdims=self.keepdim)
+        return (np.astype(both, np.dtype(np.float32)),)
+
+
+def total(x: Array, dim: Any, keepdim: bool) -> Any:
+    """The sum of a float32 array along `dim`; None if there is no kernel."""
+    results = _run("total", Total(dim, keepdim), (x,))
+    return None if results is None else results[0]
+
+
 def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:
     """Run the kernels of a function; None if there are none."""
     if any(a is not None and a.__class__ is not np.ndarray for a in arrays):

@@ -11,7 +11,7 @@ from ..inplace import inplace_form
 from ..op import composite, elementwise, function
 from ..tensor import Tensor, wrap
 from .exponential import sigmoid
-from .language import conj
+from .language import conj, total
 from .reduction import in_dtype_of
 from .special import erf
 
@@ -120,7 +120,7 @@ def _(g, x, weight, weight_shape, needs):
     if not needs[1]:
         return dx, None
     dims = tuple(i for i in range(x.ndim) if i != 1 or math.prod(weight_shape) == 1)
-    return dx, np.reshape(np.sum(kept(g * x, np.logical_not(positive)), axis=dims), weight_shape)
+    return dx, np.reshape(total(kept(g * x, np.logical_not(positive)), dims), weight_shape)
 
 
 def per_channel(weight, ndim):

@@ -6,11 +6,9 @@ the rules of each are the other two.
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..op import composite, function
 from .correlation import correlate, spread, weigh
-from .language import conj
+from .language import conj, total
 from .windows import geometry, ints
 
 
@@ -116,7 +114,7 @@ def _(g, y, weight_shape, stride, pads, dilation, groups):
 @conv_forward.grad("bias")
 @conv_input_grad.grad("bias")
 def _(g):
-    return np.sum(g, axis=(0, *range(2, g.ndim)))
+    return total(g, (0, *range(2, g.ndim)))
 
 
 @conv_weight_grad.grad("x")

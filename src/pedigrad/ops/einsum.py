@@ -208,7 +208,6 @@ def _dims(xs):
 
 
 @composite(
-    wide="rules",
     name="einsum",
     places="",
     samples=[

@@ -14,7 +14,7 @@ from ..inplace import write
 from ..op import composite, function
 from ..shapes import one_dim
 from ..tensor import Tensor
-from .language import zeros
+from .language import total, zeros
 from .region import part, region_in_zeros
 
 REDUCTIONS: dict[str, Any] = {"sum": np.add, "add": np.add, "mean": np.add, "prod": np.multiply, "multiply": np.multiply}
@@ -180,7 +180,7 @@ def _(g, x_dtype, index, dim):
 @scattered.grad("src")
 def _(g, index, src_shape, dim):
     taken = gathered(g, index, dim)
-    return np.sum(taken) if len(src_shape) == 0 else _in_source(taken, src_shape)
+    return total(taken) if len(src_shape) == 0 else _in_source(taken, src_shape)
 
 
 @composite(name="scatter_by", places="", out=True)

@@ -14,7 +14,7 @@ from ..shapes import one_dim
 from ..tensor import Tensor
 from .gather import gathered, scatter_reduced
 from .index import add_at
-from .language import zeros
+from .language import total, zeros
 from .region import ALL
 from .view import expand, reshape, reshaped
 
@@ -197,7 +197,7 @@ def _(g, x_dtype, index, dim):
 
 @index_filled.grad("value")
 def _(g, index, dim):
-    return np.sum(selected(g, np.unique(index), dim))
+    return total(selected(g, np.unique(index), dim))
 
 
 def _value(input: Tensor, value: Any) -> Any:

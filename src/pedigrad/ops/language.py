@@ -70,10 +70,16 @@ def total(x, dim=None, keepdim=False):
     if x.__class__ is np.ndarray:
         if x.size < FEW or x.dtype.char != "f" or ((dim is None or dim == -1) and x.flags.c_contiguous):
             return np.add.reduce(x, axis=dim, keepdims=keepdim)
-        return np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=np.float64).astype(np.float32)
-    if is_single(x):
-        return np.astype(np.sum(np.astype(x, np.float64), axis=dim, keepdims=keepdim), np.float32)
+        out = native.total(x, dim, keepdim) if x.size >= native.LARGE else None
+        return np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=np.float64).astype(np.float32) if out is None else out
+    if hasattr(x, "tracer") and x.dtype == np.float32:  # the code made of it serves any size
+        return cast(double_total(x, dim, keepdim), np.float32)
     return np.sum(x, axis=dim, keepdims=keepdim)
+
+
+def cast(x, dtype):
+    """`x`, an array, a number of NumPy's, a traced array or a Tensor, in NumPy's `dtype`."""
+    return np.astype(x, dtype) if hasattr(x, "requires_grad") else x.astype(dtype)  # np.astype would warn of overflow, in NumPy's name
 
 
 def in_double(x):
@@ -93,16 +99,13 @@ def less(x, mean):
     """`x - mean` in the dtype of `x`, rounded once; `mean` is of float64."""
     if x.__class__ is np.ndarray:
         return np.subtract(x, mean, out=np.empty_like(x), casting="same_kind")
-    return np.astype(x - mean, kind_of(x))
-
-
-def is_single(x):
-    """Whether `x` is a traced array of float32: the code made of it serves any size."""
-    return hasattr(x, "tracer") and x.dtype == np.float32
+    return cast(x - mean, kind_of(x))
 
 
 def row_total(x, dim, keepdim=False):
-    """The sum along `dim` in the dtype of `x`: for rows that are not long, the fastest way."""
+    """The sum along `dim`; along the last dimension in the dtype of `x`, the fastest way: rows lie together and are not that long."""
+    if dim != -1 and dim != x.ndim - 1:
+        return total(x, dim, keepdim)
     if x.__class__ is np.ndarray:
         return np.add.reduce(x, axis=dim, keepdims=keepdim)
     return np.sum(x, axis=dim, keepdims=keepdim)

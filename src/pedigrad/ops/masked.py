@@ -15,7 +15,7 @@ from ..shapes import broadcast_shapes
 from ..tensor import Tensor, wrap
 from .index import add_at
 from .index import index as elements
-from .language import broadcast_to
+from .language import broadcast_to, total
 from .region import part, region_in_zeros
 from .view import expand, reshape, reshaped
 
@@ -57,7 +57,7 @@ def _(g, x_dtype, mask):
 
 @filled_with_tensor.grad("value")
 def _(g, x_dtype, mask):
-    return np.sum(np.where(mask, g, np.zeros((), x_dtype)))
+    return total(np.where(mask, g, np.zeros((), x_dtype)))
 
 
 @function()

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from .. import modes
+from ..gate import widened
 from ..graph import note_write
 from ..op import composite, function
-from .language import double_total, kind_of, less, row_total, total
+from .language import cast, double_total, kind_of, less, row_total, total
 from .reduction import constant, in_dtype_of
 
 
@@ -25,7 +26,7 @@ def moments(x, dims, count):
 
 def scale_of(variance, eps, x):
     """What deviations are multiplied by, in the dtype of `x`."""
-    return np.astype(1 / np.sqrt(variance + eps), kind_of(x))
+    return cast(1 / np.sqrt(variance + eps), kind_of(x))
 
 
 def centred(g, normal, dims, count):
@@ -245,10 +246,10 @@ class Running:
                 array = running._array
                 change = (of_batch * (self.momentum * bias)).reshape(-1)
                 if hasattr(change, "tracer"):
+                    change = np.astype(change, array.dtype)
                     change.tracer.assign(array, change.tracer.state(array) * (1 - self.momentum) + change)
                 else:
-                    np.multiply(array, 1 - self.momentum, out=array)
-                    np.add(array, change, out=array)
+                    np.copyto(array, widened(array) * (1 - self.momentum) + change, casting="unsafe")
                 note_write(array, "batch_norm")
 
     @modes.no_grad()
@@ -256,6 +257,7 @@ class Running:
         """The same by operations on Tensors, which can be recorded; `input` is the batch."""
         dims = channel_dims(input.ndim)
         count = count_of(input, dims)
+        input = widened(input)
         for running, of_batch, bias in (
             (self.mean, input.mean(dims), 1.0),
             (self.variance, input.var(dims, correction=0), count / (count - 1)),
@@ -431,7 +433,7 @@ def instance_norm(
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
     if running_mean is not None or running_var is not None:
         with modes.no_grad():
-            flat = input.flatten(2)
+            flat = widened(input).flatten(2)
             count = flat.shape[-1]
             means, variances = flat.mean(-1), flat.var(-1, correction=0)
             means, variances = means.mean(0)._array, variances.mean(0)._array

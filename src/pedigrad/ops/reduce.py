@@ -10,7 +10,7 @@ from .. import dtypes
 from ..op import function, reduction
 from ..shapes import all_dims
 from .destination import deliver
-from .language import broadcast_to, double_total, kind_of, less, restore_dims, total
+from .language import broadcast_to, cast, double_total, kind_of, less, restore_dims, total
 
 DIMS = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((), None), ((0, 3), 0)]
 FILLED = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((5,), 0)]
@@ -134,7 +134,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
 def variance(x, /, dim=None, correction=1, keepdim=False):
     """Mean square distance from the mean along `dim`, over n - correction."""
     need_float("var", x)
-    return np.astype(squared_spread(x, dim, correction, keepdim)[...], kind_of(np.real(x)))
+    return cast(squared_spread(x, dim, correction, keepdim), kind_of(np.real(x)))
 
 
 def squared_spread(x, dim, correction, keepdim):
@@ -166,7 +166,7 @@ def _(g, x, dim, correction, keepdim):
 def deviation(x, /, dim=None, correction=1, keepdim=False):
     """Square root of the variance along `dim`."""
     need_float("std", x)
-    return np.astype(np.sqrt(squared_spread(x, dim, correction, keepdim))[...], kind_of(np.real(x)))
+    return cast(np.sqrt(squared_spread(x, dim, correction, keepdim)), kind_of(np.real(x)))
 
 
 @deviation.grad("x")

@@ -24,7 +24,7 @@ def accumulate(ufunc, x, dim):
     if x.dtype.kind in "biu":
         return ufunc.accumulate(x, axis=dim, dtype=np.int64)
     wide = np.complex128 if x.dtype.kind == "c" else np.float64
-    return np.astype(ufunc.accumulate(x, axis=dim, dtype=wide), x.dtype)  # one by one: float32 would lose a digit in ten thousand
+    return ufunc.accumulate(x, axis=dim, dtype=wide).astype(x.dtype)  # one by one: float32 would lose a digit in ten thousand
 
 
 @composite(inplace=True, out=True, samples=ALONG)
@@ -75,7 +75,7 @@ def recurrence(x, factor, /):
     rows, factors = np.moveaxis(out, -1, 0), np.moveaxis(factor, -1, 0)
     for k in range(len(rows) - 2, -1, -1):
         rows[k] += factors[k] * rows[k + 1]
-    return np.astype(out, x.dtype)
+    return out.astype(x.dtype)
 
 
 @recurrence.grad("x", "factor")
@@ -138,7 +138,7 @@ def logcumsumexp(x, /, dim):
         return np.copy(x)
     if x.dtype.kind == "c":
         return _complex_logcumsumexp(x, dim)
-    return np.astype(np.logaddexp.accumulate(x, axis=dim, dtype=np.float64), x.dtype)
+    return np.logaddexp.accumulate(x, axis=dim, dtype=np.float64).astype(x.dtype)
 
 
 def _complex_logcumsumexp(x, dim):
