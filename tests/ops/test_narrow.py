@@ -197,7 +197,8 @@ LONG = {
     "gaussian_nll_loss": (F.gaussian_nll_loss, normal(N), normal(N), positive(N)),
     "cross_entropy of many": (F.cross_entropy, normal(N, 3), classes(N)),
     "cross_entropy of many classes": (F.cross_entropy, normal(2, N), classes(2, high=N)),
-    "cross_entropy with weights": (lambda x, y, w: F.cross_entropy(x, y, w.detach(), ignore_index=1), normal(N, 3), classes(N), positive(3)),
+    "cross_entropy with weights": (
+        lambda x, y, w: F.cross_entropy(x, y, w.detach(), ignore_index=1), normal(N, 3), classes(N), positive(3)),
     "cross_entropy smoothed": (lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1), normal(N, 3), classes(N)),
     "cross_entropy of weights smoothed": (
         lambda x, y, w: F.cross_entropy(x, y, w.detach(), label_smoothing=0.1), normal(N, 3), classes(N), positive(3)),
@@ -212,7 +213,8 @@ LONG = {
     "prelu with one weight": (F.prelu, -positive(N, 2), positive(1)),
     "embedding": (lambda i, w: F.embedding(i, w), zeros(N), normal(3, 2)),
     "embedding by frequency": (lambda i, w: F.embedding(i, w, scale_grad_by_freq=True), zeros(N), normal(3, 2)),
-    **{f"embedding_bag {m}": (lambda i, w, m=m: F.embedding_bag(i, w, mode=m), zeros(1, N), positive(3, 2)) for m in ("sum", "mean", "max")},
+    **{f"embedding_bag {m}": (lambda i, w, m=m: F.embedding_bag(i, w, mode=m), zeros(1, N), positive(3, 2))
+       for m in ("sum", "mean", "max")},
     "embedding_bag weighed": (
         lambda i, w, s: F.embedding_bag(i, w, mode="sum", per_sample_weights=s), zeros(1, N), positive(3, 2), positive(1, N)),
     "gather": (lambda x, i: x.gather(0, i), normal(3), zeros(N)),
