@@ -119,24 +119,25 @@ class Rules:
         return tuple(sizes[self.real[n]] if n in self.real else n for n in value)
 
 
-class Total:
-    """The sum of a float32 array along some dimensions, for tracing: added up in float64."""
+class Reduced:
+    """A function of an array, dimensions and whether these are kept, for tracing."""
 
-    def __init__(self, dim: Any, keepdim: bool):
-        self.dim, self.keepdim = dim, keepdim
+    def __init__(self, function: Any, dim: Any, keepdim: bool):
+        self.function, self.dim, self.keepdim = function, dim, keepdim
 
     def key(self, sizes: dict[int, int]) -> Any:
         """What kernels depend on beside the array's pattern."""
         return _exact((self.dim, self.keepdim))
 
     def __call__(self, x: Any, sizes: Any) -> Any:
-        both = np.sum(np.astype(x, np.dtype(np.float64)), axis=self.dim, keepdims=self.keepdim)
-        return (np.astype(both, np.dtype(np.float32)),)
+        return (self.function(x, self.dim, self.keepdim),)
 
 
-def total(x: Array, dim: Any, keepdim: bool) -> Any:
-    """The sum of a float32 array along `dim`; None if there is no kernel."""
-    results = _run("total", Total(dim, keepdim), (x,))
+def reduced(function: Any, x: Any, dim: Any, keepdim: bool) -> Any:
+    """`function(x, dim, keepdim)`, a reduction of a large array; None if there is no kernel."""
+    if x.__class__ is not np.ndarray or x.size < LARGE:
+        return None
+    results = _run(function.__name__, Reduced(function, dim, keepdim), (x,))
     return None if results is None else results[0]
 
 

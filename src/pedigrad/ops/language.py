@@ -70,8 +70,7 @@ def total(x, dim=None, keepdim=False):
     if x.__class__ is np.ndarray:
         if x.size < FEW or x.dtype.char != "f" or ((dim is None or dim == -1) and x.flags.c_contiguous):
             return np.add.reduce(x, axis=dim, keepdims=keepdim)
-        out = native.total(x, dim, keepdim) if x.size >= native.LARGE else None
-        return np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=np.float64).astype(np.float32) if out is None else out
+        return double_total(x, dim, keepdim).astype(np.float32)
     if hasattr(x, "tracer") and x.dtype == np.float32:  # the code made of it serves any size
         return cast(double_total(x, dim, keepdim), np.float32)
     return np.sum(x, axis=dim, keepdims=keepdim)
@@ -91,15 +90,19 @@ def in_double(x):
 def double_total(x, dim=None, keepdim=False):
     """The sum along `dim`, added up in float64 or complex128 and left so."""
     if x.__class__ is np.ndarray:
+        out = native.reduced(double_total, x, dim, keepdim) if x.size >= native.LARGE else None
+        if out is not None:
+            return out
         return np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=np.complex128 if x.dtype.kind == "c" else np.float64)
     return np.sum(in_double(x), axis=dim, keepdims=keepdim)
 
 
 def less(x, mean):
-    """`x - mean` in the dtype of `x`, rounded once; `mean` is of float64."""
+    """`x - mean` in the dtype of `x`, where `mean` is of float64."""
     if x.__class__ is np.ndarray:
         return np.subtract(x, mean, out=np.empty_like(x), casting="same_kind")
-    return cast(x - mean, kind_of(x))
+    near = cast(mean, kind_of(x))
+    return x - near - cast(mean - near, kind_of(x))
 
 
 def row_total(x, dim, keepdim=False):

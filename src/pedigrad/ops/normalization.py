@@ -21,7 +21,7 @@ def moments(x, dims, count):
     """
     mean = double_total(x, dims, True) / count
     deviation = less(x, mean)
-    return mean, deviation, double_total(deviation * deviation, dims, True) / count
+    return mean, deviation, row_total(deviation * deviation, dims, True) / count
 
 
 def scale_of(variance, eps, x):

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, native
 from ..op import function, reduction
 from ..shapes import all_dims
 from .destination import deliver
-from .language import broadcast_to, cast, double_total, kind_of, less, restore_dims, total
+from .language import broadcast_to, cast, double_total, kind_of, less, restore_dims, row_total, total
 
 DIMS = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((), None), ((0, 3), 0)]
 FILLED = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((5,), 0)]
@@ -140,12 +140,17 @@ def variance(x, /, dim=None, correction=1, keepdim=False):
 def squared_spread(x, dim, correction, keepdim):
     """The variance of `x` in float64: squares of what is large or near to the mean leave float32."""
     dim = axes(dim, x.ndim)
+    squares = native.reduced(squared_deviations, x, dim, keepdim)
+    squares = squared_deviations(x, dim, keepdim) if squares is None else squares
+    freedom = (x.size // squares.size if squares.size else 0) - correction
+    return squares / (freedom if freedom > 0 else 0.0)
+
+
+def squared_deviations(x, dim, keepdim):
+    """The sum of the squares of the distances from the mean along `dim`, in float64."""
     s = double_total(x, dim, True)
-    n = x.size // s.size if s.size else 0
-    d = x - s / (n or math.nan)
-    squares = d * d if x.dtype.kind != "c" else np.square(np.real(d)) + np.square(np.imag(d))
-    freedom = n - correction
-    return total(squares, dim, keepdim) / (freedom if freedom > 0 else 0.0)
+    d = x - s / ((x.size // s.size if s.size else 0) or math.nan)
+    return total(d * d if x.dtype.kind != "c" else np.square(np.real(d)) + np.square(np.imag(d)), dim, keepdim)
 
 
 def variance_slope(g, x, dim, correction, keepdim):
@@ -287,7 +292,7 @@ def logsumexp(x, /, dim, keepdim=False):
         return np.log(total(np.exp(x), dim, keepdim))
     top = np.maximum.reduce(np.real(x) if x.dtype.kind == "c" else x, axis=dim, keepdims=True)
     top = np.where(np.abs(top) == math.inf, 0, top)
-    out = np.log(total(np.exp(x - top), dim, True)) + top
+    out = np.log(row_total(np.exp(x - top), -1 if dim is None and x.ndim == 1 else dim, True)) + top
     return out if keepdim else drop_dims(out, dim)
 
 

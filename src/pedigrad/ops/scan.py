@@ -13,6 +13,7 @@ from .destination import deliver
 from .language import in_double
 from .reduce import converted, shifted_in
 
+BLOCK = 1 << 15  # elements
 ALONG = [((3, 4), 0), ((2, 3, 4), -1), ((), 0), ((0, 3), 0)]
 
 
@@ -23,8 +24,21 @@ def accumulate(ufunc, x, dim):
         return np.astype(x, np.dtype(np.int64)) if x.dtype.kind in "biu" else np.copy(x)
     if x.dtype.kind in "biu":
         return ufunc.accumulate(x, axis=dim, dtype=np.int64)
+    return running(ufunc, x, dim)
+
+
+def running(ufunc, x, dim):
+    """`ufunc` accumulated along `dim` in float64, since what is added up one by one loses digits; in the dtype of `x`."""
     wide = np.complex128 if x.dtype.kind == "c" else np.float64
-    return ufunc.accumulate(x, axis=dim, dtype=wide).astype(x.dtype)  # one by one: float32 would lose a digit in ten thousand
+    if x.__class__ is not np.ndarray or x.size < BLOCK or x.ndim == 1 or x.dtype == wide:
+        return ufunc.accumulate(x, axis=dim, dtype=wide).astype(x.dtype, copy=False)
+    out = np.empty_like(x)
+    along = 1 if dim in (0, -x.ndim) else 0
+    of = max(1, BLOCK * x.shape[along] // x.size)
+    for start in range(0, x.shape[along], of):  # a part at a time: what is wide stays in the cache
+        part = (slice(None),) * along + (slice(start, start + of),)
+        out[part] = ufunc.accumulate(x[part], axis=dim, dtype=wide)
+    return out
 
 
 @composite(inplace=True, out=True, samples=ALONG)
@@ -138,7 +152,7 @@ def logcumsumexp(x, /, dim):
         return np.copy(x)
     if x.dtype.kind == "c":
         return _complex_logcumsumexp(x, dim)
-    return np.logaddexp.accumulate(x, axis=dim, dtype=np.float64).astype(x.dtype)
+    return running(np.logaddexp, x, dim)
 
 
 def _complex_logcumsumexp(x, dim):
