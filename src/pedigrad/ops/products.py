@@ -134,7 +134,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     weights = _weights(x, fweights, aweights)
     number = x.shape[1] if weights is None else weights.sum()
     x = x if x.is_floating_point() or x.is_complex() else x * 1.0
-    kind, x = x.dtype, in_double(x) if weights is None else x  # products of what is near to the mean
+    kind, x = x.dtype, in_double(x)  # products of what is near to the mean
     average = (x if weights is None else x * weights).sum(1, True) / number
     freedom = number - correction
     if aweights is not None and correction:
