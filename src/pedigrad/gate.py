@@ -197,7 +197,7 @@ def widened(value: Any) -> Any:
     dtype = getattr(value._array if isinstance(value, Tensor) else value, "dtype", None)
     if not isinstance(dtype, np.dtype) or not is_narrow(dtype):
         return value
-    return np.astype(value, FLOAT32) if isinstance(value, Tensor) else value.astype(FLOAT32)
+    return np.astype(value, FLOAT32) if isinstance(value, Tensor) else value.astype(FLOAT32)  # type: ignore[call-overload]
 
 
 def _in_dtype(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], named: dict[str, Any]) -> Any:
