@@ -78,7 +78,9 @@ def total(x, dim=None, keepdim=False):
 
 def cast(x, dtype):
     """`x`, an array, a number of NumPy's, a traced array or a Tensor, in NumPy's `dtype`."""
-    return np.astype(x, dtype) if hasattr(x, "requires_grad") else x.astype(dtype)  # np.astype would warn of overflow, in NumPy's name
+    if x.__class__ is np.ndarray or not hasattr(x, "requires_grad"):
+        return x.astype(dtype)  # np.astype would warn of overflow, in NumPy's name
+    return np.astype(x, dtype)
 
 
 def in_double(x):

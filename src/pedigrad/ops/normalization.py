@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from .. import modes
-from ..gate import widened
+from ..gate import is_narrow, widened
 from ..graph import note_write
 from ..op import composite, function
-from .language import cast, double_total, kind_of, less, row_total, total
+from .language import double_total, less, row_total, total
 from .reduction import constant, in_dtype_of
 
 
@@ -22,11 +22,6 @@ def moments(x, dims, count):
     mean = double_total(x, dims, True) / count
     deviation = less(x, mean)
     return mean, deviation, row_total(deviation * deviation, dims, True) / count
-
-
-def scale_of(variance, eps, x):
-    """What deviations are multiplied by, in the dtype of `x`."""
-    return cast(1 / np.sqrt(variance + eps), kind_of(x))
 
 
 def centred(g, normal, dims, count):
@@ -65,7 +60,7 @@ def layer_normal(x, weight=None, bias=None, /, n=1, eps=1e-5):
     need_floats(x, "LayerNormKernelImpl")
     dims = last(x.ndim, n)
     mean, deviation, variance = moments(x, dims, math.prod(x.shape[x.ndim - n :]))
-    scale = scale_of(variance, eps, x)
+    scale = 1 / np.sqrt(variance + eps)
     out = deviation * scale
     if weight is not None:
         out = out * weight
@@ -200,7 +195,7 @@ def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
     need_floats(x, "batch_norm")
     dims = channel_dims(x.ndim)
     mean, deviation, variance = moments(x, dims, count_of(x, dims))
-    scale = scale_of(variance, eps, x)
+    scale = 1 / np.sqrt(variance + eps)
     out = deviation * (scale if weight is None else scale * of_channels(weight, x.ndim))
     if bias is not None:
         out = out + of_channels(bias, x.ndim)
@@ -216,7 +211,7 @@ def _(g, x, weight, mean, variance, eps, needs):
     dbias = along if needs[2] else None
     if not (needs[0] or needs[1]):
         return None, None, dbias
-    scale = scale_of(variance, eps, x)
+    scale = 1 / np.sqrt(variance + eps)
     normal = less(x, mean) * scale
     across = total(g * normal, dims)
     if not needs[0]:
@@ -248,8 +243,11 @@ class Running:
                 if hasattr(change, "tracer"):
                     change = np.astype(change, array.dtype)
                     change.tracer.assign(array, change.tracer.state(array) * (1 - self.momentum) + change)
+                elif is_narrow(array.dtype):
+                    array[...] = widened(array) * (1 - self.momentum) + change
                 else:
-                    np.copyto(array, widened(array) * (1 - self.momentum) + change, casting="unsafe")
+                    np.multiply(array, 1 - self.momentum, out=array)
+                    np.add(array, change, out=array)
                 note_write(array, "batch_norm")
 
     @modes.no_grad()
@@ -353,7 +351,7 @@ def group_normal(x, weight=None, bias=None, /, groups=1, eps=1e-5):
     need_floats(x, "GroupNormKernelImpl")
     grouped = np.reshape(x, (x.shape[0], groups, math.prod(x.shape[1:]) // groups))
     mean, deviation, variance = moments(grouped, -1, grouped.shape[-1])
-    scale = scale_of(variance, eps, x)
+    scale = 1 / np.sqrt(variance + eps)
     out = np.reshape(deviation * scale, x.shape)
     if weight is not None:
         out = out * of_channels(weight, x.ndim)
