@@ -32,6 +32,7 @@ _clock = modes.clock
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()  # of an argument that has another name too
 NUMPY_WORDS = {"axis": "dim", "keepdims": "keepdim"}
 COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
+FLOAT32 = np.dtype(np.float32)
 SCALARS = frozenset({"value", "alpha", "beta"})  # attributes that are numbers, which PyTorch also takes from tensors
 NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
 
@@ -77,7 +78,12 @@ def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
         if op.variadic and not operands:
             _forward(op, (), attributes)  # says in PyTorch's words what it needs
         raise TypeError(located(f"{op.name}() needs at least one tensor"))
-    results = op.forward(*operands, **dict(zip(op.attributes, attributes, strict=True)))
+    named = dict(zip(op.attributes, attributes, strict=True))
+    narrow = narrow_dtype(op, operands) if op.wide_forward else None
+    if narrow is None:
+        results = op.forward(*operands, **named)
+    else:
+        results = _rounded(op, op.forward(*widened(operands), **named), narrow, named)
     return results[0] if op.hidden and len(op.outputs or ()) - op.hidden == 1 else results
 
 
@@ -130,14 +136,19 @@ def _as_array(x: Any) -> Any:
 
 
 def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[np.ndarray[Any, Any], ...]:
-    """The arrays the forward returns. bfloat16, which NumPy knows little of, is computed in float32 where it must be."""
+    """The arrays the forward returns, computed in float32 where operands are of 16 bits and the op is one that computes."""
     named = dict(zip(op.attributes, attributes, strict=True))
     if op.real and any(getattr(a, "dtype", None) in COMPLEX for a in arrays):
         raise NotImplementedError(located(f'"{op.name}" not implemented for complex numbers'))
-    large = native.is_candidate(op) and arrays[0].__class__ is np.ndarray and arrays[0].size >= native.LARGE
+    given, narrow = arrays, None
+    if op.wide_forward:
+        given, attributes = _in_dtype(op, arrays, attributes, named)
+        narrow = narrow_dtype(op, given)
+        given = given if narrow is None else widened(given)
+    large = native.is_candidate(op) and given[0].__class__ is np.ndarray and given[0].size >= native.LARGE
     try:
         try:
-            results = native.forward(op, arrays, attributes) if large else op.forward(*arrays, **named)
+            results = native.forward(op, given, attributes) if large else op.forward(*given, **named)
         except (TypeError, ValueError):
             narrow = next((a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "V"), None)
             if narrow is None:
@@ -148,11 +159,65 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
         raise
     except Exception as error:
         raise explained(op, arrays, error) from error
+    if narrow is not None:
+        results = _rounded(op, results, narrow, named)
     results = results if isinstance(results, (tuple, list)) else (results,)
     if op.result == "same" or op.result == "float":
         wanted = arrays[op.operands.index(op.promoted[0])].dtype
         return tuple(_as_array(r) if r.dtype == wanted else _as_array(r).astype(wanted) for r in results)
     return tuple(map(_as_array, results))
+
+
+def is_narrow(dtype: Any) -> bool:
+    """Whether NumPy's `dtype` is one of the floats of 16 bits or fewer."""
+    return dtype.itemsize <= 2 and dtype.kind in "fV"
+
+
+def narrow_dtype(op: Op, arrays: tuple[Any, ...]) -> Any:
+    """The dtype of the operands if they are 16-bit floats, all of one dtype unless the op takes several; None otherwise."""
+    found = None
+    for a in arrays:
+        dtype = getattr(a, "dtype", None)
+        if not isinstance(dtype, np.dtype) or dtype.kind in "biu":
+            continue
+        if found is None:
+            if not is_narrow(dtype):
+                return None
+            found = dtype
+        elif dtype != found and op.wide != "mixed":
+            return None
+    return found
+
+
+def widened(value: Any) -> Any:
+    """`value`, an array, a Tensor, a dtype or a tuple or list of such, with float32 for 16-bit floats; anything else as it is."""
+    if isinstance(value, np.dtype):
+        return FLOAT32 if is_narrow(value) else value
+    if value.__class__ is tuple or value.__class__ is list:
+        return value.__class__(map(widened, value))
+    dtype = getattr(value._array if isinstance(value, Tensor) else value, "dtype", None)
+    if not isinstance(dtype, np.dtype) or not is_narrow(dtype):
+        return value
+    return np.astype(value, FLOAT32) if isinstance(value, Tensor) else value.astype(FLOAT32)  # type: ignore[call-overload]
+
+
+def _in_dtype(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Operands and attributes where a 16-bit dtype is asked for: the first operand is converted to it beforehand, to be widened then."""
+    dtype = named.get("dtype")
+    if dtype is None or not is_narrow(dtypes.to_numpy(dtype)):
+        return arrays, attributes
+    named["dtype"] = None
+    return (arrays[0].astype(dtypes.to_numpy(dtype)), *arrays[1:]), tuple(named.values())
+
+
+def _rounded(op: Op, results: Any, narrow: Any, named: dict[str, Any]) -> Any:
+    """What a forward made of widened operands, in their dtype; what only the rules see, and what was asked for in a `dtype`, stays."""
+    if named.get("dtype") is not None:
+        return results
+    if not isinstance(results, (tuple, list)):
+        return results.astype(narrow) if results.dtype == FLOAT32 else results
+    seen = len(results) - op.hidden
+    return tuple(r.astype(narrow) if i < seen and r.dtype == FLOAT32 else r for i, r in enumerate(results))
 
 
 def _map(function: Callable[[Any], Any], results: Any) -> Any:
@@ -248,7 +313,8 @@ def record(
         return None
     if not op.built:
         op.build()
-    node = _new(op.node_class)
+    wide = is_narrow(results[0].dtype) or narrow_dtype(op, arrays) is not None
+    node = _new(op.wide_node_class if wide else op.node_class)
     node.parents = parents
     node.saved = _saved(op, parents, arrays, attributes, results)
     node.shape, node.dtype = results[0].shape, results[0].dtype
@@ -270,7 +336,7 @@ def under_name(name: str, result: Any) -> Any:
     node = history(result[0] if isinstance(result, tuple) and result else result)
     if node is not None:
         node = node.edge()[0]
-        node.__class__ = node.op.node_class_named(name)
+        node.__class__ = node.op.node_class_named(name, node.wide)
     return result
 
 

@@ -76,6 +76,7 @@ class Node:
     __slots__ = ("__weakref__", "code", "dtype", "hooks", "lasti", "parents", "saved", "seq", "shape")
     op: ClassVar[Op]  # each op has a subclass of its own
     keeps_arrays: ClassVar[bool] = True
+    wide: ClassVar[bool] = False  # whether its rules are given float32 in the place of 16-bit floats
 
     seq: int  # its place on the time line
     code: Any  # with `lasti`, the user's instruction that ran it

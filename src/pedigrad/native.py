@@ -119,6 +119,28 @@ class Rules:
         return tuple(sizes[self.real[n]] if n in self.real else n for n in value)
 
 
+class Reduced:
+    """A function of an array, dimensions and whether these are kept, for tracing."""
+
+    def __init__(self, function: Any, dim: Any, keepdim: bool):
+        self.function, self.dim, self.keepdim = function, dim, keepdim
+
+    def key(self, sizes: dict[int, int]) -> Any:
+        """What kernels depend on beside the array's pattern."""
+        return _exact((self.dim, self.keepdim))
+
+    def __call__(self, x: Any, sizes: Any) -> Any:
+        return (self.function(x, self.dim, self.keepdim),)
+
+
+def reduced(function: Any, x: Any, dim: Any, keepdim: bool) -> Any:
+    """`function(x, dim, keepdim)`, a reduction of a large array; None if there is no kernel."""
+    if x.__class__ is not np.ndarray or x.size < LARGE:
+        return None
+    results = _run(function.__name__, Reduced(function, dim, keepdim), (x,))
+    return None if results is None else results[0]
+
+
 def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:
     """Run the kernels of a function; None if there are none."""
     if any(a is not None and a.__class__ is not np.ndarray for a in arrays):

@@ -21,6 +21,11 @@ a rule for several need a gradient). The decorator returns the public function, 
 - `view`: the result shares the operand's storage where NumPy's does
 - `composite`: several NumPy calls under one node
 - `kernel`: its own code, or integers in and out
+
+NumPy computes with 16-bit floats in 16 bits, so sums of them stick (at 256 in bfloat16) and formulas round at each step. Where the
+kind is one that computes (`Op.wide_forward`, `Op.wide_rules`), forwards and rules are therefore given float32 in their place, and what
+they return is rounded once. `wide=` says otherwise: False for what only moves data, "rules" where only the gradient computes, "mixed"
+where operands of several dtypes go together.
 """
 
 from __future__ import annotations
@@ -79,6 +84,7 @@ class Op:
         samples: Any = None,
         node: str | Callable[[Node], str] | None = None,
         operators: str = "",
+        wide: bool | str | None = None,
     ):
         code = forward.__code__
         self.forward = forward
@@ -107,6 +113,9 @@ class Op:
         self.differentiable: tuple[str, ...] = ()
         self.saves: tuple[str, ...] = ()
         self.ufunc = self._direct_ufunc()
+        self.wide = wide
+        computes = self.ufunc is None and result != "bool" if kind == "elementwise" else kind in ("composite", "reduction")
+        self.wide_forward = computes if wide is None else wide in (True, "mixed")  # 16-bit floats are given to it as float32
         self.source = ""  # the generated code, once built
         self.node_name = (
             node if isinstance(node, str) else "".join(part.capitalize() for part in self.name.strip("_").split("_")) + "Backward0"
@@ -127,11 +136,28 @@ class Op:
         keeps = any(name in self.operands or name in (self.outputs or ("outs",)) for name in self.saves)
         return type(self.node_name, (Node,), {"__slots__": (), "op": self, "keeps_arrays": keeps, **self.named})
 
+    @property
+    def wide_rules(self) -> bool:
+        """Whether the rules are given float32 for 16-bit floats."""
+        if self.wide is not None:
+            return bool(self.wide)
+        return self.kind == "composite" or (self.kind != "view" and bool(self.rules) and self.node_class.keeps_arrays)
+
+    @functools.cached_property
+    def wide_node_class(self) -> Any:
+        """The node class for 16-bit floats, whose rules are given float32; the ordinary one where they need not be."""
+        if not self.wide_rules:
+            return self.node_class
+        return type(self.node_name, (self.node_class,), {"__slots__": (), "wide": True, "backward": staticmethod(self._wide_backward)})
+
+    def _wide_backward(self, g: Any, parents: Any, saved: Any) -> Any:
+        return self.node_class.backward(gate.widened(g), parents, gate.widened(saved))
+
     @functools.cache  # noqa: B019  (ops live as long as the process)
-    def node_class_named(self, name: str) -> Any:
+    def node_class_named(self, name: str, wide: bool = False) -> Any:
         """The node class under another name, where PyTorch has several operations for this one."""
         self.build()
-        return type(name, (self.node_class,), {"__slots__": ()})
+        return type(name, (self.wide_node_class if wide else self.node_class,), {"__slots__": ()})
 
     def build(self) -> None:
         """Generate the short function and the backward, which every node needs."""

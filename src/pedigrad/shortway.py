@@ -29,6 +29,7 @@ def build(op: Op) -> Any:
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
         _called=called, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
+        _FLOAT32=np.dtype(np.float32), _FLOAT64=np.dtype(np.float64),
         _LARGE=native.LARGE, _large_forward=native.forward, _large_backward=native.backward,
     )  # fmt: skip
     namespace.update({f"_rule{i}": rule.function for i, rule in enumerate(op.rules)})
@@ -42,7 +43,7 @@ def build(op: Op) -> Any:
     function.__code__, function.__defaults__, function.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
     op.source = source
     op.built = True
-    namespace["_Node"] = op.node_class
+    namespace["_Node"], namespace["_WideNode"] = op.node_class, op.wide_node_class
     op.node_class.backward = staticmethod(scope["backward"])
     return function
 
@@ -91,6 +92,7 @@ def {name}({parameters}):
             {unwrap}
         except AttributeError:
             return {general}
+        {usual}
         try:
             {forward}
         except Exception:
@@ -114,7 +116,7 @@ if {due}:
         _t._node = None
         _t._cut = {cuts} or _cut_of(_op, ({operands}), (), True)
         return _t
-    _n = _new(_Node)
+    _n = _new({node})
     _n.parents = ({parents})
     _n.saved = ({saved})
     _n.shape = _r.shape
@@ -147,6 +149,7 @@ def {name}({parameters}):
             _a = tuple([_t._array for _t in {public}])
         except (AttributeError, TypeError):
             return {general}
+        {usual}
         {same}
         try:
             _r = _forward(*_a, {call})
@@ -194,6 +197,7 @@ def _variadic_source(op: Op) -> str:
         VARIADIC, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general,
         no_out=" and out is None" if _takes_out(op) else "", public=op.public_names[0], attributes=attributes,
         call=", ".join(f"{n}={n}" for n in op.attributes),
+        usual=["if _a and _a[0].itemsize == 2:", f"    return {general}"] if op.wide_forward else [],
         same=["for _x in _a:", "    if _x.dtype is not _a[0].dtype:", f"        return {general}"] if op.promoted else [],
     )  # fmt: skip
 
@@ -215,19 +219,32 @@ def _source(op: Op) -> str:
         no_out=" and out is None" if _takes_out(op) else "", general=general,
         unwrap=[line for public, name in pairs for line in _unwrap(op, public, name, first, general)],
         forward=_forward_lines(op, _each("a_{}", op.operands) + keyword), unpack=unpack,
-        same=_checks(op, first, alike, general),
+        usual=_dtype_checks(op, first, general), same=_checks(op, first, alike, general),
         view=[f"_note_view(_t, {pairs[0][0]}, _op, ({_each('{}', op.attributes)}))"] if op.kind == "view" else [],
         history=_history(op, pairs, "_r.dtype" if not alike else "_d").rstrip("\n").split("\n"),
     )  # fmt: skip
 
 
-def _checks(op: Op, first: str, alike: bool, general: str) -> list[str]:
-    """Lines that leave for the general way if the result has another dtype than the operand, or it is complex and may not be."""
-    if not alike and not op.real:
+def _dtype_checks(op: Op, first: str, general: str) -> list[str]:
+    """Lines that leave for the general way if the operand is complex and may not be, or of 16 bits and to be widened."""
+    tests = ["_d is _COMPLEX64", "_d is _COMPLEX128"] if op.real else []
+    tests += ["_d.itemsize == 2"] if op.wide_forward else []
+    if not tests:
         return []
-    complexes = ["_d is _COMPLEX64", "_d is _COMPLEX128"] if op.real else []
-    tests = [*(["_r.dtype is not _d"] if alike else []), *complexes]
-    return [f"_d = {first}.dtype", f"if {' or '.join(tests)}:", f"    return {general}"]
+    asked = (
+        ["if dtype is not None:", f"    return {general}"]
+        if op.wide_forward and "dtype" in op.attributes and not (op.numpy_words and "dtype" in op.keyword_only)
+        else []
+    )
+    leave = f"if _d is not _FLOAT32 and _d is not _FLOAT64 and ({' or '.join(tests)}):"
+    return [f"_d = {first}.dtype", leave, f"    return {general}", *asked]
+
+
+def _checks(op: Op, first: str, alike: bool, general: str) -> list[str]:
+    """Lines that leave for the general way if the result has another dtype than the operand."""
+    if not alike:
+        return []
+    return [*([] if op.real or op.wide_forward else [f"_d = {first}.dtype"]), "if _r.dtype is not _d:", f"    return {general}"]
 
 
 def _forward_lines(op: Op, call: str) -> list[str]:
@@ -268,8 +285,12 @@ def _history(op: Op, pairs: list[tuple[str, str]], dtype: str) -> str:
     if not op.differentiable:
         needed = " or ".join(f"({maybe[p]} and {p}._node is not None)" if p in maybe else f"{p}._node is not None" for p, _ in pairs)
         return _filled(NO_HISTORY, cuts=cuts, operands=operands, needed=needed)
+    narrow = op.wide_rules and not op.wide_forward  # operands of 16 bits come this way, but their rules are to be given float32
+    first = f"a_{(op.promoted or op.operands)[0]}"
+    usual = "_d is _FLOAT32 or _d.itemsize != 2" if dtype == "_d" else f"{first}.itemsize != 2"
+    node = f"_Node if {usual} else _WideNode" if narrow else "_Node"
     return _filled(
-        HISTORY, due=" or ".join(f"n_{n} is not None" for n in op.differentiable), cuts=cuts, operands=operands,
+        HISTORY, node=node, due=" or ".join(f"n_{n} is not None" for n in op.differentiable), cuts=cuts, operands=operands,
         parents=_each("n_{}", op.differentiable), saved="".join(_save(op, name) + ", " for name in op.saves), dtype=dtype,
     )  # fmt: skip
 

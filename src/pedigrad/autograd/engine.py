@@ -18,8 +18,9 @@ import numpy as np
 
 from .. import graph, modes
 from ..compiler.memory import is_whole
-from ..gate import output
+from ..gate import output, widened
 from ..graph import Freed, Leaf, Node, Output, note_write
+from ..ops.language import total
 from ..origin import Origin, located
 from ..shapes import Size
 from ..tensor import Tensor, wrap
@@ -32,7 +33,7 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     extra = g.ndim - len(shape)
     if g.shape != shape:
         dims = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
-        g = np.reshape(np.sum(g, axis=dims) if dims else g, shape)
+        g = np.reshape(total(widened(g), dims) if dims else g, shape)
     if isinstance(g, Tensor):
         if g._array.dtype == dtype:
             return g
@@ -52,13 +53,13 @@ def added(before: Any, g: Any) -> Any:
 class Rules:
     """The gradient rules of an op as a function of the incoming gradient and what a node saved."""
 
-    __slots__ = ("needs", "op")
+    __slots__ = ("needs", "node_class", "op")
 
-    def __init__(self, op: Any, needs: tuple[Any, ...]):
-        self.op, self.needs = op, needs
+    def __init__(self, op: Any, needs: tuple[Any, ...], wide: bool = False):
+        self.op, self.needs, self.node_class = op, needs, op.wide_node_class if wide else op.node_class
 
     def __call__(self, g: Any, saved: Any) -> Any:
-        return self.op.node_class.backward(g, self.needs, saved)
+        return self.node_class.backward(g, self.needs, saved)
 
     def __repr__(self) -> str:
         return f"{self.op.name}.grad{self.needs}"
@@ -140,7 +141,7 @@ class Backward:
             if recorder is None or node.op is None:
                 grads = node.backward(g, parents, saved_tensors(node) if create else saved)
             else:
-                rules = Rules(node.op, tuple(None if p is None else True for p in parents))
+                rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
                 grads = recorder.run(rules, (g, saved), f"{node.op.name}.grad", rules)
             if anomaly:
                 check_finite(node, grads)
@@ -257,11 +258,11 @@ class Backward:
             elif before._node is not None:
                 leaf.grad = before + wrap(g)  # type: ignore[operator]
             else:
-                total = None if recorder is None else recorder.run(np.add, (before._array, g), "AccumulateGrad")
+                both = None if recorder is None else recorder.run(np.add, (before._array, g), "AccumulateGrad")
                 np.add(before._array, g, out=before._array)
                 note_write(before._array, "backward")
                 if recorder is not None:
-                    recorder.write(before._array, total)
+                    recorder.write(before._array, both)
         if leaf.hooks is not None and leaf.hooks.post_accumulate:
             tensor = leaf.tensor()
             with modes.set_grad_enabled(self.create):
@@ -345,6 +346,7 @@ def recompute(node: Node, parents: dict[str, Node | None]) -> dict[str, Any]:
     op = node.op
     saved = dict(zip(op.saves, node.saved, strict=True))
     operands = [with_node(saved[n], parents.get(n)) if isinstance(saved.get(n), np.ndarray) else None for n in op.operands]
+    operands = widened(operands) if node.wide else operands
     named = {name: saved[name] for name in op.attributes if name in saved}
     return dict(zip(op.outputs or (), op.forward(*operands, **named), strict=True))
 

@@ -10,7 +10,7 @@ from ..tensor import Tensor, wrap
 from .hooks import WithModule
 
 
-@composite(name="backward_hook", places="", outputs=None, node="BackwardHookFunctionBackward", samples=[([(2, 3), (4,)],)])
+@composite(wide=False, name="backward_hook", places="", outputs=None, node="BackwardHookFunctionBackward", samples=[([(2, 3), (4,)],)])
 def pass_through(*xs):
     """The operands themselves: their gradients meet in one node."""
     return tuple(x[...] for x in xs)

@@ -11,7 +11,7 @@ from ..inplace import inplace_form
 from ..op import composite, elementwise, function
 from ..tensor import Tensor, wrap
 from .exponential import sigmoid
-from .language import conj
+from .language import conj, total
 from .reduction import in_dtype_of
 from .special import erf
 
@@ -46,7 +46,7 @@ def _error_function(x):
 # Piecewise linear
 
 
-@elementwise(real=True)
+@elementwise(wide=False, real=True)
 def relu(x, /):
     """Each element, or zero if it is negative."""
     return np.maximum(x, 0)
@@ -60,7 +60,7 @@ def _(g, out):
 relu_ = inplace_form(relu.op)
 
 
-@elementwise(real=True, name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
+@elementwise(wide=False, real=True, name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
 def thresholded(x, /, threshold, value):
     """Each element that is greater than `threshold`, `value` for the others."""
     return np.where(x <= threshold, value, x)
@@ -74,7 +74,7 @@ def _(g, x, threshold):
 threshold_ = inplace_form(thresholded.op)
 
 
-@elementwise(real=True, name="hardtanh", places="", samples=[((2, 3),), ((2, 3), -0.5, 0.25)])
+@elementwise(wide=False, real=True, name="hardtanh", places="", samples=[((2, 3),), ((2, 3), -0.5, 0.25)])
 def clipped(x, /, min_val=-1.0, max_val=1.0):
     """Each element, limited to the range from `min_val` to `max_val`."""
     return np.clip(x, min_val, max_val)
@@ -120,7 +120,7 @@ def _(g, x, weight, weight_shape, needs):
     if not needs[1]:
         return dx, None
     dims = tuple(i for i in range(x.ndim) if i != 1 or math.prod(weight_shape) == 1)
-    return dx, np.reshape(np.sum(kept(g * x, np.logical_not(positive)), axis=dims), weight_shape)
+    return dx, np.reshape(total(kept(g * x, np.logical_not(positive)), dims), weight_shape)
 
 
 def per_channel(weight, ndim):
@@ -330,7 +330,7 @@ def _(g, x, lambd):
     return kept(g, np.abs(x) > lambd)
 
 
-@elementwise(real=True, places="torch Tensor F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
+@elementwise(wide=False, real=True, places="torch Tensor F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
 def hardshrink(x, /, lambd=0.5):
     """Each element whose absolute value exceeds `lambd`, zero for the others."""
     return kept(x, np.logical_not(np.abs(x) <= lambd))

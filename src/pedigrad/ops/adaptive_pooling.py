@@ -11,7 +11,7 @@ from ..generator import default_generator
 from ..op import composite, function, kernel
 from ..tensor import wrap
 from .correlation import widened
-from .language import zeros
+from .language import total, zeros
 from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, window_argmax, window_indices, window_max
 from .windows import Geometry, ints
 
@@ -57,18 +57,18 @@ def adaptive_mean(x, /, sizes):
     (x,), dtype = widened(x)
     if all(s == 1 for s in sizes):
         dims = tuple(range(x.ndim - n, x.ndim))
-        return (np.add.reduce(x, axis=dims, keepdims=True) / math.prod(x.shape[-n:])).astype(dtype, copy=False)
+        return (total(x, dims, True) / math.prod(x.shape[-n:])).astype(dtype, copy=False)
     for dim, size in enumerate(sizes, x.ndim - n):
         before = (slice(None),) * dim
         count = x.shape[dim]
         if size == count:
             continue
         if size and count % size == 0:
-            x = np.add.reduce(x.reshape(*x.shape[:dim], size, count // size, *x.shape[dim + 1 :]), axis=dim + 1) / (count // size)
+            x = total(x.reshape(*x.shape[:dim], size, count // size, *x.shape[dim + 1 :]), dim + 1) / (count // size)
             continue
         out = np.empty((*x.shape[:dim], size, *x.shape[dim + 1 :]), x.dtype)
         for i, (start, end) in enumerate(_bounds(count, size)):
-            out[(*before, i)] = np.add.reduce(x[(*before, slice(start, end))], axis=dim) / (end - start)
+            out[(*before, i)] = total(x[(*before, slice(start, end))], dim) / (end - start)
         x = out
     return x.astype(dtype)
 
@@ -128,7 +128,7 @@ def _some_places(rng):
     return np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)])
 
 
-@composite(places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
+@composite(wide="rules", places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
 def spatial_take(x, indices, /, n):
     """The elements of the last `n` dimensions of `x` at flat `indices`, in the shape of `indices`."""
     lead = x.shape[: x.ndim - n]

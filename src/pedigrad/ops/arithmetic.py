@@ -228,7 +228,7 @@ def _(g, x):
     return g * np.sign(x)
 
 
-@elementwise
+@elementwise(wide=False)
 def sign(x, /):
     """-1, 0 or 1 by the sign of each element; 0 for nan."""
     kind = x.dtype.kind
@@ -244,7 +244,7 @@ def _(g):
     return np.zeros_like(g)
 
 
-@elementwise
+@elementwise(wide=False)
 def sgn(x, /):
     """The sign of each element: x / |x| of a complex one, 0 of zero."""
     return np.copy(x) if x.dtype.kind == "b" else np.sign(x)

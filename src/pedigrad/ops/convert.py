@@ -30,7 +30,7 @@ channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
 
-@composite(name="clone", samples=[((2, 3), None), ((), None)])
+@composite(wide=False, name="clone", samples=[((2, 3), None), ((), None)])
 def clone(x, /, *, memory_format=None):
     """A copy with storage of its own."""
     return np.copy(x, order="K") if memory_format in (None, preserve_format) else np.copy(x, order="C")
@@ -42,6 +42,7 @@ def _(g):
 
 
 @composite(
+    wide=False,
     name="cast", places="", node="ToCopyBackward0",
     samples=[((2, 3), dtypes.float64), ((), dtypes.complex128), (lambda rng: rng.random((2, 2)) + 1j, dtypes.float64)],
 )  # fmt: skip

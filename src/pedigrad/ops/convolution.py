@@ -6,11 +6,9 @@ the rules of each are the other two.
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..op import composite, function
 from .correlation import correlate, spread, weigh
-from .language import conj
+from .language import conj, total
 from .windows import geometry, ints
 
 
@@ -68,7 +66,7 @@ ONE = ((1,), ((0, 0),), (1,))
 TWO = ((2, 1), ((1, 1), (0, 1)), (1, 2))
 
 
-@composite(places="", node="ConvolutionBackward0", samples=[
+@composite(wide="rules", places="", node="ConvolutionBackward0", samples=[
     ((2, 3, 5), (4, 3, 2), (4,), *ONE, 1), ((2, 4, 5, 6), (6, 2, 3, 2), None, *TWO, 2), ((2, 1, 4, 4), (1, 1, 2, 2), (1,), *TWO, 1),
 ])  # fmt: skip
 def conv_forward(x, weight, bias=None, /, stride=(), pads=(), dilation=(), groups=1):
@@ -76,7 +74,7 @@ def conv_forward(x, weight, bias=None, /, stride=(), pads=(), dilation=(), group
     return correlate(x, weight, bias, geometry(x.shape[2:], weight.shape[2:], stride, pads, dilation), groups)
 
 
-@composite(places="", node="ConvolutionBackward0", samples=[
+@composite(wide="rules", places="", node="ConvolutionBackward0", samples=[
     ((2, 4, 4), (4, 3, 2), (3,), (5,), *ONE, 1), ((2, 6, 3, 3), (6, 2, 3, 2), None, (5, 4), *TWO, 2),
 ])  # fmt: skip
 def conv_input_grad(y, weight, bias=None, /, sizes=(), stride=(), pads=(), dilation=(), groups=1):
@@ -85,7 +83,7 @@ def conv_input_grad(y, weight, bias=None, /, sizes=(), stride=(), pads=(), dilat
     return out if bias is None else out + bias.reshape(-1, *(1,) * len(sizes))
 
 
-@composite(places="", node="ConvolutionBackwardBackward0", samples=[
+@composite(wide="rules", places="", node="ConvolutionBackwardBackward0", samples=[
     ((2, 3, 5), (2, 4, 4), (2,), *ONE, 1), ((2, 4, 5, 4), (2, 6, 3, 3), (3, 2), *TWO, 2),
 ])  # fmt: skip
 def conv_weight_grad(x, y, /, kernel, stride, pads, dilation, groups):
@@ -116,7 +114,7 @@ def _(g, y, weight_shape, stride, pads, dilation, groups):
 @conv_forward.grad("bias")
 @conv_input_grad.grad("bias")
 def _(g):
-    return np.sum(g, axis=(0, *range(2, g.ndim)))
+    return total(g, (0, *range(2, g.ndim)))
 
 
 @conv_weight_grad.grad("x")

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ..op import composite, function
-from .language import kind_of, total
+from .language import kind_of, row_total, total
 from .matmul import linear
 from .reduction import constant, legacy_reduction, not_a_reduction, reduced
 from .softmax import log_softmax
@@ -78,7 +78,7 @@ def shares(x, target, weight, ignore_index, reduction):
     factors = np.where(valid, np.ones((), kind), np.zeros((), kind)) if weight is None else np.where(valid, weight[safe], 0)
     if reduction != "mean":
         return safe, factors, factors
-    whole = np.sum(factors)
+    whole = total(factors)
     return safe, factors, np.where(whole == 0, 0, factors / whole)
 
 
@@ -89,11 +89,11 @@ def combined(losses, factors, share, reduction):
     if reduction == "none":
         return losses * share
     if reduction == "sum":
-        return np.sum(np.where(factors == 0, 0, losses) * share)
+        return total(np.where(factors == 0, 0, losses) * share)
     if reduction != "mean":
         raise not_a_reduction(reduction)
-    whole = np.sum(factors)
-    return np.sum(np.where(factors == 0, 0, losses) * share) * (whole / whole)
+    whole = total(factors)
+    return total(np.where(factors == 0, 0, losses) * share) * (whole / whole)
 
 
 def check_target(x, target):
@@ -136,10 +136,10 @@ def index_cross_entropy(x, target, weight=None, /, ignore_index=-100, reduction=
     dim = class_dim(x)
     top = np.maximum.reduce(x, axis=dim, keepdims=True)
     x = x - top
-    height = np.log(total(np.exp(x), dim, True))
+    height = np.log(row_total(np.exp(x), dim, True))
     losses = x[places_of(target)]
     if label_smoothing:
-        losses = losses * (1 - label_smoothing) + total(x, dim) * (label_smoothing / x.shape[dim])
+        losses = losses * (1 - label_smoothing) + row_total(x, dim) * (label_smoothing / x.shape[dim])
     losses = (height[:, 0] if dim else height[0]) - losses
     return combined(losses, factors, share, reduction), height + top, share
 
@@ -167,10 +167,10 @@ def probability_cross_entropy(x, target, weight=None, /, reduction="mean", label
     """The cross entropy of the softmax of the scores relative to the probabilities `target`."""
     dim = class_dim(x)
     top = np.maximum.reduce(x, axis=dim, keepdims=True)
-    height = np.log(total(np.exp(x - top), dim, True)) + top
-    losses = total(_aims(x, target, weight, label_smoothing) * (height - x), dim)
+    height = np.log(row_total(np.exp(x - top), dim, True)) + top
+    losses = row_total(_aims(x, target, weight, label_smoothing) * (height - x), dim)
     if reduction == "mean":
-        return np.sum(losses) / math.prod(losses.shape), height
+        return total(losses) / math.prod(losses.shape), height
     return reduced(losses, reduction), height
 
 
@@ -199,7 +199,7 @@ def _for_each_target(g, x, reduction):
 def _(g, x, target, weight, height, reduction, label_smoothing):
     dim = class_dim(x)
     aims = _aims(x, target, weight, label_smoothing)
-    slope = np.exp(x - height) * total(aims, dim, True) - aims
+    slope = np.exp(x - height) * row_total(aims, dim, True) - aims
     return slope * _for_each_target(g, x, reduction)
 
 

@@ -6,7 +6,7 @@ from ..gate import check_no_history
 from ..op import composite
 
 
-@composite(places="", out=True)
+@composite(wide=False, places="", out=True)
 def delivered(x, /):
     """The elements of `x`."""
     return x

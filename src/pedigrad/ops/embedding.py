@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import modes
+from ..gate import widened
 from ..graph import note_write
 from ..op import composite, function, kernel
 from ..origin import located
@@ -18,7 +19,9 @@ def _rows(*shape, high=5):
     return lambda rng: rng.integers(0, high, shape)
 
 
-@composite(places="torch", samples=[((5, 3), _rows(4)), ((5, 3), _rows(2, 2), 1), ((5, 3), _rows(6), -1, True), ((5, 3), _rows())])
+@composite(
+    wide="rules", places="torch", samples=[((5, 3), _rows(4)), ((5, 3), _rows(2, 2), 1), ((5, 3), _rows(6), -1, True), ((5, 3), _rows())]
+)
 def embedding(weight, indices, /, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
     """The rows of `weight`, of shape (rows, D), that `indices` of any shape (...) names: shape (..., D).
 
@@ -80,7 +83,7 @@ def limit_rows(weight, indices, max_norm, norm_type):
     """Scale the rows of `weight` that `indices` names down in place where their norm exceeds `max_norm`."""
     read(weight._array, "embedding(max_norm=...)")
     rows = np.unique(indices)
-    chosen = weight._array[rows]
+    chosen = widened(weight._array[rows])
     if norm_type == 2:
         norms = np.sqrt(np.einsum("ij,ij->i", chosen, chosen))
     else:
@@ -213,13 +216,14 @@ def embedding_bag(
     rows = embedding(weight, indices, padding, scale_grad_by_freq, sparse)
     if mode == "max":
         return _largest_of_bags(rows, bags, count)
+    kind = rows._array.dtype
     if per_sample_weights is not None:
-        rows = rows * per_sample_weights.unsqueeze(1)
-    sums = embedding_dense_backward(rows, bags, count, -1, False)
-    if mode == "sum":
-        return sums
-    sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(rows._array.dtype)
-    return sums / _known(sizes[:, None])
+        rows = widened(rows) * widened(per_sample_weights).unsqueeze(1)
+    sums = embedding_dense_backward(widened(rows), bags, count, -1, False)
+    if mode == "mean":
+        sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(sums._array.dtype)
+        sums = sums / _known(sizes[:, None])
+    return sums if sums._array.dtype == kind else np.astype(sums, kind)
 
 
 # One-hot

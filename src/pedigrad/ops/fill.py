@@ -17,7 +17,7 @@ from .language import broadcast_to
 from .region import as_strided, diagonal, part
 
 
-@composite(name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
+@composite(wide="rules", name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
 def replaced(x, y, /):
     """The elements of `y` in the shape and dtype of `x`."""
     return np.astype(broadcast_to(y, x.shape), x.dtype)
@@ -49,7 +49,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     return self
 
 
-@composite(name="fill", inplace=False, places="", samples=[((2, 3), 2.5)])
+@composite(wide="rules", name="fill", inplace=False, places="", samples=[((2, 3), 2.5)])
 def filled(x, /, value):
     """`value` in every element, with the shape and dtype of `x`."""
     return np.full_like(x, value)

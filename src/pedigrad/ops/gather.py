@@ -14,7 +14,7 @@ from ..inplace import write
 from ..op import composite, function
 from ..shapes import one_dim
 from ..tensor import Tensor
-from .language import zeros
+from .language import total, zeros
 from .region import part, region_in_zeros
 
 REDUCTIONS: dict[str, Any] = {"sum": np.add, "add": np.add, "mean": np.add, "prod": np.multiply, "multiply": np.multiply}
@@ -72,7 +72,9 @@ def _part_of(source, index):
     return source if source.shape == index.shape else source[tuple(slice(n) for n in index.shape)]
 
 
-@composite(name="gather", places="", out=True, samples=[((3, 4), _rows(2, 4), 0), ((3, 4), _rows(3, 2), -1), ((), _rows(high=1), 0)])
+@composite(
+    wide="rules", name="gather", places="", out=True, samples=[((3, 4), _rows(2, 4), 0), ((3, 4), _rows(3, 2), -1), ((), _rows(high=1), 0)]
+)
 def gathered(x, index, /, dim):
     """The elements of `x` that `index` counts along `dim`, in the shape of `index`."""
     dim = _checked(x, index, dim, "gather")
@@ -153,7 +155,11 @@ def _in_source(taken, src_shape):
 
 
 @composite(
-    name="scatter", places="", out=True, samples=[((3, 3), _distinct, (2, 3), 0), ((3, 3), _distinct, (), 1), ((), _rows(high=1), (), 0)]
+    wide="rules",
+    name="scatter",
+    places="",
+    out=True,
+    samples=[((3, 3), _distinct, (2, 3), 0), ((3, 3), _distinct, (), 1), ((), _rows(high=1), (), 0)],
 )
 def scattered(x, index, src, /, dim):
     """A copy of `x` with the elements of `src` written where `index` counts along `dim`."""
@@ -174,7 +180,7 @@ def _(g, x_dtype, index, dim):
 @scattered.grad("src")
 def _(g, index, src_shape, dim):
     taken = gathered(g, index, dim)
-    return np.sum(taken) if len(src_shape) == 0 else _in_source(taken, src_shape)
+    return total(taken) if len(src_shape) == 0 else _in_source(taken, src_shape)
 
 
 @composite(name="scatter_by", places="", out=True)

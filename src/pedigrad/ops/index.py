@@ -84,7 +84,10 @@ def _counted(index, size, dim):
 
 
 @composite(
-    places="", out=True, samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))]
+    wide="rules",
+    places="",
+    out=True,
+    samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))],
 )
 def index(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,)):  # noqa: E741
     """The elements of the view `x[basic]` that the index arrays pick."""

@@ -14,7 +14,7 @@ from ..shapes import one_dim
 from ..tensor import Tensor
 from .gather import gathered, scatter_reduced
 from .index import add_at
-from .language import zeros
+from .language import total, zeros
 from .region import ALL
 from .view import expand, reshape, reshaped
 
@@ -46,7 +46,11 @@ def _line(x):
 
 
 @composite(
-    name="index_select", places="", out=True, samples=[((3, 4), _numbers(5), 0), ((3, 4), _numbers(2), -1), ((), _numbers(1, high=1), 0)]
+    wide="rules",
+    name="index_select",
+    places="",
+    out=True,
+    samples=[((3, 4), _numbers(5), 0), ((3, 4), _numbers(2), -1), ((), _numbers(1, high=1), 0)],
 )
 def selected(x, index, /, dim):
     """The slices of `x` along `dim` that the vector `index` counts."""
@@ -137,7 +141,7 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return write(index_added.op, (self, index, source), (dim, alpha))
 
 
-@composite(name="index_copy", places="", out=True, samples=COPY)
+@composite(wide="rules", name="index_copy", places="", out=True, samples=COPY)
 def index_copied(x, index, source, /, dim):
     """A copy of `x` with the slices of `source` written where `index` counts along `dim`."""
     at = _at(x, index, dim, "index_copy")
@@ -171,7 +175,10 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 
 @composite(
-    name="index_fill", places="", samples=[((3, 4), _distinct, (), 0), ((4, 3), _distinct, (), -1), ((), _numbers(1, high=1), (), 0)]
+    wide="rules",
+    name="index_fill",
+    places="",
+    samples=[((3, 4), _distinct, (), 0), ((4, 3), _distinct, (), -1), ((), _numbers(1, high=1), (), 0)],
 )
 def index_filled(x, index, value, /, dim):
     """A copy of `x` with `value` in the slices that `index` counts along `dim`."""
@@ -190,7 +197,7 @@ def _(g, x_dtype, index, dim):
 
 @index_filled.grad("value")
 def _(g, index, dim):
-    return np.sum(selected(g, np.unique(index), dim))
+    return total(selected(g, np.unique(index), dim))
 
 
 def _value(input: Tensor, value: Any) -> Any:

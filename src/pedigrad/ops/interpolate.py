@@ -220,7 +220,7 @@ def upsample_bilinear(input, size=None, scale_factor=None):
 # Pixels and channels
 
 
-@composite(places="torch F", samples=[((1, 8, 2, 3), 2), ((9, 1, 2), 3)])
+@composite(wide="rules", places="torch F", samples=[((1, 8, 2, 3), 2), ((9, 1, 2), 3)])
 def pixel_shuffle(x, /, upscale_factor):
     """Channels (..., C * r * r, H, W) spread over space: (..., C, H * r, W * r)."""
     r = upscale_factor
@@ -236,7 +236,7 @@ def pixel_shuffle(x, /, upscale_factor):
     return np.reshape(np.transpose(split, (0, 1, 4, 2, 5, 3)), (*lead, c // (r * r), h * r, w * r))
 
 
-@composite(places="torch F", samples=[((1, 2, 4, 6), 2), ((1, 3, 6), 3)])
+@composite(wide="rules", places="torch F", samples=[((1, 2, 4, 6), 2), ((1, 3, 6), 3)])
 def pixel_unshuffle(x, /, downscale_factor):
     """Space (..., C, H * r, W * r) gathered into channels: (..., C * r * r, H, W)."""
     r = downscale_factor
@@ -259,7 +259,7 @@ def _(g, downscale_factor):
     return pixel_shuffle(g, downscale_factor)
 
 
-@composite(places="torch F", aliases=("native_channel_shuffle",), samples=[((2, 6, 3), 2), ((1, 6, 2, 2), 3)])
+@composite(wide="rules", places="torch F", aliases=("native_channel_shuffle",), samples=[((2, 6, 3), 2), ((1, 6, 2, 2), 3)])
 def channel_shuffle(x, /, groups):
     """Channels (N, groups * C, ...) dealt out, so that neighbours come from different groups."""
     if x.ndim < 3:

@@ -31,7 +31,7 @@ def _is_nothing(shape):
     return shape == (0,)
 
 
-@composite(places="torch", aliases=("concat", "concatenate"), promote=True, out=True, samples=PAIR)
+@composite(wide="rules", places="torch", aliases=("concat", "concatenate"), promote=True, out=True, samples=PAIR)
 def cat(*xs, dim=0):
     """The tensors one after the other along `dim`; their other sizes must agree."""
     if not xs:
@@ -63,7 +63,7 @@ def _(g, xs_shape, needs, dim):
     return grads
 
 
-@composite(places="torch", promote=True, out=True, samples=[[((2, 3), (2, 3))], [((2, 3), (2, 3)), -1], [((), (), ())]])
+@composite(wide="rules", places="torch", promote=True, out=True, samples=[[((2, 3), (2, 3))], [((2, 3), (2, 3)), -1], [((), (), ())]])
 def stack(*xs, dim=0):
     """The tensors, all of one shape, side by side along a new dimension."""
     if not xs:
@@ -259,7 +259,7 @@ def _(g, x_shape, x_dtype, dim):
 # Products of tensors
 
 
-@composite(name="block_diag", places="", promote=True, samples=[[((2, 3), (1, 2))], [((2,), (), (0, 3))]])
+@composite(wide="rules", name="block_diag", places="", promote=True, samples=[[((2, 3), (1, 2))], [((2,), (), (0, 3))]])
 def blocks(*xs):
     """Matrices along the diagonal of a larger one, zero elsewhere."""
     matrices = [np.reshape(x, (1,) * (2 - x.ndim) + x.shape) for x in xs]

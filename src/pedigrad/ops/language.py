@@ -10,6 +10,8 @@ import numpy as np
 from .. import native
 from ..shapes import kept_shape
 
+FEW = 512  # elements of float32 of which a sum loses nothing that shows
+
 
 def kind_of(x):
     """The NumPy dtype of an array, a traced array or a Tensor."""
@@ -61,7 +63,54 @@ def zeros(like, shape):
 
 
 def total(x, dim=None, keepdim=False):
-    """The sum along `dim`."""
+    """The sum along `dim`, with the digits that adding up many elements one by one would lose: float32 is added up in float64.
+
+    NumPy adds neighbours in memory in pairs, which is as good; but rows, one after the other.
+    """
+    if x.__class__ is np.ndarray:
+        if x.size < FEW or x.dtype.char != "f" or ((dim is None or dim == -1) and x.flags.c_contiguous):
+            return np.add.reduce(x, axis=dim, keepdims=keepdim)
+        return double_total(x, dim, keepdim).astype(np.float32)
+    if hasattr(x, "tracer") and x.dtype == np.float32:  # the code made of it serves any size
+        return cast(double_total(x, dim, keepdim), np.float32)
+    return np.sum(x, axis=dim, keepdims=keepdim)
+
+
+def cast(x, dtype):
+    """`x`, an array, a number of NumPy's, a traced array or a Tensor, in NumPy's `dtype`."""
+    if x.__class__ is np.ndarray or not hasattr(x, "requires_grad"):
+        return x.astype(dtype)  # np.astype would warn of overflow, in NumPy's name
+    return np.astype(x, dtype)
+
+
+def in_double(x):
+    """`x` in float64, or complex128: for what is squared, multiplied or added up over and over."""
+    wide = np.dtype(np.complex128 if kind_of(x).kind == "c" else np.float64)
+    return x if kind_of(x) == wide else np.astype(x, wide)
+
+
+def double_total(x, dim=None, keepdim=False):
+    """The sum along `dim`, added up in float64 or complex128 and left so."""
+    if x.__class__ is np.ndarray:
+        out = native.reduced(double_total, x, dim, keepdim) if x.size >= native.LARGE else None
+        if out is not None:
+            return out
+        return np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=np.complex128 if x.dtype.kind == "c" else np.float64)
+    return np.sum(in_double(x), axis=dim, keepdims=keepdim)
+
+
+def less(x, mean):
+    """`x - mean` in the dtype of `x`, where `mean` is of float64."""
+    if x.__class__ is np.ndarray:
+        return np.subtract(x, mean, out=np.empty_like(x), casting="same_kind")
+    near = cast(mean, kind_of(x))
+    return x - near - cast(mean - near, kind_of(x))
+
+
+def row_total(x, dim, keepdim=False):
+    """The sum along `dim`; along the last dimension in the dtype of `x`, the fastest way: rows lie together and are not that long."""
+    if dim != -1 and dim != x.ndim - 1:
+        return total(x, dim, keepdim)
     if x.__class__ is np.ndarray:
         return np.add.reduce(x, axis=dim, keepdims=keepdim)
     return np.sum(x, axis=dim, keepdims=keepdim)

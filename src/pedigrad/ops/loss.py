@@ -11,6 +11,7 @@ from .. import modes
 from ..op import composite, function
 from ..origin import located
 from .activation import logistic
+from .language import FEW
 from .reduction import constant, legacy_reduction, reduced, spread, warn_of_shapes
 
 PAIRS = [((2, 3), (2, 3), "mean"), ((2, 3), (2, 3), "sum"), ((2, 3), (3,), "none"), ((), (), "mean")]
@@ -33,7 +34,7 @@ def squared_errors(x, target, /, reduction="mean"):
     """The squared differences, reduced."""
     d = x - target
     _need_floats(d, "mse_cpu")
-    if d.__class__ is np.ndarray and d.dtype.kind == "f" and reduction != "none":
+    if d.__class__ is np.ndarray and d.dtype.kind == "f" and d.size < FEW and reduction != "none":
         s = np.vdot(d, d)
         if reduction == "mean":
             return s / d.size

@@ -15,7 +15,7 @@ from ..shapes import broadcast_shapes
 from ..tensor import Tensor, wrap
 from .index import add_at
 from .index import index as elements
-from .language import broadcast_to
+from .language import broadcast_to, total
 from .region import part, region_in_zeros
 from .view import expand, reshape, reshaped
 
@@ -25,7 +25,7 @@ def _check_mask(mask, name):
         raise RuntimeError(f"{name}: expected mask to be a boolean tensor, but got a tensor with dtype {dtypes.of(mask)}")
 
 
-@composite(name="masked_fill", places="", samples=[((2, 3), (2, 3), 2.5), ((2, 3), (3,), 0.0), ((), (2,), 1)])
+@composite(wide="rules", name="masked_fill", places="", samples=[((2, 3), (2, 3), 2.5), ((2, 3), (3,), 0.0), ((), (2,), 1)])
 def filled_with_number(x, mask, /, value):
     """A copy of `x` with the number `value` where `mask` is true."""
     _check_mask(mask, "masked_fill_")
@@ -39,7 +39,7 @@ def _(g, x_dtype, mask):
     return np.where(mask, np.zeros((), x_dtype), g)
 
 
-@composite(name="masked_fill_by", places="", node="MaskedFillBackward1", samples=[((2, 3), (2, 3), ()), ((2, 1), (3,), ())])
+@composite(wide="rules", name="masked_fill_by", places="", node="MaskedFillBackward1", samples=[((2, 3), (2, 3), ()), ((2, 1), (3,), ())])
 def filled_with_tensor(x, mask, value, /):
     """A copy of `x` with `value`, a tensor without dimensions, where `mask` is true."""
     _check_mask(mask, "masked_fill_")
@@ -57,7 +57,7 @@ def _(g, x_dtype, mask):
 
 @filled_with_tensor.grad("value")
 def _(g, x_dtype, mask):
-    return np.sum(np.where(mask, g, np.zeros((), x_dtype)))
+    return total(np.where(mask, g, np.zeros((), x_dtype)))
 
 
 @function()
@@ -97,7 +97,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
     return elements(*_expanded(input, mask), out=out)
 
 
-@composite(name="masked_scatter", inplace=True, samples=[((2, 3), (2, 3), (7,)), ((2, 3), (3,), (2, 3))])
+@composite(wide="rules", name="masked_scatter", inplace=True, samples=[((2, 3), (2, 3), (7,)), ((2, 3), (3,), (2, 3))])
 def masked_scatter(x, mask, source, /):
     """A copy of `x` with the first elements of `source` written, one after the other, where `mask` is true."""
     _check_mask(mask, "masked_scatter")

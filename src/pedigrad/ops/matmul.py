@@ -11,7 +11,7 @@ from ..op import composite, function
 from ..origin import located
 from . import language
 from .destination import deliver
-from .language import conj, kind_of, transposed
+from .language import conj, kind_of, total, transposed
 from .reduce import is_narrow
 
 
@@ -135,8 +135,8 @@ def _(g, x, weight_shape):
 @linear.grad("bias")
 def _(g, bias_shape):
     if not bias_shape:
-        return np.sum(g)
-    return g if g.ndim == 1 else np.add.reduce(rows(g), axis=0)
+        return total(g)
+    return g if g.ndim == 1 else total(rows(g), 0)
 
 
 def check_ndim(name, ndim, **operands):

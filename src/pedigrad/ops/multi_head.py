@@ -17,7 +17,7 @@ from .padding import constant_pad_nd
 from .softmax import softmax
 
 
-@composite(places="", outputs=("query", "key", "value"), samples=[((3, 2, 24), 2)])
+@composite(wide="rules", places="", outputs=("query", "key", "value"), samples=[((3, 2, 24), 2)])
 def split_projections(x, /, heads):
     """Query, key and value, each (batch, heads, length, size), from their joint projection (length, batch, 3 * embedding)."""
     parts = np.transpose(np.reshape(x, (*x.shape[:2], 3, heads, -1)), (2, 1, 3, 0, 4))

@@ -14,7 +14,7 @@ from ..tensor import Tensor
 from .destination import deliver
 from .factor import factor_svd
 from .language import conj, restore_dims, total
-from .reduce import axes, converted, is_narrow, through_float32
+from .reduce import axes, converted
 from .reduction import in_dtype_of
 
 NORMS: list[Any] = [((3, 4), p) for p in (2, 1, 3, 0.5, 1.5, math.inf, -math.inf)]
@@ -28,8 +28,6 @@ def vector_norm(x, /, ord=2, dim=None, keepdim=False, *, dtype=None):
     if x.dtype.kind in "biu":
         message = "linalg.vector_norm: Expected a floating point or complex tensor as input. Got"
         raise RuntimeError(f"{message} {x.dtype.name}")
-    if is_narrow(x):
-        return through_float32(lambda wide: vector_norm.op.forward(wide, ord, dim, keepdim), x)
     dim = axes(dim, x.ndim)
     if ord == 2:
         if dim is None and not keepdim and x.__class__ is np.ndarray and x.dtype.kind == "f":
@@ -154,6 +152,8 @@ def _(g, x, y, out, p, needs):
         across = np.swapaxes(ratio, -1, -2)
         return gx, (y * np.expand_dims(total(across, -1), -1) - np.matmul(across, x) if needs[1] else None)
     d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
+    if abs(p) == math.inf:  # looked for among the differences, so not as it was rounded
+        out = vector_norm(d, p, -1)
     slope = norm_slope(g, d, d.dtype, out, p, -1, False)
     return (total(slope, -2) if needs[0] else None), (-total(slope, -3) if needs[1] else None)
 

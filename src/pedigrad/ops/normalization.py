@@ -7,22 +7,27 @@ import math
 import numpy as np
 
 from .. import modes
+from ..gate import is_narrow, widened
 from ..graph import note_write
 from ..op import composite, function
-from .language import total
+from .language import double_total, less, row_total, total
 from .reduction import constant, in_dtype_of
 
 
 def moments(x, dims, count):
-    """Mean, deviations from it and their mean square along `dims`, which are kept."""
-    mean = total(x, dims, True) / count
-    deviation = x - mean
-    return mean, deviation, total(deviation * deviation, dims, True) / count
+    """Mean, deviations from it and their mean square along `dims`, which are kept.
+
+    The mean is of float64: where it is large beside the deviations, float32 would round it to a multiple of them.
+    """
+    mean = double_total(x, dims, True) / count
+    deviation = less(x, mean)
+    return mean, deviation, row_total(deviation * deviation, dims, True) / count
 
 
 def centred(g, normal, dims, count):
     """What of `g` is orthogonal along `dims` to a constant and to `normal`: the gradient before it is scaled."""
-    return g - total(g, dims, True) / count - normal * (total(g * normal, dims, True) / count)
+    add = row_total if dims == -1 else total
+    return g - add(g, dims, True) / count - normal * (add(g * normal, dims, True) / count)
 
 
 def last(ndim, n):
@@ -45,6 +50,7 @@ def need_floats(x, name):
 
 
 @composite(
+    wide="mixed",
     real=True, name="native_layer_norm", places="", outputs=("out", "mean", "scale"), hidden=2, node="NativeLayerNormBackward0",
     samples=[((2, 3), (3,), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), (3, 4), 2, 1e-5), ((2, 3), None, None, 1, 1e-5),
              ((3,), (3,), None, 1, 0.1)],
@@ -63,7 +69,7 @@ def layer_normal(x, weight=None, bias=None, /, n=1, eps=1e-5):
 
 @layer_normal.grad("x", "weight")
 def _(g, x, weight, mean, scale, n, eps, needs):
-    normal = (x - mean) * scale
+    normal = less(x, mean) * scale
     dx = dweight = None
     if weight is not None and needs[1]:
         lead = lead_dims(x.ndim, n)
@@ -112,12 +118,13 @@ def layer_norm_with_switch(input, normalized_shape, weight=None, bias=None, eps=
 
 
 @composite(
+    wide="mixed",
     name="rms_norm_scaled", places="", outputs=("out", "scale"), hidden=1, node="RmsNormBackward0",
     samples=[((2, 3), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), 2, 1e-5), ((2, 3), None, 1, 1e-5)],
 )  # fmt: skip
 def rms_normal(x, weight=None, /, n=1, eps=1e-5):
     """`x` divided by its root mean square along its last `n` dimensions, times `weight`."""
-    square = total(x * x, last(x.ndim, n), True)
+    square = row_total(x * x, last(x.ndim, n), True)
     scale = 1 / np.sqrt(square / math.prod(x.shape[x.ndim - n :]) + eps)
     out = x * scale
     return in_dtype_of(x, out if weight is None else out * weight), scale
@@ -132,7 +139,7 @@ def _(g, x, weight, scale, n, eps, needs):
         dweight = total(g * normal, lead) if lead else g * normal
     if needs[0]:
         g = g if weight is None else g * weight
-        along = total(g * normal, last(x.ndim, n), True) / math.prod(x.shape[x.ndim - n :])
+        along = row_total(g * normal, last(x.ndim, n), True) / math.prod(x.shape[x.ndim - n :])
         dx = (g - normal * along) * scale
     return dx, dweight
 
@@ -179,6 +186,7 @@ def _scaled(x, shift, scale, weight, bias):
 
 
 @composite(
+    wide="mixed",
     real=True, name="native_batch_norm", places="", outputs=("out", "mean", "variance"), hidden=2,
     samples=[((4, 3), (3,), (3,), 1e-5), ((2, 3, 4), None, None, 1e-5), ((2, 3, 2, 2), (3,), None, 0.1)],
 )  # fmt: skip
@@ -204,7 +212,7 @@ def _(g, x, weight, mean, variance, eps, needs):
     if not (needs[0] or needs[1]):
         return None, None, dbias
     scale = 1 / np.sqrt(variance + eps)
-    normal = (x - mean) * scale
+    normal = less(x, mean) * scale
     across = total(g * normal, dims)
     if not needs[0]:
         return None, across, dbias
@@ -233,7 +241,10 @@ class Running:
                 array = running._array
                 change = (of_batch * (self.momentum * bias)).reshape(-1)
                 if hasattr(change, "tracer"):
+                    change = np.astype(change, array.dtype)
                     change.tracer.assign(array, change.tracer.state(array) * (1 - self.momentum) + change)
+                elif is_narrow(array.dtype):
+                    array[...] = widened(array) * (1 - self.momentum) + change
                 else:
                     np.multiply(array, 1 - self.momentum, out=array)
                     np.add(array, change, out=array)
@@ -244,6 +255,7 @@ class Running:
         """The same by operations on Tensors, which can be recorded; `input` is the batch."""
         dims = channel_dims(input.ndim)
         count = count_of(input, dims)
+        input = widened(input)
         for running, of_batch, bias in (
             (self.mean, input.mean(dims), 1.0),
             (self.variance, input.var(dims, correction=0), count / (count - 1)),
@@ -253,6 +265,7 @@ class Running:
 
 
 @composite(
+    wide="mixed",
     real=True, name="batch_norm_inference", places="", node="NativeBatchNormBackward0",
     samples=[((4, 3), (3,), lambda rng: rng.uniform(0.5, 2, 3), (3,), (3,), 1e-5),
              ((2, 3, 2, 2), (3,), lambda rng: rng.uniform(0.5, 2, 3), None, None, 0.1)],
@@ -329,6 +342,7 @@ def batch_norm_in_order(input, weight, bias, running_mean, running_var, training
 
 
 @composite(
+    wide="mixed",
     real=True, name="native_group_norm", places="", outputs=("out", "mean", "scale"), hidden=2,
     samples=[((2, 4, 3), (4,), (4,), 2, 1e-5), ((2, 4), None, None, 2, 1e-5), ((2, 3, 2, 2), (3,), None, 3, 1e-5)],
 )  # fmt: skip
@@ -347,7 +361,7 @@ def group_normal(x, weight=None, bias=None, /, groups=1, eps=1e-5):
 @group_normal.grad("x", "weight")
 def _(g, x, weight, mean, scale, groups, eps, needs):
     shape = (x.shape[0], groups, math.prod(x.shape[1:]) // groups)
-    normal = (np.reshape(x, shape) - mean) * scale
+    normal = less(np.reshape(x, shape), mean) * scale
     dx = dweight = None
     if weight is not None and needs[1]:
         dweight = total(g * np.reshape(normal, x.shape), channel_dims(x.ndim))
@@ -417,7 +431,7 @@ def instance_norm(
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
     if running_mean is not None or running_var is not None:
         with modes.no_grad():
-            flat = input.flatten(2)
+            flat = widened(input).flatten(2)
             count = flat.shape[-1]
             means, variances = flat.mean(-1), flat.var(-1, correction=0)
             means, variances = means.mean(0)._array, variances.mean(0)._array

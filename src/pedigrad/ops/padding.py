@@ -30,7 +30,7 @@ def _inside(n, low, high):
     return slice(max(low, 0), max(low, 0) + n + min(low, 0) + min(high, 0)), slice(max(-low, 0), n - max(-high, 0))
 
 
-@composite(places="torch", samples=[((2, 3), (1, 2)), ((2, 3), (1, -1, 0, 2), 1.5), ((), ()), ((0, 2), (1, 1, 1, 0))])
+@composite(wide="rules", places="torch", samples=[((2, 3), (1, 2)), ((2, 3), (1, -1, 0, 2), 1.5), ((), ()), ((0, 2), (1, 1, 1, 0))])
 def constant_pad_nd(x, /, pad, value=0):
     """`x` with `pad` (low, high, last dimension first) elements of `value` around it; negative pads cut off."""
     pads = _pairs(pad, x.ndim)
@@ -51,7 +51,7 @@ def _(g, pad):
     return constant_pad_nd(g, tuple(-p for p in pad))
 
 
-@composite(places="", samples=[
+@composite(wide="rules", places="", samples=[
     ((2, 4), ((0, 0), (1, 2)), "reflect"), ((2, 3, 4), ((0, 0), (1, 1), (3, 0)), "replicate"),
     ((1, 2, 4), ((0, 0), (2, 1), (3, 4)), "circular"),
 ])  # fmt: skip
@@ -93,7 +93,7 @@ def _(g, pads, mode):
     return pad_around(g, pads, mode)
 
 
-@composite(places="", samples=[([(2, 3), (4, 3)], True, 0.5, "right"), ([(2,), (1,)], False, 0.0, "left")])
+@composite(wide="rules", places="", samples=[([(2, 3), (4, 3)], True, 0.5, "right"), ([(2,), (1,)], False, 0.0, "left")])
 def padded_stack(*xs, batch_first=False, padding_value=0.0, padding_side="right"):
     """Sequences (length, ...) of several lengths in one tensor, the shorter ones padded: (longest, sequences, ...)."""
     longest = max(len(x) for x in xs)

@@ -18,7 +18,7 @@ def _settings(kernel_size, dilation, padding, stride):
     return kernel, stride, tuple((p, p) for p in padding), dilation
 
 
-@composite(places="", node="Im2ColBackward0", samples=[
+@composite(wide="rules", places="", node="Im2ColBackward0", samples=[
     ((2, 3, 4, 5), (2, 3), (1, 2), ((1, 1), (0, 0)), (1, 1)), ((1, 2, 5, 5), (2, 2), (2, 1), ((0, 0), (1, 1)), (2, 1)),
 ])  # fmt: skip
 def im2col(x, /, kernel, stride, pads, dilation):

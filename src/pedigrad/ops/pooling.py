@@ -94,7 +94,7 @@ def _all_whole(geo):
     return all(_whole(windows, geo.out) for _, windows, _ in visits(geo))
 
 
-@composite(real=True, places="", node="MaxPoolBackward0", samples=[
+@composite(wide="rules", real=True, places="", node="MaxPoolBackward0", samples=[
     ((2, 3, 6), Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
     ((2, 5, 6), Geometry((5, 6), (3, 2), (1, 2), ((1, 1), (0, 0)), (1, 2), (5, 2))),
 ])  # fmt: skip
@@ -152,7 +152,7 @@ def window_argmax(x, out, /, geo):
     return found
 
 
-@composite(places="", samples=[
+@composite(wide="rules", places="", samples=[
     ((2, 3), lambda rng: rng.integers(0, 2, (2, 3)).astype(np.uint8), Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
 ])  # fmt: skip
 def window_put(y, where, /, geo):
@@ -183,7 +183,7 @@ def _put_in_tiles(y, where, geo):
     return np.reshape(np.where(np.reshape(where, shape) == places, np.reshape(y, shape), 0), (*lead, *geo.sizes))
 
 
-@composite(places="", samples=[
+@composite(wide="rules", places="", samples=[
     ((2, 6), lambda rng: rng.integers(0, 2, (2, 3)).astype(np.uint8), Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
 ])  # fmt: skip
 def window_take(x, where, /, geo):

@@ -9,7 +9,7 @@ from ..origin import located
 from ..shapes import one_dim
 from .destination import deliver
 from .einsum import einsum, tensordot
-from .language import conj
+from .language import conj, in_double
 from .matmul import matmul
 
 
@@ -134,6 +134,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     weights = _weights(x, fweights, aweights)
     number = x.shape[1] if weights is None else weights.sum()
     x = x if x.is_floating_point() or x.is_complex() else x * 1.0
+    kind, x = x.dtype, in_double(x)  # products of what is near to the mean
     average = (x if weights is None else x * weights).sum(1, True) / number
     freedom = number - correction
     if aweights is not None and correction:
@@ -142,7 +143,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     centred = x - average
     right = np.conj(centred if weights is None else centred * weights)
     freedom = freedom.clamp(min=0) if hasattr(freedom, "clamp") else max(freedom, 0)
-    return (matmul(centred, right.mT) / (freedom or 0.0)).squeeze()
+    return (matmul(centred, right.mT) / (freedom or 0.0)).squeeze().to(kind)
 
 
 def _weights(x, fweights, aweights):

@@ -19,7 +19,7 @@ from .region import diagonal, region_in_zeros
 from .view import ravel, reshape, reshaped, transpose
 
 
-@composite(places="Tensor", varargs="repeats", samples=[((2, 3), (2, 1)), ((3,), (2, 2)), ((), (2, 3)), ((2, 3), (0, 1))])
+@composite(wide="rules", places="Tensor", varargs="repeats", samples=[((2, 3), (2, 1)), ((3,), (2, 2)), ((), (2, 3)), ((2, 3), (0, 1))])
 def repeat(x, /, repeats):
     """The tensor set side by side with itself so many times along each dimension; new dimensions come in front."""
     repeats = as_shape((repeats,))
@@ -45,7 +45,9 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     return repeat(input, (1,) * (input.ndim - len(dims)) + dims)
 
 
-@composite(name="_repeat_each", places="", node="RepeatInterleaveBackward0", samples=[((2, 3), 2, 0), ((2, 3), 3, -1), ((4,), 0, 0)])
+@composite(
+    wide="rules", name="_repeat_each", places="", node="RepeatInterleaveBackward0", samples=[((2, 3), 2, 0), ((2, 3), 3, -1), ((4,), 0, 0)]
+)
 def repeated_each(x, /, repeats, dim):
     """Each slice along `dim` so many times after another."""
     return np.repeat(x, repeats, one_dim(dim, x.ndim))
@@ -85,7 +87,7 @@ def _pair(value: Any) -> tuple[int, ...]:
     return (value,) if hasattr(value, "__index__") else tuple(value)
 
 
-@composite(samples=[((3, 4), 1), ((3, 4), (1, -2), (0, 1)), ((3, 4), 2, -1), ((), 1)])
+@composite(wide="rules", samples=[((3, 4), 1), ((3, 4), (1, -2), (0, 1)), ((3, 4), 2, -1), ((), 1)])
 def roll(x, /, shifts, dims=None):
     """The elements moved on by `shifts` along `dims`, those that fall off come in at the other end; without `dims`, of all elements."""
     if (dims is None or dims == ()) and shifts != ():
@@ -106,7 +108,7 @@ def _(g, shifts, dims):
     return roll(g, tuple(-n for n in _pair(shifts)), dims)
 
 
-@composite(varargs="dims", samples=[((3, 4), (0,)), ((3, 4), (0, -1)), ((), ()), ((0, 2), (1,))])
+@composite(wide="rules", varargs="dims", samples=[((3, 4), (0,)), ((3, 4), (0, -1)), ((), ()), ((0, 2), (1,))])
 def flip(x, /, dims):
     """The elements in reverse order along `dims`."""
     dims = as_shape((dims,))
@@ -162,7 +164,7 @@ def _triangle(name: str, keep: Any, which: str) -> Any:
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = f"The elements {which} the diagonal number `diagonal` of each matrix, zeros elsewhere."
-    op = composite(inplace=True, out=True, samples=[((3, 4),), ((4, 3), 1), ((2, 3, 3), -1)])(forward)
+    op = composite(wide="rules", inplace=True, out=True, samples=[((3, 4),), ((4, 3), 1), ((2, 3, 3), -1)])(forward)
 
     @op.grad("x")
     def _(g, diagonal):
@@ -196,7 +198,7 @@ _triangle_indices("triu_indices", np.triu_indices, "on and above")
 # Diagonals
 
 
-@composite(places="", out=True, samples=[((3, 4),), ((2, 3, 4), 1, -1, 0)])
+@composite(wide="rules", places="", out=True, samples=[((3, 4),), ((2, 3, 4), 1, -1, 0)])
 def diagonal_copy(x, /, offset=0, dim1=0, dim2=1):
     """A copy of the diagonal of the matrices that `dim1` and `dim2` span, as the last dimension."""
     return np.copy(diagonal.op.forward(x, offset, dim1, dim2))
@@ -207,7 +209,7 @@ def _(g, x_shape, offset, dim1, dim2):
     return region_in_zeros(g, x_shape, diagonal.op, (offset, dim1, dim2))
 
 
-@composite(out=True, samples=[((3,),), ((2, 3), 1), ((2, 3), -1, 0, 2), ((0,),)])
+@composite(wide="rules", out=True, samples=[((3,),), ((2, 3), 1), ((2, 3), -1, 0, 2), ((0,),)])
 def diag_embed(x, /, offset=0, dim1=-2, dim2=-1):
     """Zeros with the last dimension along the diagonal of the matrices that `dim1` and `dim2` of the result span."""
     ndim = x.ndim + 1

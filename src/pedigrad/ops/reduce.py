@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, native
 from ..op import function, reduction
 from ..shapes import all_dims
 from .destination import deliver
-from .language import broadcast_to, restore_dims, total
+from .language import broadcast_to, cast, double_total, kind_of, less, restore_dims, row_total, total
 
 DIMS = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((), None), ((0, 3), 0)]
 FILLED = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((5,), 0)]
@@ -85,10 +85,8 @@ def sum(x, /, dim=None, keepdim=False, *, dtype=None):
     """Sum of the elements along `dim`; integers are added up as int64."""
     x = converted(x, dtype)
     dim = axes(dim, x.ndim)
-    if x.dtype.kind in "fc" and x.dtype.itemsize > 2:
+    if x.dtype.kind in "fcV":
         return total(x, dim, keepdim)
-    if is_narrow(x):
-        return through_float32(lambda wide: total(wide, dim, keepdim), x)
     out = np.sum(x, axis=dim, keepdims=keepdim, dtype=np.int64)
     return out if dtype is None else out.astype(x.dtype)
 
@@ -113,10 +111,8 @@ def _(g, x, x_shape, dim, keepdim):
 def mean(x, /, dim=None, keepdim=False, *, dtype=None):
     """Mean of the elements along `dim`; floats only."""
     x = converted(x, dtype)
-    if x.dtype.kind not in "fc" or x.dtype.itemsize <= 2:
-        if x.dtype.kind in "biu":
-            raise RuntimeError(f"could not infer output dtype: the input must be a float or complex, got {x.dtype.name}")
-        return through_float32(lambda wide: mean.op.forward(wide, dim, keepdim), x)
+    if x.dtype.kind in "biu":
+        raise RuntimeError(f"could not infer output dtype: the input must be a float or complex, got {x.dtype.name}")
     s = total(x, axes(dim, x.ndim), keepdim)
     return s / (x.size / s.size if x.size else 0.0) if s.size else s
 
@@ -138,22 +134,30 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
 def variance(x, /, dim=None, correction=1, keepdim=False):
     """Mean square distance from the mean along `dim`, over n - correction."""
     need_float("var", x)
-    if is_narrow(x):
-        return through_float32(lambda wide: variance.op.forward(wide, dim, correction, keepdim), x)
+    return cast(squared_spread(x, dim, correction, keepdim), kind_of(np.real(x)))
+
+
+def squared_spread(x, dim, correction, keepdim):
+    """The variance of `x` in float64: squares of what is large or near to the mean leave float32."""
     dim = axes(dim, x.ndim)
-    s = total(x, dim, True)
-    n = x.size // s.size if s.size else 0
-    d = x - s / (n or math.nan)
-    squares = d * d if x.dtype.kind != "c" else np.square(np.real(d)) + np.square(np.imag(d))
-    freedom = n - correction
-    return total(squares, dim, keepdim) / (freedom if freedom > 0 else 0.0)
+    squares = native.reduced(squared_deviations, x, dim, keepdim)
+    squares = squared_deviations(x, dim, keepdim) if squares is None else squares
+    freedom = (x.size // squares.size if squares.size else 0) - correction
+    return squares / (freedom if freedom > 0 else 0.0)
+
+
+def squared_deviations(x, dim, keepdim):
+    """The sum of the squares of the distances from the mean along `dim`, in float64."""
+    s = double_total(x, dim, True)
+    d = x - s / ((x.size // s.size if s.size else 0) or math.nan)
+    return total(d * d if x.dtype.kind != "c" else np.square(np.real(d)) + np.square(np.imag(d)), dim, keepdim)
 
 
 def variance_slope(g, x, dim, correction, keepdim):
     """The gradient of the variance of `x`."""
     shape = tuple(x.shape)
     n = count(shape, dim)
-    centred = x - total(x, axes(dim, x.ndim), True) / (n or math.nan)
+    centred = less(x, double_total(x, axes(dim, x.ndim), True) / (n or math.nan))
     freedom = n - correction
     return centred * (restore_dims(g, shape, dim, keepdim) * (2.0 / freedom if freedom > 0 else math.nan))
 
@@ -167,7 +171,7 @@ def _(g, x, dim, correction, keepdim):
 def deviation(x, /, dim=None, correction=1, keepdim=False):
     """Square root of the variance along `dim`."""
     need_float("std", x)
-    return np.sqrt(variance.op.forward(x, dim, correction, keepdim))
+    return cast(np.sqrt(squared_spread(x, dim, correction, keepdim)), kind_of(np.real(x)))
 
 
 @deviation.grad("x")
@@ -288,7 +292,7 @@ def logsumexp(x, /, dim, keepdim=False):
         return np.log(total(np.exp(x), dim, keepdim))
     top = np.maximum.reduce(np.real(x) if x.dtype.kind == "c" else x, axis=dim, keepdims=True)
     top = np.where(np.abs(top) == math.inf, 0, top)
-    out = np.log(total(np.exp(x - top), dim, True)) + top
+    out = np.log(row_total(np.exp(x - top), -1 if dim is None and x.ndim == 1 else dim, True)) + top
     return out if keepdim else drop_dims(out, dim)
 
 

@@ -21,7 +21,7 @@ from .view import reshaped
 ALL = slice(None)
 
 
-@composite(places="", out=True, node="CopySlices")
+@composite(wide="rules", places="", out=True, node="CopySlices")
 def replace_region(x, y, /, op, attributes):
     """`x` with the region that the view `op` selects replaced by `y`: the history of a write through a view."""
     out = np.copy(x)
@@ -44,7 +44,7 @@ def _(g, y_shape, op, attributes):
 inplace.replace_region = replace_region
 
 
-@composite(places="")
+@composite(wide="rules", places="")
 def region_in_zeros(x, /, shape, op, attributes, overlaps=False):
     """Zeros of `shape` with `x` in the region that the view `op` selects, summed where that shows an element twice."""
     out = zeros(x, shape)
@@ -130,7 +130,7 @@ def _(g, x_shape, offset, dim1, dim2):
     return region_in_zeros(g, x_shape, diagonal.op, (offset, dim1, dim2))
 
 
-@view(places="Tensor", samples=[((7,), 0, 3, 2), ((3, 5), -1, 2, 1), ((3, 4), 0, 1, 1)])
+@view(wide="rules", places="Tensor", samples=[((7,), 0, 3, 2), ((3, 5), -1, 2, 1), ((3, 4), 0, 1, 1)])
 def unfold(x, /, dimension, size, step):
     """Windows of `size` elements along `dimension`, `step` apart, as a new last dimension."""
     if x.ndim == 0:
@@ -153,7 +153,7 @@ def _(g, x_shape, dimension, size, step):
     return region_in_zeros(g, x_shape, unfold.op, (dimension, size, step), step < size)
 
 
-@view(name="as_strided", places="", samples=[((6,), (2, 2), (2, 1), 1), ((6,), (3, 3), (1, 1), 0), ((2, 3), (2,), (3,), 0)])
+@view(wide="rules", name="as_strided", places="", samples=[((6,), (2, 2), (2, 1), 1), ((6,), (3, 3), (1, 1), 0), ((2, 3), (2,), (3,), 0)])
 def strided(x, /, size, stride, offset):
     """The elements `offset` after the first, in steps of `stride`; RuntimeError beyond the storage of `x`."""
     return _in_storage(x, tuple(size), tuple(s * x.itemsize for s in stride), offset * x.itemsize)

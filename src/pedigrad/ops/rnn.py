@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..op import composite, function
-from .language import kind_of, matmul
+from .language import kind_of, matmul, total
 
 
 def _steps(x, initial, batch_sizes, reverse):
@@ -79,7 +79,7 @@ def _sigmoid(x):
 
 
 def _column_sum(x):
-    return np.add.reduce(x, axis=0)
+    return total(x, 0)
 
 
 def _start(x, w_hh, n_gates, w_hr=None):

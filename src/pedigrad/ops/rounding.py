@@ -67,7 +67,7 @@ def _(g):
     return g
 
 
-@elementwise
+@elementwise(wide=False)
 def nan_to_num(x, /, nan=None, posinf=None, neginf=None):
     """nan replaced by `nan`, infinities by `posinf` and `neginf`: by zero and the dtype's largest and smallest if not given."""
     nan = 0.0 if nan is None else nan

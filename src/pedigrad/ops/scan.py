@@ -10,8 +10,10 @@ from ..op import composite, function, kernel
 from ..origin import located
 from ..shapes import one_dim
 from .destination import deliver
-from .reduce import converted, is_narrow, shifted_in, through_float32
+from .language import in_double
+from .reduce import converted, shifted_in
 
+BLOCK = 1 << 15  # elements
 ALONG = [((3, 4), 0), ((2, 3, 4), -1), ((), 0), ((0, 3), 0)]
 
 
@@ -20,22 +22,36 @@ def accumulate(ufunc, x, dim):
     if not x.ndim:
         one_dim(dim, 0)
         return np.astype(x, np.dtype(np.int64)) if x.dtype.kind in "biu" else np.copy(x)
-    return ufunc.accumulate(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
+    if x.dtype.kind in "biu":
+        return ufunc.accumulate(x, axis=dim, dtype=np.int64)
+    return running(ufunc, x, dim)
+
+
+def running(ufunc, x, dim):
+    """`ufunc` accumulated along `dim` in float64, since what is added up one by one loses digits; in the dtype of `x`."""
+    wide = np.complex128 if x.dtype.kind == "c" else np.float64
+    if x.__class__ is not np.ndarray or x.size < BLOCK or x.ndim == 1 or x.dtype == wide:
+        return ufunc.accumulate(x, axis=dim, dtype=wide).astype(x.dtype, copy=False)
+    out = np.empty_like(x)
+    along = 1 if dim in (0, -x.ndim) else 0
+    of = max(1, BLOCK * x.shape[along] // x.size)
+    for start in range(0, x.shape[along], of):  # a part at a time: what is wide stays in the cache
+        part = (slice(None),) * along + (slice(start, start + of),)
+        out[part] = ufunc.accumulate(x[part], axis=dim, dtype=wide)
+    return out
 
 
 @composite(inplace=True, out=True, samples=ALONG)
 def cumsum(x, /, dim, *, dtype=None):
     """Sum of all elements up to and with each along `dim`."""
     x = converted(x, dtype)
-    if is_narrow(x):
-        return through_float32(lambda wide: accumulate(np.add, wide, dim), x)
     out = accumulate(np.add, x, dim)
     return out if dtype is None or x.dtype.kind not in "biu" else np.astype(out, x.dtype)
 
 
 @cumsum.grad("x")
 def _(g, dim):
-    return np.flip(np.cumsum(np.flip(g, (dim,)), dim), (dim,)) if g.ndim else g
+    return np.flip(cumsum(np.flip(g, (dim,)), dim), (dim,)) if g.ndim else g
 
 
 def _with_zeros(rng):
@@ -58,7 +74,7 @@ def _(g, x, dim):
         return g
     x = np.swapaxes(np.conj(x), dim, -1)
     after = shifted_out(x)  # the gradient of x[k] is its left product times g[k] + x[k+1] (g[k+1] + x[k+2] (...))
-    return np.swapaxes(np.cumprod(shifted_in(x), -1) * recurrence(np.swapaxes(g, dim, -1), after), dim, -1)
+    return np.swapaxes(cumprod(shifted_in(x), -1) * recurrence(np.swapaxes(g, dim, -1), after), dim, -1)
 
 
 def shifted_out(x):
@@ -69,11 +85,11 @@ def shifted_out(x):
 @composite(places="", samples=[((3, 4), (3, 4)), ((1,), (1,))])
 def recurrence(x, factor, /):
     """From the last element on: `out[k] = x[k] + factor[k] * out[k + 1]` along the last dimension."""
-    out = np.array(x)
+    out = np.array(in_double(x))
     rows, factors = np.moveaxis(out, -1, 0), np.moveaxis(factor, -1, 0)
     for k in range(len(rows) - 2, -1, -1):
         rows[k] += factors[k] * rows[k + 1]
-    return out
+    return out.astype(x.dtype)
 
 
 @recurrence.grad("x", "factor")
@@ -134,7 +150,9 @@ def logcumsumexp(x, /, dim):
     """Logarithm of the sum of the exponentials of all elements up to and with each along `dim`."""
     if not x.ndim:
         return np.copy(x)
-    return np.logaddexp.accumulate(x, axis=dim) if x.dtype.kind != "c" else _complex_logcumsumexp(x, dim)
+    if x.dtype.kind == "c":
+        return _complex_logcumsumexp(x, dim)
+    return running(np.logaddexp, x, dim)
 
 
 def _complex_logcumsumexp(x, dim):

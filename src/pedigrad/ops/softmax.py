@@ -11,9 +11,8 @@ from ..generator import default_generator
 from ..op import composite, function
 from ..tensor import constant, wrap
 from .arithmetic import true_divide
-from .language import total
+from .language import row_total
 from .norm import vector_norm
-from .reduce import is_narrow, through_float32
 
 ALONG = [((2, 3), 1), ((2, 3, 4), 0), ((2, 3, 4), -2), ((), 0), ((3,), -1), ((0, 3), 1)]
 
@@ -40,10 +39,8 @@ def softmax(x, /, dim, dtype=None):
         x = _as_wanted(x, dtype)
     if is_trivial(x, "softmax_lastdim_kernel_impl"):
         return np.ones_like(x)
-    if is_narrow(x):
-        return through_float32(lambda wide: softmax.op.forward(wide, dim), x)
     e = np.exp(x - np.maximum.reduce(x, axis=dim, keepdims=True))
-    return e / np.add.reduce(e, axis=dim, keepdims=True)
+    return e / row_total(e, dim, True)
 
 
 @softmax.grad("x")
@@ -51,7 +48,7 @@ def _(g, out, dim, x_dtype):
     if out.ndim == 0:
         return _as_operand(g * 0.0, x_dtype)
     go = g * out
-    return _as_operand(go - out * total(go, dim, True), x_dtype)
+    return _as_operand(go - out * row_total(go, dim, True), x_dtype)
 
 
 @composite(places="torch Tensor special", out=True, samples=ALONG)
@@ -61,17 +58,15 @@ def log_softmax(x, /, dim, dtype=None):
         x = _as_wanted(x, dtype)
     if is_trivial(x, "log_softmax_lastdim_kernel_impl"):
         return np.zeros_like(x)
-    if is_narrow(x):
-        return through_float32(lambda wide: log_softmax.op.forward(wide, dim), x)
     x = x - np.maximum.reduce(x, axis=dim, keepdims=True)
-    return x - np.log(np.add.reduce(np.exp(x), axis=dim, keepdims=True))
+    return x - np.log(row_total(np.exp(x), dim, True))
 
 
 @log_softmax.grad("x")
 def _(g, out, dim, x_dtype):
     if out.ndim == 0:
         return _as_operand(g * 0.0, x_dtype)
-    return _as_operand(g - np.exp(out) * total(g, dim, True), x_dtype)
+    return _as_operand(g - np.exp(out) * row_total(g, dim, True), x_dtype)
 
 
 # As torch.nn.functional has them
@@ -130,13 +125,13 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
 )
 def unit_vectors(x, /, dim, eps):
     """`x` divided by its Euclidean norm along `dim`, or by `eps` if that is larger."""
-    length = np.sqrt(np.maximum(total(x * x, dim, True), eps * eps))
+    length = np.sqrt(np.maximum(row_total(x * x, dim, True), eps * eps))
     return x / length, length
 
 
 @unit_vectors.grad("x")
 def _(g, x, out, length, dim, eps):
-    along = np.where(length > eps, total(g * out, dim, True), 0)
+    along = np.where(length > eps, row_total(g * out, dim, True), 0)
     return (g - out * along) / length
 
 

@@ -74,7 +74,7 @@ def sort_forward(x, dim, descending):
     return along_last(compute, x, dim)
 
 
-@composite(places="", samples=[((3, 2), lambda rng: np.array([[0, 3], [2, 1], [3, 0]]), 1, 4)])
+@composite(wide="rules", places="", samples=[((3, 2), lambda rng: np.array([[0, 3], [2, 1], [3, 0]]), 1, 4)])
 def placed_at(x, indices, /, dim, size):
     """Zeros with `size` elements along `dim`, with those of `x` put at `indices`, which are distinct."""
     shape = list(x.shape)

@@ -13,7 +13,7 @@ from ..tensor import Tensor
 from .language import conj
 
 
-@elementwise(name="where", places="", promote=("x", "y"), inplace=False, samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())])
+@elementwise(wide=False, name="where", places="", promote=("x", "y"), inplace=False, samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())])
 def choose(condition, x, y, /):
     """Elements of `x` where the condition is true, else of `y`."""
     if condition.dtype.kind not in "bu":
@@ -153,7 +153,7 @@ def _(g, x, max):
     return np.where(x > max, g, 0.0)
 
 
-@elementwise(real=True, name="clamp", places="", node="ClampBackward1", samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())])
+@elementwise(wide=False, real=True, name="clamp", places="", node="ClampBackward1", samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())])
 def clamp_both(x, min, max, /):
     """The elements, none below `min`, none above `max`; `max` where the two cross."""
     return np.minimum(np.maximum(x, min), max)

@@ -169,7 +169,7 @@ def _(g, x_shape):
     return reshaped(g, x_shape)
 
 
-@view(places="Tensor", varargs="size", samples=[((3, 1), (3, 4)), ((3,), (2, 3)), ((2, 1), (-1, 3)), ((), (2,))])
+@view(wide="rules", places="Tensor", varargs="size", samples=[((3, 1), (3, 4)), ((3,), (2, 3)), ((2, 1), (-1, 3)), ((), (2,))])
 def expand(x, /, size, *, implicit=False):
     """Dimensions of size one repeated without copying; -1 keeps a size, new dimensions come in front."""
     sizes = _sizes(size)
