@@ -28,15 +28,19 @@ def compiled(tracer, *outputs, in_place=None):
 tracer, (x, y) = program(np.ones((5, 7)), np.ones((5, 7)))
 """
 RIGHT = "print(compiled(tracer, np.exp(x) @ (x + y).T).run([np.ones((5, 7)), np.ones((5, 7))])[0].sum())"
-SHORT = """
+SHORT = (
+    """
 compiled(tracer, x + y).run([np.ones((5, 7)), np.ones((5, 6))])
-""", """
+""",
+    """
 compiled(tracer, x + y, x, in_place={0: tracer.program.inputs[0]}).run([np.ones((5, 6)), np.ones((5, 7))])
-""", """
+""",
+    """
 Lifetime = executable.Lifetime
 executable.Lifetime = lambda size, first, last: Lifetime(size // 2, first, last)
 compiled(tracer, np.exp(x) @ (x + y).T).run([np.ones((5, 7)), np.ones((5, 7))])
-"""
+""",
+)
 BACKWARDS = """
 tracer.program.outputs = [tracer.value(x + y)]
 program = executable.Executable(tracer.program, tracer.constants, strides={tracer.program.inputs[0]: (-7, -1)})

@@ -105,7 +105,13 @@ def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
 
 def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]:
     """All that is bound, and which tensors are one object or share memory."""
-    names = [name for name in sorted(space) if name not in given and not name.startswith("__") and not (callable(space[name]) and not isinstance(space[name], library.nn.Module))]
+    names = [
+        name
+        for name in sorted(space)
+        if name not in given
+        and not name.startswith("__")
+        and not (callable(space[name]) and not isinstance(space[name], library.nn.Module))
+    ]
     found: dict[str, Any] = {}
     tensors: list[tuple[str, Any]] = []
     for name in names:
@@ -113,6 +119,8 @@ def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]
         if hasattr(value, "param_groups"):
             value = value.state_dict()
         found[name] = programs.seen(value, library)
+        if isinstance(value, library.Tensor) and getattr(value, "__dict__", None):
+            found[f"vars({name})"] = {k: v for k, v in vars(value).items() if isinstance(v, (int, float, str))}
         gather(name, value, tensors, library)
     found["(sharing)"] = sharing(tensors)
     return found
@@ -224,6 +232,8 @@ def unsettled(program: programs.Program, trail: Trail) -> str | None:
         tail = len(program.statements)
         while tail and program.statements[tail - 1].startswith("r = f(") and program.statements[tail - 1] == program.statements[-1]:
             tail -= 1
+        if trail.calls >= 18 and not runs_of(compiled) and not reasons(compiled):
+            return f"unsettled: {trail.calls} calls ran nothing compiled, {len(compiled.variants)} versions"
         if len(program.statements) - tail >= SETTLED and not reasons(compiled) and not compiled.recorded == 0:
             return f"unsettled: {compiled.recorded} calls recorded in a row, {len(compiled.variants)} versions"
     return None

@@ -50,6 +50,7 @@ class Case:
         self.optimizer = False
         self.training = False
         self.returns: list[str] = []
+        self.joined = False
         self.expressions: dict[str, str] = {}
         self.writes = random.random() < 0.5
         self.windows = random.random() < 0.3 and "windows" not in avoid
@@ -159,6 +160,8 @@ class Case:
             expression = self.tensor(shape)
             if w.chance(0.35):
                 expression = f"({expression}).requires_grad_()"
+                if w.chance(0.15):
+                    expression += " * 1.0"
             if not w.add(f"{name} = {expression}"):
                 return None
             self.expressions[name] = expression
@@ -215,7 +218,12 @@ class Case:
         names = w.tensors(lambda t: t.dtype.is_floating_point and (t.requires_grad or not needs))
         if not names:
             raise LookupError
-        parts = [w.choose(["({}).sum()", "({} ** 2).mean()", "{}.sin().sum()", "({} * {}).sum()", "{}.pow(2).sum()"]).replace("{}", w.pick(names)) for _ in range(w.choose([1, 1, 2]))]
+        parts = [
+            w.choose(["({}).sum()", "({} ** 2).mean()", "{}.sin().sum()", "({} * {}).sum()", "{}.pow(2).sum()"]).replace(
+                "{}", w.pick(names)
+            )
+            for _ in range(w.choose([1, 1, 2]))
+        ]
         return " + ".join(parts)
 
     def train(self, outer: set[str]) -> list[str]:
@@ -278,13 +286,26 @@ class Case:
             return w.pick(inner)
 
         items = []
-        for _ in range(r.choice([1, 1, 2, 2, 3])):
+        history = [n for n in inner if w.space[n].requires_grad and not w.space[n].is_leaf]
+        self.joined = bool(history) and "between" not in self.avoid and w.chance(0.3)
+        if self.joined:
+            name = w.pick(history)
+            items = [name, f"({templates.fill(w, w.choose(templates.ELEMENTWISE), {'E': name}, [name])}).sum()"]
+        views = [n for n in inner if w.space[n]._is_view() and w.space[n].requires_grad]
+        if views and w.chance(0.4):
+            items.append(w.pick(views))
+        items = [text for text in items if isinstance(w.value(text), w.library.Tensor)]
+        for _ in range(r.choice([1, 2, 2, 3, 4]) - len(items)):
             text = one()
             if isinstance(w.value(text), w.library.Tensor):
                 items.append(text)
         if not items:
             return "None"
-        form = w.choose(["tuple"] * 6 + ["list", "dict"] * 2 + ["nested", "nested", (0.3, "number")]) if len(items) > 1 or w.chance(0.2) else "one"
+        form = (
+            w.choose(["tuple"] * 6 + ["list", "dict"] * 2 + ["nested", "nested", (0.3, "number")])
+            if len(items) > 1 or w.chance(0.2)
+            else "one"
+        )
         if form == "one":
             self.returns = ["r"]
             return items[0]
@@ -341,6 +362,9 @@ class Case:
             if name == "k" or w.chance(0.25):
                 continue
             value, way = w.space[name], w.random.random()
+            if value.requires_grad and not value.is_leaf:
+                w.add(f"{name} = {self.expressions[name]}")
+                continue
             if value.requires_grad and w.chance(0.3):
                 w.add(f"{name}.grad = None")
             if way < 0.45:
@@ -384,16 +408,34 @@ class Case:
             return []
         found = []
         first = w.random.choice(needing)
-        if len(needing) > 1 and self.may("between", 0.2):
-            a, b = w.random.sample(needing, 2)
+        if len(needing) > 1 and self.may("between", 0.6 if self.joined else 0.1):
+            b, a = self.returns[:2] if self.joined else w.random.sample(needing, 2)
             found.append(f"g = torch.autograd.grad({a}.sum(), {b}, retain_graph=True, allow_unused=True)")
         if w.chance(0.12):
-            found.append(w.choose([f"{first}.retain_grad()", f"{first}.mul_(2)", f"{first}[..., :1] *= 3", f"v0 = {first}.t()", f"{first}.register_hook(lambda g: g * 2)"]))
+            found.append(
+                w.choose(
+                    [
+                        f"{first}.retain_grad()",
+                        f"{first}.mul_(2)",
+                        f"{first}[..., :1] *= 3",
+                        f"v0 = {first}.t()",
+                        f"{first}.register_hook(lambda g: g * 2)",
+                    ]
+                )
+            )
         kind = w.choose([(5, "sum"), (2, "given"), (1, "grad"), (1, "all"), (1, "none")])
         if kind == "sum":
             found.append(f"({first} * {first}).sum().backward()" if w.chance(0.4) else f"{first}.sum().backward()")
         elif kind == "given":
-            other = w.choose(["torch.randn_like({})", "torch.ones_like({}).cumsum(-1)", "torch.full_like({}[..., :1], 2.).expand_as({})", "torch.randn({}.shape[::-1]).permute(*range({}.ndim)[::-1])", "torch.tensor(1.5).expand_as({})"])
+            other = w.choose(
+                [
+                    "torch.randn_like({})",
+                    "torch.ones_like({}).cumsum(-1)",
+                    "torch.full_like({}[..., :1], 2.).expand_as({})",
+                    "torch.randn({}.shape[::-1]).permute(*range({}.ndim)[::-1])",
+                    "torch.tensor(1.5).expand_as({})",
+                ]
+            )
             found.append(f"{first}.backward({other.replace('{}', first)})")
         elif kind == "all":
             found.append(f"({' + '.join(f'{text}.sum()' for text in needing)}).backward()")

@@ -129,11 +129,21 @@ def layouts(shape: Sequence[int], seed: int) -> list[tuple[float, str]]:
     plain = f"torch.randn({sizes})"
     found = [(5.0, plain), (1.0, f"torch.arange({n}.).reshape({shape_text(shape)}) / {n + 1}")]
     if len(shape) == 1:
-        found += [(1, f"torch.randn({2 * n})[::2]"), (1, f"torch.randn({n}, 3)[:, 1]"), (1, f"torch.from_numpy(np.linspace(-1, 1, {n})[::-1])")]
+        found += [
+            (1, f"torch.randn({2 * n})[::2]"),
+            (1, f"torch.randn({n}, 3)[:, 1]"),
+            (1, f"torch.from_numpy(np.linspace(-1, 1, {n})[::-1])"),
+        ]
+        odd = ["-0.0", "float('-inf')", "float('nan')", "1e30", "float('inf')", "-1.0"]
+        found += [(0.15, f"torch.tensor([{', '.join(odd[(seed + i) % 6] for i in range(n))}])")]
         found += [(0.5, "torch.randn(1).expand(%s)" % n), (0.5, f"torch.randn({n + 2})[1:-1]")]
     if len(shape) == 2:
         a, b = shape
-        found += [(2, f"torch.randn({b}, {a}).t()"), (1, f"torch.randn({a}, {2 * b})[:, ::2]"), (1, f"torch.randn({a + 1}, {b + 2})[1:, 1:-1]")]
+        found += [
+            (2, f"torch.randn({b}, {a}).t()"),
+            (1, f"torch.randn({a}, {2 * b})[:, ::2]"),
+            (1, f"torch.randn({a + 1}, {b + 2})[1:, 1:-1]"),
+        ]
         found += [(1, f"torch.randn({a}, 1).expand({a}, {b})"), (1, f"torch.randn({b}).expand({a}, {b})")]
         steps = self_choice(seed, ["[:, ::-1]", "[::-1]", "[::-1, ::-1]", ".T[::-1].T[:, ::-1]", ".T.copy().T", ".T.copy().T[::-1]"])
         found += [(2, f"torch.from_numpy((np.arange({n}.).reshape({a}, {b}) / {n}){steps})")]

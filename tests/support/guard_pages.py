@@ -178,7 +178,9 @@ def spaced(mode: str, align: int):
             gaps.append((at, PAGE))
             pages = -(-max(size, 1) // PAGE) * PAGE
             start = at + PAGE
-            offsets.append(start + (pages - max(size, 1)) // (align if size >= LARGE else 1) * (align if size >= LARGE else 1) * (mode == "end"))
+            offsets.append(
+                start + (pages - max(size, 1)) // (align if size >= LARGE else 1) * (align if size >= LARGE else 1) * (mode == "end")
+            )
             at = start + pages
         gaps.append((at, PAGE))
         return offsets, at + PAGE
