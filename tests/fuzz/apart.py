@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 
-import guard_pages  # noqa: E402
+import guard_pages
 
 LIMIT = 30  # seconds of a processor's time that a program may take; twenty times as long by the clock
 

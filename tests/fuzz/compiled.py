@@ -234,6 +234,6 @@ def unsettled(program: programs.Program, trail: Trail) -> str | None:
             tail -= 1
         if trail.calls >= 18 and not runs_of(compiled) and not reasons(compiled):
             return f"unsettled: {trail.calls} calls ran nothing compiled, {len(compiled.variants)} versions"
-        if len(program.statements) - tail >= SETTLED and not reasons(compiled) and not compiled.recorded == 0:
+        if len(program.statements) - tail >= SETTLED and not reasons(compiled) and compiled.recorded:
             return f"unsettled: {compiled.recorded} calls recorded in a row, {len(compiled.variants)} versions"
     return None

@@ -110,16 +110,16 @@ class Case:
         if self.may("windows", 0.12):
             w.add(f"base = np.arange({n * (m + 2)}.).reshape({n}, {m + 2}) / {n * (m + 2)}")
             w.add(f"c8 = torch.from_numpy(base[:, :{m}])")
-            w.add(f"c9 = torch.from_numpy(base[:, 2:])")
+            w.add("c9 = torch.from_numpy(base[:, 2:])")
         if w.chance(0.4):
             name = w.fresh("w")
             w.add(f"{name} = {w.choose([(3, 'nn.Parameter({})'), (2, '({}).requires_grad_()')]).format(self.tensor(self.shape()))}")
         if w.chance(0.35):
-            views = [t for t in templates.VIEWS if not (not self.windows and templates.is_window(t))]
+            views = [t for t in templates.VIEWS if self.windows or not templates.is_window(t)]
             for _ in range(r.randint(1, 2)):
                 base = w.pick(w.tensors(lambda t: t.ndim > 0 and not t.requires_grad) or w.tensors())
                 name = w.fresh("v")
-                text = w.one_of(lambda: f"{name} = {templates.fill(w, w.choose(views), {'E': base})}")
+                text = w.one_of(lambda name=name, base=base: f"{name} = {templates.fill(w, w.choose(views), {'E': base})}")
                 if text:
                     w.statements.append(text)
         if w.chance(0.3):
@@ -195,10 +195,10 @@ class Case:
         kind = w.choose([each for each in weights if {"write": "inplace", "effect": "effects"}.get(each[1]) not in self.avoid])
         name = w.fresh("h")
         if kind == "view":
-            table = [t for t in templates.VIEWS if not (not self.windows and templates.is_window(t))]
+            table = [t for t in templates.VIEWS if self.windows or not templates.is_window(t)]
             return f"{name} = {templates.fill(w, w.choose(table), {}, floats)}"
         if kind == "write":
-            table = [t for t in templates.WRITES if not (not self.windows and templates.is_window(t))]
+            table = [t for t in templates.WRITES if self.windows or not templates.is_window(t)]
             targets = [n for n in floats if n in locals_] if "captured" in self.avoid else floats
             plain = [n for n in targets if not (w.space[n].requires_grad and w.space[n].is_leaf)]
             if plain and w.chance(0.8):

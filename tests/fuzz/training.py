@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import importlib
 import importlib.util
+import itertools
 import os
 from typing import Any
 
@@ -90,7 +91,7 @@ def perceptron(r: Any) -> Model:
     sizes = [r.randint(1, 4), *(r.randint(2, 5) for _ in range(r.randint(1, 2))), r.randint(1, 4)]
     layers: list[str] = []
     noisy = False
-    for a, b in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for a, b in itertools.pairwise(sizes[:-1]):
         layers.append(f"nn.Linear({a}, {b}{', bias=False' * (r.random() < 0.2)})")
         if r.random() < 0.4:
             layers.append(
