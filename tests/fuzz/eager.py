@@ -47,6 +47,8 @@ def compare(program: programs.Program) -> str | None:
     text = programs.against_torch(program)
     if text and text.startswith("refusal") and KEPT_BY_US.search(text):
         return None
+    if text and text.startswith("refusal") and "a leaf Variable" in text and re.search(r"\] [-+*/]= ", "\n".join(program.statements)):
+        return None  # PyTorch takes a view for a leaf between the two writes of `x[i] *= y`, where the first gives its base a history
     return text
 
 

@@ -4,6 +4,7 @@ A family of programs is a module of this package with
 
     generate(seed, avoid=frozenset()) -> Program     the same for a seed for ever
     compare(program) -> str | None                   runs it in two ways; how they differ
+    group(program, difference) -> str                what findings of one cause share (may be left out)
     KNOWN                                            names that `avoid` may hold, with what they leave out
 
 `python -m fuzz.programs FILE` (with src and tests on PYTHONPATH) runs a file on PyTorch and on pedigrad.
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-HEAD = "import pedigrad as torch  # or: import torch"
+HEAD = "import pedigrad as torch  # or: import torch\nimport numpy as np\nfrom math import inf, nan"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Program:
 def parse(text: str) -> Program:
     """The program that a text is, without its imports of the library."""
     body = ast.parse(text).body
-    kept = [s for s in body if not (isinstance(s, ast.Import) and any(a.asname == "torch" or a.name == "torch" for a in s.names))]
+    kept = [s for s in body if not isinstance(s, (ast.Import, ast.ImportFrom)) or s.names[0].name not in ("torch", "pedigrad", "numpy", "inf")]
     return Program(tuple(ast.get_source_segment(text, s) or ast.unparse(s) for s in kept))
 
 
@@ -96,7 +97,7 @@ def run(program: Program, library: Any, names: dict[str, Any] | None = None, ref
     With `refresh`, each tensor's grad_fn is read before each statement: some checks of PyTorch 2.13 take a view for a leaf where
     its base was written to and nobody has asked for its grad_fn since.
     """
-    space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "__name__": "program"}
+    space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "inf": np.inf, "nan": np.nan, "__name__": "program"}
     space |= names or {}
     given, raised, out = set(space), None, io.StringIO()
     library.manual_seed(0)
@@ -104,8 +105,9 @@ def run(program: Program, library: Any, names: dict[str, Any] | None = None, ref
         warnings.simplefilter("ignore")
         try:
             for number, statement in enumerate(program.statements):
-                if refresh:
-                    [each.grad_fn for each in space.values() if type(each) is library.Tensor]
+                for each in list(space.values()) if refresh else ():
+                    with contextlib.suppress(Exception):
+                        _ = each.grad_fn
                 try:
                     exec(compile(statement, "<program>", "exec"), space)
                 except Exception as error:
