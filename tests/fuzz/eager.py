@@ -34,11 +34,37 @@ KNOWN = {
     "mixed": "narrower targets of writes",
     "detached": "writes behind the back of a view",
     "uint8": "uint8",
+    "split": "one of several views from a call",
+    "twice": "backward passes after one that frees the graph",
+    "stale": "hooks on views",
+    "module hooks": "backward hooks of modules",
+    "normalize": "F.normalize",
+    "2 / x": "a number divided by a tensor",
     "layers": "layers and losses",
     "hooks": "hooks",
     "functions": "custom Functions",
 }
 BINDING = re.compile(r"^ *(\w+(?:, \w+)*) = ", re.MULTILINE)
+OPEN = (
+    "C1",
+    "C2",
+    "C3",
+    "C4",
+    "C6",
+    "C7",
+    "C8",
+    "C9",
+    "C11",
+    "B",
+    "overlap",
+    "same",
+    "inference",
+    "materialize",
+    "flatten",
+    "inputs",
+    "create",
+)
+OPEN += ("mixed", "detached", "uint8", "split", "twice", "stale", "module hooks", "normalize", "2 / x")
 KEPT_BY_US = re.compile("modified by an inplace operation")
 
 
@@ -70,10 +96,8 @@ def generate(seed: int, avoid: frozenset[str] = frozenset()) -> programs.Program
     return programs.Program(tuple(s.statements), tuple(name for name in dict.fromkeys(bound) if name not in s.hidden))
 
 
-STATEMENTS = [
-    (view, 20), (write, 24), (take, 5), ("compute", 14), ("reduce", 4), (new_tensor, 4), ("hook", 4), ("cut", 4), ("backward", 2.5), ("grad", 2.5),
-    ("layer", 3), ("function", 2.5), ("ask", 1),
-]  # fmt: skip
+STATEMENTS = [(view, 20), (write, 24), (take, 5), ("compute", 14), ("reduce", 4), (new_tensor, 4), ("hook", 4), ("cut", 4)]
+STATEMENTS += [("backward", 2.5), ("grad", 2.5), ("layer", 3), ("function", 2.5), ("ask", 1)]
 
 
 def statement(s: State) -> None:
@@ -136,7 +160,7 @@ def compute(s: State) -> Name | None:
             if ints
             else ("{} * 2", "{} * 1", "{} + 1", "2 / {}", "{} / 3", "1 - {}", "{}.clone()", "{} ** 2")
         )
-        if "**" in form and not s.may("C8"):
+        if ("**" in form and not s.may("C8")) or ("2 /" in form and not s.may("2 / x")):
             form = "{} * 3"
         return s.bind(form.format(x.text), x.shape, x.dtype, needs, sure=sure)
     if way < 0.8:
@@ -250,7 +274,7 @@ def ask(s: State) -> None:
     """What a program asks and prints."""
     x = s.pick()
     forms = ("print({}.shape, {}.dtype)", "print({}.requires_grad, {}.is_leaf)", "print({}.numel(), {}.dim())", "q = [{}.tolist()]")
-    forms += ("print({}.is_contiguous(), {}.stride(), {}.storage_offset())",) if x.storage.sure else ("print({}.size())",)
+    forms += ("print({}.is_contiguous(), {}.stride(), {}.storage_offset())",) if x.storage.sure and s.may("C9") else ("print({}.size())",)
     s.emit(s.r.choice(forms).replace("{}", x.text))
 
 
@@ -287,7 +311,7 @@ def cut(s: State) -> None:
 
 def hook(s: State) -> None:
     """A hook on a tensor or its node, or a gradient that is kept."""
-    x = s.pick(lambda n: n.is_smooth and n.storage.needs)
+    x = s.pick(lambda n: n.is_smooth and n.storage.needs and (s.may("stale") or n.text[0] in "xt"))
     if x is None:
         return
     x.storage.watched = True
@@ -448,7 +472,7 @@ def backward(s: State, last: bool = False) -> None:
             inputs = f"inputs=[{s.r.choice(wanted).text}]"
         create = "create_graph=True" if s.chance(0.05) and s.may("create") else ""
         s.emit(f"{name}.backward({', '.join(filter(None, (retain, inputs, create)))})")
-        if retain and s.chance(0.3):
+        if retain and s.chance(0.3) and (last or s.may("twice")):
             s.emit(f"{name}.backward()")
         return
     x = s.pick(lambda n: n.is_float and n.storage.needs)

@@ -62,10 +62,10 @@ def module(s: State, x: Name) -> None:
         return
     name = s.fresh("m")
     if "(" in text and any(part in text for part in ("Linear", "Conv", "GRU", "RNN", "LSTM", "Attention", "Bilinear")):
-        s.emit("torch.manual_seed(%d)" % r.randrange(9))
+        s.emit(f"torch.manual_seed({r.randrange(9)})")
     s.emit(f"{name} = {text}")
     if s.may("hooks") and s.chance(0.15):
-        s.emit(r.choice(HOOKS).format(name))
+        s.emit(r.choice(HOOKS if s.may("module hooks") else HOOKS[:2]).format(name))
     call = f"{name}({x.text})"
     if "Bilinear" in text:
         call = f"{name}({x.text}, {x.text})"
@@ -94,7 +94,13 @@ def loss(s: State, x: Name) -> None:
     y = s.pick(lambda n: n.shape == x.shape and n.dtype == x.dtype, recent=False)
     reduction = r.choice(("mean", "sum", "none"))
     shape = x.shape if reduction == "none" else ()
-    pairs = ["mse_loss({0}, {1}", "l1_loss({0}, {1}", "smooth_l1_loss({0}, {1}", "huber_loss({0}, {1}", "soft_margin_loss({0}, {1}.detach().sign()"]
+    pairs = [
+        "mse_loss({0}, {1}",
+        "l1_loss({0}, {1}",
+        "smooth_l1_loss({0}, {1}",
+        "huber_loss({0}, {1}",
+        "soft_margin_loss({0}, {1}.detach().sign()",
+    ]
     pairs += ["binary_cross_entropy_with_logits({0}, {1}.sigmoid()", "binary_cross_entropy({0}.sigmoid(), {1}.detach().sigmoid()"]
     pairs += ["kl_div({0}.log_softmax(-1), {1}.softmax(-1)", "poisson_nll_loss({0}, {1}"]
     way = r.random()
@@ -107,7 +113,7 @@ def loss(s: State, x: Name) -> None:
         weight = r.choice(("", "", f", weight={data(s, (c,), x.dtype)}.abs()", ", label_smoothing=0.1", ", ignore_index=0"))
         shape = (n,) if reduction == "none" else ()
         s.bind(f"F.cross_entropy({x.text}, {target}{weight}, reduction='{reduction}')", shape, x.dtype, x.storage.needs)
-    elif way < 0.9:
+    elif way < 0.9 and s.may("normalize"):
         s.bind(f"F.normalize({x.text}, dim=-1)", x.shape, x.dtype, x.storage.needs, sure=False)
     elif x.ndim in (2, 3) and x.shape[-1] > 1:
         mode = r.choice(("constant", "reflect", "replicate", "circular"))

@@ -43,7 +43,9 @@ class Program:
 def parse(text: str) -> Program:
     """The program that a text is, without its imports of the library."""
     body = ast.parse(text).body
-    kept = [s for s in body if not isinstance(s, (ast.Import, ast.ImportFrom)) or s.names[0].name not in ("torch", "pedigrad", "numpy", "inf")]
+    kept = [
+        s for s in body if not isinstance(s, (ast.Import, ast.ImportFrom)) or s.names[0].name not in ("torch", "pedigrad", "numpy", "inf")
+    ]
     return Program(tuple(ast.get_source_segment(text, s) or ast.unparse(s) for s in kept))
 
 
@@ -97,10 +99,19 @@ def run(program: Program, library: Any, names: dict[str, Any] | None = None, ref
     With `refresh`, each tensor's grad_fn is read before each statement: some checks of PyTorch 2.13 take a view for a leaf where
     its base was written to and nobody has asked for its grad_fn since.
     """
-    space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "inf": np.inf, "nan": np.nan, "__name__": "program"}
+    space: dict[str, Any] = {
+        "torch": library,
+        "nn": library.nn,
+        "F": library.nn.functional,
+        "np": np,
+        "inf": np.inf,
+        "nan": np.nan,
+        "__name__": "program",
+    }
     space |= names or {}
     given, raised, out = set(space), None, io.StringIO()
-    library.manual_seed(0)
+    library.default_generator.manual_seed(0)  # torch.manual_seed takes milliseconds
+    np.random.seed(0)  # a program that is being made smaller may draw from it
     with warnings.catch_warnings(), contextlib.redirect_stdout(out), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:

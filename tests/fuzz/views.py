@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -234,6 +235,8 @@ def _flatten(s, x):
         return None
     a = s.r.randrange(x.ndim)
     b = s.r.randrange(a, x.ndim)
+    if a == b and not s.may("flatten"):
+        return None
     shape = (*x.shape[:a], math.prod(x.shape[a : b + 1]), *x.shape[b + 1 :])
     try:
         shadow = np.reshape(x.shadow, shape, copy=False)
@@ -261,7 +264,7 @@ def _alias(s, x):
 
 def _parts(s, x):
     """Several views from one call: only the first of them is kept by a name."""
-    if not x.ndim or 0 in x.shape:
+    if not x.ndim or 0 in x.shape or not s.may("split"):
         return None
     d = dim_of(s, x)
     n = x.shape[d]
@@ -277,7 +280,7 @@ def _parts(s, x):
             pieces = [slice(i, i + size) for i in range(0, n, size)]
         elif way == "tensor_split":
             bounds = np.cumsum([0] + [n // k + (i < n % k) for i in range(k)])
-            pieces = [slice(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+            pieces = [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds)]
         else:
             return None
         i = s.r.randrange(len(pieces))
@@ -401,7 +404,12 @@ def operand(s: State, shape: tuple[int, ...], dtype: str, storage: Storage) -> t
     apart = s.chance(0.95) or not s.may("overlap")  # PyTorch refuses operands that overlap what is written
 
     def fits(n: Name) -> bool:
-        right = broadcasts_to(n.shape, shape) and category(n.dtype) <= category(dtype) and n.dtype != "bool" and (s.may("mixed") or n.dtype == dtype)
+        right = (
+            broadcasts_to(n.shape, shape)
+            and category(n.dtype) <= category(dtype)
+            and n.dtype != "bool"
+            and (s.may("mixed") or n.dtype == dtype)
+        )
         return right and not (apart and n.storage is storage)
 
     found = s.pick(fits, recent=False)
