@@ -71,6 +71,8 @@ KEPT_BY_US = re.compile("modified by an inplace operation")
 def compare(program: programs.Program) -> str | None:
     """How pedigrad differs from PyTorch; that it takes a write which PyTorch refuses is a difference on purpose."""
     text = programs.against_torch(program)
+    if text and programs.kind(text) in ("value", "grad value") and programs.shaky(program):
+        return None
     if text and text.startswith("refusal") and KEPT_BY_US.search(text):
         return None
     if text and text.startswith("refusal") and "a leaf Variable" in text and re.search(r"\] [-+*/]= ", "\n".join(program.statements)):
@@ -287,6 +289,8 @@ def cut(s: State) -> None:
     if x is None:
         return
     way = s.r.choice(("detach", "clone", "to", "leaf", "requires", "detach_", "zero_grad", "data"))
+    if way == "data" and x.storage.needs and not s.may("detached"):
+        return
     if way in ("detach", "data"):
         known = x.storage
         name = s.bind_shadow(f"{x.text}.{'detach()' if way == 'detach' else 'data'}", x.shadow, x.dtype, known, "d")

@@ -162,6 +162,8 @@ def seen_tensor(value: Any, library: Any, depth: int = 0) -> Seen:
     dtype = str(value.dtype).rpartition(".")[2]
     if hasattr(plain, "resolve_conj"):
         plain = plain.resolve_conj().resolve_neg()
+    if getattr(plain, "_is_zerotensor", bool)():
+        plain = plain.clone()
     array = (plain.float() if dtype == "bfloat16" else plain).numpy().copy()
     return Seen(
         type(value).__name__, dtype, tuple(value.shape), tuple(value.stride()), value.requires_grad, value.is_leaf,
@@ -299,6 +301,31 @@ def against_torch(program: Program, strides: bool = False) -> str | None:
     torch = importlib.import_module("torch")
     text = differ(given, run(program, torch), strides)
     return text and differ(given, run(program, torch, refresh=True), strides)
+
+
+def shaky(program: Program) -> bool:
+    """Whether PyTorch's own results change as much when it computes in float64: then nobody can say who is right."""
+    torch = importlib.import_module("torch")
+    statements = tuple(re.sub(r"torch\.(float32|float16|bfloat16)\b", "torch.float64", text) for text in program.statements)
+    if statements == program.statements and "float64" in str(program) and not re.search(r"\d\.\)", str(program)):
+        return False
+    wide = Program(("torch.set_default_dtype(torch.float64)", *statements), program.observe)
+    narrow, wide_seen = run(program, torch), run(wide, torch)
+    if wide_seen.raised is not None:
+        return False
+    coarse = coarsest(list(narrow.values.values()))
+    pairs = [(arrays(narrow.values.get(name)), arrays(value)) for name, value in wide_seen.values.items() if name in narrow.values]
+    both = [(a, b) for one, other in pairs for a, b in zip(one, other, strict=False) if a.shape == b.shape]
+    return any(differ_arrays(a.astype(b.dtype), b, coarse, "") for a, b in both)
+
+
+def arrays(value: Any) -> list[np.ndarray]:
+    """The arrays of floats in a seen value, gradients too."""
+    if isinstance(value, Seen):
+        return ([] if value.array is None or value.array.dtype.kind not in "fc" else [value.array]) + arrays(value.grad)
+    if isinstance(value, (list, dict)):
+        return [a for each in (value.values() if isinstance(value, dict) else value) for a in arrays(each)]
+    return []
 
 
 # Making smaller
