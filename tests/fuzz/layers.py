@@ -58,6 +58,10 @@ def module(s: State, x: Name) -> None:
         found += [(f"nn.BatchNorm2d({c}{d})", x.shape)] if x.size // c > 1 else []
         found += [("nn.MaxPool2d(2, 1, padding=1)", (*x.shape[:2], h + 1, w + 1))]
     text, shape = r.choice(found)
+    if "RMS" in text and not s.may("rms_norm"):
+        return
+    if not s.may("connected") and ("Pool" in text or "ReLU" in text or "Hard" in text):
+        return
     if not s.may("C10") and ("ReLU" in text or "Max" in text or "Hard" in text):
         return
     name = s.fresh("m")
@@ -116,7 +120,7 @@ def loss(s: State, x: Name) -> None:
     elif way < 0.9 and s.may("normalize"):
         s.bind(f"F.normalize({x.text}, dim=-1)", x.shape, x.dtype, x.storage.needs, sure=False)
     elif x.ndim in (2, 3) and x.shape[-1] > 1:
-        mode = r.choice(("constant", "reflect", "replicate", "circular"))
+        mode = r.choice(("constant", "reflect", "replicate", "circular") if s.may("connected") else ("constant", "circular"))
         s.bind(f"F.pad({x.text}, (1, 1), mode='{mode}')", (*x.shape[:-1], x.shape[-1] + 2), x.dtype, x.storage.needs, sure=False)
     else:
         rows = math.prod(x.shape[:-1])

@@ -30,7 +30,12 @@ class Storage:
     watched: bool = False  # a name on it has a hook or retains its gradient
     viewed: bool = False
     sure: bool = True  # it is laid out row by row in PyTorch, too
-    closed: bool = False  # writes are refused
+    written: bool = False
+    beside: Storage | None = None  # what it shares its memory with, with a history of its own
+
+    @property
+    def memory(self) -> Storage:
+        return self if self.beside is None else self.beside.memory
 
 
 @dataclasses.dataclass

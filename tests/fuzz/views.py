@@ -24,7 +24,7 @@ def view(s: State, x: Name | None = None) -> Name | None:
         return None
     text, shadow, *rest = found
     result = s.bind_shadow(text, shadow, rest[0] if rest else x.dtype, x.storage, "v")
-    result.several = x.several
+    result.several = x.several or (not s.may("C6") and ("expand" in text or "broadcast" in text))
     x.storage.viewed = True
     return result
 
@@ -384,7 +384,7 @@ def may_write(s: State, x: Name) -> bool:
     """Whether a write into a name is allowed by PyTorch, and by what the program leaves out."""
     if x.storage.leaf and s.grad and not s.chance(0.02):
         return False
-    if (x.several or x.storage.closed) and not s.chance(0.03):
+    if x.several and not (s.may("C6") and s.chance(0.03)):
         return False
     if x.overlaps and not s.chance(0.05):
         return False
@@ -410,7 +410,7 @@ def operand(s: State, shape: tuple[int, ...], dtype: str, storage: Storage) -> t
             and n.dtype != "bool"
             and (s.may("mixed") or n.dtype == dtype)
         )
-        return right and not (apart and n.storage is storage)
+        return right and not (apart and n.storage.memory is storage.memory)
 
     found = s.pick(fits, recent=False)
     way = s.r.random()
@@ -439,6 +439,7 @@ def write(s: State) -> None:
     if x is None:
         return
     s.r.choice(WRITES)(s, x)
+    x.storage.written = x.storage.memory.written = True
 
 
 def _unary_write(s, x):
@@ -534,7 +535,7 @@ def _along_write(s, x):
     if way == "index_fill_":
         s.emit(f"{x.text}.index_fill_({given}, 0.5)")
         return
-    source = s.pick(lambda y: y.shape == tuple(shape) and y.dtype == x.dtype and y.storage is not x.storage)
+    source = s.pick(lambda y: y.shape == tuple(shape) and y.dtype == x.dtype and y.storage.memory is not x.storage.memory)
     text, needs = (source.text, source.storage.needs) if source else (data(s, tuple(shape), x.dtype), False)
     if way.startswith("scatter"):
         spread = [1] * x.ndim
@@ -600,7 +601,7 @@ def _out_write(s, x):
     if a is None:
         return
     op = s.r.choice(("sin({a}", "mul({a}, 2", "add({a}, {x}", "mul({x}, {a}", "neg({a}" if s.may("C1") else "sin({a}"))
-    if not s.may("overlap") and a.storage is x.storage:
+    if not s.may("overlap") and a.storage.memory is x.storage.memory:
         return
     if "{x}" in op or a.shape == x.shape:
         s.emit(f"torch.{op.format(a=a.text, x=x.text)}, out={x.text})")
