@@ -61,7 +61,6 @@ def compare(program: programs.Program) -> str | None:
 
 def compare_here(program: programs.Program) -> str | None:
     """The same, in this process."""
-    programs.FLOOR.update(float32=1e-6, complex64=1e-6, float64=1e-11, complex128=1e-11)  # gradients that are zero but for rounding
     library = functions.library()
     usual = follow(dataclasses.replace(program, statements=tuple("pass" if s == COMPILE else s for s in program.statements)), library)
     compiled = follow(program, library)

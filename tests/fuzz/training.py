@@ -46,7 +46,6 @@ def torch() -> Any:
 
 
 def compare_here(program: programs.Program) -> str | None:
-    programs.FLOOR.update(float32=3e-6, float64=1e-10)
     plain = dataclasses.replace(program, statements=tuple("pass" if s == compiled.COMPILE else s for s in program.statements))
     library = functions.library()
     usual, fast = compiled.follow(plain, library, EVERY), compiled.follow(program, library, EVERY)
