@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+sys.path[:0] = [str(pathlib.Path(__file__).parent / "support"), str(pathlib.Path(__file__).parent)]
 
 
 def pytest_addoption(parser):

@@ -166,6 +166,13 @@ def test_backward_with_create_graph():
     assert same(x.grad, [12.0])
 
 
+def test_gradients_under_create_graph_share_no_memory():
+    x, y = torch.arange(2.0).requires_grad_(), torch.arange(2.0).requires_grad_()
+    (x.sum() + y.sum()).backward(create_graph=True)  # one expanded array for both
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [1, 1] and y.grad.tolist() == [1, 3]
+
+
 def test_grad_leaves_grad_alone():
     x, y = leaf(2.0), leaf(3.0)
     gx, gy = torch.autograd.grad((x * y).sum(), (x, y))
@@ -209,6 +216,23 @@ def test_backward_inputs():
     assert same(middle.grad, [3.0]) and x.grad is None
     with pytest.raises(RuntimeError, match="cannot be empty"):
         x.sum().backward(inputs=[])
+
+
+def test_backward_inputs_that_are_no_leaves_keep_their_gradient():
+    x = torch.arange(3.0).requires_grad_()
+    y = x * 1
+    loss = y.sum()
+    loss.backward(inputs=[y], retain_graph=True)
+    assert y.retains_grad and y.grad.tolist() == [1, 1, 1] and x.grad is None
+    loss.backward()
+    assert y.grad.tolist() == [2, 2, 2] and x.grad.tolist() == [1, 1, 1]
+
+
+def test_materialized_zeros_can_be_differentiated():
+    x, y = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    for create in (False, True):
+        (g,) = torch.autograd.grad(x.sum(), [y], create_graph=create, materialize_grads=True)
+        assert g.tolist() == [0, 0] and g.requires_grad == create
 
 
 def test_grad_outputs():

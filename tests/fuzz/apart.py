@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import os
 import pathlib
 import pickle
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -13,9 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
 
-import guard_pages  # noqa: E402
+import guard_pages
 
-LIMIT = 40  # seconds that a program may take
+LIMIT = 30  # seconds of a processor's time that a program may take; twenty times as long by the clock
 
 
 @functools.cache
@@ -55,15 +57,21 @@ def run(function: Callable[[Any], Any], program: Any, tally: Any = None, mode: s
             tally.__dict__.update(counted)
         return result
     code = os.waitstatus_to_exitcode(status)
-    return "hang: no answer" if code == -signal.SIGALRM else f"crash: {signal.Signals(-code).name if code < 0 else f'exit status {code}'}"
+    return (
+        "hang: no answer"
+        if code in (-signal.SIGALRM, -signal.SIGXCPU)
+        else f"crash: {signal.Signals(-code).name if code < 0 else f'exit status {code}'}"
+    )
 
 
 def work(function: Callable[[Any], Any], program: Any, tally: Any, mode: str, reading: int, writing: int) -> None:
     """The other process."""
     try:
         os.close(reading)
+        faulthandler.disable()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(LIMIT)
+        resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT + 5))
+        signal.alarm(20 * LIMIT)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what the C library says of a broken heap
         if mode:
             guard_pages.install(mode)

@@ -61,16 +61,18 @@ def compare(program: programs.Program) -> str | None:
 
 def compare_here(program: programs.Program) -> str | None:
     """The same, in this process."""
-    programs.FLOOR.update(float32=1e-6, complex64=1e-6, float64=1e-11, complex128=1e-11)  # gradients that are zero but for rounding
     library = functions.library()
     usual = follow(dataclasses.replace(program, statements=tuple("pass" if s == COMPILE else s for s in program.statements)), library)
     compiled = follow(program, library)
-    count(compiled)
+    count(compiled, tally)
     return differ(compiled, usual) or unsettled(program, compiled)
 
 
-def follow(program: programs.Program, library: Any) -> Trail:
-    """Run a program and look at what is bound after each statement from the first call on."""
+def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
+    """Run a program and look at what is bound after each statement from the first call on, or after some of these.
+
+    Random generators are seeded anew before each statement: compiled functions draw other numbers.
+    """
     space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "__name__": "program"}
     given = {*space, "__builtins__"}
     trail = Trail([], None, [], 0)
@@ -80,6 +82,7 @@ def follow(program: programs.Program, library: Any) -> Trail:
         warnings.simplefilter("ignore")
         try:
             for number, statement in enumerate(program.statements):
+                library.manual_seed(number)
                 try:
                     exec(compile(statement, "<program>", "exec"), space)
                 except Exception as error:
@@ -90,7 +93,7 @@ def follow(program: programs.Program, library: Any) -> Trail:
                 called = statement.startswith("r = f(")
                 trail.calls += called
                 looking = looking or called
-                if looking:
+                if looking and (not trail.calls % every or number + 1 == len(program.statements)):
                     trail.steps.append((number, look(space, given, library)))
         finally:
             library.set_grad_enabled(True)
@@ -115,6 +118,8 @@ def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]
         if hasattr(value, "param_groups"):
             value = value.state_dict()
         found[name] = programs.seen(value, library)
+        if isinstance(value, library.Tensor) and getattr(value, "__dict__", None):
+            found[f"vars({name})"] = {k: v for k, v in vars(value).items() if isinstance(v, (int, float, str))}
         gather(name, value, tensors, library)
     found["(sharing)"] = sharing(tensors)
     return found
@@ -161,7 +166,7 @@ def sharing(tensors: list[tuple[str, Any]]) -> list[str]:
     return found + sorted(f"one memory: {', '.join(sorted(g))}" for g in groups if len(g) > 1)
 
 
-def differ(given: Trail, right: Trail) -> str | None:
+def differ(given: Trail, right: Trail, layouts: bool = True) -> str | None:
     """How two runs differ first."""
     for (number, a), (_, b) in zip(given.steps, right.steps, strict=False):
         for name, value in b.items():
@@ -169,10 +174,10 @@ def differ(given: Trail, right: Trail) -> str | None:
                 continue
             if name not in a:
                 return f"names: after statement {number}, {name} is not bound"
-            text = programs.differ_values(a[name], value, name, strides=True)
+            text = programs.differ_values(a[name], value, name, strides=layouts)
             if text:
                 return f"{text}, after statement {number}"
-        if a["(sharing)"] != b["(sharing)"]:
+        if layouts and a["(sharing)"] != b["(sharing)"]:
             more = [x for x in a["(sharing)"] if x not in b["(sharing)"]]
             less = [x for x in b["(sharing)"] if x not in a["(sharing)"]]
             return f"sharing: after statement {number} {more}, right is {less}"
@@ -197,7 +202,8 @@ def reasons(compiled: Any) -> list[str]:
     return [*found, compiled.given_up] if compiled.given_up else found
 
 
-def count(trail: Trail) -> None:
+def count(trail: Trail, tally: Tally) -> None:
+    """Enter a run into a tally."""
     for compiled in trail.functions:
         tally.programs += 1
         tally.calls += trail.calls
@@ -225,6 +231,8 @@ def unsettled(program: programs.Program, trail: Trail) -> str | None:
         tail = len(program.statements)
         while tail and program.statements[tail - 1].startswith("r = f(") and program.statements[tail - 1] == program.statements[-1]:
             tail -= 1
-        if len(program.statements) - tail >= SETTLED and not reasons(compiled) and not compiled.recorded == 0:
+        if trail.calls >= 18 and not runs_of(compiled) and not reasons(compiled):
+            return f"unsettled: {trail.calls} calls ran nothing compiled, {len(compiled.variants)} versions"
+        if len(program.statements) - tail >= SETTLED and not reasons(compiled) and compiled.recorded:
             return f"unsettled: {compiled.recorded} calls recorded in a row, {len(compiled.variants)} versions"
     return None

@@ -50,6 +50,7 @@ class Case:
         self.optimizer = False
         self.training = False
         self.returns: list[str] = []
+        self.joined = False
         self.expressions: dict[str, str] = {}
         self.writes = random.random() < 0.5
         self.windows = random.random() < 0.3 and "windows" not in avoid
@@ -109,16 +110,16 @@ class Case:
         if self.may("windows", 0.12):
             w.add(f"base = np.arange({n * (m + 2)}.).reshape({n}, {m + 2}) / {n * (m + 2)}")
             w.add(f"c8 = torch.from_numpy(base[:, :{m}])")
-            w.add(f"c9 = torch.from_numpy(base[:, 2:])")
+            w.add("c9 = torch.from_numpy(base[:, 2:])")
         if w.chance(0.4):
             name = w.fresh("w")
             w.add(f"{name} = {w.choose([(3, 'nn.Parameter({})'), (2, '({}).requires_grad_()')]).format(self.tensor(self.shape()))}")
         if w.chance(0.35):
-            views = [t for t in templates.VIEWS if not (not self.windows and templates.is_window(t))]
+            views = [t for t in templates.VIEWS if self.windows or not templates.is_window(t)]
             for _ in range(r.randint(1, 2)):
                 base = w.pick(w.tensors(lambda t: t.ndim > 0 and not t.requires_grad) or w.tensors())
                 name = w.fresh("v")
-                text = w.one_of(lambda: f"{name} = {templates.fill(w, w.choose(views), {'E': base})}")
+                text = w.one_of(lambda name=name, base=base: f"{name} = {templates.fill(w, w.choose(views), {'E': base})}")
                 if text:
                     w.statements.append(text)
         if w.chance(0.3):
@@ -159,6 +160,8 @@ class Case:
             expression = self.tensor(shape)
             if w.chance(0.35):
                 expression = f"({expression}).requires_grad_()"
+                if w.chance(0.15):
+                    expression += " * 1.0"
             if not w.add(f"{name} = {expression}"):
                 return None
             self.expressions[name] = expression
@@ -192,10 +195,10 @@ class Case:
         kind = w.choose([each for each in weights if {"write": "inplace", "effect": "effects"}.get(each[1]) not in self.avoid])
         name = w.fresh("h")
         if kind == "view":
-            table = [t for t in templates.VIEWS if not (not self.windows and templates.is_window(t))]
+            table = [t for t in templates.VIEWS if self.windows or not templates.is_window(t)]
             return f"{name} = {templates.fill(w, w.choose(table), {}, floats)}"
         if kind == "write":
-            table = [t for t in templates.WRITES if not (not self.windows and templates.is_window(t))]
+            table = [t for t in templates.WRITES if self.windows or not templates.is_window(t)]
             targets = [n for n in floats if n in locals_] if "captured" in self.avoid else floats
             plain = [n for n in targets if not (w.space[n].requires_grad and w.space[n].is_leaf)]
             if plain and w.chance(0.8):
@@ -283,7 +286,16 @@ class Case:
             return w.pick(inner)
 
         items = []
-        for _ in range(r.choice([1, 1, 2, 2, 3])):
+        history = [n for n in inner if w.space[n].requires_grad and not w.space[n].is_leaf]
+        self.joined = bool(history) and "between" not in self.avoid and w.chance(0.3)
+        if self.joined:
+            name = w.pick(history)
+            items = [name, f"({templates.fill(w, w.choose(templates.ELEMENTWISE), {'E': name}, [name])}).sum()"]
+        views = [n for n in inner if w.space[n]._is_view() and w.space[n].requires_grad]
+        if views and w.chance(0.4):
+            items.append(w.pick(views))
+        items = [text for text in items if isinstance(w.value(text), w.library.Tensor)]
+        for _ in range(r.choice([1, 2, 2, 3, 4]) - len(items)):
             text = one()
             if isinstance(w.value(text), w.library.Tensor):
                 items.append(text)
@@ -350,6 +362,9 @@ class Case:
             if name == "k" or w.chance(0.25):
                 continue
             value, way = w.space[name], w.random.random()
+            if value.requires_grad and not value.is_leaf:
+                w.add(f"{name} = {self.expressions[name]}")
+                continue
             if value.requires_grad and w.chance(0.3):
                 w.add(f"{name}.grad = None")
             if way < 0.45:
@@ -393,8 +408,8 @@ class Case:
             return []
         found = []
         first = w.random.choice(needing)
-        if len(needing) > 1 and self.may("between", 0.2):
-            a, b = w.random.sample(needing, 2)
+        if len(needing) > 1 and self.may("between", 0.6 if self.joined else 0.1):
+            b, a = self.returns[:2] if self.joined else w.random.sample(needing, 2)
             found.append(f"g = torch.autograd.grad({a}.sum(), {b}, retain_graph=True, allow_unused=True)")
         if w.chance(0.12):
             found.append(

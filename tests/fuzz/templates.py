@@ -23,7 +23,7 @@ ELEMENTWISE = (
     "F.gelu({E})", "F.silu({E})", "F.softplus({E})", "F.elu({E})", "F.leaky_relu({E}, 0.1)", "F.hardtanh({E})", "F.mish({E})", "F.selu({E})",
     "F.logsigmoid({E})", "F.hardswish({E})", "F.tanhshrink({E})", "{E}.float()", "{E}.double()", "{E}.to(torch.float16).to({E}.dtype)", "{E}.long().to({E}.dtype)",
     "{E}.nan_to_num()", "{E}.fmod(1.5)", "{E}.remainder(1.5)", "{E} % 2", "{E} // 2", "{E}.reciprocal().clamp(-9, 9)", "{E}.detach()", "{E}.clone()", "{E}.contiguous()",
-    "{E}.rsub(1)", "{E}.add({S}, alpha=2)", "({E} * float('inf')).clamp(-1, 1)", "torch.heaviside({E}, {S})", "{E}.isfinite().to({E}.dtype)", "{E}.detach() * {S}",
+    "{E}.rsub(1)", "{E}.add({S}, alpha=2)", "({E} * float('inf')).clamp(-1, 1)", "torch.heaviside({E}, {S})", "{E}.isfinite().to({E}.dtype)", "({E} * float('inf')) ** 0.5", "torch.pow({E}, 0.5)", "1 / ({E} * 0)", "{S} - {E}", "({S} - {E}) @ torch.ones({E}.shape[-1])", "{E}.detach() * {S}",
 )  # fmt: skip
 REDUCTIONS = (
     "{E}.sum()", "{E}.sum({d})", "{E}.sum({d}, keepdim=True)", "{E}.mean()", "{E}.mean({d})", "{E}.mean({d}, keepdim=True)", "{E}.amax({d})",
@@ -93,6 +93,7 @@ WRITES = (
     "{T}.sub_({T}.mean({d}, keepdim=True))", "{T}.div_({T}.norm() + 1)", "{T}.cumsum({d}, out={T})", "{T}.add_({S}.mean(0)); {T}.mul_({c})", "{T}.swapaxes(0, 1).sub_({S})",
 )  # fmt: skip
 EFFECTS = (
+    "x.retain_grad()", "x.tag = 5", "x.register_hook(lambda g: g * 2)", "y.tag = 'a'", "y.retain_grad()", "y.register_hook(lambda g: g + 1)",
     "{E}.retain_grad()", "{E}.register_hook(lambda g: g * 2)", "{E}.register_hook(lambda g: None)", "{E}.tag = 5", "{E}.requires_grad_()", "{E}.grad = None", "{E}.grad = torch.ones_like({E})", (0.1, "count.append(1)"), "count[0] += 1", "{E}.grad.mul_(2)", "{E}.grad.zero_()", "c1 is None",
     "{E}.requires_grad_(False)",
 )  # fmt: skip
@@ -114,9 +115,9 @@ MODULES = (
     "nn.Bilinear(M, M, 2)", "nn.BatchNorm1d(M, affine=False)", "nn.InstanceNorm1d(M, track_running_stats=True)", "nn.Sequential(nn.BatchNorm1d(M), nn.Linear(M, 1), nn.Flatten(0))", "nn.utils.parametrizations.weight_norm(nn.Linear(M, M))", "nn.TransformerEncoderLayer(M, 1, 4, dropout=0.)",
     "nn.GroupNorm(1, M)", "nn.RMSNorm(M)",
 )  # fmt: skip
-OPTIMIZERS = (
-    "SGD({}, lr=0.1)", "SGD({}, lr=0.1, momentum=0.9)", "SGD({}, lr=0.1, momentum=0.9, nesterov=True)", "SGD({}, lr=0.1, weight_decay=0.1, maximize=True)", "Adam({}, lr=0.1)", "Adam({}, lr=0.1, amsgrad=True)", "AdamW({}, lr=0.1)", "RMSprop({}, lr=0.05)", "RMSprop({}, lr=0.05, centered=True, momentum=0.5)", "Adagrad({}, lr=0.1)", "Adadelta({})",
-    "Adamax({}, lr=0.05)", "NAdam({}, lr=0.05)", "RAdam({}, lr=0.05)", "Rprop({}, lr=0.01)", "ASGD({}, lr=0.05)",
+OPTIMIZERS = (  # a large eps: gradients that are nothing but rounding must not become steps
+    "SGD({}, lr=0.1)", "SGD({}, lr=0.1, momentum=0.9)", "SGD({}, lr=0.1, momentum=0.9, nesterov=True)", "SGD({}, lr=0.1, weight_decay=0.1, maximize=True)", "Adam({}, lr=0.1, eps=1e-3)", "Adam({}, lr=0.1, amsgrad=True, eps=1e-3)", "AdamW({}, lr=0.1, eps=1e-3)",
+    "RMSprop({}, lr=0.05, eps=1e-3)", "RMSprop({}, lr=0.05, centered=True, momentum=0.5, eps=1e-3)", "Adagrad({}, lr=0.1, eps=1e-3)", "Adadelta({}, eps=1e-3)", "Adamax({}, lr=0.05, eps=1e-3)", "NAdam({}, lr=0.05, eps=1e-3)", "RAdam({}, lr=0.05, eps=1e-3)", "ASGD({}, lr=0.05)",
 )  # fmt: skip
 SCHEDULERS = (
     "StepLR(opt, 2, 0.5)",

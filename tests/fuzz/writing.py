@@ -134,7 +134,9 @@ def layouts(shape: Sequence[int], seed: int) -> list[tuple[float, str]]:
             (1, f"torch.randn({n}, 3)[:, 1]"),
             (1, f"torch.from_numpy(np.linspace(-1, 1, {n})[::-1])"),
         ]
-        found += [(0.5, "torch.randn(1).expand(%s)" % n), (0.5, f"torch.randn({n + 2})[1:-1]")]
+        odd = ["-0.0", "float('-inf')", "float('nan')", "1e30", "float('inf')", "-1.0"]
+        found += [(0.15, f"torch.tensor([{', '.join(odd[(seed + i) % 6] for i in range(n))}])")]
+        found += [(0.5, f"torch.randn(1).expand({n})"), (0.5, f"torch.randn({n + 2})[1:-1]")]
     if len(shape) == 2:
         a, b = shape
         found += [

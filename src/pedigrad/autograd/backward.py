@@ -100,10 +100,13 @@ def backward(
     if wanted is not None and any(t._node is None for t in wanted):
         raise RuntimeError(located("One of the differentiated Tensors does not require grad"))
     run = Backward(retain, create_graph, None if wanted is None else [t._node for t in wanted])
+    for tensor in wanted or ():
+        if not isinstance(tensor._node, Leaf):
+            tensor.retain_grad()  # type: ignore[attr-defined]
     _start(run, _listed(tensors), _listed(grad_tensors if grad_tensors is not None else grad_variables))
     _finish(run)
     for tensor in wanted or ():
-        if not isinstance(tensor._node, Leaf) and tensor._node.seq in run.captured:
+        if not isinstance(tensor._node, Leaf) and tensor._node.seq in run.captured and not tensor.retains_grad:
             g = run._wrapped(run.captured[tensor._node.seq])
             tensor.grad = g if tensor.grad is None else tensor.grad + g
 
@@ -143,7 +146,10 @@ def grad(
         if g is None and not (allow_unused or materialize_grads):
             message = f"One of the differentiated Tensors appears to not have been used in the graph: input {i}. "
             raise RuntimeError(located(message + "Set allow_unused=True if this is the desired behavior."))
-        results.append(constant(np.zeros_like(tensor._array)) if g is None and materialize_grads else run._wrapped(g))
+        if g is None and materialize_grads:
+            results.append(constant(np.zeros_like(tensor._array)).requires_grad_(create_graph))  # type: ignore[attr-defined]
+        else:
+            results.append(run._wrapped(g))
     return tuple(results)
 
 

@@ -238,7 +238,8 @@ class Backward:
         if self.create and isinstance(g, Tensor):
             if leaf.zeroed:
                 leaf.read_grad()
-            leaf.grad = g if before is None else before + g  # type: ignore[operator]
+            # others may hold g, or one number stand for all of it
+            leaf.grad = g.clone() if before is None else before + g  # type: ignore[attr-defined, operator]
         else:
             if g.__class__ is not np.ndarray:
                 g = np.asarray(g)
