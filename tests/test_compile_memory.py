@@ -1,0 +1,465 @@
+"""Compiled functions and memory: strides, views, tensors on one memory, writes in place, what results hang on."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+import pedigrad as torch
+from pedigrad import nn
+from pedigrad.compiler import regions
+from pedigrad.compiler.executable import Executable
+from pedigrad.compiler.interpreter import interpreted
+from pedigrad.compiler.trace import Tracer, trace
+
+CALLS = 5
+
+
+def numbers(thing):
+    """What can be seen of a result."""
+    if isinstance(thing, torch.Tensor):
+        return thing.detach().tolist(), thing.stride(), thing.requires_grad
+    return [numbers(each) for each in thing] if isinstance(thing, (list, tuple)) else thing
+
+
+def same(one, other):
+    """Equal beyond rounding: sums may be taken in another order."""
+    if isinstance(one, (list, tuple)):
+        assert len(one) == len(other), (one, other)
+        for each in zip(one, other, strict=True):
+            same(*each)
+    else:
+        assert one == other or one == pytest.approx(other, rel=1e-5, abs=1e-6), (one, other)
+
+
+def seen(case, compiled):
+    """What the calls of a case give, and the number of runs of compiled programs. A case gives a function and a look after each call."""
+    torch.manual_seed(0)
+    function, look = case()
+    function = torch.compile(function) if compiled else function
+    found = [numbers(look(function)) for _ in range(CALLS)]
+    return found, sum(variant.runs for variant in function.compiled.variants) if compiled else 0
+
+
+def check(case, runs=True):
+    """Compiled calls give what usual ones give, and some run compiled."""
+    expected, _ = seen(case, False)
+    found, count = seen(case, True)
+    same(found, expected)
+    assert bool(count) == runs
+
+
+# Kernels with more axes than what they write
+
+
+def broadcast(between):
+    def case():
+        n = torch.zeros(3)
+
+        def step(x):
+            n.add_(1.0)
+            return between(x, n)
+
+        return step, lambda f: (f(torch.arange(6.0).reshape(2, 3)), n)
+
+    return case
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda x, n: (x - n) @ torch.ones(3),
+        lambda x, n: (x - n).sum(1),
+        lambda x, n: (x - n).flip(0),
+        lambda x, n: (x * n).cumsum(0),
+        lambda x, n: torch.cat([x, x - n]),
+        lambda x, n: (x - n)[torch.tensor([1, 0, 1])],
+        lambda x, n: (x - n).sort(1).values,
+        lambda x, n: (x - n).topk(2, 1).values,
+    ],
+)
+def test_an_update_in_place_runs_once_where_what_reads_it_broadcasts(between):
+    check(broadcast(between))
+
+
+# Strides
+
+
+def laid(how):
+    x = torch.arange(24.0).reshape(4, 6)
+    if how == "transposed":
+        return x.t()
+    if how == "reversed":
+        return torch.from_numpy(x.numpy()[:, ::-1])
+    if how == "every second":
+        return x[:, ::2]
+    return x[1:3, 1:4] if how == "part" else x
+
+
+LAYOUTS = ["transposed", "reversed", "every second", "part"]
+
+
+@pytest.mark.parametrize("how", LAYOUTS)
+@pytest.mark.parametrize("passed", [True, False], ids=["passed", "found"])
+def test_writes_follow_strides(how, passed):
+    def case():
+        kept = laid(how)
+
+        def step(*given):
+            (x,) = given or (kept,)
+            x.mul_(torch.arange(float(x.numel())).reshape(x.shape)).sub_(1)
+            return x.sum()
+
+        return step, lambda f: (f(kept) if passed else f(), kept)
+
+    check(case)
+
+
+@pytest.mark.parametrize("how", LAYOUTS)
+def test_backward_passes_read_what_was_saved_by_its_strides(how):
+    def case():
+        w = laid(how).clone().requires_grad_()
+
+        def step(x):
+            return (x.sin() * x).sum()
+
+        def look(f):
+            w.grad = None
+            x = laid(how).detach().requires_grad_()
+            (f(x) + f(w.t())).backward()
+            return w.grad, x.grad
+
+        return step, look
+
+    check(case)
+
+
+def test_parameters_that_are_transposed_are_trained():
+    def case():
+        layer = nn.Linear(3, 4)
+        layer.weight = nn.Parameter(layer.weight.detach().t().contiguous().t())
+        assert not layer.weight.is_contiguous()
+        optimizer = torch.optim.Adam(layer.parameters(), lr=0.1)
+        x = torch.randn(5, 3)
+
+        def step():
+            optimizer.zero_grad()
+            loss = layer(x).square().mean()
+            loss.backward()
+            optimizer.step()
+
+        return step, lambda f: (f(), layer.weight.detach().round(decimals=5))
+
+    check(case)
+
+
+# Views
+
+
+def unfolded():
+    s = torch.zeros(6)
+    v = s.unfold(0, 3, 1)
+
+    def step():
+        s.add_(1)
+        return v.sum()
+
+    return step, lambda f: (f(), s)
+
+
+def base_after_view():
+    s = torch.zeros(2, 3)
+    v = s.t()
+
+    def step():
+        first = v * 2
+        s.add_(torch.arange(6.0).reshape(2, 3))
+        return first, v * 3
+
+    return step, lambda f: (f(), s)
+
+
+def part_of_the_base():
+    s = torch.zeros(6)
+    v = s[1:4]
+
+    def step():
+        v.add_(1)
+        return s * 2
+
+    return step, lambda f: (f(), s, v)
+
+
+def two_parts():
+    s = torch.zeros(8)
+    a, b = s[:4], s[4:]
+
+    def step():
+        a.add_(1)
+        b.copy_(a * 2)
+        return a + b
+
+    return step, lambda f: (f(), s)
+
+
+def made_and_written():
+    def step(x):
+        y = x * 1
+        y.unfold(0, 2, 2).mul_(10)
+        y[1:].add_(1)
+        return y
+
+    return step, lambda f: f(torch.arange(4.0))
+
+
+def exchanged():
+    a, b = torch.arange(6.0).reshape(2, 3).t(), torch.ones(3, 2)
+
+    def step():
+        kept = a.clone()
+        a.copy_(b)
+        b.copy_(kept * 2)
+
+    return step, lambda f: (f(), a, b)
+
+
+@pytest.mark.parametrize("case", [unfolded, base_after_view, part_of_the_base, two_parts, made_and_written, exchanged])
+def test_tensors_on_one_memory_are_views_of_one_value(case):
+    check(case)
+
+
+def test_overlapping_parts_of_which_one_is_written_are_left_to_the_usual_way():
+    """Neither part is known to lie within the other."""
+
+    def case():
+        memory = np.zeros(6, np.float32)
+        a, b = torch.from_numpy(memory[:4]), torch.from_numpy(memory[2:])
+
+        def step():
+            a.add_(1)
+            return b.sum()
+
+        return step, lambda f: (f(), a, b)
+
+    with pytest.warns(UserWarning, match="memory"):
+        check(case, runs=False)
+
+
+@pytest.mark.parametrize("part", ["whole", "turned", "flat", "slice", "step", "reversed", "windows", "cell", "elsewhere"])
+def test_what_a_view_shows_and_what_a_write_through_it_leaves(part):
+    memory = np.arange(40.0)
+    whole = memory[4:34].reshape(5, 6).T
+    parts = {"whole": whole, "turned": whole.T, "flat": memory[4:34], "slice": memory[7:13], "step": whole[::2, 1::3]}
+    parts |= {"reversed": whole[::-1, ::-1], "cell": memory[9:10].reshape(()), "elsewhere": memory[:8]}
+    parts |= {"windows": np.lib.stride_tricks.sliding_window_view(memory[5:15], 3)}
+    view = parts[part]
+    tracer = Tracer()
+    x = tracer.input(whole.copy())
+    shown = regions.shown(tracer, whole, x.value, view)
+    if part == "elsewhere":
+        assert shown is None and regions.written(tracer, whole, x.value, view, x.value) is None
+        return
+    new = tracer.input(np.zeros(view.shape))
+    left = regions.written(tracer, whole, x.value, view, new.value)
+    tracer.program.outputs = [shown] + ([] if left is None else [left])
+    assert (left is None) == (part == "windows")
+    fresh = np.random.default_rng(0).standard_normal(view.shape)
+    inputs = [whole.copy(), fresh]
+    known = interpreted(tracer.program, {x.value: inputs[0], new.value: fresh} | tracer.constants)
+    np.testing.assert_array_equal(known[shown], view)
+    results = Executable(tracer.program, tracer.constants).run(inputs)
+    np.testing.assert_array_equal(results[0].reshape(view.shape), view)
+    if left is not None:
+        view[...] = fresh
+        np.testing.assert_array_equal(known[left], whole)
+        np.testing.assert_array_equal(results[1].reshape(whole.shape), whole)
+
+
+# What results hang on
+
+
+def written_base():
+    def step(x):
+        y = x * 1
+        v = y[:]
+        y.mul_(3.0)
+        return v
+
+    def look(f):
+        x = torch.ones(2, requires_grad=True)
+        f(x).sum().backward()
+        return x.grad
+
+    return step, look
+
+
+def one_of_the_other(ask):
+    def case():
+        def step(x, w):
+            h = x * w
+            return h, (h.sin() * x).sum(), h.cos()
+
+        def look(f):
+            x, w = torch.arange(3.0).requires_grad_(), torch.full((3,), 2.0, requires_grad=True)
+            return ask(x, w, *f(x, w))
+
+        return step, look
+
+    return case
+
+
+def retained(x, w, h, s, c):
+    h.retain_grad()
+    (s + c.sum()).backward()
+    return h.grad, x.grad, w.grad
+
+
+def hooked(x, w, h, s, c):
+    h.register_hook(lambda g: g * 2)
+    s.backward()
+    return x.grad, w.grad
+
+
+def twice(x, w, h, s, c):
+    (g,) = torch.autograd.grad(s, h, create_graph=True)
+    return g, *torch.autograd.grad(g.sum(), (x, h), allow_unused=True)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda x, w, h, s, c: torch.autograd.grad(s, h),
+        lambda x, w, h, s, c: torch.autograd.grad(s, (h, x, w)),
+        lambda x, w, h, s, c: torch.autograd.grad([s, c], (h, x), [torch.ones(()), torch.ones(3)]),
+        lambda x, w, h, s, c: torch.autograd.grad(h.sum(), x),
+        retained,
+        hooked,
+        twice,
+    ],
+)
+def test_a_result_that_another_one_follows_from_has_its_gradient(ask):
+    check(one_of_the_other(ask))
+
+
+def test_a_returned_view_has_the_history_of_what_was_written_to_its_base():
+    check(written_base)
+
+
+# What a call attaches
+
+
+def attributes(x):
+    x.tag = 5
+    return x * 2
+
+
+def kept_gradient(x):
+    y = x * 2
+    y.retain_grad()
+    return y
+
+
+def hook_on_an_argument(x):
+    x.register_hook(lambda g: g * 10)
+    return x * 3
+
+
+def hook_within(x):
+    y = x * 2
+    y.register_hook(lambda g: g * 10)
+    return y * y
+
+
+@pytest.mark.parametrize("step", [attributes, kept_gradient, hook_on_an_argument, hook_within])
+@pytest.mark.filterwarnings("ignore:pedigrad.compile")
+def test_what_a_call_attaches_to_tensors_is_there_after_every_call(step):
+    def case():
+        def look(f):
+            x = torch.arange(3.0).requires_grad_()
+            y = f(x)
+            y.sum().backward()
+            return y, y.grad if y.retains_grad else None, x.grad, getattr(x, "tag", None)
+
+        return step, look
+
+    check(case, runs=False)
+
+
+def test_parts_that_were_written_as_usual_are_written_compiled():
+    """Pieces of `split`, `unbind` and `broadcast_tensors` that need no gradient."""
+
+    def case():
+        def step(x, y):
+            b, _ = torch.broadcast_tensors(x, y)
+            b += 1
+            left, right = x.chunk(2, -1)
+            left[..., 0] = 0
+            for row in y.unbind():
+                row[row > 2] = 7
+            return b * 2, left + right, y
+
+        return step, lambda f: f(torch.arange(8.0).reshape(2, 4), torch.arange(8.0).reshape(2, 4))
+
+    check(case)
+
+
+# Optimizers beside compiled steps
+
+
+def trained(scheduler=False, usual=(), load=()):
+    """A model and its compiled step, which an optimizer's usual step and `load_state_dict` come between."""
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5)
+    x, within = torch.randn(4, 3), False
+
+    def step():
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        if within:
+            schedule.step()
+        return loss
+
+    compiled, losses = torch.compile(step), []
+    for i in range(24):
+        losses.append((step if i in usual else compiled)().item())
+        if scheduler:
+            schedule.step()
+        if i in load:
+            optimizer.load_state_dict(optimizer.state_dict())
+    return losses, compiled.compiled
+
+
+@pytest.mark.parametrize("options", [{"scheduler": True}, {"usual": range(4, 24, 5)}, {"load": range(6, 24, 6)}])
+def test_what_happens_between_steps_compiles_nothing_anew(options):
+    losses, compiled = trained(**options)
+    expected, _ = trained(**{**options, "usual": range(24)})
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    programs = {id(variant.executable.natives[variant.native]) for variant in compiled.variants}
+    assert len(programs) == 1 and not compiled.left
+    assert sum(variant.runs for variant in compiled.variants) >= 24 - 3 - len(options.get("usual", ())) - len(options.get("load", ()))
+
+
+# The interpreter
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_interpreter_and_native_code_agree(dtype):
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((4, 6)).astype(dtype), rng.standard_normal(6).astype(dtype), rng.integers(0, 4, 5)]
+
+    def function(x, y, i):
+        a = np.tanh(x * y) + np.where(x > 0, x, np.exp(y))
+        b = np.concatenate([a[i], x[::-1]], axis=0)
+        c = np.matmul(b, a.T) / np.max(np.abs(b), axis=1, keepdims=True)
+        return c.sum(axis=0), np.transpose(b)[1:, ::2], np.floor(c) % 3, b.astype(np.int64) & 5
+
+    tracer, results = trace(function, *arrays)
+    known = interpreted(tracer.program, dict(zip(tracer.program.inputs, arrays, strict=False)) | tracer.constants)
+    native = Executable(tracer.program, tracer.constants).run(arrays)
+    for value, found, result in zip(tracer.program.outputs, native, results, strict=True):
+        np.testing.assert_allclose(known[value], result.array, rtol=1e-5)
+        np.testing.assert_allclose(found.reshape(known[value].shape), known[value], rtol=1e-5, atol=1e-6)
