@@ -83,8 +83,29 @@ def named(name: str) -> dtype:
     return _BY_NAME[name]
 
 
-def to_numpy(d: dtype) -> np.dtype[Any]:
+def of_argument(given: Any) -> dtype:
+    """The dtype that an argument means: also Python's float, int, bool and complex stand for one, the widest of their kind."""
+    if isinstance(given, dtype):
+        return given
+    found = _OF_PYTHON.get(given) if given.__class__ is type else None
+    if found is None:
+        kind = type(given).__name__
+        raise TypeError(f"argument 'dtype' must be torch.dtype, not {kind}: expected a torch.dtype, got {given!r}")
+    return found
+
+
+def is_argument(given: Any) -> bool:
+    """Whether an argument stands for a dtype."""
+    return isinstance(given, dtype) or (given.__class__ is type and given in _OF_PYTHON)
+
+
+_OF_PYTHON: dict[type, dtype] = {float: float64, int: int64, bool: bool_, complex: complex128}
+
+
+def to_numpy(d: Any) -> np.dtype[Any]:
     """The NumPy dtype of `d`; bfloat16 loads ml_dtypes."""
+    if d.__class__ is not dtype:
+        d = of_argument(d)
     if d._numpy is None:
         import ml_dtypes
 

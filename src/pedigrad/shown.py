@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from . import dtypes, modes
 from .op import function, publish
+from .origin import located
 from .printing import tensor_text
 from .tensor import Tensor, read
 
@@ -114,19 +117,24 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
 @function("torch")
 def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
     """The smallest dtype that holds values of both."""
-    return dtypes.promote_types(type1, type2)
+    return dtypes.promote_types(dtypes.of_argument(type1), dtypes.of_argument(type2))
 
 
 @function("torch")
 def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     """The dtype of the result of arithmetic on two tensors or numbers."""
-    return dtypes.promote_operands([v._array if isinstance(v, Tensor) else v for v in (tensor1, tensor2)])
+    for value in (tensor1, tensor2):
+        if not isinstance(value, (Tensor, bool, int, float, complex, np.number, np.bool_)):
+            kind = type(value).__name__
+            raise TypeError(located(f"result_type() received an invalid combination of arguments - got {kind}, expected tensors and numbers"))
+    values = [v.item() if isinstance(v, np.generic) else v for v in (tensor1, tensor2)]
+    return dtypes.promote_operands([v._array if isinstance(v, Tensor) else v for v in values])
 
 
 @function("torch")
 def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
     """Whether a result of the first dtype may be written into a tensor of the second."""
-    return dtypes.can_cast(from_, to)
+    return dtypes.can_cast(dtypes.of_argument(from_), dtypes.of_argument(to))
 
 
 @function("torch")
