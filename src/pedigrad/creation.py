@@ -38,7 +38,12 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             args = (kwargs.pop("size", None),)
             if args[0] is None:
                 raise TypeError(located(f"{made.__name__}() missing 1 required positional argument: 'size'"))
-        array = make(*args, **kwargs)
+        try:
+            array = make(*args, **kwargs)
+        except (MemoryError, ValueError) as error:
+            if isinstance(error, ValueError) and "\n  at " in str(error):  # not NumPy's
+                raise
+            raise RuntimeError(located(f"{made.__name__}(): {error}")) from error
         if out is not None:
             return _filled(out, array, made.__name__)
         tensor = constant(array)
@@ -64,6 +69,8 @@ def numpy_dtype(dtype: dtypes.dtype | None) -> np.dtype[Any]:
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    if any(n is True or n is False for n in sizes):
+        raise TypeError(located("argument 'size' (position 1) must be tuple of ints, not bool"))
     shape = as_shape(sizes)
     if any(n >= 2**63 for n in shape):
         raise TypeError(located(f"argument 'size' failed to unpack: Overflow when unpacking long long, in {shape}"))
@@ -252,11 +259,19 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
         raise RuntimeError(located(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})"))
     integers = all(isinstance(v, int) for v in (start, end, step))
     kind = numpy_dtype(dtype or (dtypes.int64 if integers else None))
-    count = max(int(np.ceil((end - start) / step)), 0) if not integers else max(-((start - end) // step), 0)
+    if kind.kind == "b":
+        raise NotImplementedError(located("\"arange_cpu\" not implemented for 'Bool'"))
     if integers:
-        return (
-            np.arange(start, start + count * step, step, dtype=kind) if kind.kind != "V" else np.arange(count).astype(kind) * step + start
-        )
+        count = max(-((start - end) // step), 0)
+        if kind.kind in "iu":
+            return np.arange(start, start + count * step, step).astype(kind)
+    else:
+        if not (np.isfinite(start) and np.isfinite(end)):
+            raise RuntimeError(located(f"unsupported range: {start} -> {end}"))
+        size = np.ceil((end - start) / step)
+        if not size < 2**63:
+            raise RuntimeError(located("invalid size, possible overflow?"))
+        count = max(int(size), 0)
     return (start + np.arange(count, dtype=np.float64) * step).astype(kind)
 
 

@@ -294,7 +294,7 @@ def plain_number(value: Any, what: str) -> Any:
     if isinstance(value, Tensor) and value._array.ndim == 0:
         value = value.item()
     elif isinstance(value, (np.number, np.bool_)):
-        value = value.item() if not isinstance(value, np.longdouble) else float(value)
+        value = dtypes.python_number(value)
     if not isinstance(value, (bool, int, float, complex)):
         raise TypeError(located(f"{what}: argument 'value' must be Number, not {_name_of(value)}"))
     if isinstance(value, int) and not -(2**63) <= value < 2**64:

@@ -178,6 +178,23 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     return max(signed, int16, key=lambda d: d.itemsize)
 
 
+def python_number(value: Any) -> Any:
+    """A NumPy scalar as the Python number that PyTorch takes it for: a boolean is 1.0 or 0.0.
+
+    Not so a complex64, of which PyTorch silently drops the imaginary part.
+    """
+    if isinstance(value, np.integer):
+        number = int(value)
+        if number >= 2**63:
+            raise TypeError("an integer is required: a NumPy integer is beyond the range of int64")
+        return number
+    if isinstance(value, (np.floating, np.bool_)):
+        return float(value)
+    if isinstance(value, np.complexfloating):
+        return complex(value)
+    raise TypeError(f"expected a number, got {type(value).__name__}")
+
+
 def of_number(value: object) -> dtype:
     """The dtype that a Python number stands for."""
     if isinstance(value, (bool, np.bool_)):

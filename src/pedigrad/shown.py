@@ -127,7 +127,7 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
         if not isinstance(value, (Tensor, bool, int, float, complex, np.number, np.bool_)):
             kind = type(value).__name__
             raise TypeError(located(f"result_type() received an invalid combination of arguments - got {kind}, expected tensors and numbers"))
-    values = [v.item() if isinstance(v, np.generic) else v for v in (tensor1, tensor2)]
+    values = [dtypes.python_number(v) if isinstance(v, np.generic) else v for v in (tensor1, tensor2)]
     return dtypes.promote_operands([v._array if isinstance(v, Tensor) else v for v in values])
 
 

@@ -389,7 +389,7 @@ class Tensor(metaclass=TensorMeta):
 
     def numpy(self, *, force: bool = False) -> Array:
         """Its array, on the same memory."""
-        if self._node is not None and not force:
+        if self._node is not None and not force and modes.settings.grad:
             message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             raise RuntimeError(located(message))
         read(self._array, "numpy()")
@@ -400,29 +400,6 @@ class Tensor(metaclass=TensorMeta):
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        function = self.numpy_functions.get(ufunc if method == "__call__" else (ufunc, method))
-        if function is not None:
-            return function(*inputs, **kwargs)
-        return self._through_numpy(getattr(ufunc, method), inputs, kwargs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        ours = self.numpy_functions.get(function)
-        return ours(*args, **kwargs) if ours is not None else self._through_numpy(function, args, kwargs)
-
-    @staticmethod
-    def _through_numpy(function: Any, args: Any, kwargs: Any) -> Any:
-        """A NumPy function that no op stands for, on the tensors' arrays; they must not need gradients."""
-
-        def arrays(value: Any) -> Any:
-            if isinstance(value, Tensor):
-                return value.numpy()
-            if isinstance(value, (tuple, list)):
-                return type(value)(map(arrays, value))
-            return value
-
-        return function(*arrays(tuple(args)), **{name: arrays(value) for name, value in kwargs.items()})
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
