@@ -181,6 +181,12 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     return constant(imported(ext_tensor, copy))
 
 
+@function("torch")
+def to_dlpack(tensor: Tensor) -> Any:
+    """A DLPack capsule of the tensor's memory."""
+    return tensor.__dlpack__()  # type: ignore[attr-defined]
+
+
 # Filled
 
 
