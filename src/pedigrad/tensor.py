@@ -219,8 +219,7 @@ class Tensor(metaclass=TensorMeta):
                 message = "you can only change requires_grad flags of leaf variables: use .detach() for a result that needs no gradient"
                 raise RuntimeError(located(message))
             if node is not None:
-                self.__dict__["_grad"] = self.grad
-                self._node = None
+                self._let_go()
         elif node is None:
             if self._array.dtype.kind not in "fc" and not self.is_floating_point():
                 message = f"only Tensors of floating point and complex dtype can require gradients, this one is {self.dtype}"
@@ -332,8 +331,17 @@ class Tensor(metaclass=TensorMeta):
         if self._view is not None and self._view.base is not None:
             raise RuntimeError(located("Can't detach views in-place. Use detach() instead."))
         if self._node is not None:
-            self._node, self._cut = None, Cut("detached")
+            self._let_go()
+            self._cut = Cut("detached")
         return self
+
+    def _let_go(self) -> None:
+        """Have no node any more, but keep `.grad`: passes through a graph that still has the leaf change it no more."""
+        leaf, grad = self._node, self.grad
+        self._node = None
+        if isinstance(leaf, Leaf):
+            leaf.grad = None
+            self.__dict__["_grad"] = grad
 
     @property
     def data(self) -> Tensor:
