@@ -113,18 +113,18 @@ def asarray(
     aliases = True
     if isinstance(obj, Tensor):
         result = obj
-    elif isinstance(obj, np.generic) and not isinstance(obj, np.flexible):
+    elif isinstance(obj, np.generic):
         if copy is False:
             raise RuntimeError(located("can't alias NumPy scalars: leave copy=False out, or make an array of it"))
         result, aliases = constant(native_array(np.asarray(obj))), False
-    elif isinstance(obj, np.ndarray) or hasattr(obj, "__dlpack__"):
+    elif isinstance(obj, np.ndarray):
         result = constant(array_of(obj, None, shares=True))
     elif _is_buffer(obj):
         result = frombuffer(obj, dtype=dtypes.get_default_dtype() if dtype is None else dtype)
     else:
         if copy is False:
             raise ValueError(located("can't alias arbitrary sequence into a tensor."))
-        result, aliases = constant(array_of(obj, dtype)), False
+        result, aliases = constant(array_of(obj, dtype, shares=not copy)), False
     wanted = result.dtype if dtype is None else dtypes.of_argument(dtype)
     if copy is False and wanted is not result.dtype:
         raise ValueError(located(f"can't alias tensor with dtype '{result.dtype}' into dtype '{wanted}'."))
@@ -164,8 +164,10 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
         raise ValueError(located(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) - 1"))
     if count > 0 and offset + count * kind.itemsize > size:
         raise ValueError(
-            located(f"requested buffer length ({count} * {kind.itemsize} bytes) after offset ({offset} bytes) must not be"
-                    f" greater than actual buffer length ({size} bytes)")
+            located(
+                f"requested buffer length ({count} * {kind.itemsize} bytes) after offset ({offset} bytes) must not be"
+                f" greater than actual buffer length ({size} bytes)"
+            )
         )
     if count < 0 and (size - offset) % kind.itemsize:
         length = f"buffer length ({size - offset} bytes) after offset ({offset} bytes)"

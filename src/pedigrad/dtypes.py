@@ -149,7 +149,7 @@ def set_default_dtype(d: dtype) -> None:
 
 get_default = get_default_dtype
 
-_SIGNED = (int8, int16, int32, int64)
+_BAREBONES = frozenset({uint16, uint32, uint64})
 
 
 @functools.cache
@@ -162,6 +162,8 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     if a is b:
         return a
     low, high = sorted((a, b), key=lambda d: d.category)
+    if (a in _BAREBONES or b in _BAREBONES) and not high.is_floating_point:
+        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a} and {b}")
     if low.category != high.category:
         if high.is_complex and low.is_floating_point:
             return complex128 if low is float64 else high
@@ -172,10 +174,8 @@ def promote_types(a: dtype, b: dtype) -> dtype:
         return max(a, b, key=lambda d: d.itemsize)
     if low.is_signed == high.is_signed or low.is_complex:
         return max(a, b, key=lambda d: d.itemsize)
-    signed, unsigned = (low, high) if low.is_signed else (high, low)
-    if unsigned is not uint8:
-        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a} and {b}")
-    return max(signed, int16, key=lambda d: d.itemsize)
+    signed = low if low.is_signed else high
+    return max(signed, int16, key=lambda d: d.itemsize)  # with uint8
 
 
 def python_number(value: Any) -> Any:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from . import dtypes, modes
+from .data import plain_number
 from .op import function, publish
-from .origin import located
 from .printing import tensor_text
 from .tensor import Tensor, read
 
@@ -123,12 +121,8 @@ def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
 @function("torch")
 def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     """The dtype of the result of arithmetic on two tensors or numbers."""
-    for value in (tensor1, tensor2):
-        if not isinstance(value, (Tensor, bool, int, float, complex, np.number, np.bool_)):
-            kind = type(value).__name__
-            raise TypeError(located(f"result_type() received an invalid combination of arguments - got {kind}, expected tensors and numbers"))
-    values = [dtypes.python_number(v) if isinstance(v, np.generic) else v for v in (tensor1, tensor2)]
-    return dtypes.promote_operands([v._array if isinstance(v, Tensor) else v for v in values])
+    values = [v._array if isinstance(v, Tensor) else plain_number(v, "result_type()") for v in (tensor1, tensor2)]
+    return dtypes.promote_operands(values)
 
 
 @function("torch")

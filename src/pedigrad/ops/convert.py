@@ -102,6 +102,8 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         dtype = rest.pop(0)
     elif rest and rest[0] is None:
         rest.pop(0)
+    if rest and not (rest[0] is None or isinstance(rest[0], bool)):
+        raise TypeError(located(f"to() received an invalid combination of arguments, with {rest[0]!r} among them"))
     if rest:
         copy = bool(rest[1]) if len(rest) > 1 else copy
     devices.require_cpu(device)

@@ -23,8 +23,6 @@ def _each(what: str, self: Tensor, others: tuple[Any, ...], callable: Any) -> Te
             raise TypeError(located(f"{what}: expected {self.dtype} for argument {i + 1} (got {other.dtype})"))
     if any(t.requires_grad for t in (self, *others)):
         raise RuntimeError(located(f"Can't call {what}() on Variable that requires grad. Use var.detach().{what}() instead."))
-    if not hasattr(callable, "__call__"):
-        raise TypeError(located(f"'{type(callable).__name__}' object is not callable"))
     target = self._array
     for tensor in (self, *others):
         read(tensor._array, f"{what}()")

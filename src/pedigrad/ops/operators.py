@@ -24,7 +24,7 @@ _KNOWN = (Tensor, bool, int, float, complex, np.number, np.bool_, np.ndarray)
 
 
 def _known(value: Any) -> bool:
-    return isinstance(value, _KNOWN) or hasattr(value, "__array_ufunc__")
+    return isinstance(value, _KNOWN) or hasattr(value, "tracer")
 
 
 def _gate_or_not(op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
@@ -138,6 +138,8 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **options:
 
 def _users_ufunc(ufunc: Any, function: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """A ufunc that the user's program called, or that an operator with a NumPy number or array on its left calls."""
+    # NumPy compares its longdouble and complex numbers as arrays.
+    inputs = tuple(v[()] if isinstance(v, np.ndarray) and not v.ndim and v.dtype.char in "gFDG" else v for v in inputs)
     arrays = any(isinstance(v, np.ndarray) for v in inputs)
     if ufunc in PYTHON and not options:
         if arrays:
