@@ -69,12 +69,12 @@ def numpy_dtype(dtype: dtypes.dtype | None) -> np.dtype[Any]:
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    if any(n is True or n is False for n in sizes):
+    if bool in map(type, sizes):
         raise TypeError(located("argument 'size' (position 1) must be tuple of ints, not bool"))
     shape = as_shape(sizes)
-    if any(n >= 2**63 for n in shape):
+    if shape and max(shape) >= 2**63:
         raise TypeError(located(f"argument 'size' failed to unpack: Overflow when unpacking long long, in {shape}"))
-    if any(n < 0 for n in shape):
+    if shape and min(shape) < 0:
         raise RuntimeError(located(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"))
     return shape
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from array import array as packed
 from collections.abc import Callable
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +21,8 @@ from .origin import located
 from .tensor import Tensor, read
 
 MOST_DIMS = 128
+AT_ONCE = ("ff", "fc", "ii", "ui", "iu", "uu")  # kinds of arrays, and of tensors to which their elements convert as Python's numbers
+GREATEST = {np.dtype(name).char: limits.finfo(dtypes.named(name)).max for name in ("float16", "float32", "float64")}
 NEVER_SEQUENCES = (Tensor, dict, MappingProxyType)
 OF_TYPE: dict[type, Callable[[], dtypes.dtype]] = {
     float: dtypes.get_default_dtype,
@@ -61,13 +64,17 @@ def native_array(array: Any) -> np.ndarray[Any, Any]:
         if not dtype.isnative:
             message = "given numpy array has byte order different from the native byte order: convert it with astype() first"
             raise ValueError(located(message))
-    if any(step % dtype.itemsize for step in array.strides):
+    if not array.flags.c_contiguous and any(step % dtype.itemsize for step in array.strides):
         raise ValueError(located("given numpy array strides not a multiple of the element byte size: copy the array first"))
     return array if array.__class__ is np.ndarray else array.view(np.ndarray)
 
 
 def of_items(data: Any, wanted: np.dtype[Any] | None) -> np.ndarray[Any, Any]:
     """An array of a number or a nested sequence."""
+    if wanted is None and data.__class__ is list and data:
+        found = _of_plain_list(data)
+        if found is not None:
+            return found
     sizes = sizes_of(data)
     kind = dtypes.to_numpy(inferred(data)) if wanted is None else wanted
     if 0 in sizes:
@@ -79,6 +86,27 @@ def of_items(data: Any, wanted: np.dtype[Any] | None) -> np.ndarray[Any, Any]:
         numbers(items, kind)  # what is wrong with an earlier item is said first
         raise
     return numbers(items, kind).reshape(sizes)
+
+
+def _of_plain_list(data: list[Any]) -> np.ndarray[Any, Any] | None:
+    """The array of a list, or a list of lists, of nothing but Python floats and ints, or of like arrays; None for others."""
+    kinds = set(map(type, data))
+    if kinds == {np.ndarray}:
+        first = data[0]
+        alike = first.ndim and first.dtype in dtypes._BY_NUMPY and first.dtype.char not in "LQ"
+        if alike and all(a.dtype is first.dtype and a.shape == first.shape for a in data):
+            return np.array(data)
+        return None
+    if kinds == {list} and set(map(len, data)) == {len(data[0])}:
+        kinds = set(map(type, chain.from_iterable(data)))
+    if kinds == {int}:
+        try:
+            return np.array(data, np.int64)
+        except OverflowError:
+            return None
+    if kinds == {float} or kinds == {float, int}:
+        return np.array(data, np.float64).astype(dtypes.to_numpy(dtypes.get_default_dtype()), copy=False)
+    return None
 
 
 def is_sequence(value: Any) -> bool:
@@ -136,8 +164,7 @@ def inferred(data: Any) -> dtypes.dtype:
         return dtypes.get_default_dtype()
     kinds = dict.fromkeys(map(type, items))  # items of one type are looked at once, in their order
     if all(kind in OF_TYPE or (issubclass(kind, np.generic) and not issubclass(kind, np.flexible)) for kind in kinds):
-        items = [OF_TYPE[kind]() if kind in OF_TYPE else dtypes.from_numpy(np.dtype(kind)) for kind in kinds]
-        return _promoted(items)
+        return _promoted(OF_TYPE[kind]() if kind in OF_TYPE else dtypes.from_numpy(np.dtype(kind)) for kind in kinds)
     return _promoted(_inferred_item(data, item) for item in items)
 
 
@@ -162,10 +189,9 @@ def _gather(data: Any, sizes: tuple[int, ...], kind: np.dtype[Any], items: list[
     if dim == len(sizes):
         items.append(data)
         return
-    if isinstance(data, np.ndarray) and data.shape == sizes[dim:] and (data.dtype.kind + kind.kind in ("ff", "fc", "ii", "ui", "iu", "uu")):
-        if kind.kind + str(kind.itemsize) != "u8":
-            items.extend(data.ravel().tolist())  # the same numbers at once
-            return
+    if isinstance(data, np.ndarray) and data.shape == sizes[dim:] and data.dtype.kind + kind.kind in AT_ONCE and kind.char not in "LQ":
+        items.extend(data.ravel().tolist())
+        return
     if not isinstance(data, (list, tuple)):
         try:
             data = list(data)
@@ -264,6 +290,8 @@ def _complex(item: Any) -> complex:
 
 def scalar(value: Any, kind: np.dtype[Any], what: str) -> Any:
     """The number that filling an array of `kind` with `value` writes; RuntimeError if it is out of range, TypeError if it is none."""
+    if value.__class__ is float and (-(most := GREATEST.get(kind.char, -1.0)) <= value <= most):
+        return value
     number = plain_number(value, what)
     name = dtypes.from_numpy(kind).name
     if kind.kind == "b":

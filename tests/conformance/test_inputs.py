@@ -78,9 +78,7 @@ class Exporter:
 def plain(value):
     """What a program gave, in words that are the same for both libraries."""
     if isinstance(value, (pedigrad.Tensor, reference.Tensor)):
-        numbers = (
-            value.detach().to(getattr(reference if isinstance(value, reference.Tensor) else pedigrad, "complex128")).reshape(-1).tolist()
-        )
+        numbers = value.detach().to((reference if isinstance(value, reference.Tensor) else pedigrad).complex128).reshape(-1).tolist()
         return str(value.dtype), tuple(value.shape), [complex(f"{z:.5g}") for z in numbers]
     if isinstance(value, np.ndarray):
         return "array", str(value.dtype), value.tolist()
@@ -108,6 +106,11 @@ NAMES = {"np": np, "array": array, "collections": collections, "decimal": decima
 NAMES |= {each.__name__: each for each in (Floats, Index, Sequence, Labelled, OnlyArray, Exporter)}
 
 
+def cases(table):
+    """The programs of a table."""
+    return [each.strip() for line in table.strip().splitlines() for each in line.split(" | ")]
+
+
 def agree_on(text, **names):
     agree(lambda torch: eval(text, {"torch": torch, **NAMES, **names}), text)
 
@@ -115,23 +118,33 @@ def agree_on(text, **names):
 DATA = """
 1 | True | 2.5 | 1j | None | 'a' | b'ab' | ['a'] | [1, 'a'] | [None] | [1, None] | object() | float | [float] | {} | [{0: 1}] | {1, 2}
 (x for x in [1]) | range(3) | array.array('i', [1, 2]) | memoryview(b'ab') | bytearray(b'ab') | collections.deque([1, 2]) | [[], []]
-[[1], 2] | [1, [2]] | [[1, 2], [3]] | [[1], [2, 3]] | [[], [1]] | [[1], []] | [[1, None], [3]] | [] | () | [[[]]] | [True, 2] | [True, 2.5]
-2**63 | [2**64] | -2**63 | [-2**63 - 1] | [1, 2**70] | [2**63, 1.5] | [1.5, 2**1100] | [1j, 2**70] | 300 | -1 | -255 | -256 | 2.7 | -2.7
+[[1], 2] | [1, [2]] | [[1, 2], [3]] | [[1], [2, 3]] | [[], [1]] | [[1], []] | [[1, None], [3]] | [] | () | [[[]]] | [True, 2]
+[True, 2.5]
+2**63 | [2**64] | -2**63 | [-2**63 - 1] | [1, 2**70] | [2**63, 1.5] | [1.5, 2**1100] | [1j, 2**70] | 300 | -1 | -255 | -256
+2.7 | -2.7
 float('nan') | float('inf') | 1e39 | -1e300 | 70000.0 | 2**40 | 255.5 | 9.3e18 | Floats() | [Floats()] | Index() | [1.0, Index()]
-decimal.Decimal('1.5') | [decimal.Decimal('1.5'), 1.0] | fractions.Fraction(1, 2) | collections.OrderedDict(a=1) | types.MappingProxyType({0: 1})
-collections.UserList([1, 2]) | collections.UserDict({0: 1}) | Sequence() | [Sequence()] | Labelled() | [Labelled()] | OnlyArray() | [OnlyArray()]
-Exporter() | [Exporter()] | torch.Size([2, 3]) | torch.ones(2) | [torch.ones(1)] | [torch.ones(2), torch.ones(2)] | [torch.ones(1, 1), 2]
+decimal.Decimal('1.5') | [decimal.Decimal('1.5'), 1.0] | fractions.Fraction(1, 2) | collections.OrderedDict(a=1)
+types.MappingProxyType({0: 1})
+collections.UserList([1, 2]) | collections.UserDict({0: 1}) | Sequence() | [Sequence()] | Labelled() | [Labelled()]
+OnlyArray() | [OnlyArray()]
+Exporter() | [Exporter()] | torch.Size([2, 3]) | torch.ones(2) | [torch.ones(1)] | [torch.ones(2), torch.ones(2)]
+[torch.ones(1, 1), 2]
 [torch.tensor(1), 2.5] | (torch.tensor(1., dtype=torch.float64),) | [torch.ones(0)] | [torch.tensor(300)] | [torch.tensor(2.5)]
 [torch.tensor(True)] | [[torch.tensor(1j)]] | torch.tensor(300) | torch.tensor([-1.5, 2]) | torch.tensor([1 + 2j])
-np.float64(1) | np.float32(2.5) | np.float16(3) | np.int8(-1) | np.uint16(3) | np.uint64(2**63) | np.uint64(3) | np.bool_(1) | np.complex64(1 + 1j)
-np.longdouble(1) | np.datetime64(1, 's') | np.str_('a') | [np.float64(1)] | [1.0, np.float64(2)] | [np.float32(1), 2] | [np.float16(1), 1]
-[np.uint8(1), np.int8(1)] | [np.uint16(1), np.int32(1)] | [np.uint64(3), 2] | [np.bool_(True), 1] | [np.bool_(True)] | [complex(1), np.float64(2)]
-np.array(1.) | [np.array(1.)] | [np.array([1.])] | [np.array([300.5])] | [np.array([1., 2.]), [3, 4]] | [np.array([1, 2]), np.array([3., 4.])]
+np.float64(1) | np.float32(2.5) | np.float16(3) | np.int8(-1) | np.uint16(3) | np.uint64(2**63) | np.uint64(3) | np.bool_(1)
+np.complex64(1 + 1j)
+np.longdouble(1) | np.datetime64(1, 's') | np.str_('a') | [np.float64(1)] | [1.0, np.float64(2)] | [np.float32(1), 2]
+[np.float16(1), 1]
+[np.uint8(1), np.int8(1)] | [np.uint16(1), np.int32(1)] | [np.uint64(3), 2] | [np.bool_(True), 1] | [np.bool_(True)]
+[complex(1), np.float64(2)]
+np.array(1.) | [np.array(1.)] | [np.array([1.])] | [np.array([300.5])] | [np.array([1., 2.]), [3, 4]]
+[np.array([1, 2]), np.array([3., 4.])]
 np.array([300.5]) | np.array(['a']) | np.array([None]) | np.array([1, 2], '>i4') | np.array([1], np.uint16) | np.matrix([[1, 2]])
-np.ma.array([1, 2], mask=[0, 1]) | np.zeros(2, [('a', int)]) | np.zeros(2, [('a', int)])[0] | np.arange(6).reshape(2, 3).T | np.eye(3)[::2, 1:]
+np.ma.array([1, 2], mask=[0, 1]) | np.zeros(2, [('a', int)]) | np.zeros(2, [('a', int)])[0] | np.arange(6).reshape(2, 3).T
+np.eye(3)[::2, 1:]
 np.broadcast_to(np.arange(3.), (2, 3)) | np.zeros(2, [('a', 'i1'), ('b', 'f4')])['b'] | np.zeros((0, 3), int) | [np.zeros((0, 3))]
 """
-DATA = [each.strip() for line in DATA.strip().splitlines() for each in line.split(" | ")]
+DATA = cases(DATA)
 LEGACY = ("Tensor", "FloatTensor", "DoubleTensor", "LongTensor", "ByteTensor", "BoolTensor", "HalfTensor")
 
 
@@ -228,25 +241,35 @@ def test_buffers(buffer):
     agree_on(f"torch.frombuffer({buffer}, dtype=float)")
 
 
-SIZES = """torch.zeros(True) | torch.zeros(2.5) | torch.zeros('a') | torch.zeros(None) | torch.zeros(2**63) | torch.zeros(2**62) | torch.zeros(2**50)
-torch.empty(2**40, 2**40) | torch.zeros(-1) | torch.zeros(np.int64(2)) | torch.zeros((2, torch.tensor(2))) | torch.full((-1,), 2) | torch.full(2, 3)
-torch.zeros(torch.tensor(2)) | torch.zeros([2, [3]]) | torch.zeros((np.float64(2),)) | torch.eye(-1) | torch.eye(2**40) | torch.Tensor(2**63)
-torch.Tensor(1.5) | torch.Tensor(None) | torch.Tensor('a') | torch.Tensor(2, 'a') | torch.Tensor(1.5, 2) | torch.Tensor([1], [2]) | torch.Tensor(-1)
-torch.Tensor(size=(0, 2)) | torch.Tensor(data=[1]) | torch.Tensor(torch.Size([0, 1])) | torch.Tensor() | torch.LongTensor(torch.ones(2))
-torch.FloatTensor([300]) | torch.ByteTensor([300]) | torch.LongTensor([float('nan')]) | torch.Tensor(True) | torch.FloatTensor([1], device='cpu')
-torch.arange(float('nan')) | torch.arange(0, float('inf')) | torch.arange(0, 1e20) | torch.arange(300, 303, dtype=torch.uint8) | torch.arange(3, 0)
-torch.arange(-1, 2, dtype=torch.uint8) | torch.arange(3, dtype=torch.bool) | torch.arange(0, 3, 0) | torch.arange(0, 2, 0.5) | torch.arange(5.5)"""
+SIZES = """torch.zeros(True) | torch.zeros(2.5) | torch.zeros('a') | torch.zeros(None) | torch.zeros(2**63)
+torch.zeros(2**62) | torch.zeros(2**50)
+torch.empty(2**40, 2**40) | torch.zeros(-1) | torch.zeros(np.int64(2)) | torch.zeros((2, torch.tensor(2)))
+torch.full((-1,), 2) | torch.full(2, 3)
+torch.zeros(torch.tensor(2)) | torch.zeros([2, [3]]) | torch.zeros((np.float64(2),)) | torch.eye(-1) | torch.eye(2**40)
+torch.Tensor(2**63)
+torch.Tensor(1.5) | torch.Tensor(None) | torch.Tensor('a') | torch.Tensor(2, 'a') | torch.Tensor(1.5, 2)
+torch.Tensor([1], [2]) | torch.Tensor(-1)
+torch.Tensor(size=(0, 2)) | torch.Tensor(data=[1]) | torch.Tensor(torch.Size([0, 1])) | torch.Tensor()
+torch.LongTensor(torch.ones(2))
+torch.FloatTensor([300]) | torch.ByteTensor([300]) | torch.LongTensor([float('nan')]) | torch.Tensor(True)
+torch.FloatTensor([1], device='cpu')
+torch.arange(float('nan')) | torch.arange(0, float('inf')) | torch.arange(0, 1e20)
+torch.arange(300, 303, dtype=torch.uint8) | torch.arange(3, 0)
+torch.arange(-1, 2, dtype=torch.uint8) | torch.arange(3, dtype=torch.bool) | torch.arange(0, 3, 0) | torch.arange(0, 2, 0.5)
+torch.arange(5.5)"""
 
 
-@pytest.mark.parametrize("text", [each for line in SIZES.splitlines() for each in line.split(" | ")])
+@pytest.mark.parametrize("text", cases(SIZES))
 def test_sizes_and_ranges(text):
     agree_on(text.strip())
 
 
-VALUES = """300 | -1 | -255 | -256 | 2.7 | -2.7 | -0.5 | float('nan') | float('inf') | 1j | 3 + 0j | True | 2**40 | 2**63 | 2**64 | -2**63 - 1 | 1e39
-7e4 | -1e300 | None | 'a' | [1] | np.float32(3) | np.float64(300) | np.int64(3) | np.int8(-1) | np.bool_(1) | np.uint64(2**63) | np.complex128(3 + 1j)
+VALUES = """300 | -1 | -255 | -256 | 2.7 | -2.7 | -0.5 | float('nan') | float('inf') | 1j | 3 + 0j | True | 2**40 | 2**63
+2**64 | -2**63 - 1 | 1e39
+7e4 | -1e300 | None | 'a' | [1] | np.float32(3) | np.float64(300) | np.int64(3) | np.int8(-1) | np.bool_(1)
+np.uint64(2**63) | np.complex128(3 + 1j)
 np.array(3) | np.longdouble(1) | torch.tensor(3.5) | torch.tensor(300) | torch.tensor([3]) | 70000 | 1e308 * 10j | complex('nan')"""
-VALUES = [each.strip() for line in VALUES.splitlines() for each in line.split(" | ")]
+VALUES = cases(VALUES)
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -260,12 +283,17 @@ def test_fill_values(value):
         agree_on(f"torch.zeros(1, dtype=torch.{dtype}).new_full((2,), {value})")
 
 
-TYPES = """x.to({0}) | x.to(dtype={0}) | x.to('cpu', {0}) | x.to(x, {0}) | x.type({0}) | x.sum(dtype={0}) | torch.prod(x, dtype={0}) | x.cumsum(0, dtype={0})
-x.mean(dtype={0}) | i.mean(dtype={0}) | torch.can_cast({0}, torch.float32) | torch.can_cast(torch.int32, {0}) | torch.promote_types({0}, torch.int16)
+TYPES = """x.to({0}) | x.to(dtype={0}) | x.to('cpu', {0}) | x.to(x, {0}) | x.type({0}) | x.sum(dtype={0})
+torch.prod(x, dtype={0}) | x.cumsum(0, dtype={0})
+x.mean(dtype={0}) | i.mean(dtype={0}) | torch.can_cast({0}, torch.float32) | torch.can_cast(torch.int32, {0})
+torch.promote_types({0}, torch.int16)
 torch.finfo({0}).bits | torch.iinfo({0}).bits | x.view({0}) | i.view({0}) | torch.zeros(2, dtype={0}) | torch.zeros_like(x, dtype={0})
-torch.softmax(x, 0, dtype={0}) | torch.nn.functional.log_softmax(x, 0, dtype={0}) | torch.full((2,), 1, dtype={0}) | torch.tensor(3, dtype={0})
-torch.rand(2, dtype={0}).dtype | torch.as_tensor([1], dtype={0}) | x.new_zeros(2, dtype={0}) | x.norm(dtype={0}) | torch.set_default_dtype({0})
-torch.nn.Linear(2, 2).to({0}).weight.dtype | torch.eye(2, dtype={0}) | torch.linalg.vector_norm(x, dtype={0}) | torch.empty(2, dtype={0}).dtype"""
+torch.softmax(x, 0, dtype={0}) | torch.nn.functional.log_softmax(x, 0, dtype={0}) | torch.full((2,), 1, dtype={0})
+torch.tensor(3, dtype={0})
+torch.rand(2, dtype={0}).dtype | torch.as_tensor([1], dtype={0}) | x.new_zeros(2, dtype={0}) | x.norm(dtype={0})
+torch.set_default_dtype({0})
+torch.nn.Linear(2, 2).to({0}).weight.dtype | torch.eye(2, dtype={0}) | torch.linalg.vector_norm(x, dtype={0})
+torch.empty(2, dtype={0}).dtype"""
 
 
 NOT_MINE = [("'float'", "x.to({0})"), ("bool", "x.cumsum(0, dtype={0})"), ("complex", "x.norm(dtype={0})")]
@@ -274,8 +302,8 @@ NOT_MINE += [("complex", "torch.linalg.vector_norm(x, dtype={0})")]
 
 @pytest.mark.parametrize("kind", ["float", "int", "bool", "complex", "str", "object", "np.float32", "'float'", "torch.int16"])
 def test_types_as_dtypes(kind):
-    for call in (each.strip() for line in TYPES.splitlines() for each in line.split(" | ")):
-        if "finfo" in call and kind == "bool" or (kind, call) in NOT_MINE:
+    for call in cases(TYPES):
+        if ("finfo" in call and kind == "bool") or (kind, call) in NOT_MINE:
             continue
         text = call.format(kind)
         agree(lambda torch, text=text: eval(text, {"torch": torch, "np": np, "x": torch.arange(4.0), "i": torch.arange(4)}), text)
@@ -474,26 +502,32 @@ def test_detach_in_place_keeps_the_gradient(leaf):
 
 
 ELEMENTWISE = """torch.ones(2).apply_(lambda v: v + 1) | torch.ones(2, requires_grad=True).apply_(abs) | torch.ones(2).apply_(3)
-torch.arange(3).apply_(lambda v: v + 0.7) | torch.ones(2).map_(torch.arange(2.), lambda a, b: a * 10 + b) | torch.ones(2).map_(torch.arange(2), max)
+torch.arange(3).apply_(lambda v: v + 0.7) | torch.ones(2).map_(torch.arange(2.), lambda a, b: a * 10 + b)
+torch.ones(2).map_(torch.arange(2), max)
 torch.ones(2, 2).map_(torch.arange(2.), lambda a, b: a * 10 + b) | torch.ones(2).map_(3, max) | torch.ones(2).apply_(lambda v: None)
 torch.ones(2).map2_(torch.arange(2.), torch.ones(1), lambda a, b, c: a * 10 + b + c) | torch.ones(2).map_(torch.ones(3), max)
-torch.ones(2, dtype=torch.bool).apply_(lambda v: type(v) is bool) | torch.ones(2).half().apply_(lambda v: v * 2) | torch.ones(0).apply_(1)
+torch.ones(2, dtype=torch.bool).apply_(lambda v: type(v) is bool) | torch.ones(2).half().apply_(lambda v: v * 2)
+torch.ones(0).apply_(1)
 torch.ones(2, dtype=torch.uint8).apply_(lambda v: 300) | torch.ones(2).apply_(callable=abs) | torch.ones(1).apply_(lambda v: 1 / 0)"""
 
 
-@pytest.mark.parametrize("text", [each.strip() for line in ELEMENTWISE.splitlines() for each in line.split(" | ")])
+@pytest.mark.parametrize("text", cases(ELEMENTWISE))
 def test_functions_of_each_element(text):
     agree_on(text)
 
 
-DLPACK = """np.from_dlpack(torch.arange(6.).reshape(2, 3).t()) | torch.from_dlpack(np.arange(6.).reshape(2, 3).T) | torch.from_dlpack(5)
-torch.from_dlpack(torch.arange(3).__dlpack__()) | torch.from_dlpack(torch.to_dlpack(torch.ones(2))) | torch.from_dlpack(torch.ones(2, requires_grad=True))
-torch.ones(2, requires_grad=True).__dlpack__() | [int(n) for n in torch.ones(2).__dlpack_device__()] | np.from_dlpack(torch.tensor([True]))
-torch.ones(2).__dlpack__(stream=1) | torch.from_dlpack(np.array(['a'])) | torch.from_dlpack(Exporter()) | torch.from_dlpack(np.zeros(3), copy=True)
+DLPACK = """np.from_dlpack(torch.arange(6.).reshape(2, 3).t()) | torch.from_dlpack(np.arange(6.).reshape(2, 3).T)
+torch.from_dlpack(5)
+torch.from_dlpack(torch.arange(3).__dlpack__()) | torch.from_dlpack(torch.to_dlpack(torch.ones(2)))
+torch.from_dlpack(torch.ones(2, requires_grad=True))
+torch.ones(2, requires_grad=True).__dlpack__() | [int(n) for n in torch.ones(2).__dlpack_device__()]
+np.from_dlpack(torch.tensor([True]))
+torch.ones(2).__dlpack__(stream=1) | torch.from_dlpack(np.array(['a'])) | torch.from_dlpack(Exporter())
+torch.from_dlpack(np.zeros(3), copy=True)
 [(t := torch.from_dlpack(a := np.zeros(2)), t.fill_(3), a)] | torch.from_dlpack(np.float32(3)) | torch.from_dlpack([1])"""
 
 
-@pytest.mark.parametrize("text", [each.strip() for line in DLPACK.splitlines() for each in line.split(" | ")])
+@pytest.mark.parametrize("text", cases(DLPACK))
 def test_dlpack(text):
     agree_on(text)
 
