@@ -93,7 +93,7 @@ def _of_plain_list(data: list[Any]) -> np.ndarray[Any, Any] | None:
     kinds = set(map(type, data))
     if kinds == {np.ndarray}:
         first = data[0]
-        alike = first.ndim and first.dtype in dtypes._BY_NUMPY and first.dtype.char not in "LQ"
+        alike = first.size and first.ndim and first.dtype in dtypes._BY_NUMPY and first.dtype.char not in "LQ"
         if alike and all(a.dtype is first.dtype and a.shape == first.shape for a in data):
             return np.array(data)
         return None
