@@ -365,6 +365,27 @@ def test_ufuncs_give_tensors(name):
     assert isinstance(getattr(np, name)(pedigrad.ones(2)), pedigrad.Tensor)
 
 
+NUMPY = """np.argsort(x) | np.sort(x) | np.cumsum(x) | np.stack([x, x]) | np.concatenate([x, np.ones(2)])
+np.dot(np.ones(3), x) | np.where(x > 1, x, 0)
+np.where(x > 1) | np.clip(x, 1, 2) | np.linalg.norm(x) | np.array([x, x]) | np.array(i, dtype=np.float32) | np.isclose(x, x)
+np.roll(x, 1)
+np.arange(5)[i] | np.arange(3.)[x > 1] | np.float32(x[0]) | np.repeat(x, 2) | np.copy(x) | np.round(x) | np.nonzero(i)
+np.broadcast_to(x, (2, 3)) | np.split(x, 3) | np.take(x, [0]) | np.trace(m) | np.einsum('i,i', x, x) | np.outer(x, x)
+np.transpose(m) | np.squeeze(m)
+np.reshape(m, (3, 2)) | np.expand_dims(x, 0) | np.shape(m) | np.unique(i) | np.tile(x, 2) | np.diff(x) | np.median(x)
+np.zeros_like(x) | np.interp(x, [0, 4], [0, 8])
+x[np.array([0, 1])] | x[np.int64(0)] | m[np.arange(2), np.arange(2)] | m.sum(np.int64(0)) | m.reshape(np.array([3, 2]))
+np.linspace(x[1], x[0], 3)"""
+
+
+@pytest.mark.parametrize("text", cases(NUMPY))
+def test_numpy_functions_of_tensors(text):
+    def program(torch):
+        return eval(text, {"np": np, "x": torch.tensor([3.0, 1, 2]), "i": torch.tensor([2, 0, 1]), "m": torch.arange(6.0).reshape(2, 3)})
+
+    agree(program, text)
+
+
 # Hooks
 
 

@@ -162,9 +162,30 @@ def _as_tensor(result: Any) -> Tensor:
 
 
 def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    """A NumPy function on tensors: the op that stands for it, else NumPy's."""
+    """A NumPy function on tensors: the op that stands for it, else NumPy's.
+
+    For the user's program tensors without gradients are NumPy's business, as they are PyTorch's: an ndarray where NumPy makes one,
+    a Tensor where it leaves the work to a method.
+    """
+    if is_users(sys._getframe(1)) and function is not np.size and not _followed((args, tuple(kwargs.values()))):
+        try:
+            return function._implementation(*args, **kwargs)
+        except Exception:  # NumPy passes arguments that a method does not take: what follows knows better
+            pass
     ours = Tensor.numpy_functions.get(function)
     return ours(*args, **kwargs) if ours is not None else _through_numpy(function, args, kwargs)
+
+
+def _followed(value: Any) -> bool:
+    """Whether a tensor among these values needs a gradient."""
+    if isinstance(value, (tuple, list)):
+        return any(map(_followed, value))
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def _array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+    """A tensor on the array that a NumPy function made of this one."""
+    return _as_tensor(array)
 
 
 def _through_numpy(function: Any, args: Any, kwargs: Any) -> Any:
@@ -182,6 +203,7 @@ def _through_numpy(function: Any, args: Any, kwargs: Any) -> Any:
 
 Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
 Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
+Tensor.__array_wrap__ = _array_wrap  # type: ignore[attr-defined]
 for _name, _function in OPERATORS.items():
     setattr(Tensor, f"__{_name}__", operator_form(_function, f"__{_name}__"))
 for _name, _function in REFLECTED.items():
