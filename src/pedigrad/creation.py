@@ -38,6 +38,11 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             args = (kwargs.pop("size", None),)
             if args[0] is None:
                 raise TypeError(located(f"{made.__name__}() missing 1 required positional argument: 'size'"))
+        if out is not None:
+            if kwargs.setdefault("dtype", out.dtype) is None:
+                kwargs["dtype"] = out.dtype
+            elif dtypes.of_argument(kwargs["dtype"]) is not out.dtype:
+                raise RuntimeError(located(f"dtype {kwargs['dtype']} does not match dtype of out parameter ({out.dtype})"))
         try:
             array = make(*args, **kwargs)
         except (MemoryError, ValueError) as error:
@@ -261,26 +266,32 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
         raise TypeError(located("arange() missing 1 required argument: 'end'"))
     start, end = (0, start) if end is None else (start or 0, end)
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
+    if any(isinstance(v, complex) for v in (start, end, step)):
+        raise RuntimeError(located("arange(): a complex value cannot be converted to type double without overflow"))
     if step == 0:
         raise RuntimeError(located("step must be nonzero"))
     if (end - start) * step < 0:
         raise RuntimeError(located(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})"))
     integers = all(isinstance(v, int) for v in (start, end, step))
     kind = numpy_dtype(dtype or (dtypes.int64 if integers else None))
-    if kind.kind == "b":
-        raise NotImplementedError(located("\"arange_cpu\" not implemented for 'Bool'"))
-    if integers:
-        count = max(-((start - end) // step), 0)
-        if kind.kind in "iu":
-            return np.arange(start, start + count * step, step).astype(kind)
+    if kind.kind in "bc":
+        raise NotImplementedError(located(f'"arange_cpu" not implemented for {dtypes.from_numpy(kind)}'))
+    if not (integers or (np.isfinite(start) and np.isfinite(end))):
+        raise RuntimeError(located(f"unsupported range: {start} -> {end}"))
+    whole = kind.kind in "iu"
+    first, last, apart = (int(v) for v in (start, end, step)) if whole else (start, end, step)
+    if apart == 0:
+        raise ValueError(located("step must be nonzero"))
+    if kind == np.int64 or (integers and whole):
+        count = max(-((first - last) // apart), 0)
     else:
-        if not (np.isfinite(start) and np.isfinite(end)):
-            raise RuntimeError(located(f"unsupported range: {start} -> {end}"))
-        size = np.ceil((end - start) / step)
+        size = np.ceil((float(end) - float(start)) / float(step))
         if not size < 2**63:
             raise RuntimeError(located("invalid size, possible overflow?"))
         count = max(int(size), 0)
-    return (start + np.arange(count, dtype=np.float64) * step).astype(kind)
+    if whole:
+        return np.arange(first, first + count * apart, apart).astype(kind, copy=False)
+    return (first + np.arange(count, dtype=np.float64) * apart).astype(kind)
 
 
 @factory
