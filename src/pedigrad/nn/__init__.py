@@ -1,7 +1,7 @@
 """Modules, losses and what they are made of."""
 
 from ..origin import mark_internal
-from . import functional, init, utils
+from . import functional, grad, init, utils
 from .activation import (
     CELU,
     ELU,
