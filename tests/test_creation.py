@@ -29,6 +29,99 @@ def test_dtype_of_data(data, dtype):
     assert torch.tensor(data).dtype is dtype
 
 
+class Labelled:
+    """What a DataFrame looks like to a library that does not know it: columns by name, and iteration gives the names."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, label):
+        return {"a": [1.5, 2.5]}[label]
+
+    def __iter__(self):
+        return iter("a")
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([[1.5], [2.5]], dtype)
+
+
+REFUSED = [
+    (Labelled(), ValueError),
+    (torch.ones(2), None),
+    ([torch.ones(2), torch.ones(2)], ValueError),
+    ([np.array(1.0)], TypeError),
+    (["a"], ValueError),
+    ([1, "a"], TypeError),
+    ([[1], 2], TypeError),
+    ([1, [2]], TypeError),
+    ([[1, 2], [3]], ValueError),
+    ({}, RuntimeError),
+    (np.array(["a"]), TypeError),
+    (np.array([1, 2], ">i4"), ValueError),
+    ([np.uint16(1), True], RuntimeError),
+]
+
+
+@pytest.mark.parametrize(("data", "error"), REFUSED)
+def test_data_is_refused_rather_than_guessed(data, error):
+    if error is None:
+        assert torch.tensor(data).tolist() == [1.0, 1.0]
+        return
+    for make in (torch.tensor, torch.as_tensor, torch.FloatTensor):
+        if not (make is torch.FloatTensor and error is RuntimeError):
+            with pytest.raises(error):
+                make(data)
+
+
+@pytest.mark.parametrize("make", [torch.full, lambda size, value, dtype: torch.zeros(size, dtype=dtype).fill_(value)])
+def test_numbers_out_of_range_are_refused(make):
+    for value, dtype in ((300, torch.uint8), (float("nan"), torch.int64), (1j, torch.float32), (1e39, torch.float32), (2**40, torch.int32)):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            make((2,), value, dtype=dtype)
+    assert make((1,), -1, dtype=torch.uint8).item() == 255
+    assert make((1,), float("inf"), dtype=torch.float16).item() == float("inf")
+
+
+def test_too_large_a_size_is_a_runtime_error():
+    for size in (2**62, 2**50):
+        with pytest.raises(RuntimeError):
+            torch.zeros(size)
+
+
+def test_python_types_are_the_widest_dtypes():
+    x = torch.ones(2)
+    assert [torch.zeros(1, dtype=each).dtype for each in (float, int, bool, complex)] == [
+        torch.float64,
+        torch.int64,
+        torch.bool,
+        torch.complex128,
+    ]
+    assert x.to(float).dtype is x.sum(dtype=float).dtype is torch.promote_types(float, int) is torch.float64
+    assert x.view(int).shape == (1,) and torch.finfo(float).bits == 64 and torch.can_cast(int, float)
+
+
+def test_numpy_beside_tensors():
+    x = torch.tensor([1.0, 2.0])
+    for result in (np.float64(5) // x, np.float64(5) % x, np.float32(5) + x, x - np.int64(1)):
+        assert isinstance(result, torch.Tensor) and result.dtype is torch.float32
+    assert (np.float64(1.5) > x).tolist() == [True, False]
+    assert (x + np.array([1.0, 2.0])).dtype is torch.float64
+    array = np.ones(2)
+    array += x
+    assert array.tolist() == [2.0, 3.0]
+    y = x.clone().requires_grad_()
+    (y * np.array([2.0, 3.0])).sum().backward()
+    assert y.grad.tolist() == [2.0, 3.0]
+
+
+def test_memory_is_shared_through_dlpack():
+    array = np.zeros(2)
+    torch.from_dlpack(array)[0] = 1
+    assert array[0] == 1 and np.shares_memory(np.from_dlpack(x := torch.ones(2)), x.numpy())
+    with pytest.raises(BufferError):
+        torch.ones(2, requires_grad=True).__dlpack__()
+
+
 def test_data_that_is_no_number():
     with pytest.raises(RuntimeError, match="Could not infer dtype of NoneType"):
         torch.tensor([None])

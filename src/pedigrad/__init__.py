@@ -44,7 +44,7 @@ pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 # NumPy warns of 1/0 and the like where PyTorch does not; the filter is for our own modules alone.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
 
-_LAZY = ("nn", "optim", "linalg", "special", "cuda", "backends", "compiler", "version")
+_LAZY = ("nn", "optim", "linalg", "special", "cuda", "backends", "compiler", "version", "types")
 
 
 def __getattr__(name: str) -> _Any:

@@ -5,12 +5,30 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from .graph import Leaf
+import numpy as np
+
+from . import modes
+from .graph import Leaf, storage_of
 from .op import publish
 from .origin import located
 from .tensor import Tensor, copied, read
 
 _new = object.__new__
+Array = np.ndarray[Any, Any]
+
+
+def _array_copied(array: Array, memo: dict[int, Any]) -> Array:
+    """A copy of `array` in a copy of all its storage: arrays on one storage that are copied together are on one again."""
+    owner = storage_of(array)
+    if modes.special or not (owner.flags.c_contiguous or owner.flags.f_contiguous) or owner.dtype.hasobject:
+        return copied(array)
+    storage = memo.get(id(owner))
+    if storage is None:
+        storage = memo[id(owner)] = np.copy(owner, order="K")
+    if array is owner:
+        return storage
+    offset = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+    return np.ndarray(array.shape, array.dtype, storage.ravel("K").view(np.uint8), offset, array.strides)
 
 
 def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
@@ -21,7 +39,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
         message = "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
         raise RuntimeError(located(message))
     out = _new(type(self))
-    _set_state(out, (copied(self._array), self._node is not None, {}))
+    _set_state(out, (_array_copied(self._array, memo), self._node is not None, {}))
     memo[id(self)] = out
     for name, value in self.__dict__.items():
         out.__dict__[name] = copy.deepcopy(value, memo)

@@ -10,12 +10,14 @@ import numpy as np
 
 from . import device as devices
 from . import dtypes, inplace, modes
+from .data import array_of, is_sequence, native_array, plain_number, scalar
+from .exchange import imported
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
 from .origin import located
-from .shapes import as_shape
+from .shapes import Size, as_shape
 from .storage import on_buffer
-from .tensor import Tensor, TensorMeta, _new, announce, constant, read, wrap
+from .tensor import Tensor, TensorMeta, _new, announce, constant, wrap
 
 strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
 Tensor.layout = strided
@@ -37,7 +39,17 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             args = (kwargs.pop("size", None),)
             if args[0] is None:
                 raise TypeError(located(f"{made.__name__}() missing 1 required positional argument: 'size'"))
-        array = make(*args, **kwargs)
+        if out is not None:
+            if kwargs.setdefault("dtype", out.dtype) is None:
+                kwargs["dtype"] = out.dtype
+            elif dtypes.of_argument(kwargs["dtype"]) is not out.dtype:
+                raise RuntimeError(located(f"dtype {kwargs['dtype']} does not match dtype of out parameter ({out.dtype})"))
+        try:
+            array = make(*args, **kwargs)
+        except (MemoryError, ValueError) as error:
+            if isinstance(error, ValueError) and "\n  at " in str(error):  # not NumPy's
+                raise
+            raise RuntimeError(located(f"{made.__name__}(): {error}")) from error
         if out is not None:
             return _filled(out, array, made.__name__)
         tensor = constant(array)
@@ -59,126 +71,21 @@ def _filled(out: Tensor, array: np.ndarray[Any, Any], what: str) -> Tensor:
 
 def numpy_dtype(dtype: dtypes.dtype | None) -> np.dtype[Any]:
     """The NumPy dtype of a `dtype` argument; the default dtype for None."""
-    if dtype is not None and not isinstance(dtype, dtypes.dtype):
-        if dtype in (float, int, bool, complex):
-            return dtypes.to_numpy(dtypes.of_number(dtype()))
-        raise TypeError(located(f"expected a torch.dtype, got {dtype!r}"))
-    return dtypes.to_numpy(dtype or dtypes.get_default_dtype())
+    return dtypes.to_numpy(dtypes.get_default_dtype() if dtype is None else dtype)
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    if bool in map(type, sizes):
+        raise TypeError(located("argument 'size' (position 1) must be tuple of ints, not bool"))
     shape = as_shape(sizes)
-    if any(n < 0 for n in shape):
+    if shape and max(shape) >= 2**63:
+        raise TypeError(located(f"argument 'size' failed to unpack: Overflow when unpacking long long, in {shape}"))
+    if shape and min(shape) < 0:
         raise RuntimeError(located(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"))
     return shape
 
 
 # From data
-
-
-def array_of(data: Any, dtype: dtypes.dtype | None = None) -> np.ndarray[Any, Any]:
-    """A new array of `data`: a number, a nested sequence, an array or a tensor, by PyTorch's rules for dtypes."""
-    wanted = None if dtype is None else numpy_dtype(dtype)
-    if isinstance(data, Tensor):
-        read(data._array, "torch.tensor()")
-        return np.array(data._array, wanted)
-    if isinstance(data, (np.ndarray, np.generic)):
-        array = np.array(data, wanted)
-        dtypes.of(array)
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-    if isinstance(data, (list, tuple)) and _holds_tensors(data):
-        data = _plain(data)
-    try:
-        array = np.array(data, wanted)
-    except ValueError as error:
-        if "inhomogeneous" in str(error):
-            raise ValueError(located(f"expected a sequence of equal lengths at every level: {_ragged(data)}")) from error
-        if "NaN" in str(error):
-            raise RuntimeError(located(f"value cannot be converted to {dtype} without overflow: {error}")) from error
-        raise
-    except OverflowError as error:
-        return _wrapped(data, dtype, error)
-    if wanted is not None:
-        return array
-    if array.dtype.kind in "OUS" or (array.dtype == np.uint64 and _common(data) is not dtypes.uint64):
-        raise _no_number(data)
-    if array.dtype.kind in "fc" and array.size:
-        return array.astype(dtypes.to_numpy(_common(data)), copy=False)
-    return array if array.size else array.astype(dtypes.to_numpy(dtypes.get_default_dtype()))
-
-
-def _wrapped(data: Any, dtype: dtypes.dtype | None, error: OverflowError) -> np.ndarray[Any, Any]:
-    """An array of `data`, of which negative numbers are out of the range of the unsigned `dtype`: they count from its end."""
-    kind = numpy_dtype(dtype)
-    if kind.kind == "u" and kind.itemsize < 8:
-        array = np.array(data)
-        if array.dtype.kind == "i" and np.all(np.abs(array) <= np.iinfo(kind).max):
-            return array.astype(kind)
-    raise RuntimeError(located(f"value cannot be converted to {dtype} without overflow: {error}")) from error
-
-
-def _no_number(data: Any) -> Exception:
-    """The error for data that NumPy has no numbers for."""
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    if isinstance(data, (int, np.integer)):
-        return ValueError(located(f"Overflow when unpacking long long: {data} is beyond the range of int64"))
-    if isinstance(data, str):
-        return TypeError(located("new(): invalid data type 'str'"))
-    return RuntimeError(located(f"Could not infer dtype of {type(data).__name__}: data must be numbers"))
-
-
-def _common(data: Any) -> dtypes.dtype:
-    """The dtype of a tensor of `data`: Python's floats have the default dtype, NumPy's numbers and arrays their own."""
-    found: set[Any] = set()
-    _collect(data if isinstance(data, (list, tuple)) else (data,), found)
-    return functools.reduce(dtypes.promote_types, map(_dtype_of, found))
-
-
-def _collect(items: Any, found: set[Any]) -> None:
-    """Add the types of the numbers in a nested sequence, and the dtypes of the arrays."""
-    kinds = set(map(type, items))
-    if len(kinds) == 1 and not (isinstance(items[0], (list, tuple, np.ndarray)) or hasattr(items[0], "__len__")):
-        found |= kinds
-        return
-    for item in items:
-        if isinstance(item, np.ndarray):
-            found.add(item.dtype)
-        elif isinstance(item, (list, tuple)):
-            _collect(item, found)
-        elif hasattr(item, "__len__"):
-            _collect(tuple(item), found)
-        else:
-            found.add(type(item))
-
-
-def _dtype_of(kind: Any) -> dtypes.dtype:
-    if isinstance(kind, np.dtype):
-        return dtypes.from_numpy(kind)
-    if issubclass(kind, np.generic):
-        return dtypes.from_numpy(np.dtype(kind))
-    if issubclass(kind, bool):
-        return dtypes.bool_
-    if issubclass(kind, int):
-        return dtypes.int64
-    return dtypes.get_default_dtype().to_complex() if issubclass(kind, complex) else dtypes.get_default_dtype()
-
-
-def _holds_tensors(data: Any) -> bool:
-    return any(isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and _holds_tensors(item)) for item in data)
-
-
-def _plain(data: Any) -> Any:
-    if isinstance(data, Tensor):
-        read(data._array, "torch.tensor()")
-        number = data._array.ndim == 0
-        return data._array[()] if number and data._array.dtype.kind != "V" else data._array.tolist() if number else data._array
-    return [_plain(item) for item in data] if isinstance(data, (list, tuple)) else data
-
-
-def _ragged(data: Any) -> str:
-    lengths = [len(item) if isinstance(item, (list, tuple)) else "a number" for item in data]
-    return f"found lengths {lengths}"
 
 
 @function("torch")
@@ -200,9 +107,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     devices.require_cpu(device)
     if isinstance(data, Tensor):
         return converted(data, dtype)
-    if isinstance(data, np.ndarray):
-        return converted(from_numpy(data), dtype)
-    return tensor(data, dtype=dtype)
+    return constant(array_of(data, dtype, shares=True))
 
 
 @function("torch")
@@ -210,10 +115,37 @@ def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
 ) -> Tensor:  # fmt: skip
     """A tensor of `obj`, sharing its memory unless `copy`; it needs a gradient where `obj` does unless that is said."""
-    result = tensor(obj, dtype=dtype) if copy else as_tensor(obj, dtype, device)
+    devices.require_cpu(device)
+    aliases = True
+    if isinstance(obj, Tensor):
+        result = obj
+    elif isinstance(obj, np.generic):
+        if copy is False:
+            raise RuntimeError(located("can't alias NumPy scalars: leave copy=False out, or make an array of it"))
+        result, aliases = constant(native_array(np.asarray(obj))), False
+    elif isinstance(obj, np.ndarray):
+        result = constant(array_of(obj, None, shares=True))
+    elif _is_buffer(obj):
+        result = frombuffer(obj, dtype=dtypes.get_default_dtype() if dtype is None else dtype)
+    else:
+        if copy is False:
+            raise ValueError(located("can't alias arbitrary sequence into a tensor."))
+        result, aliases = constant(array_of(obj, dtype, shares=not copy)), False
+    wanted = result.dtype if dtype is None else dtypes.of_argument(dtype)
+    if copy is False and wanted is not result.dtype:
+        raise ValueError(located(f"can't alias tensor with dtype '{result.dtype}' into dtype '{wanted}'."))
+    result = converted(result, wanted, copy=bool(copy) and aliases)
     if requires_grad is None:
         return result
     return result.detach().requires_grad_(requires_grad) if requires_grad != result.requires_grad else result
+
+
+def _is_buffer(obj: Any) -> bool:
+    try:
+        memoryview(obj)
+    except TypeError:
+        return False
+    return True
 
 
 @function("torch")
@@ -221,17 +153,46 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """A tensor on the memory of `array`: a change of one shows in the other."""
     if not isinstance(array, np.ndarray):
         raise TypeError(located(f"expected np.ndarray (got {type(array).__name__})"))
-    if array.dtype not in dtypes._BY_NUMPY:
-        dtypes.from_numpy(array.dtype)
-        if not array.dtype.isnative:
-            raise ValueError(located("given numpy array has byte order different from the native byte order"))
-    return constant(on_buffer(array))
+    return constant(on_buffer(native_array(array)))
 
 
 @function("torch")
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A one-dimensional tensor on the memory of a Python buffer."""
-    return wrap(on_buffer(np.frombuffer(buffer, numpy_dtype(dtype), count, offset))).requires_grad_(requires_grad)
+    kind = numpy_dtype(dtype)
+    try:
+        size = memoryview(buffer).nbytes
+    except TypeError:
+        raise ValueError(located("object does not implement Python buffer protocol.")) from None
+    if not size or not count:
+        raise ValueError(located(f"both buffer length ({size}) and count ({count}) must not be 0"))
+    if not 0 <= offset < size:
+        raise ValueError(located(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) - 1"))
+    if count > 0 and offset + count * kind.itemsize > size:
+        raise ValueError(
+            located(
+                f"requested buffer length ({count} * {kind.itemsize} bytes) after offset ({offset} bytes) must not be"
+                f" greater than actual buffer length ({size} bytes)"
+            )
+        )
+    if count < 0 and (size - offset) % kind.itemsize:
+        length = f"buffer length ({size - offset} bytes) after offset ({offset} bytes)"
+        raise ValueError(located(f"{length} must be a multiple of element size ({kind.itemsize})"))
+    result = wrap(on_buffer(np.frombuffer(buffer, kind, count, offset)))
+    return result.requires_grad_() if requires_grad else result
+
+
+@function("torch")
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor on the memory of an object with `__dlpack__`, or of a DLPack capsule."""
+    devices.require_cpu(device)
+    return constant(imported(ext_tensor, copy))
+
+
+@function("torch")
+def to_dlpack(tensor: Tensor) -> Any:
+    """A DLPack capsule of the tensor's memory."""
+    return tensor.__dlpack__()  # type: ignore[attr-defined]
 
 
 # Filled
@@ -258,8 +219,11 @@ def empty(*size: Any, dtype: Any = None) -> Any:
 @factory
 def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Any:
     """`fill_value` everywhere; its type decides the dtype."""
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    return np.full(as_shape((size,)), value, numpy_dtype(dtype or dtypes.of_number(value)))
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(located(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"))
+    value = plain_number(fill_value, "full()")
+    kind = numpy_dtype(dtypes.of_number(value) if dtype is None else dtype)
+    return np.full(_sizes((size,)), scalar(value, kind, "full()"), kind)
 
 
 @factory
@@ -286,8 +250,8 @@ for _name, _fill in (("zeros", np.zeros_like), ("ones", np.ones_like), ("empty",
 @factory
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Any:
     """`fill_value` everywhere, with the shape and dtype of `input`."""
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    return np.full_like(input._array, value, dtype=None if dtype is None else numpy_dtype(dtype))
+    kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
+    return np.full_like(input._array, scalar(fill_value, kind, "full_like()"), dtype=kind)
 
 
 @factory
@@ -303,18 +267,32 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
         raise TypeError(located("arange() missing 1 required argument: 'end'"))
     start, end = (0, start) if end is None else (start or 0, end)
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
+    if any(isinstance(v, complex) for v in (start, end, step)):
+        raise RuntimeError(located("arange(): a complex value cannot be converted to type double without overflow"))
     if step == 0:
         raise RuntimeError(located("step must be nonzero"))
     if (end - start) * step < 0:
         raise RuntimeError(located(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})"))
     integers = all(isinstance(v, int) for v in (start, end, step))
     kind = numpy_dtype(dtype or (dtypes.int64 if integers else None))
-    count = max(int(np.ceil((end - start) / step)), 0) if not integers else max(-((start - end) // step), 0)
-    if integers:
-        return (
-            np.arange(start, start + count * step, step, dtype=kind) if kind.kind != "V" else np.arange(count).astype(kind) * step + start
-        )
-    return (start + np.arange(count, dtype=np.float64) * step).astype(kind)
+    if kind.kind in "bc":
+        raise NotImplementedError(located(f'"arange_cpu" not implemented for {dtypes.from_numpy(kind)}'))
+    if not (integers or (np.isfinite(start) and np.isfinite(end))):
+        raise RuntimeError(located(f"unsupported range: {start} -> {end}"))
+    whole = kind.kind in "iu"
+    first, last, apart = (int(v) for v in (start, end, step)) if whole else (start, end, step)
+    if apart == 0:
+        raise ValueError(located("step must be nonzero"))
+    if kind == np.int64 or (integers and whole):
+        count = max(-((first - last) // apart), 0)
+    else:
+        size = np.ceil((float(end) - float(start)) / float(step))
+        if not size < 2**63:
+            raise RuntimeError(located("invalid size, possible overflow?"))
+        count = max(int(size), 0)
+    if whole:
+        return np.arange(first, first + count * apart, apart).astype(kind, copy=False)
+    return (first + np.arange(count, dtype=np.float64) * apart).astype(kind)
 
 
 @factory
@@ -369,24 +347,42 @@ def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
 # The legacy constructor
 
 
-def construct(cls: Any = Tensor, *args: Any, device: Any = None, dtype: Any = None) -> Tensor:
-    """`Tensor(2, 3)` is uninitialised, `Tensor([...])` has the data, in the default dtype."""
+def construct(cls: Any = Tensor, *args: Any, device: Any = None, dtype: Any = None, **named: Any) -> Tensor:
+    """`Tensor(2, 3)` is uninitialised, `Tensor([...])` has the data, in the default dtype; memory is shared where it can be."""
     devices.require_cpu(device)
-    kind = numpy_dtype(dtype)
-    if not args:
-        array = np.empty(0, kind)
-    elif len(args) == 1 and isinstance(args[0], Tensor):
-        array = args[0]._array
-    elif len(args) == 1 and not isinstance(args[0], int):
-        data = args[0]
-        array = np.empty(tuple(data), kind) if type(data).__name__ == "Size" else array_of(data).astype(kind, copy=False)
-    else:
-        array = np.empty(_sizes(args), kind)
+    for name in ("data", "other", "size"):
+        if name in named and not args and len(named) == 1:
+            args = (Size(as_shape((named.pop(name),))),) if name == "size" else (named.pop(name),)
+    if named:
+        raise TypeError(located(f"new() got an unexpected keyword argument '{next(iter(named))}'"))
+    array = _constructed(args, dtype)
     announce(array)
     tensor = _new(cls)
     tensor._array = array
     tensor._node = tensor._view = tensor._cut = None
     return tensor
+
+
+def _constructed(args: tuple[Any, ...], dtype: Any) -> np.ndarray[Any, Any]:
+    """The array meant by the arguments of a legacy constructor; of a Tensor without `dtype` any will do."""
+    kind = numpy_dtype(dtype)
+    if len(args) != 1:
+        if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in args):
+            kinds = ", ".join(type(n).__name__ for n in args)
+            raise TypeError(located(f"new() received an invalid combination of arguments - got ({kinds})"))
+        return np.empty(_sizes(args) if args else 0, kind)
+    (data,) = args
+    if isinstance(data, Tensor):
+        if dtype is not None and data._array.dtype != kind:
+            raise TypeError(located(f"expected a tensor of dtype {dtypes.from_numpy(kind)}, got {data.dtype}: use to() to convert it"))
+        return data._array
+    if isinstance(data, Size):
+        return np.empty(_sizes(tuple(data)), kind)
+    if isinstance(data, (str, bytes)) or is_sequence(data):
+        return array_of(data, dtypes.from_numpy(kind), shares=True)
+    if isinstance(data, (bool, np.bool_)) or not hasattr(data, "__index__"):
+        raise TypeError(located(f"new(): data must be a sequence (got {type(data).__name__})"))
+    return np.empty(_sizes((data,)), kind)
 
 
 Tensor.construct = classmethod(construct)
@@ -400,8 +396,8 @@ class LegacyType(TensorMeta):
 
 
 def _legacy(name: str, dtype: dtypes.dtype) -> Any:
-    def new(cls: Any, *args: Any, device: Any = None) -> Tensor:
-        return construct(Tensor, *args, device=device, dtype=dtype)
+    def new(cls: Any, *args: Any, **kwargs: Any) -> Tensor:
+        return construct(Tensor, *args, dtype=dtype, **kwargs)
 
     namespace = {"__new__": new, "dtype": dtype, "legacy_name": f"torch.{name}Tensor", "__slots__": ()}
     return LegacyType(name + "Tensor", (Tensor,), namespace)
@@ -409,4 +405,4 @@ def _legacy(name: str, dtype: dtypes.dtype) -> Any:
 
 LEGACY_TYPES = {f"{name}Tensor": _legacy(name, dtypes.named(d)) for d, name in LEGACY_NAMES.items()}
 
-__all__ = ["LEGACY_TYPES", "as_tensor", "from_numpy", "strided", "tensor"]
+__all__ = ["LEGACY_TYPES", "as_tensor", "from_dlpack", "from_numpy", "strided", "tensor"]

@@ -83,8 +83,29 @@ def named(name: str) -> dtype:
     return _BY_NAME[name]
 
 
-def to_numpy(d: dtype) -> np.dtype[Any]:
+def of_argument(given: Any) -> dtype:
+    """The dtype that an argument means: also Python's float, int, bool and complex stand for one, the widest of their kind."""
+    if isinstance(given, dtype):
+        return given
+    found = _OF_PYTHON.get(given) if given.__class__ is type else None
+    if found is None:
+        kind = type(given).__name__
+        raise TypeError(f"argument 'dtype' must be torch.dtype, not {kind}: expected a torch.dtype, got {given!r}")
+    return found
+
+
+def is_argument(given: Any) -> bool:
+    """Whether an argument stands for a dtype."""
+    return isinstance(given, dtype) or (given.__class__ is type and given in _OF_PYTHON)
+
+
+_OF_PYTHON: dict[type, dtype] = {float: float64, int: int64, bool: bool_, complex: complex128}
+
+
+def to_numpy(d: Any) -> np.dtype[Any]:
     """The NumPy dtype of `d`; bfloat16 loads ml_dtypes."""
+    if d.__class__ is not dtype:
+        d = of_argument(d)
     if d._numpy is None:
         import ml_dtypes
 
@@ -128,7 +149,7 @@ def set_default_dtype(d: dtype) -> None:
 
 get_default = get_default_dtype
 
-_SIGNED = (int8, int16, int32, int64)
+_BAREBONES = frozenset({uint16, uint32, uint64})
 
 
 @functools.cache
@@ -141,6 +162,8 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     if a is b:
         return a
     low, high = sorted((a, b), key=lambda d: d.category)
+    if (a in _BAREBONES or b in _BAREBONES) and not high.is_floating_point:
+        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a} and {b}")
     if low.category != high.category:
         if high.is_complex and low.is_floating_point:
             return complex128 if low is float64 else high
@@ -151,10 +174,25 @@ def promote_types(a: dtype, b: dtype) -> dtype:
         return max(a, b, key=lambda d: d.itemsize)
     if low.is_signed == high.is_signed or low.is_complex:
         return max(a, b, key=lambda d: d.itemsize)
-    signed, unsigned = (low, high) if low.is_signed else (high, low)
-    if unsigned is not uint8:
-        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a} and {b}")
-    return max(signed, int16, key=lambda d: d.itemsize)
+    signed = low if low.is_signed else high
+    return max(signed, int16, key=lambda d: d.itemsize)  # with uint8
+
+
+def python_number(value: Any) -> Any:
+    """A NumPy scalar as the Python number that PyTorch takes it for: a boolean is 1.0 or 0.0.
+
+    Not so a complex64, of which PyTorch silently drops the imaginary part.
+    """
+    if isinstance(value, np.integer):
+        number = int(value)
+        if number >= 2**63:
+            raise TypeError("an integer is required: a NumPy integer is beyond the range of int64")
+        return number
+    if isinstance(value, (np.floating, np.bool_)):
+        return float(value)
+    if isinstance(value, np.complexfloating):
+        return complex(value)
+    raise TypeError(f"expected a number, got {type(value).__name__}")
 
 
 def of_number(value: object) -> dtype:

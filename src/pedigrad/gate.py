@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes, modes, native
+from .data import native_array
 from .errors import explained, not_a_tensor
 from .graph import Node, Output, note_write
 from .origin import located, outside
@@ -90,10 +91,10 @@ def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
 def _as_operand(op: Op, index: int, value: Any) -> Any:
     if isinstance(value, (Tensor, bool, int, float, complex)) or (value is None and not op.variadic):
         return value
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, (np.number, np.bool_)):
+        return dtypes.python_number(value)
     if isinstance(value, np.ndarray):
-        return wrap(value)
+        return wrap(native_array(value))
     raise not_a_tensor(op, op.public_names[0 if op.variadic else index], value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import floor, log10
+from typing import Any
 
 from pedigrad import dtypes
 
@@ -79,7 +80,8 @@ class iinfo:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
-def _checked(function: str, given: object) -> dtypes.dtype:
-    if not isinstance(given, dtypes.dtype):
-        raise TypeError(f"{function}(): argument 'type' must be a dtype, not {given.__class__.__name__}")
-    return given
+def _checked(function: str, given: Any) -> dtypes.dtype:
+    try:
+        return dtypes.of_argument(given)
+    except TypeError:
+        raise TypeError(f"{function}(): argument 'type' must be a dtype, not {given.__class__.__name__}") from None

@@ -36,6 +36,11 @@ def outside(frame: FrameType | None) -> FrameType | None:
     return None
 
 
+def is_users(frame: FrameType) -> bool:
+    """Whether a frame is the user's and not the library's."""
+    return MARK not in frame.f_globals and outside(frame) is frame
+
+
 def outside_depth() -> int:
     """How many frames from its caller outwards the user's own is: the `stacklevel` with which the caller warns of the user's line."""
     first = sys._getframe(1)

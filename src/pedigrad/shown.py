@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import dtypes, modes
+from .data import plain_number
 from .op import function, publish
 from .printing import tensor_text
 from .tensor import Tensor, read
@@ -114,19 +115,20 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
 @function("torch")
 def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
     """The smallest dtype that holds values of both."""
-    return dtypes.promote_types(type1, type2)
+    return dtypes.promote_types(dtypes.of_argument(type1), dtypes.of_argument(type2))
 
 
 @function("torch")
 def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     """The dtype of the result of arithmetic on two tensors or numbers."""
-    return dtypes.promote_operands([v._array if isinstance(v, Tensor) else v for v in (tensor1, tensor2)])
+    values = [v._array if isinstance(v, Tensor) else plain_number(v, "result_type()") for v in (tensor1, tensor2)]
+    return dtypes.promote_operands(values)
 
 
 @function("torch")
 def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
     """Whether a result of the first dtype may be written into a tensor of the second."""
-    return dtypes.can_cast(from_, to)
+    return dtypes.can_cast(dtypes.of_argument(from_), dtypes.of_argument(to))
 
 
 @function("torch")

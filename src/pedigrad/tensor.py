@@ -220,8 +220,7 @@ class Tensor(metaclass=TensorMeta):
                 message = "you can only change requires_grad flags of leaf variables: use .detach() for a result that needs no gradient"
                 raise RuntimeError(located(message))
             if node is not None:
-                self.__dict__["_grad"] = self.grad
-                self._node = None
+                self._let_go()
         elif node is None:
             if self._array.dtype.kind not in "fc" and not self.is_floating_point():
                 message = f"only Tensors of floating point and complex dtype can require gradients, this one is {self.dtype}"
@@ -333,8 +332,17 @@ class Tensor(metaclass=TensorMeta):
         if self._view is not None and self._view.base is not None:
             raise RuntimeError(located("Can't detach views in-place. Use detach() instead."))
         if self._node is not None:
-            self._node, self._cut = None, Cut("detached")
+            self._let_go()
+            self._cut = Cut("detached")
         return self
+
+    def _let_go(self) -> None:
+        """Have no node any more, but keep `.grad`: passes through a graph that still has the leaf change it no more."""
+        leaf, grad = self._node, self.grad
+        self._node = None
+        if isinstance(leaf, Leaf):
+            leaf.grad = None
+            self.__dict__["_grad"] = grad
 
     @property
     def data(self) -> Tensor:
@@ -390,7 +398,7 @@ class Tensor(metaclass=TensorMeta):
 
     def numpy(self, *, force: bool = False) -> Array:
         """Its array, on the same memory."""
-        if self._node is not None and not force:
+        if self._node is not None and not force and modes.settings.grad:
             message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             raise RuntimeError(located(message))
         read(self._array, "numpy()")
@@ -401,29 +409,6 @@ class Tensor(metaclass=TensorMeta):
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        function = self.numpy_functions.get(ufunc if method == "__call__" else (ufunc, method))
-        if function is not None:
-            return function(*inputs, **kwargs)
-        return self._through_numpy(getattr(ufunc, method), inputs, kwargs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        ours = self.numpy_functions.get(function)
-        return ours(*args, **kwargs) if ours is not None else self._through_numpy(function, args, kwargs)
-
-    @staticmethod
-    def _through_numpy(function: Any, args: Any, kwargs: Any) -> Any:
-        """A NumPy function that no op stands for, on the tensors' arrays; they must not need gradients."""
-
-        def arrays(value: Any) -> Any:
-            if isinstance(value, Tensor):
-                return value.numpy()
-            if isinstance(value, (tuple, list)):
-                return type(value)(map(arrays, value))
-            return value
-
-        return function(*arrays(tuple(args)), **{name: arrays(value) for name, value in kwargs.items()})
 
     def __bool__(self) -> bool:
         if self._array.size != 1:

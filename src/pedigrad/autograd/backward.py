@@ -65,6 +65,8 @@ def _start(run: Backward, tensors: Sequence[Tensor], gradients: Sequence[Any]) -
     if gradients and len(gradients) != len(tensors):
         raise RuntimeError(located(f"got {len(tensors)} tensors and {len(gradients)} gradients"))
     given = gradients or (None,) * len(tensors)
+    for gradient in gradients:
+        run.show(gradient)
     starts = [_first_gradient(t, g, run.create) for t, g in zip(tensors, given, strict=True)]
     if run.wanted is not None:
         run.only_towards_wanted([t._node for t in tensors])  # type: ignore[misc]
@@ -160,6 +162,8 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
         return
     run = Backward(create_graph if retain_graph is None else retain_graph, create_graph)
     start = _first_gradient(self, gradient, create_graph)
+    if gradient is not None:
+        run.show(gradient)
     run.deposit(self._node, start)  # type: ignore[arg-type]
     _finish(run)
 

@@ -10,6 +10,7 @@ On plain arrays the gradient rules run as NumPy. With `create_graph` the same ru
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Any
@@ -82,6 +83,7 @@ class Backward:
         self.captured: dict[int, Any] = {}
         self.wanted = None if wanted is None else {node.seq for node in wanted}
         self.useful: set[int] = set()
+        self.shown: dict[int, Any] = {}  # by the array's id, what hooks were given: a Tensor they wrote on, a reference to others
         self.freed = None if retain else Freed(Origin.here())
 
     def deposit(self, node: Node, g: Any) -> None:
@@ -186,7 +188,25 @@ class Backward:
     # Hooks see Tensors
 
     def _wrapped(self, g: Any) -> Any:
-        return g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g))
+        """`g` for a hook: the Tensor that an earlier hook of this pass was given, where the gradient is the very same."""
+        if g is None or isinstance(g, Tensor):
+            return g
+        known = self.shown.get(id(g))
+        tensor = known() if isinstance(known, weakref.ref) else known
+        if tensor is None or tensor._array is not g:
+            tensor = wrap(np.asarray(g))
+            self.shown[id(tensor._array)] = weakref.ref(tensor)
+        return tensor
+
+    def show(self, gradient: Any) -> None:
+        """The user's own `gradient` is what hooks are given of it."""
+        if isinstance(gradient, Tensor):
+            self.shown[id(gradient._array)] = gradient if gradient.__dict__ else weakref.ref(gradient)
+
+    def _seen(self, tensor: Any) -> None:
+        """A hook has seen a gradient: what it wrote on it is kept for the next."""
+        if tensor is not None and tensor.__dict__ and not self.create:
+            self.shown[id(tensor._array)] = tensor
 
     def _unwrapped(self, g: Any) -> Any:
         return g._array if isinstance(g, Tensor) and not self.create else g
@@ -199,18 +219,25 @@ class Backward:
     def _before(self, node: Node, g: Any) -> Any:
         hooks = node.hooks
         assert hooks is not None
-        for hook in list(hooks.on_gradient.values()):
+        if hooks.on_gradient:
             given = self._wrapped(g)
-            replaced = hook(given)
-            g = g if replaced is None else self._unwrapped(checked(hook, given, replaced))
+            for hook in list(hooks.on_gradient.values()):
+                replaced = hook(given)
+                self._seen(given)
+                given = given if replaced is None else checked(hook, given, replaced)
+            g = self._unwrapped(given)
+            self._seen(given)
         tensor = hooks.retain() if hooks.retain is not None else None
         if tensor is not None:
             kept = tensor.grad
-            tensor.grad = self._wrapped(g if kept is None else kept._array + g)
+            total = g if kept is None else kept._array + g
+            tensor.grad = total if isinstance(total, Tensor) else wrap(np.asarray(total))
         if hooks.before:
             grads = tuple(map(self._wrapped, g)) if isinstance(g, list) else (self._wrapped(g),)
             for hook in list(hooks.before.values()):
                 replaced = hook(grads)
+                for grad in grads:
+                    self._seen(grad)
                 grads = grads if replaced is None else checked_all(hook, grads, replaced, fills=True)
             g = list(map(self._unwrapped, grads)) if isinstance(g, list) else self._unwrapped(grads[0])
         return g
@@ -225,6 +252,8 @@ class Backward:
         with modes.set_grad_enabled(self.create):
             for hook in list(node.hooks.after.values()):
                 replaced = hook(grad_inputs, grad_outputs)
+                for grad in (*grad_inputs, *grad_outputs):
+                    self._seen(grad)
                 grad_inputs = grad_inputs if replaced is None else checked_all(hook, grad_inputs, replaced)
         return tuple(map(self._unwrapped, grad_inputs))
 

@@ -1,7 +1,7 @@
 """Modules, losses and what they are made of."""
 
 from ..origin import mark_internal
-from . import functional, init, utils
+from . import functional, grad, init, utils
 from .activation import (
     CELU,
     ELU,
@@ -308,6 +308,7 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
     "functional",
+    "grad",
     "init",
     "utils",
 ]  # fmt: skip

@@ -409,7 +409,7 @@ def _requested_dtype(args, kwargs):
     device, dtype, tensor = (kwargs.get(name) for name in known[:3])
     if args and isinstance(args[0], Tensor):
         tensor = args[0]
-    elif args and isinstance(args[0], dtypes.dtype):
+    elif args and dtypes.is_argument(args[0]):
         dtype = args[0]
     elif args:
         device = args[0]
@@ -420,6 +420,4 @@ def _requested_dtype(args, kwargs):
     require_cpu(device)
     if tensor is not None:
         return tensor.dtype
-    if dtype is not None and not isinstance(dtype, dtypes.dtype):
-        raise TypeError(f"to(): dtype must be a dtype such as float32, got {typename(dtype)}")
-    return dtype
+    return None if dtype is None else dtypes.of_argument(dtype)

@@ -83,7 +83,25 @@ class RNNBase(Module):
 
     @property
     def _flat_weights(self):
-        return [getattr(self, name) for name in self._flat_weights_names]
+        given = self.__dict__.get("_given_weights")
+        return [getattr(self, name) for name in self._flat_weights_names] if given is None else given
+
+    @_flat_weights.setter
+    def _flat_weights(self, weights):
+        self.__dict__["_given_weights"] = weights  # tensors to compute with in the place of the parameters
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if "_given_weights" in self.__dict__ and name in self._flat_weights_names:
+            del self.__dict__["_given_weights"]
+
+    def _apply(self, fn, recurse=True):
+        self.__dict__.pop("_given_weights", None)
+        return super()._apply(fn, recurse)
+
+    def _weights_by_layer(self):
+        flat = iter(self._flat_weights)
+        return [[next(flat) for _ in names] for names in self._all_weights]
 
     @property
     def all_weights(self):
@@ -123,7 +141,7 @@ class RNNBase(Module):
         directions = 2 if self.bidirectional else 1
         cat, stack = PLACES["torch"]["cat"], PLACES["torch"]["stack"]
         last = []
-        weights = self.all_weights
+        weights = self._weights_by_layer()
         for layer in range(self.num_layers):
             outs = []
             for direction in range(directions):

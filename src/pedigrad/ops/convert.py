@@ -73,17 +73,9 @@ def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     return self if self._array.flags.c_contiguous else clone(self, memory_format=contiguous_format)
 
 
-def _dtype_of(kind: Any) -> dtypes.dtype | None:
-    if kind is None or isinstance(kind, dtypes.dtype):
-        return kind
-    if kind in (float, int, bool, complex):
-        return dtypes.of_number(kind())
-    raise TypeError(located(f"expected a dtype, got {kind!r}"))
-
-
 def converted(tensor: Tensor, dtype: Any, copy: bool = False) -> Tensor:
     """`tensor` in another dtype; itself if it has that already, unless `copy`."""
-    wanted = _dtype_of(dtype)
+    wanted = None if dtype is None else dtypes.of_argument(dtype)
     if wanted is None or wanted is tensor.dtype:
         return clone(tensor) if copy else tensor
     if tensor._node is not None and not (wanted.is_floating_point or wanted.is_complex):
@@ -103,12 +95,16 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     rest = list(args)
     if rest and isinstance(rest[0], Tensor):
         dtype = rest.pop(0).dtype
+        if rest and dtypes.is_argument(rest[0]):
+            raise TypeError(located("to() received an invalid combination of arguments: a tensor and a dtype"))
     elif rest and isinstance(rest[0], (str, int, devices.device)):
         device = rest.pop(0)
-    if rest and (isinstance(rest[0], dtypes.dtype) or rest[0] in (float, int, bool, complex)):
+    if rest and dtypes.is_argument(rest[0]):
         dtype = rest.pop(0)
     elif rest and rest[0] is None:
         rest.pop(0)
+    if rest and not (rest[0] is None or isinstance(rest[0], bool)):
+        raise TypeError(located(f"to() received an invalid combination of arguments, with {rest[0]!r} among them"))
     if rest:
         copy = bool(rest[1]) if len(rest) > 1 else copy
     devices.require_cpu(device)
@@ -167,6 +163,8 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         dtype = next((dtypes.named(d) for d, n in LEGACY_NAMES.items() if f"torch.{n}Tensor" == name), None)
         if dtype is None:
             raise ValueError(located(f"invalid type: {name!r}"))
+    elif not isinstance(dtype, dtypes.dtype):
+        raise ValueError(located(f"invalid type: {dtype!r}"))
     return converted(self, dtype)
 
 

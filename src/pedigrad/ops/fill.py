@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes
+from ..data import scalar
 from ..gate import is_recorded
 from ..inplace import note_change, write
 from ..op import composite, function
@@ -67,6 +68,10 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         if value._array.ndim:
             raise RuntimeError(located(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."))
         return copy_(self, value)
+    return _fill(self, scalar(value, self._array.dtype, "fill_()"))
+
+
+def _fill(self: Tensor, value: Any) -> Tensor:
     if is_recorded(self) or modes.special:
         return write(filled.op, (self,), (value,))
     self._array.fill(value)
@@ -77,7 +82,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 @function("torch Tensor")
 def zero_(self: Tensor) -> Tensor:
     """Write zero everywhere; returns the tensor."""
-    return fill_(self, 0)
+    return _fill(self, 0)
 
 
 @function("Tensor")

@@ -234,6 +234,11 @@ class Running:
     def __init__(self, mean, variance, momentum):
         self.mean, self.variance, self.momentum = mean, variance, momentum
 
+    def lies_under(self, *others):
+        """Whether one of the tensors `others` shares memory with the statistics."""
+        mine = [r._array for r in (self.mean, self.variance) if r is not None]
+        return any(np.may_share_memory(o._array, array) for o in others if o is not None for array in mine)
+
     def move(self, mean, variance, count):
         """Move the statistics towards those of a batch of `count` elements a channel; the variance without its bias."""
         for running, of_batch, bias in ((self.mean, mean, 1.0), (self.variance, variance, count / (count - 1))):
@@ -325,6 +330,9 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     if (running_mean is None and running_var is None) or 0 in shape:  # no elements move nothing
         return batch_normal(input, weight, bias, eps, None)
     running = Running(running_mean, running_var, momentum)
+    if running.lies_under(weight, bias):  # which are read when it has been moved
+        running.move_by_ops(input)
+        return batch_normal(input, weight, bias, eps, None)
     if modes.settings.recorder is None:
         return batch_normal(input, weight, bias, eps, running)
     out = batch_normal(input, weight, bias, eps, None)
@@ -430,12 +438,21 @@ def instance_norm(
     if math.prod(shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
     if running_mean is not None or running_var is not None:
+        running = Running(running_mean, running_var, momentum)
+        if running.lies_under(weight, bias):  # which are read before it is moved
+            weight, bias = (None if each is None else each.clone() for each in (weight, bias))
         with modes.no_grad():
             flat = widened(input).flatten(2)
             count = flat.shape[-1]
             means, variances = flat.mean(-1), flat.var(-1, correction=0)
             means, variances = means.mean(0)._array, variances.mean(0)._array
-        Running(running_mean, running_var, momentum).move(means, variances, count)
+            apart = Running(running_mean, None, momentum)
+            before = running_var.clone() if running_var is not None and apart.lies_under(running_var) else None
+        running.move(means, variances, count)
+        if before is not None:  # both follow from what there was, and the variance is written last
+            Running(None, before, momentum).move(None, variances, count)
+            with modes.no_grad():
+                running_var.copy_(before)
     check_channels(input, weight=weight, bias=bias)
     return group_normal(input, weight, bias, shape[1], eps)
 

@@ -1,4 +1,4 @@
-"""Python's operators on Tensors.
+"""Python's operators on Tensors, and NumPy's functions.
 
 They are the ops themselves, with one difference: an operand that no tensor can be made of gives NotImplemented, so that Python
 asks the other operand or says that the operator is not supported, and `t == "text"` is False.
@@ -6,25 +6,50 @@ asks the other operand or says that the operator is not supported, and `t == "te
 
 from __future__ import annotations
 
+import operator
+import sys
 import types
 from typing import Any
 
 import numpy as np
 
-from .. import gate, inplace, shortway
+from .. import dtypes, gate, inplace, shortway
+from ..data import native_array
 from ..op import Function
-from ..tensor import Tensor
+from ..origin import is_users
+from ..tensor import Tensor, wrap
 from . import arithmetic, compare, division, matmul, powers
 
-_KNOWN = (Tensor, bool, int, float, complex, np.generic, np.ndarray)
+_KNOWN = (Tensor, bool, int, float, complex, np.number, np.bool_, np.ndarray)
 
 
 def _known(value: Any) -> bool:
-    return isinstance(value, _KNOWN) or hasattr(value, "__array_ufunc__")
+    return isinstance(value, _KNOWN) or hasattr(value, "tracer")
 
 
 def _gate_or_not(op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
-    return gate.gate(op, operands, attributes, out) if all(map(_known, operands)) else NotImplemented
+    if not all(map(_known, operands)):
+        return NotImplemented
+    if op is matmul.matmul.op and any(isinstance(v, (bool, int, float, complex, np.generic)) for v in operands):
+        return NotImplemented
+    if op in UFUNCS and any(isinstance(v, np.ndarray) for v in operands) and is_users(sys._getframe(2)):
+        return with_arrays(UFUNCS[op], op, operands)
+    return gate.gate(op, operands, attributes, out)
+
+
+def with_arrays(ufunc: Any, op: Any, operands: Any) -> Any:
+    """An operator on tensors and arrays in a user's program: NumPy's, with its promotion, unless there is a gradient to follow."""
+    if any(isinstance(v, Tensor) and (v.requires_grad or v._array.dtype.kind == "V") for v in operands):
+        return gate.gate(op, operands, ())
+    arrays = [v._array if isinstance(v, Tensor) else v for v in operands]
+    kind = np.result_type(*arrays)
+    alike = len({a.dtype for a in arrays}) == 1 if ufunc is np.matmul else kind.kind in "fc"
+    if alike and dtypes.to_numpy(dtypes.promote_operands([native_array(a) for a in arrays])) == kind:
+        return gate.gate(op, operands, ())
+    if ufunc is np.true_divide and isinstance(operands[0], np.ndarray):
+        ufunc, operands = np.multiply, (operands[0], powers.reciprocal(operands[1]))
+    result = ufunc(*(v.numpy() if isinstance(v, Tensor) else v for v in operands))
+    return _as_tensor(result)
 
 
 def _first_call(*args: Any) -> Any:
@@ -66,6 +91,8 @@ def _in_place(function: Function, name: str) -> Any:
     op = function.op  # type: ignore[attr-defined]
 
     def write(self: Any, other: Any) -> Any:
+        if isinstance(other, np.ndarray) and is_users(sys._getframe(1)):
+            return NotImplemented  # what is out of place is assigned, as PyTorch has it: its dtype may be another one
         return inplace.write(op, (self, other), ()) if _known(other) else NotImplemented
 
     write.__name__, write.__qualname__ = name, f"Tensor.{name}"
@@ -89,6 +116,94 @@ REFLECTED = {
 }  # fmt: skip
 IN_PLACE = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
 
+UFUNC_NAMES = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder",
+    "pow": "power", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "lshift": "left_shift",
+    "rshift": "right_shift", "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+}  # fmt: skip
+UFUNCS = {OPERATORS[name].op: getattr(np, ufunc) for name, ufunc in UFUNC_NAMES.items()}  # type: ignore[attr-defined]
+OPS = {ufunc: op for op, ufunc in UFUNCS.items()}
+PYTHON = {getattr(np, ufunc): getattr(operator, f"__{name}__") for name, ufunc in UFUNC_NAMES.items()}
+
+
+def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    """A NumPy ufunc on tensors: the op that stands for it, else NumPy's."""
+    function = Tensor.numpy_functions.get(ufunc if method == "__call__" else (ufunc, method))
+    if method == "__call__" and is_users(sys._getframe(1)):
+        return _users_ufunc(ufunc, function, inputs, options)
+    if function is not None:
+        return function(*inputs, **options)
+    return _through_numpy(getattr(ufunc, method), inputs, options)
+
+
+def _users_ufunc(ufunc: Any, function: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """A ufunc that the user's program called, or that an operator with a NumPy number or array on its left calls."""
+    # NumPy compares its longdouble and complex numbers as arrays.
+    inputs = tuple(v[()] if isinstance(v, np.ndarray) and not v.ndim and v.dtype.char in "gFDG" else v for v in inputs)
+    arrays = any(isinstance(v, np.ndarray) for v in inputs)
+    if ufunc in PYTHON and not options:
+        if arrays:
+            return with_arrays(ufunc, OPS[ufunc], inputs)
+        if any(isinstance(v, (np.number, np.bool_)) for v in inputs):
+            return PYTHON[ufunc](*(dtypes.python_number(v) if isinstance(v, np.generic) else v for v in inputs))
+    given = [v for v in (*inputs, *options.get("out", ())) if isinstance(v, Tensor)]
+    followed = any(t.requires_grad for t in given)
+    own = isinstance(options.get("out", (given[0],))[0], Tensor) and set(options) <= {"out"}
+    if function is not None and own and (followed or (not arrays and all(t._array.dtype.kind in "fcV" for t in given))):
+        return function(*inputs, **options)
+    result = _through_numpy(ufunc, inputs, options)
+    if "out" in options:
+        return result
+    return tuple(map(_as_tensor, result)) if isinstance(result, tuple) else _as_tensor(result)
+
+
+def _as_tensor(result: Any) -> Tensor:
+    return wrap(native_array(np.asarray(result)))
+
+
+def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """A NumPy function on tensors: the op that stands for it, else NumPy's.
+
+    For the user's program tensors without gradients are NumPy's business, as they are PyTorch's: an ndarray where NumPy makes one,
+    a Tensor where it leaves the work to a method.
+    """
+    if is_users(sys._getframe(1)) and function is not np.size and not _followed((args, tuple(kwargs.values()))):
+        try:
+            return function._implementation(*args, **kwargs)
+        except Exception:  # NumPy passes arguments that a method does not take: what follows knows better
+            pass
+    ours = Tensor.numpy_functions.get(function)
+    return ours(*args, **kwargs) if ours is not None else _through_numpy(function, args, kwargs)
+
+
+def _followed(value: Any) -> bool:
+    """Whether a tensor among these values needs a gradient."""
+    if isinstance(value, (tuple, list)):
+        return any(map(_followed, value))
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def _array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+    """A tensor on the array that a NumPy function made of this one."""
+    return _as_tensor(array)
+
+
+def _through_numpy(function: Any, args: Any, kwargs: Any) -> Any:
+    """A NumPy function that no op stands for, on the tensors' arrays; they must not need gradients."""
+
+    def arrays(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value.numpy()
+        if isinstance(value, (tuple, list)):
+            return type(value)(map(arrays, value))
+        return value
+
+    return function(*arrays(tuple(args)), **{name: arrays(value) for name, value in kwargs.items()})
+
+
+Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
+Tensor.__array_wrap__ = _array_wrap  # type: ignore[attr-defined]
 for _name, _function in OPERATORS.items():
     setattr(Tensor, f"__{_name}__", operator_form(_function, f"__{_name}__"))
 for _name, _function in REFLECTED.items():

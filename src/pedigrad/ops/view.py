@@ -74,7 +74,7 @@ def view_dtype(x, /, dtype):
 def view_(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
     """The same storage in another shape, or read as another dtype; RuntimeError if its strides do not allow that."""
     if len(size) == 1:
-        if size[0].__class__ is dtypes.dtype:
+        if dtypes.is_argument(size[0]):
             return view_dtype(self, size[0])
         return view_shape(self, size[0])
     return view_dtype(self, dtype) if dtype is not None else view_shape(self, size)
