@@ -443,6 +443,19 @@ def test_what_happens_between_steps_compiles_nothing_anew(options):
     assert sum(variant.runs for variant in compiled.variants) >= 24 - 3 - len(options.get("usual", ())) - len(options.get("load", ()))
 
 
+def test_instructions_that_hang_on_one_another_as_long_as_a_loop_are_compiled():
+    def case():
+        def step(x):
+            y = x
+            for i in range(400):
+                y = torch.where(y > i, y - x, y + 0.5)
+            return y
+
+        return step, lambda f: f(torch.arange(4.0))
+
+    check(case)
+
+
 # The interpreter
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import time
 import warnings
 from collections import Counter, OrderedDict
@@ -35,6 +36,7 @@ ATTEMPTS = 5  # recordings in a row without two that agree after which a functio
 EARLIER = 4  # recordings that a later one may agree with: functions may take turns in what they do
 TRIES = 3  # recordings in a row that are refused, likewise
 WASTED = 48  # recordings that may be made between two runs of compiled programs
+DEEP = 100_000  # calls within one another while a program is made
 LEFT = 256  # kinds of arguments that are remembered as not to be compiled
 
 
@@ -167,7 +169,7 @@ class Compiled:
     def compile(self, key: Any, recording: Recording, like: Variant | None = None) -> None:
         """Make a program of a recording, or take that of another one; where that fails the function runs as usual."""
         try:
-            with without_collection():
+            with compiling():
                 variant = Variant(recording, key, self, like)
         except ImportError:
             if self.fullgraph:
@@ -196,13 +198,16 @@ class Compiled:
 
 
 @contextmanager
-def without_collection() -> Iterator[None]:
-    """Python's search for cycles takes a third of the time in which a program is made, and finds none."""
-    enabled = gc.isenabled()
+def compiling() -> Iterator[None]:
+    """Python's search for cycles takes a third of the time in which a program is made, and finds none; instructions hang on one another
+    as deep as a loop of the user's is long."""
+    enabled, limit = gc.isenabled(), sys.getrecursionlimit()
     gc.disable()
+    sys.setrecursionlimit(max(limit, DEEP))
     try:
         yield
     finally:
+        sys.setrecursionlimit(limit)
         if enabled:
             gc.enable()
 
