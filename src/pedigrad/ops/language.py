@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import native
+from .. import modes, native
 from ..shapes import kept_shape
 
 FEW = 512  # elements of float32 of which a sum loses nothing that shows
@@ -71,14 +71,15 @@ def total(x, dim=None, keepdim=False):
         if x.size < FEW or x.dtype.char != "f" or ((dim is None or dim == -1) and x.flags.c_contiguous):
             return np.add.reduce(x, axis=dim, keepdims=keepdim)
         return double_total(x, dim, keepdim).astype(np.float32)
-    if hasattr(x, "tracer") and x.dtype == np.float32:  # the code made of it serves any size
+    if hasattr(x, "tracer") and x.dtype == np.float32 and (x.size >= FEW or x.tracer is not modes.settings.recorder):
+        # what is not being recorded is traced for kernels, on arrays that stand for any size
         return cast(double_total(x, dim, keepdim), np.float32)
     return np.sum(x, axis=dim, keepdims=keepdim)
 
 
 def cast(x, dtype):
     """`x`, an array, a number of NumPy's, a traced array or a Tensor, in NumPy's `dtype`."""
-    if x.__class__ is np.ndarray or not hasattr(x, "requires_grad"):
+    if isinstance(x, (np.ndarray, np.generic)):
         return x.astype(dtype)  # np.astype would warn of overflow, in NumPy's name
     return np.astype(x, dtype)
 
@@ -103,6 +104,8 @@ def less(x, mean):
     """`x - mean` in the dtype of `x`, where `mean` is of float64."""
     if x.__class__ is np.ndarray:
         return np.subtract(x, mean, out=np.empty_like(x), casting="same_kind")
+    if kind_of(mean) == kind_of(x):
+        return x - mean
     near = cast(mean, kind_of(x))
     return x - near - cast(mean - near, kind_of(x))
 

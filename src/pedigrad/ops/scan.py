@@ -10,7 +10,7 @@ from ..op import composite, function, kernel
 from ..origin import located
 from ..shapes import one_dim
 from .destination import deliver
-from .language import in_double
+from .language import cast, in_double
 from .reduce import converted, shifted_in
 
 BLOCK = 1 << 15  # elements
@@ -31,7 +31,7 @@ def running(ufunc, x, dim):
     """`ufunc` accumulated along `dim` in float64, since what is added up one by one loses digits; in the dtype of `x`."""
     wide = np.complex128 if x.dtype.kind == "c" else np.float64
     if x.__class__ is not np.ndarray or x.size < BLOCK or x.ndim == 1 or x.dtype == wide:
-        return ufunc.accumulate(x, axis=dim, dtype=wide).astype(x.dtype, copy=False)
+        return cast(ufunc.accumulate(x, axis=dim, dtype=wide), x.dtype)
     out = np.empty_like(x)
     along = 1 if dim in (0, -x.ndim) else 0
     of = max(1, BLOCK * x.shape[along] // x.size)
@@ -89,7 +89,7 @@ def recurrence(x, factor, /):
     rows, factors = np.moveaxis(out, -1, 0), np.moveaxis(factor, -1, 0)
     for k in range(len(rows) - 2, -1, -1):
         rows[k] += factors[k] * rows[k + 1]
-    return out.astype(x.dtype)
+    return cast(out, x.dtype)
 
 
 @recurrence.grad("x", "factor")
