@@ -12,6 +12,9 @@ from .origin import located
 from .shapes import broadcast_shapes
 
 
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()  # of an argument that has another name too
+
+
 def describe(value: Any) -> str:
     """One operand in a few words: dtype and shape of an array, the type of anything else."""
     if isinstance(value, np.ndarray):
@@ -52,6 +55,8 @@ def explained(op: Any, operands: tuple[Any, ...], error: Exception) -> Exception
 
 
 def not_a_tensor(op: Any, name: str, value: Any) -> TypeError:
-    """The error for an operand that is neither a tensor nor a number."""
+    """The error for an operand that is neither a tensor nor a number, or was not given."""
+    if value is MISSING:
+        return TypeError(located(f'{op.name}() missing 1 required positional arguments: "{name}"'))
     kind = type(value).__name__
     return TypeError(located(f"{op.name}(): argument '{name}' must be Tensor, not {kind}"))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes, modes, native
-from .errors import explained, not_a_tensor
+from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write, storage_of
 from .origin import located, outside
 from .tensor import HAS_VIEWS, Cut, Tensor, View, refresh, wrap
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _new = object.__new__
 _getframe = sys._getframe
 _clock = modes.clock
-MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()  # of an argument that has another name too
-NUMPY_WORDS = {"axis": "dim", "keepdims": "keepdim"}
+# NumPy's names, which PyTorch's compiled functions take for their own where they have no argument of that name.
+NUMPY_WORDS = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
 SCALARS = frozenset({"value", "alpha", "beta"})  # attributes that are numbers, which PyTorch also takes from tensors
 NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
@@ -321,24 +321,32 @@ def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut
 
 
 def called(op: Op, given: dict[str, Any], words: dict[str, Any]) -> Any:
-    """Run `op`, which was given these arguments and more by name: `out`, keyword-only ones, NumPy's words for `dim` and `keepdim`."""
+    """Run `op`, which was given these arguments and more by name: `out`, keyword-only ones, other names of arguments."""
     out = words.pop("out", None) if op.out else None
     unsaid = {name: op.defaults.get(name, MISSING) for name in op.attributes}
-    given = {name: v for name, v in given.items() if name not in unsaid or v is not unsaid[name]}
-    return gate(op, *bind(op, (), {**given, **in_our_words(words, given, op.name)}), out)
+    given = {name: v for name, v in given.items() if v is not MISSING and (name not in unsaid or v is not unsaid[name])}
+    return gate(op, *bind(op, (), {**given, **in_our_words(words, op.words, given, op.name)}), out)
 
 
-def in_our_words(words: dict[str, Any], given: Any = (), what: str = "") -> dict[str, Any]:
-    """Keyword arguments with `dim` and `keepdim` for NumPy's `axis` and `keepdims`; TypeError if an argument is given twice."""
-    ours = {NUMPY_WORDS.get(name, name): value for name, value in words.items()}
-    if len(ours) < len(words) or any(name in given for name in ours):
-        raise TypeError(located(f"{what}() got an argument twice, by NumPy's name and its own, in {', '.join([*given, *words])}"))
+def words_of(names: Any, takes: dict[str, str], numpy: bool = True) -> dict[str, str]:
+    """What else the parameters `names` are called: NumPy's words, where no parameter is called so, and those in `takes`."""
+    found = {word: name for word, name in NUMPY_WORDS.items() if numpy and name in names and word not in names}
+    return found | takes
+
+
+def in_our_words(given: dict[str, Any], words: dict[str, str], others: Any = (), what: str = "") -> dict[str, Any]:
+    """Keyword arguments under the parameters' own names; TypeError if an argument is given twice, also among `others`."""
+    ours = {words.get(name, name): value for name, value in given.items()}
+    if len(ours) < len(given) or any(name in others for name in ours):
+        raise TypeError(located(f"{what}() got an argument twice, by two of its names, in {', '.join([*others, *given])}"))
     return ours
 
 
 def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The operands and attributes meant by a call."""
     names = op.public_names + tuple(n for n in op.attributes if n not in op.keyword_only)
+    if args and args[0] is MISSING:
+        args = ()
     if op.varargs and args[1:] and hasattr(args[1], "__index__"):
         args = (args[0], args[1:])
     if len(args) > len(names):
@@ -346,7 +354,7 @@ def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[A
     values = dict(zip(names, args, strict=False))
     known = {*op.public_names, *op.attributes}
     if not known.issuperset(kwargs):
-        kwargs = in_our_words(kwargs, values, op.name)
+        kwargs = in_our_words(kwargs, op.words, values, op.name)
     for name, value in kwargs.items():
         if name not in known or name in values:
             raise TypeError(located(f"{op.name}() got an unexpected keyword argument '{name}'"))
@@ -355,5 +363,7 @@ def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[A
         operands = tuple(values[p] if p in values else op.defaults[n] for p, n in zip(op.public_names, op.operands, strict=True))
         attributes = tuple(values[n] if n in values else op.defaults[n] for n in op.attributes)
     except KeyError as missing:
-        raise TypeError(located(f"{op.name}() missing a required argument: {missing}")) from None
+        (name,) = missing.args
+        name = dict(zip(op.operands, op.public_names, strict=True)).get(name, name)
+        raise TypeError(located(f'{op.name}() missing 1 required positional arguments: "{name}"')) from None
     return operands, attributes

@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from . import gate, inplace, modes, return_types, shortway
+from .gate import words_of
 from .graph import Node
 from .origin import located
 from .tensor import Tensor
@@ -79,6 +80,8 @@ class Op:
         samples: Any = None,
         node: str | Callable[[Node], str] | None = None,
         operators: str = "",
+        names: str = "",
+        takes: dict[str, str] = {},  # noqa: B006  (read only)
     ):
         code = forward.__code__
         self.forward = forward
@@ -91,14 +94,15 @@ class Op:
         if self.variadic:
             self.operands = (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],)
             self.keyword_only = frozenset()
-        self.public_names = tuple({"x": "input", "y": "other", "xs": "tensors"}.get(n, n) for n in self.operands)
+        self.public_names = tuple(names.split()) or tuple({"x": "input", "y": "other", "xs": "tensors"}.get(n, n) for n in self.operands)
+        # What else arguments may be called by users; what is for the library alone has no other names.
+        self.words = words_of((*self.public_names, *self.attributes), takes, places not in ("", "F"))
         self.defaults = self._defaults()
         self.result = result  # dtype of the result: "same", "float" (integers are made floats first), "bool", or its own
         # The operands that are brought to one dtype.
         self.promoted: tuple[str, ...] = self.operands if promote is True else promote or ()
         self.inplace, self.out, self.varargs = inplace, out, varargs
         self.real = real  # complex operands are refused: NumPy orders them, and computes much that PyTorch does not
-        self.numpy_words = places not in ("", "F") and "dim" in self.attributes  # takes `axis` for `dim`
         self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone
         visible = (outputs or ())[: len(outputs or ()) - hidden]
         self.result_class: Any = return_types.named(self.name, visible) if len(visible) > 1 else None
@@ -218,25 +222,34 @@ def publish(function: Function, name: str, places: list[str]) -> None:
             setattr(Tensor, name, function)
 
 
-def taking_numpy_words(written: Function) -> Function:
-    """`written`, for users: it takes `axis` and `keepdims` for `dim` and `keepdim` too."""
+def taking_words(written: Function, words: dict[str, str]) -> Function:
+    """`written`, for users: its arguments may have these other names too."""
 
     @functools.wraps(written)
     def form(*args: Any, **kwargs: Any) -> Any:
-        return written(*args, **gate.in_our_words(kwargs, (), written.__name__)) if kwargs else written(*args)
+        return written(*args, **gate.in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
 
     return form
 
 
-def function(places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = ()) -> Callable[[Function], Function]:
-    """Publish a hand-written function over the ops: an overload, a default worked out, a loop."""
+def function(
+    places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = (), takes: dict[str, str] = {}  # noqa: B006
+) -> Callable[[Function], Function]:  # fmt: skip
+    """Publish a hand-written function over the ops: an overload, a default worked out, a loop.
+
+    `takes` says by which further names its arguments may be given. A method's own tensor comes first, so methods of functions that
+    have no other names than NumPy's for that one are published as they are.
+    """
 
     def declare(written: Function) -> Function:
         code = written.__code__
-        words = places != "F" and "dim" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        form = taking_numpy_words(written) if words else written
-        for each in (name or written.__name__, *aliases):
-            publish(form, each, places.split())
+        own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        words = words_of(own, takes, places != "F") if not code.co_flags & 0x08 else {}
+        form = taking_words(written, words) if words else written
+        beside = any(n not in ("input", "other") for n in words.values())
+        for place in places.split():
+            for each in (name or written.__name__, *aliases):
+                publish(form if beside or place != "Tensor" else written, each, [place])
         return written
 
     return declare
