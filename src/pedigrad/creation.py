@@ -10,6 +10,7 @@ import numpy as np
 
 from . import device as devices
 from . import dtypes, inplace, modes
+from .gate import in_our_words, words_of
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
 from .origin import located
@@ -23,7 +24,9 @@ Tensor.layout = strided
 def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
     """Give a function that returns an array the keywords all factories share: device, layout, requires_grad, out, ..."""
 
-    sizes = bool(make.__code__.co_flags & 0x04)  # a function of `*size`, which may also be given by name
+    code = make.__code__
+    sizes = bool(code.co_flags & 0x04)  # a function of `*size`, which may also be given by name
+    words = words_of(code.co_varnames[: code.co_argcount], {})
 
     @functools.wraps(make)
     def made(
@@ -36,7 +39,7 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             args = (kwargs.pop("size", None),)
             if args[0] is None:
                 raise TypeError(located(f"{made.__name__}() missing 1 required positional argument: 'size'"))
-        array = make(*args, **kwargs)
+        array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         if out is not None:
             return _filled(out, array, made.__name__)
         tensor = constant(array)
@@ -230,6 +233,10 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
 @function("torch")
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A one-dimensional tensor on the memory of a Python buffer."""
+    try:
+        memoryview(buffer)
+    except TypeError:
+        raise ValueError(located("object does not implement Python buffer protocol.")) from None
     return wrap(np.frombuffer(buffer, numpy_dtype(dtype), count, offset)).requires_grad_(requires_grad)
 
 
@@ -360,8 +367,9 @@ for _name in ("zeros", "ones", "empty", "full", "tensor"):
 
 
 @function("Tensor")
-def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
+def new(self: Tensor, *args: Any, size: Any = None, other: Any = None, device: Any = None) -> Tensor:
     """A tensor of this dtype from sizes or data."""
+    args = tuple(size) if size is not None else (other,) if other is not None else args
     return converted(construct(Tensor, *args, device=device), self.dtype)
 
 

@@ -11,7 +11,6 @@ from . import dtypes
 from .origin import located
 from .shapes import broadcast_shapes
 
-
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()  # of an argument that has another name too
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _new = object.__new__
 _getframe = sys._getframe
 _clock = modes.clock
-# NumPy's names, which PyTorch's compiled functions take for their own where they have no argument of that name.
-NUMPY_WORDS = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
+# What else PyTorch's compiled functions call some arguments, where they have no argument of that name: NumPy's names, and `self`.
+OTHER_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other", "self": "input"}
 COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
 SCALARS = frozenset({"value", "alpha", "beta"})  # attributes that are numbers, which PyTorch also takes from tensors
 NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
@@ -328,9 +328,13 @@ def called(op: Op, given: dict[str, Any], words: dict[str, Any]) -> Any:
     return gate(op, *bind(op, (), {**given, **in_our_words(words, op.words, given, op.name)}), out)
 
 
-def words_of(names: Any, takes: dict[str, str], numpy: bool = True) -> dict[str, str]:
-    """What else the parameters `names` are called: NumPy's words, where no parameter is called so, and those in `takes`."""
-    found = {word: name for word, name in NUMPY_WORDS.items() if numpy and name in names and word not in names}
+def words_of(names: tuple[str, ...], takes: dict[str, str], common: bool = True) -> dict[str, str]:
+    """What else the parameters `names` are called: by the `common` other names, and those in `takes`."""
+    if not common:
+        return takes
+    found = {word: name for word, name in OTHER_NAMES.items() if name in names and word not in names}
+    if names[:1] == ("A",):  # the matrix that linear algebra is about
+        found |= {word: "A" for word, name in OTHER_NAMES.items() if name == "input"} | {"input": "A"}
     return found | takes
 
 

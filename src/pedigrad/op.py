@@ -244,9 +244,9 @@ def function(
     def declare(written: Function) -> Function:
         code = written.__code__
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        words = words_of(own, takes, places != "F") if not code.co_flags & 0x08 else {}
+        words = words_of(own, takes, places != "F") if not code.co_flags & 0x08 else {}  # not with `**kwargs` of its own
         form = taking_words(written, words) if words else written
-        beside = any(n not in ("input", "other") for n in words.values())
+        beside = takes or any(n not in ("input", "other", "A") for n in words.values())
         for place in places.split():
             for each in (name or written.__name__, *aliases):
                 publish(form if beside or place != "Tensor" else written, each, [place])

@@ -14,6 +14,7 @@ from .dtypes import int64
 from .gate import is_recorded
 from .generator import Generator, default_generator
 from .op import function
+from .ops.destination import deliver
 from .origin import located
 from .shapes import as_shape
 from .tensor import Tensor, wrap
@@ -116,9 +117,11 @@ def randn_like(input: Tensor, *, dtype: Any = None, generator: Any = None) -> An
 
 
 @factory
-def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None, generator: Any = None) -> Any:
+def randint_like(input: Tensor, low: Any = None, high: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
     """Integers from [low, high), with the shape and dtype of `input`."""
-    low, high = (0, low) if high is None else (low, high)
+    low, high = (0, low) if high is None else (low or 0, high)
+    if high is None:
+        raise TypeError(located('randint_like() missing 1 required positional arguments: "high"'))
     return _from(generator).integers(input.shape, int(low), int(high), numpy_dtype(dtype or input.dtype))
 
 
@@ -144,9 +147,9 @@ function("Tensor")(bernoulli)
 
 
 @function("torch Tensor")
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Tensor:
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:
     """Indices drawn with the weights in the last dimension of `input`, int64 of shape (..., num_samples)."""
-    return wrap(_from(generator).multinomial(input._array, num_samples, replacement))
+    return deliver(wrap(_from(generator).multinomial(input._array, num_samples, replacement)), out)
 
 
 @function("torch")

@@ -52,7 +52,7 @@ def build(op: Op) -> Any:
 
 
 def _parameters(op: Op) -> str:
-    """The public signature. Where arguments have other names too, all keyword-only ones are `_words`: that costs no more than two of them."""
+    """The parameters. Where arguments have other names too, all keyword-only ones are `_words`: that costs no more than two of them."""
     keyword: list[str] = []
     parts = []
     other = _other_names(op)

@@ -169,7 +169,7 @@ def _(g, x_shape, x_dtype, split_sizes, dim):
     return np.concatenate(_together(g, pieces, x_dtype), dim)
 
 
-@function(aliases=("unsafe_split",))
+@function(aliases=("unsafe_split",), takes={"input": "tensor", "split_size": "split_size_or_sections"})
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of the parts along `dim`: of one size each (the last may be smaller), or of the sizes in a list."""
     if not hasattr(split_size_or_sections, "__index__"):
@@ -196,7 +196,10 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split_with_sizes(input, (0,) * chunks, dim) if size == 0 else split(input, size, dim)
 
 
-@function()
+ENDS = dict.fromkeys(("indices", "sections", "tensor_indices_or_sections"), "indices_or_sections")
+
+
+@function(takes=ENDS)
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of so many parts along `dim`, as equal as can be, or of the parts between the positions in a list."""
     if input.ndim == 0:
@@ -204,6 +207,11 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     dim = one_dim(dim, input.ndim)
     n = input.shape[dim]
     if isinstance(indices_or_sections, Tensor):
+        if indices_or_sections.ndim > 1 or indices_or_sections._array.dtype != np.int64:
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional int64 tensor, but got "
+                f"{indices_or_sections.ndim} dims of {indices_or_sections.dtype}"
+            )
         indices_or_sections = indices_or_sections.tolist()
     if hasattr(indices_or_sections, "__index__"):
         count = int(indices_or_sections)
@@ -232,7 +240,7 @@ def _split_along(name: str, least: int, dim: int, what: str) -> None:
 
     along.__name__ = along.__qualname__ = name
     along.__doc__ = f"Views of the parts of a tensor along its {what} dimension: so many equal ones, or those between positions."
-    function()(along)
+    function(takes=ENDS)(along)
 
 
 _split_along("hsplit", 1, 1, "second (a vector: its only)")

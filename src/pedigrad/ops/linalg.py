@@ -268,13 +268,13 @@ def _first_bad_minor(matrix):
 
 
 @function()
-def cholesky_solve(B, L, upper=False, *, out=None):
-    """The solution of `A @ X = B` for the matrix A whose Cholesky factor is `L`."""
-    first = L.mH if upper else L
-    return deliver(solve_matrices(first.mH, solve_matrices(first, B)), out)
+def cholesky_solve(input, input2, upper=False, *, out=None):
+    """The solution of `A @ X = input` for the matrix A whose Cholesky factor is `input2`."""
+    first = input2.mH if upper else input2
+    return deliver(solve_matrices(first.mH, solve_matrices(first, input)), out)
 
 
-@kernel(out=True, samples=[(ONE_ELEMENT,)])
+@kernel(out=True, names="input", samples=[(ONE_ELEMENT,)])
 def cholesky_inverse(L, /, upper=False):
     """The inverse of the matrix whose Cholesky factor is `L`."""
     check_matrices("cholesky_inverse", L, square=True)
@@ -413,6 +413,6 @@ def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
 
 
 @function(name="lu_solve")
-def lu_solve_method(b, LU_data, LU_pivots, *, out=None):
-    """The solution of `A @ X = b` from what `lu_factor` returns."""
-    return lu_solve(LU_data, LU_pivots, b, out=out)
+def lu_solve_method(input, LU_data, LU_pivots, *, out=None):
+    """The solution of `A @ X = input` from what `lu_factor` returns."""
+    return lu_solve(LU_data, LU_pivots, input, out=out)

@@ -39,9 +39,9 @@ def _(g, x_shape, repeats):
 
 
 @function()
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *sizes: Any, dims: Any = None) -> Tensor:
     """The tensor set side by side with itself; as `repeat`, but fewer numbers than dimensions mean the last ones."""
-    dims = as_shape(dims)
+    dims = as_shape(sizes if dims is None else (dims,))
     return repeat(input, (1,) * (input.ndim - len(dims)) + dims)
 
 
@@ -58,9 +58,10 @@ def _(g, x_shape, repeats, dim):
 
 
 @function(name="repeat_interleave")
-def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+def repeat_interleave(input: Any = None, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
     """Each slice along `dim` (each element of all, without it) as many times as `repeats`, a number or a vector, says."""
-    if repeats is None:
+    if input is None or repeats is None:
+        input = repeats if input is None else input
         read(input._array, "repeat_interleave()")
         return wrap(np.repeat(np.arange(input.numel()), input._array))
     if dim is None:
@@ -88,15 +89,15 @@ def _pair(value: Any) -> tuple[int, ...]:
 @composite(samples=[((3, 4), 1), ((3, 4), (1, -2), (0, 1)), ((3, 4), 2, -1), ((), 1)])
 def roll(x, /, shifts, dims=None):
     """The elements moved on by `shifts` along `dims`, those that fall off come in at the other end; without `dims`, of all elements."""
-    if (dims is None or dims == ()) and shifts != ():
-        return np.reshape(np.roll(np.reshape(x, (-1,)), sum(_pair(shifts))), x.shape)
     shifts, dims = _pair(shifts), () if dims is None else _pair(dims)
     if not shifts:
         raise RuntimeError("`shifts` required")
-    if x.ndim == 0:
-        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    if not dims and len(shifts) == 1:
+        return np.reshape(np.roll(np.reshape(x, (-1,)), shifts[0]), x.shape)
     if len(shifts) != len(dims):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if x.ndim == 0:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     dims = tuple(one_dim(d, x.ndim) for d in dims)
     return np.roll(x, shifts, dims)
 
@@ -182,7 +183,9 @@ def _triangle_indices(name: str, of: Any, which: str) -> None:
     ) -> Tensor:  # fmt: skip
         if row < 0 or col < 0:
             raise RuntimeError(f"{name}: row and col must not be negative, got {row} and {col}")
-        return constant(np.stack(of(row, offset, col)).astype(dtypes.to_numpy(dtype)))
+        array = np.stack(of(row, offset, col)).astype(dtypes.to_numpy(dtype or dtypes.int64))
+        tensor: Any = constant(array)
+        return tensor.requires_grad_() if requires_grad else tensor
 
     indices.__name__ = indices.__qualname__ = name
     indices.__doc__ = f"The indices, of shape (2, n), of the elements of a `row` by `col` matrix {which} its diagonal `offset`."

@@ -99,7 +99,7 @@ def is_among(x, y, /, invert):
     return np.isin(x, y, invert=invert)
 
 
-@function("torch")
+@function("torch", takes={"element": "elements", "test_element": "test_elements"})
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Whether each element occurs among the test elements; one of the two may be a number."""
     if not isinstance(elements, Tensor):
@@ -162,7 +162,8 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
 @function("torch")
 def vander(x, N=None, increasing=False):
     """The powers of the elements of `x`, one per column, from the highest (or lowest) on."""
+    if x.ndim != 1:
+        raise RuntimeError(located("x must be a one-dimensional tensor."))
     n = x.numel() if N is None else N
-    x = x.reshape(1) if not x.ndim else x
     powers = constant(np.arange(n) if increasing else np.arange(n)[::-1])
     return np.expand_dims(x, -1) ** powers

@@ -71,13 +71,13 @@ def view_dtype(x, /, dtype):
 
 
 @function("Tensor", name="view")
-def view_(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+def view_(self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same storage in another shape, or read as another dtype; RuntimeError if its strides do not allow that."""
-    if len(size) == 1:
-        if size[0].__class__ is dtypes.dtype:
-            return view_dtype(self, size[0])
-        return view_shape(self, size[0])
-    return view_dtype(self, dtype) if dtype is not None else view_shape(self, size)
+    if len(sizes) == 1:
+        if sizes[0].__class__ is dtypes.dtype:
+            return view_dtype(self, sizes[0])
+        return view_shape(self, sizes[0])
+    return view_dtype(self, dtype) if dtype is not None else view_shape(self, sizes if size is None else size)
 
 
 @view(varargs="dims", samples=[((2, 3, 4), (2, 0, 1)), ((2, 3), (-1, 0)), ((), ())])
@@ -100,7 +100,7 @@ def _(g, dims):
     return np.transpose(g, order)
 
 
-@view(aliases=("swapaxes", "swapdims"), samples=[((2, 3, 4), 0, -1), ((2, 3), 0, 1), ((), 0, -1)])
+@view(aliases=("swapaxes", "swapdims"), takes={"axis0": "dim0", "axis1": "dim1"}, samples=[((2, 3, 4), 0, -1), ((2, 3), 0, 1), ((), 0, -1)])
 def transpose(x, /, dim0, dim1):
     """Two dimensions exchanged."""
     if x.ndim == 0:
