@@ -68,6 +68,17 @@ def numpy_dtype(dtype: dtypes.dtype | None) -> np.dtype[Any]:
     return dtypes.to_numpy(dtype or dtypes.get_default_dtype())
 
 
+def _ramp_dtype(name: str, kind: np.dtype[Any], steps: Any = 0) -> np.dtype[Any]:
+    """`kind`, the dtype of a row of numbers; errors for booleans, and for `steps` that cannot be counted."""
+    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
+        raise TypeError(located(f"{name}(): argument 'steps' must be int, not {type(steps).__name__}"))
+    if steps < 0:
+        raise RuntimeError(located("number of steps must be non-negative"))
+    if kind == np.bool_:
+        raise NotImplementedError(located(f"\"{name}_cpu\" not implemented for 'Bool'"))
+    return kind
+
+
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     shape = as_shape(sizes)
     if any(n < 0 for n in shape):
@@ -314,7 +325,7 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
     if (end - start) * step < 0:
         raise RuntimeError(located(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})"))
     integers = all(isinstance(v, int) for v in (start, end, step))
-    kind = numpy_dtype(dtype or (dtypes.int64 if integers else None))
+    kind = _ramp_dtype("arange", numpy_dtype(dtype or (dtypes.int64 if integers else None)))
     count = max(int(np.ceil((end - start) / step)), 0) if not integers else max(-((start - end) // step), 0)
     if integers:
         return (
@@ -333,7 +344,7 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Any:
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
-    kind = numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None))
+    kind = _ramp_dtype("linspace", numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None)), steps)
     if kind.kind in "iu":
         step = (end - start) / (steps - 1) if steps > 1 else 0
         return np.where(np.arange(steps) < steps // 2, start + step * np.arange(steps), end - step * np.arange(steps)[::-1]).astype(kind)
@@ -344,7 +355,8 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Any:
     """`steps` numbers from base**start to base**end, evenly spaced on a logarithmic scale."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
-    return np.power(base, np.linspace(start, end, steps)).astype(numpy_dtype(dtype))
+    kind = _ramp_dtype("logspace", numpy_dtype(dtype), steps)
+    return np.power(base, np.linspace(start, end, steps)).astype(kind)
 
 
 # Methods that make a tensor like this one

@@ -146,7 +146,7 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
     except modes.Untraceable:
         raise
     except Exception as error:
-        raise explained(op, arrays, error) from error
+        raise explained(op, arrays, error, named) from error
     results = results if isinstance(results, (tuple, list)) else (results,)
     if op.result == "same" or op.result == "float":
         wanted = arrays[op.operands.index(op.promoted[0])].dtype

@@ -60,7 +60,8 @@ def all_dims(dim: int | Iterable[int] | None, ndim: int) -> tuple[int, ...]:
         return (one_dim(dim, ndim),) if ndim else (one_dim(dim, ndim),)[:0]
     dims = tuple(one_dim(d, ndim) for d in dim)
     if len(set(dims)) != len(dims):
-        raise RuntimeError(f"a dimension appears more than once in dim={tuple(dim)}")
+        twice = next(d for i, d in enumerate(dims) if d in dims[:i])
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
     return (dims or tuple(range(ndim))) if ndim else ()
 
 

@@ -23,6 +23,7 @@ SPACES = {
 }  # fmt: skip
 STATE = "compile from_file load manual_seed save seed set_default_device set_default_dtype set_default_tensor_type set_flush_denormal"
 STATE += " set_num_interop_threads set_num_threads set_printoptions set_rng_state share_memory_ use_deterministic_algorithms vmap"
+OFFICIAL = {"self": "input", "from_": "from"}  # names that stubs cannot have, or have not
 UNINITIALISED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "new"}
 CASES = [
     (space, name)
@@ -64,14 +65,14 @@ def value_of(parameter, like):
 
 def calls(space, name, **given):
     """All ways in which PyTorch's function may be called by keywords: positional arguments (a method's tensor) and the others."""
-    for like in (tensor(), torch.rand(2, 4, 4) * 0.5 + 0.25, torch.rand(4) * 0.5 + 0.25, torch.arange(16).reshape(4, 4) % 3):
+    for like in (tensor(), torch.rand(2, 4, 4) * 0.5 + 0.25, torch.rand(4) * 0.5 + 0.25, torch.arange(1, 17).reshape(4, 4) * 5 % 17):
         for form in signatures.forms(space, name):
             parameters = [p for p in form if p.name != "generator"]
             args = []
             if space == "Tensor":
-                parameters = [p for p in parameters if p.name != "self"]
+                parameters = [p for p in parameters if p.name not in ("self", "out")]
                 args = [like.clone()]
-            yield args, {p.name: value_of(p, like) for p in parameters}
+            yield args, {OFFICIAL.get(p.name, p.name): value_of(p, like) for p in parameters}
 
 
 def called(function, args, kwargs):
@@ -87,7 +88,7 @@ def called(function, args, kwargs):
 
 def of_binding(error):
     """Whether an error says that a function does not take these arguments."""
-    words = ("unexpected keyword", "invalid combination", "missing", "positional", "multiple values", "argument twice")
+    words = ("keyword", "invalid combination", "missing", "positional", "multiple values", "argument twice", "invalid keyword")
     return isinstance(error, TypeError) and any(word in str(error) for word in words)
 
 

@@ -151,6 +151,8 @@ def _together(g, pieces, dtype):
 @view(name="split_with_sizes", outputs=None, samples=[((5, 2), (2, 3)), ((2, 4), (1, 0, 3), -1)])
 def split_with_sizes(x, /, split_sizes, dim=0):
     """Views of the parts of these sizes along `dim`."""
+    if x.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     dim = one_dim(dim, x.ndim)
     if sum(split_sizes) != x.shape[dim] or any(n < 0 for n in split_sizes):
         raise RuntimeError(
@@ -252,7 +254,7 @@ _split_along("dsplit", 3, 2, "third")
 def unbind(x, /, dim=0):
     """Views of the slices along `dim`, without it."""
     if x.ndim == 0:
-        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError(f"Dimension specified as {one_dim(dim, 0)} but tensor has no dimensions")
     dim = one_dim(dim, x.ndim)
     lead = (ALL,) * dim
     return tuple(x[(*lead, i, ...)] for i in range(x.shape[dim]))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..op import composite, function
 from ..origin import located
-from ..shapes import all_dims
+from ..shapes import all_dims, one_dim
 from ..tensor import Tensor
 from .destination import deliver
 from .factor import factor_svd
@@ -118,6 +118,7 @@ def renorm(x, /, p, dim, maxnorm):
     """The tensor with each slice along `dim` whose p-norm is above `maxnorm` scaled down to it."""
     if x.ndim < 2:
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {x.ndim} dimensions")
+    one_dim(dim, x.ndim)
     if p <= 0 or maxnorm < 0:
         raise RuntimeError(f"renorm: p must be positive and maxnorm at least zero, got {p} and {maxnorm}")
     return in_dtype_of(x, x * _scales(x, p, dim, maxnorm)[0])

@@ -66,6 +66,8 @@ def repeat_interleave(input: Any = None, repeats: Any = None, dim: int | None = 
         return wrap(np.repeat(np.arange(input.numel()), input._array))
     if dim is None:
         input, dim = ravel(input), 0
+    if input.ndim == 0:
+        raise IndexError(f"Dimension specified as {one_dim(dim, 0)} but tensor has no dimensions")
     if isinstance(repeats, Tensor) and repeats.numel() != 1:
         if repeats.ndim != 1:
             raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
@@ -79,7 +81,7 @@ def repeat_interleave(input: Any = None, repeats: Any = None, dim: int | None = 
     count = int(repeats)
     if count < 0:
         raise RuntimeError("Repeats must be non-negative")
-    return repeated_each(reshape(input, (1,)) if input.ndim == 0 else input, count, dim)
+    return repeated_each(input, count, dim)
 
 
 def _pair(value: Any) -> tuple[int, ...]:

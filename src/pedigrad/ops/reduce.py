@@ -20,8 +20,8 @@ def axes(dim, ndim):
     """`dim` as NumPy's reductions take it: None for all dimensions."""
     if not isinstance(dim, (list, tuple)):
         return dim
-    if len(dim) > 1 and len({d % ndim for d in dim} if ndim else dim) < len(dim):
-        raise RuntimeError(f"a dim appears multiple times in the list of dims {tuple(dim)}")
+    if len(dim) > 1 or not ndim:
+        all_dims(dim, ndim)  # refuses what there is not, and what is named twice; of one dim NumPy says it
     return tuple(dim) if dim and ndim else None
 
 
@@ -269,6 +269,8 @@ def all(x, /, dim=None, keepdim=False):
 
 
 def _logical(ufunc, x, dim, keepdim):
+    if isinstance(dim, (list, tuple)) and not dim:  # of these two alone PyTorch takes no dimensions for none
+        return x != 0 if x.dtype != np.uint8 else np.astype(x != 0, np.uint8)
     out = ufunc.reduce(x, axis=axes(dim, x.ndim), keepdims=keepdim)
     return np.asarray(out, np.uint8) if x.dtype == np.uint8 else out
 
@@ -276,7 +278,10 @@ def _logical(ufunc, x, dim, keepdim):
 @reduction(samples=DIMS)
 def count_nonzero(x, /, dim=None):
     """How many elements along `dim` are not zero."""
-    return np.count_nonzero(x, axis=axes(dim, x.ndim)) if x.ndim else np.add.reduce(x != 0)
+    if x.ndim:
+        return np.count_nonzero(x, axis=axes(dim, x.ndim))
+    all_dims(dim, 0)
+    return np.add.reduce(x != 0)
 
 
 @reduction(places="torch Tensor special", samples=[((3, 4), (0, 1)), *FILLED[1:]])

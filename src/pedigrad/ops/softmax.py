@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..generator import default_generator
 from ..op import composite, function
+from ..shapes import one_dim
 from ..tensor import constant, wrap
 from .arithmetic import true_divide
 from .language import total
@@ -18,10 +19,12 @@ from .reduce import is_narrow, through_float32
 ALONG = [((2, 3), 1), ((2, 3, 4), 0), ((2, 3, 4), -2), ((), 0), ((3,), -1), ((0, 3), 1)]
 
 
-def is_trivial(x, name):
-    """Whether `x` is 0-d or empty; NotImplementedError for integers."""
+def is_trivial(x, dim, name):
+    """Whether `x` is 0-d or empty; NotImplementedError for integers, IndexError if it is without `dim`."""
     if x.dtype.kind in "biuc":
         raise NotImplementedError(f'"{name}" not implemented for {x.dtype.name}')
+    if x.ndim == 0 or 0 in x.shape:
+        one_dim(dim, x.ndim)
     return x.ndim == 0 or 0 in x.shape
 
 
@@ -38,7 +41,7 @@ def softmax(x, /, dim, dtype=None):
     """Exponentials along `dim`, scaled to sum to one; computed in `dtype` if one is given."""
     if dtype is not None:
         x = _as_wanted(x, dtype)
-    if is_trivial(x, "softmax_lastdim_kernel_impl"):
+    if is_trivial(x, dim, "softmax_lastdim_kernel_impl"):
         return np.ones_like(x)
     if is_narrow(x):
         return through_float32(lambda wide: softmax.op.forward(wide, dim), x)
@@ -59,7 +62,7 @@ def log_softmax(x, /, dim, dtype=None):
     """Logarithms of the softmax along `dim`; computed in `dtype` if one is given."""
     if dtype is not None:
         x = _as_wanted(x, dtype)
-    if is_trivial(x, "log_softmax_lastdim_kernel_impl"):
+    if is_trivial(x, dim, "log_softmax_lastdim_kernel_impl"):
         return np.zeros_like(x)
     if is_narrow(x):
         return through_float32(lambda wide: log_softmax.op.forward(wide, dim), x)

@@ -244,8 +244,12 @@ def _(g, x_shape):
 @view(node="ViewBackward0", samples=[((2, 6), 1, (2, 3)), ((2, 6), -1, (3, -1))])
 def unflatten(x, /, dim, sizes):
     """The dimension `dim` split into `sizes`, one of which may be -1."""
-    dim = one_dim(dim, x.ndim)
-    shape = (*x.shape[:dim], *as_shape((sizes,)), *x.shape[dim + 1 :])
+    dim, sizes = one_dim(dim, x.ndim), as_shape((sizes,))
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    if x.ndim == 0:
+        raise RuntimeError(f"unflatten: Dimension specified as {dim} but tensor has no dimensions")
+    shape = (*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
     try:
         return reshaped(x, shape)
     except ValueError:
