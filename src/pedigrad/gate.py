@@ -11,6 +11,7 @@ arrays, on traced arrays and on Tensors alike.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ _clock = modes.clock
 # What else PyTorch's compiled functions call some arguments, where they have no argument of that name: NumPy's names, and `self`.
 OTHER_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other", "self": "input"}
 COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
-SCALARS = frozenset({"value", "alpha", "beta"})  # attributes that are numbers, which PyTorch also takes from tensors
+SCALARS = ("beta", "alpha", "value")  # attributes that are numbers, which PyTorch also takes from tensors
 NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
 
 
@@ -320,9 +321,11 @@ def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut
     return Cut(f"{op.name}() has no gradient" if smooth else f"{op.name}() gives integers or booleans, which have no gradient")
 
 
-def called(op: Op, given: dict[str, Any], words: dict[str, Any]) -> Any:
-    """Run `op`, which was given these arguments and more by name: `out`, keyword-only ones, other names of arguments."""
+def called(op: Op, given: dict[str, Any], words: dict[str, Any], more: tuple[Any, ...] = ()) -> Any:
+    """Run `op`, which was given these arguments and more: by name `out`, keyword-only ones, other names of arguments."""
     out = words.pop("out", None) if op.out else None
+    if more:
+        return gate(op, *bind(op, (*given.values(), *more), words), out)
     unsaid = {name: op.defaults.get(name, MISSING) for name in op.attributes}
     given = {name: v for name, v in given.items() if v is not MISSING and (name not in unsaid or v is not unsaid[name])}
     return gate(op, *bind(op, (), {**given, **in_our_words(words, op.words, given, op.name)}), out)
@@ -333,8 +336,9 @@ def words_of(names: tuple[str, ...], takes: dict[str, str], common: bool = True)
     if not common:
         return takes
     found = {word: name for word, name in OTHER_NAMES.items() if name in names and word not in names}
-    if names[:1] == ("A",):  # the matrix that linear algebra is about
-        found |= {word: "A" for word, name in OTHER_NAMES.items() if name == "input"} | {"input": "A"}
+    if names[:1] in (("A",), ("tensor",)):  # these are PyTorch's names for `input` in what it has written in Python
+        found |= {word: names[0] for word, name in OTHER_NAMES.items() if name == "input"} | {"input": names[0]}
+    found |= {word: takes[name] for word, name in OTHER_NAMES.items() if name in takes and word not in names}
     return found | takes
 
 
@@ -346,6 +350,16 @@ def in_our_words(given: dict[str, Any], words: dict[str, str], others: Any = (),
     return ours
 
 
+def in_new_order(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call in an old order, in which numbers stand among the tensors: those by name, as now."""
+    numbers = [value for value in args if not isinstance(value, Tensor)]
+    if len(numbers) > len(op.scalars):
+        return args, kwargs
+    message = f"This overload of {op.name} is deprecated: give {' and '.join(op.scalars)} by name, after the tensors"
+    warnings.warn(located(message), UserWarning, stacklevel=4)
+    return tuple(v for v in args if isinstance(v, Tensor)), {**dict(zip(op.scalars, numbers, strict=False)), **kwargs}
+
+
 def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The operands and attributes meant by a call."""
     names = op.public_names + tuple(n for n in op.attributes if n not in op.keyword_only)
@@ -353,6 +367,8 @@ def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[A
         args = ()
     if op.varargs and args[1:] and hasattr(args[1], "__index__"):
         args = (args[0], args[1:])
+    if len(args) > len(names) and op.scalars:
+        args, kwargs = in_new_order(op, args, kwargs)
     if len(args) > len(names):
         raise TypeError(located(f"{op.name}() takes {len(names)} positional arguments but {len(args)} were given"))
     values = dict(zip(names, args, strict=False))

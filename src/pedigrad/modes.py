@@ -122,12 +122,12 @@ class _GradMode(_Switch):
     def __init__(self) -> None:
         self.before: list[bool] = []
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
         switch = super().__new__(cls)
-        if function is None:
+        if orig_func is None:
             return switch
         switch.__init__()  # type: ignore[misc]  # `@no_grad` without parentheses
-        return switch(function)
+        return switch(orig_func)
 
     def __enter__(self) -> None:
         self.before.append(settings.asked)

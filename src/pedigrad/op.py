@@ -95,8 +95,10 @@ class Op:
             self.operands = (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],)
             self.keyword_only = frozenset()
         self.public_names = tuple(names.split()) or tuple({"x": "input", "y": "other", "xs": "tensors"}.get(n, n) for n in self.operands)
-        # What else arguments may be called by users; what is for the library alone has no other names.
-        self.words = words_of((*self.public_names, *self.attributes), takes, places not in ("", "F"))
+        self.words = words_of((*self.public_names, *self.attributes), takes)  # what else arguments may be called
+        self.renaming = bool(takes) or places not in ("", "F")  # whether users may: what is for the library alone has a shorter way
+        # Numbers that once came before the tensors they multiply: `addmm(beta, input, alpha, mat1, mat2)`.
+        self.scalars = tuple(n for n in gate.SCALARS if n in self.keyword_only) if self.renaming else ()
         self.defaults = self._defaults()
         self.result = result  # dtype of the result: "same", "float" (integers are made floats first), "bool", or its own
         # The operands that are brought to one dtype.

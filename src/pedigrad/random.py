@@ -52,7 +52,7 @@ def set_rng_state(new_state: Tensor) -> None:
 
 @contextmanager
 def fork_rng(
-    devices: Any = None, enabled: bool = True, _caller: str = "fork_rng", _devices_kw: str = "devices", device_type: str = "cuda"
+    devices: Any = None, enabled: bool = True, _caller: str = "fork_rng", _devices_kw: str = "devices", device_type: str | None = None
 ) -> Iterator[None]:  # fmt: skip
     """A context that leaves the default generator as it found it; there are no `devices` with generators of their own."""
     state = default_generator.get_state()

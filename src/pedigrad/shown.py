@@ -146,4 +146,5 @@ def typename(obj: Any, /) -> str:
     """The type of a tensor, such as `torch.FloatTensor`; of anything else its qualified class name."""
     if isinstance(obj, Tensor):
         return obj.type()  # type: ignore[attr-defined]
-    return f"{type(obj).__module__}.{type(obj).__qualname__}"
+    module = "" if type(obj).__module__ in ("builtins", "__builtin__") else type(obj).__module__ + "."
+    return module + type(obj).__qualname__

@@ -21,18 +21,16 @@ def takes_dim(form):
     return [p.name for p in form if p.name in DIMS]
 
 
-CASES = [
-    (space, name)
-    for space, name in calling.CASES
-    if any(map(takes_dim, signatures.forms(space, name)))
-]
+CASES = [(space, name) for space, name in calling.CASES if any(map(takes_dim, signatures.forms(space, name)))]
 
 
 def dims_for(ndim, kind):
     """Values of a `dim`: in range, at its ends, just outside, and lists of two."""
     single = sorted({0, -1, ndim - 1, ndim, -ndim, -ndim - 1, 1, -2})
     many = [(d,) for d in single] + [(0, 0), (0, -ndim), (0, ndim), (0, 1), ()]
-    return (single if "int" in kind or "Any" in kind or "_empty" in kind else []) + (many if "size" in kind or "Sequence" in kind or "ist[" in kind or "_empty" in kind or "uple" in kind else [])
+    return (single if "int" in kind or "Any" in kind or "_empty" in kind else []) + (
+        many if "size" in kind or "Sequence" in kind or "ist[" in kind or "_empty" in kind or "uple" in kind else []
+    )
 
 
 def filler(parameter, like):
@@ -53,7 +51,15 @@ def filler(parameter, like):
         return "amax"
     if name in ("sizes", "split_sizes"):
         return (1, 2)
-    if name in ("indices", "indices_or_sections", "sections", "tensor_indices_or_sections", "repeats", "split_size_or_sections", "split_size"):
+    if name in (
+        "indices",
+        "indices_or_sections",
+        "sections",
+        "tensor_indices_or_sections",
+        "repeats",
+        "split_size_or_sections",
+        "split_size",
+    ):
         return 2
     return calling.value_of(parameter, like)
 
@@ -68,7 +74,11 @@ def calls(space, name):
             if space == "Tensor":
                 parameters = [p for p in parameters if p.name not in ("self", "out")]
                 args = [like.clone()]
-            given = {calling.OFFICIAL.get(p.name, p.name): filler(p, like) for p in parameters if p.name not in ("out",) and not (p.default is not signatures.REQUIRED and p.name not in DIMS)}
+            given = {
+                calling.OFFICIAL.get(p.name, p.name): filler(p, like)
+                for p in parameters
+                if p.name not in ("out",) and not (p.default is not signatures.REQUIRED and p.name not in DIMS)
+            }
             for place in takes_dim(form):
                 parameter = next(p for p in form if p.name == place)
                 for dim in dims_for(len(shape), parameter.kind):

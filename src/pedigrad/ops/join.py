@@ -227,7 +227,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 
 
 def _split_along(name: str, least: int, dim: int, what: str) -> None:
-    def along(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    def along(input: Tensor, indices_or_sections: Any, *more: int) -> tuple[Tensor, ...]:
+        indices_or_sections = (indices_or_sections, *more) if more else indices_or_sections
         if input.ndim < least:
             raise RuntimeError(
                 f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!"
@@ -301,12 +302,12 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 
 @function("torch")
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """The vectors expanded over the grid they span; `indexing` "xy" exchanges the first two dimensions."""
     tensors = _listed(tensors)
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
-    if indexing not in ("ij", "xy"):
+    if indexing not in (None, "ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     if any(x.ndim > 1 for x in tensors):
         raise RuntimeError("torch.meshgrid: Expected 0D or 1D tensors in the tensor list")

@@ -48,7 +48,7 @@ def _(g, x, out):
 
 
 @function("linalg")
-def pinv(A, rcond=None, *, atol=None, rtol=None, hermitian=False, out=None):
+def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
     """The pseudo-inverses of matrices; singular values up to `max(atol, rtol * largest)` count as zero."""
     check_matrices("pinv", A, square=hermitian)
     rtol = rcond if rtol is None else rtol
@@ -64,7 +64,7 @@ def pinverse(input, rcond=1e-15):
 
 
 @function("linalg")
-def matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False, out=None):
+def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None):
     """How many singular values of each matrix are above `max(atol, rtol * largest)`."""
     atol = tol if atol is None else atol
     detached = A.detach()

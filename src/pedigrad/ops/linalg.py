@@ -151,6 +151,8 @@ TRIANGULAR_SOLVE = named("triangular_solve", ("solution", "cloned_coefficient"))
 @function()
 def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """The solution of a triangular system with right-hand sides `input`, and a copy of the coefficients."""
+    sizes = np.broadcast_shapes(A.shape[:-2], input.shape[:-2])
+    A, input = A.expand(*sizes, *A.shape[-2:]), input.expand(*sizes, *input.shape[-2:])
     matrix = A.mT if transpose else A
     solution = solve_triangular(matrix, input, upper=upper != transpose, unitriangular=unitriangular)
     return deliver(TRIANGULAR_SOLVE((solution, A.clone())), out)

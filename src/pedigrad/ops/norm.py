@@ -78,7 +78,7 @@ def squared_magnitude(x):
     return np.square(np.real(x)) + np.square(np.imag(x)) if x.dtype.kind == "c" else x * x
 
 
-@function()
+@function("torch")
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """The p-norm of the vectors along `dim`; "fro" is 2, "nuc" the sum of the singular values of matrices."""
     if p == "nuc":
@@ -87,6 +87,12 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
         raise RuntimeError(located(f"only valid string values are 'fro' and 'nuc', found {p}"))
     p = 2 if p is None or p == "fro" else p
     return vector_norm(input, p.item() if isinstance(p, Tensor) else p, dim, keepdim, dtype=dtype, out=out)
+
+
+@function("Tensor", name="norm")
+def norm_method(self, p="fro", dim=None, keepdim=False, dtype=None):
+    """The p-norm of the vectors along `dim`; "fro" is 2, "nuc" the sum of the singular values of matrices."""
+    return norm(self, p, dim, keepdim, None, dtype)
 
 
 def nuclear_norm(input, dim=None, keepdim=False):

@@ -147,7 +147,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
 
 
 @function("torch")
-def histogramdd(input, bins, *, range=None, weight=None, density=False):
+def histogramdd(input, bins, range=None, weight=None, density=False):
     """A histogram of points, one per row of `input`, and the list of its edges in every dimension."""
     points = input.detach().numpy()
     points = points.reshape(-1, points.shape[-1])

@@ -143,7 +143,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     return permute(input, tuple(order[:ndim]))
 
 
-@view(samples=[((2, 1, 3),), ((2, 1, 3), 1), ((1, 2, 1), (0, 2)), ((2, 3), 0), ((), 0)])
+@view(varargs="dim", samples=[((2, 1, 3),), ((2, 1, 3), 1), ((1, 2, 1), (0, 2)), ((2, 3), 0), ((), 0)])
 def squeeze(x, /, dim=None):
     """Without its dimensions of size one, or those among `dim`."""
     shape = x.shape
@@ -192,9 +192,9 @@ def sum_dims(shape, x_shape):
 
 
 @function()
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """`input` expanded to `size` without copying."""
-    return expand(input, tuple(size))
+    return expand(input, as_shape(sizes if size is None else (size,)))
 
 
 @function("torch")

@@ -64,7 +64,7 @@ def _copy(name: str) -> None:
             return copies
         for target, copy in zip(out, copies, strict=True) if isinstance(copies, tuple) else ((out, copies),):
             target.resize_(copy.shape).copy_(copy)
-        return out
+        return None if isinstance(copies, tuple) else out
 
     form.__name__ = form.__qualname__ = name + "_copy"
     form.__doc__ = f"A copy of what `{name}` shows."
