@@ -16,7 +16,7 @@ from .generator import Generator, default_generator
 from .op import function
 from .ops.destination import deliver
 from .origin import located
-from .shapes import as_shape
+from .shapes import as_int, as_shape
 from .tensor import Tensor, wrap
 
 
@@ -93,15 +93,16 @@ def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = No
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
+    low, high = as_int(low), as_int(high)
     if low >= high:
         raise RuntimeError(located(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"))
-    return _from(generator).integers(as_shape((size,)), int(low), int(high), numpy_dtype(dtype or int64))
+    return _from(generator).integers(as_shape((size,)), low, high, numpy_dtype(dtype or int64))
 
 
 @factory
 def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
     """The integers from 0 to n-1 in random order."""
-    return _from(generator).permutation(int(n)).astype(numpy_dtype(dtype or int64), copy=False)
+    return _from(generator).permutation(as_int(n)).astype(numpy_dtype(dtype or int64), copy=False)
 
 
 @factory
@@ -122,7 +123,7 @@ def randint_like(input: Tensor, low: Any = None, high: Any = None, *, dtype: Any
     low, high = (0, low) if high is None else (low or 0, high)
     if high is None:
         raise TypeError(located('randint_like() missing 1 required positional arguments: "high"'))
-    return _from(generator).integers(input.shape, int(low), int(high), numpy_dtype(dtype or input.dtype))
+    return _from(generator).integers(input.shape, as_int(low), as_int(high), numpy_dtype(dtype or input.dtype))
 
 
 @factory
@@ -198,7 +199,7 @@ def _random(g: Generator, shape: Any, kind: Any, **given: Any) -> Any:
     if low is None and high is None:
         return g.random(shape, kind)
     low, high = (0, low) if high is None else (low or 0, high)
-    return g.integers(shape, low, high, kind)
+    return g.integers(shape, as_int(low), as_int(high), kind)
 
 
 def _normal_fill(g: Generator, shape: Any, kind: Any, mean: float = 0.0, std: float = 1.0) -> Any:

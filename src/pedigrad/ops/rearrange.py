@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import dtypes
 from ..op import composite, function
-from ..shapes import all_dims, as_shape, one_dim
+from ..shapes import all_dims, as_int, as_shape, one_dim
 from ..tensor import Tensor, constant, read, wrap
 from .convert import converted
 from .index_along import selected
@@ -78,14 +78,14 @@ def repeat_interleave(input: Any = None, repeats: Any = None, dim: int | None = 
         if counts.size and counts.min() < 0:
             raise RuntimeError("repeats can not be negative")
         return selected(input, np.repeat(np.arange(counts.size), counts), dim)
-    count = int(repeats)
+    count = int(repeats) if isinstance(repeats, Tensor) else as_int(repeats)
     if count < 0:
         raise RuntimeError("Repeats must be non-negative")
     return repeated_each(input, count, dim)
 
 
 def _pair(value: Any) -> tuple[int, ...]:
-    return (value,) if hasattr(value, "__index__") else tuple(value)
+    return (as_int(value),) if hasattr(value, "__index__") else tuple(map(as_int, value))
 
 
 @composite(samples=[((3, 4), 1), ((3, 4), (1, -2), (0, 1)), ((3, 4), 2, -1), ((), 1)])
@@ -140,6 +140,7 @@ def flipud(input: Tensor) -> Tensor:
 @function()
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """Turned `k` times by 90 degrees in the plane of two dimensions, from the first towards the second."""
+    k = as_int(k)
     if len(dims) != 2:
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
     if input.ndim < 2:
@@ -161,7 +162,7 @@ def _triangle(name: str, keep: Any, which: str) -> Any:
     def forward(x, /, diagonal=0):
         if x.ndim < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-        return keep(x, diagonal)
+        return keep(x, as_int(diagonal))
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = f"The elements {which} the diagonal number `diagonal` of each matrix, zeros elsewhere."
@@ -183,6 +184,7 @@ def _triangle_indices(name: str, of: Any, which: str) -> None:
         row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None, layout: Any = None,
         pin_memory: bool = False, requires_grad: bool = False,
     ) -> Tensor:  # fmt: skip
+        row, col, offset = as_int(row), as_int(col), as_int(offset)
         if row < 0 or col < 0:
             raise RuntimeError(f"{name}: row and col must not be negative, got {row} and {col}")
         array = np.stack(of(row, offset, col)).astype(dtypes.to_numpy(dtype or dtypes.int64))

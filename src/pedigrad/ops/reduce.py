@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..op import function, reduction
-from ..shapes import all_dims
+from ..shapes import all_dims, as_int
 from .destination import deliver
 from .language import broadcast_to, restore_dims, total
 
@@ -19,7 +19,7 @@ FILLED = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((5,), 0)]
 def axes(dim, ndim):
     """`dim` as NumPy's reductions take it: None for all dimensions."""
     if not isinstance(dim, (list, tuple)):
-        return dim
+        return as_int(dim) if dim is True or dim is False else dim  # `keepdim` in the place of `dim` is refused
     if len(dim) > 1 or not ndim:
         all_dims(dim, ndim)  # refuses what there is not, and what is named twice; of one dim NumPy says it
     return tuple(dim) if dim and ndim else None

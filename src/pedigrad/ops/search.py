@@ -6,6 +6,7 @@ import numpy as np
 
 from ..op import function, kernel
 from ..origin import located
+from ..shapes import as_int
 from ..tensor import Tensor, constant, wrap
 from .destination import deliver
 
@@ -128,7 +129,7 @@ def histc(x, /, bins=100, min=0, max=0):
         low, high = low - 1, high + 1
     if not low < high:
         raise RuntimeError("max must be larger than min")
-    counts, _ = np.histogram(x, int(bins), (float(low), float(high)))
+    counts, _ = np.histogram(x, as_int(bins), (float(low), float(high)))
     return counts.astype(x.dtype)
 
 

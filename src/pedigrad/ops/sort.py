@@ -60,9 +60,9 @@ def along_last(compute, x, dim):
     if not x.ndim:
         one_dim(dim, 0)
         return tuple(r.reshape(()) for r in compute(x.reshape(1)))
+    one_dim(dim, x.ndim)
     if dim in (-1, x.ndim - 1):
         return compute(x)
-    one_dim(dim, x.ndim)
     return tuple(np.ascontiguousarray(np.swapaxes(r, dim, -1)) for r in compute(np.swapaxes(x, dim, -1)))
 
 
