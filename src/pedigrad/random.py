@@ -86,6 +86,12 @@ def _normal(generator: Generator, shape: tuple[int, ...], kind: np.dtype[Any], m
     return generator.normal((*shape, 2), mean, std * 0.5**0.5, part).view(kind)[..., 0]
 
 
+def _whole(low: Any, high: Any) -> tuple[int, int]:
+    """Bounds as ints: whole numbers, or tensors of one."""
+    low, high = (int(b) if isinstance(b, Tensor) else as_int(b) for b in (low, high))
+    return low, high
+
+
 @factory
 def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
     """Integers from [low, high), int64 unless `dtype` is given: `randint(high, size)` or `randint(low, high, size)`."""
@@ -93,7 +99,7 @@ def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = No
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
-    low, high = as_int(low), as_int(high)
+    low, high = _whole(low, high)
     if low >= high:
         raise RuntimeError(located(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"))
     return _from(generator).integers(as_shape((size,)), low, high, numpy_dtype(dtype or int64))
@@ -123,7 +129,7 @@ def randint_like(input: Tensor, low: Any = None, high: Any = None, *, dtype: Any
     low, high = (0, low) if high is None else (low or 0, high)
     if high is None:
         raise TypeError(located('randint_like() missing 1 required positional arguments: "high"'))
-    return _from(generator).integers(input.shape, as_int(low), as_int(high), numpy_dtype(dtype or input.dtype))
+    return _from(generator).integers(input.shape, *_whole(low, high), numpy_dtype(dtype or input.dtype))
 
 
 @factory

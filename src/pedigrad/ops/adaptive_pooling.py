@@ -9,6 +9,7 @@ import numpy as np
 from ..gate import under_name
 from ..generator import default_generator
 from ..op import composite, function, kernel
+from ..shapes import as_int
 from ..tensor import wrap
 from .correlation import widened
 from .language import zeros
@@ -29,9 +30,10 @@ def _sizes(x, output_size, n, name):
         raise RuntimeError(f"{name}(): output_size must have {n} elements, got {output_size}")
     if n == 1 and wanted[0] is None:
         raise TypeError(f"{name}(): argument 'output_size' (position 2) must be an int or a tuple of one")
+    wanted = tuple(w if w is None else as_int(w) for w in wanted)
     if any(w is not None and w < 0 for w in wanted):
         raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {tuple(wanted)}")
-    return tuple(size if w is None else int(w) for w, size in zip(wanted, x.shape[-n:], strict=True))
+    return tuple(size if w is None else w for w, size in zip(wanted, x.shape[-n:], strict=True))
 
 
 def _bounds(size, out):

@@ -11,7 +11,7 @@ import numpy as np
 from ..gate import under_name
 from ..op import composite, function, view
 from ..origin import located
-from ..shapes import broadcast_shapes, one_dim
+from ..shapes import as_int, broadcast_shapes, one_dim
 from ..tensor import Tensor, constant
 from .index import index
 from .language import zeros
@@ -176,7 +176,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     """Views of the parts along `dim`: of one size each (the last may be smaller), or of the sizes in a list."""
     if not hasattr(split_size_or_sections, "__index__"):
         return split_with_sizes(tensor, tuple(split_size_or_sections), dim)
-    size = int(split_size_or_sections)
+    size = as_int(split_size_or_sections)
     if tensor.ndim == 0:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     n = tensor.shape[one_dim(dim, tensor.ndim)]
@@ -191,6 +191,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of at most `chunks` parts of one size along `dim`; the last may be smaller."""
     if input.ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    chunks = as_int(chunks)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.shape[one_dim(dim, input.ndim)]
