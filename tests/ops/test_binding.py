@@ -93,7 +93,8 @@ def test_floats_are_no_whole_numbers():
     wrong = [
         lambda: x.sum(True), lambda: x.softmax(1.0), lambda: x.narrow(0, 1.5, 1), lambda: x.tril(0.5), lambda: x.roll([1.5], 0),
         lambda: F.max_pool1d(x, 1.5), lambda: F.adaptive_avg_pool1d(x, 1.5), lambda: torch.randperm(3.0),
-        lambda: torch.randint(2.5, (2,)), lambda: torch.linspace(0, 1, 2.0), lambda: x.repeat_interleave(1.5), lambda: x.round(decimals=0.5),
+        lambda: torch.randint(2.5, (2,)), lambda: torch.linspace(0, 1, 2.0), lambda: x.repeat_interleave(1.5),
+        lambda: x.round(decimals=0.5),
     ]  # fmt: skip
     for call in wrong:
         with pytest.raises(TypeError):
