@@ -119,7 +119,7 @@ def _old_order(second: Any, third: Any) -> tuple[Any, Any]:
     return (third, second) if isinstance(third, Tensor) else (second, third)
 
 
-@function()
+@function(short=plain_add)
 def add(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """The sum `input + alpha * other`."""
     if more:
@@ -136,7 +136,7 @@ def add_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     return write(op, (self, other), attributes)
 
 
-@function(aliases=("subtract",))
+@function(aliases=("subtract",), short=plain_sub)
 def sub(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """The difference `input - alpha * other`."""
     if more:
