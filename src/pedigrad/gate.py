@@ -324,7 +324,9 @@ def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut
 def called(op: Op, given: dict[str, Any], words: dict[str, Any], more: tuple[Any, ...] = ()) -> Any:
     """Run `op`, which was given these arguments and more: by name `out`, keyword-only ones, other names of arguments."""
     out = words.pop("out", None) if op.out else None
-    if more:
+    if more and op.listed:
+        given[op.listed] = (given[op.listed], *more)
+    elif more:
         return gate(op, *bind(op, (*given.values(), *more), words), out)
     unsaid = {name: op.defaults.get(name, MISSING) for name in op.attributes}
     given = {name: v for name, v in given.items() if v is not MISSING and (name not in unsaid or v is not unsaid[name])}

@@ -83,6 +83,7 @@ class Op:
         operators: str = "",
         names: str = "",
         takes: dict[str, str] = {},  # noqa: B006  (read only)
+        listed: str = "",
     ):
         code = forward.__code__
         self.forward = forward
@@ -103,6 +104,7 @@ class Op:
         self.wrapped = public and not self.renaming and bool(self.words)
         # Numbers that once came before the tensors they multiply: `addmm(beta, input, alpha, mat1, mat2)`.
         self.scalars = tuple(n for n in gate.SCALARS if n in self.keyword_only) if self.renaming else ()
+        self.listed = listed  # an attribute, the last by place, whose numbers may be given one by one
         self.defaults = self._defaults()
         self.result = result  # dtype of the result: "same", "float" (integers are made floats first), "bool", or its own
         # The operands that are brought to one dtype.
@@ -256,18 +258,19 @@ def taking_words(written: Function, words: dict[str, str], short: Function | Non
 
 def function(
     places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = (),
-    takes: dict[str, str] = {}, short: Function | None = None,  # noqa: B006
+    takes: dict[str, str] = {}, short: Function | None = None, common: bool = True,  # noqa: B006
 ) -> Callable[[Function], Function]:  # fmt: skip
     """Publish a hand-written function over the ops: an overload, a default worked out, a loop.
 
     `takes` says by which further names its arguments may be given. A method's own tensor comes first, so methods of functions that
-    have no other names than NumPy's for operands are published as they are. `short` is what a call with two operands comes to.
+    have no other names than NumPy's for operands are published as they are. `short` is what a call with two operands comes to;
+    without `common` there are no other names than those in `takes`.
     """
 
     def declare(written: Function) -> Function:
         code = written.__code__
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        words = words_of(own, takes, places != "F") if not code.co_flags & 0x08 else {}  # not with `**kwargs` of its own
+        words = words_of(own, takes, common and places != "F") if not code.co_flags & 0x08 else {}  # not with `**kwargs` of its own
         form = taking_words(written, words, short) if words else written
         beside = takes or short or any(n not in ("input", "other", "A") for n in words.values())
         for place in places.split():

@@ -62,7 +62,7 @@ def _parameters(op: Op) -> str:
         text = f"{name}=_default_{name}" if name in op.defaults else f"{name}=_MISSING" if name in other else name
         (keyword if name in op.keyword_only else parts).append(text)
     if op.renaming:
-        return ", ".join([*parts, *(["*_more"] if op.scalars else []), "**_words"])
+        return ", ".join([*parts, *(["*_more"] if op.scalars or op.listed else []), "**_words"])
     if _takes_out(op):
         keyword.append("out=None")
     return ", ".join([*parts, "*", *keyword] if keyword else parts)
@@ -98,17 +98,14 @@ def _prologue(op: Op) -> list[str]:
     if op.varargs:  # f(2, 3) and f((2, 3))
         name, first = op.varargs, op.public_names[0]
         lines = ["if _named:", f"    return _gate(_op, *_bind(_op, ({first}, *{name}), _named))", f"if len({name}) == 1:"]
-        lines.append(f"    {name} = {name}[0]")
-        if name in op.defaults:
-            lines += [f"elif not {name}:", f"    {name} = _default_{name}"]
-        return [*lines, *(f"{n} = _default_{n}" for n in op.attributes if n != name)]
+        return [*lines, f"    {name} = {name}[0]", *(f"{n} = _default_{n}" for n in op.attributes if n != name)]
     if not op.renaming:
         return []
     positional = [n for n in op.attributes if n not in op.keyword_only]
     other = _other_names(op)
     missing = [f" or {n} is _MISSING" for n in positional if n not in op.defaults and n in other]
     given = ", ".join(f'"{n}": {n}' for n in (*op.public_names, *positional))
-    old = " or _more" if op.scalars else ""
+    old = " or _more" if op.scalars or op.listed else ""
     lines = [f"if _words{old}{''.join(missing)}:", f"    return _called(_op, {{{given}}}, _words{', _more' if old else ''})"]
     return lines + [f"{n} = _default_{n}" for n in op.attributes if n in op.keyword_only]
 

@@ -196,7 +196,7 @@ def test_what_is_made_may_require_a_gradient(space, name):
 
 
 OTHER_NAMES = {"input": ("x", "a", "x1"), "other": ("x2",), "dim": ("axis",), "keepdim": ("keepdims",)}
-SHORT = {("Tensor", "size"), ("Tensor", "stride")}  # these must be fast, and nobody calls them so
+SHORT = {("Tensor", "size"), ("Tensor", "stride"), ("torch", "where")}  # these must be fast, and nobody calls them so
 
 
 @pytest.mark.parametrize("space, name", [case for case in with_parameter(*OTHER_NAMES) if case[0] != "functional" and case not in SHORT])

@@ -275,7 +275,7 @@ def _logical(ufunc, x, dim, keepdim):
     return np.asarray(out, np.uint8) if x.dtype == np.uint8 else out
 
 
-@reduction(varargs="dim", samples=DIMS)
+@reduction(listed="dim", samples=DIMS)
 def count_nonzero(x, /, dim=None):
     """How many elements along `dim` are not zero."""
     if x.ndim:

@@ -143,7 +143,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     return permute(input, tuple(order[:ndim]))
 
 
-@view(varargs="dim", samples=[((2, 1, 3),), ((2, 1, 3), 1), ((1, 2, 1), (0, 2)), ((2, 3), 0), ((), 0)])
+@view(listed="dim", samples=[((2, 1, 3),), ((2, 1, 3), 1), ((1, 2, 1), (0, 2)), ((2, 3), 0), ((), 0)])
 def squeeze(x, /, dim=None):
     """Without its dimensions of size one, or those among `dim`."""
     shape = x.shape
