@@ -169,3 +169,29 @@ def test_backward_in_many_threads():
     for thread in threads:
         thread.join()
     assert out == [50 * 4 * 100.0] * 4
+
+
+def recording():
+    return torch.is_grad_enabled(), (torch.ones(2, requires_grad=True) * 2).requires_grad
+
+
+def test_inference_mode_false_records_whatever_it_is_within():
+    for around in (torch.inference_mode, torch.no_grad, lambda: torch.set_grad_enabled(False), torch.enable_grad):
+        with around():
+            before = recording()
+            with torch.inference_mode(False):
+                assert recording() == (True, True)
+                with torch.inference_mode():
+                    assert recording() == (False, False)
+                assert recording() == (True, True)
+            assert recording() == before
+    assert recording() == (True, True)
+
+
+def test_enable_grad_does_not_end_inference():
+    with torch.inference_mode():
+        with torch.enable_grad():
+            assert recording() == (True, False) and torch.is_inference_mode_enabled()
+        with torch.set_grad_enabled(True):
+            assert recording() == (True, False)
+    assert recording() == (True, True)

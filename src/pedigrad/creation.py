@@ -12,6 +12,7 @@ from . import device as devices
 from . import dtypes, inplace, modes
 from .data import array_of, is_sequence, native_array, plain_number, scalar
 from .exchange import imported
+from .gate import in_our_words, words_of
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
 from .origin import located
@@ -26,7 +27,9 @@ Tensor.layout = strided
 def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
     """Give a function that returns an array the keywords all factories share: device, layout, requires_grad, out, ..."""
 
-    sizes = bool(make.__code__.co_flags & 0x04)  # a function of `*size`, which may also be given by name
+    code = make.__code__
+    sizes = bool(code.co_flags & 0x04)  # a function of `*size`, which may also be given by name
+    words = words_of(code.co_varnames[: code.co_argcount], {})
 
     @functools.wraps(make)
     def made(
@@ -45,7 +48,7 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             elif dtypes.of_argument(kwargs["dtype"]) is not out.dtype:
                 raise RuntimeError(located(f"dtype {kwargs['dtype']} does not match dtype of out parameter ({out.dtype})"))
         try:
-            array = make(*args, **kwargs)
+            array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         except (MemoryError, ValueError) as error:
             if isinstance(error, ValueError) and "\n  at " in str(error):  # not NumPy's
                 raise
@@ -72,6 +75,17 @@ def _filled(out: Tensor, array: np.ndarray[Any, Any], what: str) -> Tensor:
 def numpy_dtype(dtype: dtypes.dtype | None) -> np.dtype[Any]:
     """The NumPy dtype of a `dtype` argument; the default dtype for None."""
     return dtypes.to_numpy(dtypes.get_default_dtype() if dtype is None else dtype)
+
+
+def _ramp_dtype(name: str, kind: np.dtype[Any], steps: Any = 0) -> np.dtype[Any]:
+    """`kind`, the dtype of a row of numbers; errors for booleans, and for `steps` that cannot be counted."""
+    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
+        raise TypeError(located(f"{name}(): argument 'steps' must be int, not {type(steps).__name__}"))
+    if steps < 0:
+        raise RuntimeError(located("number of steps must be non-negative"))
+    if kind == np.bool_:
+        raise NotImplementedError(located(f"\"{name}_cpu\" not implemented for 'Bool'"))
+    return kind
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
@@ -305,7 +319,7 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Any:
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
-    kind = numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None))
+    kind = _ramp_dtype("linspace", numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None)), steps)
     if kind.kind in "iu":
         step = (end - start) / (steps - 1) if steps > 1 else 0
         return np.where(np.arange(steps) < steps // 2, start + step * np.arange(steps), end - step * np.arange(steps)[::-1]).astype(kind)
@@ -316,7 +330,8 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Any:
     """`steps` numbers from base**start to base**end, evenly spaced on a logarithmic scale."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
-    return np.power(base, np.linspace(start, end, steps)).astype(numpy_dtype(dtype))
+    kind = _ramp_dtype("logspace", numpy_dtype(dtype), steps)
+    return np.power(base, np.linspace(start, end, steps)).astype(kind)
 
 
 # Methods that make a tensor like this one
@@ -339,8 +354,9 @@ for _name in ("zeros", "ones", "empty", "full", "tensor"):
 
 
 @function("Tensor")
-def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
+def new(self: Tensor, *args: Any, size: Any = None, other: Any = None, device: Any = None) -> Tensor:
     """A tensor of this dtype from sizes or data."""
+    args = tuple(size) if size is not None else (other,) if other is not None else args
     return converted(construct(Tensor, *args, device=device), self.dtype)
 
 

@@ -9,7 +9,9 @@ from numpy.exceptions import AxisError
 
 from . import dtypes
 from .origin import located
-from .shapes import broadcast_shapes
+from .shapes import broadcast_shapes, one_dim
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()  # of an argument that has another name too
 
 
 def describe(value: Any) -> str:
@@ -21,11 +23,14 @@ def describe(value: Any) -> str:
     return repr(value) if isinstance(value, (int, float, complex, bool, type(None))) else type(value).__name__
 
 
-def explained(op: Any, operands: tuple[Any, ...], error: Exception) -> Exception:
-    """The error to raise for `error`, which running `op` on these arrays gave."""
+def explained(op: Any, operands: tuple[Any, ...], error: Exception, attributes: Any = ()) -> Exception:
+    """The error to raise for `error`, which running `op` on these arrays with these attributes gave."""
     text = str(error)
     if "\n  at " in text:  # an operation within the operation has explained it already
         return error
+    if "dim" in attributes and not op.variadic and (operands[0].ndim or isinstance(error, IndexError)):
+        error = _without_dim(operands[0].ndim, attributes["dim"], text) or error  # whatever else may be wrong, PyTorch says this first
+        text = str(error)
     kind: type[Exception] = type(error)
     arrays = [a for a in operands if isinstance(a, np.ndarray)]
     if isinstance(error, AxisError):
@@ -51,7 +56,19 @@ def explained(op: Any, operands: tuple[Any, ...], error: Exception) -> Exception
     return kind(located(f"{op.name}(): {text}" + (f"\n  given {given}" if given else "")))
 
 
+def _without_dim(ndim: int, dim: Any, text: str) -> Exception | None:
+    """The error for an array that has no dimension `dim`; None if it has, or if `text` says so already."""
+    if isinstance(dim, int) and "Dimension out of range" not in text:
+        try:
+            one_dim(dim, ndim)
+        except IndexError as error:
+            return error
+    return None
+
+
 def not_a_tensor(op: Any, name: str, value: Any) -> TypeError:
-    """The error for an operand that is neither a tensor nor a number."""
+    """The error for an operand that is neither a tensor nor a number, or was not given."""
+    if value is MISSING:
+        return TypeError(located(f'{op.name}() missing 1 required positional arguments: "{name}"'))
     kind = type(value).__name__
     return TypeError(located(f"{op.name}(): argument '{name}' must be Tensor, not {kind}"))

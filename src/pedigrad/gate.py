@@ -11,6 +11,7 @@ arrays, on traced arrays and on Tensors alike.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from . import dtypes, modes, native
 from .data import native_array
-from .errors import explained, not_a_tensor
+from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
 from .origin import located, outside
 from .storage import storage_of
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 _new = object.__new__
 _getframe = sys._getframe
 _clock = modes.clock
-MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()  # of an argument that has another name too
-NUMPY_WORDS = {"axis": "dim", "keepdims": "keepdim"}
+# What else PyTorch's compiled functions call some arguments, where they have no argument of that name: NumPy's names, and `self`.
+OTHER_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other", "self": "input"}
 COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
 FLOAT32 = np.dtype(np.float32)
-SCALARS = frozenset({"value", "alpha", "beta"})  # attributes that are numbers, which PyTorch also takes from tensors
+SCALARS = ("beta", "alpha", "value")  # attributes that are numbers, which PyTorch also takes from tensors
 NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
 
 
@@ -159,7 +160,7 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
     except modes.Untraceable:
         raise
     except Exception as error:
-        raise explained(op, arrays, error) from error
+        raise explained(op, arrays, error, named) from error
     if narrow is not None:
         results = _rounded(op, results, narrow, named)
     results = results if isinstance(results, (tuple, list)) else (results,)
@@ -388,33 +389,62 @@ def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut
     return Cut(f"{op.name}() has no gradient" if smooth else f"{op.name}() gives integers or booleans, which have no gradient")
 
 
-def called(op: Op, given: dict[str, Any], words: dict[str, Any]) -> Any:
-    """Run `op`, which was given these arguments and more by name: `out`, keyword-only ones, NumPy's words for `dim` and `keepdim`."""
+def called(op: Op, given: dict[str, Any], words: dict[str, Any], more: tuple[Any, ...] = ()) -> Any:
+    """Run `op`, which was given these arguments and more: by name `out`, keyword-only ones, other names of arguments."""
     out = words.pop("out", None) if op.out else None
+    if more and op.listed:
+        given[op.listed] = (given[op.listed], *more)
+    elif more:
+        return gate(op, *bind(op, (*given.values(), *more), words), out)
     unsaid = {name: op.defaults.get(name, MISSING) for name in op.attributes}
-    given = {name: v for name, v in given.items() if name not in unsaid or v is not unsaid[name]}
-    return gate(op, *bind(op, (), {**given, **in_our_words(words, given, op.name)}), out)
+    given = {name: v for name, v in given.items() if v is not MISSING and (name not in unsaid or v is not unsaid[name])}
+    return gate(op, *bind(op, (), {**given, **in_our_words(words, op.words, given, op.name)}), out)
 
 
-def in_our_words(words: dict[str, Any], given: Any = (), what: str = "") -> dict[str, Any]:
-    """Keyword arguments with `dim` and `keepdim` for NumPy's `axis` and `keepdims`; TypeError if an argument is given twice."""
-    ours = {NUMPY_WORDS.get(name, name): value for name, value in words.items()}
-    if len(ours) < len(words) or any(name in given for name in ours):
-        raise TypeError(located(f"{what}() got an argument twice, by NumPy's name and its own, in {', '.join([*given, *words])}"))
+def words_of(names: tuple[str, ...], takes: dict[str, str], common: bool = True) -> dict[str, str]:
+    """What else the parameters `names` are called: by the `common` other names, and those in `takes`."""
+    if not common:
+        return takes
+    found = {word: name for word, name in OTHER_NAMES.items() if name in names and word not in names}
+    if names[:1] in (("A",), ("tensor",)):  # these are PyTorch's names for `input` in what it has written in Python
+        found |= {word: names[0] for word, name in OTHER_NAMES.items() if name == "input"} | {"input": names[0]}
+    found |= {word: takes[name] for word, name in OTHER_NAMES.items() if name in takes and word not in names}
+    return found | takes
+
+
+def in_our_words(given: dict[str, Any], words: dict[str, str], others: Any = (), what: str = "") -> dict[str, Any]:
+    """Keyword arguments under the parameters' own names; TypeError if an argument is given twice, also among `others`."""
+    ours = {words.get(name, name): value for name, value in given.items()}
+    if len(ours) < len(given) or any(name in others for name in ours):
+        raise TypeError(located(f"{what}() got an argument twice, by two of its names, in {', '.join([*others, *given])}"))
     return ours
+
+
+def in_new_order(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call in an old order, in which numbers stand among the tensors: those by name, as now."""
+    numbers = [value for value in args if not isinstance(value, Tensor)]
+    if len(numbers) > len(op.scalars):
+        return args, kwargs
+    message = f"This overload of {op.name} is deprecated: give {' and '.join(op.scalars)} by name, after the tensors"
+    warnings.warn(located(message), UserWarning, stacklevel=4)
+    return tuple(v for v in args if isinstance(v, Tensor)), {**dict(zip(op.scalars, numbers, strict=False)), **kwargs}
 
 
 def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The operands and attributes meant by a call."""
     names = op.public_names + tuple(n for n in op.attributes if n not in op.keyword_only)
+    if args and args[0] is MISSING:
+        args = ()
     if op.varargs and args[1:] and hasattr(args[1], "__index__"):
         args = (args[0], args[1:])
+    if len(args) > len(names) and op.scalars:
+        args, kwargs = in_new_order(op, args, kwargs)
     if len(args) > len(names):
         raise TypeError(located(f"{op.name}() takes {len(names)} positional arguments but {len(args)} were given"))
     values = dict(zip(names, args, strict=False))
     known = {*op.public_names, *op.attributes}
     if not known.issuperset(kwargs):
-        kwargs = in_our_words(kwargs, values, op.name)
+        kwargs = in_our_words(kwargs, op.words, values, op.name)
     for name, value in kwargs.items():
         if name not in known or name in values:
             raise TypeError(located(f"{op.name}() got an unexpected keyword argument '{name}'"))
@@ -423,5 +453,7 @@ def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[A
         operands = tuple(values[p] if p in values else op.defaults[n] for p, n in zip(op.public_names, op.operands, strict=True))
         attributes = tuple(values[n] if n in values else op.defaults[n] for n in op.attributes)
     except KeyError as missing:
-        raise TypeError(located(f"{op.name}() missing a required argument: {missing}")) from None
+        (name,) = missing.args
+        name = dict(zip(op.operands, op.public_names, strict=True)).get(name, name)
+        raise TypeError(located(f'{op.name}() missing 1 required positional arguments: "{name}"')) from None
     return operands, attributes

@@ -32,12 +32,12 @@ def inplace_form(op: Op) -> Callable[..., Any]:
     """The function that writes the result of `op` into its first operand: `add_` of `add`."""
 
     defaults = tuple(op.defaults[n] for n in op.attributes) if all(n in op.defaults for n in op.attributes) else None
-    others = len(op.operands) - 1
+    count = len(op.operands)
 
-    def form(input: Any, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs and len(args) == others and defaults is not None:
-            return write(op, (input, *args), defaults)
-        operands, attributes = bind(op, (input, *args), kwargs)
+    def form(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) == count and defaults is not None:
+            return write(op, args, defaults)
+        operands, attributes = bind(op, args, kwargs)
         return write(op, operands, attributes)
 
     form.__name__ = form.__qualname__ = op.name + "_"

@@ -33,7 +33,8 @@ class ShapedByValues(Untraceable):
 
 class _Settings(threading.local):
     def __init__(self) -> None:
-        self.grad = True
+        self.grad = True  # whether operations record their history: it was asked for, outside inference
+        self.asked = True  # what the switches of gradients say
         self.inference = False
         self.anomaly = False
         self.recorder: Any = None
@@ -51,12 +52,14 @@ def need_long_way(change: int) -> None:
 
 
 def grad_enabled() -> bool:
-    """Whether operations of this thread record their history."""
-    return settings.grad
+    """Whether gradients are switched on in this thread."""
+    return settings.asked
 
 
 def _set_grad(mode: bool) -> None:
     global grad_off
+    settings.asked = mode
+    mode = mode and not settings.inference
     if mode != settings.grad:
         with _lock:
             grad_off += -1 if mode else 1
@@ -119,15 +122,15 @@ class _GradMode(_Switch):
     def __init__(self) -> None:
         self.before: list[bool] = []
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
         switch = super().__new__(cls)
-        if function is None:
+        if orig_func is None:
             return switch
         switch.__init__()  # type: ignore[misc]  # `@no_grad` without parentheses
-        return switch(function)
+        return switch(orig_func)
 
     def __enter__(self) -> None:
-        self.before.append(settings.grad)
+        self.before.append(settings.asked)
         _set_grad(self.mode)
 
     def __exit__(self, *exc: object) -> None:
@@ -150,7 +153,7 @@ class set_grad_enabled(_Switch):
     """Switch gradients on or off by a flag: at once when called as a function, until the end of a `with` block."""
 
     def __init__(self, mode: bool) -> None:
-        self.mode, self.before = bool(mode), settings.grad
+        self.mode, self.before = bool(mode), settings.asked
         _set_grad(self.mode)
 
     def __enter__(self) -> None:
@@ -168,7 +171,7 @@ class set_grad_enabled(_Switch):
 
 
 class inference_mode(_Switch):
-    """As `no_grad`; `is_inference_mode_enabled()` says so too."""
+    """As `no_grad`, which `enable_grad` does not end; with False the opposite, whatever it is within."""
 
     def __new__(cls, mode: Any = True) -> Any:
         switch = super().__new__(cls)
@@ -182,13 +185,13 @@ class inference_mode(_Switch):
         self.before: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> None:
-        self.before.append((settings.grad, settings.inference))
-        _set_grad(settings.grad and not self.mode)
+        self.before.append((settings.asked, settings.inference))
         settings.inference = self.mode
+        _set_grad(not self.mode)
 
     def __exit__(self, *exc: object) -> None:
-        grad, settings.inference = self.before.pop()
-        _set_grad(grad)
+        asked, settings.inference = self.before.pop()
+        _set_grad(asked)
 
     def clone(self) -> inference_mode:
         return inference_mode(self.mode)

@@ -38,6 +38,8 @@ from typing import Any
 import numpy as np
 
 from . import gate, inplace, modes, return_types, shortway
+from .errors import MISSING
+from .gate import words_of
 from .graph import Node
 from .origin import located
 from .tensor import Tensor
@@ -85,6 +87,9 @@ class Op:
         node: str | Callable[[Node], str] | None = None,
         operators: str = "",
         wide: bool | str | None = None,
+        names: str = "",
+        takes: dict[str, str] = {},  # noqa: B006  (read only)
+        listed: str = "",
     ):
         code = forward.__code__
         self.forward = forward
@@ -97,14 +102,21 @@ class Op:
         if self.variadic:
             self.operands = (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],)
             self.keyword_only = frozenset()
-        self.public_names = tuple({"x": "input", "y": "other", "xs": "tensors"}.get(n, n) for n in self.operands)
+        self.public_names = tuple(names.split()) or tuple({"x": "input", "y": "other", "xs": "tensors"}.get(n, n) for n in self.operands)
+        self.words = words_of((*self.public_names, *self.attributes), takes)  # what else arguments may be called
+        # Whether its own short function takes these: where it has keywords anyway. Others are wrapped for users, not as methods.
+        public = places not in ("", "F")
+        self.renaming = public and (out or "dim" in self.words.values())
+        self.wrapped = public and not self.renaming and bool(self.words)
+        # Numbers that once came before the tensors they multiply: `addmm(beta, input, alpha, mat1, mat2)`.
+        self.scalars = tuple(n for n in gate.SCALARS if n in self.keyword_only) if self.renaming else ()
+        self.listed = listed  # an attribute, the last by place, whose numbers may be given one by one
         self.defaults = self._defaults()
         self.result = result  # dtype of the result: "same", "float" (integers are made floats first), "bool", or its own
         # The operands that are brought to one dtype.
         self.promoted: tuple[str, ...] = self.operands if promote is True else promote or ()
         self.inplace, self.out, self.varargs = inplace, out, varargs
         self.real = real  # complex operands are refused: NumPy orders them, and computes much that PyTorch does not
-        self.numpy_words = places not in ("", "F") and "dim" in self.attributes  # takes `axis` for `dim`
         self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone
         visible = (outputs or ())[: len(outputs or ()) - hidden]
         self.result_class: Any = return_types.named(self.name, visible) if len(visible) > 1 else None
@@ -196,7 +208,9 @@ class Op:
             for alias in aliases:
                 forms[alias + "_" * name.endswith("_")] = function
         for name, function in forms.items():
-            publish(function, name, places)
+            for place in places:
+                wrapped = self.wrapped and (place != "Tensor" or name in aliases) and function is self.function
+                publish(taking_words(function, self.words) if wrapped else function, name, [place])
         for name in operators:
             setattr(Tensor, f"__{name}__", self.function)
             if self.inplace:
@@ -244,25 +258,50 @@ def publish(function: Function, name: str, places: list[str]) -> None:
             setattr(Tensor, name, function)
 
 
-def taking_numpy_words(written: Function) -> Function:
-    """`written`, for users: it takes `axis` and `keepdims` for `dim` and `keepdim` too."""
+def taking_words(written: Function, words: dict[str, str], short: Function | None = None) -> Function:
+    """`written`, for users: its arguments may have these other names too. `short` is what a call with two operands alone comes to."""
+
+    if short is not None:
+
+        @functools.wraps(written)
+        def shorter(input: Any = MISSING, other: Any = MISSING, *more: Any, **kwargs: Any) -> Any:
+            if not (kwargs or more or other is MISSING):
+                return short(input, other)
+            named = gate.in_our_words(kwargs, words, (), written.__name__)
+            if input is MISSING or other is MISSING:
+                given = (("input", input), ("other", other))
+                return written(**{n: v for n, v in given if v is not MISSING}, **named)
+            return written(input, other, *more, **named)
+
+        return shorter
 
     @functools.wraps(written)
     def form(*args: Any, **kwargs: Any) -> Any:
-        return written(*args, **gate.in_our_words(kwargs, (), written.__name__)) if kwargs else written(*args)
+        return written(*args, **gate.in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
 
     return form
 
 
-def function(places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = ()) -> Callable[[Function], Function]:
-    """Publish a hand-written function over the ops: an overload, a default worked out, a loop."""
+def function(
+    places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = (),
+    takes: dict[str, str] = {}, short: Function | None = None, common: bool = True,  # noqa: B006
+) -> Callable[[Function], Function]:  # fmt: skip
+    """Publish a hand-written function over the ops: an overload, a default worked out, a loop.
+
+    `takes` says by which further names its arguments may be given. A method's own tensor comes first, so methods of functions that
+    have no other names than NumPy's for operands are published as they are. `short` is what a call with two operands comes to;
+    without `common` there are no other names than those in `takes`.
+    """
 
     def declare(written: Function) -> Function:
         code = written.__code__
-        words = places != "F" and "dim" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        form = taking_numpy_words(written) if words else written
-        for each in (name or written.__name__, *aliases):
-            publish(form, each, places.split())
+        own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        words = words_of(own, takes, common and places != "F") if not code.co_flags & 0x08 else {}  # not with `**kwargs` of its own
+        form = taking_words(written, words, short) if words else written
+        beside = takes or short or any(n not in ("input", "other", "A") for n in words.values())
+        for place in places.split():
+            for each in (name or written.__name__, *aliases):
+                publish(form if beside or place != "Tensor" else written, each, [place])
         return written
 
     return declare

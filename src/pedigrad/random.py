@@ -14,8 +14,9 @@ from .dtypes import int64
 from .gate import is_recorded
 from .generator import Generator, default_generator
 from .op import function
+from .ops.destination import deliver
 from .origin import located
-from .shapes import as_shape
+from .shapes import as_int, as_shape
 from .tensor import Tensor, wrap
 
 
@@ -51,7 +52,7 @@ def set_rng_state(new_state: Tensor) -> None:
 
 @contextmanager
 def fork_rng(
-    devices: Any = None, enabled: bool = True, _caller: str = "fork_rng", _devices_kw: str = "devices", device_type: str = "cuda"
+    devices: Any = None, enabled: bool = True, _caller: str = "fork_rng", _devices_kw: str = "devices", device_type: str | None = None
 ) -> Iterator[None]:  # fmt: skip
     """A context that leaves the default generator as it found it; there are no `devices` with generators of their own."""
     state = default_generator.get_state()
@@ -85,6 +86,12 @@ def _normal(generator: Generator, shape: tuple[int, ...], kind: np.dtype[Any], m
     return generator.normal((*shape, 2), mean, std * 0.5**0.5, part).view(kind)[..., 0]
 
 
+def _whole(low: Any, high: Any) -> tuple[int, int]:
+    """Bounds as ints: whole numbers, or tensors of one."""
+    low, high = (int(b) if isinstance(b, Tensor) else as_int(b) for b in (low, high))
+    return low, high
+
+
 @factory
 def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
     """Integers from [low, high), int64 unless `dtype` is given: `randint(high, size)` or `randint(low, high, size)`."""
@@ -92,15 +99,16 @@ def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = No
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
+    low, high = _whole(low, high)
     if low >= high:
         raise RuntimeError(located(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"))
-    return _from(generator).integers(as_shape((size,)), int(low), int(high), numpy_dtype(dtype or int64))
+    return _from(generator).integers(as_shape((size,)), low, high, numpy_dtype(dtype or int64))
 
 
 @factory
 def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
     """The integers from 0 to n-1 in random order."""
-    return _from(generator).permutation(int(n)).astype(numpy_dtype(dtype or int64), copy=False)
+    return _from(generator).permutation(as_int(n)).astype(numpy_dtype(dtype or int64), copy=False)
 
 
 @factory
@@ -116,10 +124,12 @@ def randn_like(input: Tensor, *, dtype: Any = None, generator: Any = None) -> An
 
 
 @factory
-def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None, generator: Any = None) -> Any:
+def randint_like(input: Tensor, low: Any = None, high: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
     """Integers from [low, high), with the shape and dtype of `input`."""
-    low, high = (0, low) if high is None else (low, high)
-    return _from(generator).integers(input.shape, int(low), int(high), numpy_dtype(dtype or input.dtype))
+    low, high = (0, low) if high is None else (low or 0, high)
+    if high is None:
+        raise TypeError(located('randint_like() missing 1 required positional arguments: "high"'))
+    return _from(generator).integers(input.shape, *_whole(low, high), numpy_dtype(dtype or input.dtype))
 
 
 @factory
@@ -144,9 +154,9 @@ function("Tensor")(bernoulli)
 
 
 @function("torch Tensor")
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Tensor:
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:
     """Indices drawn with the weights in the last dimension of `input`, int64 of shape (..., num_samples)."""
-    return wrap(_from(generator).multinomial(input._array, num_samples, replacement))
+    return deliver(wrap(_from(generator).multinomial(input._array, num_samples, replacement)), out)
 
 
 @function("torch")
@@ -195,7 +205,7 @@ def _random(g: Generator, shape: Any, kind: Any, **given: Any) -> Any:
     if low is None and high is None:
         return g.random(shape, kind)
     low, high = (0, low) if high is None else (low or 0, high)
-    return g.integers(shape, low, high, kind)
+    return g.integers(shape, as_int(low), as_int(high), kind)
 
 
 def _normal_fill(g: Generator, shape: Any, kind: Any, mean: float = 0.0, std: float = 1.0) -> Any:

@@ -40,9 +40,18 @@ class Size(tuple[int, ...]):
         return Size, (tuple(self),)
 
 
+def as_int(value: Any) -> int:
+    """`value` as an int; TypeError for what is no whole number by its type: floats, booleans."""
+    if isinstance(value, bool):
+        raise TypeError("must be int, not bool")
+    return operator.index(value)
+
+
 def one_dim(dim: int, ndim: int) -> int:
     """`dim` counted from the front; IndexError if a tensor of `ndim` dimensions has no such dimension."""
     span = ndim or 1
+    if dim.__class__ is not int:
+        dim = as_int(dim)
     if not -span <= dim < span:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-span}, {span - 1}], but got {dim})")
     return dim + span if dim < 0 else dim
@@ -60,7 +69,8 @@ def all_dims(dim: int | Iterable[int] | None, ndim: int) -> tuple[int, ...]:
         return (one_dim(dim, ndim),) if ndim else (one_dim(dim, ndim),)[:0]
     dims = tuple(one_dim(d, ndim) for d in dim)
     if len(set(dims)) != len(dims):
-        raise RuntimeError(f"a dimension appears more than once in dim={tuple(dim)}")
+        twice = next(d for i, d in enumerate(dims) if d in dims[:i])
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
     return (dims or tuple(range(ndim))) if ndim else ()
 
 
@@ -101,4 +111,4 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Size:
     return Size(result)
 
 
-__all__ = ["AxisError", "Size", "all_dims", "as_shape", "broadcast_shapes", "kept_shape", "one_dim", "pair"]
+__all__ = ["AxisError", "Size", "all_dims", "as_int", "as_shape", "broadcast_shapes", "kept_shape", "one_dim", "pair"]

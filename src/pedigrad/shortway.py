@@ -6,13 +6,15 @@ the code of an op: `print(pedigrad.tanh.op.source)` after a first call.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import modes, native
-from .gate import MISSING, NUMBERS, bind, called, cut_of, gate, note_view, record
+from .errors import MISSING
+from .gate import NUMBERS, bind, called, cut_of, gate, note_view, record
 from .origin import MARK, outside
 from .tensor import Tensor
 
@@ -41,6 +43,8 @@ def build(op: Op) -> Any:
     built = scope[op.name]
     namespace[MARK] = True
     function.__code__, function.__defaults__, function.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
+    if "_words" in built.__code__.co_varnames:
+        function.__signature__ = signature(op)
     op.source = source
     op.built = True
     namespace["_Node"], namespace["_WideNode"] = op.node_class, op.wide_node_class
@@ -49,24 +53,45 @@ def build(op: Op) -> Any:
 
 
 def _parameters(op: Op) -> str:
-    """The public signature. Where NumPy's words are taken too, all keyword-only ones are `_words`: that costs no more than two of them."""
+    """The parameters. Where arguments have other names too, all keyword-only ones are `_words`: that costs no more than two of them."""
     keyword: list[str] = []
-    parts = [p + ("=None" if n in op.defaults else "") for p, n in zip(op.public_names, op.operands, strict=True)]
+    parts = []
+    other = _other_names(op)
+    for public, name in zip(op.public_names, op.operands, strict=True):
+        parts.append(public + ("=None" if name in op.defaults else "=_MISSING" if public in other else ""))
     for name in op.attributes:
-        text = f"{name}=_default_{name}" if name in op.defaults else name
-        if op.numpy_words and name not in op.defaults and op.attributes.index(name) >= op.attributes.index("dim"):
-            text = f"{name}=_MISSING"  # `dim` may come as `axis`
+        text = f"{name}=_default_{name}" if name in op.defaults else f"{name}=_MISSING" if name in other else name
         (keyword if name in op.keyword_only else parts).append(text)
-    if op.numpy_words:
-        return ", ".join([*parts, "**_words"])
+    if op.renaming:
+        return ", ".join([*parts, *(["*_more"] if op.scalars or op.listed else []), "**_words"])
     if _takes_out(op):
         keyword.append("out=None")
     return ", ".join([*parts, "*", *keyword] if keyword else parts)
 
 
+def signature(op: Op) -> inspect.Signature:
+    """How users may call `op`, without the further names of its arguments."""
+    kinds, empty = inspect.Parameter, inspect.Parameter.empty
+    parts = [
+        kinds(public, kinds.POSITIONAL_OR_KEYWORD, default=op.defaults.get(name, empty))
+        for public, name in zip(op.public_names, op.operands, strict=True)
+    ]
+    for name in op.attributes:
+        kind = kinds.KEYWORD_ONLY if name in op.keyword_only else kinds.POSITIONAL_OR_KEYWORD
+        parts.append(kinds(name, kind, default=op.defaults.get(name, empty)))
+    return inspect.Signature([*parts, kinds("out", kinds.KEYWORD_ONLY, default=None)] if op.out else parts)
+
+
 def _takes_out(op: Op) -> bool:
-    """Whether `out` is a parameter; where NumPy's words are taken it is among `_words`."""
-    return op.out and not op.numpy_words
+    """Whether `out` is a parameter; where arguments have other names it is among `_words`."""
+    return op.out and not op.renaming
+
+
+def _other_names(op: Op) -> list[str]:
+    """The positional parameters that may come by another name, or come after one that may: Python cannot require them."""
+    names = [*op.public_names, *(n for n in op.attributes if n not in op.keyword_only)]
+    first = min((names.index(n) for n in op.words.values() if n in names), default=len(names))
+    return names[first:] if op.renaming else []
 
 
 def _prologue(op: Op) -> list[str]:
@@ -75,12 +100,14 @@ def _prologue(op: Op) -> list[str]:
         name, first = op.varargs, op.public_names[0]
         lines = ["if _named:", f"    return _gate(_op, *_bind(_op, ({first}, *{name}), _named))", f"if len({name}) == 1:"]
         return [*lines, f"    {name} = {name}[0]", *(f"{n} = _default_{n}" for n in op.attributes if n != name)]
-    if not op.numpy_words:
+    if not op.renaming:
         return []
     positional = [n for n in op.attributes if n not in op.keyword_only]
-    missing = [f" or {n} is _MISSING" for n in positional if n not in op.defaults and op.attributes.index(n) >= op.attributes.index("dim")]
+    other = _other_names(op)
+    missing = [f" or {n} is _MISSING" for n in positional if n not in op.defaults and n in other]
     given = ", ".join(f'"{n}": {n}' for n in (*op.public_names, *positional))
-    lines = [f"if _words{''.join(missing)}:", f"    return _called(_op, {{{given}}}, _words)"]
+    old = " or _more" if op.scalars or op.listed else ""
+    lines = [f"if _words{old}{''.join(missing)}:", f"    return _called(_op, {{{given}}}, _words{', _more' if old else ''})"]
     return lines + [f"{n} = _default_{n}" for n in op.attributes if n in op.keyword_only]
 
 
@@ -211,7 +238,7 @@ def _source(op: Op) -> str:
         return "\n    ".join([f"def {op.name}({_parameters(op)}):", *_prologue(op), f"return {general}\n"])
     first = f"a_{(op.promoted or op.operands)[0]}"
     keyword = ", ".join(f"{n}={n}" if n in op.keyword_only else n for n in op.attributes)
-    parameters = f"{pairs[0][0]}, *{op.varargs}, **_named" if op.varargs else _parameters(op)
+    parameters = f"{pairs[0][0]}=_MISSING, *{op.varargs}, **_named" if op.varargs else _parameters(op)
     unpack = [f"{_each('a_{}', outputs)} = _r".replace(",  =", " ="), f"_r = a_{outputs[0]}"] if op.hidden else []
     alike = op.result in ("same", "float")
     return _filled(

@@ -64,13 +64,13 @@ def is_inference(self: Tensor) -> bool:
 
 
 @function("torch")
-def is_tensor(obj: Any) -> bool:
+def is_tensor(obj: Any, /) -> bool:
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)
 
 
 @function("torch")
-def is_storage(obj: Any) -> bool:
+def is_storage(obj: Any, /) -> bool:
     """False: storages are NumPy arrays here."""
     return False
 
@@ -118,7 +118,7 @@ def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
     return dtypes.promote_types(dtypes.of_argument(type1), dtypes.of_argument(type2))
 
 
-@function("torch")
+@function("torch", takes={"tensor": "tensor1", "other": "tensor2", "scalar": "tensor2", "scalar1": "tensor1", "scalar2": "tensor2"})
 def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     """The dtype of the result of arithmetic on two tensors or numbers."""
     values = [v._array if isinstance(v, Tensor) else plain_number(v, "result_type()") for v in (tensor1, tensor2)]
@@ -144,8 +144,9 @@ def detach(input: Tensor) -> Tensor:
 
 
 @function("torch")
-def typename(obj: Any) -> str:
+def typename(obj: Any, /) -> str:
     """The type of a tensor, such as `torch.FloatTensor`; of anything else its qualified class name."""
     if isinstance(obj, Tensor):
         return obj.type()  # type: ignore[attr-defined]
-    return f"{type(obj).__module__}.{type(obj).__qualname__}"
+    module = "" if type(obj).__module__ in ("builtins", "__builtin__") else type(obj).__module__ + "."
+    return module + type(obj).__qualname__

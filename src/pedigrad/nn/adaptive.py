@@ -55,28 +55,28 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             inner.reset_parameters()
             outer.reset_parameters()
 
-    def forward(self, input, target):
-        """(log-probability of each target, mean loss) for `input` of shape (N, in_features) or (in_features)."""
-        if target.dim() == 0 and input.dim() == 1:
-            out, loss = self(input.unsqueeze(0), target.unsqueeze(0))
+    def forward(self, input_, target_):
+        """(log-probability of each target, mean loss) for `input_` of shape (N, in_features) or (in_features)."""
+        if target_.dim() == 0 and input_.dim() == 1:
+            out, loss = self(input_.unsqueeze(0), target_.unsqueeze(0))
             return ASMoutput(out.squeeze(0), loss)
-        if target.dim() > 1:
+        if target_.dim() > 1:
             raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-        if input.dim() != target.dim() + 1 or input.shape[0] != target.shape[0]:
+        if input_.dim() != target_.dim() + 1 or input_.shape[0] != target_.shape[0]:
             raise RuntimeError("Input and target should have the same size in the batch dimension.")
-        classes = target.numpy()
+        classes = target_.numpy()
         if classes.size and not 0 <= classes.min() <= classes.max() < self.n_classes:
             message = f"Target values should be in [0, {self.n_classes - 1}], but values in range"
             raise RuntimeError(f"{message} [{classes.min()}, {classes.max()}] were found. ")
         cluster = np.searchsorted(self.cutoffs, classes, side="right")
-        head = F.log_softmax(self.head(input), 1)
+        head = F.log_softmax(self.head(input_), 1)
         columns = np.where(cluster == 0, classes, self.shortlist_size + cluster - 1)
         parts = [head[np.arange(classes.size), columns]]
         order = [np.arange(classes.size)]
         for i in range(self.n_clusters):
             rows = np.flatnonzero(cluster == i + 1)
             if rows.size:
-                log = F.log_softmax(self.tail[i](input[rows]), 1)
+                log = F.log_softmax(self.tail[i](input_[rows]), 1)
                 parts.append(log[np.arange(rows.size), classes[rows] - self.cutoffs[i]])
                 order.append(rows)
         out = parts[0]

@@ -367,9 +367,9 @@ def halves(x, dim):
     return x[(*lead, slice(size // 2))], x[(*lead, slice(size // 2, None))]
 
 
-def random_slopes(x, lower, upper):
+def random_slopes(x, lower, upper, generator=None):
     """A slope for each element: 1 for the positive ones, a random one from [lower, upper) for the others."""
     slopes = np.ones_like(x)
     low = x <= 0
-    slopes[low] = default_generator.uniform((int(np.count_nonzero(low)),), lower, upper, np.float64)
+    slopes[low] = (generator or default_generator).uniform((int(np.count_nonzero(low)),), lower, upper, np.float64)
     return wrap(slopes)

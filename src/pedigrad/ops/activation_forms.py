@@ -40,15 +40,15 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
     return ops.leaky_(input, negative_slope) if inplace else ops.leaky(input, negative_slope)
 
 
-@function("torch F")
-def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
+@function("F")
+def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False, *, generator=None):
     """Each positive element, the others times a slope drawn from [lower, upper); its mean if not `training`."""
     if lower > upper:
         message = "Lower bound should be less than or equal to the upper bound"
         raise RuntimeError(f"{message}, but found lower={lower} and upper={upper}")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    slopes = ops.random_slopes(input._array, lower, upper)
+    slopes = ops.random_slopes(input._array, lower, upper, generator)
     return input.mul_(slopes) if inplace else mul(input, slopes)
 
 
@@ -123,15 +123,21 @@ def leaky_relu_(input, negative_slope=0.01):
 
 
 @function("torch F")
-def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
+def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False, generator=None):
     """In-place form of `rrelu`."""
-    return rrelu(input, lower, upper, training, True)
+    return rrelu(input, lower, upper, training, True, generator=generator)
+
+
+@function("torch", name="rrelu")
+def rrelu_drawn(input, lower=1.0 / 8, upper=1.0 / 3, training=False, generator=None):
+    """Each positive element, the others times a slope drawn from [lower, upper); its mean if not `training`."""
+    return rrelu(input, lower, upper, training, generator=generator)
 
 
 @function("F")
-def elu_(input, alpha=1.0):
-    """In-place form of `elu`."""
-    return ops.exponential_linear_(input, alpha)
+def elu_(input, alpha=1.0, scale=1.0, input_scale=1.0):
+    """In-place form of `elu`, its results times `scale` and what goes into the exponential times `input_scale`."""
+    return ops.exponential_linear_(input, alpha, scale, input_scale)
 
 
 @function("torch F")

@@ -9,10 +9,11 @@ import numpy as np
 from ..gate import under_name
 from ..generator import default_generator
 from ..op import composite, function, kernel
+from ..shapes import as_int
 from ..tensor import wrap
 from .correlation import widened
 from .language import total, zeros
-from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, window_argmax, window_indices, window_max
+from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d, window_argmax, window_indices, window_max
 from .windows import Geometry, ints
 
 
@@ -29,9 +30,10 @@ def _sizes(x, output_size, n, name):
         raise RuntimeError(f"{name}(): output_size must have {n} elements, got {output_size}")
     if n == 1 and wanted[0] is None:
         raise TypeError(f"{name}(): argument 'output_size' (position 2) must be an int or a tuple of one")
+    wanted = tuple(w if w is None else as_int(w) for w in wanted)
     if any(w is not None and w < 0 for w in wanted):
         raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {tuple(wanted)}")
-    return tuple(size if w is None else int(w) for w, size in zip(wanted, x.shape[-n:], strict=True))
+    return tuple(size if w is None else w for w, size in zip(wanted, x.shape[-n:], strict=True))
 
 
 def _bounds(size, out):
@@ -287,9 +289,11 @@ def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_siz
 # Power means
 
 
-def _lp_pool(pool, x, norm_type, kernel, stride, ceil_mode):
+def _lp_pool(pool, largest, x, norm_type, kernel, stride, ceil_mode):
     count = math.prod(kernel)
     norm = float(norm_type)
+    if math.isinf(norm):
+        return largest(x.abs(), kernel, stride, 0, 1, ceil_mode) if norm > 0 else -largest(-x.abs(), kernel, stride, 0, 1, ceil_mode)
     mean = pool(x**norm, kernel, stride, 0, ceil_mode)
     mean = np.where(mean == 0, 0.0, mean)  # a root of zero has an infinite slope: nothing is to come of it
     return (mean * float(count)) ** (1.0 / norm)
@@ -298,19 +302,19 @@ def _lp_pool(pool, x, norm_type, kernel, stride, ceil_mode):
 @function("F")
 def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The `norm_type`-norms of windows along the last dimension."""
-    return _lp_pool(avg_pool1d, input, norm_type, ints(kernel_size, 1), stride, ceil_mode)
+    return _lp_pool(avg_pool1d, max_pool1d, input, norm_type, ints(kernel_size, 1), stride, ceil_mode)
 
 
 @function("F")
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The `norm_type`-norms of windows over the last two dimensions."""
-    return _lp_pool(avg_pool2d, input, norm_type, ints(kernel_size, 2), stride, ceil_mode)
+    return _lp_pool(avg_pool2d, max_pool2d, input, norm_type, ints(kernel_size, 2), stride, ceil_mode)
 
 
 @function("F")
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The `norm_type`-norms of windows over the last three dimensions."""
-    return _lp_pool(avg_pool3d, input, norm_type, ints(kernel_size, 3), stride, ceil_mode)
+    return _lp_pool(avg_pool3d, max_pool3d, input, norm_type, ints(kernel_size, 3), stride, ceil_mode)
 
 
 # Maxima of windows that start at random

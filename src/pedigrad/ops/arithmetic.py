@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..inplace import inplace_form, write
-from ..op import elementwise, function, publish
+from ..op import elementwise, function, publish, taking_words
 from ..tensor import Tensor
 from .language import conj
 
@@ -114,34 +114,47 @@ def _number(alpha: Any) -> Any:
     return alpha.item() if hasattr(alpha, "item") else alpha
 
 
-@function()
-def add(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
+def _old_order(second: Any, third: Any) -> tuple[Any, Any]:
+    """`other` and `alpha` of a call that gives both by place: before a tensor stands its factor, after a number."""
+    return (third, second) if isinstance(third, Tensor) else (second, third)
+
+
+@function(short=plain_add)
+def add(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """The sum `input + alpha * other`."""
+    if more:
+        other, alpha = _old_order(other, *more)
     return plain_add(input, other, out=out) if _is_one(alpha) else add_scaled(input, other, _number(alpha), out=out)
 
 
 @function("Tensor")
-def add_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def add_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     """Add `alpha * other` in place."""
+    if more:
+        other, alpha = _old_order(other, *more)
     op, attributes = (plain_add.op, ()) if _is_one(alpha) else (add_scaled.op, (_number(alpha),))
     return write(op, (self, other), attributes)
 
 
-@function(aliases=("subtract",))
-def sub(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
+@function(aliases=("subtract",), short=plain_sub)
+def sub(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """The difference `input - alpha * other`."""
+    if more:
+        other, alpha = _old_order(other, *more)
     return plain_sub(input, other, out=out) if _is_one(alpha) else sub_scaled(input, other, _number(alpha), out=out)
 
 
 @function("Tensor", aliases=("subtract_",))
-def sub_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def sub_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     """Subtract `alpha * other` in place."""
+    if more:
+        other, alpha = _old_order(other, *more)
     op, attributes = (plain_sub.op, ()) if _is_one(alpha) else (sub_scaled.op, (_number(alpha),))
     return write(op, (self, other), attributes)
 
 
 @function("torch")
-def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+def rsub(input: Any, other: Any, alpha: Any = 1) -> Tensor:
     """The difference `other - alpha * input`."""
     return plain_rsub(input, other) if _is_one(alpha) else sub_scaled(other, input, _number(alpha))
 
@@ -178,7 +191,8 @@ def _(g, x, y):
     return -g * conj(x / y / y)
 
 
-publish(true_divide, "true_divide", ["torch", "Tensor"])
+publish(taking_words(true_divide, true_divide.op.words), "true_divide", ["torch"])
+publish(true_divide, "true_divide", ["Tensor"])
 publish(inplace_form(true_divide.op), "true_divide_", ["Tensor"])
 
 

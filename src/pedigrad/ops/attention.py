@@ -117,7 +117,8 @@ def _(g, query, key, value, attn_mask, keep, weights, out, is_causal, scale, nee
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
     """`softmax(query @ key.T * scale + attn_mask) @ value`, for query (..., L, E), key (..., S, E) and value (..., S, Ev).
 
-    `scale` is 1 / sqrt(E) by default. In a boolean mask, True takes part. With `enable_gqa` several heads of the query share
+    `scale` is 1 / sqrt(E) by default. In a boolean mask, True takes part; with `is_causal` only what comes no later than the query
+    does, and of that what the mask lets through. With `enable_gqa` several heads of the query share
     one of key and value.
     """
     if min(query.ndim, key.ndim, value.ndim) < 2:
@@ -130,8 +131,6 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
             f"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype} key.dtype: {key.dtype} "
             f"and value.dtype: {value.dtype} instead."
         )
-    if is_causal and attn_mask is not None:
-        raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
     if attn_mask is not None and attn_mask.dtype != query.dtype and str(attn_mask.dtype) not in ("torch.bool", "bool"):
         raise RuntimeError(
             f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {attn_mask.dtype} "

@@ -56,7 +56,7 @@ def _division(rounding_mode: str | None) -> Any:
         raise RuntimeError(located(message)) from None
 
 
-@function(aliases=("divide",))
+@function(aliases=("divide",), short=true_divide)
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Tensor:
     """The quotient, rounded as `rounding_mode` says: None (not at all), "trunc" or "floor"."""
     return _division(rounding_mode)(input, other, out=out)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..generator import default_generator
 from ..inplace import inplace_form
-from ..op import composite, function, publish
+from ..op import composite, function
 from .reduction import in_dtype_of
 
 NEGATIVE_LIMIT = 1.7580993408473766  # minus what selu tends to for very negative elements
@@ -151,7 +151,7 @@ def dropout3d(input, p=0.5, training=True, inplace=False):
             " future release. To retain the behavior and silence this warning, please use dropout instead.",
             stacklevel=2,
         )
-    return (_unbatched if input.ndim == 4 else _feature_dropout)(input, p, training, inplace)
+    return (_feature_dropout if input.ndim == 5 else _unbatched)(input, p, training, inplace)
 
 
 @function("F")
@@ -185,7 +185,7 @@ def _publish_short_forms(name, form):
     for function_, ending, summary in ((short, "", form.__doc__), (short_, "_", f"In-place form of `{name}`.")):
         function_.__name__ = function_.__qualname__ = name + ending
         function_.__doc__ = summary
-        publish(function_, name + ending, ["torch"])
+        function("torch")(function_)
 
 
 _publish_short_forms("dropout", dropout)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..op import composite, function
 from ..origin import located
+from ..shapes import one_dim
 from ..tensor import Tensor
 from .destination import deliver
 from .language import broadcast_to, conj, kind_of, total
@@ -298,8 +299,16 @@ def tensordot(a, b, dims=2, out=None):
     if isinstance(dims, Tensor):
         dims = dims.tolist()
     if isinstance(dims, int):
+        if dims < 0:
+            raise RuntimeError(located(f"tensordot expects dims >= 0, but got dims={dims}"))
+        if dims > min(a.ndim, b.ndim):
+            raise RuntimeError(located(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}"))
         dims = (list(range(a.ndim - dims, a.ndim)), list(range(dims)))
-    ours, theirs = ([d] if isinstance(d, int) else list(d) for d in dims)
+    if any(isinstance(d, int) for d in dims):
+        raise TypeError(located("tensordot(): argument 'dims_self' (position 3) must be tuple of ints, not int"))
+    ours, theirs = ([one_dim(d, x.ndim) for d in each] for x, each in zip((a, b), dims, strict=True))
+    if len(ours) != len(theirs):
+        raise RuntimeError(located("both dimension lists should have same length"))
     letters_a = list(LETTERS[: a.ndim])
     letters_b = list(LETTERS[a.ndim : a.ndim + b.ndim])
     for i, j in zip(ours, theirs, strict=True):

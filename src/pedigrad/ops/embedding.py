@@ -239,7 +239,7 @@ def one_hot_rows(x, /, num_classes):
     return (np.expand_dims(x, -1) == np.arange(num_classes)).astype(np.int64)
 
 
-@function("F")
+@function("F", takes={"input": "tensor"})
 def one_hot(tensor, num_classes=-1):
     """One at the place that each integer names, zero elsewhere: int64 with a new last dimension of size `num_classes`.
 

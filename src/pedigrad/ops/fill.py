@@ -35,16 +35,16 @@ def _(g):
 
 
 @function("Tensor")
-def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
-    """Write the elements of `src`, broadcast and converted, into this tensor; returns it."""
-    if not isinstance(src, Tensor):
-        raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}"))
-    if is_recorded(self, src) or modes.special:
-        return write(replaced.op, (self, src), ())
+def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
+    """Write the elements of `other`, broadcast and converted, into this tensor; returns it."""
+    if not isinstance(other, Tensor):
+        raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(other).__name__}"))
+    if is_recorded(self, other) or modes.special:
+        return write(replaced.op, (self, other), ())
     try:
-        np.copyto(self._array, src._array, casting="unsafe")
+        np.copyto(self._array, other._array, casting="unsafe")
     except ValueError:
-        message = f"copy_(): shape {tuple(src.shape)} does not broadcast to the shape {tuple(self.shape)} of the tensor written to"
+        message = f"copy_(): shape {tuple(other.shape)} does not broadcast to the shape {tuple(self.shape)} of the tensor written to"
         raise RuntimeError(located(message)) from None
     note_change(self, "copy_")
     return self
@@ -62,27 +62,27 @@ def _(g):
 
 
 @function("torch Tensor")
-def fill_(self: Tensor, value: Any) -> Tensor:
+def fill_(input: Tensor, value: Any) -> Tensor:
     """Write `value`, a number or a tensor of one element, everywhere; returns the tensor."""
     if isinstance(value, Tensor):
         if value._array.ndim:
             raise RuntimeError(located(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."))
-        return copy_(self, value)
-    return _fill(self, scalar(value, self._array.dtype, "fill_()"))
+        return copy_(input, value)
+    return _fill(input, scalar(value, input._array.dtype, "fill_()"))
 
 
-def _fill(self: Tensor, value: Any) -> Tensor:
-    if is_recorded(self) or modes.special:
-        return write(filled.op, (self,), (value,))
-    self._array.fill(value)
-    note_change(self, "fill_")
-    return self
+def _fill(input: Tensor, value: Any) -> Tensor:
+    if is_recorded(input) or modes.special:
+        return write(filled.op, (input,), (value,))
+    input._array.fill(value)
+    note_change(input, "fill_")
+    return input
 
 
 @function("torch Tensor")
-def zero_(self: Tensor) -> Tensor:
+def zero_(input: Tensor) -> Tensor:
     """Write zero everywhere; returns the tensor."""
-    return _fill(self, 0)
+    return _fill(input, 0)
 
 
 @function("Tensor")
@@ -109,9 +109,9 @@ def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
 
 
 @function("Tensor")
-def resize_(self: Tensor, *sizes: Any) -> Tensor:
+def resize_(self: Tensor, *sizes: Any, size: Any = None, memory_format: Any = None) -> Tensor:
     """Give it another shape in place, keeping the elements there is room for; new ones are not initialised."""
-    shape = as_shape(sizes)
+    shape = as_shape(sizes if size is None else (size,))
     old = self._array
     read(old, "resize_()")
     array = np.empty(shape, old.dtype)

@@ -202,6 +202,7 @@ def _scatter_call(input: Tensor, dim: int, index: Tensor, src: Any, reduce: str 
         raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}")
     if reduce is None:
         return scattered.op, (input, index, src), (dim,)
+    one_dim(dim, input.ndim)
     if reduce not in ("add", "multiply"):
         raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce!r}")
     return scattered_by.op, (input, index, src), (dim, reduce)

@@ -29,12 +29,11 @@ def _distinct(rng):
 
 def _at(x, index, dim, name):
     """The tuple to index an array of the shape of `x` with; errors where the index is not one of its slices."""
+    dim = one_dim(dim, x.ndim)
     if index.ndim > 1:
-        kind = IndexError if name == "index_select" else RuntimeError
-        raise kind(f"{name}(): Index is supposed to be a vector, got a shape of {index.shape}")
+        raise IndexError(f"{name}(): Index is supposed to be a vector, got a shape of {index.shape}")
     if index.dtype not in (np.int64, np.int32):
         raise RuntimeError(f"{name}(): Expected dtype int32 or int64 for index, got {index.dtype}")
-    dim = one_dim(dim, x.ndim)
     size = x.shape[dim] if x.ndim else 1
     if index.size and (index.min() < 0 or index.max() >= size):
         raise IndexError(f"{name}(): index out of range in self: the indices reach from {index.min()} to {index.max()}, the size is {size}")

@@ -240,6 +240,10 @@ def pixel_shuffle(x, /, upscale_factor):
 def pixel_unshuffle(x, /, downscale_factor):
     """Space (..., C, H * r, W * r) gathered into channels: (..., C * r * r, H, W)."""
     r = downscale_factor
+    if x.ndim < 3:
+        raise RuntimeError(f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {x.ndim} dimension(s)")
+    if r <= 0:
+        raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
     if r == 1:
         return np.copy(x)
     *lead, c, h, w = x.shape

@@ -11,7 +11,7 @@ import numpy as np
 from ..gate import under_name
 from ..op import composite, function, view
 from ..origin import located
-from ..shapes import broadcast_shapes, one_dim
+from ..shapes import as_int, broadcast_shapes, one_dim
 from ..tensor import Tensor, constant
 from .index import index
 from .language import zeros
@@ -151,6 +151,8 @@ def _together(g, pieces, dtype):
 @view(name="split_with_sizes", outputs=None, samples=[((5, 2), (2, 3)), ((2, 4), (1, 0, 3), -1)])
 def split_with_sizes(x, /, split_sizes, dim=0):
     """Views of the parts of these sizes along `dim`."""
+    if x.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     dim = one_dim(dim, x.ndim)
     if sum(split_sizes) != x.shape[dim] or any(n < 0 for n in split_sizes):
         raise RuntimeError(
@@ -169,12 +171,12 @@ def _(g, x_shape, x_dtype, split_sizes, dim):
     return np.concatenate(_together(g, pieces, x_dtype), dim)
 
 
-@function(aliases=("unsafe_split",))
+@function(aliases=("unsafe_split",), takes={"input": "tensor", "split_size": "split_size_or_sections"})
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of the parts along `dim`: of one size each (the last may be smaller), or of the sizes in a list."""
     if not hasattr(split_size_or_sections, "__index__"):
         return split_with_sizes(tensor, tuple(split_size_or_sections), dim)
-    size = int(split_size_or_sections)
+    size = as_int(split_size_or_sections)
     if tensor.ndim == 0:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     n = tensor.shape[one_dim(dim, tensor.ndim)]
@@ -189,6 +191,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of at most `chunks` parts of one size along `dim`; the last may be smaller."""
     if input.ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    chunks = as_int(chunks)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.shape[one_dim(dim, input.ndim)]
@@ -196,7 +199,10 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split_with_sizes(input, (0,) * chunks, dim) if size == 0 else split(input, size, dim)
 
 
-@function()
+ENDS = dict.fromkeys(("indices", "sections", "tensor_indices_or_sections"), "indices_or_sections")
+
+
+@function(takes=ENDS)
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of so many parts along `dim`, as equal as can be, or of the parts between the positions in a list."""
     if input.ndim == 0:
@@ -204,6 +210,11 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     dim = one_dim(dim, input.ndim)
     n = input.shape[dim]
     if isinstance(indices_or_sections, Tensor):
+        if indices_or_sections.ndim > 1 or indices_or_sections._array.dtype != np.int64:
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional int64 tensor, but got "
+                f"{indices_or_sections.ndim} dims of {indices_or_sections.dtype}"
+            )
         indices_or_sections = indices_or_sections.tolist()
     if hasattr(indices_or_sections, "__index__"):
         count = int(indices_or_sections)
@@ -217,7 +228,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 
 
 def _split_along(name: str, least: int, dim: int, what: str) -> None:
-    def along(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    def along(input: Tensor, indices_or_sections: Any, *more: int) -> tuple[Tensor, ...]:
+        indices_or_sections = (indices_or_sections, *more) if more else indices_or_sections
         if input.ndim < least:
             raise RuntimeError(
                 f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!"
@@ -232,7 +244,7 @@ def _split_along(name: str, least: int, dim: int, what: str) -> None:
 
     along.__name__ = along.__qualname__ = name
     along.__doc__ = f"Views of the parts of a tensor along its {what} dimension: so many equal ones, or those between positions."
-    function()(along)
+    function(takes=ENDS)(along)
 
 
 _split_along("hsplit", 1, 1, "second (a vector: its only)")
@@ -244,7 +256,7 @@ _split_along("dsplit", 3, 2, "third")
 def unbind(x, /, dim=0):
     """Views of the slices along `dim`, without it."""
     if x.ndim == 0:
-        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError(f"Dimension specified as {one_dim(dim, 0)} but tensor has no dimensions")
     dim = one_dim(dim, x.ndim)
     lead = (ALL,) * dim
     return tuple(x[(*lead, i, ...)] for i in range(x.shape[dim]))
@@ -291,12 +303,12 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 
 @function("torch")
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """The vectors expanded over the grid they span; `indexing` "xy" exchanges the first two dimensions."""
     tensors = _listed(tensors)
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
-    if indexing not in ("ij", "xy"):
+    if indexing not in (None, "ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     if any(x.ndim > 1 for x in tensors):
         raise RuntimeError("torch.meshgrid: Expected 0D or 1D tensors in the tensor list")

@@ -48,7 +48,7 @@ def _(g, x, out):
 
 
 @function("linalg")
-def pinv(A, rcond=None, *, atol=None, rtol=None, hermitian=False, out=None):
+def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
     """The pseudo-inverses of matrices; singular values up to `max(atol, rtol * largest)` count as zero."""
     check_matrices("pinv", A, square=hermitian)
     rtol = rcond if rtol is None else rtol
@@ -64,7 +64,7 @@ def pinverse(input, rcond=1e-15):
 
 
 @function("linalg")
-def matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False, out=None):
+def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None):
     """How many singular values of each matrix are above `max(atol, rtol * largest)`."""
     atol = tol if atol is None else atol
     detached = A.detach()
@@ -75,7 +75,7 @@ def matrix_rank(A, tol=None, *, atol=None, rtol=None, hermitian=False, out=None)
 LSTSQ = named("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
 
 
-@function("linalg")
+@function("linalg", takes={"b": "B"})
 def lstsq(A, B, rcond=None, *, driver=None, out=None):
     """The solution of least squares of `A @ X = B`, the sums of squared residuals, the ranks and the singular values."""
     check_matrices("lstsq", A)
@@ -107,7 +107,7 @@ def tensorinv(A, ind=2, *, out=None):
     return deliver(inverse(A.reshape(rows.numel(), -1)).reshape(*columns, *rows), out)
 
 
-@function("linalg")
+@function("linalg", takes={"other": "B"})
 def tensorsolve(A, B, dims=None, *, out=None):
     """The solution X of `tensordot(A, X, X.ndim) = B`."""
     if dims is not None:

@@ -151,6 +151,8 @@ TRIANGULAR_SOLVE = named("triangular_solve", ("solution", "cloned_coefficient"))
 @function()
 def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """The solution of a triangular system with right-hand sides `input`, and a copy of the coefficients."""
+    sizes = np.broadcast_shapes(A.shape[:-2], input.shape[:-2])
+    A, input = A.expand(*sizes, *A.shape[-2:]), input.expand(*sizes, *input.shape[-2:])
     matrix = A.mT if transpose else A
     solution = solve_triangular(matrix, input, upper=upper != transpose, unitriangular=unitriangular)
     return deliver(TRIANGULAR_SOLVE((solution, A.clone())), out)
@@ -268,13 +270,13 @@ def _first_bad_minor(matrix):
 
 
 @function()
-def cholesky_solve(B, L, upper=False, *, out=None):
-    """The solution of `A @ X = B` for the matrix A whose Cholesky factor is `L`."""
-    first = L.mH if upper else L
-    return deliver(solve_matrices(first.mH, solve_matrices(first, B)), out)
+def cholesky_solve(input, input2, upper=False, *, out=None):
+    """The solution of `A @ X = input` for the matrix A whose Cholesky factor is `input2`."""
+    first = input2.mH if upper else input2
+    return deliver(solve_matrices(first.mH, solve_matrices(first, input)), out)
 
 
-@kernel(out=True, samples=[(ONE_ELEMENT,)])
+@kernel(out=True, names="input", samples=[(ONE_ELEMENT,)])
 def cholesky_inverse(L, /, upper=False):
     """The inverse of the matrix whose Cholesky factor is `L`."""
     check_matrices("cholesky_inverse", L, square=True)
@@ -413,6 +415,6 @@ def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
 
 
 @function(name="lu_solve")
-def lu_solve_method(b, LU_data, LU_pivots, *, out=None):
-    """The solution of `A @ X = b` from what `lu_factor` returns."""
-    return lu_solve(LU_data, LU_pivots, b, out=out)
+def lu_solve_method(input, LU_data, LU_pivots, *, out=None):
+    """The solution of `A @ X = input` from what `lu_factor` returns."""
+    return lu_solve(LU_data, LU_pivots, input, out=out)

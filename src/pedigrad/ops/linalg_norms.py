@@ -20,8 +20,10 @@ SPECTRAL = ("nuc", 2, -2)
 @function("linalg")
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
     """A norm of the matrices in the two dimensions `dim`: "fro", "nuc", inf, 1 or 2, or what is least for -inf, -1, -2."""
+    if A.ndim < 2:
+        raise RuntimeError(located("linalg.matrix_norm: The input tensor A must have at least 2 dimensions."))
     dims = all_dims(dim, A.ndim) if not isinstance(dim, int) else (dim,)
-    if len(dims) != 2 or A.ndim < 2:
+    if len(dims) != 2:
         raise RuntimeError(located(f"linalg.matrix_norm: dim must be a 2-tuple of two different dimensions, got {dim}"))
     A = A if dtype is None else A.to(dtype)
     if not (A.is_floating_point() or A.is_complex()):
@@ -46,6 +48,8 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
 def either_norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
     """A vector norm, or a matrix norm where `dim` names two dimensions (or the tensor has two) and `ord` is given."""
     dims = (dim,) if isinstance(dim, int) else dim
+    if dims is not None and len(dims) not in (1, 2):
+        raise RuntimeError(located(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}"))
     if ord is not None:
         count = A.ndim if dims is None else len(dims)
         if dims is None and count not in (1, 2):

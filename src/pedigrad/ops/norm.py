@@ -9,7 +9,7 @@ import numpy as np
 
 from ..op import composite, function
 from ..origin import located
-from ..shapes import all_dims
+from ..shapes import all_dims, one_dim
 from ..tensor import Tensor
 from .destination import deliver
 from .factor import factor_svd
@@ -76,7 +76,7 @@ def squared_magnitude(x):
     return np.square(np.real(x)) + np.square(np.imag(x)) if x.dtype.kind == "c" else x * x
 
 
-@function()
+@function("torch")
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """The p-norm of the vectors along `dim`; "fro" is 2, "nuc" the sum of the singular values of matrices."""
     if p == "nuc":
@@ -85,6 +85,12 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
         raise RuntimeError(located(f"only valid string values are 'fro' and 'nuc', found {p}"))
     p = 2 if p is None or p == "fro" else p
     return vector_norm(input, p.item() if isinstance(p, Tensor) else p, dim, keepdim, dtype=dtype, out=out)
+
+
+@function("Tensor", name="norm")
+def norm_method(self, p="fro", dim=None, keepdim=False, dtype=None):
+    """The p-norm of the vectors along `dim`; "fro" is 2, "nuc" the sum of the singular values of matrices."""
+    return norm(self, p, dim, keepdim, None, dtype)
 
 
 def nuclear_norm(input, dim=None, keepdim=False):
@@ -116,6 +122,7 @@ def renorm(x, /, p, dim, maxnorm):
     """The tensor with each slice along `dim` whose p-norm is above `maxnorm` scaled down to it."""
     if x.ndim < 2:
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {x.ndim} dimensions")
+    one_dim(dim, x.ndim)
     if p <= 0 or maxnorm < 0:
         raise RuntimeError(f"renorm: p must be positive and maxnorm at least zero, got {p} and {maxnorm}")
     return in_dtype_of(x, x * _scales(x, p, dim, maxnorm)[0])

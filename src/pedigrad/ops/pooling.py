@@ -14,6 +14,7 @@ import numpy as np
 from ..gate import under_name
 from ..op import composite, function, kernel
 from .correlation import widened
+from .destination import deliver
 from .windows import Geometry, ints, visits
 
 # Geometry
@@ -351,12 +352,12 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
 
 
 @function("F")
-def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None, *, out=None):
     """The means of windows over the last two dimensions of `input`; or their sums over `divisor_override`."""
-    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, "avg_pool2d")
+    return deliver(_avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, "avg_pool2d"), out)
 
 
 @function("F")
-def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None, *, out=None):
     """The means of windows over the last three dimensions of `input`; or their sums over `divisor_override`."""
-    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, "avg_pool3d")
+    return deliver(_avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, "avg_pool3d"), out)

@@ -55,10 +55,11 @@ def _cross(input, other, dim, out):
     if input.ndim != other.ndim:
         message = "linalg.cross: inputs must have the same number of dimensions."
         raise RuntimeError(located(message))
+    dim = one_dim(dim, input.ndim)
     if input.shape[dim] != 3 or other.shape[dim] != 3:
         sizes = f"{input.shape[dim]} and {other.shape[dim]}"
         raise RuntimeError(located(f"linalg.cross: inputs dimension {dim} must have length 3. Got {sizes}"))
-    return deliver(cross_along(input, other, one_dim(dim, input.ndim) - input.ndim), out)
+    return deliver(cross_along(input, other, dim - input.ndim), out)
 
 
 @function()

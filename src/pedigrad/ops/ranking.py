@@ -7,7 +7,7 @@ import numpy as np
 from .. import dtypes
 from ..op import composite, function
 from ..origin import located
-from ..shapes import broadcast_shapes
+from ..shapes import broadcast_shapes, one_dim
 from ..tensor import read
 from .activation import logsigmoid
 from .embedding import one_hot_rows
@@ -64,8 +64,7 @@ def _cosine_slope(g, x, y, dim, eps):
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """The cosine of the angle between the vectors along `dim` of `x1` and `x2`, whose lengths are at least `eps`."""
     ndim = max(x1.ndim, x2.ndim)
-    if not -(ndim or 1) <= dim < (ndim or 1):
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
+    one_dim(dim, ndim)
     if x1.shape != x2.shape:
         shape = broadcast_shapes(x1.shape, x2.shape)
         x1, x2 = x1.expand(shape), x2.expand(shape)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import dtypes
 from ..op import composite, function
-from ..shapes import all_dims, as_shape, one_dim
+from ..shapes import all_dims, as_int, as_shape, one_dim
 from ..tensor import Tensor, constant, read, wrap
 from .convert import converted
 from .index_along import selected
@@ -39,9 +39,9 @@ def _(g, x_shape, repeats):
 
 
 @function()
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *sizes: Any, dims: Any = None) -> Tensor:
     """The tensor set side by side with itself; as `repeat`, but fewer numbers than dimensions mean the last ones."""
-    dims = as_shape(dims)
+    dims = as_shape(sizes if dims is None else (dims,))
     return repeat(input, (1,) * (input.ndim - len(dims)) + dims)
 
 
@@ -60,13 +60,16 @@ def _(g, x_shape, repeats, dim):
 
 
 @function(name="repeat_interleave")
-def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+def repeat_interleave(input: Any = None, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
     """Each slice along `dim` (each element of all, without it) as many times as `repeats`, a number or a vector, says."""
-    if repeats is None:
+    if input is None or repeats is None:
+        input = repeats if input is None else input
         read(input._array, "repeat_interleave()")
         return wrap(np.repeat(np.arange(input.numel()), input._array))
     if dim is None:
         input, dim = ravel(input), 0
+    if input.ndim == 0:
+        raise IndexError(f"Dimension specified as {one_dim(dim, 0)} but tensor has no dimensions")
     if isinstance(repeats, Tensor) and repeats.numel() != 1:
         if repeats.ndim != 1:
             raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
@@ -77,28 +80,28 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         if counts.size and counts.min() < 0:
             raise RuntimeError("repeats can not be negative")
         return selected(input, np.repeat(np.arange(counts.size), counts), dim)
-    count = int(repeats)
+    count = int(repeats) if isinstance(repeats, Tensor) else as_int(repeats)
     if count < 0:
         raise RuntimeError("Repeats must be non-negative")
-    return repeated_each(reshape(input, (1,)) if input.ndim == 0 else input, count, dim)
+    return repeated_each(input, count, dim)
 
 
 def _pair(value: Any) -> tuple[int, ...]:
-    return (value,) if hasattr(value, "__index__") else tuple(value)
+    return (as_int(value),) if hasattr(value, "__index__") else tuple(map(as_int, value))
 
 
 @composite(wide="rules", samples=[((3, 4), 1), ((3, 4), (1, -2), (0, 1)), ((3, 4), 2, -1), ((), 1)])
 def roll(x, /, shifts, dims=None):
     """The elements moved on by `shifts` along `dims`, those that fall off come in at the other end; without `dims`, of all elements."""
-    if (dims is None or dims == ()) and shifts != ():
-        return np.reshape(np.roll(np.reshape(x, (-1,)), sum(_pair(shifts))), x.shape)
     shifts, dims = _pair(shifts), () if dims is None else _pair(dims)
     if not shifts:
         raise RuntimeError("`shifts` required")
-    if x.ndim == 0:
-        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    if not dims and len(shifts) == 1:
+        return np.reshape(np.roll(np.reshape(x, (-1,)), shifts[0]), x.shape)
     if len(shifts) != len(dims):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if x.ndim == 0:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     dims = tuple(one_dim(d, x.ndim) for d in dims)
     return np.roll(x, shifts, dims)
 
@@ -139,6 +142,7 @@ def flipud(input: Tensor) -> Tensor:
 @function()
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """Turned `k` times by 90 degrees in the plane of two dimensions, from the first towards the second."""
+    k = as_int(k)
     if len(dims) != 2:
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
     if input.ndim < 2:
@@ -160,7 +164,7 @@ def _triangle(name: str, keep: Any, which: str) -> Any:
     def forward(x, /, diagonal=0):
         if x.ndim < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-        return keep(x, diagonal)
+        return keep(x, as_int(diagonal))
 
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = f"The elements {which} the diagonal number `diagonal` of each matrix, zeros elsewhere."
@@ -182,9 +186,12 @@ def _triangle_indices(name: str, of: Any, which: str) -> None:
         row: int, col: int, offset: int = 0, *, dtype: Any = dtypes.int64, device: Any = None, layout: Any = None,
         pin_memory: bool = False, requires_grad: bool = False,
     ) -> Tensor:  # fmt: skip
+        row, col, offset = as_int(row), as_int(col), as_int(offset)
         if row < 0 or col < 0:
             raise RuntimeError(f"{name}: row and col must not be negative, got {row} and {col}")
-        return constant(np.stack(of(row, offset, col)).astype(dtypes.to_numpy(dtype)))
+        array = np.stack(of(row, offset, col)).astype(dtypes.to_numpy(dtype or dtypes.int64))
+        tensor: Any = constant(array)
+        return tensor.requires_grad_() if requires_grad else tensor
 
     indices.__name__ = indices.__qualname__ = name
     indices.__doc__ = f"The indices, of shape (2, n), of the elements of a `row` by `col` matrix {which} its diagonal `offset`."

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes, native
 from ..op import function, reduction
-from ..shapes import all_dims
+from ..shapes import all_dims, as_int
 from .destination import deliver
 from .language import broadcast_to, cast, double_total, kind_of, less, restore_dims, row_total, total
 
@@ -19,9 +19,9 @@ FILLED = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((5,), 0)]
 def axes(dim, ndim):
     """`dim` as NumPy's reductions take it: None for all dimensions."""
     if not isinstance(dim, (list, tuple)):
-        return dim
-    if len(dim) > 1 and len({d % ndim for d in dim} if ndim else dim) < len(dim):
-        raise RuntimeError(f"a dim appears multiple times in the list of dims {tuple(dim)}")
+        return as_int(dim) if dim is True or dim is False else dim  # `keepdim` in the place of `dim` is refused
+    if len(dim) > 1 or not ndim:
+        all_dims(dim, ndim)  # refuses what there is not, and what is named twice; of one dim NumPy says it
     return tuple(dim) if dim and ndim else None
 
 
@@ -273,14 +273,19 @@ def all(x, /, dim=None, keepdim=False):
 
 
 def _logical(ufunc, x, dim, keepdim):
+    if isinstance(dim, (list, tuple)) and not dim:  # of these two alone PyTorch takes no dimensions for none
+        return x != 0 if x.dtype != np.uint8 else np.astype(x != 0, np.uint8)
     out = ufunc.reduce(x, axis=axes(dim, x.ndim), keepdims=keepdim)
     return np.asarray(out, np.uint8) if x.dtype == np.uint8 else out
 
 
-@reduction(samples=DIMS)
+@reduction(listed="dim", samples=DIMS)
 def count_nonzero(x, /, dim=None):
     """How many elements along `dim` are not zero."""
-    return np.count_nonzero(x, axis=axes(dim, x.ndim)) if x.ndim else np.add.reduce(x != 0)
+    if x.ndim:
+        return np.count_nonzero(x, axis=axes(dim, x.ndim))
+    all_dims(dim, 0)
+    return np.add.reduce(x != 0)
 
 
 @reduction(places="torch Tensor special", samples=[((3, 4), (0, 1)), *FILLED[1:]])

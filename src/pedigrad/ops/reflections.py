@@ -30,9 +30,12 @@ def reflected(reflections, tau, matrix, adjoint=False):
     return matrix
 
 
-@function("torch Tensor", name="orgqr")
+@function("torch Tensor", name="orgqr", takes={"input2": "tau"})
 def householder_product(input, tau, *, out=None):
     """The first columns of the product of reflections, as many as `input` has."""
+    if input.ndim < 2 or tau.shape[:-1] != input.shape[:-2] or tau.ndim != input.ndim - 1:
+        shapes = f"{tuple(input.shape)} and {tuple(tau.shape)}"
+        raise RuntimeError(located(f"torch.linalg.householder_product: Expected tau to have one dimension less than input, got {shapes}"))
     m, n = input.shape[-2:]
     if n > m or tau.shape[-1] > n:
         raise RuntimeError(located(f"linalg.householder_product: expects n <= m and k <= n, got {(m, n)} and k = {tau.shape[-1]}"))
@@ -46,12 +49,14 @@ def householder_product_of(A, tau, *, out=None):
     return householder_product(A, tau, out=out)
 
 
-@function()
+@function(takes={"input2": "tau", "input3": "other"})
 def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
     """Q (or its adjoint) times `other`, or `other` times it, where Q is the product of reflections."""
-    if input.ndim < 2 or other.ndim < 2 or other.shape[-2 if left else -1] != input.shape[-2] or tau.shape[-1] > min(input.shape[-2:]):
+    if input.ndim < 2 or other.ndim < 2 or other.shape[-2 if left else -1] != input.shape[-2] or tau.ndim != input.ndim - 1:
         shapes = f"{tuple(input.shape)}, {tuple(tau.shape)} and {tuple(other.shape)}"
         raise RuntimeError(located(f"torch.ormqr: the shapes of input, tau and other do not fit: {shapes}"))
+    if tau.shape[-1] > min(input.shape[-2:]):
+        raise RuntimeError(located(f"torch.ormqr: tau.shape[-1] must be less than or equal to input.shape[-2:], got {tau.shape[-1]}"))
     if left:
         return deliver(reflected(input, tau, other, transpose), out)
     return deliver(reflected(input, tau, other.mH, not transpose).mH, out)

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import inplace
 from ..op import composite, function, view
-from ..shapes import one_dim
+from ..shapes import as_int, one_dim
 from ..storage import whole_of
 from ..tensor import Tensor
 from .language import zeros
@@ -99,7 +99,7 @@ def narrow(x, /, dim, start, length):
     size = x.shape[dim]
     if isinstance(start, Tensor) and (start.ndim or start._array.dtype.kind not in "iu"):
         raise RuntimeError("start must be an 0-dim integral Tensor.")
-    start = int(start)
+    start = int(start) if isinstance(start, Tensor) else as_int(start)
     if not -size <= start <= size:
         raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
     start += size if start < 0 else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..op import elementwise
+from ..shapes import as_int
 
 
 @elementwise
@@ -45,6 +46,7 @@ def round(x, /, *, decimals=0):
     """Each element rounded to `decimals` places; halves go to the even neighbour."""
     if x.dtype.kind in "biu":
         return np.copy(x)
+    decimals = as_int(decimals)
     if decimals == 0:
         return np.rint(x)
     scale = 10.0 ** abs(decimals)

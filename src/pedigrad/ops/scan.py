@@ -113,6 +113,7 @@ def cummin(x, /, dim):
 
 def _running(ufunc, x, dim):
     if not x.ndim:
+        one_dim(dim, 0)
         return np.copy(x), np.zeros((), np.int64)
     values = ufunc.accumulate(x, axis=dim)
     here = np.arange(x.shape[dim]).reshape([-1 if d == dim % x.ndim else 1 for d in range(x.ndim)])
@@ -149,6 +150,7 @@ def _(g, indices, dim):
 def logcumsumexp(x, /, dim):
     """Logarithm of the sum of the exponentials of all elements up to and with each along `dim`."""
     if not x.ndim:
+        one_dim(dim, 0)
         return np.copy(x)
     if x.dtype.kind == "c":
         return _complex_logcumsumexp(x, dim)
@@ -196,6 +198,7 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
     """The `n`-th difference of neighbours along `dim`, with `prepend` and `append` put before and after."""
     if not input.ndim:
         raise RuntimeError(located("diff expects input to be at least one-dimensional"))
+    dim = one_dim(dim, input.ndim)
     if n < 0:
         raise RuntimeError(located(f"order must be non-negative but got {n}"))
     if n == 0:

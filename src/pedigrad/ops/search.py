@@ -6,6 +6,7 @@ import numpy as np
 
 from ..op import function, kernel
 from ..origin import located
+from ..shapes import as_int
 from ..tensor import Tensor, constant, wrap
 from .destination import deliver
 
@@ -99,7 +100,7 @@ def is_among(x, y, /, invert):
     return np.isin(x, y, invert=invert)
 
 
-@function("torch")
+@function("torch", takes={"element": "elements", "test_element": "test_elements"})
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Whether each element occurs among the test elements; one of the two may be a number."""
     if not isinstance(elements, Tensor):
@@ -128,7 +129,7 @@ def histc(x, /, bins=100, min=0, max=0):
         low, high = low - 1, high + 1
     if not low < high:
         raise RuntimeError("max must be larger than min")
-    counts, _ = np.histogram(x, int(bins), (float(low), float(high)))
+    counts, _ = np.histogram(x, as_int(bins), (float(low), float(high)))
     return counts.astype(x.dtype)
 
 
@@ -147,7 +148,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
 
 
 @function("torch")
-def histogramdd(input, bins, *, range=None, weight=None, density=False):
+def histogramdd(input, bins, range=None, weight=None, density=False):
     """A histogram of points, one per row of `input`, and the list of its edges in every dimension."""
     points = input.detach().numpy()
     points = points.reshape(-1, points.shape[-1])
@@ -162,7 +163,8 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
 @function("torch")
 def vander(x, N=None, increasing=False):
     """The powers of the elements of `x`, one per column, from the highest (or lowest) on."""
+    if x.ndim != 1:
+        raise RuntimeError(located("x must be a one-dimensional tensor."))
     n = x.numel() if N is None else N
-    x = x.reshape(1) if not x.ndim else x
     powers = constant(np.arange(n) if increasing else np.arange(n)[::-1])
     return np.expand_dims(x, -1) ** powers

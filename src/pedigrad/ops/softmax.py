@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..generator import default_generator
 from ..op import composite, function
+from ..shapes import one_dim
 from ..tensor import constant, wrap
 from .arithmetic import true_divide
 from .language import row_total
@@ -17,10 +18,12 @@ from .norm import vector_norm
 ALONG = [((2, 3), 1), ((2, 3, 4), 0), ((2, 3, 4), -2), ((), 0), ((3,), -1), ((0, 3), 1)]
 
 
-def is_trivial(x, name):
-    """Whether `x` is 0-d or empty; NotImplementedError for integers."""
+def is_trivial(x, dim, name):
+    """Whether `x` is 0-d or empty; NotImplementedError for integers, IndexError if it is without `dim`."""
     if x.dtype.kind in "biuc":
         raise NotImplementedError(f'"{name}" not implemented for {x.dtype.name}')
+    if x.ndim == 0 or 0 in x.shape:
+        one_dim(dim, x.ndim)
     return x.ndim == 0 or 0 in x.shape
 
 
@@ -37,7 +40,7 @@ def softmax(x, /, dim, dtype=None):
     """Exponentials along `dim`, scaled to sum to one; computed in `dtype` if one is given."""
     if dtype is not None:
         x = _as_wanted(x, dtype)
-    if is_trivial(x, "softmax_lastdim_kernel_impl"):
+    if is_trivial(x, dim, "softmax_lastdim_kernel_impl"):
         return np.ones_like(x)
     e = np.exp(x - np.maximum.reduce(x, axis=dim, keepdims=True))
     return e / row_total(e, dim, True)
@@ -56,7 +59,7 @@ def log_softmax(x, /, dim, dtype=None):
     """Logarithms of the softmax along `dim`; computed in `dtype` if one is given."""
     if dtype is not None:
         x = _as_wanted(x, dtype)
-    if is_trivial(x, "log_softmax_lastdim_kernel_impl"):
+    if is_trivial(x, dim, "log_softmax_lastdim_kernel_impl"):
         return np.zeros_like(x)
     x = x - np.maximum.reduce(x, axis=dim, keepdims=True)
     return x - np.log(row_total(np.exp(x), dim, True))

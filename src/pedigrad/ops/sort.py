@@ -60,9 +60,9 @@ def along_last(compute, x, dim):
     if not x.ndim:
         one_dim(dim, 0)
         return tuple(r.reshape(()) for r in compute(x.reshape(1)))
+    one_dim(dim, x.ndim)
     if dim in (-1, x.ndim - 1):
         return compute(x)
-    one_dim(dim, x.ndim)
     return tuple(np.ascontiguousarray(np.swapaxes(r, dim, -1)) for r in compute(np.swapaxes(x, dim, -1)))
 
 
@@ -306,6 +306,7 @@ def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
     if fractions.ndim > 1 or ((fractions < 0) | (fractions > 1)).any():
         raise RuntimeError(located("quantile() q must be a scalar or 1D tensor with values in the range [0, 1]"))
     ndim = input.ndim
+    dim = None if dim is None else one_dim(dim, ndim)
     rows = input.reshape(-1) if dim is None else np.moveaxis(input, dim, -1) if ndim else input.reshape(1)
     ranked = sort(rows, -1).values
     array = ranked._array
@@ -332,5 +333,5 @@ def _arranged(result, q_ndim, dim, keepdim, ndim):
     """Quantiles with their q in front, and the reduced dimension back if it is to be kept."""
     result = np.moveaxis(result, -1, 0)
     if keepdim and ndim:
-        result = result.reshape(-1, *(1,) * ndim) if dim is None else result.unsqueeze(dim % ndim + 1)
+        result = result.reshape(-1, *(1,) * ndim) if dim is None else result.unsqueeze(dim + 1)
     return result if q_ndim else result[0]

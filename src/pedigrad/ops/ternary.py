@@ -37,7 +37,7 @@ def places_of(x, /):
     return np.nonzero(x if x.ndim else np.reshape(x, (1,)))
 
 
-@function("torch")
+@function("torch", common=False)
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
     """Elements of `input` where `condition` is true, else of `other`; without them the indices of what is not zero."""
     if input is None and other is None:

@@ -71,13 +71,13 @@ def view_dtype(x, /, dtype):
 
 
 @function("Tensor", name="view")
-def view_(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+def view_(self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same storage in another shape, or read as another dtype; RuntimeError if its strides do not allow that."""
-    if len(size) == 1:
-        if dtypes.is_argument(size[0]):
-            return view_dtype(self, size[0])
-        return view_shape(self, size[0])
-    return view_dtype(self, dtype) if dtype is not None else view_shape(self, size)
+    if len(sizes) == 1:
+        if dtypes.is_argument(sizes[0]):
+            return view_dtype(self, sizes[0])
+        return view_shape(self, sizes[0])
+    return view_dtype(self, dtype) if dtype is not None else view_shape(self, sizes if size is None else size)
 
 
 @view(varargs="dims", samples=[((2, 3, 4), (2, 0, 1)), ((2, 3), (-1, 0)), ((), ())])
@@ -100,7 +100,7 @@ def _(g, dims):
     return np.transpose(g, order)
 
 
-@view(aliases=("swapaxes", "swapdims"), samples=[((2, 3, 4), 0, -1), ((2, 3), 0, 1), ((), 0, -1)])
+@view(aliases=("swapaxes", "swapdims"), takes={"axis0": "dim0", "axis1": "dim1"}, samples=[((2, 3, 4), 0, -1), ((2, 3), 0, 1), ((), 0, -1)])
 def transpose(x, /, dim0, dim1):
     """Two dimensions exchanged."""
     if x.ndim == 0:
@@ -143,7 +143,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     return permute(input, tuple(order[:ndim]))
 
 
-@view(samples=[((2, 1, 3),), ((2, 1, 3), 1), ((1, 2, 1), (0, 2)), ((2, 3), 0), ((), 0)])
+@view(listed="dim", samples=[((2, 1, 3),), ((2, 1, 3), 1), ((1, 2, 1), (0, 2)), ((2, 3), 0), ((), 0)])
 def squeeze(x, /, dim=None):
     """Without its dimensions of size one, or those among `dim`."""
     shape = x.shape
@@ -192,9 +192,9 @@ def sum_dims(shape, x_shape):
 
 
 @function()
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """`input` expanded to `size` without copying."""
-    return expand(input, tuple(size))
+    return expand(input, as_shape(sizes if size is None else (size,)))
 
 
 @function("torch")
@@ -244,8 +244,12 @@ def _(g, x_shape):
 @view(node="ViewBackward0", samples=[((2, 6), 1, (2, 3)), ((2, 6), -1, (3, -1))])
 def unflatten(x, /, dim, sizes):
     """The dimension `dim` split into `sizes`, one of which may be -1."""
-    dim = one_dim(dim, x.ndim)
-    shape = (*x.shape[:dim], *as_shape((sizes,)), *x.shape[dim + 1 :])
+    dim, sizes = one_dim(dim, x.ndim), as_shape((sizes,))
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    if x.ndim == 0:
+        raise RuntimeError(f"unflatten: Dimension specified as {dim} but tensor has no dimensions")
+    shape = (*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
     try:
         return reshaped(x, shape)
     except ValueError:

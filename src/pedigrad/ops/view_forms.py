@@ -6,6 +6,8 @@ import functools
 from typing import Any
 
 from .. import modes
+from ..errors import MISSING
+from ..gate import OTHER_NAMES
 from ..graph import Leaf
 from ..op import PLACES, Function, function
 from ..origin import located
@@ -14,6 +16,7 @@ from ..tensor import Tensor, refresh, wrap
 IN_PLACE = ("transpose", "swapaxes", "swapdims", "t", "squeeze", "unsqueeze", "as_strided")
 COPIES: tuple[str, ...] = ("alias", "as_strided", "diagonal", "expand", "narrow", "permute", "select", "slice", "split", "split_with_sizes")
 COPIES += ("squeeze", "t", "transpose", "unbind", "unfold", "unsqueeze", "view")
+OWN = [word for word, name in OTHER_NAMES.items() if name == "input"]
 
 
 def become_view(self: Tensor, make: Function) -> Tensor:
@@ -49,14 +52,19 @@ def _copy(name: str) -> None:
         return
 
     @functools.wraps(view, assigned=())
-    def form(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        found = view(*args, **kwargs)
+    def form(input: Any = MISSING, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if input is MISSING:
+            first = next((word for word in OWN if word in kwargs), "input")
+            if first not in kwargs:
+                raise TypeError(located(f'{name}_copy() missing 1 required positional arguments: "input"'))
+            input = kwargs.pop(first)
+        found = view(input, *args, **kwargs)
         copies = tuple(x.clone() for x in found) if isinstance(found, tuple) else found.clone()
         if out is None:
             return copies
         for target, copy in zip(out, copies, strict=True) if isinstance(copies, tuple) else ((out, copies),):
             target.resize_(copy.shape).copy_(copy)
-        return out
+        return None if isinstance(copies, tuple) else out
 
     form.__name__ = form.__qualname__ = name + "_copy"
     form.__doc__ = f"A copy of what `{name}` shows."

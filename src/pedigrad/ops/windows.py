@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..shapes import pair
+from ..shapes import as_int, pair
 
 Ints = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
@@ -30,7 +30,7 @@ def ints(value, n, name="argument"):
     values = pair(value, n)
     if len(values) != n:
         raise RuntimeError(f"expected {name} to be a single integer value or a list of {n} values, but got {name}={value}")
-    return tuple(v if v.__class__ is int else int(v) for v in values)
+    return tuple(v if v.__class__ is int else as_int(v) for v in values)
 
 
 @lru_cache(maxsize=4096)
