@@ -225,7 +225,13 @@ def abs(x, /):
 
 @abs.grad("x")
 def _(g, x):
-    return g * np.sign(x)
+    return g * sign_of(x)
+
+
+def sign_of(x):
+    """The sign of each element, as `sgn` has it: that of nan is 0."""
+    s = np.sign(x)
+    return s if x.dtype.kind == "c" or isinstance(x, Tensor) else np.where(x == x, s, 0)
 
 
 @elementwise
@@ -247,7 +253,7 @@ def _(g):
 @elementwise
 def sgn(x, /):
     """The sign of each element: x / |x| of a complex one, 0 of zero."""
-    return np.copy(x) if x.dtype.kind == "b" else np.sign(x)
+    return np.copy(x) if x.dtype.kind == "b" else np.sign(x) if x.dtype.kind != "f" else np.where(np.isnan(x), 0.0, np.sign(x))
 
 
 @sgn.grad("x")
@@ -266,7 +272,7 @@ def copysign(x, y, /):
 
 @copysign.grad("x")
 def _(g, x, out):
-    return g * np.where(x == 0, 0.0, np.sign(x) * np.sign(out))
+    return g * np.where(x == 0, 0.0, out / x)
 
 
 @copysign.grad("y")
@@ -282,9 +288,9 @@ def hypot(x, y, /):
 
 @hypot.grad("x")
 def _(g, x, out):
-    return g * (x / out)
+    return g * x / out
 
 
 @hypot.grad("y")
 def _(g, y, out):
-    return g * (y / out)
+    return g * y / out
