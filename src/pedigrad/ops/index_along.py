@@ -36,7 +36,8 @@ def _at(x, index, dim, name):
         raise RuntimeError(f"{name}(): Expected dtype int32 or int64 for index, got {index.dtype}")
     dim = one_dim(dim, x.ndim)
     size = x.shape[dim] if x.ndim else 1
-    if index.size and (index.min() < 0 or index.max() >= size):
+    lowest = -size if name == "index_fill" else 0
+    if index.size and (index.min() < lowest or index.max() >= size):
         raise IndexError(f"{name}(): index out of range in self: the indices reach from {index.min()} to {index.max()}, the size is {size}")
     return (ALL,) * dim + (index.reshape(-1),)
 

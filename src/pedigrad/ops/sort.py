@@ -15,7 +15,7 @@ from ..origin import located
 from ..shapes import one_dim
 from ..tensor import Tensor, wrap
 from .destination import deliver
-from .extreme import at_index, ties
+from .extreme import at_index, evenly
 from .language import zeros
 
 KEYED_FROM = 128  # rows at least this long are sorted by keys
@@ -237,8 +237,8 @@ def median_of_all(x, /):
 
 
 @median_of_all.grad("x")
-def _(g, x, x_dtype, out):
-    return ties(g, x, x_dtype, out)
+def _(g, x, out):
+    return evenly(g, x, out)
 
 
 @kernel(real=True, places="", node="NanmedianBackward0", samples=[((3, 4),), ((),)])
@@ -248,8 +248,8 @@ def nanmedian_of_all(x, /):
 
 
 @nanmedian_of_all.grad("x")
-def _(g, x, x_dtype, out):
-    return ties(g, x, x_dtype, out)
+def _(g, x, out):
+    return evenly(g, x, out)
 
 
 @function()
