@@ -14,6 +14,7 @@ from .exponential import sigmoid
 from .language import conj
 from .linked import linked
 from .reduction import in_dtype_of
+from .scalars import element
 from .special import erf
 
 LARGE = 2048  # elements from which on `kept` by integer multiplication beats np.where
@@ -64,7 +65,7 @@ relu_ = inplace_form(relu.op)
 @elementwise(real=True, name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
 def thresholded(x, /, threshold, value):
     """Each element that is greater than `threshold`, `value` for the others."""
-    return np.where(x <= threshold, value, x)
+    return np.where(x <= threshold, element(value, x.dtype) if x.__class__ is np.ndarray else value, x)
 
 
 @thresholded.grad("x")

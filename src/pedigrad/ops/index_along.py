@@ -16,6 +16,7 @@ from .gather import gathered, scatter_reduced
 from .index import add_at
 from .language import zeros
 from .region import ALL
+from .scalars import element
 from .view import expand, reshape, reshaped
 
 
@@ -195,7 +196,9 @@ def _(g, index, dim):
 
 
 def _value(input: Tensor, value: Any) -> Any:
-    return value if isinstance(value, Tensor) else np.asarray(value).astype(input._array.dtype)
+    if isinstance(value, complex) and not input.is_complex():
+        raise RuntimeError(located("index_fill_(): Converting complex Scalar to non-complex type is not supported"))
+    return value if isinstance(value, Tensor) else element(value, input._array.dtype)
 
 
 @function()

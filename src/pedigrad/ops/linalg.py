@@ -270,7 +270,10 @@ def _first_bad_minor(matrix):
 @function()
 def cholesky_solve(B, L, upper=False, *, out=None):
     """The solution of `A @ X = B` for the matrix A whose Cholesky factor is `L`."""
-    first = L.mH if upper else L
+    if L.ndim < 2 or L.shape[-1] != L.shape[-2]:
+        rows, columns = (*L.shape, 0, 0)[-2:] if L.ndim > 1 else (0, 0)
+        raise RuntimeError(located(f"A must be batches of square matrices, but they are {rows} by {columns} matrices"))
+    first = L.triu().mH if upper else L.tril()
     return deliver(solve_matrices(first.mH, solve_matrices(first, B)), out)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..op import composite, function
 from .interpolate import Taps, resample
-from .language import zeros
+from .language import kind_of, zeros
+from .scalars import element
 
 MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
@@ -40,7 +41,7 @@ def constant_pad_nd(x, /, pad, value=0):
         raise RuntimeError(f"The input size {sizes}, resulted in a negative output size, which is invalid.")
     out = zeros(x, shape)
     if value:
-        out[...] = value
+        out[...] = element(float(value), kind_of(x)) if value.__class__ is int else element(value, kind_of(x))
     parts = [_inside(n, low, high) for n, (low, high) in zip(x.shape, pads, strict=True)]
     out[tuple(p[0] for p in parts)] = x[tuple(p[1] for p in parts)]
     return out

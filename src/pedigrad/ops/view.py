@@ -244,6 +244,8 @@ def _(g, x_shape):
 @view(node="ViewBackward0", samples=[((2, 6), 1, (2, 3)), ((2, 6), -1, (3, -1))])
 def unflatten(x, /, dim, sizes):
     """The dimension `dim` split into `sizes`, one of which may be -1."""
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
     dim = one_dim(dim, x.ndim)
     shape = (*x.shape[:dim], *as_shape((sizes,)), *x.shape[dim + 1 :])
     try:
