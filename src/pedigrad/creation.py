@@ -311,6 +311,15 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
         raise RuntimeError(located(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})"))
     integers = all(isinstance(v, int) for v in (start, end, step))
     kind = numpy_dtype(dtype or (dtypes.int64 if integers else None))
+    if not integers and kind.kind in "iu":  # the step is one of the dtype too
+        length = (end - start) / step
+        start, step = element(start, kind).item(), element(step, kind).item()
+        if kind.itemsize == 8:
+            if step == 0:
+                raise ValueError(located("step must be nonzero"))
+            length = (int(end) - start) / step
+        count = int(np.ceil(length))
+        return (start + np.arange(count) * step).astype(kind)
     count = max(int(np.ceil((end - start) / step)), 0) if not integers else max(-((start - end) // step), 0)
     if integers:
         return (
@@ -325,13 +334,24 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Any:
     return (start + np.arange(int((end - start) / step) + 1) * step).astype(numpy_dtype(dtype))
 
 
+def _check_steps(name: str, steps: int, kind: Any) -> None:
+    if steps < 0:
+        raise RuntimeError(located("number of steps must be non-negative"))
+    if kind.kind == "b":
+        raise NotImplementedError(located(f"\"{name}_cpu\" not implemented for 'Bool'"))
+
+
 @factory
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     kind = numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None))
+    _check_steps("linspace", steps, kind)
     if kind.kind in "iu":
-        step = (end - start) / (steps - 1) if steps > 1 else 0
+        start, end = element(start, kind).item(), element(end, kind).item()
+        if steps == 1:
+            return np.full(1, start, kind)
+        step = (end - start) / (steps - 1) if steps else 0
         return np.where(np.arange(steps) < steps // 2, start + step * np.arange(steps), end - step * np.arange(steps)[::-1]).astype(kind)
     return np.linspace(start, end, steps, dtype=np.complex128 if kind.kind == "c" else np.float64).astype(kind)
 
@@ -340,7 +360,11 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Any:
     """`steps` numbers from base**start to base**end, evenly spaced on a logarithmic scale."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
-    return np.power(base, np.linspace(start, end, steps)).astype(numpy_dtype(dtype))
+    kind = numpy_dtype(dtype)
+    _check_steps("logspace", steps, kind)
+    if kind.kind in "iu":
+        start, end = element(start, kind).item(), element(end, kind).item()
+    return np.power(float(base), np.linspace(start, end, steps)).astype(kind)
 
 
 # Methods that make a tensor like this one
