@@ -83,7 +83,7 @@ def _like(g, dtype):
     return np.astype(g, dtype) if dtype and np.dtype(dtype).kind in "fc" else g
 
 
-@elementwise(result=None, inplace=False, node="PowBackward0", domain=(0.5, 2))
+@elementwise(result=None, promote=False, inplace=False, node="PowBackward0", domain=(0.5, 2))
 def float_power(x, exponent, /):
     """Each element to the power of `exponent`, computed in float64 or complex128."""
     return _power(_wide(x), _wide(exponent))
