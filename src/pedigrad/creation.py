@@ -12,7 +12,7 @@ from . import device as devices
 from . import dtypes, inplace, modes
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
-from .ops.scalars import element
+from .ops.scalars import element, fitting
 from .origin import located
 from .shapes import as_shape
 from .tensor import Tensor, TensorMeta, _new, announce, constant, read, wrap
@@ -260,7 +260,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Any:
     """`fill_value` everywhere; its type decides the dtype."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     kind = numpy_dtype(dtype or dtypes.of_number(value))
-    return np.full(as_shape((size,)), element(value, kind), kind)
+    return np.full(as_shape((size,)), fitting(value, kind), kind)
 
 
 @factory
@@ -289,7 +289,7 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Any:
     """`fill_value` everywhere, with the shape and dtype of `input`."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
-    return np.full_like(input._array, element(value, kind), dtype=kind)
+    return np.full_like(input._array, fitting(value, kind), dtype=kind)
 
 
 @factory

@@ -12,23 +12,12 @@ from ..op import composite, elementwise, function
 from ..tensor import Tensor, wrap
 from .exponential import sigmoid
 from .language import conj
-from .linked import linked
+from .linked import kept, linked
 from .reduction import in_dtype_of
-from .scalars import element
+from .scalars import fitting
 from .special import erf
 
-LARGE = 2048  # elements from which on `kept` by integer multiplication beats np.where
-BITS = {"f": np.int32, "d": np.int64}  # by the dtype's character: its name costs microseconds
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-
-
-def kept(g, keep):
-    """`g` where `keep` is true, zero elsewhere, whatever `g` holds there."""
-    if g.__class__ is np.ndarray and keep.__class__ is np.ndarray and g.size >= LARGE:
-        bits = BITS.get(g.dtype.char)
-        if bits is not None:  # np.where is slow where the mask is irregular; a word times 0 or 1 is not
-            return np.multiply(g.view(bits), keep).view(g.dtype)
-    return np.where(keep, g, 0)
 
 
 def negative_part(x):
@@ -65,7 +54,7 @@ relu_ = inplace_form(relu.op)
 @elementwise(real=True, name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
 def thresholded(x, /, threshold, value):
     """Each element that is greater than `threshold`, `value` for the others."""
-    return np.where(x <= threshold, element(value, x.dtype) if x.__class__ is np.ndarray else value, x)
+    return np.where(x <= threshold, fitting(value, x.dtype) if x.__class__ is np.ndarray else value, x)
 
 
 @thresholded.grad("x")

@@ -10,6 +10,7 @@ from ..inplace import inplace_form, write
 from ..op import elementwise, function, publish
 from ..tensor import Tensor
 from .language import conj
+from .linked import kept
 
 # The plain forms are what the operators call; the public functions with `alpha` or `rounding_mode` stand above them.
 
@@ -231,7 +232,7 @@ def _(g, x):
 def sign_of(x):
     """The sign of each element, as `sgn` has it: that of nan is 0."""
     s = np.sign(x)
-    return s if x.dtype.kind == "c" or isinstance(x, Tensor) else np.where(x == x, s, 0)
+    return s if x.dtype.kind == "c" or isinstance(x, Tensor) else kept(s, x == x)
 
 
 @elementwise

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..gate import NUMBERS, is_recorded
+from ..gate import is_recorded
 from ..inplace import note_change, write
 from ..op import composite, function
 from ..origin import located
@@ -15,7 +15,7 @@ from ..shapes import as_shape
 from ..tensor import Tensor, read
 from .language import broadcast_to
 from .region import as_strided, diagonal, part
-from .scalars import element
+from .scalars import fitting
 
 
 @composite(name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
@@ -53,7 +53,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 @composite(name="fill", inplace=False, places="", samples=[((2, 3), 2.5)])
 def filled(x, /, value):
     """`value` in every element, with the shape and dtype of `x`."""
-    return np.full_like(x, element(value, x.dtype))
+    return np.full_like(x, fitting(value, x.dtype))
 
 
 @filled.grad("x")
@@ -70,11 +70,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         return copy_(self, value)
     if is_recorded(self) or modes.special:
         return write(filled.op, (self,), (value,))
-    self._array.fill(
-        value
-        if self._array.dtype.kind == "f" and value.__class__ in NUMBERS and -65504 <= value <= 65504
-        else element(value, self._array.dtype)
-    )
+    self._array.fill(fitting(value, self._array.dtype))
     note_change(self, "fill_")
     return self
 

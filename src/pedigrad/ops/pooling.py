@@ -13,9 +13,8 @@ import numpy as np
 
 from ..gate import under_name
 from ..op import composite, function, kernel
-from .activation import kept
 from .correlation import widened
-from .linked import linked
+from .linked import kept, linked
 from .windows import Geometry, ints, visits
 
 # Geometry

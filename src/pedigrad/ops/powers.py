@@ -83,7 +83,10 @@ def _like(g, dtype):
     return np.astype(g, dtype) if dtype and np.dtype(dtype).kind in "fc" else g
 
 
-@elementwise(result=None, promote=False, inplace=False, node="PowBackward0", domain=(0.5, 2))
+@elementwise(
+    result=None, promote=False, inplace=False, node="PowBackward0", domain=(0.5, 2),
+    samples=[((3, 4), (3, 4)), ((3, 1), (1, 4)), ((), (3,)), ((), ()), ((0, 3), (3,))],
+)  # fmt: skip
 def float_power(x, exponent, /):
     """Each element to the power of `exponent`, computed in float64 or complex128."""
     return _power(_wide(x), _wide(exponent))

@@ -42,6 +42,16 @@ def element(value: Any, dtype: Any) -> Any:
     return np.asarray(value if kind == "c" else float(value)).astype(dtype)
 
 
+def fitting(value: Any, dtype: Any) -> Any:
+    """`value` itself where it is one that every dtype of its kind takes, else `element(value, dtype)`."""
+    kind = dtype.kind
+    if (kind == "f" and value.__class__ in (float, int) and -65504 <= value <= 65504) or (
+        kind == "i" and value.__class__ is int and -128 <= value <= 127
+    ):
+        return value
+    return element(value, dtype)
+
+
 def _overflow(dtype: Any) -> Exception:
     name = dtype.name
     return RuntimeError(located(f"value cannot be converted to type {CALLED.get(name, name)} without overflow"))
