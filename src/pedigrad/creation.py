@@ -15,6 +15,7 @@ from .exchange import imported
 from .gate import in_our_words, words_of
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
+from .ops.scalars import element
 from .origin import located
 from .shapes import Size, as_shape
 from .storage import on_buffer
@@ -321,7 +322,10 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     kind = _ramp_dtype("linspace", numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None)), steps)
     if kind.kind in "iu":
-        step = (end - start) / (steps - 1) if steps > 1 else 0
+        start, end = element(start, kind).item(), element(end, kind).item()
+        if steps == 1:
+            return np.full(1, start, kind)
+        step = (end - start) / (steps - 1) if steps else 0
         return np.where(np.arange(steps) < steps // 2, start + step * np.arange(steps), end - step * np.arange(steps)[::-1]).astype(kind)
     return np.linspace(start, end, steps, dtype=np.complex128 if kind.kind == "c" else np.float64).astype(kind)
 
@@ -331,7 +335,9 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     """`steps` numbers from base**start to base**end, evenly spaced on a logarithmic scale."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     kind = _ramp_dtype("logspace", numpy_dtype(dtype), steps)
-    return np.power(base, np.linspace(start, end, steps)).astype(kind)
+    if kind.kind in "iu":
+        start, end = element(start, kind).item(), element(end, kind).item()
+    return np.power(float(base), np.linspace(start, end, steps)).astype(kind)
 
 
 # Methods that make a tensor like this one

@@ -12,26 +12,17 @@ from ..op import composite, elementwise, function
 from ..tensor import Tensor, wrap
 from .exponential import sigmoid
 from .language import conj, total
+from .linked import kept, linked
 from .reduction import in_dtype_of
+from .scalars import fitting
 from .special import erf
 
-LARGE = 2048  # elements from which on `kept` by integer multiplication beats np.where
-BITS = {"f": np.int32, "d": np.int64}  # by the dtype's character: its name costs microseconds
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
-def kept(g, keep):
-    """`g` where `keep` is true, zero elsewhere, whatever `g` holds there."""
-    if g.__class__ is np.ndarray and keep.__class__ is np.ndarray and g.size >= LARGE:
-        bits = BITS.get(g.dtype.char)
-        if bits is not None:  # np.where is slow where the mask is irregular; a word times 0 or 1 is not
-            return np.multiply(g.view(bits), keep).view(g.dtype)
-    return np.where(keep, g, 0)
-
-
 def negative_part(x):
-    """The elements that are not positive, zero for the others; its slope at zero is 1."""
-    return np.minimum(x, 0) if x.__class__ is np.ndarray else np.where(x > 0, 0, x)
+    """The negative elements, zero for the others; its slope at zero is 0."""
+    return np.minimum(x, 0) if x.__class__ is np.ndarray else np.where(x >= 0, 0, x)
 
 
 def logistic(x):
@@ -54,7 +45,7 @@ def relu(x, /):
 
 @relu.grad("x")
 def _(g, out):
-    return kept(g, out > 0)
+    return linked(kept(g, out != 0), out)  # true for nan too
 
 
 relu_ = inplace_form(relu.op)
@@ -63,12 +54,12 @@ relu_ = inplace_form(relu.op)
 @elementwise(wide=False, real=True, name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
 def thresholded(x, /, threshold, value):
     """Each element that is greater than `threshold`, `value` for the others."""
-    return np.where(x <= threshold, value, x)
+    return np.where(x <= threshold, fitting(value, x.dtype) if x.__class__ is np.ndarray else value, x)
 
 
 @thresholded.grad("x")
 def _(g, x, threshold):
-    return kept(g, x > threshold)
+    return linked(kept(g, np.logical_not(x <= threshold)), x)
 
 
 threshold_ = inplace_form(thresholded.op)
@@ -82,7 +73,7 @@ def clipped(x, /, min_val=-1.0, max_val=1.0):
 
 @clipped.grad("x")
 def _(g, x, min_val, max_val):
-    return kept(g, np.logical_and(x > min_val, x < max_val))
+    return linked(kept(g, np.logical_and(x > min_val, x < max_val)), x)
 
 
 clipped_ = inplace_form(clipped.op)
@@ -91,7 +82,7 @@ clipped_ = inplace_form(clipped.op)
 @elementwise(real=True, name="leaky_relu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.3)])
 def leaky(x, /, negative_slope=0.01):
     """Each positive element, `negative_slope` times the others."""
-    if x.__class__ is np.ndarray and 0 <= negative_slope <= 1:
+    if x.__class__ is np.ndarray and 0 < negative_slope <= 1:  # 0 times infinity is nan
         return np.maximum(x, x * negative_slope)
     return np.where(x > 0, x, x * negative_slope)
 
@@ -101,7 +92,7 @@ def _(g, x, negative_slope):
     positive = x > 0
     if g.__class__ is np.ndarray and 0 <= negative_slope <= 1:
         return g * np.maximum(positive.astype(g.dtype), negative_slope)
-    return np.where(positive, g, g * negative_slope)
+    return linked(np.where(positive, g, g * negative_slope), x)
 
 
 leaky_ = inplace_form(leaky.op)
@@ -116,11 +107,12 @@ def sloped(x, weight, /):
 @sloped.grad("x", "weight")
 def _(g, x, weight, weight_shape, needs):
     positive = x > 0
-    dx = np.where(positive, g, g * per_channel(weight, x.ndim)) if needs[0] else None
+    dx = linked(np.where(positive, g, g * per_channel(weight, x.ndim)), x) if needs[0] else None
     if not needs[1]:
         return dx, None
     dims = tuple(i for i in range(x.ndim) if i != 1 or math.prod(weight_shape) == 1)
-    return dx, np.reshape(total(kept(g * x, np.logical_not(positive)), dims), weight_shape)
+    low = np.logical_not(positive)
+    return dx, linked(np.reshape(total(kept(g * kept(x, low), low), dims), weight_shape), weight)
 
 
 def per_channel(weight, ndim):
@@ -197,10 +189,10 @@ tanh_softplus_ = inplace_form(tanh_softplus.op)
 
 
 def _mish_factor(x):
-    """tanh(softplus(x)) and one minus its square, without cancellation: beyond 20 the first is 1 in every dtype."""
+    """tanh(softplus(x)) and one minus its square, without cancellation: beyond 20 they are 1 and 0 in every dtype."""
     e = np.exp(np.minimum(x, 20))
     w = e * (e + 2)
-    return w / (w + 2), 4 * (w + 1) / ((w + 2) * (w + 2))
+    return w / (w + 2), np.where(x > 20, 0, 4 * (w + 1) / ((w + 2) * (w + 2)))
 
 
 @composite(
@@ -287,7 +279,8 @@ def linear_swish(x, /):
 
 @linear_swish.grad("x")
 def _(g, x):
-    return g * np.where(x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1))
+    below = x <= -3
+    return np.where(below, 0, g * np.where(x >= 3, 1, np.where(below, 0, x / 3 + 0.5)))
 
 
 linear_swish_ = inplace_form(linear_swish.op)
@@ -327,7 +320,7 @@ def softshrink(x, /, lambd=0.5):
 
 @softshrink.grad("x")
 def _(g, x, lambd):
-    return kept(g, np.abs(x) > lambd)
+    return linked(kept(g, np.abs(x) > lambd), x)
 
 
 @elementwise(wide=False, real=True, places="torch Tensor F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
@@ -338,7 +331,7 @@ def hardshrink(x, /, lambd=0.5):
 
 @hardshrink.grad("x")
 def _(g, x, lambd):
-    return kept(g, np.abs(x) > lambd)
+    return linked(kept(g, np.abs(x) > lambd), x)
 
 
 @composite(real=True, places="F", samples=[((2, 4),), ((4, 3), 0), ((2, 6, 3), 1)])

@@ -13,6 +13,7 @@ from ..shapes import as_int
 from ..tensor import wrap
 from .correlation import widened
 from .language import total, zeros
+from .linked import linked
 from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d, window_argmax, window_indices, window_max
 from .windows import Geometry, ints
 
@@ -92,8 +93,8 @@ def adaptive_spread(y, /, sizes):
 
 
 @adaptive_mean.grad("x")
-def _(g, x_shape, sizes):
-    return adaptive_spread(g, x_shape[-len(sizes) :])
+def _(g, x, sizes):
+    return linked(adaptive_spread(g, tuple(x.shape)[-len(sizes) :]), x)
 
 
 @adaptive_spread.grad("y")
@@ -152,8 +153,8 @@ def spatial_put(y, indices, /, sizes):
 
 
 @spatial_take.grad("x")
-def _(g, x_shape, indices, n):
-    return spatial_put(g, indices, x_shape[len(x_shape) - n :])
+def _(g, x, indices, n):
+    return linked(spatial_put(g, indices, tuple(x.shape)[x.ndim - n :]), x)
 
 
 @spatial_put.grad("y")
@@ -166,7 +167,7 @@ def _(g, indices, sizes):
 
 @kernel(places="")
 def adaptive_argmax(x, /, sizes):
-    """The flat spatial index of the largest element, or the first nan, of each window: int64."""
+    """The flat spatial index of the largest element, or the last nan, of each window: int64."""
     n = len(sizes)
     spatial = x.shape[x.ndim - n :]
     lead = x.shape[: x.ndim - n]
@@ -176,7 +177,7 @@ def adaptive_argmax(x, /, sizes):
     for cell in np.ndindex(*sizes):
         ends = [bounds[i][c] for i, c in enumerate(cell)]
         window = x[(..., *(slice(*pair) for pair in ends))]
-        places = np.argmax(window.reshape(*lead, -1), axis=-1)
+        places = place_of_largest(window.reshape(*lead, -1))
         inside = np.unravel_index(places, window.shape[len(lead) :])
         out[(..., *cell)] = sum((at + start) * stride for at, (start, _), stride in zip(inside, ends, strides, strict=True))
     return out
@@ -320,6 +321,15 @@ def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
 # Maxima of windows that start at random
 
 
+def place_of_largest(rows):
+    """Where the largest element of each row is, the first of equal ones, or else the last nan."""
+    places = np.argmax(rows, axis=-1)
+    missing = np.isnan(rows) if rows.dtype.kind in "fV" else np.zeros((), bool)
+    if not missing.any():
+        return places
+    return np.where(missing.any(-1), rows.shape[-1] - 1 - np.argmax(missing[..., ::-1], axis=-1), places)
+
+
 def _random_starts(samples, size, width, out):
     """Where the `out` windows of `width` elements start along a dimension, for each random number in `samples`: (..., out)."""
     if out == 1:
@@ -358,7 +368,7 @@ def _fractional_max(n, x, kernel_size, output_size, output_ratio, return_indices
     flat = flat.reshape(*x.shape[: x.ndim - n], *out, math.prod(kernel_size))
     # A window's elements, then the largest of them: what is found is an index, read again so that the gradient finds it.
     values = spatial_take.op.forward(x if isinstance(x, np.ndarray) else x._array, flat, n)
-    indices = np.take_along_axis(flat, np.argmax(values, -1)[..., None], -1)[..., 0]
+    indices = np.take_along_axis(flat, place_of_largest(values)[..., None], -1)[..., 0]
     indices = indices if isinstance(x, np.ndarray) else wrap(indices)
     result = spatial_take(x, indices, n)
     return (result, indices) if return_indices else result

@@ -10,6 +10,7 @@ from ..inplace import inplace_form, write
 from ..op import elementwise, function, publish, taking_words
 from ..tensor import Tensor
 from .language import conj
+from .linked import kept
 
 # The plain forms are what the operators call; the public functions with `alpha` or `rounding_mode` stand above them.
 
@@ -239,7 +240,13 @@ def abs(x, /):
 
 @abs.grad("x")
 def _(g, x):
-    return g * np.sign(x)
+    return g * sign_of(x)
+
+
+def sign_of(x):
+    """The sign of each element, as `sgn` has it: that of nan is 0."""
+    s = np.sign(x)
+    return s if x.dtype.kind == "c" or isinstance(x, Tensor) else kept(s, x == x)
 
 
 @elementwise(wide=False)
@@ -261,7 +268,7 @@ def _(g):
 @elementwise(wide=False)
 def sgn(x, /):
     """The sign of each element: x / |x| of a complex one, 0 of zero."""
-    return np.copy(x) if x.dtype.kind == "b" else np.sign(x)
+    return np.copy(x) if x.dtype.kind == "b" else np.sign(x) if x.dtype.kind != "f" else np.where(np.isnan(x), 0.0, np.sign(x))
 
 
 @sgn.grad("x")
@@ -280,7 +287,7 @@ def copysign(x, y, /):
 
 @copysign.grad("x")
 def _(g, x, out):
-    return g * np.where(x == 0, 0.0, np.sign(x) * np.sign(out))
+    return g * np.where(x == 0, 0.0, out / x)
 
 
 @copysign.grad("y")
@@ -296,9 +303,9 @@ def hypot(x, y, /):
 
 @hypot.grad("x")
 def _(g, x, out):
-    return g * (x / out)
+    return g * x / out
 
 
 @hypot.grad("y")
 def _(g, y, out):
-    return g * (y / out)
+    return g * y / out

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..op import composite, function
 from .language import kind_of, row_total, total
+from .linked import linked
 from .matmul import linear
 from .reduction import constant, legacy_reduction, not_a_reduction, reduced
 from .softmax import log_softmax
@@ -55,45 +56,52 @@ def places_of(target):
     return (*grid[:1], target, *grid[1:])
 
 
-def one_hot_like(x, target):
-    """One at the class of each target, zero elsewhere, in the shape and dtype of `x`."""
+def is_class(x, target):
+    """Whether each element of scores like `x` is that of its target's class."""
     dim = class_dim(x)
     classes = np.reshape(np.arange(x.shape[dim]), (-1,) + (1,) * (x.ndim - dim - 1))
-    return np.astype(classes == np.expand_dims(target, dim), kind_of(x))
+    return classes == np.expand_dims(target, dim)
+
+
+def one_hot_like(x, target):
+    """One at the class of each target, zero elsewhere, in the shape and dtype of `x`."""
+    return np.astype(is_class(x, target), kind_of(x))
 
 
 def shares(x, target, weight, ignore_index, reduction):
-    """How the targets are weighed: the targets without those to be ignored, factors for them (None: all one), and the
-    share of each one's loss in the result: one number where all have the same."""
+    """How the targets are weighed: the targets without those to be ignored, which are to be counted (None: all), their
+    factors, and the share of each one's loss in the result: one number where all have the same."""
     kind = kind_of(x)
     n = math.prod(target.shape)
     lowest = np.minimum.reduce(target, axis=None) if n else 0
     if weight is None and lowest >= 0 and ignore_index < 0:
-        return target, None, kind.type(1 / n if reduction == "mean" and n else 1)
+        return target, None, None, kind.type(1 / n if reduction == "mean" and n else 1)
     valid = target != ignore_index
     safe = np.where(valid, target, 0)
     lowest = np.minimum.reduce(safe, axis=None) if n else 0
     if lowest < 0:
         raise IndexError(f"Target {lowest} is out of bounds.")
     factors = np.where(valid, np.ones((), kind), np.zeros((), kind)) if weight is None else np.where(valid, weight[safe], 0)
-    if reduction != "mean":
-        return safe, factors, factors
-    whole = total(factors)
-    return safe, factors, np.where(whole == 0, 0, factors / whole)
+    return safe, valid, factors, factors if reduction != "mean" else np.where(valid, factors / total(factors), 0)
 
 
-def combined(losses, factors, share, reduction):
+def combined(losses, valid, factors, reduction):
     """The loss of each target, or all of them together; nan for a mean over nothing."""
-    if factors is None:
+    if valid is None:
         return reduced(losses, reduction)
+    losses = np.where(valid, losses * factors, 0)  # what is ignored may be anything, nan too
     if reduction == "none":
-        return losses * share
+        return losses
     if reduction == "sum":
-        return total(np.where(factors == 0, 0, losses) * share)
+        return total(losses)
     if reduction != "mean":
         raise not_a_reduction(reduction)
-    whole = total(factors)
-    return total(np.where(factors == 0, 0, losses) * share) * (whole / whole)
+    return total(losses) / total(factors)
+
+
+def counted(g, target, ignore_index):
+    """The gradient of each loss, zero for those that are ignored."""
+    return g if g.ndim == 0 and target.ndim else np.where(target != ignore_index, g, 0)
 
 
 def check_target(x, target):
@@ -123,7 +131,7 @@ def check_weight(x, weight):
 
 
 @composite(
-    real=True, name="cross_entropy_loss", places="", outputs=("out", "height", "share"), hidden=2, node="NllLossBackward0",
+    real=True, name="cross_entropy_loss", places="", outputs=("out", "top", "height", "share"), hidden=3, node="NllLossBackward0",
     samples=[*[(*s, 0.0) for s in INDICES[:4]], INDICES[4] + (0.0,), INDICES[0] + (0.1,), INDICES[3] + (0.2,), INDICES[5] + (0.1,)],
 )  # fmt: skip
 def index_cross_entropy(x, target, weight=None, /, ignore_index=-100, reduction="mean", label_smoothing=0.0):
@@ -132,7 +140,7 @@ def index_cross_entropy(x, target, weight=None, /, ignore_index=-100, reduction=
         check_target(x, target)
     if x.dtype.kind in "biu":
         raise NotImplementedError(f'"log_softmax_lastdim_kernel_impl" not implemented for {x.dtype.name}')
-    target, factors, share = shares(x, target, weight, ignore_index, reduction)
+    target, valid, factors, share = shares(x, target, weight, ignore_index, reduction)
     dim = class_dim(x)
     top = np.maximum.reduce(x, axis=dim, keepdims=True)
     x = x - top
@@ -141,25 +149,25 @@ def index_cross_entropy(x, target, weight=None, /, ignore_index=-100, reduction=
     if label_smoothing:
         losses = losses * (1 - label_smoothing) + row_total(x, dim) * (label_smoothing / x.shape[dim])
     losses = (height[:, 0] if dim else height[0]) - losses
-    return combined(losses, factors, share, reduction), height + top, share
+    return combined(losses, valid, factors, reduction), top, height, share
 
 
 @index_cross_entropy.grad("x")
-def _(g, x, target, weight, height, share, ignore_index, reduction, label_smoothing):
+def _(g, x, target, weight, top, height, share, ignore_index, reduction, label_smoothing):
     dim = class_dim(x)
-    slope = np.exp(x - height)
+    slope = np.exp((x - top) - height)  # not of their sum: large scores have no digits left for the second
     if label_smoothing:
         slope = slope - label_smoothing / x.shape[dim]
     if slope.__class__ is np.ndarray and target.__class__ is np.ndarray:
-        safe = target if share.ndim == 0 and target.ndim else np.where(share == 0, 0, target)
+        safe = target if share.ndim == 0 and target.ndim else np.where(target == ignore_index, 0, target)
         slope[places_of(safe)] -= 1 - label_smoothing
     else:
         slope = slope - one_hot_like(x, target) * (1 - label_smoothing)
-    return slope * over_classes(g * share, dim)
+    return slope * over_classes(counted(g * share, target, ignore_index), dim)
 
 
 @composite(
-    name="cross_entropy_loss_prob", places="", outputs=("out", "height"), hidden=1, node="DivBackward1",
+    name="cross_entropy_loss_prob", places="", outputs=("out", "top", "height"), hidden=2, node="DivBackward1",
     samples=[((4, 3), (4, 3), None, "mean", 0.0), ((4, 3), (4, 3), (3,), "none", 0.1), ((2, 3, 2), (2, 3, 2), None, "sum", 0.0),
              ((3,), (3,), None, "mean", 0.0)],
 )  # fmt: skip
@@ -167,11 +175,12 @@ def probability_cross_entropy(x, target, weight=None, /, reduction="mean", label
     """The cross entropy of the softmax of the scores relative to the probabilities `target`."""
     dim = class_dim(x)
     top = np.maximum.reduce(x, axis=dim, keepdims=True)
-    height = np.log(row_total(np.exp(x - top), dim, True)) + top
+    x = x - top
+    height = np.log(row_total(np.exp(x), dim, True))
     losses = row_total(_aims(x, target, weight, label_smoothing) * (height - x), dim)
     if reduction == "mean":
-        return total(losses) / math.prod(losses.shape), height
-    return reduced(losses, reduction), height
+        return total(losses) / math.prod(losses.shape), top, height
+    return reduced(losses, reduction), top, height
 
 
 def _aims(x, target, weight, label_smoothing):
@@ -196,25 +205,25 @@ def _for_each_target(g, x, reduction):
 
 
 @probability_cross_entropy.grad("x")
-def _(g, x, target, weight, height, reduction, label_smoothing):
+def _(g, x, target, weight, top, height, reduction, label_smoothing):
     dim = class_dim(x)
     aims = _aims(x, target, weight, label_smoothing)
-    slope = np.exp(x - height) * row_total(aims, dim, True) - aims
+    slope = np.exp((x - top) - height) * row_total(aims, dim, True) - aims
     return slope * _for_each_target(g, x, reduction)
 
 
 @probability_cross_entropy.grad("target")
-def _(g, x, weight, height, reduction, label_smoothing):
-    slope = (height - x) * (1 - label_smoothing)
+def _(g, x, weight, top, height, reduction, label_smoothing):
+    slope = (height - (x - top)) * (1 - label_smoothing)
     if weight is not None:
         slope = slope * over_dims(weight, x)
     return slope * _for_each_target(g, x, reduction)
 
 
 @probability_cross_entropy.grad("weight")
-def _(g, x, target, height, reduction, label_smoothing):
+def _(g, x, target, top, height, reduction, label_smoothing):
     dim = class_dim(x)
-    slope = _aims(x, target, None, label_smoothing) * (height - x) * _for_each_target(g, x, reduction)
+    slope = _aims(x, target, None, label_smoothing) * (height - (x - top)) * _for_each_target(g, x, reduction)
     others = tuple(i for i in range(x.ndim) if i != dim)
     return total(slope, others) if others else slope
 
@@ -226,13 +235,14 @@ def index_nll(x, target, weight=None, /, ignore_index=-100, reduction="mean"):
     """The negatives of the log-probabilities `x` at the classes `target`."""
     if x.ndim != 2 or target.ndim != 1 or x.shape[0] != target.shape[0] or not are_classes(target.dtype):
         check_target(x, target)
-    target, factors, share = shares(x, target, weight, ignore_index, reduction)
-    return combined(-x[places_of(target)], factors, share, reduction), share
+    target, valid, factors, share = shares(x, target, weight, ignore_index, reduction)
+    return combined(-x[places_of(target)], valid, factors, reduction), share
 
 
 @index_nll.grad("x")
 def _(g, x, target, weight, share, ignore_index, reduction):
-    return one_hot_like(x, target) * over_classes(-(g * share), class_dim(x))
+    slope = over_classes(counted(-(g * share), target, ignore_index), class_dim(x))
+    return linked(np.where(is_class(x, target), slope, 0), x)
 
 
 @function("F")
@@ -289,11 +299,11 @@ def _smoothed(input, target, weight, ignore_index, reduction, label_smoothing):
     sharp = index_nll(log, target, weight, ignore_index, reduction)
     over = -(log * over_dims(weight, log)).sum(dim)
     valid = target != ignore_index
-    smooth = over * valid
+    smooth = over.where(valid, 0)
     if reduction != "none":
         smooth = smooth.sum()
     if reduction == "mean":
-        smooth = smooth / (weight[np.where(valid, target, 0)] * valid).sum()
+        smooth = smooth / weight[np.where(valid, target, 0)].where(valid, 0).sum()
     return sharp * (1 - label_smoothing) + smooth * (label_smoothing / input.shape[dim])
 
 

@@ -71,8 +71,11 @@ def div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
 @elementwise(operators="mod", domain=(0.5, 2))
 def remainder(x, y, /):
     """What is left of `input` after division rounded down; it has the sign of `other`."""
-    _refuse_zero(x, y)
-    return np.remainder(x, y)
+    if x.dtype.kind != "f":
+        _refuse_zero(x, y)
+        return np.remainder(x, y)
+    rest = np.fmod(x, y)  # NumPy's remainder gives a zero the sign of `y`, PyTorch's that of `x`
+    return np.where((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)
 
 
 @remainder.grad("x")
@@ -82,7 +85,7 @@ def _(g):
 
 @remainder.grad("y")
 def _(g, x, y):
-    return -g * np.floor(x / y)
+    return -g * (floor_divide(x, y) if isinstance(g, Tensor) else np.floor_divide(x, y))
 
 
 @elementwise(domain=(0.5, 2))
@@ -99,7 +102,7 @@ def _(g):
 
 @fmod.grad("y")
 def _(g, x, y):
-    return -g * np.trunc(x / y)
+    return -g * (trunc_divide(x, y) if isinstance(g, Tensor) else np.trunc(x / y))
 
 
 @elementwise

@@ -10,7 +10,7 @@ from ..graph import note_write
 from ..op import composite, function, kernel
 from ..origin import located
 from ..tensor import Tensor, announce, read
-from .language import zeros
+from .language import kind_of, zeros
 
 FEW = 256  # elements up to which the simple form of np.add.at is the fastest
 
@@ -52,7 +52,7 @@ def _(g, weight_shape, indices, padding_idx, scale_grad_by_freq):
 def embedding_dense_backward(x, indices, /, num_weights, padding_idx, scale_grad_by_freq):
     """The sum of the rows of `x` for each of `num_weights` rows of a table: the gradient of `embedding`."""
     if scale_grad_by_freq or padding_idx >= 0:
-        x = x * _row_factors(indices, padding_idx, scale_grad_by_freq, x.dtype)
+        x = _weighed(x, indices, padding_idx, scale_grad_by_freq)
     size = x.shape[-1]
     sums = zeros(x, (num_weights, size))
     rows, x = indices.reshape(-1), x.reshape(-1, size)
@@ -64,19 +64,16 @@ def embedding_dense_backward(x, indices, /, num_weights, padding_idx, scale_grad
 
 
 @embedding_dense_backward.grad("x")
-def _(g, indices, padding_idx, scale_grad_by_freq, x_dtype):
+def _(g, indices, padding_idx, scale_grad_by_freq):
     g = embedding(g, indices) if isinstance(g, Tensor) else np.take(g, indices, axis=0)
-    if not scale_grad_by_freq and padding_idx < 0:
-        return g
-    return g * _row_factors(indices, padding_idx, scale_grad_by_freq, x_dtype)
+    return g if not scale_grad_by_freq and padding_idx < 0 else _weighed(g, indices, padding_idx, scale_grad_by_freq)
 
 
-def _row_factors(indices, padding_idx, scale_grad_by_freq, kind):
-    """What each row's gradient is multiplied by: zero for padding, one over the number of namings where that is asked for."""
-    factors = np.not_equal(indices, padding_idx).astype(kind)
+def _weighed(rows, indices, padding_idx, scale_grad_by_freq):
+    """The gradients of rows: zero of padding, divided by the number of times that a row is named where that is asked for."""
     if scale_grad_by_freq and indices.size:
-        factors = factors / np.bincount(indices.reshape(-1))[indices].astype(kind)
-    return factors[..., None]
+        rows = rows / np.astype(np.bincount(indices.reshape(-1))[indices], kind_of(rows))[..., None]
+    return np.where(np.not_equal(indices, padding_idx)[..., None], rows, 0)
 
 
 def limit_rows(weight, indices, max_norm, norm_type):
@@ -156,8 +153,12 @@ def _largest_of_bags(rows, bags, count):
     if not array.shape[0]:
         return rows.sum(0) * 0 + rows.new_zeros((count, rows.shape[-1]))
     filled, starts = np.unique(bags, return_index=True)
+    leads = np.zeros((len(bags), 1), bool)
+    leads[starts] = True
+    missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros_like(array, bool)
+    array = np.where(missing & ~leads, -np.inf, array)  # as comparisons have it: only a nan that comes first stays
     tops = np.maximum.reduceat(array, starts, axis=0)
-    is_top = array == np.repeat(tops, np.diff(np.append(starts, len(bags))), axis=0)
+    is_top = (array == np.repeat(tops, np.diff(np.append(starts, len(bags))), axis=0)) | (missing & leads)
     order = np.where(is_top, np.arange(len(bags))[:, None], len(bags))
     first = np.minimum.reduceat(order, starts, axis=0)
     chosen = np.zeros((count, array.shape[1]), np.int64)

@@ -22,6 +22,12 @@ def ties(g, x, x_dtype, out, dim=None, keepdim=False):
     return chosen * (restore_dims(g, shape, dim, keepdim) / total(chosen, axes(dim, len(shape)), True))
 
 
+def evenly(g, x, out):
+    """The gradient of one element of all, in equal shares for those that are equal to it, nan to nan."""
+    chosen = (x == out) | ((x != x) & (out != out))
+    return np.where(chosen, g / np.sum(chosen), 0)
+
+
 def at_index(g, indices, x_shape, dim, keepdim):
     """The gradient of the elements at `indices` along `dim`, zero elsewhere."""
     if not x_shape:
@@ -79,8 +85,8 @@ def max_of_all(x, /):
 
 
 @max_of_all.grad("x")
-def _(g, x, x_dtype, out):
-    return ties(g, x, x_dtype, out)
+def _(g, x, out):
+    return evenly(g, x, out)
 
 
 @reduction(real=True, places="", node="MinBackward1", samples=[((3, 4),), ((),)])
@@ -91,8 +97,8 @@ def min_of_all(x, /):
 
 
 @min_of_all.grad("x")
-def _(g, x, x_dtype, out):
-    return ties(g, x, x_dtype, out)
+def _(g, x, out):
+    return evenly(g, x, out)
 
 
 @kernel(real=True, name="max", places="", outputs=("values", "indices"), out=True, samples=ONE_DIM)

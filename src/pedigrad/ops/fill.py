@@ -16,6 +16,7 @@ from ..shapes import as_shape
 from ..tensor import Tensor, read
 from .language import broadcast_to
 from .region import as_strided, diagonal, part
+from .scalars import fitting
 
 
 @composite(wide="rules", name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
@@ -26,7 +27,7 @@ def replaced(x, y, /):
 
 @replaced.grad("x")
 def _(g):
-    return g * 0.0
+    return np.zeros_like(g)
 
 
 @replaced.grad("y")
@@ -53,12 +54,12 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
 @composite(wide="rules", name="fill", inplace=False, places="", samples=[((2, 3), 2.5)])
 def filled(x, /, value):
     """`value` in every element, with the shape and dtype of `x`."""
-    return np.full_like(x, value)
+    return np.full_like(x, fitting(value, x.dtype))
 
 
 @filled.grad("x")
 def _(g):
-    return g * 0.0
+    return np.zeros_like(g)
 
 
 @function("torch Tensor")

@@ -16,6 +16,7 @@ from ..shapes import one_dim
 from ..tensor import Tensor
 from .language import total, zeros
 from .region import part, region_in_zeros
+from .scalars import element
 
 REDUCTIONS: dict[str, Any] = {"sum": np.add, "add": np.add, "mean": np.add, "prod": np.multiply, "multiply": np.multiply}
 REDUCTIONS |= {"amax": np.maximum, "amin": np.minimum}
@@ -196,6 +197,8 @@ def scattered_by(x, index, src, /, dim, reduce):
 
 def _scatter_call(input: Tensor, dim: int, index: Tensor, src: Any, reduce: str | None, value: Any) -> Any:
     src = value if src is None else src
+    if isinstance(src, (bool, int, float, complex)):
+        src = element(src, input._array.dtype).item()
     if not isinstance(src, Tensor):
         src = np.asarray(src).astype(input._array.dtype) if isinstance(input, Tensor) else np.asarray(src, input.dtype)
     elif src.dtype != input.dtype:

@@ -163,8 +163,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
             place, inside = place * n + index, inside & there
             weight = w if weight is None or w is None else weight * w
         value = pixels(input, place)
-        mask = inside.astype(_array(input).dtype)
-        value = value * np.expand_dims(mask if weight is None else weight * mask, 1)
+        value = np.where(np.expand_dims(inside, 1), value if weight is None else value * np.expand_dims(weight, 1), 0)
         total = value if total is None else total + value
     return np.reshape(total, (*input.shape[:2], *grid.shape[1:-1]))
 

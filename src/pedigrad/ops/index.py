@@ -24,6 +24,7 @@ from ..origin import located
 from ..tensor import Tensor, constant, refresh, wrap
 from .language import broadcast_to, zeros
 from .region import ALL, part, region_in_zeros, replace_region, select
+from .scalars import element
 from .view import reshaped
 
 MOST = 8  # index arrays at once
@@ -234,12 +235,17 @@ def _int(entry: Any) -> int:
 
 def _is_basic(index: tuple[Any, ...]) -> bool:
     """Whether a tuple holds ints, None, Ellipsis and plain slices only: the short way."""
+    dots = False
     for entry in index:
         kind = entry.__class__
         if kind is slice:
             if entry.step is not None:
                 return False
-        elif kind is not int and entry is not None and entry is not Ellipsis:
+        elif entry is Ellipsis:
+            if dots:
+                return False  # NumPy takes one only
+            dots = True
+        elif kind is not int and entry is not None:
             return False
     return True
 
@@ -266,6 +272,8 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
     source = value._array if isinstance(value, Tensor) else value
     if not isinstance(source, (np.ndarray, bool, int, float, complex, np.generic)) or (source is value and isinstance(value, np.ndarray)):
         raise TypeError(located(f"can't assign a {type(value).__name__} to a tensor of {self.dtype}: make it a tensor first"))
+    if source is value and not (self._array.dtype.kind == "f" and isinstance(value, (int, float)) and -65504 <= value <= 65504):
+        source = value = _number(value, self._array.dtype)
     kind = index_.__class__
     basic: Any
     places: Any
@@ -288,6 +296,13 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)
     if source is not value and self._cut is None:
         self._cut = value._cut
+
+
+def _number(value: Any, dtype: Any) -> Any:
+    """`value` as a number that an array of that dtype takes; ValueError for an integer of more than 64 bits."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(located("Overflow when unpacking long long"))
+    return element(value, dtype).item()
 
 
 def _check_dtypes(target: Tensor, arrays: list[Tensor], source: Any) -> None:

@@ -16,6 +16,7 @@ from .gather import gathered, scatter_reduced
 from .index import add_at
 from .language import total, zeros
 from .region import ALL
+from .scalars import element
 from .view import expand, reshape, reshaped
 
 
@@ -35,7 +36,8 @@ def _at(x, index, dim, name):
     if index.dtype not in (np.int64, np.int32):
         raise RuntimeError(f"{name}(): Expected dtype int32 or int64 for index, got {index.dtype}")
     size = x.shape[dim] if x.ndim else 1
-    if index.size and (index.min() < 0 or index.max() >= size):
+    lowest = -size if name == "index_fill" else 0
+    if index.size and (index.min() < lowest or index.max() >= size):
         raise IndexError(f"{name}(): index out of range in self: the indices reach from {index.min()} to {index.max()}, the size is {size}")
     return (ALL,) * dim + (index.reshape(-1),)
 
@@ -200,7 +202,9 @@ def _(g, index, dim):
 
 
 def _value(input: Tensor, value: Any) -> Any:
-    return value if isinstance(value, Tensor) else np.asarray(value).astype(input._array.dtype)
+    if isinstance(value, complex) and not input.is_complex():
+        raise RuntimeError(located("index_fill_(): Converting complex Scalar to non-complex type is not supported"))
+    return value if isinstance(value, Tensor) else element(value, input._array.dtype)
 
 
 @function()

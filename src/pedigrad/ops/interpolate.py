@@ -30,17 +30,22 @@ SAMPLE = Taps(np.array([[0, 0, 1, 2], [1, 1, 2, 2]]), np.array([[0.5, 1.0, 0.25,
 def resample(x, /, taps):
     """`x` with the map in `taps` applied along each of its last dimensions; None leaves one as it is."""
     (x,), dtype = widened(x)
+    whole = dtype.kind in "iu"  # those are rounded after each dimension, the last one first
     first = x.ndim - len(taps)
-    for dim, each in enumerate(taps, first):
+    order = list(enumerate(taps, first))
+    for dim, each in order[::-1] if whole else order:
         if each is None:
             continue
         if each.weight is None:
             x = np.take(x, each.place[0], axis=dim)
             continue
-        parts = [np.take(x, i, axis=dim) * _along(w, x, dim) for i, w in zip(each.place, each.weight, strict=True)]
+        wide = x.astype(np.float64) if whole else x
+        parts = [np.take(wide, i, axis=dim) * _along(w, wide, dim) for i, w in zip(each.place, each.weight, strict=True)]
         x = parts[0]
         for part in parts[1:]:
             np.add(x, part, out=x)
+        if whole:
+            x = np.clip(np.floor(x + 0.5), np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype)
     return x.astype(dtype, copy=False)
 
 

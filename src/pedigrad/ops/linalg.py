@@ -272,7 +272,10 @@ def _first_bad_minor(matrix):
 @function()
 def cholesky_solve(input, input2, upper=False, *, out=None):
     """The solution of `A @ X = input` for the matrix A whose Cholesky factor is `input2`."""
-    first = input2.mH if upper else input2
+    if input2.ndim < 2 or input2.shape[-1] != input2.shape[-2]:
+        rows, columns = (*input2.shape, 0, 0)[-2:] if input2.ndim > 1 else (0, 0)
+        raise RuntimeError(located(f"A must be batches of square matrices, but they are {rows} by {columns} matrices"))
+    first = input2.triu().mH if upper else input2.tril()
     return deliver(solve_matrices(first.mH, solve_matrices(first, input)), out)
 
 

@@ -33,15 +33,20 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
     matrices = np.moveaxis(A, dims, (-2, -1))
     if ord in SPECTRAL:
         S = factor_svd(matrices, False)[1]
-        result = S.sum(-1) if ord == "nuc" else S.amax(-1) if ord == 2 else S.amin(-1)
+        result = S.sum(-1) if ord == "nuc" else _largest(S) if ord == 2 else S.amin(-1)
     elif not isinstance(ord, str) and abs(ord) in (1, math.inf):
         sums = matrices.abs().sum(-2 if abs(ord) == 1 else -1)
-        result = sums.amax(-1) if ord > 0 else sums.amin(-1)
+        result = _largest(sums) if ord > 0 else sums.amin(-1)
     else:
         raise RuntimeError(located(f"linalg.matrix_norm: Order {ord} not supported."))
     for d in sorted(dims) if keepdim else ():
         result = result.unsqueeze(d)
     return deliver(result, out)
+
+
+def _largest(values):
+    """The largest of numbers that are not negative along the last dimension; zero of none."""
+    return values.amax(-1) if values.shape[-1] else values.sum(-1)
 
 
 @function("linalg", name="norm")
@@ -66,6 +71,8 @@ def cond(A, p=None, *, out=None):
     """The condition numbers of matrices in the norm `p`, 2 if None."""
     if A.ndim < 2:
         raise RuntimeError(located("linalg.cond: The input tensor A must have at least 2 dimensions."))
+    if 0 in A.shape[-2:] or not A.numel():
+        return deliver(A.abs().sum((-2, -1)), out)  # zeros
     if p in (None, 2, -2):
         S = factor_svd(A, False)[1]
         result = S[..., -1] / S[..., 0] if p == -2 else S[..., 0] / S[..., -1]

@@ -10,9 +10,11 @@ import numpy as np
 from .. import modes
 from ..op import composite, function
 from ..origin import located
-from .activation import logistic
+from .activation import clipped, logistic
+from .arithmetic import sign_of
 from .language import FEW
 from .reduction import constant, legacy_reduction, reduced, spread, warn_of_shapes
+from .special import xlogy
 
 PAIRS = [((2, 3), (2, 3), "mean"), ((2, 3), (2, 3), "sum"), ((2, 3), (3,), "none"), ((), (), "mean")]
 
@@ -59,7 +61,7 @@ def absolute_errors(x, target, /, reduction="mean"):
 @absolute_errors.grad("x", "target")
 def _(g, x, target, reduction, needs):
     d = x - target
-    slope = np.sign(d) * spread(g, d.shape, reduction)
+    slope = sign_of(d) * spread(g, d.shape, reduction)
     return slope, -slope if needs[1] else None
 
 
@@ -75,7 +77,7 @@ def limited_errors(x, target, /, reduction="mean", delta=1.0):
 @limited_errors.grad("x", "target")
 def _(g, x, target, reduction, delta, needs):
     d = x - target
-    slope = np.clip(d, -delta, delta) * spread(g, d.shape, reduction)
+    slope = clipped(d, -delta, delta) * spread(g, d.shape, reduction)
     return slope, -slope if needs[1] else None
 
 
@@ -100,7 +102,7 @@ def smooth_errors(x, target, /, reduction="mean", beta=1.0):
 @smooth_errors.grad("x", "target")
 def _(g, x, target, reduction, beta, needs):
     d = x - target
-    slope = np.sign(d) if beta == 0 else np.clip(d / beta, -1, 1)
+    slope = sign_of(d) if beta == 0 else clipped(d / beta, -1, 1)
     slope = slope * spread(g, d.shape, reduction)
     return slope, -slope if needs[1] else None
 
@@ -198,7 +200,7 @@ def _(g, x, target, weight, reduction):
 
 @bernoulli_losses.grad("target")
 def _(g, x, weight, reduction):
-    slope = (np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)) * spread(g, x.shape, reduction)
+    slope = (np.log1p(-x) - np.log(x)) * spread(g, x.shape, reduction)
     return slope if weight is None else slope * weight
 
 
@@ -294,7 +296,10 @@ def _(g, x, target, reduction, log_target):
 @divergences.grad("target")
 def _(g, x, target, reduction, log_target):
     g = spread(g, np.broadcast_shapes(tuple(x.shape), tuple(target.shape)), reduction)
-    return g * (np.exp(target) * (target - x + 1) if log_target else np.log(target) + 1 - x)
+    if log_target:
+        p = np.exp(target)
+        return g * (target - x) * p + g * p
+    return np.where(target == 0, 0, xlogy(g, target)) + g * target / target - g * x
 
 
 @function("F")
@@ -339,6 +344,7 @@ def _(g, x, target, reduction, needs):
 @function("F")
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """`log(1 + exp(-target * input))` for targets of 1 and -1, reduced."""
+    constant("soft_margin_loss", "target", target)
     return margin_losses(input, target, _reduction(reduction, size_average, reduce))
 
 

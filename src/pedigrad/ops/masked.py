@@ -17,6 +17,7 @@ from .index import add_at
 from .index import index as elements
 from .language import broadcast_to, total
 from .region import part, region_in_zeros
+from .scalars import fitting
 from .view import expand, reshape, reshaped
 
 
@@ -29,9 +30,9 @@ def _check_mask(mask, name):
 def filled_with_number(x, mask, /, value):
     """A copy of `x` with the number `value` where `mask` is true."""
     _check_mask(mask, "masked_fill_")
-    if isinstance(value, complex) and x.dtype.kind != "c":
+    if isinstance(value, complex) and x.dtype.kind not in "cb":
         raise RuntimeError(f"value cannot be converted to type {dtypes.of(x).name} without overflow")
-    return np.where(mask, np.asarray(value).astype(x.dtype), x)
+    return np.where(mask, fitting(value, x.dtype), x)
 
 
 @filled_with_number.grad("x")
@@ -76,7 +77,7 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     _check_mask(mask._array, "masked_fill_")
     check_overlap(self._array, "masked_fill_")
     try:
-        np.copyto(self._array, value, casting="unsafe", where=mask._array)
+        np.copyto(self._array, fitting(value, self._array.dtype), casting="unsafe", where=mask._array)
     except ValueError:
         message = f"output with shape {list(self.shape)} doesn't match the broadcast shape of it and the mask, {list(mask.shape)}"
         raise RuntimeError(located(f"masked_fill_(): {message}")) from None

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..op import composite, function
 from .interpolate import Taps, resample
-from .language import zeros
+from .language import kind_of, zeros
+from .scalars import element
 
 MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
@@ -40,7 +41,7 @@ def constant_pad_nd(x, /, pad, value=0):
         raise RuntimeError(f"The input size {sizes}, resulted in a negative output size, which is invalid.")
     out = zeros(x, shape)
     if value:
-        out[...] = value
+        out[...] = element(float(value), kind_of(x)) if value.__class__ is int else element(value, kind_of(x))
     parts = [_inside(n, low, high) for n, (low, high) in zip(x.shape, pads, strict=True)]
     out[tuple(p[0] for p in parts)] = x[tuple(p[1] for p in parts)]
     return out
@@ -150,10 +151,15 @@ def pad(input, pad, mode="constant", value=None):
     pads = _pairs(pad, input.ndim)
     if len(pad) // 2 not in (input.ndim - 1, input.ndim - 2) or not 2 <= len(pad) <= 6:
         raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
+    for n, (low, high) in zip(input.shape, pads, strict=True) if mode != "circular" else ():
+        if (low or high) and n + low + high < 1:
+            raise RuntimeError(f"input (W: {n}) is too small. Calculated output W: {n + low + high}")
     if mode == "replicate" and any(p < 0 for p in pad):
         return resample(input, tuple(_nearest(n, *sides) for n, sides in zip(input.shape, pads, strict=True)))
-    if any(p < 0 for p in pad):
-        input = constant_pad_nd(input, tuple(min(int(p), 0) for p in pad))
-        pads = tuple((max(low, 0), max(high, 0)) for low, high in pads)
-    _check_fits(input, pads, mode)
-    return pad_around(input, pads, mode)
+    cut = tuple(min(int(p), 0) for p in pad)
+    around = tuple((max(low, 0), max(high, 0)) for low, high in pads)
+    if mode == "circular" and any(cut):
+        input = constant_pad_nd(input, cut)
+    _check_fits(input, around, mode)
+    padded = pad_around(input, around, mode)
+    return constant_pad_nd(padded, cut) if mode == "reflect" and any(cut) else padded  # what is cut off is reflected before

@@ -15,6 +15,7 @@ from ..gate import under_name
 from ..op import composite, function, kernel
 from .correlation import widened
 from .destination import deliver
+from .linked import kept, linked
 from .windows import Geometry, ints, visits
 
 # Geometry
@@ -127,7 +128,7 @@ def _max_along(x, geo):
 
 @window_max.grad("x")
 def _(g, x, out, geo):
-    return window_put(g, window_argmax(x, out, geo), geo)
+    return linked(window_put(g, window_argmax(x, out, geo), geo), x)
 
 
 @kernel(places="")
@@ -170,9 +171,9 @@ def window_put(y, where, /, geo):
         hit = where[(..., *windows)] == place
         region = out[(..., *elements)]
         if apart:
-            np.multiply(y[(..., *windows)], hit, out=region)
+            region[...] = kept(y[(..., *windows)], hit)
         else:
-            region += y[(..., *windows)] * hit
+            region += kept(y[(..., *windows)], hit)
     return out
 
 
@@ -341,8 +342,8 @@ def window_mean(x, /, geo, scale):
 
 
 @window_mean.grad("x")
-def _(g, geo, scale):
-    return window_spread(g * scale, geo)
+def _(g, x, geo, scale):
+    return linked(window_spread(g * scale, geo), x)
 
 
 @function("torch F")

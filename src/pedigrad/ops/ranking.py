@@ -8,7 +8,7 @@ from .. import dtypes
 from ..op import composite, function
 from ..origin import located
 from ..shapes import broadcast_shapes, one_dim
-from ..tensor import read
+from ..tensor import read, wrap
 from .activation import logsigmoid
 from .embedding import one_hot_rows
 from .language import total
@@ -207,8 +207,8 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     if classes.numel() and ((classes < 0) | (classes >= count)).any():
         raise RuntimeError("target out of range")
     own = np.astype(one_hot_rows(classes, count), scores._array.dtype)
-    excess = (margin - (scores * own).sum(1, keepdim=True) + scores).clamp_min(0)
-    excess = (excess if p == 1 else excess * excess) * (1 - own)
+    excess = margin - scores.gather(1, classes.unsqueeze(1)) + scores
+    excess = (excess if p == 1 else excess * excess).where((excess > 0) & (own == 0), 0)
     if weight is not None:
         excess = excess * weight.detach()[classes].unsqueeze(1)
     losses = excess.sum(1) / count
@@ -237,9 +237,9 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     wanted[(np.where(listed, labels, -1) == 0).any(1), 0] = True
     rows = np.arange(labels.shape[0])[:, None]
     chosen = scores[rows, np.where(listed, labels, 0)]
-    excess = (1 - chosen.unsqueeze(2) + scores.unsqueeze(1)).clamp_min(0)
-    counted = (listed[:, :, None] & ~wanted[:, None, :]).astype(scores._array.dtype)
-    losses = (excess * counted).sum((1, 2)) / count
+    excess = 1 - chosen.unsqueeze(2) + scores.unsqueeze(1)
+    counted = wrap(listed[:, :, None] & ~wanted[:, None, :]) & (excess > 0)
+    losses = excess.where(counted, 0).sum((1, 2)) / count
     return reduce_tensor(losses if batch else losses.reshape(()), reduction)
 
 

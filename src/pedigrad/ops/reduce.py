@@ -10,7 +10,7 @@ from .. import dtypes, native
 from ..op import function, reduction
 from ..shapes import all_dims, as_int
 from .destination import deliver
-from .language import broadcast_to, cast, double_total, kind_of, less, restore_dims, row_total, total
+from .language import broadcast_to, cast, conj, double_total, kind_of, less, restore_dims, row_total, total
 
 DIMS = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((), None), ((0, 3), 0)]
 FILLED = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((5,), 0)]
@@ -236,11 +236,13 @@ def prod(x, /, dim=None, keepdim=False, *, dtype=None):
 
 
 @prod.grad("x")
-def _(g, x, dim, keepdim):
+def _(g, x, out, dim, keepdim):
     shape = tuple(x.shape)
     if not x.ndim:
         return g
     g = restore_dims(g, shape, dim, keepdim)
+    if np.logical_and.reduce(x != 0, axis=None):  # products of all before and of all after may overflow where that of all does not
+        return g * conj(restore_dims(out, shape, dim, keepdim) / x)
     if dim is None:
         return g * np.reshape(product_of_others(np.reshape(x, (-1,)), 0), shape)
     return g * product_of_others(x, dim)
@@ -305,5 +307,4 @@ def logsumexp(x, /, dim, keepdim=False):
 def _(g, x, out, dim, keepdim):
     shape = tuple(x.shape)
     out = restore_dims(out, shape, dim, keepdim)
-    weights = np.exp(x - np.where(np.abs(out) == math.inf, 0, out)) if shape else np.exp(x - out)
-    return restore_dims(g, shape, dim, keepdim) * np.conj(weights)
+    return restore_dims(g, shape, dim, keepdim) * conj(np.exp(x - out))

@@ -177,7 +177,8 @@ def _(g, x, out, dim):
     finite = np.where(none, 0, np.conj(out))
     x = np.conj(x)
     following = np.concatenate([finite[..., 1:], finite[..., -1:]], -1)
-    ratio = np.exp(np.where(none, 0, finite - following))
+    endless = (np.abs(finite) == math.inf) & (finite == following)  # what comes before an infinity has no share in what follows
+    ratio = np.where(endless, 0, np.exp(np.where(none | endless, 0, finite - following)))
     return np.swapaxes(np.exp(x - finite) * recurrence(g, ratio), dim, -1)
 
 

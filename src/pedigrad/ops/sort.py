@@ -15,7 +15,7 @@ from ..origin import located
 from ..shapes import one_dim
 from ..tensor import Tensor, wrap
 from .destination import deliver
-from .extreme import at_index, ties
+from .extreme import at_index, evenly
 from .language import zeros
 
 KEYED_FROM = 128  # rows at least this long are sorted by keys
@@ -136,6 +136,9 @@ def topk(x, /, k, dim=-1, largest=True, sorted=True):
     if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
         raise RuntimeError("selected index k out of range")
 
+    if not x.ndim:
+        return np.copy(x), np.zeros((), np.int64)  # itself, also for k of 0
+
     def compute(rows):
         n = rows.shape[-1]
         if 8 * k < n and n >= KEYED_FROM and rows.dtype.itemsize <= 4 and rows.dtype.kind in "biuf":
@@ -195,6 +198,8 @@ def _present(ranked):
 @kernel(real=True, out=True, samples=[((3, 5), 2), ((3, 4), 1, 0, True), ((), 1)], outputs=("values", "indices"))
 def kthvalue(x, /, k, dim=-1, keepdim=False):
     """The `k`-th smallest element along `dim` (counted from 1) and its index."""
+    if x.ndim and not x.shape[dim]:
+        raise IndexError(f"Expected reduction dim {dim} to have non-zero size.")
     if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
         raise RuntimeError("selected number k out of range for dimension")
     return chosen(x, dim, keepdim, at_place(k - 1))
@@ -237,8 +242,8 @@ def median_of_all(x, /):
 
 
 @median_of_all.grad("x")
-def _(g, x, x_dtype, out):
-    return ties(g, x, x_dtype, out)
+def _(g, x, out):
+    return evenly(g, x, out)
 
 
 @kernel(real=True, places="", node="NanmedianBackward0", samples=[((3, 4),), ((),)])
@@ -248,8 +253,8 @@ def nanmedian_of_all(x, /):
 
 
 @nanmedian_of_all.grad("x")
-def _(g, x, x_dtype, out):
-    return ties(g, x, x_dtype, out)
+def _(g, x, out):
+    return evenly(g, x, out)
 
 
 @function()
@@ -302,6 +307,8 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", ou
 def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
     if interpolation not in INTERPOLATIONS:
         raise RuntimeError(located(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation}"))
+    if not input.numel():
+        raise RuntimeError(located("quantile() input tensor must be non-empty"))
     fractions = np.asarray(q if isinstance(q, (int, float)) else q.detach(), input._array.dtype)
     if fractions.ndim > 1 or ((fractions < 0) | (fractions > 1)).any():
         raise RuntimeError(located("quantile() q must be a scalar or 1D tensor with values in the range [0, 1]"))

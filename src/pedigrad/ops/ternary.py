@@ -11,6 +11,7 @@ from ..op import elementwise, function, kernel
 from ..origin import located
 from ..tensor import Tensor
 from .language import conj
+from .scalars import element_of
 
 
 @elementwise(wide=False, name="where", places="", promote=("x", "y"), inplace=False, samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())])
@@ -42,12 +43,17 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
     """Elements of `input` where `condition` is true, else of `other`; without them the indices of what is not zero."""
     if input is None and other is None:
         return places_of(condition)
+    if input.__class__ is not Tensor and isinstance(other, Tensor):
+        element_of(other, input)
+    elif other.__class__ is not Tensor and isinstance(input, Tensor):
+        element_of(input, other)
     return choose(condition, input, other, out=out)
 
 
 @function("Tensor", name="where")
 def where_method(self: Any, condition: Tensor, other: Any) -> Tensor:
     """The elements where `condition` is true, else those of `other`."""
+    element_of(self, other)
     return choose(condition, self, other)
 
 
@@ -185,6 +191,7 @@ def _clamp_form(min: Any, max: Any) -> tuple[Any, tuple[Any, ...]]:
 @function(aliases=("clip",))
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Any = None) -> Tensor:
     """The elements brought into the range from `min` to `max`: numbers, tensors, or None for no bound."""
+    element_of(input, min), element_of(input, max)
     form, bounds = _clamp_form(min, max)
     return form(input, *bounds, out=out)
 
@@ -192,6 +199,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Any = None) -
 @function("torch Tensor", aliases=("clip_",))
 def clamp_(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Clamp in place."""
+    element_of(input, min), element_of(input, max)
     form, bounds = _clamp_form(min, max)
     return write(form.op, (input, *bounds), ())
 

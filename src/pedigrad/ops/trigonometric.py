@@ -95,7 +95,7 @@ def _(g, x, y):
 def _over_square(g, x, y):
     """`g / (x * x + y * y)`, and 0 at the origin."""
     square = x * x + y * y
-    return np.where(square == 0, 0.0, g / square)
+    return g * np.where(square == 0, 0.0, 1 / square)
 
 
 @elementwise(result="float")
@@ -139,7 +139,7 @@ def acosh(x, /):
 
 @acosh.grad("x")
 def _(g, x):
-    return g / conj(np.sqrt(x - 1) * np.sqrt(x + 1))
+    return g / (np.sqrt(x * x - 1) if x.dtype.kind != "c" else conj(np.sqrt(x - 1) * np.sqrt(x + 1)))
 
 
 @elementwise(result="float", aliases=("arctanh",), domain=(-0.9, 0.9))

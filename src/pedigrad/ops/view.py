@@ -247,8 +247,6 @@ def unflatten(x, /, dim, sizes):
     dim, sizes = one_dim(dim, x.ndim), as_shape((sizes,))
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
-    if x.ndim == 0:
-        raise RuntimeError(f"unflatten: Dimension specified as {dim} but tensor has no dimensions")
     shape = (*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
     try:
         return reshaped(x, shape)

@@ -57,7 +57,7 @@ UFUNC_REDUCTIONS = {np.add: "sum", np.multiply: "prod", np.maximum: "amax", np.m
 UFUNC_REDUCTIONS |= {np.logical_or: "any", np.logical_and: "all"}
 TABLE.update({(ufunc, "reduce"): _ufunc_reduce(name) for ufunc, name in UFUNC_REDUCTIONS.items()})
 
-SAME_CALL = {np.reshape: "reshape", np.swapaxes: "transpose", np.where: "where", np.expand_dims: "unsqueeze", np.matmul: "matmul"}
+SAME_CALL = {np.reshape: "reshape", np.swapaxes: "transpose", np.expand_dims: "unsqueeze", np.matmul: "matmul"}
 SAME_CALL |= {np.moveaxis: "movedim", np.dot: "matmul", np.roll: "roll", np.flip: "flip", np.tril: "tril", np.triu: "triu"}
 SAME_CALL |= {np.cumsum: "cumsum", np.cumprod: "cumprod", np.einsum: "einsum", np.real: "real", np.imag: "imag", np.trace: "trace"}
 SAME_CALL |= {np.conj: "conj", np.conjugate: "conj", np.outer: "outer", np.square: "square", np.abs: "abs", np.power: "pow"}
@@ -65,6 +65,7 @@ SAME_CALL |= {np.sign: "sgn"}
 SAME_CALL |= {np.divide: "div", np.linalg.inv: "inv", np.linalg.solve: "solve", np.linalg.det: "det", np.negative: "neg"}
 TABLE.update({function: _op(name) for function, name in SAME_CALL.items()})
 
+TABLE[np.where] = lambda condition, *xs: _op("where")(np.asarray(condition) if isinstance(condition, np.bool_) else condition, *xs)
 TABLE[np.broadcast_to] = lambda x, shape, subok=False: x.expand(tuple(shape))
 TABLE[np.transpose] = lambda x, axes=None: x.permute(tuple(range(x.ndim))[::-1] if axes is None else tuple(axes))
 TABLE[np.squeeze] = lambda x, axis=None: x.squeeze() if axis is None else x.squeeze(axis)

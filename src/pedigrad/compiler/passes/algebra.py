@@ -52,6 +52,9 @@ def _power(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Val
         return new.emit("mul", (x, x), out.shape, out.dtype)
     if y == 3:
         return new.emit("mul", (new.emit("mul", (x, x), x.shape, out.dtype), x), out.shape, out.dtype)
+    if abs(y) == 0.5:  # not the same as the power for -0.0 and minus infinity: NumPy takes the root too
+        root = new.emit("sqrt", (x,), out.shape, out.dtype)
+        return root if y > 0 else new.emit("div", (1.0, root), out.shape, out.dtype)
     if y == -1:
         return new.emit("div", (1.0, x), out.shape, out.dtype)
     return None
