@@ -10,7 +10,7 @@ import numpy as np
 from .. import modes, native
 from ..shapes import kept_shape
 
-FEW = 512  # elements of float32 of which a sum loses nothing that shows
+FEW = 512  # elements of float32 whose sum, one by one, loses nothing that shows
 
 
 def kind_of(x):
@@ -68,12 +68,17 @@ def total(x, dim=None, keepdim=False):
     NumPy adds neighbours in memory in pairs, which is as good; but rows, one after the other.
     """
     if x.__class__ is np.ndarray:
-        if x.size < FEW or x.dtype.char != "f" or ((dim is None or dim == -1) and x.flags.c_contiguous):
+        if (
+            (x.shape[dim] if dim.__class__ is int and x.ndim else x.size) < FEW
+            or x.dtype.char != "f"
+            or ((dim is None or dim == -1) and x.flags.c_contiguous)
+        ):
             return np.add.reduce(x, axis=dim, keepdims=keepdim)
         return double_total(x, dim, keepdim).astype(np.float32)
-    if hasattr(x, "tracer") and x.dtype == np.float32 and (x.size >= FEW or x.tracer is not modes.settings.recorder):
-        # what is not being recorded is traced for kernels, on arrays that stand for any size
-        return cast(double_total(x, dim, keepdim), np.float32)
+    if hasattr(x, "tracer") and x.dtype == np.float32:
+        many = (x.shape[dim] if dim.__class__ is int and x.ndim else x.size) >= FEW
+        if many or x.tracer is not modes.settings.recorder:  # not recorded but traced for a kernel, the array stands for any size
+            return cast(double_total(x, dim, keepdim), np.float32)
     return np.sum(x, axis=dim, keepdims=keepdim)
 
 
