@@ -291,7 +291,7 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
     integers = all(isinstance(v, int) for v in (start, end, step))
     kind = numpy_dtype(dtype or (dtypes.int64 if integers else None))
     if kind.kind in "bc":
-        raise NotImplementedError(located(f'"arange_cpu" not implemented for {dtypes.from_numpy(kind)}'))
+        raise NotImplementedError(located(f"\"arange_cpu\" not implemented for '{LEGACY_NAMES[dtypes.from_numpy(kind).name]}'"))
     if not (integers or (np.isfinite(start) and np.isfinite(end))):
         raise RuntimeError(located(f"unsupported range: {start} -> {end}"))
     whole = kind.kind in "iu"

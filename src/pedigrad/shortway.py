@@ -260,7 +260,7 @@ def _dtype_checks(op: Op, first: str, general: str) -> list[str]:
         return []
     asked = (
         ["if dtype is not None:", f"    return {general}"]
-        if op.wide_forward and "dtype" in op.attributes and not (op.numpy_words and "dtype" in op.keyword_only)
+        if op.wide_forward and "dtype" in op.attributes and not (op.renaming and "dtype" in op.keyword_only)
         else []
     )
     leave = f"if _d is not _FLOAT32 and _d is not _FLOAT64 and ({' or '.join(tests)}):"

@@ -192,7 +192,7 @@ LONG = {
     "binary_cross_entropy": (F.binary_cross_entropy, unit(N), unit(N)),
     "binary_cross_entropy_with_logits": (F.binary_cross_entropy_with_logits, normal(N), unit(N)),
     "kl_div": (lambda x, y: F.kl_div(x, y, reduction="sum"), normal(N), unit(N)),
-    "soft_margin_loss": (F.soft_margin_loss, normal(N), np.sign(normal(N))),
+    "soft_margin_loss": (lambda x, y: F.soft_margin_loss(x, y.detach()), normal(N), np.sign(normal(N))),
     "poisson_nll_loss": (F.poisson_nll_loss, normal(N), positive(N)),
     "gaussian_nll_loss": (F.gaussian_nll_loss, normal(N), normal(N), positive(N)),
     "cross_entropy of many": (F.cross_entropy, normal(N, 3), classes(N)),

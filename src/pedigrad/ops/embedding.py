@@ -163,7 +163,7 @@ def _largest_of_bags(rows, bags, count):
     first = np.minimum.reduceat(order, starts, axis=0)
     chosen = np.zeros((count, array.shape[1]), np.int64)
     chosen[filled] = np.minimum(first, len(bags) - 1)
-    has_any = np.zeros((count, 1), array.dtype)
+    has_any = np.zeros((count, 1), rows._array.dtype)
     has_any[filled] = 1
     return rows[chosen, np.arange(array.shape[1])[None, :]] * has_any
 
