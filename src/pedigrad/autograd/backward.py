@@ -9,9 +9,10 @@ import numpy as np
 
 from .. import modes
 from ..graph import Leaf
+from ..history import refresh
 from ..op import publish
 from ..origin import located
-from ..tensor import Tensor, announce, constant, refresh, wrap
+from ..tensor import Tensor, announce, constant, wrap
 from .engine import Backward
 
 
@@ -103,7 +104,7 @@ def backward(
     _start(run, _listed(tensors), _listed(grad_tensors if grad_tensors is not None else grad_variables))
     _finish(run)
     for tensor in wanted or ():
-        if not isinstance(tensor._node, Leaf) and tensor._node.seq in run.captured:
+        if not isinstance(tensor._node, Leaf) and tensor._node.seq in run.captured and not tensor.retains_grad:
             g = run._wrapped(run.captured[tensor._node.seq])
             tensor.grad = g if tensor.grad is None else tensor.grad + g
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..gate import is_recorded
+from ..gate import check_overlap, is_recorded
 from ..inplace import note_change, write
 from ..op import composite, function
 from ..origin import located
@@ -40,6 +40,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}"))
     if is_recorded(self, src) or modes.special:
         return write(replaced.op, (self, src), ())
+    check_overlap(self._array, "copy_")
     try:
         np.copyto(self._array, src._array, casting="unsafe")
     except ValueError:

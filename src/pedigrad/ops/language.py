@@ -37,7 +37,10 @@ def broadcast_to(x, shape):
                 strides.append(0 if n != wanted else stride)
             else:
                 return np.ndarray(shape, x.dtype, x, 0, strides)
-    return np.broadcast_to(x, shape)
+    out = np.broadcast_to(x, shape)
+    if out.__class__ is np.ndarray and x.__class__ is np.ndarray and x.flags.writeable:
+        out.flags.writeable = True
+    return out
 
 
 def is_large_product(x, y):
