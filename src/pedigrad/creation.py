@@ -10,6 +10,7 @@ import numpy as np
 
 from . import device as devices
 from . import dtypes, inplace, modes
+from .gate import check_overlap
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
 from .origin import located
@@ -54,6 +55,7 @@ def _filled(out: Tensor, array: np.ndarray[Any, Any], what: str) -> Tensor:
     if out._array.shape != array.shape:
         out._array = array.astype(out._array.dtype)
         return out
+    check_overlap(out._array, what)
     return inplace.store(out, wrap(array), array, what)
 
 

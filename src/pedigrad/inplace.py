@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .op import Op
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/region.py`)
+IDEMPOTENT = ("copy", "fill")  # ops whose result does not depend on the values before, nor on how often an element is written
 WAY_OUT = "do it under torch.no_grad(), or on a clone()"
 
 
@@ -54,6 +55,9 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         raise not_a_tensor(op, op.public_names[0], target)
     if modes.special:
         refresh(target)
+    if not target._array.flags.forc and op.name not in IDEMPOTENT and is_shown_twice(target._array):
+        message = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
+        raise RuntimeError(located(f"{op.name}_(): {message}. Please clone() the tensor before performing the operation."))
     recording = is_recorded(target, *operands[1:])
     if recording:
         check_writable(target)
@@ -77,7 +81,22 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
     if array.shape != target._array.shape:
         sizes = f"{list(target.shape)} doesn't match the broadcast shape {list(array.shape)}"
         raise RuntimeError(located(f"{op.name}_(): output with shape {sizes}"))
+    if op.name != "fill":
+        check_overlap(target._array, op.name + "_")
     return store(target, result, array, op.name + "_")
+
+
+def is_shown_twice(array: Any) -> bool:
+    """Whether two elements of an array lie at one address."""
+    reach = 0
+    for step, size in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1):
+        if step <= reach:
+            break
+        reach += step * (size - 1)
+    else:
+        return False
+    at = sum(np.arange(n).reshape(-1, *(1,) * (array.ndim - i - 1)) * array.strides[i] for i, n in enumerate(array.shape))
+    return np.unique(at).size < array.size
 
 
 def write_result(here: Any, result: Any) -> None:
@@ -115,7 +134,6 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     """Copy `array` into `target` and give it the history of `result`."""
     node = result._node
     here = target._array
-    check_overlap(here, what)
     if node is not None and isinstance(node.saved, tuple):
         # What the node keeps must be the values from before this write.
         node.saved = tuple(copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
@@ -163,16 +181,23 @@ def _rebase_base(target: Tensor, view: View, node: Node | None) -> None:
     region._node = node
     steps = view.steps()
     old = target._node
-    through = old is not None and (old.hooks is not None or steps[0][0].of_storage is not None)
-    if through and node is not None and node.parents and node.parents[0] is old:
+    if node is not None and node.parents and node.parents[0] is old and (steps[0][0].of_storage is not None or _hooked(old, len(steps))):
         # As in PyTorch the gradient of what was overwritten goes to the base at once: past hooks on the view as it was, and not
         # by way of a view of which a view by strides shows more than that had.
         node.parents = (shown_by(base, steps)._node, *node.parents[1:])
+        node.seq = next(modes.clock)
     way = steps[0] if len(steps) == 1 else (None, tuple(steps))
     record(replace_region.op, (holder,), (base, region), (base._array, target._array), way, (base._array,))
     renew(base, holder._node)
     _has_new_history(base)
     rerecord(target, view, base)
+
+
+def _hooked(node: Node | None, steps: int) -> bool:
+    """Whether there are hooks on the history of a view, so many steps back."""
+    while node is not None and steps and node.hooks is None:
+        node, steps = node.parents[0] if node.parents else None, steps - 1
+    return node is not None and steps > 0
 
 
 def _has_new_history(base: Tensor) -> None:

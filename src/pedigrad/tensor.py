@@ -286,14 +286,14 @@ class Tensor(metaclass=TensorMeta):
             refresh(self)
         if self._node is None:
             raise RuntimeError(located("can't retain_grad on Tensor that has requires_grad=False"))
-        if not isinstance(self._node, Leaf):
+        if not isinstance(self._node, Leaf) and not self.retains_grad:
             self._node.own_hooks().retain = weakref.ref(self)
+            self.__dict__["_retains"] = True
 
     @property
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called on this intermediate result."""
-        node = self._node
-        return not self.is_leaf and node is not None and node.hooks is not None and node.hooks.retain is not None
+        return "_retains" in self.__dict__ and not self.is_leaf
 
     def register_hook(self, hook: Any) -> Handle:
         """Call `hook(gradient)` when its gradient is known; a Tensor that it returns takes the gradient's place."""

@@ -67,7 +67,8 @@ def replace_region(x, y, /, op, attributes):
 
 @replace_region.grad("x")
 def _(g, x_dtype, op, attributes):
-    return replace_region(g, np.zeros((), x_dtype), op, attributes)
+    zero = np.zeros((), x_dtype if x_dtype.kind != "c" else np.float64)  # the region of a complex tensor may be of its real parts
+    return replace_region(g, zero, op, attributes)
 
 
 @replace_region.grad("y")
