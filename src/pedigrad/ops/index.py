@@ -324,7 +324,9 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
     direct = view is not None and (view.before is own if is_view else view.base is target and view.before is None)
     if not arrays and direct and view.op in (part.op, select.op) and _shows(view, basic):  # type: ignore[union-attr]
         return  # the second half of `x[i] += y`: the view was written to, which is all
-    if is_view and basic is not None:  # where the view shows an element twice, the region may not
+    followed = modes.settings.recorder is not None
+    if is_view and basic is not None and (not followed or 0 in target._array.strides):
+        # Written to as a tensor of its own: where the view shows an element twice, the region may not. A recorder wants the whole.
         target, basic = part(target, basic), None if arrays else (...,)
     check_writable(target)
     if arrays:
@@ -333,7 +335,7 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
         attributes: Any = (basic, places, False)
     else:
         operands, op, attributes = (target, value), replace_region.op, (part.op, (basic,))
-    if modes.settings.recorder is not None:
+    if followed:
         inplace.write(op, operands, attributes)
         return
     result = wrap(target._array)

@@ -38,8 +38,9 @@ def broadcast_to(x, shape):
             else:
                 return np.ndarray(shape, x.dtype, x, 0, strides)
     out = np.broadcast_to(x, shape)
-    if out.__class__ is np.ndarray and x.__class__ is np.ndarray and x.flags.writeable:
-        out.flags.writeable = True
+    shown, of = (getattr(a, "array", a) for a in (out, x))  # of a traced array: the one that it shows
+    if shown.__class__ is np.ndarray and of.__class__ is np.ndarray and of.flags.writeable:
+        shown.flags.writeable = True
     return out
 
 
