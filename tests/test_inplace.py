@@ -217,3 +217,63 @@ def test_views_made_under_no_grad_written_to_there():
     y[1:].mul_(2)  # another view, made where it is recorded
     y.sum().backward()
     assert same(y, [2.0, 8.0, 8.0]) and same(x.grad, [2.0, 4.0, 4.0])
+
+
+# Views
+
+
+def test_writes_through_deep_views_need_no_recursion():
+    x = leaf(1.0, 2.0)
+    y = view = x * 2
+    for _ in range(20_000):
+        view = view[:]
+    view.mul_(3)
+    y.mul_(2)
+    (view * y).sum().backward()
+    assert same(x.grad, [288.0, 576.0])
+
+
+@pytest.mark.parametrize("shown", [lambda y: y.unfold(0, 3, 1), lambda y: y.as_strided((3, 2), (1, 1)), lambda y: y.expand(2, 6)])
+def test_memory_shown_twice_is_not_changed_in_place(shown):
+    y = torch.arange(6.0)
+    view = shown(y)
+    for write in (lambda: view.add_(1), lambda: view.exp_(), lambda: view.mul_(view), lambda: view.cumsum_(0)):
+        with pytest.raises(RuntimeError, match="more than one element"):
+            write()
+    assert y.tolist() == list(range(6))
+
+
+def test_strided_memory_that_shows_nothing_twice_is_changed_in_place():
+    y = torch.arange(12.0)
+    y.as_strided((2, 3), (1, 4)).mul_(-1)
+    y.as_strided((2, 2), (3, 2), 2).add_(100)
+    assert y.tolist() == [0, -1, 102, 3, 96, 95, 6, 107, -8, -9, 10, 11]
+
+
+@pytest.mark.parametrize("fill", ["normal_", "uniform_", "random_", "exponential_", "bernoulli_", "log_normal_", "cauchy_", "copy_"])
+def test_expanded_tensors_are_not_filled(fill):
+    view = torch.zeros(1, 3).expand(2, 3)
+    with pytest.raises(RuntimeError, match="more than one element"):
+        getattr(view, fill)(*([torch.ones(3)] if fill == "copy_" else []))
+
+
+def test_retained_gradients_share_no_memory():
+    x = leaf(1.0)
+    y = x + 0
+    z = y + 0
+    y.retain_grad(), z.retain_grad()
+    z.sum().backward()
+    z.grad.zero_()
+    assert same(y.grad, [1.0]) and same(x.grad, [1.0])
+
+
+def test_a_shape_changed_in_place_keeps_the_views_of_what_it_was():
+    x = torch.arange(6.0).reshape(2, 3).requires_grad_()
+    y = x * 2
+    row = y[0]
+    y.t_()
+    y[0].mul_(3)
+    row.add_(1)
+    y.sum().backward()
+    assert row.tolist() == [1, 3, 5] and y.tolist() == [[1, 18], [3, 8], [5, 10]]
+    assert same(x.grad, [[6.0, 2.0, 2.0], [6.0, 2.0, 2.0]])

@@ -51,7 +51,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
 def _reduce(self: Tensor, protocol: Any) -> tuple[Any, ...]:
     """Elements, attributes, and whether it needs a gradient; a tensor with a history comes back as a leaf."""
     read(self._array, "a copy or pickle()")
-    attributes = {name: value for name, value in self.__dict__.items() if name != "_grad"}
+    attributes = {name: value for name, value in self.__dict__.items() if name not in ("_grad", "_retains")}
     return _new, (type(self),), (self._array, self.requires_grad, attributes)
 
 

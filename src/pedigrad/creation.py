@@ -12,7 +12,7 @@ from . import device as devices
 from . import dtypes, inplace, modes
 from .data import array_of, is_sequence, native_array, plain_number, scalar
 from .exchange import imported
-from .gate import in_our_words, words_of
+from .gate import check_overlap, in_our_words, words_of
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
 from .ops.scalars import element
@@ -70,6 +70,7 @@ def _filled(out: Tensor, array: np.ndarray[Any, Any], what: str) -> Tensor:
     if out._array.shape != array.shape:
         out._array = array.astype(out._array.dtype)
         return out
+    check_overlap(out._array, what)
     return inplace.store(out, wrap(array), array, what)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .graph import Leaf, Node
+from .history import refresh
 from .op import function
-from .tensor import Tensor, refresh
+from .tensor import Tensor
 
 
 class Family:

@@ -21,9 +21,10 @@ from . import dtypes, modes, native
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
+from .history import HAS_VIEWS, NO_GRAD, SEVERAL, View, refresh
 from .origin import located, outside
 from .storage import storage_of
-from .tensor import HAS_VIEWS, Cut, Tensor, View, refresh, wrap
+from .tensor import Cut, Tensor, wrap
 
 if TYPE_CHECKING:
     from .op import Op
@@ -252,13 +253,10 @@ def is_recorded(target: Tensor, *values: Any) -> bool:
     recorded = target._node is not None
     for value in values:
         recorded = recorded or (isinstance(value, Tensor) and value._node is not None)
-    view, known = target._view, True
-    while view is not None and view.base is not None:
-        known = known and view.recorded
-        if not known and (recorded or view.base._node is not None):
-            message = "A view was created in no_grad mode and is being modified inplace with grad mode enabled"
-            raise RuntimeError(located(f"{message}: make the view outside the no_grad block, or write to it inside, or to a clone()"))
-        view = view.base._view
+    view = target._view
+    if view is not None and view.made is NO_GRAD and view.base is not None and (recorded or view.root()._node is not None):
+        message = "A view was created in no_grad mode and is being modified inplace with grad mode enabled"
+        raise RuntimeError(located(f"{message}: make the view outside the no_grad block, or write to it inside, or to a clone()"))
     return recorded
 
 
@@ -289,10 +287,17 @@ def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...])
         and (base_of is None or (base_of is not shown.base and storage_of(array) is not storage_of(shown)))
     ):
         return
-    view = tensor._view = View(base, op, attributes)
-    view.stamp = next(_clock)
-    if base._view is None:
+    before = base._view
+    if before is None:
         base._view = HAS_VIEWS
+    elif before.base is None:
+        before = None
+    else:
+        base = before.base
+    view = tensor._view = View(base, op, attributes, before)
+    view.stamp = next(_clock)
+    if op.outputs is None:
+        view.made = view.made or SEVERAL
 
 
 def record(

@@ -77,6 +77,7 @@ class Node:
     op: ClassVar[Op]  # each op has a subclass of its own
     keeps_arrays: ClassVar[bool] = True
     wide: ClassVar[bool] = False  # whether its rules are given float32 in the place of 16-bit floats
+    asks_for_saved: ClassVar[bool] = False  # a user's Function, for which what it saved may be gone until it asks
 
     seq: int  # its place on the time line
     code: Any  # with `lasti`, the user's instruction that ran it
@@ -142,7 +143,8 @@ class Output(Node):
 class Leaf(Node):
     """Where the gradient of a tensor that the user made arrives. It holds `.grad` itself, so no cycle is needed."""
 
-    __slots__ = ("grad", "tensor", "zeroed")
+    __slots__ = ("frozen", "grad", "tensor", "zeroed")
+    frozen: bool  # the tensor needs no gradient any more: what arrives is let go
     grad: Tensor | None
     zeroed: bool  # zero_grad() was called and nobody has looked since: the array's contents are stale
 
@@ -156,7 +158,23 @@ class Leaf(Node):
         self.shape = tensor._array.shape
         self.dtype = tensor._array.dtype
         self.grad = None
-        self.zeroed = False
+        self.zeroed = self.frozen = False
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Leaf:
+        """The leaf of a tensor from now on: the one that it had before it was frozen, which graphs may lead to, or a new one."""
+        leaf = _frozen.get(id(tensor))
+        if leaf is None or leaf.tensor() is not tensor:
+            return cls(tensor)
+        leaf.frozen, leaf.shape, leaf.dtype = False, tensor._array.shape, tensor._array.dtype
+        return leaf
+
+    def freeze(self, tensor: Tensor) -> None:
+        """Let what arrives go, until the tensor needs a gradient again."""
+        self.frozen, self.grad, self.zeroed = True, None, False
+        if _frozen.get(id(tensor)) is not self:
+            _frozen[id(tensor)] = self
+            weakref.finalize(tensor, _frozen.pop, id(tensor), None).atexit = False
 
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
@@ -206,6 +224,9 @@ class Leaf(Node):
 
     def __repr__(self) -> str:
         return "<AccumulateGrad>"
+
+
+_frozen: dict[int, Leaf] = {}  # by the identity of the tensor
 
 
 class Write:

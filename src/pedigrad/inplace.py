@@ -2,8 +2,8 @@
 
 An operation in place is the operation out of place, whose result is then copied into the first operand's storage and whose
 node becomes that operand's history. Where the operand is a view, its base gets a history too: that of `replace_region`, the
-base with the viewed region replaced. Other views of the same base notice at their next use that the base was given a new
-history after they were made, and follow it (`tensor.refresh`).
+base with the viewed region replaced, and the operand that of a view of the base as it is now. Other views of the same base notice
+at their next use that the base was given a new history after they were made, and follow it (`tensor.refresh`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from . import dtypes, modes
 from .errors import explained, not_a_tensor
 from .gate import NUMBERS, bind, check_overlap, gate, is_recorded, record
 from .graph import Leaf, Node, note_write
+from .history import DATA, FUNCTION, HAS_VIEWS, SEVERAL, UNTRACKED, View, refresh, renew, rerecord, shown_by
 from .origin import located
-from .tensor import HAS_VIEWS, UNTRACKED, Tensor, View, copied, refresh, wrap
+from .tensor import Tensor, copied, wrap
 
 if TYPE_CHECKING:
     from .op import Op
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/region.py`)
+IDEMPOTENT = ("copy", "fill")  # ops whose result does not depend on the values before, nor on how often an element is written
 WAY_OUT = "do it under torch.no_grad(), or on a clone()"
 
 
@@ -53,15 +55,23 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         raise not_a_tensor(op, op.public_names[0], target)
     if modes.special:
         refresh(target)
+    if not target._array.flags.forc and op.name not in IDEMPOTENT and is_shown_twice(target._array):
+        message = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
+        raise RuntimeError(located(f"{op.name}_(): {message}. Please clone() the tensor before performing the operation."))
     recording = is_recorded(target, *operands[1:])
     if recording:
         check_writable(target)
     elif op.ufunc is not None and _plain(target, operands[1:]) and modes.settings.recorder is None:
-        check_overlap(target._array, op.name + "_")
+        here = target._array
+        check_overlap(here, op.name + "_")
+        values = tuple(v._array if isinstance(v, Tensor) else v for v in operands)
         try:
-            op.ufunc(*(v._array if isinstance(v, Tensor) else v for v in operands), out=target._array)
+            if here.flags.forc:
+                op.ufunc(*values, out=here)
+            else:  # NumPy's loops for processors with AVX-512 lay some strided results wrongly (`np.negative` of 2.4 does)
+                write_result(here, op.ufunc(*values))
         except Exception as error:
-            raise explained(op, tuple(getattr(v, "_array", v) for v in operands), error) from error
+            raise explained(op, values, error) from error
         note_change(target, op.name + "_")
         return target
     result = gate(op, operands, attributes)
@@ -71,7 +81,29 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
     if array.shape != target._array.shape:
         sizes = f"{list(target.shape)} doesn't match the broadcast shape {list(array.shape)}"
         raise RuntimeError(located(f"{op.name}_(): output with shape {sizes}"))
+    if op.name != "fill":
+        check_overlap(target._array, op.name + "_")
     return store(target, result, array, op.name + "_")
+
+
+def is_shown_twice(array: Any) -> bool:
+    """Whether two elements of an array lie at one address."""
+    reach = 0
+    for step, size in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1):
+        if step <= reach:
+            break
+        reach += step * (size - 1)
+    else:
+        return False
+    at = sum(np.arange(n).reshape(-1, *(1,) * (array.ndim - i - 1)) * array.strides[i] for i, n in enumerate(array.shape))
+    return np.unique(at).size < array.size
+
+
+def write_result(here: Any, result: Any) -> None:
+    """Copy what a ufunc made into an array; ValueError unless that has its shape."""
+    if np.shape(result) != here.shape:
+        raise ValueError(f"non-broadcastable output operand with shape {here.shape} doesn't match the broadcast shape {np.shape(result)}")
+    here[...] = result
 
 
 def _plain(target: Tensor, others: tuple[Any, ...]) -> bool:
@@ -87,21 +119,21 @@ def check_writable(target: Tensor) -> None:
     if isinstance(target._node, Leaf):
         raise RuntimeError(located("a leaf Variable that requires grad is being used in an in-place operation; " + WAY_OUT))
     view = target._view
-    while view is not None and view.base is not None:
-        if view.op.outputs is None:
-            message = f"a view made by {view.op.name}(), which returns several views, cannot be modified in place; clone() it first"
-            raise RuntimeError(located(message))
-        if isinstance(view.base._node, Leaf):
-            message = "a view of a leaf Variable that requires grad is being used in an in-place operation; " + WAY_OUT
-            raise RuntimeError(located(message))
-        view = view.base._view
+    if view is None or view.base is None:
+        return
+    if view.made is SEVERAL or view.made is FUNCTION:
+        how = f"{view.op.name}(), which returns several views," if view.made is SEVERAL else "a custom Function"
+        raise RuntimeError(located(f"a view made by {how} cannot be modified in place; clone() it first"))
+    node = view.root()._node
+    if isinstance(node, Leaf) or (node is None and target._node is not None):  # the leaf may be a view itself
+        message = "a view of a leaf Variable that requires grad is being used in an in-place operation; " + WAY_OUT
+        raise RuntimeError(located(message))
 
 
 def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     """Copy `array` into `target` and give it the history of `result`."""
     node = result._node
     here = target._array
-    check_overlap(here, what)
     if node is not None and isinstance(node.saved, tuple):
         # What the node keeps must be the values from before this write.
         node.saved = tuple(copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
@@ -120,9 +152,9 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
 def note_change(target: Tensor, what: str) -> None:
     """Record a write in place into `target`, unless it was made through `.data`."""
     view = target._view
-    while view is not None and view.base is not None:
-        view = view.base._view
-    if view is not UNTRACKED:
+    if view is not None and view.base is not None:
+        view = view.root()._view
+    if view is None or view.made is not DATA:
         note_write(target._array, what)
 
 
@@ -131,37 +163,54 @@ def rebase(target: Tensor, node: Node | None) -> None:
     if node is not None:
         node.seq = next(modes.clock)  # younger than the write itself
     view = target._view
-    if view is None or view is UNTRACKED:
-        target._node = node
-        return
-    if view.base is not None:
-        _rebase_base(target, view, node)
-    if view is HAS_VIEWS or view.base is None:
-        target._node = node
-        if view is HAS_VIEWS:
-            view = target._view = View(None, None, ())
-            modes.need_long_way(+1)
-            _when_gone(target)
+    if view is None:
+        renew(target, node)
+    elif view.base is None:
+        renew(target, node)
+        _has_new_history(target)
     else:
-        view.op.rerecord(target, view.base, view.attributes)
-        view.stamp = next(modes.clock)
-    view.rebased = next(modes.clock)
+        _rebase_base(target, view, node)
 
 
 def _rebase_base(target: Tensor, view: View, node: Node | None) -> None:
-    base = view.base
-    assert base is not None
+    base = view.root()
     if base._node is None and node is None:
+        renew(target, None)
         return
-    op = replace_region.op
-    region = wrap(target._array)
+    region, holder = wrap(target._array), wrap(base._array)
     region._node = node
-    holder = wrap(base._array)
-    attributes = (view.op, view.attributes)
-    record(op, (holder,), (base, region), (base._array, target._array), attributes, (base._array,))
-    rebase(base, holder._node)
+    steps = view.steps()
+    old = target._node
+    if node is not None and node.parents and node.parents[0] is old and (steps[0][0].of_storage is not None or _hooked(old, len(steps))):
+        # As in PyTorch the gradient of what was overwritten goes to the base at once: past hooks on the view as it was, and not
+        # by way of a view of which a view by strides shows more than that had.
+        node.parents = (shown_by(base, steps)._node, *node.parents[1:])
+        node.seq = next(modes.clock)
+    way = steps[0] if len(steps) == 1 else (None, tuple(steps))
+    record(replace_region.op, (holder,), (base, region), (base._array, target._array), way, (base._array,))
+    renew(base, holder._node)
+    _has_new_history(base)
+    rerecord(target, view, base)
 
 
-def _when_gone(tensor: Tensor) -> None:
+def _hooked(node: Node | None, steps: int) -> bool:
+    """Whether there are hooks on the history of a view, so many steps back."""
+    while node is not None and steps and node.hooks is None:
+        node, steps = node.parents[0] if node.parents else None, steps - 1
+    return node is not None and steps > 0
+
+
+def _has_new_history(base: Tensor) -> None:
+    """Let the views of `base` follow it at their next use."""
+    view = base._view
+    if view is HAS_VIEWS or view is UNTRACKED:
+        base._view = View(None, None, ())
+        base._view.made = view.made
+        modes.need_long_way(+1)
+        when_gone(base)
+    base._view.rebased = next(modes.clock)  # type: ignore[union-attr]
+
+
+def when_gone(tensor: Tensor) -> None:
     """Drop the reason for the long way when `tensor`, whose views may be out of date, dies."""
     weakref.finalize(tensor, modes.need_long_way, -1).atexit = False

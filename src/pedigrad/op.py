@@ -37,12 +37,11 @@ from typing import Any
 
 import numpy as np
 
-from . import gate, inplace, modes, return_types, shortway
+from . import gate, inplace, return_types, shortway
 from .errors import MISSING
 from .gate import words_of
 from .graph import Node
-from .origin import located
-from .tensor import Tensor
+from .tensor import Tensor, wrap
 
 Function = Callable[..., Any]
 REGISTRY: dict[str, Op] = {}
@@ -120,6 +119,7 @@ class Op:
         self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone
         visible = (outputs or ())[: len(outputs or ()) - hidden]
         self.result_class: Any = return_types.named(self.name, visible) if len(visible) > 1 else None
+        self.of_storage: Any = None  # of a view of the operand's whole storage: the attributes for another operand there
         self.domain, self.samples = domain, samples
         self.rules: list[Rule] = []
         self.differentiable: tuple[str, ...] = ()
@@ -237,13 +237,12 @@ class Op:
 
         return declare
 
-    def rerecord(self, tensor: Tensor, base: Tensor, attributes: tuple[Any, ...]) -> None:
-        """Give `tensor`, a view of `base` by this op, the history that follows from the base's present one."""
-        if self.outputs is None:
-            message = f"{self.name}() returns several views, and what they are views of, or another of them, was modified in place"
-            raise RuntimeError(located(message + "; clone() this one before that"))
-        with modes.enable_grad():  # the write was recorded; where its effect is looked at does not matter
-            gate.record(self, (tensor,), (base,), (base._array,), attributes, (tensor._array,))
+    def viewed(self, x: Tensor, attributes: tuple[Any, ...]) -> Tensor:
+        """The view of `x` by this op, with its history alone: nothing notes what it is a view of."""
+        array = self.forward(x._array, **dict(zip(self.attributes, attributes, strict=True)))
+        out = wrap(array)
+        gate.record(self, (out,), (x,), (x._array,), attributes, (array,))
+        return out
 
 
 def _first_call(*args: Any, **kwargs: Any) -> Any:

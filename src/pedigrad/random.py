@@ -11,10 +11,12 @@ import numpy as np
 from . import inplace, modes
 from .creation import _sizes, factory, numpy_dtype
 from .dtypes import int64
-from .gate import is_recorded
+from .gate import check_overlap, is_recorded
 from .generator import Generator, default_generator
+from .history import refresh
 from .op import function
 from .ops.destination import deliver
+from .ops.fill import replaced
 from .origin import located
 from .shapes import as_int, as_shape
 from .tensor import Tensor, wrap
@@ -170,8 +172,12 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
 
 def fill_with(target: Tensor, array: Any, what: str) -> Tensor:
     """Write `array` into `target` in place; its history ends there."""
+    check_overlap(target._array, what)
+    if modes.special:
+        refresh(target)
     if is_recorded(target):
         inplace.check_writable(target)
+        return inplace.store(target, replaced(target, wrap(array)), array, what)
     np.copyto(target._array, array, casting="unsafe")
     if modes.special and modes.settings.recorder is not None:
         modes.settings.recorder.write(target._array, array)

@@ -15,6 +15,7 @@ import numpy as np
 from . import device as devices
 from . import dtypes, graph, modes
 from .graph import Handle, Leaf, Node
+from .history import UNTRACKED, View, refresh
 from .origin import Origin, located
 from .shapes import Size
 from .storage import whole_of
@@ -33,20 +34,6 @@ class Cut:
         self.origin = Origin.here()
 
 
-class View:
-    """That a tensor is a view of `base`, made by `op` with `attributes`; and when its history was last brought up to date."""
-
-    __slots__ = ("attributes", "base", "op", "rebased", "recorded", "stamp")
-
-    def __init__(self, base: Tensor | None, op: Any, attributes: tuple[Any, ...]):
-        self.base = base
-        self.op = op
-        self.attributes = attributes
-        self.stamp = 0  # the node was made at this time
-        self.rebased = 0  # a write in place gave the tensor a new history at this time
-        self.recorded = not modes.grad_off or modes.settings.grad  # not made under no_grad
-
-
 def read(array: Array, what: str) -> None:
     """Python is about to be given elements of `array`: a recorder must know."""
     if modes.special and modes.settings.recorder is not None:
@@ -63,10 +50,6 @@ def copied(array: Array) -> Array:
     """A copy of `array`, also for a recorder."""
     recorder = modes.settings.recorder if modes.special else None
     return np.copy(array) if recorder is None else recorder.run(np.copy, (array,))
-
-
-HAS_VIEWS = View(None, None, ())  # in `_view` of a tensor that is no view but has some
-UNTRACKED = View(None, None, ())  # in `_view` of what `.data` returns: writes to it are the user's own business
 
 
 class TensorMeta(type):
@@ -225,7 +208,7 @@ class Tensor(metaclass=TensorMeta):
             if self._array.dtype.kind not in "fc" and not self.is_floating_point():
                 message = f"only Tensors of floating point and complex dtype can require gradients, this one is {self.dtype}"
                 raise RuntimeError(located(message))
-            leaf = self._node = Leaf(self)
+            leaf = self._node = Leaf.of(self)
             self._cut = None
             if "_grad" in self.__dict__:
                 leaf.grad = self.__dict__.pop("_grad")
@@ -297,19 +280,23 @@ class Tensor(metaclass=TensorMeta):
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate result in `.grad` too."""
+        if modes.special:
+            refresh(self)
         if self._node is None:
             raise RuntimeError(located("can't retain_grad on Tensor that has requires_grad=False"))
-        if not isinstance(self._node, Leaf):
+        if not isinstance(self._node, Leaf) and not self.retains_grad:
             self._node.own_hooks().retain = weakref.ref(self)
+            self.__dict__["_retains"] = True
 
     @property
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called on this intermediate result."""
-        node = self._node
-        return not self.is_leaf and node is not None and node.hooks is not None and node.hooks.retain is not None
+        return "_retains" in self.__dict__ and not self.is_leaf
 
     def register_hook(self, hook: Any) -> Handle:
         """Call `hook(gradient)` when its gradient is known; a Tensor that it returns takes the gradient's place."""
+        if modes.special:
+            refresh(self)
         if self._node is None:
             raise RuntimeError(located("cannot register a hook on a tensor that doesn't require gradient"))
         return Handle(self._node.own_hooks().on_gradient, hook)
@@ -341,7 +328,7 @@ class Tensor(metaclass=TensorMeta):
         leaf, grad = self._node, self.grad
         self._node = None
         if isinstance(leaf, Leaf):
-            leaf.grad = None
+            leaf.freeze(self)
             self.__dict__["_grad"] = grad
 
     @property
@@ -470,15 +457,3 @@ def constant(array: Array) -> Tensor:
     """A tensor on an array that follows from plain numbers, shapes and dtypes alone: a recorder may keep it."""
     announce(array)
     return wrap(array)
-
-
-def refresh(tensor: Tensor) -> None:
-    """Give a view the history that its base has got by a write in place since the view was made."""
-    view = tensor._view
-    if view is None or view.base is None:
-        return
-    base = view.base
-    refresh(base)
-    if base._view is not None and base._view.rebased > view.stamp:
-        view.op.rerecord(tensor, base, view.attributes)
-        view.stamp = view.rebased = next(modes.clock)  # what is a view of this one must follow too

@@ -9,9 +9,10 @@ import numpy as np
 
 from .. import modes
 from ..graph import Leaf
+from ..history import refresh
 from ..op import publish
 from ..origin import located
-from ..tensor import Tensor, announce, constant, refresh, wrap
+from ..tensor import Tensor, announce, constant, wrap
 from .engine import Backward
 
 

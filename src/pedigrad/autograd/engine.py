@@ -24,7 +24,7 @@ from ..graph import Freed, Leaf, Node, Output, note_write
 from ..ops.language import total
 from ..origin import Origin, located
 from ..shapes import Size
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, copied, wrap
 
 Array = np.ndarray[Any, Any]
 
@@ -134,7 +134,7 @@ class Backward:
             parents, saved = node.parents, node.saved
             if not everything:
                 parents = tuple(p if p is not None and p.seq in self.useful else None for p in parents)
-            if saved.__class__ is Freed:
+            if saved.__class__ is Freed and not node.asks_for_saved:
                 raise second_backward(node)
             if graph.last_write > node.seq:
                 check_unmodified(node)
@@ -171,6 +171,8 @@ class Backward:
             g = leaves.pop(leaf)
             if leaf.hooks is not None:
                 g = self.before(leaf, g)
+            if leaf.frozen:
+                continue
             if everything:
                 self.arrive(leaf, g)
             else:
@@ -211,6 +213,10 @@ class Backward:
     def _unwrapped(self, g: Any) -> Any:
         return g._array if isinstance(g, Tensor) and not self.create else g
 
+    def own(self, g: Any) -> Any:
+        """A gradient that nobody else holds."""
+        return copied(g) if isinstance(g, np.ndarray) else g
+
     def before(self, node: Node, g: Any) -> Any:
         """Run the hooks on a tensor's gradient, keep it where `retain_grad` asked, run the node's pre-hooks."""
         with modes.set_grad_enabled(self.create):
@@ -230,8 +236,8 @@ class Backward:
         tensor = hooks.retain() if hooks.retain is not None else None
         if tensor is not None:
             kept = tensor.grad
-            total = g if kept is None else kept._array + g
-            tensor.grad = total if isinstance(total, Tensor) else wrap(np.asarray(total))
+            total = self.own(g) if kept is None else g + (kept if self.create else kept._array)
+            tensor.__dict__["_grad"] = total if isinstance(total, Tensor) else wrap(np.asarray(total))
         if hooks.before:
             grads = tuple(map(self._wrapped, g)) if isinstance(g, list) else (self._wrapped(g),)
             for hook in list(hooks.before.values()):
@@ -409,12 +415,17 @@ def check_unmodified(node: Node) -> None:
                 continue
             write = graph.write_to(array)
             if write is not None and write.stamp > node.seq:
-                message = (
-                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                    f"{node.name()} (made at {node.origin}) saved its {name!r} of shape {Size(array.shape)}, which "
-                    f"{write.what}() wrote to at {write.origin}"
-                )
-                raise RuntimeError(located(message))
+                raise modified(node, name, array, write)
+
+
+def modified(node: Node, name: str, array: Array, write: graph.Write) -> RuntimeError:
+    """The error for what a node saved and was written to since."""
+    message = (
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"{node.name()} (made at {node.origin}) saved its {name!r} of shape {Size(array.shape)}, which "
+        f"{write.what}() wrote to at {write.origin}"
+    )
+    return RuntimeError(located(message))
 
 
 def check_finite(node: Node, grads: Any) -> None:

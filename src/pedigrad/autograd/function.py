@@ -11,9 +11,13 @@ import numpy as np
 
 from .. import modes
 from ..gate import output
-from ..graph import Node, note_write
+from ..graph import Freed, Node, write_to
+from ..history import FUNCTION, SEVERAL
+from ..inplace import check_writable, note_change, rebase
+from ..ops.convert import alias
 from ..origin import Origin, located
 from ..tensor import Tensor, constant, wrap
+from .engine import modified, second_backward
 
 
 class FunctionNode(Node):
@@ -21,6 +25,7 @@ class FunctionNode(Node):
 
     __slots__ = ("ctx",)
     op: Any = None  # type: ignore[misc]  # there is none
+    asks_for_saved = True
     ctx: Any
 
     def backward(self, g: Any, parents: Any, saved: Any) -> Any:
@@ -57,6 +62,7 @@ class Context:
         self.materialize = True
         self.output_kinds: list[tuple[tuple[int, ...], Any]] = []
         self.to_save: tuple[Any, ...] = ()
+        self.stamp = 0  # what is saved must not be written to after this time
         self.dirty: tuple[Tensor, ...] = ()
         self.constant: tuple[Tensor, ...] = ()
         self.node: weakref.ref[FunctionNode] | None = None
@@ -69,8 +75,17 @@ class Context:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What `save_for_backward` was given."""
-        return tuple(s.revive(self) if isinstance(s, _Result) else s for s in self.to_save)
+        """What `save_for_backward` was given; RuntimeError if that was written to since, or freed by a backward pass."""
+        node = self.node() if self.node is not None else None
+        if node is None:
+            return self.to_save
+        if isinstance(node.saved, Freed):
+            raise second_backward(node)
+        for saved in node.saved:
+            write = None if saved is None else write_to(saved._array)
+            if write is not None and write.stamp > self.stamp:
+                raise modified(node, "tensor", saved._array, write)
+        return tuple(s.revive(self) if isinstance(s, _Result) else s for s in node.saved)
 
     def mark_dirty(self, *args: Tensor) -> None:
         """Say which arguments `forward` wrote to in place."""
@@ -88,13 +103,13 @@ class Context:
 class _Result:
     """A saved result of the function itself: its array alone, since the Tensor would hold the node that holds it."""
 
-    __slots__ = ("array", "index")
+    __slots__ = ("_array", "index")
 
     def __init__(self, array: Any, index: int):
-        self.array, self.index = array, index
+        self._array, self.index = array, index
 
     def revive(self, ctx: Context) -> Tensor:
-        tensor = wrap(self.array)
+        tensor = wrap(self._array)
         node = ctx.node() if ctx.node is not None else None
         if node is not None:
             alone = len(ctx.output_kinds) == 1
@@ -137,37 +152,69 @@ class Function:
         results = result if isinstance(result, tuple) else (result,)
         tensors = [r for r in results if isinstance(r, Tensor)]
         for changed in ctx.dirty:
-            note_write(changed._array, cls.__name__)
-        if modes.settings.grad and any(ctx.needs_input_grad):
-            results = cls._recorded(ctx, args, results, tensors)
+            note_change(changed, cls.__name__)
+        if not {id(t) for t in ctx.dirty} <= {id(t) for t in tensors}:
+            message = "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified"
+            raise RuntimeError(located(f"{message} inplace must all be outputs of the Function."))
+        node = cls._node(ctx, args, tensors) if modes.settings.grad and any(ctx.needs_input_grad) and tensors else None
+        results = cls._with_history(ctx, node, args, results, tensors)
         return results if isinstance(result, tuple) else results[0]
 
     @classmethod
-    def _recorded(cls, ctx: Context, args: Any, results: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
-        """The results with their history: arguments that are returned unchanged get a tensor of their own."""
+    def _node(cls, ctx: Context, args: Any, tensors: list[Tensor]) -> FunctionNode:
         node = object.__new__(_node_class(cls))  # type: ignore[arg-type]
         node.parents = tuple(a._node for a in args if isinstance(a, Tensor))
-        node.saved, node.hooks, node.ctx, node.seq = (), None, ctx, next(modes.clock)
+        node.hooks, node.ctx, node.seq = None, ctx, next(modes.clock)
         here = Origin.here()
         node.code, node.lasti = here.code, here.lasti
         node.shape, node.dtype = tensors[0]._array.shape, tensors[0]._array.dtype
         ctx.node = weakref.ref(node)
         ctx.output_kinds = [(t._array.shape, t._array.dtype) for t in tensors]
+        return node
+
+    @classmethod
+    def _with_history(cls, ctx: Context, node: FunctionNode | None, args: Any, results: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
+        """The results with their history: arguments that are returned unchanged get a tensor of their own."""
         given = {id(a) for a in args if isinstance(a, Tensor)}
         dirty, constant = {id(t) for t in ctx.dirty}, {id(t) for t in ctx.constant}
-        final, index = [], 0
+        final, index, several = [], 0, sum(id(t) not in constant and t._array.dtype.kind in "fcV" for t in tensors) > 1
         for r in results:
             if isinstance(r, Tensor):
-                own = wrap(r._array) if id(r) in given and id(r) not in dirty else r
-                if id(r) not in constant and own._array.dtype.kind in "fcV":
-                    own._node = node if len(tensors) == 1 else output(node, index, tensors)
-                    own._cut = None
+                smooth = node is not None and id(r) not in constant and r._array.dtype.kind in "fcV"
+                edge = None if not smooth else node if len(tensors) == 1 else output(node, index, tensors)  # type: ignore[arg-type]
                 index += 1
+                own = cls._result(r, edge, id(r) in given, id(r) in dirty, len(results))
+                view = own._view
+                if view is not None and view.base is not None and not (id(r) in given and id(r) in dirty and own is r):
+                    view.made = SEVERAL if several and node is not None else FUNCTION
                 r = own
             final.append(r)
         places = {id(t): i for i, t in enumerate(t for t in final if isinstance(t, Tensor))}
-        ctx.to_save = tuple(_Result(t._array, places[id(t)]) if id(t) in places else t for t in ctx.to_save)
+        if node is not None:
+            node.saved = tuple(_Result(t._array, places[id(t)]) if id(t) in places else t for t in ctx.to_save)
+            ctx.to_save, ctx.stamp = (), next(modes.clock)
         return tuple(final)
+
+    @classmethod
+    def _result(cls, r: Tensor, edge: Any, is_input: bool, is_dirty: bool, count: int) -> Tensor:
+        """One result, with the history `edge` if it has one; an input that was written to goes on with it, as after any write in place."""
+        view = r._view
+        if edge is None:
+            if r.requires_grad:
+                return r.detach() if is_input or (view is not None and view.base is not None) else r.detach_()
+            return alias(r) if is_input and not is_dirty else r
+        if is_dirty:
+            if view is not None and view.base is not None and count > 1:
+                message = "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more"
+                raise RuntimeError(located(f"{message} than one Tensor: split it, or give it a clone()."))
+            check_writable(r)
+            rebase(r, edge)
+            return r
+        if is_input:
+            with modes.no_grad():
+                r = alias(r)
+        r._node, r._cut = edge, None
+        return r
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(located("Legacy autograd function with non-static forward method is deprecated: call its `apply`"))

@@ -18,10 +18,11 @@ import numpy as np
 
 from .. import dtypes, inplace, modes
 from ..gate import check_overlap, is_recorded, record
+from ..history import refresh
 from ..inplace import check_writable, note_change, rebase
 from ..op import composite, function
 from ..origin import located
-from ..tensor import Tensor, constant, refresh, wrap
+from ..tensor import Tensor, constant, wrap
 from .language import broadcast_to, zeros
 from .region import ALL, part, region_in_zeros, replace_region, select
 from .scalars import element
@@ -336,8 +337,15 @@ def _write(target: Tensor, basic: Any, at: Any, source: Any) -> None:
 def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Tensor], value: Any) -> None:
     """The write as an op: `target` goes on as its result."""
     view = value._view if isinstance(value, Tensor) else None
-    if not arrays and view is not None and view.base is target and view.op in (part.op, select.op) and _shows(view, basic):
+    own = target._view
+    is_view = own is not None and own.base is not None
+    direct = view is not None and (view.before is own if is_view else view.base is target and view.before is None)
+    if not arrays and direct and view.op in (part.op, select.op) and _shows(view, basic):  # type: ignore[union-attr]
         return  # the second half of `x[i] += y`: the view was written to, which is all
+    followed = modes.settings.recorder is not None
+    if is_view and basic is not None and (not followed or 0 in target._array.strides):
+        # Written to as a tensor of its own: where the view shows an element twice, the region may not. A recorder wants the whole.
+        target, basic = part(target, basic), None if arrays else (...,)
     if is_recorded(target, value):
         check_writable(target)
     if arrays:
@@ -346,7 +354,7 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
         attributes: Any = (basic, places, False)
     else:
         operands, op, attributes = (target, value), replace_region.op, (part.op, (basic,))
-    if modes.settings.recorder is not None:
+    if followed:
         inplace.write(op, operands, attributes)
         return
     result = wrap(target._array)

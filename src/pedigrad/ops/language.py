@@ -39,7 +39,11 @@ def broadcast_to(x, shape):
                 strides.append(0 if n != wanted else stride)
             else:
                 return np.ndarray(shape, x.dtype, x, 0, strides)
-    return np.broadcast_to(x, shape)
+    out = np.broadcast_to(x, shape)
+    shown, of = (getattr(a, "array", a) for a in (out, x))  # of a traced array: the one that it shows
+    if shown.__class__ is np.ndarray and of.__class__ is np.ndarray and of.flags.writeable:
+        shown.flags.writeable = True
+    return out
 
 
 def is_large_product(x, y):

@@ -11,32 +11,69 @@ from typing import Any
 import numpy as np
 
 from .. import inplace
+from ..gate import gate
 from ..op import composite, function, view
 from ..shapes import as_int, one_dim
-from ..storage import whole_of
-from ..tensor import Tensor
-from .language import zeros
-from .view import reshaped
+from ..storage import storage_of, whole_of
+from ..tensor import Tensor, read
+from .language import broadcast_to, zeros
+from .view import reshape, reshaped, view_shape
 
 ALL = slice(None)
+
+
+def seen(x, op, attributes):
+    """What the view `op` shows of an array, traced array or Tensor, whatever its layout: a copy where no view can be had.
+
+    Where there is no `op` the attributes are several steps, pairs of an op and its attributes.
+    """
+    if op is None:
+        for step in attributes:
+            x = seen(x, *step)
+        return x
+    try:
+        return gate(reshape.op if op is view_shape.op else op, (x,), attributes)
+    except RuntimeError:  # a view of it would need another layout
+        return gate(op, (np.copy(x, order="C"),), attributes)
+
+
+def _shows(out, op, attributes):
+    """What the view `op` shows of a new array in C order; None if that is another memory."""
+    region = seen(out, op, attributes)
+    return region if region.__class__ is not np.ndarray or storage_of(region) is storage_of(out) else None
+
+
+def _places(shape, op, attributes):
+    """The numbers of the elements that a view shows, from 1 on in C order; 0 stands for what is not among them."""
+    where = seen(np.arange(1, int(np.prod(shape)) + 1).reshape(shape), op, attributes)
+    if where.dtype != np.int64:
+        raise RuntimeError("a view as numbers of another kind cannot be followed here: clone() it")
+    return where.reshape(-1)
 
 
 @composite(wide="rules", places="", out=True, node="CopySlices")
 def replace_region(x, y, /, op, attributes):
     """`x` with the region that the view `op` selects replaced by `y`: the history of a write through a view."""
-    out = np.copy(x)
-    op.forward(out, **dict(zip(op.attributes, attributes, strict=True)))[...] = y
-    return out
+    out = np.copy(x, order="C")
+    region = _shows(out, op, attributes)
+    if region is not None:
+        region[...] = y
+        return out
+    flat = np.concatenate([np.zeros(1, x.dtype), np.reshape(out, (-1,))])
+    where = _places(x.shape, op, attributes)
+    flat[where] = np.reshape(broadcast_to(y, seen(x, op, attributes).shape), (-1,))
+    return np.reshape(flat[1:], x.shape)
 
 
 @replace_region.grad("x")
 def _(g, x_dtype, op, attributes):
-    return replace_region(g, np.zeros((), x_dtype), op, attributes)
+    zero = np.zeros((), x_dtype if x_dtype.kind != "c" else np.float64)  # the region of a complex tensor may be of its real parts
+    return replace_region(g, zero, op, attributes)
 
 
 @replace_region.grad("y")
 def _(g, y_shape, op, attributes):
-    region = op.function(g, *attributes)
+    region = seen(g, op, attributes)
     extra = len(y_shape) - region.ndim  # a value may have leading dimensions of size one too many
     return reshaped(region, (1,) * extra + tuple(region.shape)) if extra > 0 else region
 
@@ -48,18 +85,18 @@ inplace.replace_region = replace_region
 def region_in_zeros(x, /, shape, op, attributes, overlaps=False):
     """Zeros of `shape` with `x` in the region that the view `op` selects, summed where that shows an element twice."""
     out = zeros(x, shape)
-    named = dict(zip(op.attributes, attributes, strict=True))
-    if not overlaps:
-        op.forward(out, **named)[...] = x
+    region = None if overlaps else _shows(out, op, attributes)
+    if region is not None:
+        region[...] = x
         return out
-    where = op.forward(np.arange(out.size).reshape(shape), **named)
-    np.add.at(out.reshape(-1), where.reshape(-1), np.reshape(x, (-1,)))
-    return out
+    flat = zeros(x, (out.size + 1,))
+    np.add.at(flat, _places(shape, op, attributes), np.reshape(x, (-1,)))
+    return np.reshape(flat[1:], shape)
 
 
 @region_in_zeros.grad("x")
 def _(g, op, attributes):
-    return op.function(g, *attributes)
+    return seen(g, op, attributes)
 
 
 @view(name="slice", places="", samples=[((4, 3), (slice(1, 3), ...)), ((4, 3), (None, slice(0, 4, 2), 1, ...)), ((), (...,))])
@@ -153,50 +190,96 @@ def _(g, x_shape, dimension, size, step):
     return region_in_zeros(g, x_shape, unfold.op, (dimension, size, step), step < size)
 
 
-@view(wide="rules", name="as_strided", places="", samples=[((6,), (2, 2), (2, 1), 1), ((6,), (3, 3), (1, 1), 0), ((2, 3), (2,), (3,), 0)])
-def strided(x, /, size, stride, offset):
-    """The elements `offset` after the first, in steps of `stride`; RuntimeError beyond the storage of `x`."""
-    return _in_storage(x, tuple(size), tuple(s * x.itemsize for s in stride), offset * x.itemsize)
+# Views of a storage by strides. Where the operand lies in it, its offset and strides, is an attribute: gradients lie elsewhere.
 
 
-def _in_storage(x, shape, strides, offset):
-    """An array on the storage of `x`, `offset` bytes after its first element."""
+@view(
+    wide="rules",
+    name="as_strided",
+    places="",
+    samples=[
+        ((6,), (2, 2), (2, 1), 1, (0, (1,))),
+        ((6,), (3, 3), (1, 1), 0, (0, (1,))),
+        ((2, 3), (2,), (3,), 0, (0, (3, 1))),
+        ((2, 3), (2, 2), (3, 1), 1, (0, (1, 2))),
+    ],
+)
+def strided(x, /, size, stride, offset, place):
+    """The elements from `offset` on in the storage, in steps of `stride`, where `x` lies at `place`: its offset and strides."""
+    if x.__class__ is np.ndarray and lies_at(x) == place and lacking(x, size, stride, offset) is None:
+        return in_storage(x, size, stride, offset)
+    flat = np.concatenate([np.zeros(1, x.dtype), np.reshape(x, (-1,))])
+    return flat[numbers(x.shape, size, stride, offset, place)]
+
+
+def lies_at(x):
+    """Where an array lies in its storage: its offset and strides, in elements."""
+    start = x.__array_interface__["data"][0] - whole_of(x).__array_interface__["data"][0]
+    return start // x.itemsize, tuple(s // x.itemsize for s in x.strides)
+
+
+def lacking(x, size, stride, offset):
+    """What is wrong with a view by strides of the storage of `x`, None if nothing is."""
+    count = whole_of(x).nbytes // x.itemsize
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    if 0 in size or 0 <= offset <= last < count:
+        return None
+    return f"setStorage: sizes {list(size)}, strides {list(stride)} and offset {offset} need {last + 1} elements, the storage has {count}"
+
+
+def in_storage(x, size, stride, offset):
+    """An array on the storage of `x`, from its element `offset` on."""
+    if 0 in size:
+        return np.zeros(size, x.dtype)
     owner = whole_of(x)
-    start = x.__array_interface__["data"][0] - owner.__array_interface__["data"][0] + offset
-    last = sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    if 0 in shape:
-        return np.zeros(shape, x.dtype)
-    if start < 0 or start + last + x.itemsize > owner.nbytes:
-        needed = (start + last) // x.itemsize + 1
-        raise RuntimeError(
-            f"setStorage: sizes {list(shape)}, strides {[s // x.itemsize for s in strides]} and offset {start // x.itemsize} need "
-            f"{needed} elements, but the storage has {owner.nbytes // x.itemsize}"
-        )
     memory = owner.reshape(-1, copy=False) if owner.flags.c_contiguous else owner.T.reshape(-1, copy=False)
-    first = memory.view(x.dtype)[start // x.itemsize :]
-    return np.lib.stride_tricks.as_strided(first, shape, strides, writeable=x.flags.writeable)
+    first = memory.view(x.dtype)[offset:]
+    return np.lib.stride_tricks.as_strided(first, size, tuple(s * x.itemsize for s in stride), writeable=x.flags.writeable)
+
+
+def numbers(shape, size, stride, offset, place):
+    """Which element of an operand of `shape` at `place`, from 1 on, stands at each place of a view by strides; 0 for none."""
+    own, shown = (_addresses(*each) for each in ((shape, place[1], place[0]), (size, stride, offset)))
+    first = min((int(a.min()) for a in (own, shown) if a.size), default=0)
+    count = max((int(a.max()) + 1 for a in (own, shown) if a.size), default=0) - first
+    found = np.zeros(count, np.int64)
+    found[own - first] = np.arange(1, own.size + 1).reshape(shape)
+    return found[shown - first]
+
+
+def _addresses(size, stride, offset):
+    at = np.full(size, offset, np.int64)
+    for dim, (n, s) in enumerate(zip(size, stride, strict=True)):
+        at += (np.arange(n) * s).reshape(-1, *(1,) * (len(size) - dim - 1))
+    return at
 
 
 @strided.grad("x")
-def _(g, x_shape, size, stride, offset):
-    return region_in_zeros(g, x_shape, strided.op, (size, stride, offset), True)
+def _(g, x_shape, size, stride, offset, place):
+    return region_in_zeros(g, x_shape, strided.op, (size, stride, offset, place), True)
 
 
-def _offset(x: Tensor, size: Any, stride: Any, storage_offset: int | None) -> int:
-    """`storage_offset`, counted from the first element of `x`."""
+strided.op.of_storage = lambda attributes, array: (*attributes[:3], lies_at(array))
+
+
+def _by_strides(x: Tensor, size: Any, stride: Any, storage_offset: int | None) -> tuple[Any, ...]:
+    """The attributes of `strided` on `x`."""
     if len(size) != len(stride):
         raise RuntimeError(f"mismatch in length of strides and shape: {list(stride)} and {list(size)}")
     if any(s < 0 for s in stride):
         raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
-    if x._node is not None and not x._array.flags.c_contiguous:
-        raise RuntimeError("as_strided(): a tensor that requires grad must be contiguous: call contiguous() on it first")
-    return 0 if storage_offset is None else storage_offset - x.storage_offset()
+    read(x._array, "as_strided()")
+    place = lies_at(x._array)
+    offset = place[0] if storage_offset is None else storage_offset
+    if wrong := lacking(x._array, size, stride, offset):
+        raise RuntimeError(wrong)
+    return tuple(size), tuple(stride), offset, place
 
 
 @function()
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """A view of the storage of `input` with any sizes and strides, in elements."""
-    return strided(input, tuple(size), tuple(stride), _offset(input, size, stride, storage_offset))
+    return strided(input, *_by_strides(input, size, stride, storage_offset))
 
 
 # The region replaced: copies of the whole
@@ -243,5 +326,4 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
 @function()
 def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """A copy of `input` with `src` in the place of `input.as_strided(size, stride, storage_offset)`."""
-    attributes = (tuple(size), tuple(stride), _offset(input, size, stride, storage_offset))
-    return _scattered("as_strided_scatter", input, src, strided.op, attributes)
+    return _scattered("as_strided_scatter", input, src, strided.op, _by_strides(input, size, stride, storage_offset))

@@ -7,11 +7,13 @@ from typing import Any
 
 from .. import modes
 from ..errors import MISSING
-from ..gate import OTHER_NAMES
+from ..gate import OTHER_NAMES, is_recorded
 from ..graph import Leaf
+from ..history import DATA, HAS_VIEWS, View, refresh
+from ..inplace import check_writable, when_gone
 from ..op import PLACES, Function, function
 from ..origin import located
-from ..tensor import Tensor, refresh, wrap
+from ..tensor import Tensor, wrap
 
 IN_PLACE = ("transpose", "swapaxes", "swapdims", "t", "squeeze", "unsqueeze", "as_strided")
 COPIES: tuple[str, ...] = ("alias", "as_strided", "diagonal", "expand", "narrow", "permute", "select", "slice", "split", "split_with_sizes")
@@ -23,16 +25,28 @@ def become_view(self: Tensor, make: Function) -> Tensor:
     """Let the tensor be `make` of what it was, on the same storage; returns it."""
     if modes.special:
         refresh(self)
-    if modes.settings.grad and isinstance(self._node, Leaf):
-        raise RuntimeError(located("a leaf Variable that requires grad is being used in an in-place operation."))
-    if self._node is not None and self._view is not None and self._view.base is None:
-        raise RuntimeError(located("the shape of a tensor that has views and a history cannot be changed in place: clone() it first"))
-    before = wrap(self._array)
-    before._node, before._cut, before._view = self._node, self._cut, self._view
-    after = make(before)
-    self._array, self._node, self._cut = after._array, after._node, after._cut
-    if before._view is not None and before._view.base is not None:
-        self._view = after._view
+    if is_recorded(self):
+        check_writable(self)
+    before, node, view = wrap(self._array), self._node, self._view
+    before._node, before._cut, before._view = node, self._cut, None
+    with modes.enable_grad():  # the history is that of the elements, which move also where nothing is recorded
+        after = make(before)
+    self._array = after._array
+    if isinstance(node, Leaf):
+        node.shape = after._array.shape
+        return self
+    self._node = after._node
+    shown = after._view
+    if shown is None or view is None or view.made is DATA:
+        return self
+    if view.base is not None:
+        self._view = View(view.root(), shown.op, shown.attributes, view)
+    else:  # its views go on as views of what it was
+        before._view, self._view = view, View(before, shown.op, shown.attributes)
+        if view is not HAS_VIEWS:
+            modes.need_long_way(+1)
+            when_gone(before)
+    self._view.stamp = next(modes.clock)
     return self
 
 
