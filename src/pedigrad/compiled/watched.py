@@ -419,7 +419,7 @@ class Standing(Watched):
 class Settings(Watched):
     """The modes of a thread."""
 
-    NAMES = ("grad", "inference", "anomaly", "recorder")
+    NAMES = ("grad", "asked", "inference", "anomaly", "recorder")
 
     about = "table"
 
