@@ -195,6 +195,8 @@ class Leaf(Node):
         """Zero `.grad`: later if nobody else holds it, since the next backward may overwrite it; at once otherwise."""
         grad = self.grad
         if grad is None:
+            if modes.special:
+                self.look()
             return
         self.touch()
         if grad._node is not None:  # a gradient with a history is not ours to write into

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, modes
-from ..compiler.record import Recorder
+from ..compiler.record import Derived, Recorder
 from ..compiler.sources import held
 from ..device import device
 from ..graph import Leaf
 from ..storage import storage_of
 from ..tensor import Tensor, refresh
-from .gradient import Gradient, is_spent
+from .gradient import Gradient, history, is_spent
 from .surroundings import Surroundings
 from .watched import PLAIN, PLAINS
 
@@ -58,11 +58,14 @@ def flattened(thing: Any, tensors: list[Tensor], others: list[Any], met: list[An
     """A key for what arguments are, with their tensors and objects listed; `met` are the lists and dicts among them so far."""
     met = [] if met is None else met
     if isinstance(thing, Tensor):
+        shared = -1  # the number of another tensor on the same array: what a program reads of one it may read of the other
         for i, other in enumerate(tensors):
             if other is thing:
                 return ("again", i)
+            if other._array is thing._array:
+                shared = i
         tensors.append(thing)
-        return ("tensor", layout(thing._array), thing._node is not None, type(thing._node) is Leaf, type(thing))
+        return ("tensor", layout(thing._array), thing._node is not None, type(thing._node) is Leaf, type(thing), shared)
     if type(thing) in (list, dict):
         for i, other in enumerate(met):
             if other is thing:
@@ -165,9 +168,12 @@ class Recording:
         if any(isinstance(t._node, Leaf) for t in computed):
             recorder.refuse("the function returns a new leaf")
         self.live = [t for t in computed if t._node is not None and not is_spent(t)]
+        if any(self.follows(t) for t in computed if t._node is not None and is_spent(t)):
+            recorder.refuse("a result follows from another one through a history of which a backward pass has freed a part")
         self.spent = [t._node is not None and any(t is each for each in computed) and is_spent(t) for t in self.results]
         self.pinned = self.arguments_around()
         self.collect()
+        self.relate()
         self.orders = [order_of(array) for array in self.expected]  # in which outputs that are new arrays lie
         self.layouts = {v.number: layout(held(h)) for v, h in recorder.captured.items()}
         self.text = "\n".join([recorder.text(), self.gradient.text() if self.gradient else "", self.summary()])
@@ -237,6 +243,11 @@ class Recording:
             self.recorder.refuse("the function returns a tensor whose elements do not lie in order")
         return "new", None
 
+    def follows(self, tensor: Tensor) -> bool:
+        """Whether a result's history goes through that of another result."""
+        others = {id(t._node) for t in self.results if t is not tensor and t._node is not None}
+        return any(id(node) in others for node in history([tensor], ()))
+
     def arguments_around(self) -> list[tuple[int, Tensor]]:
         """Arguments that the function finds around it too, by number: only the same ones will do."""
         storages = {storage for storage, _ in self.surroundings.arrays.values()}
@@ -305,6 +316,15 @@ class Recording:
 
     def is_gradient(self, array: Array) -> bool:
         return any(leaf.grad is not None and leaf.grad._array is array for leaf in self.recorder.leaves)
+
+    def relate(self) -> None:
+        """Tensors around the function that are on the array of what the program is given must stay so."""
+        recorder = self.recorder
+        holders: dict[int, Any] = {id(held(h)): h for h in [*recorder.captured.values(), *self.given]}
+        for tensor in self.surroundings.tensors:
+            holder = holders.get(id(tensor._array))
+            if holder is not None and holder is not tensor and not isinstance(holder, Leaf):
+                recorder.derived.append(Derived(tensor, holder))
 
     def leaves_gradients(self) -> bool:
         """Whether gradients of leaves are changed."""

@@ -36,6 +36,7 @@ from .recording import Recording, layout, rebuilt
 from .watched import Watched
 
 Array = np.ndarray[Any, Any]
+NOTHING = np.empty(0)
 MISS: Any = object()  # what a run gives that found something else than the program expects
 BRIEF = 200e-6  # seconds up to which a program is run without giving up the interpreter's lock
 
@@ -149,7 +150,8 @@ class Variant:
 
     def sharing(self) -> list[int]:
         """Which held arrays lie in the memory of others: for each the number of the first of those that overlap."""
-        return overlaps(list(map(held, self.holders)))
+        arrays = map(held, self.holders)
+        return overlaps([NOTHING if array is None else array for array in arrays])
 
     def regular(self) -> bool:
         """Whether arrays share memory as they did, where the program writes to some."""

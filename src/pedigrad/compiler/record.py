@@ -182,7 +182,10 @@ class Recorder(Tracer):
                     root = self.root_of(array, storage)
             shown = None if root is None else regions.shown(self, root.array, root.value, array)
             if shown is not None and root is not None:
-                self.derived.append(Derived(holder, next(each for each in others if held(each) is root.array)))
+                of = next((each for each in others if held(each) is root.array), None)
+                if of is None:
+                    raise Untraceable("a tensor is given another array")
+                self.derived.append(Derived(holder, of))
                 self.enter_array(array, shown)
                 return shown
         value = self.program.input(array.shape, array.dtype)
