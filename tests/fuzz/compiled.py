@@ -25,6 +25,7 @@ os.environ.setdefault("PEDIGRAD_CACHE", "0")  # no program comes twice
 KNOWN = functions.KNOWN
 generate = functions.generate
 COMPILE = "f = torch.compile(f)"
+LIMIT = 21.0 * apart.LIMIT  # seconds: a program has its own limit
 SETTLED = 9  # calls without a change after which a function is compiled, or refused
 
 

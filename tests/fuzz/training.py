@@ -23,6 +23,7 @@ KNOWN = {
     "events": "what happens between steps",
     "transposed": "parameters that are laid out column by column",
 }
+LIMIT = compiled.LIMIT
 STEPS = 20
 EVERY = 4  # steps after which all is looked at
 tally = compiled.Tally()
