@@ -49,6 +49,7 @@ tally = Tally()
 class Trail:
     """What a run of a program has shown, statement by statement."""
 
+    coarse: str  # the narrowest dtype that it may have computed in
     steps: list[tuple[int, dict[str, Any]]]
     raised: programs.Raised | None
     functions: list[Any]  # the compiled functions
@@ -76,7 +77,7 @@ def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
     """
     space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "__name__": "program"}
     given = {*space, "__builtins__"}
-    trail = Trail([], None, [], 0)
+    trail = Trail(coarse(program), [], None, [], 0)
     library.manual_seed(0)
     looking = False
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
@@ -101,6 +102,12 @@ def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
             library.set_default_dtype(library.float32)
             space.clear()
     return trail
+
+
+def coarse(program: programs.Program) -> str:
+    """The narrowest dtype that a program may compute in."""
+    text = str(program)
+    return "float64" if "set_default_dtype(torch.float64)" in text and ".float()" not in text and "float32" not in text else "float32"
 
 
 def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]:
@@ -175,7 +182,7 @@ def differ(given: Trail, right: Trail, layouts: bool = True) -> str | None:
                 continue
             if name not in a:
                 return f"names: after statement {number}, {name} is not bound"
-            text = programs.differ_values(a[name], value, name, strides=layouts)
+            text = programs.differ_values(a[name], value, name, layouts, right.coarse)
             if text:
                 return f"{text}, after statement {number}"
         if layouts and a["(sharing)"] != b["(sharing)"]:
