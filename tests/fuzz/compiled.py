@@ -64,7 +64,7 @@ def compare(program: programs.Program) -> str | None:
 def compare_here(program: programs.Program) -> str | None:
     """The same, in this process."""
     library = functions.library()
-    usual = follow(dataclasses.replace(program, statements=tuple("pass" if s == COMPILE else s for s in program.statements)), library)
+    usual = follow(dataclasses.replace(program, statements=tuple("f" if s == COMPILE else s for s in program.statements)), library)
     compiled = follow(program, library)
     count(compiled, tally)
     return differ(compiled, usual) or unsettled(program, compiled)

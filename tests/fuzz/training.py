@@ -47,7 +47,7 @@ def torch() -> Any:
 
 
 def compare_here(program: programs.Program) -> str | None:
-    plain = dataclasses.replace(program, statements=tuple("pass" if s == compiled.COMPILE else s for s in program.statements))
+    plain = dataclasses.replace(program, statements=tuple("f" if s == compiled.COMPILE else s for s in program.statements))
     library = functions.library()
     usual, fast = compiled.follow(plain, library, EVERY), compiled.follow(program, library, EVERY)
     compiled.count(fast, tally)
