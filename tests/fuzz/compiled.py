@@ -234,7 +234,7 @@ def unsettled(program: programs.Program, trail: Trail) -> str | None:
         return None
     for compiled in trail.functions:
         for why in reasons(compiled):
-            if "could not be compiled" in why:
+            if "could not be compiled" in why or "its program gave" in why:  # in the second case what was compiled was wrong
                 return f"internal: {why}"
         tail = len(program.statements)
         while tail and program.statements[tail - 1].startswith("r = f(") and program.statements[tail - 1] == program.statements[-1]:
