@@ -25,6 +25,7 @@ os.environ.setdefault("PEDIGRAD_CACHE", "0")  # no program comes twice
 KNOWN = functions.KNOWN
 generate = functions.generate
 COMPILE = "f = torch.compile(f)"
+LIMIT = 21.0 * apart.LIMIT  # seconds: a program has its own limit
 SETTLED = 9  # calls without a change after which a function is compiled, or refused
 
 
@@ -48,6 +49,7 @@ tally = Tally()
 class Trail:
     """What a run of a program has shown, statement by statement."""
 
+    coarse: str  # the narrowest dtype that it may have computed in
     steps: list[tuple[int, dict[str, Any]]]
     raised: programs.Raised | None
     functions: list[Any]  # the compiled functions
@@ -62,7 +64,7 @@ def compare(program: programs.Program) -> str | None:
 def compare_here(program: programs.Program) -> str | None:
     """The same, in this process."""
     library = functions.library()
-    usual = follow(dataclasses.replace(program, statements=tuple("pass" if s == COMPILE else s for s in program.statements)), library)
+    usual = follow(dataclasses.replace(program, statements=tuple("f" if s == COMPILE else s for s in program.statements)), library)
     compiled = follow(program, library)
     count(compiled, tally)
     return differ(compiled, usual) or unsettled(program, compiled)
@@ -75,7 +77,7 @@ def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
     """
     space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "__name__": "program"}
     given = {*space, "__builtins__"}
-    trail = Trail([], None, [], 0)
+    trail = Trail(coarse(program), [], None, [], 0)
     library.manual_seed(0)
     looking = False
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
@@ -100,6 +102,12 @@ def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
             library.set_default_dtype(library.float32)
             space.clear()
     return trail
+
+
+def coarse(program: programs.Program) -> str:
+    """The narrowest dtype that a program may compute in."""
+    text = str(program)
+    return "float64" if "set_default_dtype(torch.float64)" in text and ".float()" not in text and "float32" not in text else "float32"
 
 
 def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]:
@@ -174,7 +182,7 @@ def differ(given: Trail, right: Trail, layouts: bool = True) -> str | None:
                 continue
             if name not in a:
                 return f"names: after statement {number}, {name} is not bound"
-            text = programs.differ_values(a[name], value, name, strides=layouts)
+            text = programs.differ_values(a[name], value, name, layouts, right.coarse)
             if text:
                 return f"{text}, after statement {number}"
         if layouts and a["(sharing)"] != b["(sharing)"]:
@@ -226,7 +234,7 @@ def unsettled(program: programs.Program, trail: Trail) -> str | None:
         return None
     for compiled in trail.functions:
         for why in reasons(compiled):
-            if "could not be compiled" in why:
+            if "could not be compiled" in why or "its program gave" in why:  # in the second case what was compiled was wrong
                 return f"internal: {why}"
         tail = len(program.statements)
         while tail and program.statements[tail - 1].startswith("r = f(") and program.statements[tail - 1] == program.statements[-1]:

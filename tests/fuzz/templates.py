@@ -21,7 +21,7 @@ ELEMENTWISE = (
     "{E}.masked_fill({m}, {c})", "torch.atan2({E}, {S})", "torch.hypot({E}, {S})", "{E}.sign()", "{E}.floor()", "{E}.frac()", "{E}.erf()",
     "{E}.expm1().clamp(max=5)", "({E}.abs()).log1p()", "torch.logaddexp({E}, {S})", "({E} > {S}).to({E}.dtype)", "({E} > 0) * {S}",
     "F.gelu({E})", "F.silu({E})", "F.softplus({E})", "F.elu({E})", "F.leaky_relu({E}, 0.1)", "F.hardtanh({E})", "F.mish({E})", "F.selu({E})",
-    "F.logsigmoid({E})", "F.hardswish({E})", "F.tanhshrink({E})", "{E}.float()", "{E}.double()", "{E}.to(torch.float16).to({E}.dtype)", "{E}.long().to({E}.dtype)",
+    "F.logsigmoid({E})", "F.hardswish({E})", "F.tanhshrink({E})", "{E}.float()", "{E}.double()", "{E}.to(torch.float32).to({E}.dtype)", "{E}.long().to({E}.dtype)",
     "{E}.nan_to_num()", "{E}.fmod(1.5)", "{E}.remainder(1.5)", "{E} % 2", "{E} // 2", "{E}.reciprocal().clamp(-9, 9)", "{E}.detach()", "{E}.clone()", "{E}.contiguous()",
     "{E}.rsub(1)", "{E}.add({S}, alpha=2)", "({E} * float('inf')).clamp(-1, 1)", "torch.heaviside({E}, {S})", "{E}.isfinite().to({E}.dtype)", "({E} * float('inf')) ** 0.5", "torch.pow({E}, 0.5)", "1 / ({E} * 0)", "{S} - {E}", "({S} - {E}) @ torch.ones({E}.shape[-1])", "{E}.detach() * {S}",
 )  # fmt: skip

@@ -23,6 +23,7 @@ KNOWN = {
     "events": "what happens between steps",
     "transposed": "parameters that are laid out column by column",
 }
+LIMIT = compiled.LIMIT
 STEPS = 20
 EVERY = 4  # steps after which all is looked at
 tally = compiled.Tally()
@@ -46,7 +47,7 @@ def torch() -> Any:
 
 
 def compare_here(program: programs.Program) -> str | None:
-    plain = dataclasses.replace(program, statements=tuple("pass" if s == compiled.COMPILE else s for s in program.statements))
+    plain = dataclasses.replace(program, statements=tuple("f" if s == compiled.COMPILE else s for s in program.statements))
     library = functions.library()
     usual, fast = compiled.follow(plain, library, EVERY), compiled.follow(program, library, EVERY)
     compiled.count(fast, tally)
