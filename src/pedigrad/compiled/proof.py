@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 PATIENCE = 2.0  # seconds that a recorded call may have taken for its program to be proven, where compiling took less
-UNITS = 32  # units in the last place of the largest element that results may differ by; the root of the longest sum is added
-NOISE = 4  # times what a result moves by rounding that it may differ by
+UNITS = {4: 32, 8: 1 << 16}  # units in the last place of the largest element that results may differ by, by the bytes of a float
+NOISE = 8  # times what a result moves by rounding that it may differ by
 SEED = 20_011.0
 MODE = os.environ.get("PEDIGRAD_VERIFY", "")
 
@@ -169,7 +169,7 @@ def noise(program: Program, given: dict[Value, Array], value: Value) -> float | 
     plain = interpreted(program, given)[value]
     moved = [interpreted(program, given, wide=True)[value]]
     chance = np.random.Generator(np.random.PCG64(0))
-    for _ in range(2):
+    for _ in range(3):
         nearby = {v: a if a.dtype.kind != "f" else shaken(a, chance) for v, a in given.items()}
         moved.append(interpreted(program, nearby)[value])
     if plain.dtype.kind == "b":
@@ -196,7 +196,7 @@ def tolerance(program: Program, wanted: Array) -> float:
             out = instruction.out.size
             longest = max(longest, total // max(out, 1) if instruction.operation != "dot" else instruction.args[0].shape[-1])
     finite = np.abs(wanted[np.isfinite(wanted)])
-    return float(np.finfo(wanted.dtype).eps * (UNITS + longest**0.5) * finite.max(initial=0))
+    return float(np.finfo(wanted.dtype).eps * (UNITS[wanted.itemsize] + longest**0.5) * finite.max(initial=0))
 
 
 def difference(what: str, found: Array, wanted: Array, most: float) -> Fault | None:
