@@ -57,6 +57,7 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         refresh(target)
     if not target._array.flags.forc and op.name not in IDEMPOTENT and is_shown_twice(target._array):
         message = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
+        message += " (elements of an expanded tensor or of windows share memory)"
         raise RuntimeError(located(f"{op.name}_(): {message}. Please clone() the tensor before performing the operation."))
     recording = is_recorded(target, *operands[1:])
     if recording:
