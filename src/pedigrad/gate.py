@@ -19,8 +19,9 @@ import numpy as np
 from . import dtypes, modes, native
 from .errors import explained, not_a_tensor
 from .graph import Node, Output, note_write, storage_of
+from .layout import laid_out
 from .origin import located, outside
-from .tensor import HAS_VIEWS, Cut, Tensor, View, refresh, wrap
+from .tensor import HAS_VIEWS, STRIDED, Cut, Tensor, View, refresh, wrap
 
 if TYPE_CHECKING:
     from .op import Op
@@ -100,7 +101,11 @@ class Forward:
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
-        return _forward(self.op, ready, self.attributes)
+        results = _forward(self.op, ready, self.attributes)
+        if self.op.layout is None or all(a.flags.c_contiguous for a in arrays if a.__class__ is np.ndarray):
+            return results
+        seen = len(results) - self.op.hidden
+        return (*(laid_out(self.op.layout, arrays, r) for r in results[:seen]), *results[seen:])
 
     def __repr__(self) -> str:
         return f"{self.op.name}{self.attributes}"
@@ -152,6 +157,15 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
         wanted = arrays[op.operands.index(op.promoted[0])].dtype
         return tuple(_as_array(r) if r.dtype == wanted else _as_array(r).astype(wanted) for r in results)
     return tuple(map(_as_array, results))
+
+
+def lay_out(op: Op, tensor: Tensor, arrays: tuple[Any, ...], result: Any) -> Any:
+    """`result` of `op` on `arrays`, not all of which lie row by row, laid out by PyTorch's rule and put into `tensor`."""
+    if not all(a.flags.c_contiguous for a in arrays if a.__class__ is np.ndarray):
+        tensor._array = result = laid_out(op.layout, arrays, result)
+        if not result.flags.c_contiguous:
+            tensor._view = STRIDED
+    return result
 
 
 def _map(function: Callable[[Any], Any], results: Any) -> Any:
@@ -223,7 +237,7 @@ def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...])
         return
     view = tensor._view = View(base, op, attributes)
     view.stamp = next(_clock)
-    if base._view is None:
+    if base._view is None or base._view is STRIDED:
         base._view = HAS_VIEWS
 
 

@@ -19,7 +19,7 @@ from .errors import explained, not_a_tensor
 from .gate import NUMBERS, bind, check_overlap, gate, is_recorded, record
 from .graph import Leaf, Node, note_write
 from .origin import located
-from .tensor import HAS_VIEWS, UNTRACKED, Tensor, View, copied, refresh, wrap
+from .tensor import HAS_VIEWS, STRIDED, UNTRACKED, Tensor, View, copied, refresh, wrap
 
 if TYPE_CHECKING:
     from .op import Op
@@ -131,7 +131,7 @@ def rebase(target: Tensor, node: Node | None) -> None:
     if node is not None:
         node.seq = next(modes.clock)  # younger than the write itself
     view = target._view
-    if view is None or view is UNTRACKED:
+    if view is None or view is UNTRACKED or view is STRIDED:
         target._node = node
         return
     if view.base is not None:

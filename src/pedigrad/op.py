@@ -79,6 +79,7 @@ class Op:
         samples: Any = None,
         node: str | Callable[[Node], str] | None = None,
         operators: str = "",
+        layout: str | None = None,
     ):
         code = forward.__code__
         self.forward = forward
@@ -97,6 +98,7 @@ class Op:
         # The operands that are brought to one dtype.
         self.promoted: tuple[str, ...] = self.operands if promote is True else promote or ()
         self.inplace, self.out, self.varargs = inplace, out, varargs
+        self.layout = layout  # what results lie like in memory where an operand does not lie row by row (`layout.py`)
         self.real = real  # complex operands are refused: NumPy orders them, and computes much that PyTorch does not
         self.numpy_words = places not in ("", "F") and "dim" in self.attributes  # takes `axis` for `dim`
         self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone
@@ -252,8 +254,8 @@ def _kind(kind: str, **given: Any) -> Any:
     return decorator
 
 
-elementwise = _kind("elementwise", promote=True, result="same", inplace=True, out=True)
-reduction = _kind("reduction", out=True)
+elementwise = _kind("elementwise", promote=True, result="same", inplace=True, out=True, layout="iterator")
+reduction = _kind("reduction", out=True, layout="rows")
 view = _kind("view")
-composite = _kind("composite")
-kernel = _kind("kernel")
+composite = _kind("composite", layout="rows")
+kernel = _kind("kernel", layout="rows")

@@ -66,6 +66,7 @@ def copied(array: Array) -> Array:
 
 HAS_VIEWS = View(None, None, ())  # in `_view` of a tensor that is no view but has some
 UNTRACKED = View(None, None, ())  # in `_view` of what `.data` returns: writes to it are the user's own business
+STRIDED = View(None, None, ())  # in `_view` of a tensor that is no view and does not lie row by row: None there says that it does
 
 
 class TensorMeta(type):
@@ -476,7 +477,8 @@ def wrap(array: Array) -> Tensor:
     """A tensor on `array`, which must be an ndarray; it has no history."""
     out = _new(Tensor)
     out._array = array
-    out._node = out._view = out._cut = None
+    out._node = out._cut = None
+    out._view = None if array.flags.c_contiguous else STRIDED
     return out
 
 

@@ -9,7 +9,7 @@ from .. import modes
 from ..graph import Leaf
 from ..op import PLACES, Function, function
 from ..origin import located
-from ..tensor import Tensor, refresh, wrap
+from ..tensor import STRIDED, Tensor, refresh, wrap
 
 IN_PLACE = ("transpose", "swapaxes", "swapdims", "t", "squeeze", "unsqueeze", "as_strided")
 COPIES: tuple[str, ...] = ("alias", "as_strided", "diagonal", "expand", "narrow", "permute", "select", "slice", "split", "split_with_sizes")
@@ -22,7 +22,7 @@ def become_view(self: Tensor, make: Function) -> Tensor:
         refresh(self)
     if modes.settings.grad and isinstance(self._node, Leaf):
         raise RuntimeError(located("a leaf Variable that requires grad is being used in an in-place operation."))
-    if self._node is not None and self._view is not None and self._view.base is None:
+    if self._node is not None and self._view not in (None, STRIDED) and self._view.base is None:
         raise RuntimeError(located("the shape of a tensor that has views and a history cannot be changed in place: clone() it first"))
     before = wrap(self._array)
     before._node, before._cut, before._view = self._node, self._cut, self._view
