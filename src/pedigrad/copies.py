@@ -8,7 +8,7 @@ from typing import Any
 from .graph import Leaf
 from .op import publish
 from .origin import located
-from .tensor import Tensor, copied, read
+from .tensor import Tensor, copied, read, unordered
 
 _new = object.__new__
 
@@ -40,7 +40,8 @@ def _reduce(self: Tensor, protocol: Any) -> tuple[Any, ...]:
 def _set_state(self: Tensor, state: tuple[Any, bool, dict[str, Any]]) -> None:
     """Become what was pickled."""
     self._array, needs_grad, attributes = state
-    self._node = self._view = self._cut = None
+    self._node = self._cut = None
+    self._view = unordered(self._array)
     self.__dict__.update(attributes)
     if needs_grad:
         self.requires_grad_()

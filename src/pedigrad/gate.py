@@ -19,7 +19,7 @@ import numpy as np
 from . import dtypes, modes, native
 from .errors import explained, not_a_tensor
 from .graph import Node, Output, note_write, storage_of
-from .layout import laid_out
+from .layout import ALWAYS, laid_out
 from .origin import located, outside
 from .tensor import HAS_VIEWS, STRIDED, Cut, Tensor, View, refresh, wrap
 
@@ -102,10 +102,10 @@ class Forward:
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
         results = _forward(self.op, ready, self.attributes)
-        if self.op.layout is None or all(a.flags.c_contiguous for a in arrays if a.__class__ is np.ndarray):
+        if self.op.layout is None or (self.op.layout not in ALWAYS and _all_in_rows(arrays)):
             return results
         seen = len(results) - self.op.hidden
-        return (*(laid_out(self.op.layout, arrays, r) for r in results[:seen]), *results[seen:])
+        return (*(laid_out(self.op.layout, arrays, self.attributes, r) for r in results[:seen]), *results[seen:])
 
     def __repr__(self) -> str:
         return f"{self.op.name}{self.attributes}"
@@ -159,10 +159,14 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
     return tuple(map(_as_array, results))
 
 
-def lay_out(op: Op, tensor: Tensor, arrays: tuple[Any, ...], result: Any) -> Any:
+def _all_in_rows(arrays: tuple[Any, ...]) -> bool:
+    return all(a.flags.c_contiguous for a in arrays if a.__class__ is np.ndarray)
+
+
+def lay_out(op: Op, tensor: Tensor, arrays: tuple[Any, ...], attributes: tuple[Any, ...], result: Any) -> Any:
     """`result` of `op` on `arrays`, not all of which lie row by row, laid out by PyTorch's rule and put into `tensor`."""
-    if not all(a.flags.c_contiguous for a in arrays if a.__class__ is np.ndarray):
-        tensor._array = result = laid_out(op.layout, arrays, result)
+    if op.layout in ALWAYS or not _all_in_rows(arrays):
+        tensor._array = result = laid_out(op.layout, arrays, attributes, result)
         if not result.flags.c_contiguous:
             tensor._view = STRIDED
     return result

@@ -4,11 +4,13 @@ It matters to whoever looks: `stride`, `is_contiguous`, what `view` accepts, and
 Results of operands that lie row by row do so too, and nobody asks here. Where one does not, an op's `layout` says what its result
 is like:
 
-- "iterator": as the operands, the first of them that tells two dimensions apart deciding which lies outside; densely
+- "iterator": as the operands, the first of them that tells two dimensions apart deciding which lies outside; densely; "swapped": the last of them
 - "like": as the first operand, densely
-- "channels": channels last, if the first operand is so
 - "rows": row by row
-- None: as the forward has made it
+- "channels": channels last if the first operand is so, else in rows; "windows", "convolution": the same where only batches count
+- "columns": the last dimension but one innermost, whatever the operands are like
+- "own": as the forward has made it, which may be anything
+- None: as the forward has made it, with the operand's memory
 """
 
 from __future__ import annotations
@@ -70,20 +72,23 @@ def iterator_order(shape: tuple[int, ...], arrays: Sequence[Any]) -> list[int] |
 
 def is_channels_last(array: Array) -> bool:
     """Whether the strides of four or five dimensions have the second innermost."""
-    if array.ndim not in (4, 5) or not array.size or not array.strides[1]:
-        return False
+    return array.ndim in (4, 5) and bool(array.size) and _channels_inside(array.shape, array.strides)
+
+
+def _channels_inside(shape: Sequence[int], strides: Sequence[int]) -> bool:
     least = 0
-    for dim in (1, *range(array.ndim - 1, 1, -1), 0):
-        step = array.strides[dim]
-        if step < least or (dim == 0 and least == array.strides[1]):
+    if not strides[1]:
+        return False
+    for dim in (1, *range(len(shape) - 1, 1, -1), 0):
+        if strides[dim] < least or (dim == 0 and least == strides[1]):
             return False
-        least = step * array.shape[dim]
+        least = strides[dim] * shape[dim]
     return True
 
 
-def channels_order(shape: tuple[int, ...], arrays: Sequence[Any]) -> list[int] | None:
-    """Channels innermost if the first operand has them so."""
-    return [1, *range(len(shape) - 1, 1, -1), 0] if len(shape) > 3 and is_channels_last(arrays[0]) else None
+def channels_last(ndim: int) -> list[int]:
+    """The order of dimensions, innermost first, with the second innermost."""
+    return [1, *range(ndim - 1, 1, -1), 0]
 
 
 def arranged(array: Array, order: list[int] | None) -> Array:
@@ -116,6 +121,15 @@ def empty_in(shape: tuple[int, ...], order: list[int] | None, dtype: Any) -> Arr
     return np.empty([shape[d] for d in outermost], dtype).transpose(np.argsort(outermost))
 
 
+def drawn_like(array: Array, draw: Any) -> Array:
+    """What `draw` returns when it is given a shape, its numbers in the order in which the elements of `array` lie in memory."""
+    order = iterator_order(array.shape, (array,))
+    if order is None:
+        return draw(array.shape)  # type: ignore[no-any-return]
+    outermost = order[::-1]
+    return draw(tuple(array.shape[d] for d in outermost)).transpose(np.argsort(outermost))  # type: ignore[no-any-return]
+
+
 def empty_like(array: Array, dtype: Any = None) -> Array:
     """An array of unspecified contents that lies as `array` does, without gaps."""
     return empty_in(array.shape, iterator_order(array.shape, (array,)), array.dtype if dtype is None else dtype)
@@ -133,24 +147,83 @@ def is_dense(array: Array) -> bool:
     return lies_in(array, sorted(range(array.ndim), key=lambda d: (array.strides[d], array.shape[d])))
 
 
-def _rows(shape: tuple[int, ...], arrays: Sequence[Any]) -> None:
+def formatted(array: Array, form: str | None) -> Array:
+    """A copy in a memory format of PyTorch's: "contiguous_format", "preserve_format", "channels_last", "channels_last_3d"."""
+    if form is None or form == "preserve_format":
+        return copied(array)
+    if form == "contiguous_format":
+        return np.array(array, order="C")
+    out = empty_in(array.shape, order_of_format(array.ndim, form), array.dtype)
+    np.copyto(out, array)
+    return out
+
+
+def order_of_format(ndim: int, form: str) -> list[int] | None:
+    """The order of dimensions, innermost first, in a memory format; RuntimeError if it is one of other numbers of dimensions."""
+    if form == "contiguous_format":
+        return None
+    rank = {"channels_last": 4, "channels_last_3d": 5}[form]
+    if ndim != rank:
+        raise RuntimeError(f"required rank {rank} tensor to use {form} format")
+    return channels_last(ndim)
+
+
+# The rules: the order of a result's dimensions, innermost first (None for rows), given its operands and its op's attributes.
+
+
+def _iterator(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    return iterator_order(shape, arrays)
+
+
+def _columns(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int]:
+    return [len(shape) - 2, len(shape) - 1, *range(len(shape) - 3, -1, -1)]
+
+
+def _swapped(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    return iterator_order(shape, arrays[::-1])
+
+
+def _like(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    return iterator_order(shape, arrays[:1])
+
+
+def _rows(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> None:
     return None
 
 
-def _like(shape: tuple[int, ...], arrays: Sequence[Any]) -> list[int] | None:
-    return iterator_order(shape, arrays[:1]) if arrays[0].__class__ is np.ndarray and arrays[0].ndim == len(shape) else None
+def _channels(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    return channels_last(len(shape)) if is_channels_last(arrays[0]) and len(shape) == arrays[0].ndim else None
 
 
-RULES: dict[str, Any] = {"iterator": iterator_order, "like": _like, "channels": channels_order, "rows": _rows}
+def _windows(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    sizes = getattr(attributes[0], "sizes", attributes[0])  # one for each dimension that windows slide along
+    return channels_last(len(shape)) if len(shape) == len(sizes) + 2 and _is_channels_last_image(arrays[0]) else None
 
 
-def laid_out(rule: str, arrays: Sequence[Any], result: Any) -> Any:
+def _convolution(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    found = is_channels_last(arrays[0]) or _is_channels_last_image(arrays[1])
+    return channels_last(len(shape)) if found else None
+
+
+def _is_channels_last_image(array: Array) -> bool:
+    """`is_channels_last`, for three dimensions too: a signal is an image of one row."""
+    if array.ndim != 3:
+        return is_channels_last(array)
+    (n, c, length), (by_n, by_c, step) = array.shape, array.strides
+    return bool(array.size) and _channels_inside((n, c, 1, length), (by_n, by_c, length * step, step))
+
+
+RULES: dict[str, Any] = {
+    "iterator": _iterator, "swapped": _swapped, "like": _like, "rows": _rows, "columns": _columns,
+    "channels": _channels, "windows": _windows, "convolution": _convolution,
+}  # fmt: skip
+
+
+ALWAYS = frozenset({"columns", "own"})  # the rules that hold where all operands lie row by row too
+
+
+def laid_out(rule: str, arrays: Sequence[Any], attributes: Sequence[Any], result: Any) -> Any:
     """`result`, computed from these operands, as the rule wants it in memory."""
-    if result.__class__ is not np.ndarray or result.ndim < 2:
-        if result.__class__ is np.ndarray and result.ndim and not result.flags.c_contiguous:
-            return np.array(result, order="C")
+    if result.__class__ is not np.ndarray or rule == "own":
         return result
-    return arranged(result, RULES[rule](result.shape, arrays))
-
-
-__all__ = ["arranged", "copied", "empty_like", "is_dense", "laid_out"]
+    return arranged(result, RULES[rule](result.shape, arrays, attributes) if result.ndim > 1 else None)

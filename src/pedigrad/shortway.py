@@ -13,6 +13,7 @@ import numpy as np
 
 from . import modes, native
 from .gate import MISSING, NUMBERS, bind, called, cut_of, gate, lay_out, note_view, record
+from .layout import ALWAYS
 from .origin import MARK, outside
 from .tensor import STRIDED, Tensor
 
@@ -246,8 +247,8 @@ def _layout_lines(op: Op) -> list[str]:
     """Lines for operands that may not lie row by row, as their `_view` tells."""
     if op.layout is None:
         return []
-    strided = " or ".join(f"v_{name} is not None" for name in op.operands)
-    return [f"if {strided}:", f"    _r = _lay_out(_op, _t, ({_each('a_{}', op.operands)}), _r)"] if strided else []
+    strided = "True" if op.layout in ALWAYS else " or ".join(f"v_{name} is not None" for name in op.operands)
+    return [f"if {strided}:", f"    _r = _lay_out(_op, _t, ({_each('a_{}', op.operands)}), ({_each('{}', op.attributes)}), _r)"] if strided else []
 
 
 def _unwrap(op: Op, public: str, name: str, first: str, general: str) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 from . import device as devices
 from . import dtypes, graph, modes
 from .graph import Handle, Leaf, Node
+from .layout import channels_last, lies_in
 from .origin import Origin, located
 from .shapes import Size
 
@@ -175,7 +176,10 @@ class Tensor(metaclass=TensorMeta):
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether its elements lie in memory in order, without gaps."""
-        return self._array.flags.c_contiguous
+        if memory_format is None or memory_format.name == "contiguous_format":
+            return self._array.flags.c_contiguous
+        ndim = {"channels_last": 4, "channels_last_3d": 5}.get(memory_format.name)
+        return self._array.ndim == ndim and lies_in(self._array, channels_last(ndim))
 
     def is_floating_point(self) -> bool:
         """Whether its elements are floats."""
@@ -348,6 +352,7 @@ class Tensor(metaclass=TensorMeta):
         if not isinstance(value, Tensor):
             raise TypeError(located(f"Variable data has to be a tensor, but got {type(value).__name__}"))
         self._array = value._array
+        self._view = self._view or unordered(self._array)
         if isinstance(self._node, Leaf):
             self._node.shape, self._node.dtype = value._array.shape, value._array.dtype
 
@@ -478,8 +483,13 @@ def wrap(array: Array) -> Tensor:
     out = _new(Tensor)
     out._array = array
     out._node = out._cut = None
-    out._view = None if array.flags.c_contiguous else STRIDED
+    out._view = None if array.flags.c_contiguous else STRIDED  # `unordered`, written out
     return out
+
+
+def unordered(array: Array) -> View | None:
+    """What `_view` of a tensor on `array` that is no view says."""
+    return None if array.flags.c_contiguous else STRIDED
 
 
 def constant(array: Array) -> Tensor:

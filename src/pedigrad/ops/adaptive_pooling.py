@@ -50,7 +50,7 @@ def _even(sizes, out):
 # Means
 
 
-@composite(places="", node="AdaptiveAvgPoolBackward0", samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))])
+@composite(places="", layout="windows", node="AdaptiveAvgPoolBackward0", samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))])
 def adaptive_mean(x, /, sizes):
     """The means of `sizes` windows that cover the last dimensions of `x`."""
     n = len(sizes)
@@ -249,7 +249,7 @@ def _unpool(n, x, indices, kernel_size, stride, padding, output_size):
     return unpool_put(x, indices, sizes)
 
 
-@composite(places="", node="MaxUnpoolBackward0", samples=[((2, 2, 2), _some_places, (3, 4))])
+@composite(places="", layout="windows", node="MaxUnpoolBackward0", samples=[((2, 2, 2), _some_places, (3, 4))])
 def unpool_put(x, indices, /, sizes):
     """Zeros of spatial sizes `sizes` with `x` written at flat `indices`; of several written to one place the last stays."""
     if indices.size and (np.minimum.reduce(indices, axis=None) < 0 or np.maximum.reduce(indices, axis=None) >= math.prod(sizes)):

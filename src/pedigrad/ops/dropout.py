@@ -36,7 +36,7 @@ def _drawn(x, p, whole_channels):
 SURE = [((2, 3), 0.0, False), ((2, 3), 1.0, False), ((2, 3, 4), 0.0, True)]  # samples on which nothing is left to chance
 
 
-@composite(real=True, name="dropout", places="", outputs=("out", "keep"), hidden=1, node="MulBackward0", samples=SURE)
+@composite(real=True, name="dropout", places="", layout="like", outputs=("out", "keep"), hidden=1, node="MulBackward0", samples=SURE)
 def thinned(x, /, p=0.5, whole_channels=False):
     """`x` with elements, or whole channels, set to zero with probability `p` and the others divided by 1 - p."""
     keep = drawn(x, p, whole_channels)
@@ -52,7 +52,7 @@ def _factors(keep, kind, p):
     return np.astype(keep, kind) / (1 - p if p < 1 else 1)
 
 
-@composite(name="alpha_dropout", places="", outputs=("out", "keep"), hidden=1, node="AddBackward0", samples=SURE)
+@composite(name="alpha_dropout", places="", layout="like", outputs=("out", "keep"), hidden=1, node="AddBackward0", samples=SURE)
 def saturated(x, /, p=0.5, whole_channels=False):
     """`x` with elements, or whole channels, set to selu's negative limit with probability `p`, scaled and shifted to keep
     mean and variance."""

@@ -12,12 +12,12 @@ from ..inplace import note_change, write
 from ..op import composite, function
 from ..origin import located
 from ..shapes import as_shape
-from ..tensor import Tensor, read
+from ..tensor import Tensor, read, unordered
 from .language import broadcast_to
 from .region import as_strided, diagonal, part
 
 
-@composite(name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
+@composite(name="copy", places="", layout="like", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
 def replaced(x, y, /):
     """The elements of `y` in the shape and dtype of `x`."""
     return np.astype(broadcast_to(y, x.shape), x.dtype)
@@ -49,7 +49,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     return self
 
 
-@composite(name="fill", inplace=False, places="", samples=[((2, 3), 2.5)])
+@composite(name="fill", layout="like", inplace=False, places="", samples=[((2, 3), 2.5)])
 def filled(x, /, value):
     """`value` in every element, with the shape and dtype of `x`."""
     return np.full_like(x, value)
@@ -100,6 +100,7 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
 def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
     """Make this tensor one on the storage of `source`; returns it."""
     self._array = np.empty(0, self._array.dtype) if source is None else source._array
+    self._view = self._view or unordered(self._array)
     return self
 
 

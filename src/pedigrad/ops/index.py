@@ -19,6 +19,7 @@ import numpy as np
 from .. import dtypes, inplace, modes
 from ..gate import check_overlap, is_recorded, record
 from ..inplace import check_writable, note_change, rebase
+from ..layout import arranged, broadcast_strides, order_of
 from ..op import composite, function
 from ..origin import located
 from ..tensor import Tensor, constant, refresh, wrap
@@ -84,11 +85,39 @@ def _counted(index, size, dim):
 
 
 @composite(
-    places="", out=True, samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))]
+    places="", layout="own", out=True, samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))]
 )
 def index(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,)):  # noqa: E741
     """The elements of the view `x[basic]` that the index arrays pick."""
-    return shown(x, basic)[where(places, (i, j, k, l, m, n, o, p))]
+    indices = (i, j, k, l, m, n, o, p)
+    source = shown(x, basic)
+    out = source[where(places, indices)]
+    return arranged(out, picked_order(source, out.shape, places, indices)) if out.__class__ is np.ndarray and out.ndim > 1 else out
+
+
+def picked_order(source, shape, places, indices):
+    """In which order the dimensions of `source[index]` lie: those that are not indexed as in `source`, the others as in the index arrays."""
+    used = [a for a in indices if a is not None]
+    if source.flags.c_contiguous and all(a.flags.c_contiguous for a in used):
+        return None
+    sizes = [(a.ndim if a.dtype.kind == "b" else 1) for a in used]
+    rest = iter(sizes)
+    dims = [next(rest) if there else 0 for there in places]  # how many dimensions each place takes, 0: it is not indexed
+    first = places.index(True)
+    last = len(places) - 1 - places[::-1].index(True)
+    kept, at = [], 0
+    for taken in dims:
+        kept += [] if taken else [at]
+        at += taken or 1
+    kept += range(at, source.ndim)
+    new = len(shape) - len(kept)
+    before = first if all(places[first : last + 1]) else 0
+    strides = [source.strides[d] for d in kept]
+    steps = [[*strides[:before], *[0] * new, *strides[before:]]]
+    for a in used:
+        if a.dtype.kind != "b" and a.ndim > 1:
+            steps.append([*[0] * before, *broadcast_strides(a, shape[before : before + new]), *[0] * (len(kept) - before)])
+    return order_of(shape, steps)
 
 
 @index.grad("x")
@@ -112,7 +141,7 @@ def _(g, i, j, k, l, m, n, o, p, basic, places):  # noqa: E741
 
 
 @composite(
-    name="_index_put", places="", node="IndexPutBackward0", samples=[((4, 2), (3, 2), _distinct_rows, *PUT[3:], False), (*PUT, True)]
+    name="_index_put", places="", layout="like", node="IndexPutBackward0", samples=[((4, 2), (3, 2), _distinct_rows, *PUT[3:], False), (*PUT, True)]
 )
 def put_at(x, y, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,), accumulate=False):  # noqa: E741
     """A copy of `x` with `y` written (or added) where the index arrays point in the view `x[basic]`."""

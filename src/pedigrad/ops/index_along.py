@@ -51,7 +51,7 @@ def _line(x):
 def selected(x, index, /, dim):
     """The slices of `x` along `dim` that the vector `index` counts."""
     at = _at(x, index, dim, "index_select")
-    out = _line(x)[at]
+    out = np.take(_line(x), at[-1], len(at) - 1)
     return out.reshape(()) if x.ndim == 0 else out
 
 
@@ -96,7 +96,7 @@ ADD = [((3, 4), _numbers(5), (5, 4), 0), ((3, 4), _numbers(2), (3, 2), 1, 2.0), 
 COPY = [((3, 4), _distinct, (2, 4), 0), ((4, 3), _distinct, (4, 2), -1), ((), _numbers(1, high=1), (1,), 0)]
 
 
-@composite(name="index_add", places="", out=True, samples=ADD)
+@composite(name="index_add", places="", layout="like", out=True, samples=ADD)
 def index_added(x, index, source, /, dim, alpha=1):
     """A copy of `x` with `alpha` times the slices of `source` added where `index` counts along `dim`."""
     at = _at(x, index, dim, "index_add")
@@ -137,7 +137,7 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return write(index_added.op, (self, index, source), (dim, alpha))
 
 
-@composite(name="index_copy", places="", out=True, samples=COPY)
+@composite(name="index_copy", places="", layout="like", out=True, samples=COPY)
 def index_copied(x, index, source, /, dim):
     """A copy of `x` with the slices of `source` written where `index` counts along `dim`."""
     at = _at(x, index, dim, "index_copy")
@@ -171,7 +171,7 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 
 @composite(
-    name="index_fill", places="", samples=[((3, 4), _distinct, (), 0), ((4, 3), _distinct, (), -1), ((), _numbers(1, high=1), (), 0)]
+    name="index_fill", places="", layout="like", samples=[((3, 4), _distinct, (), 0), ((4, 3), _distinct, (), -1), ((), _numbers(1, high=1), (), 0)]
 )
 def index_filled(x, index, value, /, dim):
     """A copy of `x` with `value` in the slices that `index` counts along `dim`."""

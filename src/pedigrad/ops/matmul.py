@@ -318,7 +318,7 @@ def _(g, mat, alpha):
     return scale(product(adjoint(mat), g), alpha)
 
 
-@composite(inplace=True, out=True, samples=[((2, 3), (2,), (3,)), ((3,), (2,), (3,), {"beta": 0.5, "alpha": 2.0})])
+@composite(layout="like", inplace=True, out=True, samples=[((2, 3), (2,), (3,)), ((3,), (2,), (3,), {"beta": 0.5, "alpha": 2.0})])
 def addr(x, vec1, vec2, /, *, beta=1, alpha=1):
     """`beta * input + alpha * outer(vec1, vec2)`."""
     check_ndim("addr", 1, vec1=vec1, vec2=vec2)

@@ -179,7 +179,7 @@ def _scaled(x, shift, scale, weight, bias):
 
 
 @composite(
-    real=True, name="native_batch_norm", places="", outputs=("out", "mean", "variance"), hidden=2,
+    real=True, name="native_batch_norm", places="", layout="channels", outputs=("out", "mean", "variance"), hidden=2,
     samples=[((4, 3), (3,), (3,), 1e-5), ((2, 3, 4), None, None, 1e-5), ((2, 3, 2, 2), (3,), None, 0.1)],
 )  # fmt: skip
 def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
@@ -253,7 +253,7 @@ class Running:
 
 
 @composite(
-    real=True, name="batch_norm_inference", places="", node="NativeBatchNormBackward0",
+    real=True, name="batch_norm_inference", places="", layout="channels", node="NativeBatchNormBackward0",
     samples=[((4, 3), (3,), lambda rng: rng.uniform(0.5, 2, 3), (3,), (3,), 1e-5),
              ((2, 3, 2, 2), (3,), lambda rng: rng.uniform(0.5, 2, 3), None, None, 0.1)],
 )  # fmt: skip
@@ -329,7 +329,7 @@ def batch_norm_in_order(input, weight, bias, running_mean, running_var, training
 
 
 @composite(
-    real=True, name="native_group_norm", places="", outputs=("out", "mean", "scale"), hidden=2,
+    real=True, name="native_group_norm", places="", layout="channels", outputs=("out", "mean", "scale"), hidden=2,
     samples=[((2, 4, 3), (4,), (4,), 2, 1e-5), ((2, 4), None, None, 2, 1e-5), ((2, 3, 2, 2), (3,), None, 3, 1e-5)],
 )  # fmt: skip
 def group_normal(x, weight=None, bias=None, /, groups=1, eps=1e-5):

@@ -30,7 +30,7 @@ def _inside(n, low, high):
     return slice(max(low, 0), max(low, 0) + n + min(low, 0) + min(high, 0)), slice(max(-low, 0), n - max(-high, 0))
 
 
-@composite(places="torch", samples=[((2, 3), (1, 2)), ((2, 3), (1, -1, 0, 2), 1.5), ((), ()), ((0, 2), (1, 1, 1, 0))])
+@composite(places="torch", layout="channels", samples=[((2, 3), (1, 2)), ((2, 3), (1, -1, 0, 2), 1.5), ((), ()), ((0, 2), (1, 1, 1, 0))])
 def constant_pad_nd(x, /, pad, value=0):
     """`x` with `pad` (low, high, last dimension first) elements of `value` around it; negative pads cut off."""
     pads = _pairs(pad, x.ndim)

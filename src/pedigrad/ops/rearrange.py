@@ -106,7 +106,7 @@ def _(g, shifts, dims):
     return roll(g, tuple(-n for n in _pair(shifts)), dims)
 
 
-@composite(varargs="dims", samples=[((3, 4), (0,)), ((3, 4), (0, -1)), ((), ()), ((0, 2), (1,))])
+@composite(layout="like", varargs="dims", samples=[((3, 4), (0,)), ((3, 4), (0, -1)), ((), ()), ((0, 2), (1,))])
 def flip(x, /, dims):
     """The elements in reverse order along `dims`."""
     dims = as_shape((dims,))

@@ -9,7 +9,7 @@ from .. import modes
 from ..graph import Leaf
 from ..op import PLACES, Function, function
 from ..origin import located
-from ..tensor import STRIDED, Tensor, refresh, wrap
+from ..tensor import STRIDED, Tensor, refresh, unordered, wrap
 
 IN_PLACE = ("transpose", "swapaxes", "swapdims", "t", "squeeze", "unsqueeze", "as_strided")
 COPIES: tuple[str, ...] = ("alias", "as_strided", "diagonal", "expand", "narrow", "permute", "select", "slice", "split", "split_with_sizes")
@@ -30,6 +30,8 @@ def become_view(self: Tensor, make: Function) -> Tensor:
     self._array, self._node, self._cut = after._array, after._node, after._cut
     if before._view is not None and before._view.base is not None:
         self._view = after._view
+    else:
+        self._view = self._view or unordered(self._array)
     return self
 
 
