@@ -5,9 +5,11 @@ Results of operands that lie row by row do so too, and nobody asks here. Where o
 is like:
 
 - "iterator": as the operands, the first of them that tells two dimensions apart deciding which lies outside; densely; "swapped": the last of them
-- "like": as the first operand, densely
+- "like", "like second": as that operand, densely
 - "rows": row by row
-- "channels": channels last if the first operand is so, else in rows; "windows", "convolution": the same where only batches count
+- "channels": channels last if the first operand is so, else in rows; "windows", "images", "volumes", "convolution": the same for
+  batches of signals and images, of images alone, of all three, and where the second operand counts too
+- "strides": as the first operand, its gaps too
 - "columns": the last dimension but one innermost, whatever the operands are like
 - "own": as the forward has made it, which may be anything
 - None: as the forward has made it, with the operand's memory
@@ -16,6 +18,7 @@ is like:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -142,6 +145,18 @@ def copied(array: Array, dtype: Any = None) -> Array:
     return out
 
 
+def with_strides_of(like: Array, array: Array) -> Array:
+    """`array` with the strides of `like`, in memory that has its gaps; where places of that are shared, densely."""
+    outermost = sorted((d for d in range(like.ndim) if like.shape[d] != 1), key=lambda d: -like.strides[d])
+    apart = all(like.strides[a] >= like.strides[b] * like.shape[b] for a, b in pairwise(outermost))
+    if not apart or not like.size or (outermost and like.strides[outermost[-1]] < like.itemsize):
+        return arranged(array, iterator_order(like.shape, (like,)))
+    extent = sum((n - 1) * step for n, step in zip(like.shape, like.strides, strict=True)) // like.itemsize + 1
+    out = np.ndarray(like.shape, like.dtype, np.empty(extent, like.dtype), 0, like.strides)
+    np.copyto(out, array)
+    return out
+
+
 def is_dense(array: Array) -> bool:
     """Whether the elements of `array` fill a piece of memory, each place once."""
     return lies_in(array, sorted(range(array.ndim), key=lambda d: (array.strides[d], array.shape[d])))
@@ -187,6 +202,10 @@ def _like(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[An
     return iterator_order(shape, arrays[:1])
 
 
+def _like_second(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    return iterator_order(shape, arrays[1:2])
+
+
 def _rows(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> None:
     return None
 
@@ -195,13 +214,21 @@ def _channels(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequenc
     return channels_last(len(shape)) if is_channels_last(arrays[0]) and len(shape) == arrays[0].ndim else None
 
 
-def _windows(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+def _volumes(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
     sizes = getattr(attributes[0], "sizes", attributes[0])  # one for each dimension that windows slide along
     return channels_last(len(shape)) if len(shape) == len(sizes) + 2 and _is_channels_last_image(arrays[0]) else None
 
 
+def _windows(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    return _volumes(shape, arrays, attributes) if len(shape) < 5 else None
+
+
+def _images(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    return _volumes(shape, arrays, attributes) if len(shape) == 4 else None
+
+
 def _convolution(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
-    found = is_channels_last(arrays[0]) or _is_channels_last_image(arrays[1])
+    found = is_channels_last(arrays[0]) or _is_channels_last_image(arrays[1])  # of signals the weight alone counts
     return channels_last(len(shape)) if found else None
 
 
@@ -214,8 +241,8 @@ def _is_channels_last_image(array: Array) -> bool:
 
 
 RULES: dict[str, Any] = {
-    "iterator": _iterator, "swapped": _swapped, "like": _like, "rows": _rows, "columns": _columns,
-    "channels": _channels, "windows": _windows, "convolution": _convolution,
+    "iterator": _iterator, "swapped": _swapped, "like": _like, "like second": _like_second, "rows": _rows, "columns": _columns,
+    "channels": _channels, "windows": _windows, "images": _images, "volumes": _volumes, "convolution": _convolution,
 }  # fmt: skip
 
 
@@ -226,4 +253,6 @@ def laid_out(rule: str, arrays: Sequence[Any], attributes: Sequence[Any], result
     """`result`, computed from these operands, as the rule wants it in memory."""
     if result.__class__ is not np.ndarray or rule == "own":
         return result
+    if rule == "strides":
+        return with_strides_of(arrays[0], result)
     return arranged(result, RULES[rule](result.shape, arrays, attributes) if result.ndim > 1 else None)

@@ -128,7 +128,7 @@ def _some_places(rng):
     return np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)])
 
 
-@composite(places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
+@composite(places="", layout="like second", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
 def spatial_take(x, indices, /, n):
     """The elements of the last `n` dimensions of `x` at flat `indices`, in the shape of `indices`."""
     lead = x.shape[: x.ndim - n]
@@ -162,7 +162,7 @@ def _(g, indices, sizes):
 # Maxima
 
 
-@kernel(places="")
+@kernel(places="", layout="windows")
 def adaptive_argmax(x, /, sizes):
     """The flat spatial index of the largest element, or the first nan, of each window: int64."""
     n = len(sizes)
@@ -249,7 +249,7 @@ def _unpool(n, x, indices, kernel_size, stride, padding, output_size):
     return unpool_put(x, indices, sizes)
 
 
-@composite(places="", layout="windows", node="MaxUnpoolBackward0", samples=[((2, 2, 2), _some_places, (3, 4))])
+@composite(places="", layout="images", node="MaxUnpoolBackward0", samples=[((2, 2, 2), _some_places, (3, 4))])
 def unpool_put(x, indices, /, sizes):
     """Zeros of spatial sizes `sizes` with `x` written at flat `indices`; of several written to one place the last stays."""
     if indices.size and (np.minimum.reduce(indices, axis=None) < 0 or np.maximum.reduce(indices, axis=None) >= math.prod(sizes)):

@@ -9,7 +9,7 @@ import numpy as np
 from .. import device as devices
 from .. import dtypes
 from ..gate import gate
-from ..layout import formatted
+from ..layout import formatted, is_channels_last
 from ..op import composite, function, view
 from ..origin import located
 from ..tensor import Tensor
@@ -29,6 +29,7 @@ contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
+channels_last_formats = {4: channels_last, 5: channels_last_3d}
 
 
 @composite(name="clone", layout="own", samples=[((2, 3), None), ((), None)])
@@ -89,9 +90,9 @@ def converted(tensor: Tensor, dtype: Any, copy: bool = False, form: memory_forma
     """`tensor` in another dtype and memory format; itself if it has these already, unless `copy`."""
     wanted = _dtype_of(dtype)
     if form is not None and form is not preserve_format:
-        if copy or not tensor.is_contiguous(form):
-            return converted(clone(tensor, memory_format=form), wanted)
-        return tensor if wanted in (None, tensor.dtype) else clone(converted(tensor, wanted), memory_format=form)
+        changed = converted(tensor, wanted)
+        own = channels_last_formats.get(tensor.ndim) if is_channels_last(tensor._array) else contiguous_format
+        return changed if changed is tensor and not copy and form is own else clone(changed, memory_format=form)
     if wanted is None or wanted is tensor.dtype:
         return clone(tensor) if copy else tensor
     if tensor._node is not None and not (wanted.is_floating_point or wanted.is_complex):

@@ -96,7 +96,7 @@ ADD = [((3, 4), _numbers(5), (5, 4), 0), ((3, 4), _numbers(2), (3, 2), 1, 2.0), 
 COPY = [((3, 4), _distinct, (2, 4), 0), ((4, 3), _distinct, (4, 2), -1), ((), _numbers(1, high=1), (1,), 0)]
 
 
-@composite(name="index_add", places="", layout="like", out=True, samples=ADD)
+@composite(name="index_add", places="", out=True, samples=ADD)
 def index_added(x, index, source, /, dim, alpha=1):
     """A copy of `x` with `alpha` times the slices of `source` added where `index` counts along `dim`."""
     at = _at(x, index, dim, "index_add")
@@ -137,7 +137,7 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return write(index_added.op, (self, index, source), (dim, alpha))
 
 
-@composite(name="index_copy", places="", layout="like", out=True, samples=COPY)
+@composite(name="index_copy", places="", out=True, samples=COPY)
 def index_copied(x, index, source, /, dim):
     """A copy of `x` with the slices of `source` written where `index` counts along `dim`."""
     at = _at(x, index, dim, "index_copy")

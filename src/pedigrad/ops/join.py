@@ -81,7 +81,8 @@ def stack(*xs, dim=0):
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {xs[0].shape} at entry 0 and {x.shape} at entry {i}")
     dim = one_dim(dim, xs[0].ndim + 1)
     if dim == xs[0].ndim or dim == 0:
-        return in_format(xs, 0, lambda xs: np.stack(xs, dim)) if dim else np.stack([arranged(x, None) for x in xs])
+        out = np.stack(xs, dim)
+        return arranged(out, None) if out.__class__ is np.ndarray else out
     joined = in_format(xs, xs[0].ndim, lambda xs: np.concatenate(xs, dim))
     shape = xs[0].shape
     return np.reshape(joined, (*shape[:dim], len(xs), *shape[dim:]))

@@ -63,7 +63,7 @@ BESSEL = {
 def _declare(name: str, forward: Any, doc: str) -> None:
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc
-    Op(forward, "elementwise", places="special", promote=True, result="float", out=True)
+    Op(forward, "elementwise", places="special", promote=True, result="float", layout="iterator", out=True)
 
 
 def _bessel(name: str, scipy_name: str) -> None:

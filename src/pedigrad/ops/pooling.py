@@ -94,7 +94,7 @@ def _all_whole(geo):
     return all(_whole(windows, geo.out) for _, windows, _ in visits(geo))
 
 
-@composite(real=True, places="", layout="windows", node="MaxPoolBackward0", samples=[
+@composite(real=True, places="", layout="volumes", node="MaxPoolBackward0", samples=[
     ((2, 3, 6), Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
     ((2, 5, 6), Geometry((5, 6), (3, 2), (1, 2), ((1, 1), (0, 0)), (1, 2), (5, 2))),
 ])  # fmt: skip
@@ -129,7 +129,7 @@ def _(g, x, out, geo):
     return window_put(g, window_argmax(x, out, geo), geo)
 
 
-@kernel(places="")
+@kernel(places="", layout="like second")
 def window_argmax(x, out, /, geo):
     """Which element of its window each maximum in `out` is: the first that is equal to it, or the last nan."""
     count = math.prod(geo.kernel)
@@ -209,7 +209,7 @@ def _(g, where, geo):
     return window_put(g, where, geo)
 
 
-@kernel(places="")
+@kernel(places="", layout="like")
 def window_indices(where, /, geo):
     """The flat spatial index of element number `where` of each window: int64."""
     position = np.unravel_index(where.astype(np.int64), geo.kernel)

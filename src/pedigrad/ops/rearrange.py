@@ -12,7 +12,7 @@ from .. import dtypes
 from ..op import composite, function
 from ..shapes import all_dims, as_shape, one_dim
 from ..tensor import Tensor, constant, read, wrap
-from .convert import converted
+from .convert import clone, contiguous_format, converted
 from .index_along import selected
 from .language import total
 from .region import diagonal, region_in_zeros
@@ -145,10 +145,10 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     if first == second:
         raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     if k % 4 == 0:
-        return input.clone()  # type: ignore[attr-defined]
+        return clone(input, memory_format=contiguous_format)
     if k % 4 == 2:
         return flip(input, (first, second))
-    return transpose(flip(input, (second,)), first, second) if k % 4 == 1 else flip(transpose(input, first, second), (second,))
+    return transpose(flip(input, (second if k % 4 == 1 else first,)), first, second)
 
 
 # Triangles

@@ -21,7 +21,7 @@ from .view import reshaped
 ALL = slice(None)
 
 
-@composite(places="", layout="like", out=True, node="CopySlices")
+@composite(places="", layout="strides", out=True, node="CopySlices")
 def replace_region(x, y, /, op, attributes):
     """`x` with the region that the view `op` selects replaced by `y`: the history of a write through a view."""
     out = np.copy(x)

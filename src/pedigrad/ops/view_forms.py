@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .. import modes
+from .. import dtypes, modes
 from ..graph import Leaf
 from ..op import PLACES, Function, function
 from ..origin import located
 from ..tensor import STRIDED, Tensor, refresh, unordered, wrap
+from .convert import clone, contiguous_format, preserve_format
+from .view import reshape, view_
 
 IN_PLACE = ("transpose", "swapaxes", "swapdims", "t", "squeeze", "unsqueeze", "as_strided")
 COPIES: tuple[str, ...] = ("alias", "as_strided", "diagonal", "expand", "narrow", "permute", "select", "slice", "split", "split_with_sizes")
@@ -45,15 +47,20 @@ def _in_place(name: str) -> None:
     function("Tensor")(form)
 
 
+def _view_where_possible(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+    return view_(self, *size, dtype=dtype) if dtype is not None or isinstance(size[0], dtypes.dtype) else reshape(self, *size)
+
+
 def _copy(name: str) -> None:
-    view = PLACES["Tensor"].get(name) or PLACES["torch"].get(name)
+    view = _view_where_possible if name == "view" else PLACES["Tensor"].get(name) or PLACES["torch"].get(name)
     if view is None:
         return
 
     @functools.wraps(view, assigned=())
     def form(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         found = view(*args, **kwargs)
-        copies = tuple(x.clone() for x in found) if isinstance(found, tuple) else found.clone()
+        order = preserve_format if name == "alias" else contiguous_format
+        copies = tuple(clone(x, memory_format=order) for x in found) if isinstance(found, tuple) else clone(found, memory_format=order)
         if out is None:
             return copies
         for target, copy in zip(out, copies, strict=True) if isinstance(copies, tuple) else ((out, copies),):
