@@ -10,7 +10,7 @@ is like:
 - "channels": channels last if the first operand is so, else in rows; "windows", "images", "volumes", "convolution": the same for
   batches of signals and images, of images alone, of all three, and where the second operand counts too
 - "strides": as the first operand, its gaps too
-- "columns": the last dimension but one innermost, whatever the operands are like
+- "columns": matrices column by column, whatever the operands are like
 - "own": as the forward has made it, which may be anything
 - None: as the forward has made it, with the operand's memory
 """
@@ -190,7 +190,9 @@ def _iterator(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequenc
     return iterator_order(shape, arrays)
 
 
-def _columns(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int]:
+def _columns(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    if len(shape) != arrays[0].ndim:  # vectors of a batch
+        return None
     return [len(shape) - 2, len(shape) - 1, *range(len(shape) - 3, -1, -1)]
 
 

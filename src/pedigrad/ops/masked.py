@@ -139,7 +139,7 @@ def nonzero_rows(x, /):
 def nonzero(input: Tensor, *, out: Any = None, as_tuple: bool = False) -> Any:
     """The indices of the elements that are not zero: rows of shape (n, ndim), or a tuple of one vector per dimension."""
     if as_tuple:
-        return tuple(wrap(column) for column in np.nonzero(np.atleast_1d(input._array)))
+        return tuple(wrap(np.ascontiguousarray(column)) for column in np.nonzero(np.atleast_1d(input._array)))
     return nonzero_rows(input, out=out)
 
 

@@ -143,7 +143,7 @@ def topk(x, /, k, dim=-1, largest=True, sorted=True):
             ranked = np.sort(np.partition(keys(rows, largest), k, axis=-1)[..., :k], axis=-1)
             indices = (ranked & 0xFFFFFFFF).astype(np.int64)
         else:
-            indices = order(rows, largest)[..., :k]
+            indices = np.ascontiguousarray(order(rows, largest)[..., :k])
         return taken(rows, indices), indices
 
     return along_last(compute, x, dim)
