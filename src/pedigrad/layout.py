@@ -162,6 +162,11 @@ def is_dense(array: Array) -> bool:
     return lies_in(array, sorted(range(array.ndim), key=lambda d: (array.strides[d], array.shape[d])))
 
 
+def lying_as(like: Array, array: Array) -> Array:
+    """`array` in the order of `like`, if that is dense, or else in rows: itself if it lies so already."""
+    return arranged(array, iterator_order(like.shape, (like,)) if is_dense(like) else None)
+
+
 def formatted(array: Array, form: str | None) -> Array:
     """A copy in a memory format of PyTorch's: "contiguous_format", "preserve_format", "channels_last", "channels_last_3d"."""
     if form is None or form == "preserve_format":

@@ -20,6 +20,7 @@ from .. import graph, modes
 from ..compiler.memory import is_whole
 from ..gate import output
 from ..graph import Freed, Leaf, Node, Output, note_write
+from ..layout import copied, lying_as
 from ..origin import Origin, located
 from ..shapes import Size
 from ..tensor import Tensor, wrap
@@ -247,9 +248,12 @@ class Backward:
             if g.dtype is not leaf.dtype and g.dtype != leaf.dtype:
                 g = g.astype(leaf.dtype)
             if before is None or leaf.zeroed:
+                owner = leaf.tensor()
+                if recorder is None and owner is not None and not (owner._view is None and g.flags.c_contiguous):
+                    g = lying_as(owner._array, g)
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
                 if recorder is None and (not is_whole(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
-                    g = g.copy()
+                    g = g.copy() if g.flags.c_contiguous else copied(g)
                 if before is None:
                     leaf.grad = wrap(g)
                 else:
