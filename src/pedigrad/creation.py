@@ -290,7 +290,13 @@ def filled_like(input: Tensor, value: Any, dtype: Any) -> Any:
             array.fill(value)
         return array
     shape = input._array.shape
-    return np.empty(shape, kind) if value is None else np.zeros(shape, kind) if value.__class__ is int and not value else np.full(shape, value, kind)
+    return (
+        np.empty(shape, kind)
+        if value is None
+        else np.zeros(shape, kind)
+        if value.__class__ is int and not value
+        else np.full(shape, value, kind)
+    )
 
 
 for _name, _value in (("zeros", 0), ("ones", 1), ("empty", None)):

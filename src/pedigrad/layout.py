@@ -13,6 +13,7 @@ is like:
 - "columns": matrices column by column, whatever the operands are like
 - "own": as the forward has made it, which may be anything
 - None: as the forward has made it, with the operand's memory
+- or a function like those in `RULES`
 """
 
 from __future__ import annotations
@@ -256,10 +257,11 @@ RULES: dict[str, Any] = {
 ALWAYS = frozenset({"columns", "own"})  # the rules that hold where all operands lie row by row too
 
 
-def laid_out(rule: str, arrays: Sequence[Any], attributes: Sequence[Any], result: Any) -> Any:
+def laid_out(rule: Any, arrays: Sequence[Any], attributes: Sequence[Any], result: Any) -> Any:
     """`result`, computed from these operands, as the rule wants it in memory."""
     if result.__class__ is not np.ndarray or rule == "own":
         return result
     if rule == "strides":
         return with_strides_of(arrays[0], result)
-    return arranged(result, RULES[rule](result.shape, arrays, attributes) if result.ndim > 1 else None)
+    find = rule if callable(rule) else RULES[rule]
+    return arranged(result, find(result.shape, arrays, attributes) if result.ndim > 1 else None)

@@ -79,7 +79,7 @@ class Op:
         samples: Any = None,
         node: str | Callable[[Node], str] | None = None,
         operators: str = "",
-        layout: str | None = None,
+        layout: str | Callable[..., Any] | None = None,
     ):
         code = forward.__code__
         self.forward = forward

@@ -248,7 +248,11 @@ def _layout_lines(op: Op) -> list[str]:
     if op.layout is None:
         return []
     strided = "True" if op.layout in ALWAYS else " or ".join(f"v_{name} is not None" for name in op.operands)
-    return [f"if {strided}:", f"    _r = _lay_out(_op, _t, ({_each('a_{}', op.operands)}), ({_each('{}', op.attributes)}), _r)"] if strided else []
+    return (
+        [f"if {strided}:", f"    _r = _lay_out(_op, _t, ({_each('a_{}', op.operands)}), ({_each('{}', op.attributes)}), _r)"]
+        if strided
+        else []
+    )
 
 
 def _unwrap(op: Op, public: str, name: str, first: str, general: str) -> list[str]:

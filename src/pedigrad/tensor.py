@@ -176,7 +176,7 @@ class Tensor(metaclass=TensorMeta):
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether its elements lie in memory in order, without gaps."""
-        if memory_format is None or memory_format.name == "contiguous_format":
+        if memory_format is None or memory_format.name in ("contiguous_format", "preserve_format"):
             return self._array.flags.c_contiguous
         ndim = {"channels_last": 4, "channels_last_3d": 5}.get(memory_format.name)
         return self._array.ndim == ndim and lies_in(self._array, channels_last(ndim))

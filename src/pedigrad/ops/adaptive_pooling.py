@@ -50,7 +50,9 @@ def _even(sizes, out):
 # Means
 
 
-@composite(places="", layout="windows", node="AdaptiveAvgPoolBackward0", samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))])
+@composite(
+    places="", layout="windows", node="AdaptiveAvgPoolBackward0", samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))]
+)
 def adaptive_mean(x, /, sizes):
     """The means of `sizes` windows that cover the last dimensions of `x`."""
     n = len(sizes)

@@ -73,9 +73,11 @@ def _(g):
 @function("Tensor")
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     """Itself if its elements lie in memory in order, else a copy of which that is true."""
+    if self.is_contiguous(memory_format):
+        return self
     if memory_format is preserve_format:
         raise RuntimeError(located("preserve memory format is unsupported by the contiguous operator"))
-    return self if self.is_contiguous(memory_format) else clone(self, memory_format=memory_format or contiguous_format)
+    return clone(self, memory_format=memory_format or contiguous_format)
 
 
 def _dtype_of(kind: Any) -> dtypes.dtype | None:

@@ -85,7 +85,10 @@ def _counted(index, size, dim):
 
 
 @composite(
-    places="", layout="own", out=True, samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))]
+    places="",
+    layout="own",
+    out=True,
+    samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))],
 )
 def index(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,)):  # noqa: E741
     """The elements of the view `x[basic]` that the index arrays pick."""
@@ -141,7 +144,11 @@ def _(g, i, j, k, l, m, n, o, p, basic, places):  # noqa: E741
 
 
 @composite(
-    name="_index_put", places="", layout="like", node="IndexPutBackward0", samples=[((4, 2), (3, 2), _distinct_rows, *PUT[3:], False), (*PUT, True)]
+    name="_index_put",
+    places="",
+    layout="like",
+    node="IndexPutBackward0",
+    samples=[((4, 2), (3, 2), _distinct_rows, *PUT[3:], False), (*PUT, True)],
 )
 def put_at(x, y, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,), accumulate=False):  # noqa: E741
     """A copy of `x` with `y` written (or added) where the index arrays point in the view `x[basic]`."""

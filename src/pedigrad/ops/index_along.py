@@ -171,7 +171,10 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 
 @composite(
-    name="index_fill", places="", layout="like", samples=[((3, 4), _distinct, (), 0), ((4, 3), _distinct, (), -1), ((), _numbers(1, high=1), (), 0)]
+    name="index_fill",
+    places="",
+    layout="like",
+    samples=[((3, 4), _distinct, (), 0), ((4, 3), _distinct, (), -1), ((), _numbers(1, high=1), (), 0)],
 )
 def index_filled(x, index, value, /, dim):
     """A copy of `x` with `value` in the slices that `index` counts along `dim`."""

@@ -62,7 +62,15 @@ def _(g, x, target, reduction, needs):
     return slope, -slope if needs[1] else None
 
 
-@composite(real=True, name="huber_loss", layout="iterator", places="", promote=True, result="same", samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3)])
+@composite(
+    real=True,
+    name="huber_loss",
+    layout="iterator",
+    places="",
+    promote=True,
+    result="same",
+    samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3)],
+)
 def limited_errors(x, target, /, reduction="mean", delta=1.0):
     """Half the squared differences, where these do not exceed `delta`, continued linearly; reduced."""
     size = np.abs(x - target)
@@ -80,7 +88,8 @@ def _(g, x, target, reduction, delta, needs):
 
 @composite(
     real=True,
-    name="smooth_l1_loss", layout="iterator",
+    name="smooth_l1_loss",
+    layout="iterator",
     places="",
     promote=True,
     result="same",

@@ -423,7 +423,7 @@ def instance_norm(
             means, variances = means.mean(0)._array, variances.mean(0)._array
         Running(running_mean, running_var, momentum).move(means, variances, count)
     check_channels(input, weight=weight, bias=bias)
-    return group_normal(input, weight, bias, shape[1], eps)
+    return group_normal(input.contiguous(), weight, bias, shape[1], eps)
 
 
 @function("torch", name="instance_norm")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..layout import RULES
 from ..op import composite, function
 from .interpolate import Taps, resample
 from .language import zeros
@@ -51,7 +52,12 @@ def _(g, pad):
     return constant_pad_nd(g, tuple(-p for p in pad))
 
 
-@composite(places="", samples=[
+def _order(shape, arrays, attributes):
+    """Channels last if `x` has them so; a circle is joined from pieces, in rows."""
+    return None if attributes[1] == "circular" else RULES["channels"](shape, arrays, attributes)
+
+
+@composite(places="", layout=_order, samples=[
     ((2, 4), ((0, 0), (1, 2)), "reflect"), ((2, 3, 4), ((0, 0), (1, 1), (3, 0)), "replicate"),
     ((1, 2, 4), ((0, 0), (2, 1), (3, 4)), "circular"),
 ])  # fmt: skip
