@@ -4,7 +4,8 @@ It matters to whoever looks: `stride`, `is_contiguous`, what `view` accepts, and
 Results of operands that lie row by row do so too, and nobody asks here. Where one does not, an op's `layout` says what its result
 is like:
 
-- "iterator": as the operands, the first of them that tells two dimensions apart deciding which lies outside; densely; "swapped": the last of them
+- "iterator": as the operands, densely, the first of them that tells two dimensions apart deciding which lies outside;
+  "swapped": the last of them
 - "like", "like second": as that operand, densely
 - "rows": row by row
 - "channels": channels last if the first operand is so, else in rows; "windows", "images", "volumes", "convolution": the same for

@@ -194,7 +194,7 @@ PROGRAMS = {
     "dropout": lambda t: t.nn.functional.dropout(images(t, 2, 3, 4, 5)),
     "dropout2d": lambda t: t.nn.functional.dropout2d(images(t, 2, 3, 4, 5)),
     "pad": lambda t: t.nn.functional.pad(images(t, 2, 3, 4, 5), (1, 1)),
-    "pad by reflection": lambda t: t.nn.functional.pad(images(t, 2, 3, 4, 5), (1, 1), mode="reflect"),
+    "pad by reflection": lambda t: t.nn.functional.pad(images(t, 2, 3, 4, 5), (1, 1, 1, 1), mode="reflect"),
     "pad in a circle": lambda t: t.nn.functional.pad(images(t, 2, 3, 4, 5), (1, 1, 1, 1), mode="circular"),
     "interpolate": lambda t: t.nn.functional.interpolate(images(t, 2, 3, 4, 5), size=6),
     "bilinear": lambda t: t.nn.functional.interpolate(images(t, 2, 3, 4, 5), size=6, mode="bilinear"),

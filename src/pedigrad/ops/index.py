@@ -99,7 +99,7 @@ def index(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic
 
 
 def picked_order(source, shape, places, indices):
-    """In which order the dimensions of `source[index]` lie: those that are not indexed as in `source`, the others as in the index arrays."""
+    """In which order the dimensions of `source[index]` lie: the others as in `source`, the indexed ones as in the index arrays."""
     used = [a for a in indices if a is not None]
     if source.flags.c_contiguous and all(a.flags.c_contiguous for a in used):
         return None

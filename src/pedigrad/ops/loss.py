@@ -281,7 +281,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
 
 
 @composite(
-    name="kl_div", layout="iterator", places="", promote=True, result="same", samples=[((2, 3), _unit(2, 3), "mean", False), ((2, 3), _unit(3), "none", True),
+    name="kl_div", layout="iterator", places="", promote=True, result="same",
+    samples=[((2, 3), _unit(2, 3), "mean", False), ((2, 3), _unit(3), "none", True),
                                                      ((), _unit(), "sum", False)],
 )  # fmt: skip
 def divergences(x, target, /, reduction="mean", log_target=False):
@@ -328,7 +329,8 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
 
 
 @composite(
-    name="soft_margin_loss", layout="iterator", places="", promote=True, result="same", samples=[((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "mean"),
+    name="soft_margin_loss", layout="iterator", places="", promote=True, result="same",
+    samples=[((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "mean"),
                                                                ((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "none")],
 )  # fmt: skip
 def margin_losses(x, target, /, reduction="mean"):
