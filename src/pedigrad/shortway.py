@@ -247,6 +247,8 @@ def _layout_lines(op: Op) -> list[str]:
     """Lines for operands that may not lie row by row, as their `_view` tells."""
     if op.layout is None:
         return []
+    if op.layout == "own":
+        return ["if not _r.flags.c_contiguous:", "    _t._view = _STRIDED"]
     strided = "True" if op.layout in ALWAYS else " or ".join(f"v_{name} is not None" for name in op.operands)
     return (
         [f"if {strided}:", f"    _r = _lay_out(_op, _t, ({_each('a_{}', op.operands)}), ({_each('{}', op.attributes)}), _r)"]

@@ -35,6 +35,8 @@ channels_last_formats = {4: channels_last, 5: channels_last_3d}
 @composite(name="clone", layout="own", samples=[((2, 3), None), ((), None)])
 def clone(x, /, *, memory_format=None):
     """A copy with storage of its own, in the same order in memory unless another one is asked for."""
+    if memory_format is None and x.__class__ is np.ndarray and x.flags.c_contiguous:
+        return x.copy()
     if x.__class__ is not np.ndarray:
         return np.copy(x, order="K") if memory_format in (None, preserve_format) else np.copy(x, order="C")
     return formatted(x, None if memory_format is None else memory_format.name)

@@ -95,12 +95,13 @@ def index(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic
     indices = (i, j, k, l, m, n, o, p)
     source = shown(x, basic)
     out = source[where(places, indices)]
-    return arranged(out, picked_order(source, out.shape, places, indices)) if out.__class__ is np.ndarray and out.ndim > 1 else out
+    if out.__class__ is not np.ndarray or out.ndim < 2:
+        return out
+    return arranged(out, picked_order(source, out.shape, places, [a for a in indices if a is not None]))
 
 
-def picked_order(source, shape, places, indices):
+def picked_order(source, shape, places, used):
     """In which order the dimensions of `source[index]` lie: the others as in `source`, the indexed ones as in the index arrays."""
-    used = [a for a in indices if a is not None]
     if source.flags.c_contiguous and all(a.flags.c_contiguous for a in used):
         return None
     sizes = [(a.ndim if a.dtype.kind == "b" else 1) for a in used]

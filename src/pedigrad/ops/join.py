@@ -47,14 +47,16 @@ def cat(*xs, dim=0):
             raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {x.ndim}")
         if any(a != b for d, (a, b) in enumerate(zip(first, x.shape, strict=True)) if d != dim):
             raise RuntimeError(f"Sizes of tensors must match except in dimension {dim}: {first} and {x.shape} for tensor number {i}")
-    return in_format(joined, joined[0].ndim, lambda xs: np.concatenate(xs, dim))
+    return in_format(np.concatenate(joined, dim), joined)
 
 
-def in_format(xs, ndim, join):
-    """What `join` makes of the arrays: in rows, or with channels last if all of them have them so."""
-    if any(x.__class__ is not np.ndarray for x in xs) or all(x.flags.c_contiguous for x in xs):
-        return join(xs)
-    return arranged(join(xs), channels_last(ndim) if all(map(is_channels_last, xs)) else None)
+def in_format(out, xs):
+    """`out`, joined from the arrays `xs`, in rows; with channels last if all of them have them so."""
+    if out.__class__ is np.ndarray:
+        for x in xs:
+            if not x.flags.c_contiguous:
+                return arranged(out, channels_last(out.ndim) if all(map(is_channels_last, xs)) else None)
+    return out
 
 
 @cat.grad("xs")
@@ -83,7 +85,7 @@ def stack(*xs, dim=0):
     if dim == xs[0].ndim or dim == 0:
         out = np.stack(xs, dim)
         return arranged(out, None) if out.__class__ is np.ndarray else out
-    joined = in_format(xs, xs[0].ndim, lambda xs: np.concatenate(xs, dim))
+    joined = in_format(np.concatenate(xs, dim), xs)
     shape = xs[0].shape
     return np.reshape(joined, (*shape[:dim], len(xs), *shape[dim:]))
 
