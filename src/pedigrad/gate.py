@@ -308,7 +308,8 @@ def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes
     """What the rules that will run want, in the order of `op.saves`."""
     if op.variadic:
         (name,) = op.operands
-        values: dict[str, Any] = {name: arrays}
+        needed = [sum(p is not None for p in parents) > (parent is not None) for parent in parents]  # by another operand's gradient
+        values: dict[str, Any] = {name: tuple(a if n else None for a, n in zip(arrays, needed, strict=True))}
         values[name + "_shape"] = tuple(a.shape for a in arrays)
         values[name + "_dtype"] = tuple(a.dtype for a in arrays)
     else:

@@ -80,6 +80,7 @@ class Op:
         node: str | Callable[[Node], str] | None = None,
         operators: str = "",
         layout: str | Callable[..., Any] | None = None,
+        remade: bool = False,
     ):
         code = forward.__code__
         self.forward = forward
@@ -99,6 +100,7 @@ class Op:
         self.promoted: tuple[str, ...] = self.operands if promote is True else promote or ()
         self.inplace, self.out, self.varargs = inplace, out, varargs
         self.layout = layout  # what results lie like in memory where an operand does not lie row by row (`layout.py`)
+        self.remade = remade  # an output that the rules want is computed again if it was written to meanwhile
         self.real = real  # complex operands are refused: NumPy orders them, and computes much that PyTorch does not
         self.numpy_words = places not in ("", "F") and "dim" in self.attributes  # takes `axis` for `dim`
         self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone

@@ -136,6 +136,7 @@ class Backward:
                 raise second_backward(node)
             if graph.last_write > node.seq:
                 check_unmodified(node)
+                saved = node.saved
             if watching is not None and node.seq < watching.begin:
                 watching.refuse("a backward pass goes on into what was computed before the call")
             if recorder is None or node.op is None:
@@ -321,7 +322,7 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
             value = np.asarray(value)
         if not isinstance(value, np.ndarray):
             if op.variadic and name in op.operands:
-                return tuple(with_node(a, p) for a, p in zip(value, node.parents, strict=True))
+                return tuple(None if a is None else with_node(a, p) for a, p in zip(value, node.parents, strict=True))
             return value
         if name in parents:
             return with_node(value, parents[name])
@@ -373,20 +374,29 @@ def second_backward(node: Node) -> RuntimeError:
 
 
 def check_unmodified(node: Node) -> None:
-    """RuntimeError if an array that `node` saved has been written to since."""
-    names = () if node.op is None else node.op.saves
+    """RuntimeError if an array that `node` saved has been written to since, unless its op makes it again."""
+    op, remake = node.op, False
+    names = () if op is None else op.saves
     for name, value in zip(names, node.saved, strict=False):
         for array in value if isinstance(value, tuple) else (value,):
             if not isinstance(array, np.ndarray) or not array.size:
                 continue
             write = graph.write_to(array)
             if write is not None and write.stamp > node.seq:
+                if op is not None and op.remade and name in op.outputs:
+                    remake = True
+                    continue
                 message = (
                     "one of the variables needed for gradient computation has been modified by an inplace operation: "
                     f"{node.name()} (made at {node.origin}) saved its {name!r} of shape {Size(array.shape)}, which "
                     f"{write.what}() wrote to at {write.origin}"
                 )
                 raise RuntimeError(located(message))
+    if remake:
+        values = dict(zip(names, node.saved, strict=True))
+        results = op.forward(*(values[n] for n in op.operands), **{n: values[n] for n in op.attributes})
+        values |= zip(op.outputs, results if len(op.outputs) > 1 else (results,), strict=True)
+        node.saved = tuple(values[n] for n in names)
 
 
 def check_finite(node: Node, grads: Any) -> None:

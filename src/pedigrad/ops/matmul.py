@@ -60,10 +60,10 @@ def matmul(x, y, /):
 
 
 @matmul.grad("x")
-def _(g, x, y):
-    if x.ndim == 1 and y.ndim == 1:
+def _(g, x_shape, y):
+    if len(x_shape) == 1 and y.ndim == 1:
         return g * conj(y)
-    if x.ndim == 1:
+    if len(x_shape) == 1:
         return product(conj(y), np.expand_dims(g, -1))[..., 0]
     if y.ndim == 1:
         return np.expand_dims(g, -1) * conj(y)
@@ -71,14 +71,14 @@ def _(g, x, y):
 
 
 @matmul.grad("y")
-def _(g, x, y):
-    if x.ndim == 1 and y.ndim == 1:
+def _(g, x, y_shape):
+    if x.ndim == 1 and len(y_shape) == 1:
         return g * conj(x)
-    if y.ndim == 1:
+    if len(y_shape) == 1:
         return product(adjoint(rows(x)), np.reshape(g, (math.prod(g.shape),)))
     if x.ndim == 1:
         return np.expand_dims(conj(x), -1) * np.expand_dims(g, -2)
-    if y.ndim == 2:
+    if len(y_shape) == 2:
         return product(adjoint(rows(x)), rows(g))
     return product(adjoint(x), g)
 

@@ -358,7 +358,7 @@ def _(g, x, weight, mean, scale, groups, eps, needs):
 
 
 @group_normal.grad("bias")
-def _(g, bias):
+def _(g):
     return total(g, channel_dims(g.ndim))
 
 

@@ -94,7 +94,7 @@ def _all_whole(geo):
     return all(_whole(windows, geo.out) for _, windows, _ in visits(geo))
 
 
-@composite(real=True, places="", layout="volumes", node="MaxPoolBackward0", samples=[
+@composite(real=True, places="", layout="volumes", remade=True, node="MaxPoolBackward0", samples=[
     ((2, 3, 6), Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
     ((2, 5, 6), Geometry((5, 6), (3, 2), (1, 2), ((1, 1), (0, 0)), (1, 2), (5, 2))),
 ])  # fmt: skip

@@ -128,6 +128,7 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
 @composite(
     name="normalize",
     places="",
+    remade=True,
     layout="like",
     outputs=("out", "length"),
     hidden=1,
