@@ -376,14 +376,14 @@ def second_backward(node: Node) -> RuntimeError:
 def check_unmodified(node: Node) -> None:
     """RuntimeError if an array that `node` saved has been written to since, unless its op makes it again."""
     op, remake = node.op, False
-    names = () if op is None else op.saves
+    names, outputs = ((), ()) if op is None else (op.saves, op.outputs or ())
     for name, value in zip(names, node.saved, strict=False):
         for array in value if isinstance(value, tuple) else (value,):
             if not isinstance(array, np.ndarray) or not array.size:
                 continue
             write = graph.write_to(array)
             if write is not None and write.stamp > node.seq:
-                if op is not None and op.remade and name in op.outputs:
+                if name in outputs and op.remade:
                     remake = True
                     continue
                 message = (
@@ -395,7 +395,7 @@ def check_unmodified(node: Node) -> None:
     if remake:
         values = dict(zip(names, node.saved, strict=True))
         results = op.forward(*(values[n] for n in op.operands), **{n: values[n] for n in op.attributes})
-        values |= zip(op.outputs, results if len(op.outputs) > 1 else (results,), strict=True)
+        values |= zip(outputs, results if len(outputs) > 1 else (results,), strict=True)
         node.saved = tuple(values[n] for n in names)
 
 
