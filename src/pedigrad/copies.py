@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from .gate import unordered
 from .graph import Leaf
 from .op import publish
 from .origin import located
-from .tensor import Tensor, copied, read, unordered
+from .tensor import Tensor, copied, read
 
 _new = object.__new__
 

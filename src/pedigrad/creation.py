@@ -10,12 +10,13 @@ import numpy as np
 
 from . import device as devices
 from . import dtypes, inplace, modes
+from .gate import unordered
 from .layout import arranged, empty_like, order_of_format
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
 from .origin import located
 from .shapes import as_shape
-from .tensor import Tensor, TensorMeta, _new, announce, constant, read, unordered, wrap
+from .tensor import Tensor, TensorMeta, _new, announce, constant, read, wrap
 
 strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
 Tensor.layout = strided

@@ -163,6 +163,11 @@ def _all_in_rows(arrays: tuple[Any, ...]) -> bool:
     return all(a.flags.c_contiguous for a in arrays if a.__class__ is np.ndarray)
 
 
+def unordered(array: np.ndarray[Any, Any]) -> View | None:
+    """What `_view` of a tensor on `array` that is no view says."""
+    return None if array.flags.c_contiguous else STRIDED
+
+
 def lay_out(op: Op, tensor: Tensor, arrays: tuple[Any, ...], attributes: tuple[Any, ...], result: Any) -> Any:
     """`result` of `op` on `arrays`, not all of which lie row by row, laid out by PyTorch's rule and put into `tensor`."""
     if op.layout in ALWAYS or not _all_in_rows(arrays):

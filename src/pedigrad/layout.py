@@ -19,6 +19,7 @@ is like:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+RANKS = {"channels_last": 4, "channels_last_3d": 5}
 
 
 def order_of(shape: Sequence[int], strides: Iterable[Sequence[int]]) -> list[int]:
@@ -180,13 +182,27 @@ def formatted(array: Array, form: str | None) -> Array:
     return out
 
 
+def is_in_format(array: Array, form: str) -> bool:
+    """Whether the elements of `array` lie densely in a memory format of PyTorch's."""
+    if form in ("contiguous_format", "preserve_format"):
+        return array.flags.c_contiguous
+    return array.ndim == RANKS[form] and lies_in(array, channels_last(array.ndim))
+
+
+def steps(array: Array) -> tuple[int, ...]:
+    """How many elements apart neighbours along each dimension are; NumPy gives strides of no meaning to empty arrays."""
+    if array.size:
+        return tuple(s // array.itemsize for s in array.strides)
+    sizes = [max(n, 1) for n in array.shape]
+    return tuple(math.prod(sizes[i + 1 :]) for i in range(len(sizes)))
+
+
 def order_of_format(ndim: int, form: str) -> list[int] | None:
     """The order of dimensions, innermost first, in a memory format; RuntimeError if it is one of other numbers of dimensions."""
     if form == "contiguous_format":
         return None
-    rank = {"channels_last": 4, "channels_last_3d": 5}[form]
-    if ndim != rank:
-        raise RuntimeError(f"required rank {rank} tensor to use {form} format")
+    if ndim != RANKS[form]:
+        raise RuntimeError(f"required rank {RANKS[form]} tensor to use {form} format")
     return channels_last(ndim)
 
 

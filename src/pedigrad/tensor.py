@@ -15,7 +15,7 @@ import numpy as np
 from . import device as devices
 from . import dtypes, graph, modes
 from .graph import Handle, Leaf, Node
-from .layout import channels_last, lies_in
+from .layout import is_in_format, steps
 from .origin import Origin, located
 from .shapes import Size
 
@@ -157,10 +157,7 @@ class Tensor(metaclass=TensorMeta):
 
     def stride(self, dim: int | None = None) -> Any:
         """How many elements apart neighbours along each dimension are."""
-        strides = tuple(s // self._array.itemsize for s in self._array.strides)
-        if 0 in self._array.shape:  # NumPy gives strides of no meaning to empty arrays
-            sizes = [max(n, 1) for n in self._array.shape]
-            strides = tuple(int(np.prod(sizes[i + 1 :])) for i in range(len(sizes)))
+        strides = steps(self._array)
         return strides if dim is None else strides[self._dim(dim)]
 
     def storage_offset(self) -> int:
@@ -176,10 +173,7 @@ class Tensor(metaclass=TensorMeta):
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether its elements lie in memory in order, without gaps."""
-        if memory_format is None or memory_format.name in ("contiguous_format", "preserve_format"):
-            return self._array.flags.c_contiguous
-        ndim = {"channels_last": 4, "channels_last_3d": 5}.get(memory_format.name)
-        return self._array.ndim == ndim and lies_in(self._array, channels_last(ndim))
+        return self._array.flags.c_contiguous if memory_format is None else is_in_format(self._array, memory_format.name)
 
     def is_floating_point(self) -> bool:
         """Whether its elements are floats."""
@@ -352,7 +346,7 @@ class Tensor(metaclass=TensorMeta):
         if not isinstance(value, Tensor):
             raise TypeError(located(f"Variable data has to be a tensor, but got {type(value).__name__}"))
         self._array = value._array
-        self._view = self._view or unordered(self._array)
+        self._view = self._view or wrap(value._array)._view
         if isinstance(self._node, Leaf):
             self._node.shape, self._node.dtype = value._array.shape, value._array.dtype
 
@@ -483,13 +477,8 @@ def wrap(array: Array) -> Tensor:
     out = _new(Tensor)
     out._array = array
     out._node = out._cut = None
-    out._view = None if array.flags.c_contiguous else STRIDED  # `unordered`, written out
+    out._view = None if array.flags.c_contiguous else STRIDED
     return out
-
-
-def unordered(array: Array) -> View | None:
-    """What `_view` of a tensor on `array` that is no view says."""
-    return None if array.flags.c_contiguous else STRIDED
 
 
 def constant(array: Array) -> Tensor:

@@ -5,7 +5,8 @@ import copy
 import numpy as np
 
 from .. import dtypes
-from ..tensor import Tensor, TensorMeta, copied, unordered
+from ..gate import unordered
+from ..tensor import Tensor, TensorMeta, copied
 
 
 class _ParameterMeta(TensorMeta):

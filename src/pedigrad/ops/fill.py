@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from .. import modes
-from ..gate import is_recorded
+from ..gate import is_recorded, unordered
 from ..inplace import note_change, write
 from ..op import composite, function
 from ..origin import located
 from ..shapes import as_shape
-from ..tensor import Tensor, read, unordered
+from ..tensor import Tensor, read
 from .language import broadcast_to
 from .region import as_strided, diagonal, part
 

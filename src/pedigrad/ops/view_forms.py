@@ -6,10 +6,11 @@ import functools
 from typing import Any
 
 from .. import dtypes, modes
+from ..gate import unordered
 from ..graph import Leaf
 from ..op import PLACES, Function, function
 from ..origin import located
-from ..tensor import STRIDED, Tensor, refresh, unordered, wrap
+from ..tensor import STRIDED, Tensor, refresh, wrap
 from .convert import clone, contiguous_format, preserve_format
 from .view import reshape, view_
 
