@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from . import modes
-from .graph import Leaf, storage_of
+from .gate import unordered
+from .graph import Leaf
 from .op import publish
 from .origin import located
+from .storage import storage_of
 from .tensor import Tensor, copied, read
 
 _new = object.__new__
@@ -58,7 +60,8 @@ def _reduce(self: Tensor, protocol: Any) -> tuple[Any, ...]:
 def _set_state(self: Tensor, state: tuple[Any, bool, dict[str, Any]]) -> None:
     """Become what was pickled."""
     self._array, needs_grad, attributes = state
-    self._node = self._view = self._cut = None
+    self._node = self._cut = None
+    self._view = unordered(self._array)
     self.__dict__.update(attributes)
     if needs_grad:
         self.requires_grad_()

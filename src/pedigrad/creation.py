@@ -12,7 +12,8 @@ from . import device as devices
 from . import dtypes, inplace, modes
 from .data import array_of, is_sequence, native_array, plain_number, scalar
 from .exchange import imported
-from .gate import check_overlap, in_our_words, words_of
+from .gate import check_overlap, in_our_words, unordered, words_of
+from .layout import arranged, empty_like, order_of_format
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
 from .ops.scalars import element
@@ -54,6 +55,8 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             if isinstance(error, ValueError) and "\n  at " in str(error):  # not NumPy's
                 raise
             raise RuntimeError(located(f"{made.__name__}(): {error}")) from error
+        if memory_format is not None and memory_format.name != "preserve_format":
+            array = arranged(array, order_of_format(array.ndim, memory_format.name))
         if out is not None:
             return _filled(out, array, made.__name__)
         tensor = constant(array)
@@ -250,24 +253,42 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None) -> Any:
     return np.ndarray(tuple(size), kind, np.empty(extent, kind), 0, tuple(s * kind.itemsize for s in stride))
 
 
-def _like(name: str, fill: Callable[..., Any]) -> None:
+def _like(name: str, value: Any) -> None:
     def like(input: Tensor, *, dtype: Any = None) -> Any:
-        return fill(input._array, dtype=None if dtype is None else numpy_dtype(dtype))
+        return filled_like(input, value, dtype)
 
     like.__name__ = like.__qualname__ = name + "_like"
-    like.__doc__ = f"As `{name}`, with the shape and dtype of `input`."
+    like.__doc__ = f"As `{name}`, with the shape, dtype and order in memory of `input`."
     factory(like)
 
 
-for _name, _fill in (("zeros", np.zeros_like), ("ones", np.ones_like), ("empty", np.empty_like)):
-    _like(_name, _fill)
+def filled_like(input: Tensor, value: Any, dtype: Any) -> Any:
+    """`value` everywhere (None: uninitialised memory), in an array that lies in memory as `input` does."""
+    kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
+    if not input._array.flags.c_contiguous:
+        array = empty_like(input._array, kind)
+        if value is not None:
+            array.fill(value)
+        return array
+    shape = input._array.shape
+    return (
+        np.empty(shape, kind)
+        if value is None
+        else np.zeros(shape, kind)
+        if value.__class__ is int and not value
+        else np.full(shape, value, kind)
+    )
+
+
+for _name, _value in (("zeros", 0), ("ones", 1), ("empty", None)):
+    _like(_name, _value)
 
 
 @factory
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Any:
-    """`fill_value` everywhere, with the shape and dtype of `input`."""
+    """`fill_value` everywhere, with the shape, dtype and order in memory of `input`."""
     kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
-    return np.full_like(input._array, scalar(fill_value, kind, "full_like()"), dtype=kind)
+    return filled_like(input, scalar(fill_value, kind, "full_like()"), dtype)
 
 
 @factory
@@ -382,7 +403,8 @@ def construct(cls: Any = Tensor, *args: Any, device: Any = None, dtype: Any = No
     announce(array)
     tensor = _new(cls)
     tensor._array = array
-    tensor._node = tensor._view = tensor._cut = None
+    tensor._node = tensor._cut = None
+    tensor._view = unordered(array)
     return tensor
 
 

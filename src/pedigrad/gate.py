@@ -21,7 +21,8 @@ from . import dtypes, modes, native
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
-from .history import HAS_VIEWS, NO_GRAD, SEVERAL, View, refresh
+from .history import HAS_VIEWS, NO_GRAD, SEVERAL, STRIDED, View, refresh
+from .layout import ALWAYS, laid_out
 from .origin import located, outside
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
@@ -110,7 +111,11 @@ class Forward:
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
-        return _forward(self.op, ready, self.attributes)
+        results = _forward(self.op, ready, self.attributes)
+        if self.op.layout is None or (self.op.layout not in ALWAYS and _all_in_rows(arrays)):
+            return results
+        seen = len(results) - self.op.hidden
+        return (*(laid_out(self.op.layout, arrays, self.attributes, r) for r in results[:seen]), *results[seen:])
 
     def __repr__(self) -> str:
         return f"{self.op.name}{self.attributes}"
@@ -223,6 +228,24 @@ def _rounded(op: Op, results: Any, narrow: Any, named: dict[str, Any]) -> Any:
     return tuple(r.astype(narrow) if i < seen and r.dtype == FLOAT32 else r for i, r in enumerate(results))
 
 
+def _all_in_rows(arrays: tuple[Any, ...]) -> bool:
+    return all(a.flags.c_contiguous for a in arrays if a.__class__ is np.ndarray)
+
+
+def unordered(array: np.ndarray[Any, Any]) -> View | None:
+    """What `_view` of a tensor on `array` that is no view says."""
+    return None if array.flags.c_contiguous else STRIDED
+
+
+def lay_out(op: Op, tensor: Tensor, arrays: tuple[Any, ...], attributes: tuple[Any, ...], result: Any) -> Any:
+    """`result` of `op` on `arrays`, not all of which lie row by row, laid out by PyTorch's rule and put into `tensor`."""
+    if op.layout in ALWAYS or not _all_in_rows(arrays):
+        tensor._array = result = laid_out(op.layout, arrays, attributes, result)
+        if not result.flags.c_contiguous:
+            tensor._view = STRIDED
+    return result
+
+
 def _map(function: Callable[[Any], Any], results: Any) -> Any:
     return tuple(map(function, results)) if isinstance(results, (tuple, list)) else function(results)
 
@@ -288,8 +311,8 @@ def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...])
     ):
         return
     before = base._view
-    if before is None:
-        base._view = HAS_VIEWS
+    if before is None or before is STRIDED:
+        base._view, before = HAS_VIEWS, None
     elif before.base is None:
         before = None
     else:
@@ -364,7 +387,8 @@ def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes
     """What the rules that will run want, in the order of `op.saves`."""
     if op.variadic:
         (name,) = op.operands
-        values: dict[str, Any] = {name: arrays}
+        needed = [sum(p is not None for p in parents) > (parent is not None) for parent in parents]  # by another operand's gradient
+        values: dict[str, Any] = {name: tuple(a if n else None for a, n in zip(arrays, needed, strict=True))}
         values[name + "_shape"] = tuple(a.shape for a in arrays)
         values[name + "_dtype"] = tuple(a.dtype for a in arrays)
     else:

@@ -60,6 +60,7 @@ class View:
 HAS_VIEWS = View(None, None, ())  # in `_view` of a tensor that is no view but has some
 UNTRACKED = View(None, None, ())  # in `_view` of what `.data` returns: writes to it are the user's own business
 UNTRACKED.made = DATA
+STRIDED = View(None, None, ())  # in `_view` of a tensor that is no view and does not lie row by row: None there says that it does
 
 
 def renew(tensor: Tensor, node: Node | None) -> None:

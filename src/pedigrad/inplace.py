@@ -18,7 +18,7 @@ from . import dtypes, modes
 from .errors import explained, not_a_tensor
 from .gate import NUMBERS, bind, check_overlap, gate, is_recorded, record
 from .graph import Leaf, Node, note_write
-from .history import DATA, FUNCTION, HAS_VIEWS, SEVERAL, UNTRACKED, View, refresh, renew, rerecord, shown_by
+from .history import DATA, FUNCTION, HAS_VIEWS, SEVERAL, STRIDED, UNTRACKED, View, refresh, renew, rerecord, shown_by
 from .origin import located
 from .tensor import Tensor, copied, wrap
 
@@ -164,7 +164,7 @@ def rebase(target: Tensor, node: Node | None) -> None:
     if node is not None:
         node.seq = next(modes.clock)  # younger than the write itself
     view = target._view
-    if view is None:
+    if view is None or view is STRIDED:
         renew(target, node)
     elif view.base is None:
         renew(target, node)

@@ -89,6 +89,8 @@ class Op:
         names: str = "",
         takes: dict[str, str] = {},  # noqa: B006  (read only)
         listed: str = "",
+        layout: str | Callable[..., Any] | None = None,
+        remade: bool = False,
     ):
         code = forward.__code__
         self.forward = forward
@@ -115,6 +117,8 @@ class Op:
         # The operands that are brought to one dtype.
         self.promoted: tuple[str, ...] = self.operands if promote is True else promote or ()
         self.inplace, self.out, self.varargs = inplace, out, varargs
+        self.layout = layout  # what results lie like in memory where an operand does not lie row by row (`layout.py`)
+        self.remade = remade  # an output that the rules want is computed again if it was written to meanwhile
         self.real = real  # complex operands are refused: NumPy orders them, and computes much that PyTorch does not
         self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone
         visible = (outputs or ())[: len(outputs or ()) - hidden]
@@ -316,8 +320,8 @@ def _kind(kind: str, **given: Any) -> Any:
     return decorator
 
 
-elementwise = _kind("elementwise", promote=True, result="same", inplace=True, out=True)
-reduction = _kind("reduction", out=True)
+elementwise = _kind("elementwise", promote=True, result="same", inplace=True, out=True, layout="iterator")
+reduction = _kind("reduction", out=True, layout="rows")
 view = _kind("view")
-composite = _kind("composite")
-kernel = _kind("kernel")
+composite = _kind("composite", layout="rows")
+kernel = _kind("kernel", layout="rows")

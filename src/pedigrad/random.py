@@ -14,6 +14,7 @@ from .dtypes import int64
 from .gate import check_overlap, is_recorded
 from .generator import Generator, default_generator
 from .history import refresh
+from .layout import drawn_like
 from .op import function
 from .ops.destination import deliver
 from .ops.fill import replaced
@@ -81,11 +82,13 @@ def randn(*size: Any, dtype: Any = None, generator: Any = None) -> Any:
     return _normal(_from(generator), _sizes(size), numpy_dtype(dtype))
 
 
-def _normal(generator: Generator, shape: tuple[int, ...], kind: np.dtype[Any], mean: float = 0.0, std: float = 1.0) -> Any:
+def _normal(
+    generator: Generator, shape: tuple[int, ...], kind: np.dtype[Any], mean: float = 0.0, std: float = 1.0, contiguous: bool = True
+) -> Any:
     if kind.kind != "c":
-        return generator.normal(shape, mean, std, kind)
+        return generator.normal(shape, mean, std, kind, contiguous=contiguous)
     part = np.dtype(f"f{kind.itemsize // 2}")
-    return generator.normal((*shape, 2), mean, std * 0.5**0.5, part).view(kind)[..., 0]
+    return generator.normal((*shape, 2), mean, std * 0.5**0.5, part, contiguous=contiguous).view(kind)[..., 0]
 
 
 def _whole(low: Any, high: Any) -> tuple[int, int]:
@@ -116,13 +119,15 @@ def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
 @factory
 def rand_like(input: Tensor, *, dtype: Any = None, generator: Any = None) -> Any:
     """Uniform numbers from [0, 1), with the shape and dtype of `input`."""
-    return _from(generator).uniform(input.shape, 0.0, 1.0, numpy_dtype(dtype or input.dtype))
+    kind = numpy_dtype(dtype or input.dtype)
+    return drawn_like(input._array, lambda shape: _from(generator).uniform(shape, 0.0, 1.0, kind))
 
 
 @factory
 def randn_like(input: Tensor, *, dtype: Any = None, generator: Any = None) -> Any:
     """Normal numbers of mean 0 and variance 1, with the shape and dtype of `input`."""
-    return _normal(_from(generator), input.shape, numpy_dtype(dtype or input.dtype))
+    kind, whole = numpy_dtype(dtype or input.dtype), input.is_contiguous()
+    return drawn_like(input._array, lambda shape: _normal(_from(generator), shape, kind, contiguous=whole))
 
 
 @factory
@@ -131,7 +136,8 @@ def randint_like(input: Tensor, low: Any = None, high: Any = None, *, dtype: Any
     low, high = (0, low) if high is None else (low or 0, high)
     if high is None:
         raise TypeError(located('randint_like() missing 1 required positional arguments: "high"'))
-    return _from(generator).integers(input.shape, *_whole(low, high), numpy_dtype(dtype or input.dtype))
+    kind = numpy_dtype(dtype or input.dtype)
+    return drawn_like(input._array, lambda shape: _from(generator).integers(shape, *_whole(low, high), kind))
 
 
 @factory
@@ -192,7 +198,11 @@ def _fill(name: str, draw: Any, summary: str, *names: str) -> None:
         values = dict(zip(names, args, strict=False)) | kwargs
         if unknown := set(values) - set(names):
             raise TypeError(located(f"{name}() got an unexpected keyword argument {unknown.pop()!r}"))
-        return fill_with(self, draw(_from(generator), self._array.shape, self._array.dtype, **values), name)
+        if name == "normal_":
+            values["contiguous"] = self.is_contiguous()
+        if isinstance(values.get("p"), Tensor):  # one for each element, in rows
+            return fill_with(self, draw(_from(generator), self._array.shape, self._array.dtype, **values), name)
+        return fill_with(self, drawn_like(self._array, lambda shape: draw(_from(generator), shape, self._array.dtype, **values)), name)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = summary
@@ -214,10 +224,10 @@ def _random(g: Generator, shape: Any, kind: Any, **given: Any) -> Any:
     return g.integers(shape, as_int(low), as_int(high), kind)
 
 
-def _normal_fill(g: Generator, shape: Any, kind: Any, mean: float = 0.0, std: float = 1.0) -> Any:
+def _normal_fill(g: Generator, shape: Any, kind: Any, mean: float = 0.0, std: float = 1.0, contiguous: bool = True) -> Any:
     if std < 0:
         raise RuntimeError(located(f"normal_ expects std >= 0.0, but found std {std}"))
-    return _normal(g, shape, kind, float(mean), float(std))
+    return _normal(g, shape, kind, float(mean), float(std), contiguous)
 
 
 def _bernoulli_fill(g: Generator, shape: Any, kind: Any, p: Any = 0.5) -> Any:

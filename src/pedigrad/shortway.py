@@ -14,7 +14,9 @@ import numpy as np
 
 from . import modes, native
 from .errors import MISSING
-from .gate import NUMBERS, bind, called, cut_of, gate, note_view, record
+from .gate import NUMBERS, bind, called, cut_of, gate, lay_out, note_view, record
+from .history import STRIDED
+from .layout import ALWAYS
 from .origin import MARK, outside
 from .tensor import Tensor
 
@@ -30,9 +32,9 @@ def build(op: Op) -> Any:
         _gate=gate, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray,
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
-        _called=called, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
+        _called=called, _lay_out=lay_out, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
         _FLOAT32=np.dtype(np.float32), _FLOAT64=np.dtype(np.float64),
-        _LARGE=native.LARGE, _large_forward=native.forward, _large_backward=native.backward,
+        _LARGE=native.LARGE, _STRIDED=STRIDED, _large_forward=native.forward, _large_backward=native.backward,
     )  # fmt: skip
     namespace.update({f"_rule{i}": rule.function for i, rule in enumerate(op.rules)})
     namespace.update({f"_default_{n}": v for n, v in op.defaults.items()})
@@ -132,6 +134,7 @@ def {name}({parameters}):
         _t._array = _r
         _t._view = None
         {view}
+        {layout}
         {history}
         return _t
     return {general}
@@ -186,7 +189,7 @@ def {name}({parameters}):
             _r = _asarray(_r)
         _t = _new(_Tensor)
         _t._array = _r
-        _t._view = None
+        _t._view = None if _r.flags.c_contiguous else _STRIDED
         _record(_op, (_t,), {public}, _a, ({attributes}), (_r,))
         return _t
     return {general}
@@ -248,6 +251,7 @@ def _source(op: Op) -> str:
         forward=_forward_lines(op, _each("a_{}", op.operands) + keyword), unpack=unpack,
         usual=_dtype_checks(op, first, general), same=_checks(op, first, alike, general),
         view=[f"_note_view(_t, {pairs[0][0]}, _op, ({_each('{}', op.attributes)}))"] if op.kind == "view" else [],
+        layout=_layout_lines(op),
         history=_history(op, pairs, "_r.dtype" if not alike else "_d").rstrip("\n").split("\n"),
     )  # fmt: skip
 
@@ -284,10 +288,27 @@ def _forward_lines(op: Op, call: str) -> list[str]:
     return [f"if a_{op.operands[0]}.size < _LARGE:", f"    _r = _forward({call})", "else:", f"    _r = _large_forward(_op, {given})"]
 
 
+def _layout_lines(op: Op) -> list[str]:
+    """Lines for operands that may not lie row by row, as their `_view` tells."""
+    if op.layout is None:
+        return []
+    if op.layout == "own":
+        return ["if not _r.flags.c_contiguous:", "    _t._view = _STRIDED"]
+    strided = "True" if op.layout in ALWAYS else " or ".join(f"v_{name} is not None" for name in op.operands)
+    return (
+        [f"if {strided}:", f"    _r = _lay_out(_op, _t, ({_each('a_{}', op.operands)}), ({_each('{}', op.attributes)}), _r)"]
+        if strided
+        else []
+    )
+
+
 def _unwrap(op: Op, public: str, name: str, first: str, general: str) -> list[str]:
     """The array and the node of one operand; an operand of another dtype than the first goes the general way."""
     take = [f"a_{name} = {public}._array"] + ([f"n_{name} = {public}._node"] if name in op.differentiable else [])
     nothing = [f"a_{name} = {{}}"] + ([f"n_{name} = None"] if name in op.differentiable else [])
+    if op.layout is not None:
+        take.append(f"v_{name} = {public}._view")
+        nothing.append(f"v_{name} = None")
     leave = f"    return {general}"
     if name in op.promoted[1:]:
         take += [f"if a_{name}.dtype is not {first}.dtype:", leave]

@@ -15,7 +15,8 @@ import numpy as np
 from . import device as devices
 from . import dtypes, graph, modes
 from .graph import Handle, Leaf, Node
-from .history import UNTRACKED, View, refresh
+from .history import STRIDED, UNTRACKED, View, refresh
+from .layout import is_in_format, steps
 from .origin import Origin, located
 from .shapes import Size
 from .storage import whole_of
@@ -139,10 +140,7 @@ class Tensor(metaclass=TensorMeta):
 
     def stride(self, dim: int | None = None) -> Any:
         """How many elements apart neighbours along each dimension are."""
-        strides = tuple(s // self._array.itemsize for s in self._array.strides)
-        if 0 in self._array.shape:  # NumPy gives strides of no meaning to empty arrays
-            sizes = [max(n, 1) for n in self._array.shape]
-            strides = tuple(int(np.prod(sizes[i + 1 :])) for i in range(len(sizes)))
+        strides = steps(self._array)
         return strides if dim is None else strides[self._dim(dim)]
 
     def storage_offset(self) -> int:
@@ -158,7 +156,7 @@ class Tensor(metaclass=TensorMeta):
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether its elements lie in memory in order, without gaps."""
-        return self._array.flags.c_contiguous
+        return self._array.flags.c_contiguous if memory_format is None else is_in_format(self._array, memory_format.name)
 
     def is_floating_point(self) -> bool:
         """Whether its elements are floats."""
@@ -343,6 +341,7 @@ class Tensor(metaclass=TensorMeta):
         if not isinstance(value, Tensor):
             raise TypeError(located(f"Variable data has to be a tensor, but got {type(value).__name__}"))
         self._array = value._array
+        self._view = self._view or wrap(value._array)._view
         if isinstance(self._node, Leaf):
             self._node.shape, self._node.dtype = value._array.shape, value._array.dtype
 
@@ -449,7 +448,8 @@ def wrap(array: Array) -> Tensor:
     """A tensor on `array`, which must be an ndarray; it has no history."""
     out = _new(Tensor)
     out._array = array
-    out._node = out._view = out._cut = None
+    out._node = out._cut = None
+    out._view = None if array.flags.c_contiguous else STRIDED
     return out
 
 

@@ -102,7 +102,6 @@ class Known:
 
 KNOWN: tuple[Known, ...] = (
     Known("*", "errors", "a number is taken where PyTorch wants a tensor", r"no error, .*(must be Tensor, not int|invalid combination)"),
-    Known("*", "aliasing", "memory formats are accepted and change nothing", "memory_format"),
     Known("*", "aliasing", "conjugates are computed, there are no lazy ones", "complex64 aliasing: should be a view"),
     Known("logcumsumexp", "grad", "rounding of single precision; float64 agrees", "^(float32|complex64)"),
     Known("special.bessel_[jy][01]", "value", "PyTorch's are wrong by up to 4e-7 in double precision", "^float64"),

@@ -21,6 +21,8 @@ from .. import graph, modes
 from ..compiler.memory import is_whole
 from ..gate import output, widened
 from ..graph import Freed, Leaf, Node, Output, note_write
+from ..layout import copied as copied_densely
+from ..layout import lying_as
 from ..ops.language import total
 from ..origin import Origin, located
 from ..shapes import Size
@@ -138,6 +140,7 @@ class Backward:
                 raise second_backward(node)
             if graph.last_write > node.seq:
                 check_unmodified(node)
+                saved = node.saved
             if watching is not None and node.seq < watching.begin:
                 watching.refuse("a backward pass goes on into what was computed before the call")
             if recorder is None or node.op is None:
@@ -284,9 +287,12 @@ class Backward:
             if g.dtype is not leaf.dtype and g.dtype != leaf.dtype:
                 g = g.astype(leaf.dtype)
             if before is None or leaf.zeroed:
+                owner = leaf.tensor()
+                if recorder is None and owner is not None and not (owner._view is None and g.flags.c_contiguous):
+                    g = lying_as(owner._array, g)
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
                 if recorder is None and (not is_whole(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
-                    g = g.copy()
+                    g = g.copy() if g.flags.c_contiguous else copied_densely(g)
                 if before is None:
                     leaf.grad = wrap(g)
                 else:
@@ -354,7 +360,7 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
             value = np.asarray(value)
         if not isinstance(value, np.ndarray):
             if op.variadic and name in op.operands:
-                return tuple(with_node(a, p) for a, p in zip(value, node.parents, strict=True))
+                return tuple(None if a is None else with_node(a, p) for a, p in zip(value, node.parents, strict=True))
             return value
         if name in parents:
             return with_node(value, parents[name])
@@ -407,15 +413,24 @@ def second_backward(node: Node) -> RuntimeError:
 
 
 def check_unmodified(node: Node) -> None:
-    """RuntimeError if an array that `node` saved has been written to since."""
-    names = () if node.op is None else node.op.saves
+    """RuntimeError if an array that `node` saved has been written to since, unless its op makes it again."""
+    op, remake = node.op, False
+    names, outputs = ((), ()) if op is None else (op.saves, op.outputs or ())
     for name, value in zip(names, node.saved, strict=False):
         for array in value if isinstance(value, tuple) else (value,):
             if not isinstance(array, np.ndarray) or not array.size:
                 continue
             write = graph.write_to(array)
             if write is not None and write.stamp > node.seq:
+                if name in outputs and op.remade:
+                    remake = True
+                    continue
                 raise modified(node, name, array, write)
+    if remake:
+        values = dict(zip(names, node.saved, strict=True))
+        results = op.forward(*(values[n] for n in op.operands), **{n: values[n] for n in op.attributes})
+        values |= zip(outputs, results if len(outputs) > 1 else (results,), strict=True)
+        node.saved = tuple(values[n] for n in names)
 
 
 def modified(node: Node, name: str, array: Array, write: graph.Write) -> RuntimeError:

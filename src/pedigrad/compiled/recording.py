@@ -16,6 +16,7 @@ from ..compiler.record import Derived, Recorder
 from ..compiler.sources import held
 from ..device import device
 from ..graph import Leaf
+from ..history import STRIDED
 from ..storage import storage_of
 from ..tensor import Tensor, refresh
 from .gradient import Gradient, history, is_spent
@@ -239,7 +240,9 @@ class Recording:
             self.recorder.refuse("the function returns a view of a tensor that was there before")
         if any(storage_of(t._array) is owner for t in self.results if t is not tensor):
             self.recorder.refuse("two results share memory")
-        if not array.flags.c_contiguous and (tensor._view is not None or not array.transpose(order_of(array)).flags.c_contiguous):
+        if not array.flags.c_contiguous and (
+            (tensor._view is not None and tensor._view is not STRIDED) or not array.transpose(order_of(array)).flags.c_contiguous
+        ):
             self.recorder.refuse("the function returns a tensor whose elements do not lie in order")
         return "new", None
 

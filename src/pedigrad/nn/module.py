@@ -253,7 +253,9 @@ class Module(Members, Hooked, Stateful):
 
         Called as `to(dtype)`, `to(device, dtype)` or `to(tensor)`; the only device is "cpu".
         """
-        dtype = _requested_dtype(args, kwargs)
+        dtype, form = _requested_dtype(args, kwargs), kwargs.get("memory_format")
+        if form is not None:
+            self._apply(lambda t: t.to(memory_format=form) if t.ndim in (4, 5) else t)
         if dtype is None:
             return self
         if not (dtype.is_floating_point or dtype.is_complex):

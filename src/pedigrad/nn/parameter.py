@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from .. import dtypes
+from ..gate import unordered
 from ..tensor import Tensor, TensorMeta, copied
 
 
@@ -77,7 +78,8 @@ def share(cls, source):
     """A tensor of class `cls` on the memory of `source`, without its history."""
     out = object.__new__(cls)
     out._array = source._array
-    out._node = out._view = out._cut = None
+    out._node = out._cut = None
+    out._view = unordered(out._array)
     return out
 
 

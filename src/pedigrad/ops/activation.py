@@ -98,7 +98,7 @@ def _(g, x, negative_slope):
 leaky_ = inplace_form(leaky.op)
 
 
-@composite(real=True, name="_prelu_kernel", places="", samples=[((2, 3, 4), (3,)), ((2, 3), (1,)), ((3,), (1,)), ((), (1,))])
+@composite(real=True, name="_prelu_kernel", layout="like", places="", samples=[((2, 3, 4), (3,)), ((2, 3), (1,)), ((3,), (1,)), ((), (1,))])
 def sloped(x, weight, /):
     """Each positive element, `weight` times the others; one weight, or one for each index of dimension 1."""
     return np.where(x > 0, x, x * per_channel(weight, x.ndim))
@@ -198,6 +198,7 @@ def _mish_factor(x):
 @composite(
     real=True,
     places="F",
+    layout="like",
     outputs=("out", "share"),
     hidden=1,
     out=True,
@@ -334,7 +335,7 @@ def _(g, x, lambd):
     return linked(kept(g, np.abs(x) > lambd), x)
 
 
-@composite(real=True, places="F", samples=[((2, 4),), ((4, 3), 0), ((2, 6, 3), 1)])
+@composite(real=True, places="F", layout="like", samples=[((2, 4),), ((4, 3), 0), ((2, 6, 3), 1)])
 def glu(x, /, dim=-1):
     """The first half of `x` along `dim`, times the sigmoid of the second half."""
     a, b = halves(x, dim)

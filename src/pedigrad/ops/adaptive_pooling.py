@@ -53,7 +53,9 @@ def _even(sizes, out):
 # Means
 
 
-@composite(places="", node="AdaptiveAvgPoolBackward0", samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))])
+@composite(
+    places="", layout="windows", node="AdaptiveAvgPoolBackward0", samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))]
+)
 def adaptive_mean(x, /, sizes):
     """The means of `sizes` windows that cover the last dimensions of `x`."""
     n = len(sizes)
@@ -131,7 +133,7 @@ def _some_places(rng):
     return np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)])
 
 
-@composite(wide="rules", places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
+@composite(wide="rules", layout="like second", places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
 def spatial_take(x, indices, /, n):
     """The elements of the last `n` dimensions of `x` at flat `indices`, in the shape of `indices`."""
     lead = x.shape[: x.ndim - n]
@@ -165,7 +167,7 @@ def _(g, indices, sizes):
 # Maxima
 
 
-@kernel(places="")
+@kernel(places="", layout="windows")
 def adaptive_argmax(x, /, sizes):
     """The flat spatial index of the largest element, or the last nan, of each window: int64."""
     n = len(sizes)
@@ -252,7 +254,7 @@ def _unpool(n, x, indices, kernel_size, stride, padding, output_size):
     return unpool_put(x, indices, sizes)
 
 
-@composite(places="", node="MaxUnpoolBackward0", samples=[((2, 2, 2), _some_places, (3, 4))])
+@composite(places="", layout="images", node="MaxUnpoolBackward0", samples=[((2, 2, 2), _some_places, (3, 4))])
 def unpool_put(x, indices, /, sizes):
     """Zeros of spatial sizes `sizes` with `x` written at flat `indices`; of several written to one place the last stays."""
     if indices.size and (np.minimum.reduce(indices, axis=None) < 0 or np.maximum.reduce(indices, axis=None) >= math.prod(sizes)):

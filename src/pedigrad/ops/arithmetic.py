@@ -47,7 +47,7 @@ def _(g):
     return -g
 
 
-@elementwise(name="rsub", places="", node="RsubBackward1", operators="rsub")
+@elementwise(name="rsub", places="", layout="swapped", node="RsubBackward1", operators="rsub")
 def plain_rsub(x, y, /):
     """The second tensor less the first."""
     return np.subtract(y, x)

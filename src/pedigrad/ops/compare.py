@@ -119,7 +119,7 @@ def _near(x, y, rtol, atol, equal_nan):
     return near | (np.isfinite(error) & (error <= atol + np.abs(rtol * y)))
 
 
-@kernel
+@kernel(layout="iterator")
 def isclose(x, y, /, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether elements differ by no more than `atol + rtol * abs(other)`."""
     return _near(x, y, rtol, atol, equal_nan)

@@ -9,13 +9,14 @@ import numpy as np
 from .. import device as devices
 from .. import dtypes
 from ..gate import gate
+from ..layout import formatted, is_channels_last
 from ..op import composite, function, view
 from ..origin import located
 from ..tensor import Tensor
 
 
 class memory_format:
-    """How a tensor's dimensions lie in memory; accepted where PyTorch takes one, `contiguous_format` is what there is."""
+    """How a tensor's dimensions lie in memory."""
 
     def __init__(self, name: str):
         self.name = name
@@ -28,12 +29,17 @@ contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
+channels_last_formats = {4: channels_last, 5: channels_last_3d}
 
 
-@composite(wide=False, name="clone", samples=[((2, 3), None), ((), None)])
+@composite(wide=False, layout="own", name="clone", samples=[((2, 3), None), ((), None)])
 def clone(x, /, *, memory_format=None):
-    """A copy with storage of its own."""
-    return np.copy(x, order="K") if memory_format in (None, preserve_format) else np.copy(x, order="C")
+    """A copy with storage of its own, in the same order in memory unless another one is asked for."""
+    if memory_format is None and x.__class__ is np.ndarray and x.flags.c_contiguous:
+        return x.copy()
+    if x.__class__ is not np.ndarray:
+        return np.copy(x, order="K") if memory_format in (None, preserve_format) else np.copy(x, order="C")
+    return formatted(x, None if memory_format is None else memory_format.name)
 
 
 @clone.grad("x")
@@ -42,7 +48,7 @@ def _(g):
 
 
 @composite(
-    wide=False,
+    wide=False, layout="like",
     name="cast", places="", node="ToCopyBackward0",
     samples=[((2, 3), dtypes.float64), ((), dtypes.complex128), (lambda rng: rng.random((2, 2)) + 1j, dtypes.float64)],
 )  # fmt: skip
@@ -70,12 +76,20 @@ def _(g):
 @function("Tensor")
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     """Itself if its elements lie in memory in order, else a copy of which that is true."""
-    return self if self._array.flags.c_contiguous else clone(self, memory_format=contiguous_format)
+    if self.is_contiguous(memory_format):
+        return self
+    if memory_format is preserve_format:
+        raise RuntimeError(located("preserve memory format is unsupported by the contiguous operator"))
+    return clone(self, memory_format=memory_format or contiguous_format)
 
 
-def converted(tensor: Tensor, dtype: Any, copy: bool = False) -> Tensor:
-    """`tensor` in another dtype; itself if it has that already, unless `copy`."""
+def converted(tensor: Tensor, dtype: Any, copy: bool = False, form: memory_format | None = None) -> Tensor:
+    """`tensor` in another dtype and memory format; itself if it has these already, unless `copy`."""
     wanted = None if dtype is None else dtypes.of_argument(dtype)
+    if form is not None and form is not preserve_format:
+        changed = converted(tensor, wanted)
+        own = channels_last_formats.get(tensor.ndim) if is_channels_last(tensor._array) else contiguous_format
+        return changed if changed is tensor and not copy and form is own else clone(changed, memory_format=form)
     if wanted is None or wanted is tensor.dtype:
         return clone(tensor) if copy else tensor
     if tensor._node is not None and not (wanted.is_floating_point or wanted.is_complex):
@@ -87,7 +101,8 @@ def converted(tensor: Tensor, dtype: Any, copy: bool = False) -> Tensor:
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The tensor in another dtype: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`; itself if nothing changes."""
     device, dtype, copy = kwargs.pop("device", None), kwargs.pop("dtype", None), kwargs.pop("copy", False)
-    kwargs.pop("non_blocking", None), kwargs.pop("memory_format", None)
+    form = kwargs.pop("memory_format", None)
+    kwargs.pop("non_blocking", None)
     if "other" in kwargs:
         args = (kwargs.pop("other"), *args)
     if kwargs:
@@ -108,7 +123,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if rest:
         copy = bool(rest[1]) if len(rest) > 1 else copy
     devices.require_cpu(device)
-    return converted(self, dtype, copy)
+    return converted(self, dtype, copy, form)
 
 
 @function("Tensor")
@@ -170,7 +185,7 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
 def _conversion(name: str, dtype: dtypes.dtype) -> None:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
-        return converted(self, dtype)
+        return converted(self, dtype, False, memory_format)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"The tensor converted to {dtype.name}."

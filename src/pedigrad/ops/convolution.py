@@ -66,7 +66,7 @@ ONE = ((1,), ((0, 0),), (1,))
 TWO = ((2, 1), ((1, 1), (0, 1)), (1, 2))
 
 
-@composite(wide="rules", places="", node="ConvolutionBackward0", samples=[
+@composite(wide="rules", layout="convolution", places="", node="ConvolutionBackward0", samples=[
     ((2, 3, 5), (4, 3, 2), (4,), *ONE, 1), ((2, 4, 5, 6), (6, 2, 3, 2), None, *TWO, 2), ((2, 1, 4, 4), (1, 1, 2, 2), (1,), *TWO, 1),
 ])  # fmt: skip
 def conv_forward(x, weight, bias=None, /, stride=(), pads=(), dilation=(), groups=1):
@@ -74,7 +74,7 @@ def conv_forward(x, weight, bias=None, /, stride=(), pads=(), dilation=(), group
     return correlate(x, weight, bias, geometry(x.shape[2:], weight.shape[2:], stride, pads, dilation), groups)
 
 
-@composite(wide="rules", places="", node="ConvolutionBackward0", samples=[
+@composite(wide="rules", layout="convolution", places="", node="ConvolutionBackward0", samples=[
     ((2, 4, 4), (4, 3, 2), (3,), (5,), *ONE, 1), ((2, 6, 3, 3), (6, 2, 3, 2), None, (5, 4), *TWO, 2),
 ])  # fmt: skip
 def conv_input_grad(y, weight, bias=None, /, sizes=(), stride=(), pads=(), dilation=(), groups=1):

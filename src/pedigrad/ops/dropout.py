@@ -36,7 +36,9 @@ def _drawn(x, p, whole_channels):
 SURE = [((2, 3), 0.0, False), ((2, 3), 1.0, False), ((2, 3, 4), 0.0, True)]  # samples on which nothing is left to chance
 
 
-@composite(wide="rules", real=True, name="dropout", places="", outputs=("out", "keep"), hidden=1, node="MulBackward0", samples=SURE)
+@composite(
+    wide="rules", layout="like", real=True, name="dropout", places="", outputs=("out", "keep"), hidden=1, node="MulBackward0", samples=SURE,
+)  # fmt: skip
 def thinned(x, /, p=0.5, whole_channels=False):
     """`x` with elements, or whole channels, set to zero with probability `p` and the others divided by 1 - p."""
     keep = drawn(x, p, whole_channels)
@@ -52,7 +54,9 @@ def _factors(keep, kind, p):
     return np.astype(keep, kind) / (1 - p if p < 1 else 1)
 
 
-@composite(wide="rules", name="alpha_dropout", places="", outputs=("out", "keep"), hidden=1, node="AddBackward0", samples=SURE)
+@composite(
+    wide="rules", layout="like", name="alpha_dropout", places="", outputs=("out", "keep"), hidden=1, node="AddBackward0", samples=SURE,
+)  # fmt: skip
 def saturated(x, /, p=0.5, whole_channels=False):
     """`x` with elements, or whole channels, set to selu's negative limit with probability `p`, scaled and shifted to keep
     mean and variance."""

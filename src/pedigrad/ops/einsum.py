@@ -227,16 +227,16 @@ def contraction(*xs, equation):
 
 
 @contraction.grad("xs")
-def _(g, xs, equation, needs):
-    inputs, output = parsed(equation, _dims(xs))
+def _(g, xs, xs_shape, equation, needs):
+    inputs, output = parsed(equation, tuple(map(len, xs_shape)))
     grads = []
-    for i, x in enumerate(xs):
+    for i, shape in enumerate(xs_shape):
         if not needs[i]:
             grads.append(None)
             continue
         others = [conj(other) for j, other in enumerate(xs) if j != i]
         letters = [s for j, s in enumerate(inputs) if j != i]
-        grads.append(_back(g, others, output, letters, inputs[i], tuple(x.shape)))
+        grads.append(_back(g, others, output, letters, inputs[i], tuple(shape)))
     return grads
 
 

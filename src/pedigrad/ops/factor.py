@@ -65,7 +65,7 @@ def times(*factors):
 ONE_ELEMENT = lambda rng: rng.uniform(0.5, 2, (2, 1, 1))  # noqa: E731
 
 
-@kernel(name="linalg_cholesky", places="", samples=[(ONE_ELEMENT, False), (ONE_ELEMENT, True)])
+@kernel(name="linalg_cholesky", places="", layout="columns", samples=[(ONE_ELEMENT, False), (ONE_ELEMENT, True)])
 def factor_cholesky(x, /, upper):
     """The lower triangular L with `x = L @ L.mH`, or its adjoint."""
     check_matrices("cholesky", x, square=True)
@@ -88,7 +88,7 @@ def _(g, out, upper):
 TALL_AND_WIDE = [((3, 3),), ((2, 4, 3),), ((2, 3),)]
 
 
-@kernel(name="linalg_qr", places="", out=True, outputs=("Q", "R"), samples=[(*s, "reduced") for s in TALL_AND_WIDE])
+@kernel(name="linalg_qr", places="", layout="columns", out=True, outputs=("Q", "R"), samples=[(*s, "reduced") for s in TALL_AND_WIDE])
 def factor_qr(x, /, mode):
     """Q with orthonormal columns and R upper triangular, `x = Q @ R`."""
     check_matrices("qr", x)
@@ -127,7 +127,7 @@ def _qr_slope(g_Q, g_R, Q, R):
 
 
 @kernel(
-    name="linalg_eigh", places="", out=True, outputs=("eigenvalues", "eigenvectors"),
+    name="linalg_eigh", places="", layout="columns", out=True, outputs=("eigenvalues", "eigenvectors"),
     samples=[(ONE_ELEMENT, "L")],
 )  # fmt: skip
 def factor_eigh(x, /, UPLO):
@@ -153,7 +153,7 @@ def _hermitian(x):
     return (x + adjoint(x)) * 0.5
 
 
-@kernel(name="linalg_eig", places="", out=True, outputs=("eigenvalues", "eigenvectors"), samples=[(ONE_ELEMENT,)])
+@kernel(name="linalg_eig", places="", layout="columns", out=True, outputs=("eigenvalues", "eigenvectors"), samples=[(ONE_ELEMENT,)])
 def factor_eig(x, /):
     """The eigenvalues and eigenvectors of square matrices, which are complex."""
     check_matrices("eig", x, square=True)
@@ -250,7 +250,7 @@ def permutation_matrix(order, dtype):
     return transposed(np.eye(order.shape[-1], dtype=dtype)[order])
 
 
-@kernel(name="linalg_lu_factor", places="", out=True, outputs=("LU", "pivots"), samples=[(s[0],) for s in TALL_AND_WIDE])
+@kernel(name="linalg_lu_factor", places="", layout="columns", out=True, outputs=("LU", "pivots"), samples=[(s[0],) for s in TALL_AND_WIDE])
 def factor_lu(x, /):
     """L and U in one matrix, and the exchanges of rows, counted from 1."""
     check_matrices("lu_factor", x)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import modes
 from ..data import scalar
-from ..gate import check_overlap, is_recorded
+from ..gate import check_overlap, is_recorded, unordered
 from ..inplace import note_change, write
 from ..op import composite, function
 from ..origin import located
@@ -19,7 +19,7 @@ from .region import as_strided, diagonal, part
 from .scalars import fitting
 
 
-@composite(wide="rules", name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
+@composite(wide="rules", layout="like", name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
 def replaced(x, y, /):
     """The elements of `y` in the shape and dtype of `x`."""
     return np.astype(broadcast_to(y, x.shape), x.dtype)
@@ -52,7 +52,7 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     return self
 
 
-@composite(wide="rules", name="fill", inplace=False, places="", samples=[((2, 3), 2.5)])
+@composite(wide="rules", layout="like", name="fill", inplace=False, places="", samples=[((2, 3), 2.5)])
 def filled(x, /, value):
     """`value` in every element, with the shape and dtype of `x`."""
     return np.full_like(x, fitting(value, x.dtype))
@@ -107,6 +107,7 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
 def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
     """Make this tensor one on the storage of `source`; returns it."""
     self._array = np.empty(0, self._array.dtype) if source is None else source._array
+    self._view = self._view or unordered(self._array)
     return self
 
 

@@ -20,6 +20,7 @@ from .. import dtypes, inplace, modes
 from ..gate import check_overlap, is_recorded, record
 from ..history import refresh
 from ..inplace import check_writable, note_change, rebase
+from ..layout import arranged, broadcast_strides, order_of
 from ..op import composite, function
 from ..origin import located
 from ..tensor import Tensor, constant, wrap
@@ -87,13 +88,43 @@ def _counted(index, size, dim):
 
 @composite(
     wide="rules",
+    layout="own",
     places="",
     out=True,
     samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))],
 )
 def index(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,)):  # noqa: E741
     """The elements of the view `x[basic]` that the index arrays pick."""
-    return shown(x, basic)[where(places, (i, j, k, l, m, n, o, p))]
+    indices = (i, j, k, l, m, n, o, p)
+    source = shown(x, basic)
+    out = source[where(places, indices)]
+    if out.__class__ is not np.ndarray or out.ndim < 2:
+        return out
+    return arranged(out, picked_order(source, out.shape, places, [a for a in indices if a is not None]))
+
+
+def picked_order(source, shape, places, used):
+    """In which order the dimensions of `source[index]` lie: the others as in `source`, the indexed ones as in the index arrays."""
+    if source.flags.c_contiguous and all(a.flags.c_contiguous for a in used):
+        return None
+    sizes = [(a.ndim if a.dtype.kind == "b" else 1) for a in used]
+    rest = iter(sizes)
+    dims = [next(rest) if there else 0 for there in places]  # how many dimensions each place takes, 0: it is not indexed
+    first = places.index(True)
+    last = len(places) - 1 - places[::-1].index(True)
+    kept, at = [], 0
+    for taken in dims:
+        kept += [] if taken else [at]
+        at += taken or 1
+    kept += range(at, source.ndim)
+    new = len(shape) - len(kept)
+    before = first if all(places[first : last + 1]) else 0
+    strides = [source.strides[d] for d in kept]
+    steps = [[*strides[:before], *[0] * new, *strides[before:]]]
+    for a in used:
+        if a.dtype.kind != "b" and a.ndim > 1:
+            steps.append([*[0] * before, *broadcast_strides(a, shape[before : before + new]), *[0] * (len(kept) - before)])
+    return order_of(shape, steps)
 
 
 @index.grad("x")
@@ -117,7 +148,11 @@ def _(g, i, j, k, l, m, n, o, p, basic, places):  # noqa: E741
 
 
 @composite(
-    name="_index_put", places="", node="IndexPutBackward0", samples=[((4, 2), (3, 2), _distinct_rows, *PUT[3:], False), (*PUT, True)]
+    name="_index_put",
+    places="",
+    layout="like",
+    node="IndexPutBackward0",
+    samples=[((4, 2), (3, 2), _distinct_rows, *PUT[3:], False), (*PUT, True)],
 )
 def put_at(x, y, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,), accumulate=False):  # noqa: E741
     """A copy of `x` with `y` written (or added) where the index arrays point in the view `x[basic]`."""

@@ -56,7 +56,7 @@ def _line(x):
 def selected(x, index, /, dim):
     """The slices of `x` along `dim` that the vector `index` counts."""
     at = _at(x, index, dim, "index_select")
-    out = _line(x)[at]
+    out = np.take(_line(x), at[-1], len(at) - 1)
     return out.reshape(()) if x.ndim == 0 else out
 
 
@@ -177,6 +177,7 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 @composite(
     wide="rules",
+    layout="like",
     name="index_fill",
     places="",
     samples=[((3, 4), _distinct, (), 0), ((4, 3), _distinct, (), -1), ((), _numbers(1, high=1), (), 0)],

@@ -26,7 +26,7 @@ class Taps(NamedTuple):
 SAMPLE = Taps(np.array([[0, 0, 1, 2], [1, 1, 2, 2]]), np.array([[0.5, 1.0, 0.25, 1.0], [0.5, 0.0, 0.75, 0.0]]), 3)
 
 
-@composite(places="", node="UpsampleBackward0", samples=[((2, 3), (SAMPLE,)), ((2, 3, 3), (SAMPLE, SAMPLE))])
+@composite(places="", layout="channels", node="UpsampleBackward0", samples=[((2, 3), (SAMPLE,)), ((2, 3, 3), (SAMPLE, SAMPLE))])
 def resample(x, /, taps):
     """`x` with the map in `taps` applied along each of its last dimensions; None leaves one as it is."""
     (x,), dtype = widened(x)
@@ -241,7 +241,7 @@ def pixel_shuffle(x, /, upscale_factor):
     return np.reshape(np.transpose(split, (0, 1, 4, 2, 5, 3)), (*lead, c // (r * r), h * r, w * r))
 
 
-@composite(wide="rules", places="torch F", samples=[((1, 2, 4, 6), 2), ((1, 3, 6), 3)])
+@composite(wide="rules", layout="channels", places="torch F", samples=[((1, 2, 4, 6), 2), ((1, 3, 6), 3)])
 def pixel_unshuffle(x, /, downscale_factor):
     """Space (..., C, H * r, W * r) gathered into channels: (..., C * r * r, H, W)."""
     r = downscale_factor
@@ -268,7 +268,10 @@ def _(g, downscale_factor):
     return pixel_shuffle(g, downscale_factor)
 
 
-@composite(wide="rules", places="torch F", aliases=("native_channel_shuffle",), samples=[((2, 6, 3), 2), ((1, 6, 2, 2), 3)])
+@composite(
+    wide="rules", layout="channels", places="torch F", aliases=("native_channel_shuffle",),
+    samples=[((2, 6, 3), 2), ((1, 6, 2, 2), 3)],
+)  # fmt: skip
 def channel_shuffle(x, /, groups):
     """Channels (N, groups * C, ...) dealt out, so that neighbours come from different groups."""
     if x.ndim < 3:

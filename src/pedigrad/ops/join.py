@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..gate import under_name
+from ..layout import arranged, channels_last, is_channels_last
 from ..op import composite, function, view
 from ..origin import located
 from ..shapes import as_int, broadcast_shapes, one_dim
@@ -46,7 +47,16 @@ def cat(*xs, dim=0):
             raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {x.ndim}")
         if any(a != b for d, (a, b) in enumerate(zip(first, x.shape, strict=True)) if d != dim):
             raise RuntimeError(f"Sizes of tensors must match except in dimension {dim}: {first} and {x.shape} for tensor number {i}")
-    return np.concatenate(joined, dim)
+    return in_format(np.concatenate(joined, dim), joined)
+
+
+def in_format(out, xs):
+    """`out`, joined from the arrays `xs`, in rows; with channels last if all of them have them so."""
+    if out.__class__ is np.ndarray:
+        for x in xs:
+            if not x.flags.c_contiguous:
+                return arranged(out, channels_last(out.ndim) if all(map(is_channels_last, xs)) else None)
+    return out
 
 
 @cat.grad("xs")
@@ -71,8 +81,13 @@ def stack(*xs, dim=0):
     for i, x in enumerate(xs):
         if x.shape != xs[0].shape:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {xs[0].shape} at entry 0 and {x.shape} at entry {i}")
-    one_dim(dim, xs[0].ndim + 1)
-    return np.stack(xs, dim)
+    dim = one_dim(dim, xs[0].ndim + 1)
+    if dim == xs[0].ndim or dim == 0:
+        out = np.stack(xs, dim)
+        return arranged(out, None) if out.__class__ is np.ndarray else out
+    joined = in_format(np.concatenate(xs, dim), xs)
+    shape = xs[0].shape
+    return np.reshape(joined, (*shape[:dim], len(xs), *shape[dim:]))
 
 
 @stack.grad("xs")

@@ -35,7 +35,7 @@ def _regulars(rng):
     return np.stack([_regular(rng), _regular(rng)])
 
 
-@kernel(name="linalg_inv", places="", out=True, samples=[(_regular,), (_regulars,)])
+@kernel(name="linalg_inv", places="", layout="columns", out=True, samples=[(_regular,), (_regulars,)])
 def inverse(x, /):
     """The inverses of square matrices."""
     check_matrices("inv", x, square=True)
@@ -88,7 +88,7 @@ def inv_ex(A, *, check_errors=False, out=None):
         return deliver(INV_EX((inv(healthy) + wrap(filled), wrap(np.asarray(singular, np.int32)))), out)
 
 
-@kernel(name="linalg_solve", places="", samples=[(_regular, (3, 2)), (_regulars, (3, 2))])
+@kernel(name="linalg_solve", places="", layout="columns", samples=[(_regular, (3, 2)), (_regulars, (3, 2))])
 def solve_matrices(x, y, /):
     """The solution of `x @ out = y`, all matrices."""
     try:

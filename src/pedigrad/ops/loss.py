@@ -31,7 +31,7 @@ def _need_floats(d, name):
 # Of differences
 
 
-@composite(name="mse_loss", places="", promote=True, result="same", samples=PAIRS)
+@composite(name="mse_loss", layout="iterator", places="", promote=True, result="same", samples=PAIRS)
 def squared_errors(x, target, /, reduction="mean"):
     """The squared differences, reduced."""
     d = x - target
@@ -52,7 +52,7 @@ def _(g, x, target, reduction, needs):
     return slope, -slope if needs[1] else None
 
 
-@composite(name="l1_loss", places="", promote=True, samples=PAIRS)
+@composite(name="l1_loss", layout="iterator", places="", promote=True, samples=PAIRS)
 def absolute_errors(x, target, /, reduction="mean"):
     """The absolute differences, reduced."""
     return reduced(np.abs(x - target), reduction)
@@ -65,7 +65,15 @@ def _(g, x, target, reduction, needs):
     return slope, -slope if needs[1] else None
 
 
-@composite(real=True, name="huber_loss", places="", promote=True, result="same", samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3)])
+@composite(
+    real=True,
+    name="huber_loss",
+    layout="iterator",
+    places="",
+    promote=True,
+    result="same",
+    samples=[(*s, 1.0) for s in PAIRS] + [(*PAIRS[0], 0.3)],
+)
 def limited_errors(x, target, /, reduction="mean", delta=1.0):
     """Half the squared differences, where these do not exceed `delta`, continued linearly; reduced."""
     size = np.abs(x - target)
@@ -84,6 +92,7 @@ def _(g, x, target, reduction, delta, needs):
 @composite(
     real=True,
     name="smooth_l1_loss",
+    layout="iterator",
     places="",
     promote=True,
     result="same",
@@ -178,7 +187,7 @@ def reduce_tensor(losses, reduction):
 
 
 @composite(
-    real=True, name="binary_cross_entropy", places="", promote=("x", "target"),
+    real=True, name="binary_cross_entropy", layout="iterator", places="", promote=("x", "target"),
     samples=[(_unit(2, 3), _unit(2, 3), None, "mean"), (_unit(2, 3), _unit(2, 3), (3,), "none"), (_unit(), _unit(), None, "sum")],
 )  # fmt: skip
 def bernoulli_losses(x, target, weight=None, /, reduction="mean"):
@@ -225,7 +234,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
 
 
 @composite(
-    real=True, name="binary_cross_entropy_with_logits", places="", promote=("x", "target"),
+    real=True, name="binary_cross_entropy_with_logits", layout="iterator", places="", promote=("x", "target"),
     samples=[((2, 3), _unit(2, 3), None, None, "mean"), ((2, 3), _unit(2, 3), (3,), (3,), "none"), ((), _unit(), None, None, "sum")],
 )  # fmt: skip
 def logit_losses(x, target, weight=None, pos_weight=None, /, reduction="mean"):
@@ -275,7 +284,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
 
 
 @composite(
-    name="kl_div", places="", promote=True, result="same", samples=[((2, 3), _unit(2, 3), "mean", False), ((2, 3), _unit(3), "none", True),
+    name="kl_div", layout="iterator", places="", promote=True, result="same",
+    samples=[((2, 3), _unit(2, 3), "mean", False), ((2, 3), _unit(3), "none", True),
                                                      ((), _unit(), "sum", False)],
 )  # fmt: skip
 def divergences(x, target, /, reduction="mean", log_target=False):
@@ -325,7 +335,8 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
 
 
 @composite(
-    name="soft_margin_loss", places="", promote=True, result="same", samples=[((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "mean"),
+    name="soft_margin_loss", layout="iterator", places="", promote=True, result="same",
+    samples=[((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "mean"),
                                                                ((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "none")],
 )  # fmt: skip
 def margin_losses(x, target, /, reduction="mean"):

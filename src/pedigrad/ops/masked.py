@@ -105,7 +105,7 @@ def masked_scatter(x, mask, source, /):
     if source.dtype != x.dtype:
         raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {x.dtype} and {source.dtype}")
     shape = np.broadcast_shapes(x.shape, mask.shape)
-    out, mask = np.array(broadcast_to(x, shape)), broadcast_to(mask, shape)
+    out, mask = np.array(broadcast_to(x, shape), order="C"), broadcast_to(mask, shape)
     count = np.count_nonzero(mask)
     if count > source.size:
         raise RuntimeError(f"number of elements of source ({source.size}) < number of ones in mask ({count})")
@@ -128,7 +128,7 @@ def _(g, mask, source_shape):
 # Where a tensor is not zero
 
 
-@kernel(name="nonzero", places="", out=True)
+@kernel(name="nonzero", places="", layout="columns", out=True)
 def nonzero_rows(x, /):
     """The indices of the elements that are not zero, one row each."""
     if x.ndim == 0:
@@ -140,7 +140,7 @@ def nonzero_rows(x, /):
 def nonzero(input: Tensor, *, out: Any = None, as_tuple: bool = False) -> Any:
     """The indices of the elements that are not zero: rows of shape (n, ndim), or a tuple of one vector per dimension."""
     if as_tuple:
-        return tuple(wrap(column) for column in np.nonzero(np.atleast_1d(input._array)))
+        return tuple(wrap(np.ascontiguousarray(column)) for column in np.nonzero(np.atleast_1d(input._array)))
     return nonzero_rows(input, out=out)
 
 
@@ -171,7 +171,7 @@ def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
 PUT = [((2, 3), lambda rng: np.array([0, 4]), (2,)), ((2, 3), lambda rng: np.array([[1, 1], [-1, 2]]), (4,), True)]
 
 
-@composite(name="put", inplace=True, samples=PUT)
+@composite(name="put", layout="like", inplace=True, samples=PUT)
 def put(x, index, source, /, accumulate=False):
     """A copy of `x` with `source` written (or added) to the elements that `index` counts in row-major order."""
     if index.dtype != np.int64:

@@ -60,10 +60,10 @@ def matmul(x, y, /):
 
 
 @matmul.grad("x")
-def _(g, x, y):
-    if x.ndim == 1 and y.ndim == 1:
+def _(g, x_shape, y):
+    if len(x_shape) == 1 and y.ndim == 1:
         return g * conj(y)
-    if x.ndim == 1:
+    if len(x_shape) == 1:
         return product(conj(y), np.expand_dims(g, -1))[..., 0]
     if y.ndim == 1:
         return np.expand_dims(g, -1) * conj(y)
@@ -71,14 +71,14 @@ def _(g, x, y):
 
 
 @matmul.grad("y")
-def _(g, x, y):
-    if x.ndim == 1 and y.ndim == 1:
+def _(g, x, y_shape):
+    if x.ndim == 1 and len(y_shape) == 1:
         return g * conj(x)
-    if y.ndim == 1:
+    if len(y_shape) == 1:
         return product(adjoint(rows(x)), np.reshape(g, (math.prod(g.shape),)))
     if x.ndim == 1:
         return np.expand_dims(conj(x), -1) * np.expand_dims(g, -2)
-    if y.ndim == 2:
+    if len(y_shape) == 2:
         return product(adjoint(rows(x)), rows(g))
     return product(adjoint(x), g)
 
@@ -318,7 +318,7 @@ def _(g, mat, alpha):
     return scale(product(adjoint(mat), g), alpha)
 
 
-@composite(inplace=True, out=True, samples=[((2, 3), (2,), (3,)), ((3,), (2,), (3,), {"beta": 0.5, "alpha": 2.0})])
+@composite(layout="like", inplace=True, out=True, samples=[((2, 3), (2,), (3,)), ((3,), (2,), (3,), {"beta": 0.5, "alpha": 2.0})])
 def addr(x, vec1, vec2, /, *, beta=1, alpha=1):
     """`beta * input + alpha * outer(vec1, vec2)`."""
     check_ndim("addr", 1, vec1=vec1, vec2=vec2)

@@ -186,7 +186,7 @@ def _scaled(x, shift, scale, weight, bias):
 
 
 @composite(
-    wide="mixed",
+    wide="mixed", layout="channels",
     real=True, name="native_batch_norm", places="", outputs=("out", "mean", "variance"), hidden=2,
     samples=[((4, 3), (3,), (3,), 1e-5), ((2, 3, 4), None, None, 1e-5), ((2, 3, 2, 2), (3,), None, 0.1)],
 )  # fmt: skip
@@ -270,7 +270,7 @@ class Running:
 
 
 @composite(
-    wide="mixed",
+    wide="mixed", layout="channels",
     real=True, name="batch_norm_inference", places="", node="NativeBatchNormBackward0",
     samples=[((4, 3), (3,), lambda rng: rng.uniform(0.5, 2, 3), (3,), (3,), 1e-5),
              ((2, 3, 2, 2), (3,), lambda rng: rng.uniform(0.5, 2, 3), None, None, 0.1)],
@@ -350,7 +350,7 @@ def batch_norm_in_order(input, weight, bias, running_mean, running_var, training
 
 
 @composite(
-    wide="mixed",
+    wide="mixed", layout="channels",
     real=True, name="native_group_norm", places="", outputs=("out", "mean", "scale"), hidden=2,
     samples=[((2, 4, 3), (4,), (4,), 2, 1e-5), ((2, 4), None, None, 2, 1e-5), ((2, 3, 2, 2), (3,), None, 3, 1e-5)],
 )  # fmt: skip
@@ -380,7 +380,7 @@ def _(g, x, weight, mean, scale, groups, eps, needs):
 
 
 @group_normal.grad("bias")
-def _(g, bias):
+def _(g):
     return total(g, channel_dims(g.ndim))
 
 
@@ -454,7 +454,7 @@ def instance_norm(
             with modes.no_grad():
                 running_var.copy_(before)
     check_channels(input, weight=weight, bias=bias)
-    return group_normal(input, weight, bias, shape[1], eps)
+    return group_normal(input.contiguous(), weight, bias, shape[1], eps)
 
 
 @function("torch", name="instance_norm")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..layout import RULES
 from ..op import composite, function
 from .interpolate import Taps, resample
 from .language import kind_of, zeros
@@ -31,7 +32,10 @@ def _inside(n, low, high):
     return slice(max(low, 0), max(low, 0) + n + min(low, 0) + min(high, 0)), slice(max(-low, 0), n - max(-high, 0))
 
 
-@composite(wide="rules", places="torch", samples=[((2, 3), (1, 2)), ((2, 3), (1, -1, 0, 2), 1.5), ((), ()), ((0, 2), (1, 1, 1, 0))])
+@composite(
+    wide="rules", layout="channels", places="torch",
+    samples=[((2, 3), (1, 2)), ((2, 3), (1, -1, 0, 2), 1.5), ((), ()), ((0, 2), (1, 1, 1, 0))],
+)  # fmt: skip
 def constant_pad_nd(x, /, pad, value=0):
     """`x` with `pad` (low, high, last dimension first) elements of `value` around it; negative pads cut off."""
     pads = _pairs(pad, x.ndim)
@@ -52,7 +56,12 @@ def _(g, pad):
     return constant_pad_nd(g, tuple(-p for p in pad))
 
 
-@composite(wide="rules", places="", samples=[
+def _order(shape, arrays, attributes):
+    """Channels last if `x` has them so; a circle is joined from pieces, in rows."""
+    return None if attributes[1] == "circular" else RULES["channels"](shape, arrays, attributes)
+
+
+@composite(wide="rules", places="", layout=_order, samples=[
     ((2, 4), ((0, 0), (1, 2)), "reflect"), ((2, 3, 4), ((0, 0), (1, 1), (3, 0)), "replicate"),
     ((1, 2, 4), ((0, 0), (2, 1), (3, 4)), "circular"),
 ])  # fmt: skip

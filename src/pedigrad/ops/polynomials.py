@@ -64,7 +64,7 @@ def _declare(name: str, forward: Any, doc: str) -> None:
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc
     names = "x n" if forward.__code__.co_posonlyargcount == 2 else "input"
-    Op(forward, "elementwise", places="special", promote=True, result="float", out=True, names=names)
+    Op(forward, "elementwise", places="special", promote=True, result="float", layout="iterator", out=True, names=names)
 
 
 def _bessel(name: str, scipy_name: str) -> None:

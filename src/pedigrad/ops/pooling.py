@@ -96,7 +96,7 @@ def _all_whole(geo):
     return all(_whole(windows, geo.out) for _, windows, _ in visits(geo))
 
 
-@composite(wide="rules", real=True, places="", node="MaxPoolBackward0", samples=[
+@composite(wide="rules", layout="volumes", remade=True, real=True, places="", node="MaxPoolBackward0", samples=[
     ((2, 3, 6), Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
     ((2, 5, 6), Geometry((5, 6), (3, 2), (1, 2), ((1, 1), (0, 0)), (1, 2), (5, 2))),
 ])  # fmt: skip
@@ -131,7 +131,7 @@ def _(g, x, out, geo):
     return linked(window_put(g, window_argmax(x, out, geo), geo), x)
 
 
-@kernel(places="")
+@kernel(places="", layout="like second")
 def window_argmax(x, out, /, geo):
     """Which element of its window each maximum in `out` is: the first that is equal to it, or the last nan."""
     count = math.prod(geo.kernel)
@@ -211,7 +211,7 @@ def _(g, where, geo):
     return window_put(g, where, geo)
 
 
-@kernel(places="")
+@kernel(places="", layout="like")
 def window_indices(where, /, geo):
     """The flat spatial index of element number `where` of each window: int64."""
     position = np.unravel_index(where.astype(np.int64), geo.kernel)
@@ -327,7 +327,7 @@ def _avg_pool(n, x, kernel_size, stride, padding, ceil_mode, count_include_pad, 
     return under_name(f"AvgPool{max(n, 2)}DBackward0", window_mean(x, geo, scale))
 
 
-@composite(real=True, places="", node="AvgPoolBackward0", samples=[
+@composite(real=True, places="", layout="windows", node="AvgPoolBackward0", samples=[
     ((2, 6), Geometry((6,), (3,), (2,), ((1, 1),), (1,), (3,)), 0.25),
     ((2, 5, 6), Geometry((5, 6), (3, 2), (1, 2), ((1, 1), (0, 0)), (1, 1), (5, 3)), 0.5),
 ])  # fmt: skip

@@ -12,7 +12,7 @@ from .. import dtypes
 from ..op import composite, function
 from ..shapes import all_dims, as_int, as_shape, one_dim
 from ..tensor import Tensor, constant, read, wrap
-from .convert import converted
+from .convert import clone, contiguous_format, converted
 from .index_along import selected
 from .language import total
 from .region import diagonal, region_in_zeros
@@ -111,7 +111,7 @@ def _(g, shifts, dims):
     return roll(g, tuple(-n for n in _pair(shifts)), dims)
 
 
-@composite(wide="rules", varargs="dims", samples=[((3, 4), (0,)), ((3, 4), (0, -1)), ((), ()), ((0, 2), (1,))])
+@composite(wide="rules", layout="like", varargs="dims", samples=[((3, 4), (0,)), ((3, 4), (0, -1)), ((), ()), ((0, 2), (1,))])
 def flip(x, /, dims):
     """The elements in reverse order along `dims`."""
     dims = as_shape((dims,))
@@ -151,10 +151,10 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     if first == second:
         raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     if k % 4 == 0:
-        return input.clone()  # type: ignore[attr-defined]
+        return clone(input, memory_format=contiguous_format)
     if k % 4 == 2:
         return flip(input, (first, second))
-    return transpose(flip(input, (second,)), first, second) if k % 4 == 1 else flip(transpose(input, first, second), (second,))
+    return transpose(flip(input, (second if k % 4 == 1 else first,)), first, second)
 
 
 # Triangles

@@ -10,7 +10,7 @@ from .destination import deliver
 from .factor import check_matrices
 
 
-@kernel(outputs=("a", "tau"), out=True)
+@kernel(layout="columns", outputs=("a", "tau"), out=True)
 def geqrf(x, /):
     """R and, below it, the reflections whose product is Q, and their factors."""
     check_matrices("geqrf", x)

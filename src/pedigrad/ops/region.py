@@ -51,7 +51,7 @@ def _places(shape, op, attributes):
     return where.reshape(-1)
 
 
-@composite(wide="rules", places="", out=True, node="CopySlices")
+@composite(wide="rules", places="", layout="strides", out=True, node="CopySlices")
 def replace_region(x, y, /, op, attributes):
     """`x` with the region that the view `op` selects replaced by `y`: the history of a write through a view."""
     out = np.copy(x, order="C")

@@ -182,7 +182,7 @@ def _(g, x, out, dim):
     return np.swapaxes(np.exp(x - finite) * recurrence(g, ratio), dim, -1)
 
 
-@composite(places="", samples=[((3, 4), 0), ((2, 3), -1)])
+@composite(places="", layout="like", samples=[((3, 4), 0), ((2, 3), -1)])
 def difference(x, /, dim):
     """Each element's difference from its predecessor along `dim`; whether it differs, for booleans."""
     return np.diff(x, axis=dim)

@@ -120,7 +120,13 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
 
 
 @composite(
-    name="normalize", places="", outputs=("out", "length"), hidden=1, samples=[((2, 3), 1, 1e-12), ((2, 3, 4), 0, 1e-12), ((3,), 0, 9.0)]
+    name="normalize",
+    places="",
+    remade=True,
+    layout="like",
+    outputs=("out", "length"),
+    hidden=1,
+    samples=[((2, 3), 1, 1e-12), ((2, 3, 4), 0, 1e-12), ((3,), 0, 9.0)],
 )
 def unit_vectors(x, /, dim, eps):
     """`x` divided by its Euclidean norm along `dim`, or by `eps` if that is larger."""

@@ -96,6 +96,7 @@ def back_along(g, indices, x_shape, dim):
 
 @kernel(
     real=True,
+    layout="like",
     name="sort",
     places="",
     outputs=("values", "indices"),
@@ -118,7 +119,7 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     return sorted_along(input, dim, bool(descending), out=out)
 
 
-@kernel(real=True, out=True)
+@kernel(real=True, out=True, layout="like")
 def argsort(x, /, dim=-1, descending=False, stable=False):
     """The indices that sort the elements along `dim`."""
     return along_last(lambda rows: (order(rows, descending),), x, dim)[0]
@@ -145,7 +146,7 @@ def topk(x, /, k, dim=-1, largest=True, sorted=True):
             ranked = np.sort(np.partition(keys(rows, largest), k, axis=-1)[..., :k], axis=-1)
             indices = (ranked & 0xFFFFFFFF).astype(np.int64)
         else:
-            indices = order(rows, largest)[..., :k]
+            indices = np.ascontiguousarray(order(rows, largest)[..., :k])
         return taken(rows, indices), indices
 
     return along_last(compute, x, dim)

@@ -55,7 +55,8 @@ def erfinv(x, /):
 
 
 @erfinv.grad("x")
-def _(g, out):
+def _(g, x):
+    out = erfinv(x)
     return g * (math.sqrt(math.pi) / 2 * np.exp(out * out))
 
 
@@ -172,7 +173,7 @@ def polygamma_(self: Tensor, n: int) -> Tensor:
     return write(nth_polygamma.op, (self,), (n, 0.0))
 
 
-@elementwise(result="float", domain=(3, 6), samples=[((2, 3), 2), ((), 3)])
+@elementwise(result="float", layout="rows", domain=(3, 6), samples=[((2, 3), 2), ((), 3)])
 def mvlgamma(x, /, p):
     """The logarithm of the multivariate gamma function of dimension `p`."""
     if p < 1:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .. import modes
+from .. import dtypes, modes
 from ..errors import MISSING
-from ..gate import OTHER_NAMES, is_recorded
+from ..gate import OTHER_NAMES, is_recorded, unordered
 from ..graph import Leaf
-from ..history import DATA, HAS_VIEWS, View, refresh
+from ..history import DATA, HAS_VIEWS, STRIDED, View, refresh
 from ..inplace import check_writable, when_gone
 from ..op import PLACES, Function, function
 from ..origin import located
 from ..tensor import Tensor, wrap
+from .convert import clone, contiguous_format, preserve_format
+from .view import reshape, view_
 
 IN_PLACE = ("transpose", "swapaxes", "swapdims", "t", "squeeze", "unsqueeze", "as_strided")
 COPIES: tuple[str, ...] = ("alias", "as_strided", "diagonal", "expand", "narrow", "permute", "select", "slice", "split", "split_with_sizes")
@@ -32,12 +34,14 @@ def become_view(self: Tensor, make: Function) -> Tensor:
     with modes.enable_grad():  # the history is that of the elements, which move also where nothing is recorded
         after = make(before)
     self._array = after._array
+    if view is None or view is STRIDED:
+        self._view = unordered(self._array)
     if isinstance(node, Leaf):
         node.shape = after._array.shape
         return self
     self._node = after._node
     shown = after._view
-    if shown is None or view is None or view.made is DATA:
+    if shown is None or view is None or view is STRIDED or view.made is DATA:
         return self
     if view.base is not None:
         self._view = View(view.root(), shown.op, shown.attributes, view)
@@ -60,8 +64,12 @@ def _in_place(name: str) -> None:
     function("Tensor")(form)
 
 
+def _view_where_possible(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+    return view_(self, *size, dtype=dtype) if dtype is not None or isinstance(size[0], dtypes.dtype) else reshape(self, *size)
+
+
 def _copy(name: str) -> None:
-    view = PLACES["Tensor"].get(name) or PLACES["torch"].get(name)
+    view = _view_where_possible if name == "view" else PLACES["Tensor"].get(name) or PLACES["torch"].get(name)
     if view is None:
         return
 
@@ -73,7 +81,8 @@ def _copy(name: str) -> None:
                 raise TypeError(located(f'{name}_copy() missing 1 required positional arguments: "input"'))
             input = kwargs.pop(first)
         found = view(input, *args, **kwargs)
-        copies = tuple(x.clone() for x in found) if isinstance(found, tuple) else found.clone()
+        order = preserve_format if name == "alias" else contiguous_format
+        copies = tuple(clone(x, memory_format=order) for x in found) if isinstance(found, tuple) else clone(found, memory_format=order)
         if out is None:
             return copies
         for target, copy in zip(out, copies, strict=True) if isinstance(copies, tuple) else ((out, copies),):
