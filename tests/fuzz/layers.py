@@ -111,7 +111,7 @@ def loss(s: State, x: Name) -> None:
     if way < 0.6:
         text = f"F.{r.choice(pairs).format(x.text, y.text)}, reduction='{reduction}')"
         s.bind(text, shape, x.dtype, x.storage.needs or y.storage.needs)
-    elif way < 0.8 and x.ndim == 2:
+    elif way < 0.8 and x.ndim == 2 and s.may("C8"):
         n, c = x.shape
         target = f"torch.arange({n}) % {c}"
         weight = r.choice(("", "", f", weight={data(s, (c,), x.dtype)}.abs()", ", label_smoothing=0.1", ", ignore_index=0"))

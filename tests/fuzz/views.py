@@ -23,6 +23,8 @@ def view(s: State, x: Name | None = None) -> Name | None:
     if found is None:
         return None
     text, shadow, *rest = found
+    if not shadow.size and not s.may("empty"):
+        return None
     result = s.bind_shadow(text, shadow, rest[0] if rest else x.dtype, x.storage, "v")
     result.several = x.several or (not s.may("C6") and ("expand" in text or "broadcast" in text))
     x.storage.viewed = True
