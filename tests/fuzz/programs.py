@@ -249,7 +249,9 @@ def differ_tensors(given: Seen, right: Seen, name: str, strides: bool, coarse: s
     """How two seen tensors differ."""
     for field in ("shape", "dtype", "requires_grad", "is_leaf", "has_grad_fn", "kind"):
         a, b = getattr(given, field), getattr(right, field)
-        if a != b and (field != "requires_grad" or 0 not in right.shape):  # of what is empty PyTorch may make new zeros
+        if a != b and (
+            field not in ("requires_grad", "is_leaf", "has_grad_fn") or 0 not in right.shape
+        ):  # of what is empty PyTorch may make new zeros
             return f"{field}: {name}'s is {a}, right is {b}"
     if strides and right.array is not None and right.array.size > 1 and _steps(given) != _steps(right):
         return f"stride: {name}'s is {given.stride}, right is {right.stride}"
