@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from fuzz.state import Name, State, data, tuple_text
+from fuzz.state import Name, State, data
 
 
 def layer(s: State) -> None:
@@ -145,6 +145,3 @@ def step(s: State, x: Name) -> None:
     s.emit(f"{opt} = torch.optim.{s.r.choice(kinds).format(name + '.parameters()')}")
     body = [f"{opt}.zero_grad(set_to_none=True)", f"{name}({x.text}.detach()).square().mean().backward()", f"{opt}.step()"]
     s.emit("\n    ".join([f"for _ in range({s.r.choice((1, 2, 3))}):", *body]))
-
-
-__all__ = ["layer", "tuple_text"]
