@@ -192,6 +192,8 @@ def new_tensor(s: State, shape: tuple[int, ...] | None = None, dtype: str | None
     r = s.r
     if shape is None:
         shape = shape_of(r)
+        if not s.may("empty"):
+            shape = tuple(max(n, 1) for n in shape)
     if dtype is None:
         others = [*FLOATS[: 4 if s.may("B") else 2], *INTS[: 3 if s.may("uint8") else 2], "bool", *COMPLEX]
         dtype = s.dtype if s.chance(0.85) else r.choice(others)
