@@ -125,6 +125,7 @@ def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]
         value = space[name]
         if hasattr(value, "param_groups"):
             value = value.state_dict()
+            value["param_groups"] = [dict(sorted(group.items())) for group in value["param_groups"]]
         found[name] = programs.seen(value, library)
         if isinstance(value, library.Tensor) and getattr(value, "__dict__", None):
             found[f"vars({name})"] = {k: v for k, v in vars(value).items() if isinstance(v, (int, float, str))}
