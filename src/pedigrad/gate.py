@@ -61,7 +61,11 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
     forward = Forward(op, attributes)
-    results = forward(*arrays) if recorder is None else recorder.run(forward, arrays, op.name, forward)
+    if recorder is None:
+        results = forward(*arrays)
+    else:
+        made = recorder.run(forward, arrays, op.name, forward)
+        results = tuple(map(recorder.relaid, made, forward.laid_out(arrays, made)))
     if out is not None:
         return _into(op, out, results)
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
@@ -111,7 +115,10 @@ class Forward:
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
-        results = _forward(self.op, ready, self.attributes)
+        return self.laid_out(arrays, _forward(self.op, ready, self.attributes))
+
+    def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The results in the order in memory that the op's rule gives them; traced arrays have none."""
         if self.op.layout is None or (self.op.layout not in ALWAYS and _all_in_rows(arrays)):
             return results
         seen = len(results) - self.op.hidden
