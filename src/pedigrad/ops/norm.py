@@ -56,7 +56,7 @@ def norm_slope(g, x, x_dtype, out, ord, dim, keepdim):
     shape = tuple(x.shape)
     g, out = restore_dims(g, shape, dim, keepdim), restore_dims(out, shape, dim, keepdim)
     if ord == 0:
-        return np.zeros_like(x)
+        return None
     if ord == 2:
         return x * np.where(out == 0, 0, g / np.where(out == 0, 1, out))
     if ord == 1:
@@ -148,6 +148,8 @@ def pairwise_norms(x, y, /, p):
         squares = np.expand_dims(total(x * x, -1), -1) + np.expand_dims(total(y * y, -1), -2)
         return np.sqrt(np.maximum(squares - 2 * np.matmul(x, np.swapaxes(y, -1, -2)), 0))
     d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
+    if p == 0:  # nan stays
+        return total(np.minimum(np.ceil(np.abs(d)), 1), -1)
     return vector_norm.op.forward(d, p, -1)
 
 
@@ -161,7 +163,7 @@ def _(g, x, y, out, p, needs):
     d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
     if abs(p) == math.inf:  # looked for among the differences, so not as it was rounded
         out = vector_norm(d, p, -1)
-    slope = norm_slope(g, d, d.dtype, out, p, -1, False)
+    slope = norm_slope(g, d, d.dtype, out, p, -1, False) if p else np.zeros_like(d)
     return (total(slope, -2) if needs[0] else None), (-total(slope, -3) if needs[1] else None)
 
 

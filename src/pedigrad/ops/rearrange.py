@@ -79,11 +79,19 @@ def repeat_interleave(input: Any = None, repeats: Any = None, dim: int | None = 
         read(counts, "repeat_interleave()")
         if counts.size and counts.min() < 0:
             raise RuntimeError("repeats can not be negative")
-        return selected(input, np.repeat(np.arange(counts.size), counts), dim)
+        places = np.repeat(np.arange(counts.size), counts)
+        _check_size(output_size, places.size)
+        return selected(input, places, dim)
     count = int(repeats) if isinstance(repeats, Tensor) else as_int(repeats)
     if count < 0:
         raise RuntimeError("Repeats must be non-negative")
+    _check_size(output_size, count * input.shape[one_dim(dim, input.ndim)])
     return repeated_each(input, count, dim)
+
+
+def _check_size(output_size: int | None, size: int) -> None:
+    if output_size is not None and output_size != size:
+        raise RuntimeError(f"repeat_interleave(): allocated size does not match required size: output_size={output_size}, not {size}")
 
 
 def _pair(value: Any) -> tuple[int, ...]:
