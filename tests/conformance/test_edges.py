@@ -63,7 +63,6 @@ GRADIENTS = """
     [2., 1., 1.]: torch.median(x)
     [0., 0., 3.]: torch.atan2(x, torch.zeros(3)) * INF
     [1., 2., 3.]: torch.cumprod(x, 0)
-    [1e19, 2e19, 1e18]: torch.logcumsumexp(x, 0)
     [3., 3., 4.]: torch.logcumsumexp(x, 0)
     [[2., 7.], [1., 3.]]: torch.cholesky_solve(torch.ones(2, 1), x)
     [[2., 7.], [1., 3.]]: torch.cholesky_solve(torch.ones(2, 1), x, upper=True)
@@ -153,8 +152,6 @@ VALUES = """
     torch.view_as_complex(torch.arange(9.)[0:8].reshape(4, 2))
     F.binary_cross_entropy(torch.tensor([.5]), torch.tensor([2.]))
     F.soft_margin_loss(torch.ones(2), torch.ones(2, requires_grad=True))
-    F.local_response_norm(torch.ones(1, 2, 3, dtype=torch.int64), 2)
-    F.threshold(torch.tensor([1, 2], dtype=torch.uint8), -1, 0)
     torch.special.hermite_polynomial_h(torch.tensor([2.]), torch.tensor([1e15]))
     torch.special.chebyshev_polynomial_v(torch.tensor([2., .5, 1.]), torch.tensor([INF, 1e30, NAN]))
     torch.special.chebyshev_polynomial_t(torch.tensor([-1.1, INF, 5.]), torch.tensor([255., 0., 3.]))

@@ -300,7 +300,7 @@ def bounded(x, /):
 @bounded.grad("x")
 def _(g, x):
     d = 1 + np.abs(x)
-    return g / (d * d)
+    return np.where(np.isinf(x), np.nan, g / (d * d))
 
 
 @elementwise(refuses="b", places="F", result="float", inplace=False)
@@ -329,7 +329,7 @@ def _(g, x, lambd):
 
 
 @elementwise(
-    wide=False, real=True, places="torch Tensor F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)]
+    wide=False, real=True, refuses="biu", places="torch Tensor F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)]
 )
 def hardshrink(x, /, lambd=0.5):
     """Each element whose absolute value exceeds `lambd`, zero for the others."""

@@ -11,6 +11,7 @@ from ..op import composite, function
 from ..origin import located
 from ..shapes import all_dims, one_dim
 from ..tensor import Tensor
+from .arithmetic import sign_of
 from .destination import deliver
 from .factor import factor_svd
 from .language import conj, restore_dims, total
@@ -64,7 +65,7 @@ def norm_slope(g, x, x_dtype, out, ord, dim, keepdim):
     size = np.abs(x)
     if abs(ord) == math.inf:
         chosen = np.astype(size == out, size._array.dtype if isinstance(size, Tensor) else size.dtype)
-        return np.sign(x) * (chosen * (g / total(chosen, axes(dim, len(shape)), True)))
+        return sign_of(x) * np.where(chosen != 0, g / total(chosen, axes(dim, len(shape)), True), 0)
     scale = np.where(out == 0, 0, g * out ** (1 - ord))
     if ord < 2:
         return np.sign(x) * np.where(size == 0, 0, size ** (ord - 1)) * scale
@@ -163,7 +164,10 @@ def _(g, x, y, out, p, needs):
     d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
     if abs(p) == math.inf:  # looked for among the differences, so not as it was rounded
         out = vector_norm(d, p, -1)
-    slope = norm_slope(g, d, d.dtype, out, p, -1, False) if p else np.zeros_like(d)
+    if abs(p) == math.inf:  # not shared among equal ones
+        slope = sign_of(d) * np.where(np.abs(d) == np.expand_dims(out, -1), np.expand_dims(g, -1), 0)
+    else:
+        slope = norm_slope(g, d, d.dtype, out, p, -1, False) if p else np.zeros_like(d)
     return (total(slope, -2) if needs[0] else None), (-total(slope, -3) if needs[1] else None)
 
 

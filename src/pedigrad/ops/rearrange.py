@@ -197,6 +197,8 @@ def _triangle_indices(name: str, of: Any, which: str) -> None:
         row, col, offset = as_int(row), as_int(col), as_int(offset)
         if row < 0 or col < 0:
             raise RuntimeError(f"{name}: row and col must not be negative, got {row} and {col}")
+        if dtype not in (None, dtypes.int64, dtypes.int32):
+            raise NotImplementedError(f'"{name}" not implemented for {dtype}')
         array = np.stack(of(row, offset, col)).astype(dtypes.to_numpy(dtype or dtypes.int64))
         tensor: Any = constant(array)
         return tensor.requires_grad_() if requires_grad else tensor
