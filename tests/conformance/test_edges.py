@@ -152,6 +152,8 @@ VALUES = """
     torch.view_as_complex(torch.arange(9.)[0:8].reshape(4, 2))
     F.binary_cross_entropy(torch.tensor([.5]), torch.tensor([2.]))
     F.soft_margin_loss(torch.ones(2), torch.ones(2, requires_grad=True))
+    torch.special.hermite_polynomial_h(torch.tensor([2, 3]), torch.tensor([3, 2]))
+    torch.special.shifted_chebyshev_polynomial_w(torch.tensor([2, 3], dtype=torch.uint8), torch.tensor(2))
     torch.special.hermite_polynomial_h(torch.tensor([2.]), torch.tensor([1e15]))
     torch.special.chebyshev_polynomial_v(torch.tensor([2., .5, 1.]), torch.tensor([INF, 1e30, NAN]))
     torch.special.chebyshev_polynomial_t(torch.tensor([-1.1, INF, 5.]), torch.tensor([255., 0., 3.]))
@@ -228,3 +230,35 @@ def test_integers_are_refused_by_what_pytorch_has_for_floats_alone(name):
     for dtype in ("int64", "uint8", "bool", "int32"):
         text = f"F.{name}(torch.ones(2, 2, dtype=torch.{dtype}){more})"
         agree(outcome(pedigrad, text), outcome(torch, text), text)
+
+
+# What gradients are computed from in PyTorch, though they do not depend on it: they require a gradient again.
+CONNECTED = """
+    F.layer_norm(x, (4,), torch.ones(4), b)
+    F.conv1d(x, torch.ones(4, 3, 2, requires_grad=True), b)
+    F.conv_transpose1d(x, torch.ones(3, 4, 2, requires_grad=True), b)
+    F.pad(x, (1, 2), "reflect")
+    F.pad(x, (1, 2), "replicate")
+    F.pad(x, (1, 2), "circular")
+    F.pad(x, (1, 2))
+    F.avg_pool1d(x, 2)
+    F.leaky_relu(x)
+    torch.cdist(x, x.detach(), 0.0)
+    torch.cdist(x, x.detach(), 1.0)
+    torch.nansum(x)
+    x.norm(1)
+    x.norm(INF)
+    F.linear(x, torch.ones(4, 4), b)
+    F.prelu(x, torch.ones(3))
+"""
+
+
+@pytest.mark.parametrize("text", lines(CONNECTED))
+def test_a_gradient_requires_one_again_where_that_of_pytorch_does(text):
+    found = []
+    for library in (torch, pedigrad):
+        x, b = library.arange(24.0).reshape(2, 3, 4).requires_grad_(), library.ones(4, requires_grad=True)
+        y = eval(text, {"torch": library, "F": library.nn.functional, "INF": INF, "x": x, "b": b})
+        grads = library.autograd.grad(y.sum(), [x, b], create_graph=True, allow_unused=True)
+        found.append([None if g is None else g.requires_grad for g in grads])
+    assert found[1] == found[0]

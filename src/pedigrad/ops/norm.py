@@ -15,6 +15,7 @@ from .arithmetic import sign_of
 from .destination import deliver
 from .factor import factor_svd
 from .language import conj, restore_dims, total
+from .linked import linked
 from .reduce import axes, converted
 from .reduction import in_dtype_of
 
@@ -167,7 +168,7 @@ def _(g, x, y, out, p, needs):
     if abs(p) == math.inf:  # not shared among equal ones
         slope = sign_of(d) * np.where(np.abs(d) == np.expand_dims(out, -1), np.expand_dims(g, -1), 0)
     else:
-        slope = norm_slope(g, d, d.dtype, out, p, -1, False) if p else np.zeros_like(d)
+        slope = norm_slope(g, d, d.dtype, out, p, -1, False) if p else linked(np.zeros_like(d), d)
     return (total(slope, -2) if needs[0] else None), (-total(slope, -3) if needs[1] else None)
 
 

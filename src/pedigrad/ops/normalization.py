@@ -11,6 +11,7 @@ from ..gate import is_narrow, widened
 from ..graph import note_write
 from ..op import composite, function
 from .language import double_total, less, row_total, total
+from .linked import linked
 from .reduction import constant, in_dtype_of
 
 
@@ -81,9 +82,9 @@ def _(g, x, weight, mean, scale, n, eps, needs):
 
 
 @layer_normal.grad("bias")
-def _(g, bias):
+def _(g, x, bias):
     lead = lead_dims(g.ndim, bias.ndim)
-    return total(g, lead) if lead else g
+    return linked(total(g, lead) if lead else g, x)
 
 
 def check_normalized_shape(input, normalized_shape, weight, bias=None):
