@@ -28,6 +28,9 @@ GRADIENTS = """
     [0., 1., .5]: F.binary_cross_entropy(torch.tensor([1., 0., .5]), x, reduction="sum")
     [[[[0.1, 0.2]]]]: F.grid_sample(torch.ones(1, 1, 2, 2), x, mode="nearest", align_corners=False)
     [INF, -INF, NAN, 1.]: F.softsign(x)
+    [NAN, INF, -INF, 0., -0.]: F.elu(x)
+    [NAN, INF, -INF, 0., -0.]: F.celu(x, 1.5)
+    [NAN, INF, -INF, 0., -0.]: F.selu(x)
     [[NAN, 2.], [3., 4.]]: F.nll_loss(x, torch.tensor([-100, 1]))
     [[NAN, 2.], [3., 4.]]: F.nll_loss(x, torch.tensor([-100, 1]), reduction="none")
     [[NAN, 2.], [3., INF]]: F.nll_loss(x, torch.tensor([0, 1]), ignore_index=0, reduction="sum")
@@ -144,6 +147,7 @@ VALUES = """
     torch.nn.GRU(2, 3, dtype=torch.bfloat16)(torch.ones(4, 1, 2, dtype=torch.bfloat16))[0].dtype
     torch.nn.LSTM(2, 3, dtype=torch.bfloat16)(torch.ones(4, 1, 2, dtype=torch.bfloat16))[0].dtype
     torch.nn.RNN(2, 3, dtype=torch.float16)(torch.ones(4, 1, 2, dtype=torch.float16))[1].dtype
+    F.local_response_norm(torch.full((1, 2, 3), 5), 2)
     F.embedding_bag(torch.arange(6.).reshape(3, 2), torch.tensor([[0, 1]]))
     torch.repeat_interleave(torch.arange(3), torch.tensor([1, 2, 3]), output_size=5)
     torch.repeat_interleave(torch.arange(3), torch.tensor([1, 2, 3]), output_size=6)

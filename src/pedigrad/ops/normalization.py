@@ -499,4 +499,5 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
         parts = (squares[:, low:high], zeros) if shift > 0 else (zeros, squares[:, low:high])
         moved = np.concatenate(parts, axis=1) if shift else squares
         around = moved if around is None else around + moved
-    return input / (around * (alpha / size) + k) ** beta
+    whole = not (input.is_floating_point() or input.is_complex())  # means of integers are integers
+    return input / ((around // size * alpha if whole else around * (alpha / size)) + k) ** beta
