@@ -41,8 +41,9 @@ globals().update(creation.LEGACY_TYPES)
 layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
-# NumPy warns of 1/0 and the like where PyTorch does not; the filter is for our own modules alone.
+# NumPy warns of 1/0 and the like where PyTorch does not; the filters are for our own modules, and for np.astype, alone.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
+_warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeWarning, r"numpy\._core\.numeric")
 
 _LAZY = ("nn", "optim", "linalg", "special", "cuda", "backends", "compiler", "version", "types")
 

@@ -114,6 +114,8 @@ class Forward:
         self.op, self.attributes = op, attributes
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        if self.op.refuses:
+            _check_kinds(self.op, arrays)
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
         return self.laid_out(arrays, _forward(self.op, ready, self.attributes))
 
@@ -136,6 +138,14 @@ def _promoted(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
         common = dtypes.get_default_dtype()
     target = dtypes.to_numpy(common)
     return tuple(_converted(a, target) if a is not None and n in op.promoted else a for n, a in zip(names, arrays, strict=True))
+
+
+def _check_kinds(op: Op, arrays: tuple[Any, ...]) -> None:
+    """NotImplementedError for an operand of a dtype that the op refuses."""
+    for value in arrays:
+        kind = "b" if isinstance(value, bool) else getattr(getattr(value, "dtype", None), "kind", "f")
+        if kind in op.refuses:
+            raise NotImplementedError(located(f'"{op.name}" not implemented for {getattr(value, "dtype", "bool")}'))
 
 
 def _converted(x: Any, dtype: Any) -> Any:

@@ -77,6 +77,7 @@ class Op:
         promote: bool | tuple[str, ...] = False,
         inplace: bool = False,
         real: bool = False,
+        refuses: str = "",
         out: bool = False,
         varargs: str | None = None,
         outputs: tuple[str, ...] | None = ("out",),
@@ -120,6 +121,7 @@ class Op:
         self.layout = layout  # what results lie like in memory where an operand does not lie row by row (`layout.py`)
         self.remade = remade  # an output that the rules want is computed again if it was written to meanwhile
         self.real = real  # complex operands are refused: NumPy orders them, and computes much that PyTorch does not
+        self.refuses = refuses  # kinds of dtypes, in NumPy's letters, that PyTorch has no such operation for
         self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone
         visible = (outputs or ())[: len(outputs or ()) - hidden]
         self.result_class: Any = return_types.named(self.name, visible) if len(visible) > 1 else None

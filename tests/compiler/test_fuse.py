@@ -137,9 +137,8 @@ program (%0: float64[4, 8], %1: int64[4])
   %22: float64[4] = sub(%21, %20)
   %23: float64[] = sum(%22) dims=(0,)
   %24: float64[] = div(%23, 4.0)
-  %25: float64[4, 1] = add(%11, %5)
-  %26: float64[] = full() value=0.25
-  return %24, %25, %26
+  %25: float64[] = full() value=0.25
+  return %24, %5, %11, %25
 """,
 }
 STEPS = {
@@ -150,10 +149,10 @@ kernel row max, sub, exp, row sum, div -> %9
 kernel row sum, div, sub, mul, row sum, div, add, sqrt, div, sub, mul, mul, column sum, mul, row sum, div, sub, mul, row sum, div, mul, sub, mul, column sum -> %43, %27, %44
 """,  # noqa: E501
     "cross_entropy": """
-kernel row max, sub, exp, row sum, log, add -> %7, %11, %25
+kernel row max, sub, exp, row sum, log -> %7, %11, %4
 kernel lt, add, where, gather, sub, total sum -> %23
-kernel div, cast -> %27
-kernel cast -> %28
+kernel div, cast -> %26
+kernel cast -> %27
 """,
 }
 

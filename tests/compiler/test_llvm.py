@@ -42,7 +42,9 @@ def test_what_decides_the_code_is_in_its_key():
 
 
 def test_a_text_is_compiled_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("PEDIGRAD_CACHE", "1")  # whatever the run has
     monkeypatch.setenv("PEDIGRAD_CACHE_DIR", str(tmp_path))
+    monkeypatch.delenv("PEDIGRAD_CACHE_SIZE", raising=False)
     text, before = ADD.replace("@add", "@once"), cache.counts()
     assert llvm.load(text, ["once"])["once"] != llvm.load(text, ["once"])["once"]  # two modules of one code
     after = cache.counts()

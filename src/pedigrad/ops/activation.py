@@ -21,8 +21,8 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 def negative_part(x):
-    """The negative elements, zero for the others; its slope at zero is 0."""
-    return np.minimum(x, 0) if x.__class__ is np.ndarray else np.where(x >= 0, 0, x)
+    """The negative elements, zero for the others, nan among them; its slope at zero is 0."""
+    return np.where(x < 0, x, 0)
 
 
 def logistic(x):
@@ -37,7 +37,7 @@ def _error_function(x):
 # Piecewise linear
 
 
-@elementwise(wide=False, real=True)
+@elementwise(wide=False, real=True, refuses="b")
 def relu(x, /):
     """Each element, or zero if it is negative."""
     return np.maximum(x, 0)
@@ -51,9 +51,11 @@ def _(g, out):
 relu_ = inplace_form(relu.op)
 
 
-@elementwise(wide=False, real=True, name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
+@elementwise(wide=False, real=True, refuses="b", name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
 def thresholded(x, /, threshold, value):
     """Each element that is greater than `threshold`, `value` for the others."""
+    if x.dtype.kind == "b":
+        raise NotImplementedError('"threshold" not implemented for bool')
     return np.where(x <= threshold, fitting(value, x.dtype) if x.__class__ is np.ndarray else value, x)
 
 
@@ -65,7 +67,7 @@ def _(g, x, threshold):
 threshold_ = inplace_form(thresholded.op)
 
 
-@elementwise(wide=False, real=True, name="hardtanh", places="", samples=[((2, 3),), ((2, 3), -0.5, 0.25)])
+@elementwise(wide=False, real=True, refuses="b", name="hardtanh", places="", samples=[((2, 3),), ((2, 3), -0.5, 0.25)])
 def clipped(x, /, min_val=-1.0, max_val=1.0):
     """Each element, limited to the range from `min_val` to `max_val`."""
     return np.clip(x, min_val, max_val)
@@ -79,7 +81,7 @@ def _(g, x, min_val, max_val):
 clipped_ = inplace_form(clipped.op)
 
 
-@elementwise(real=True, name="leaky_relu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.3)])
+@elementwise(real=True, refuses="biu", name="leaky_relu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.3)])
 def leaky(x, /, negative_slope=0.01):
     """Each positive element, `negative_slope` times the others."""
     if x.__class__ is np.ndarray and 0 < negative_slope <= 1:  # 0 times infinity is nan
@@ -128,6 +130,8 @@ def prelu(input, weight):
     if weight.ndim > 1:
         raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
     channels = input.shape[1] if input.ndim > 1 else 1
+    if input.dtype is not weight.dtype:
+        raise RuntimeError(f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}")
     if weight.numel() != 1 and weight.numel() != channels:
         raise RuntimeError(
             f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()}"
@@ -139,7 +143,7 @@ def prelu(input, weight):
 # Exponential
 
 
-@elementwise(real=True, name="elu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.5), ((2, 3), 1.7, 1.1, 0.5)])
+@elementwise(real=True, refuses="biu", name="elu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.5), ((2, 3), 1.7, 1.1, 0.5)])
 def exponential_linear(x, /, alpha=1.0, scale=1.0, input_scale=1.0):
     """`scale` times each positive element, `scale * alpha * (exp(input_scale * x) - 1)` for the others."""
     low = np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale)
@@ -151,14 +155,14 @@ def _(g, x, alpha, scale, input_scale):
     slope = np.exp(negative_part(x) * input_scale)
     factor = alpha * scale * input_scale
     if factor != 1.0 or scale != 1.0:
-        slope = np.where(x > 0, scale, slope * factor)
+        slope = np.where(x <= 0, slope * factor, scale)
     return g * slope
 
 
 exponential_linear_ = inplace_form(exponential_linear.op)
 
 
-@elementwise(name="silu", places="", result="float")
+@elementwise(refuses="biu", name="silu", places="", result="float")
 def sigmoid_linear(x, /):
     """Each element times its sigmoid."""
     return x / (1 + np.exp(-x))
@@ -173,7 +177,7 @@ def _(g, x):
 sigmoid_linear_ = inplace_form(sigmoid_linear.op)
 
 
-@elementwise(real=True, name="mish", places="", result="float")
+@elementwise(real=True, refuses="biu", name="mish", places="", result="float")
 def tanh_softplus(x, /):
     """Each element times the hyperbolic tangent of its softplus."""
     return x * _mish_factor(x)[0]
@@ -207,7 +211,7 @@ def _mish_factor(x):
 def gelu(x, /, approximate="none"):
     """Each element times the normal distribution function of it, by `approximate="tanh"` with tanh instead of erf."""
     if x.dtype.kind in "biu":
-        raise RuntimeError('"GeluKernelImpl" not implemented for integers')
+        raise NotImplementedError('"GeluKernelImpl" not implemented for integers')
     if approximate == "tanh":
         share = 0.5 * (1 + np.tanh(_gelu_inner(x)))
     elif approximate == "none":
@@ -230,7 +234,7 @@ def _gelu_inner(x):
     return (x + 0.044715 * (x * x * x)) * math.sqrt(2 / math.pi)
 
 
-@elementwise(real=True, places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 2.0), ((2, 3), 3.0, 1.5)])
+@elementwise(real=True, refuses="biu", places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 2.0), ((2, 3), 3.0, 1.5)])
 def softplus(x, /, beta=1, threshold=20):
     """log(1 + exp(beta * x)) / beta; where `beta * x` exceeds `threshold`, the element itself."""
     z = x if beta == 1 else x * beta
@@ -244,7 +248,7 @@ def _(g, x, beta, threshold):
     return np.where(z > threshold, g, g * logistic(z))
 
 
-@elementwise(real=True, places="F", result="float", inplace=False, node="LogSigmoidBackward0")
+@elementwise(real=True, refuses="biu", places="F", result="float", inplace=False, node="LogSigmoidBackward0")
 def logsigmoid(x, /):
     """The logarithm of the sigmoid of each element."""
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
@@ -258,7 +262,7 @@ def _(g, x):
 # Others
 
 
-@elementwise(real=True, name="hardsigmoid", places="", result="float")
+@elementwise(real=True, refuses="biu", name="hardsigmoid", places="", result="float")
 def linear_sigmoid(x, /):
     """`x / 6 + 1 / 2`, limited to the range from 0 to 1."""
     return np.clip(x + 3, 0, 6) / 6
@@ -272,7 +276,7 @@ def _(g, x):
 linear_sigmoid_ = inplace_form(linear_sigmoid.op)
 
 
-@elementwise(real=True, name="hardswish", places="", result="float")
+@elementwise(real=True, refuses="biu", name="hardswish", places="", result="float")
 def linear_swish(x, /):
     """Each element times `x / 6 + 1 / 2`, which is limited to the range from 0 to 1."""
     return x * np.clip(x + 3, 0, 6) / 6
@@ -287,7 +291,7 @@ def _(g, x):
 linear_swish_ = inplace_form(linear_swish.op)
 
 
-@elementwise(name="softsign", places="", result="float", inplace=False)
+@elementwise(refuses="b", name="softsign", places="", result="float", inplace=False)
 def bounded(x, /):
     """`x / (1 + |x|)` for each element of a real tensor."""
     return x / (1 + np.abs(x))
@@ -296,10 +300,10 @@ def bounded(x, /):
 @bounded.grad("x")
 def _(g, x):
     d = 1 + np.abs(x)
-    return g / (d * d)
+    return np.where(np.isinf(x), np.nan, g / (d * d))
 
 
-@elementwise(places="F", result="float", inplace=False)
+@elementwise(refuses="b", places="F", result="float", inplace=False)
 def tanhshrink(x, /):
     """Each element less its hyperbolic tangent."""
     return x - np.tanh(x)
@@ -311,7 +315,7 @@ def _(g, x):
     return g * conj(t * t)
 
 
-@elementwise(real=True, places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
+@elementwise(real=True, refuses="biu", places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
 def softshrink(x, /, lambd=0.5):
     """Each element moved by `lambd` towards zero, and no further than zero."""
     if lambd < 0:
@@ -324,9 +328,13 @@ def _(g, x, lambd):
     return linked(kept(g, np.abs(x) > lambd), x)
 
 
-@elementwise(wide=False, real=True, places="torch Tensor F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
+@elementwise(
+    wide=False, real=True, refuses="biu", places="torch Tensor F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)]
+)
 def hardshrink(x, /, lambd=0.5):
     """Each element whose absolute value exceeds `lambd`, zero for the others."""
+    if x.dtype.kind in "biu":
+        raise NotImplementedError(f'"hardshrink" not implemented for {x.dtype.name}')
     return kept(x, np.logical_not(np.abs(x) <= lambd))
 
 
@@ -338,6 +346,8 @@ def _(g, x, lambd):
 @composite(real=True, places="F", layout="like", samples=[((2, 4),), ((4, 3), 0), ((2, 6, 3), 1)])
 def glu(x, /, dim=-1):
     """The first half of `x` along `dim`, times the sigmoid of the second half."""
+    if x.dtype.kind in "biu":
+        raise NotImplementedError(f'"glu" not implemented for {x.dtype.name}')
     a, b = halves(x, dim)
     return in_dtype_of(x, a * logistic(b))
 

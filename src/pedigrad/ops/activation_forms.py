@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..dtypes import uint8
 from ..gate import under_name
 from ..op import function, publish
 from . import activation as ops
@@ -23,6 +24,8 @@ def relu6(input, inplace=False):
 @function("F")
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """Each element, limited to the range from `min_val` to `max_val`."""
+    if input.dtype is uint8 and (min_val < 0 or max_val < 0):
+        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
     return ops.clipped_(input, min_val, max_val) if inplace else ops.clipped(input, min_val, max_val)
@@ -46,7 +49,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False, *,
     if lower > upper:
         message = "Lower bound should be less than or equal to the upper bound"
         raise RuntimeError(f"{message}, but found lower={lower} and upper={upper}")
-    if not training:
+    if not training or not (input.is_floating_point() or input.is_complex()):
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slopes = ops.random_slopes(input._array, lower, upper, generator)
     return input.mul_(slopes) if inplace else mul(input, slopes)

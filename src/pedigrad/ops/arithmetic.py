@@ -31,7 +31,7 @@ def _(g):
     return g
 
 
-@elementwise(name="sub", places="", operators="sub")
+@elementwise(refuses="b", name="sub", places="", operators="sub")
 def plain_sub(x, y, /):
     """Difference of two tensors."""
     return np.subtract(x, y)
@@ -47,7 +47,7 @@ def _(g):
     return -g
 
 
-@elementwise(name="rsub", places="", layout="swapped", node="RsubBackward1", operators="rsub")
+@elementwise(refuses="b", name="rsub", places="", layout="swapped", node="RsubBackward1", operators="rsub")
 def plain_rsub(x, y, /):
     """The second tensor less the first."""
     return np.subtract(y, x)
@@ -91,7 +91,7 @@ def _(g, alpha):
     return g * np.conj(alpha).item()
 
 
-@elementwise(places="", node="SubBackward0")
+@elementwise(refuses="b", places="", node="SubBackward0")
 def sub_scaled(x, y, /, alpha=2):
     """`x - alpha * y`."""
     return np.subtract(x, scaled(y, alpha, x))

@@ -11,10 +11,15 @@ from .. import dtypes
 from ..inplace import inplace_form
 from ..op import elementwise, function, publish, view
 from ..origin import located
+from ..storage import whole_of
 from ..tensor import Tensor
 from .language import conj as conj_of
 
 COMPLEX_SAMPLE = lambda rng: rng.standard_normal((2, 3)) + 1j * rng.standard_normal((2, 3))  # noqa: E731
+
+
+def _address(x):
+    return x.__array_interface__["data"][0]
 
 
 @view(name="real", places="", samples=[(COMPLEX_SAMPLE,)])
@@ -199,6 +204,8 @@ def view_as_complex(x, /):
         raise RuntimeError(f"Tensor must have a last dimension of size 2, its shape is {tuple(x.shape)}")
     if x.strides[-1] != x.itemsize:
         raise RuntimeError("Tensor must have a last dimension with stride 1")
+    if x.__class__ is np.ndarray and (_address(x) - _address(whole_of(x))) % (2 * x.itemsize):
+        raise RuntimeError("Tensor must have a storage_offset divisible by 2")
     return x.view({"float32": np.complex64, "float64": np.complex128}[x.dtype.name])[..., 0]
 
 

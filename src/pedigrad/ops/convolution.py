@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..op import composite, function
 from .correlation import correlate, spread, weigh
 from .language import conj, total
+from .linked import linked
 from .windows import geometry, ints
 
 
@@ -112,9 +113,13 @@ def _(g, y, weight_shape, stride, pads, dilation, groups):
 
 
 @conv_forward.grad("bias")
+def _(g, x, weight):
+    return linked(linked(total(g, (0, *range(2, g.ndim))), x), weight)
+
+
 @conv_input_grad.grad("bias")
-def _(g):
-    return total(g, (0, *range(2, g.ndim)))
+def _(g, y, weight):
+    return linked(linked(total(g, (0, *range(2, g.ndim))), y), weight)
 
 
 @conv_weight_grad.grad("x")

@@ -159,14 +159,15 @@ def spread(y, weight, geo: Geometry, groups: int):
     per_group = weight.shape[1]
     if 0 in y.shape or 0 in weight.shape:
         return np.zeros((n, groups * per_group, *geo.sizes), dtype)
-    made = window_products.spread(y, weight, geo, groups)
+    finite = np.isfinite(np.add.reduce(weight, axis=None))  # else no zeros of a padding may meet the weight
+    made = window_products.spread(y, weight, geo, groups) if finite else None
     if made is not None:
         return made.astype(dtype, copy=False)
     if pointwise(geo):
         matrices = weight.reshape(groups, n_out // groups, per_group).swapaxes(1, 2)
         made = np.matmul(matrices, y.reshape(n, groups, n_out // groups, -1))
         return made.reshape(n, groups * per_group, *geo.sizes).astype(dtype, copy=False)
-    if all(s == 1 for s in geo.stride) and n_out <= 3 * groups * per_group:
+    if finite and all(s == 1 for s in geo.stride) and n_out <= 3 * groups * per_group:
         back, turned = turned_round(weight, geo, groups)
         return correlate(y, turned, None, back, groups).astype(dtype, copy=False)
     matrices = weight.reshape(groups, n_out // groups, -1).swapaxes(1, 2)

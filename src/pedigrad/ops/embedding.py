@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from .. import modes
+from ..dtypes import int64
 from ..gate import widened
 from ..graph import note_write
 from ..op import composite, function, kernel
@@ -190,6 +193,10 @@ def embedding_bag(
         raise ValueError("mode has to be one of sum or mean or max")
     if not isinstance(weight, Tensor) or not isinstance(input, Tensor):
         raise TypeError(located("embedding_bag(): input and weight must be Tensors"))
+    if input.is_floating_point() and weight.dtype is int64:
+        message = "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is deprecated"
+        warnings.warn(f"{message}, and should now be `embedding_bag(input, weight, ...)`.", stacklevel=2)
+        input, weight = weight, input
     if per_sample_weights is not None:
         if mode != "sum":
             raise NotImplementedError(

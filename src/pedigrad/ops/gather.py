@@ -195,6 +195,11 @@ def scattered_by(x, index, src, /, dim, reduce):
     return out
 
 
+@scattered_by.grad("x", "src")
+def _(g):
+    raise RuntimeError("derivative for aten::scatter is not implemented")
+
+
 def _scatter_call(input: Tensor, dim: int, index: Tensor, src: Any, reduce: str | None, value: Any) -> Any:
     src = value if src is None else src
     if isinstance(src, (bool, int, float, complex)):

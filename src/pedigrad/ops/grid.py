@@ -15,6 +15,7 @@ import numpy as np
 from ..op import composite, function
 from ..tensor import Tensor
 from .language import zeros
+from .linked import linked
 
 
 @composite(places="", samples=[((2, 3, 4, 2), lambda rng: rng.integers(0, 8, (2, 5)))])
@@ -165,7 +166,8 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         value = pixels(input, place)
         value = np.where(np.expand_dims(inside, 1), value if weight is None else value * np.expand_dims(weight, 1), 0)
         total = value if total is None else total + value
-    return np.reshape(total, (*input.shape[:2], *grid.shape[1:-1]))
+    out = np.reshape(total, (*input.shape[:2], *grid.shape[1:-1]))
+    return linked(out, grid) if mode == "nearest" and grid.requires_grad else out
 
 
 @function("F")

@@ -65,7 +65,7 @@ def _(g, xs_shape, needs, dim):
     lead = (ALL,) * (dim if dim >= 0 else dim + g.ndim)
     for shape, need in zip(xs_shape, needs, strict=True):
         if _is_nothing(shape) and g.ndim > 1:
-            grads.append(None)
+            grads.append(np.zeros(shape, np.dtype(g.dtype.name)) if need else None)
             continue
         stop = start + shape[dim]
         grads.append(g[(*lead, slice(start, stop))] if need else None)

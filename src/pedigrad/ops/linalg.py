@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+
 import numpy as np
 
 from ..op import function, kernel
@@ -196,7 +199,9 @@ def det_method(input):
 def signed_log_determinant(x, /):
     """The signs (or phases) of the determinants of square matrices, and the logarithms of their magnitudes."""
     check_matrices("slogdet", x, square=True)
-    return tuple(np.linalg.slogdet(x))
+    with np.errstate(all="ignore"):  # NumPy warns in its own name
+        sign, size = np.linalg.slogdet(x)
+    return (sign if x.dtype.kind == "c" else np.where(size == size, sign, 0)), size
 
 
 @signed_log_determinant.grad("x")
@@ -205,8 +210,23 @@ def _(g_sign, g_logabsdet, x, x_dtype, sign):
     if x_dtype.kind == "c" and g_sign is not None:
         weight = weight + 1j * np.imag(g_sign * conj(sign))
     elif g_logabsdet is None:
-        return 0 * x
-    return np.reshape(weight, (*sign.shape, 1, 1)) * adjoint(np.linalg.inv(x))
+        return None
+    return np.reshape(weight, (*sign.shape, 1, 1)) * adjoint(_inverse_or_infinite(x))
+
+
+def _inverse_or_infinite(x):
+    """The inverses of matrices, of a singular one what dividing by zero gives."""
+    try:
+        return np.linalg.inv(x)
+    except np.linalg.LinAlgError:
+        import scipy.linalg
+
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            inverses = [
+                scipy.linalg.lu_solve(scipy.linalg.lu_factor(m), np.eye(len(m), dtype=m.dtype)) for m in x.reshape(-1, *x.shape[-2:])
+            ]
+        return np.reshape(np.stack(inverses), x.shape)
 
 
 @function("linalg")
@@ -228,7 +248,7 @@ def slogdet_method(input, *, out=None):
 def logdet(input):
     """The logarithms of the determinants of square matrices; nan where one is negative."""
     sign, logabsdet = signed_log_determinant(input)
-    return logabsdet + sign.log()
+    return logabsdet + sign.log() if input.is_complex() else np.where(sign == -1, math.nan, logabsdet)
 
 
 # Factorizations
@@ -275,8 +295,24 @@ def cholesky_solve(input, input2, upper=False, *, out=None):
     if input2.ndim < 2 or input2.shape[-1] != input2.shape[-2]:
         rows, columns = (*input2.shape, 0, 0)[-2:] if input2.ndim > 1 else (0, 0)
         raise RuntimeError(located(f"A must be batches of square matrices, but they are {rows} by {columns} matrices"))
-    first = input2.triu().mH if upper else input2.tril()
-    return deliver(solve_matrices(first.mH, solve_matrices(first, input)), out)
+    return deliver(solved_by_factor(input, input2, upper), out)
+
+
+@kernel(name="cholesky_solve", places="", layout="columns", samples=[((2, 1, 3), ONE_ELEMENT, False), ((2, 1, 1), ONE_ELEMENT, True)])
+def solved_by_factor(x, L, /, upper):
+    """The solution of `A @ out = x` for the matrices A whose Cholesky factors are `L`, of which one triangle is read."""
+    first = adjoint(np.triu(L)) if upper else np.tril(L)
+    return np.linalg.solve(adjoint(first), np.linalg.solve(first, x))
+
+
+@solved_by_factor.grad("x", "L")
+def _(g, L, out, upper, needs):
+    back = solved_by_factor(g, L, upper)
+    if not needs[1]:
+        return back, None
+    common = times(back, adjoint(out))
+    common = common + adjoint(common)
+    return back, -(times(L, common) if upper else times(common, L))  # of all elements, as PyTorch has it
 
 
 @kernel(out=True, names="input", samples=[(ONE_ELEMENT,)])

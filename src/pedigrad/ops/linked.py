@@ -38,4 +38,4 @@ def _(g, x_shape, x_dtype):
 
 def linked(g, x):
     """The gradient `g`; of Tensors one whose derivative by `x` is zero, where it would be said not to depend on `x`."""
-    return link(g, x) if isinstance(g, Tensor) else g
+    return link(g, x) if isinstance(g, Tensor) or isinstance(x, Tensor) else g

@@ -196,6 +196,8 @@ def bernoulli_losses(x, target, weight=None, /, reduction="mean"):
         raise NotImplementedError(f'"binary_cross_entropy" not implemented for {x.dtype.name}')
     if not np.logical_and.reduce((x >= 0) & (x <= 1), axis=None):  # a guard where this is traced
         raise RuntimeError("all elements of input should be between 0 and 1")
+    if not np.logical_and.reduce((target >= 0) & (target <= 1), axis=None):
+        raise RuntimeError("all elements of target should be between 0 and 1")
     one, zero = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
     losses = (target - 1) * zero - target * one
     return reduced(losses if weight is None else losses * weight, reduction)

@@ -11,9 +11,11 @@ from ..op import composite, function
 from ..origin import located
 from ..shapes import all_dims, one_dim
 from ..tensor import Tensor
+from .arithmetic import sign_of
 from .destination import deliver
 from .factor import factor_svd
 from .language import conj, restore_dims, total
+from .linked import linked
 from .reduce import axes, converted
 from .reduction import in_dtype_of
 
@@ -56,7 +58,7 @@ def norm_slope(g, x, x_dtype, out, ord, dim, keepdim):
     shape = tuple(x.shape)
     g, out = restore_dims(g, shape, dim, keepdim), restore_dims(out, shape, dim, keepdim)
     if ord == 0:
-        return np.zeros_like(x)
+        return None
     if ord == 2:
         return x * np.where(out == 0, 0, g / np.where(out == 0, 1, out))
     if ord == 1:
@@ -64,7 +66,7 @@ def norm_slope(g, x, x_dtype, out, ord, dim, keepdim):
     size = np.abs(x)
     if abs(ord) == math.inf:
         chosen = np.astype(size == out, size._array.dtype if isinstance(size, Tensor) else size.dtype)
-        return np.sign(x) * (chosen * (g / total(chosen, axes(dim, len(shape)), True)))
+        return sign_of(x) * np.where(chosen != 0, g / total(chosen, axes(dim, len(shape)), True), 0)
     scale = np.where(out == 0, 0, g * out ** (1 - ord))
     if ord < 2:
         return np.sign(x) * np.where(size == 0, 0, size ** (ord - 1)) * scale
@@ -148,6 +150,8 @@ def pairwise_norms(x, y, /, p):
         squares = np.expand_dims(total(x * x, -1), -1) + np.expand_dims(total(y * y, -1), -2)
         return np.sqrt(np.maximum(squares - 2 * np.matmul(x, np.swapaxes(y, -1, -2)), 0))
     d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
+    if p == 0:  # nan stays
+        return total(np.minimum(np.ceil(np.abs(d)), 1), -1)
     return vector_norm.op.forward(d, p, -1)
 
 
@@ -161,7 +165,10 @@ def _(g, x, y, out, p, needs):
     d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
     if abs(p) == math.inf:  # looked for among the differences, so not as it was rounded
         out = vector_norm(d, p, -1)
-    slope = norm_slope(g, d, d.dtype, out, p, -1, False)
+    if abs(p) == math.inf:  # not shared among equal ones
+        slope = sign_of(d) * np.where(np.abs(d) == np.expand_dims(out, -1), np.expand_dims(g, -1), 0)
+    else:
+        slope = norm_slope(g, d, d.dtype, out, p, -1, False) if p else linked(np.zeros_like(d), d)
     return (total(slope, -2) if needs[0] else None), (-total(slope, -3) if needs[1] else None)
 
 

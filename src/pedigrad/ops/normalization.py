@@ -11,6 +11,7 @@ from ..gate import is_narrow, widened
 from ..graph import note_write
 from ..op import composite, function
 from .language import double_total, less, row_total, total
+from .linked import linked
 from .reduction import constant, in_dtype_of
 
 
@@ -81,9 +82,9 @@ def _(g, x, weight, mean, scale, n, eps, needs):
 
 
 @layer_normal.grad("bias")
-def _(g, bias):
+def _(g, x, bias):
     lead = lead_dims(g.ndim, bias.ndim)
-    return total(g, lead) if lead else g
+    return linked(total(g, lead) if lead else g, x)
 
 
 def check_normalized_shape(input, normalized_shape, weight, bias=None):
@@ -299,6 +300,14 @@ def _(g):
     return total(g, channel_dims(g.ndim))
 
 
+def check_dtypes(input, *vectors):
+    """RuntimeError unless the vectors have the dtype of `input`, or float32 beside one of 16 bits."""
+    dtype = input._array.dtype
+    others = [v._array.dtype for v in vectors if v is not None and v._array.dtype != dtype]
+    if others and not (is_narrow(dtype) and all(v is None or v._array.dtype == np.float32 for v in vectors)):
+        raise RuntimeError(f"batch_norm(): expected statistics, weight and bias of {input.dtype}, but found {others[0]}")
+
+
 def check_channels(input, **vectors):
     """RuntimeError for vectors that do not have one element for each channel."""
     shape = input._array.shape
@@ -319,7 +328,11 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     if len(shape) < 2 and not input.numel():
         return input.clone()
     check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    if not training:
+    check_dtypes(input, running_mean, running_var, weight, bias)
+    if training:
+        constant("batch_norm", "running_mean", running_mean)
+        constant("batch_norm", "running_var", running_var)
+    else:
         if running_mean is None or running_var is None:
             name = "running_mean" if running_mean is None else "running_var"
             raise RuntimeError(f"{name} must be defined in evaluation mode")
@@ -437,6 +450,9 @@ def instance_norm(
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if math.prod(shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
+    check_dtypes(input, running_mean, running_var, weight, bias)
+    constant("instance_norm", "running_mean", running_mean)
+    constant("instance_norm", "running_var", running_var)
     if running_mean is not None or running_var is not None:
         running = Running(running_mean, running_var, momentum)
         if running.lies_under(weight, bias):  # which are read before it is moved
@@ -483,4 +499,5 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
         parts = (squares[:, low:high], zeros) if shift > 0 else (zeros, squares[:, low:high])
         moved = np.concatenate(parts, axis=1) if shift else squares
         around = moved if around is None else around + moved
-    return input / (around * (alpha / size) + k) ** beta
+    whole = not (input.is_floating_point() or input.is_complex())  # means of integers are integers
+    return input / ((around // size * alpha if whole else around * (alpha / size)) + k) ** beta

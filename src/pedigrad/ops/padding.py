@@ -8,6 +8,7 @@ from ..layout import RULES
 from ..op import composite, function
 from .interpolate import Taps, resample
 from .language import kind_of, zeros
+from .linked import linked
 from .scalars import element
 
 MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -61,13 +62,28 @@ def _order(shape, arrays, attributes):
     return None if attributes[1] == "circular" else RULES["channels"](shape, arrays, attributes)
 
 
-@composite(wide="rules", places="", layout=_order, samples=[
-    ((2, 4), ((0, 0), (1, 2)), "reflect"), ((2, 3, 4), ((0, 0), (1, 1), (3, 0)), "replicate"),
-    ((1, 2, 4), ((0, 0), (2, 1), (3, 4)), "circular"),
-])  # fmt: skip
+@composite(
+    wide="rules",
+    places="",
+    layout=_order,
+    samples=[((2, 4), ((0, 0), (1, 2)), "reflect"), ((1, 2, 4), ((0, 0), (2, 1), (3, 4)), "circular")],
+)
 def pad_around(x, /, pads, mode):
     """`x` continued on all sides by reflection, by its edges or in a circle; `pads` are (low, high), none negative."""
     return np.pad(x, pads, mode=MODES[mode])
+
+
+@composite(wide="rules", places="", layout=_order, samples=[
+    ((2, 4), ((0, 0), (1, 2)), "reflect"), ((2, 3, 4), ((0, 0), (1, 1), (3, 0)), "replicate"),
+])  # fmt: skip
+def mirror_around(x, /, pads, mode):
+    """`pad_around` whose gradient is, as PyTorch's is, connected to `x`."""
+    return np.pad(x, pads, mode=MODES[mode])
+
+
+@mirror_around.grad("x")
+def _(g, x, pads, mode):
+    return linked(fold_around(g, pads, mode), x)
 
 
 @composite(places="", samples=[((2, 7), ((0, 0), (1, 2)), "reflect"), ((2, 6), ((0, 0), (2, 1)), "circular")])
@@ -170,5 +186,5 @@ def pad(input, pad, mode="constant", value=None):
     if mode == "circular" and any(cut):
         input = constant_pad_nd(input, cut)
     _check_fits(input, around, mode)
-    padded = pad_around(input, around, mode)
+    padded = (pad_around if mode == "circular" else mirror_around)(input, around, mode)
     return constant_pad_nd(padded, cut) if mode == "reflect" and any(cut) else padded  # what is cut off is reflected before

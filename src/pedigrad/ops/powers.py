@@ -18,8 +18,8 @@ from .language import conj
 def _power(x, exponent):
     if isinstance(x, Tensor):
         return x**exponent  # one node, whose derivative is a power again
-    if x.__class__ is np.ndarray and exponent.__class__ is np.ndarray and exponent.ndim == 0:
-        exponent = exponent.item()  # NumPy has short ways for Python numbers
+    if exponent.__class__ is np.ndarray and exponent.ndim == 0 and not isinstance(x, (int, float, complex)):
+        exponent = exponent.item()  # NumPy has short ways for Python numbers, and so has this, for traced arrays too
     if x.dtype.kind in "iu":
         return _integer_power(x, exponent)
     if exponent.__class__ in (int, float):

@@ -89,7 +89,7 @@ def trace(x, /):
     """Sum of the diagonal of a matrix."""
     if x.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {x.ndim}")
-    return np.trace(x)
+    return np.trace(x, dtype=np.int64) if x.dtype.kind in "biu" else np.trace(x)
 
 
 @trace.grad("x")

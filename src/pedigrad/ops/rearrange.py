@@ -79,11 +79,19 @@ def repeat_interleave(input: Any = None, repeats: Any = None, dim: int | None = 
         read(counts, "repeat_interleave()")
         if counts.size and counts.min() < 0:
             raise RuntimeError("repeats can not be negative")
-        return selected(input, np.repeat(np.arange(counts.size), counts), dim)
+        places = np.repeat(np.arange(counts.size), counts)
+        _check_size(output_size, places.size)
+        return selected(input, places, dim)
     count = int(repeats) if isinstance(repeats, Tensor) else as_int(repeats)
     if count < 0:
         raise RuntimeError("Repeats must be non-negative")
+    _check_size(output_size, count * input.shape[one_dim(dim, input.ndim)])
     return repeated_each(input, count, dim)
+
+
+def _check_size(output_size: int | None, size: int) -> None:
+    if output_size is not None and output_size != size:
+        raise RuntimeError(f"repeat_interleave(): allocated size does not match required size: output_size={output_size}, not {size}")
 
 
 def _pair(value: Any) -> tuple[int, ...]:
@@ -189,6 +197,8 @@ def _triangle_indices(name: str, of: Any, which: str) -> None:
         row, col, offset = as_int(row), as_int(col), as_int(offset)
         if row < 0 or col < 0:
             raise RuntimeError(f"{name}: row and col must not be negative, got {row} and {col}")
+        if dtype not in (None, dtypes.int64, dtypes.int32):
+            raise NotImplementedError(f'"{name}" not implemented for {dtype}')
         array = np.stack(of(row, offset, col)).astype(dtypes.to_numpy(dtype or dtypes.int64))
         tensor: Any = constant(array)
         return tensor.requires_grad_() if requires_grad else tensor

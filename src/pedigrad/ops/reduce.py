@@ -104,7 +104,7 @@ def nansum(x, /, dim=None, keepdim=False, *, dtype=None):
 
 @nansum.grad("x")
 def _(g, x, x_shape, dim, keepdim):
-    return np.where(x == x, broadcast_to(restore_dims(g, x_shape, dim, keepdim), x_shape), 0)
+    return broadcast_to(restore_dims(g, x_shape, dim, keepdim), x_shape) * (x == x)  # nan where infinity is multiplied
 
 
 @reduction(samples=DIMS, node=by_dim("Mean"))

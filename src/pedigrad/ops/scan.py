@@ -17,8 +17,10 @@ BLOCK = 1 << 15  # elements
 ALONG = [((3, 4), 0), ((2, 3, 4), -1), ((), 0), ((0, 3), 0)]
 
 
-def accumulate(ufunc, x, dim):
+def accumulate(ufunc, x, dim, dtype=None):
     """`ufunc` over all elements up to each along `dim`, integers in int64."""
+    if dtype is not None and x.dtype.kind == "b":
+        raise NotImplementedError(f'"{ufunc.__name__}" up to each element is not implemented for bool')
     if not x.ndim:
         one_dim(dim, 0)
         return np.astype(x, np.dtype(np.int64)) if x.dtype.kind in "biu" else np.copy(x)
@@ -45,7 +47,7 @@ def running(ufunc, x, dim):
 def cumsum(x, /, dim, *, dtype=None):
     """Sum of all elements up to and with each along `dim`."""
     x = converted(x, dtype)
-    out = accumulate(np.add, x, dim)
+    out = accumulate(np.add, x, dim, dtype)
     return out if dtype is None or x.dtype.kind not in "biu" else np.astype(out, x.dtype)
 
 
@@ -64,7 +66,7 @@ def _with_zeros(rng):
 def cumprod(x, /, dim, *, dtype=None):
     """Product of all elements up to and with each along `dim`."""
     x = converted(x, dtype)
-    out = accumulate(np.multiply, x, dim)
+    out = accumulate(np.multiply, x, dim, dtype)
     return out if dtype is None or x.dtype.kind not in "biu" else np.astype(out, x.dtype)
 
 

@@ -28,6 +28,8 @@ def distinct_runs(x, /, dim):
     """The first of each run of equal elements (or slices along `dim`), each element's run, and the lengths of the runs."""
     rows = x.reshape(-1) if dim is None else np.moveaxis(x, dim, 0)
     n = len(rows)
+    if n and not rows.size:
+        raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
     fresh = np.ones(n, bool)
     fresh[1:] = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim))) if n else False
     starts = np.flatnonzero(fresh)

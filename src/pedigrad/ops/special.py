@@ -196,7 +196,8 @@ def _no_derivative(name: str) -> Any:
 @elementwise(result="float", aliases=("gammainc",), places="torch Tensor special", domain=(0.3, 4))
 def igamma(x, y, /):
     """The regularized lower incomplete gamma function of order `input` at `other`."""
-    return np.where((x == 0) & (y == 0), np.nan, from_scipy("gammainc")(x, y))
+    known = (y == 0) | (np.isinf(y) & ~np.isinf(x))  # also for an order of nan
+    return np.where((x == 0) & (y == 0), np.nan, np.where(known & ~(x < 0) & (y >= 0), y != 0, from_scipy("gammainc")(x, y)))
 
 
 def _gamma_density(x, y):
@@ -211,7 +212,8 @@ def _(g, x, y):
 @elementwise(result="float", aliases=("gammaincc",), places="torch Tensor special", domain=(0.3, 4))
 def igammac(x, y, /):
     """The regularized upper incomplete gamma function of order `input` at `other`."""
-    return np.where((x == 0) & (y == 0), np.nan, from_scipy("gammaincc")(x, y))
+    known = (y == 0) | (np.isinf(y) & ~np.isinf(x))
+    return np.where((x == 0) & (y == 0), np.nan, np.where(known & ~(x < 0) & (y >= 0), y == 0, from_scipy("gammaincc")(x, y)))
 
 
 @igammac.grad("y")
