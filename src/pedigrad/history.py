@@ -86,7 +86,7 @@ def refresh(tensor: Tensor) -> None:
 
 def shown_by(base: Tensor, steps: list[tuple[Any, tuple[Any, ...]]]) -> Tensor:
     """What these view ops show of `base`, with its history."""
-    with modes.enable_grad():  # what is looked at was recorded; where that is done does not matter
+    with modes.inference_mode(False):  # what is looked at was recorded; where that is done does not matter
         for op, attributes in steps:
             base = op.viewed(base, attributes)
     return base

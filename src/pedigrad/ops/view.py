@@ -223,22 +223,38 @@ def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     return reshape(self, tuple(other.shape))
 
 
-@view(node="ViewBackward0", samples=[((2, 3, 4),), ((2, 3, 4), 1), ((2, 3, 4), 0, 1), ((),)])
-def flatten(x, /, start_dim=0, end_dim=-1):
-    """The dimensions from `start_dim` to `end_dim` made one; a view where the strides allow one."""
-    shape = x.shape
+def _merged(shape, start_dim, end_dim):
+    """The first and the last dim of those that flatten makes one."""
     first, last = one_dim(start_dim, len(shape)), one_dim(end_dim, len(shape))
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    return first, last
+
+
+@view(name="flatten", places="", node="ViewBackward0", samples=[((2, 3, 4),), ((2, 3, 4), 1), ((2, 3, 4), 0, 1), ((),)])
+def flattened(x, /, start_dim=0, end_dim=-1):
+    """The dimensions from `start_dim` to `end_dim` made one; a view where the strides allow one."""
+    shape = x.shape
+    first, last = _merged(shape, start_dim, end_dim)
     n = 1
     for size in shape[first : last + 1]:
         n *= size
     return reshaped(x, (*shape[:first], n, *shape[last + 1 :]))
 
 
-@flatten.grad("x")
+@flattened.grad("x")
 def _(g, x_shape):
     return reshaped(g, x_shape)
+
+
+@function()
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The dimensions from `start_dim` to `end_dim` made one, as a view where the strides allow one; `input` itself if that is one dimension."""
+    if isinstance(input, Tensor) and input._array.ndim:
+        first, last = _merged(input._array.shape, start_dim, end_dim)
+        if first == last:
+            return input
+    return flattened(input, start_dim, end_dim)
 
 
 @view(node="ViewBackward0", samples=[((2, 6), 1, (2, 3)), ((2, 6), -1, (3, -1))])

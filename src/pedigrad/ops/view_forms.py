@@ -31,7 +31,7 @@ def become_view(self: Tensor, make: Function) -> Tensor:
         check_writable(self)
     before, node, view = wrap(self._array), self._node, self._view
     before._node, before._cut, before._view = node, self._cut, None
-    with modes.enable_grad():  # the history is that of the elements, which move also where nothing is recorded
+    with modes.inference_mode(False):  # the history is that of the elements, which move also where nothing is recorded
         after = make(before)
     self._array = after._array
     if view is None or view is STRIDED:
