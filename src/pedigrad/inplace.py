@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .op import Op
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/region.py`)
+replaced: Any = None  # the op of `copy_`, set where it is declared (`ops/fill.py`)
 IDEMPOTENT = ("copy", "fill")  # ops whose result does not depend on the values before, nor on how often an element is written
 WAY_OUT = "do it under torch.no_grad(), or on a clone()"
 
@@ -76,6 +77,12 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         note_change(target, op.name + "_")
         return target
     result = gate(op, operands, attributes)
+    if recording and op.result == "bool" and target._node is not None:
+        if op.name.startswith("logical_"):  # as in PyTorch these have the history of what was there before
+            np.copyto(target._array, result._array, casting="unsafe")
+            note_change(target, op.name + "_")
+            return target
+        result = replaced(target, result)  # the gradient of what was there before is zero
     array = result._array
     if not dtypes.can_cast(dtypes.of(array), target.dtype):
         raise RuntimeError(located(f"{op.name}_(): result type {result.dtype} can't be cast to the desired output type {target.dtype}"))
@@ -138,6 +145,8 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     if node is not None and isinstance(node.saved, tuple):
         # What the node keeps must be the values from before this write.
         node.saved = tuple(copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
+    if node is not None:
+        node.dtype = here.dtype  # gradients come in that of the target
     np.copyto(here, array, casting="unsafe")
     if modes.special and modes.settings.recorder is not None:
         modes.settings.recorder.write(here, array)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes
+from .. import inplace, modes
 from ..data import scalar
 from ..gate import check_overlap, is_recorded, unordered
 from ..inplace import note_change, write
@@ -33,6 +33,9 @@ def _(g):
 @replaced.grad("y")
 def _(g):
     return g
+
+
+inplace.replaced = replaced
 
 
 @function("Tensor")

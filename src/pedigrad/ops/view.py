@@ -297,7 +297,9 @@ def _reversed(self: Tensor) -> Tensor:
 
 
 def _matrices_transposed(self: Tensor) -> Tensor:
-    """Its matrices (the last two dimensions) transposed."""
+    """Its matrices (the last two dimensions) transposed; a single number as it is."""
+    if not self.ndim:
+        return self
     if self.ndim < 2:
         raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
     return transpose(self, -2, -1)
@@ -312,11 +314,13 @@ def _matrix_adjoint(self: Tensor) -> Tensor:
 
 @function()
 def adjoint(input: Tensor) -> Tensor:
-    """Its matrices (the last two dimensions) transposed and conjugated."""
+    """Its matrices (the last two dimensions) transposed and conjugated; a single number as it is."""
+    if not input.ndim:
+        return conj(input)
     if input.ndim < 2:
         raise RuntimeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor.")
     return conj(transpose(input, -2, -1))
 
 
-for _name, _getter in (("T", _reversed), ("mT", _matrices_transposed), ("H", _matrix_adjoint), ("mH", adjoint)):
+for _name, _getter in (("T", _reversed), ("mT", _matrices_transposed), ("H", _matrix_adjoint), ("mH", lambda self: adjoint(self) if self.ndim else self)):
     setattr(Tensor, _name, property(_getter))
