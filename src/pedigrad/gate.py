@@ -21,7 +21,7 @@ from . import dtypes, modes, native
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
-from .history import HAS_VIEWS, NO_GRAD, SEVERAL, STRIDED, View, refresh
+from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .layout import ALWAYS, laid_out
 from .origin import located, outside
 from .storage import storage_of
@@ -312,9 +312,9 @@ def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...])
         return
     before = base._view
     if before is None or before is STRIDED:
-        base._view, before = HAS_VIEWS, None
+        base._view = before = _new(Family)
     elif before.base is None:
-        before = None
+        before = before if before.__class__ is Family else None
     else:
         base = before.base
     view = tensor._view = View(base, op, attributes, before)

@@ -8,6 +8,7 @@ at their next use that the base was given a new history after they were made, an
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from . import dtypes, modes
 from .errors import explained, not_a_tensor
 from .gate import NUMBERS, bind, check_overlap, gate, is_recorded, record
 from .graph import Leaf, Node, note_write
-from .history import DATA, FUNCTION, HAS_VIEWS, SEVERAL, STRIDED, UNTRACKED, View, refresh, renew, rerecord, shown_by
+from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, shown_by
 from .origin import located
 from .tensor import Tensor, copied, wrap
 
@@ -161,11 +162,13 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
 
 def note_change(target: Tensor, what: str) -> None:
     """Record a write in place into `target`, unless it was made through `.data`."""
-    view = target._view
+    view = own = target._view
     if view is not None and view.base is not None:
         view = view.root()._view
     if view is None or view.made is not DATA:
         note_write(target._array, what)
+    if own is not None and own is not STRIDED and modes.grad_off and not modes.settings.grad:
+        _without_history(target, own)
 
 
 def rebase(target: Tensor, node: Node | None) -> None:
@@ -212,13 +215,38 @@ def _hooked(node: Node | None, steps: int) -> bool:
 
 def _has_new_history(base: Tensor) -> None:
     """Let the views of `base` follow it at their next use."""
+    _own_view(base).rebased = next(modes.clock)
+
+
+def _own_view(base: Tensor) -> View:
+    """The `_view` of a base that says when it was written to, for its views to see."""
     view = base._view
-    if view is HAS_VIEWS or view is UNTRACKED:
-        base._view = View(None, None, ())
-        base._view.made = view.made
+    assert view is not None
+    if view.__class__ is Family or view is UNTRACKED:
+        view, made = View(None, None, ()), view.made
+        view.made, base._view = made, view
         modes.need_long_way(+1)
         when_gone(base)
-    base._view.rebased = next(modes.clock)  # type: ignore[union-attr]
+    return view
+
+
+def _without_history(target: Tensor, view: View) -> None:
+    """Let the views of what `target` shows, which was written to without history, begin anew at their next use, as in PyTorch."""
+    base = target if view.base is None else view.root()
+    mark = base._view
+    if base._node is None or mark is None or mark is STRIDED or mark is UNTRACKED:
+        return
+    if mark.__class__ is Family:
+        live = sys.getrefcount(mark) - 3  # the base's, the one here and getrefcount's
+        if view is not mark and live == 1:  # itself alone: mostly one that is gone after this
+            if target._node is None or view.made is NO_GRAD or target._node.__class__ is Leaf:
+                return
+            if view.made is not SEVERAL and view.made is not FUNCTION:
+                rerecord(target, view, base)
+                return
+        if live < 1:
+            return
+    _own_view(base).stamp = next(modes.clock)
 
 
 def when_gone(tensor: Tensor) -> None:

@@ -374,7 +374,8 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
     view = value._view if isinstance(value, Tensor) else None
     own = target._view
     is_view = own is not None and own.base is not None
-    direct = view is not None and (view.before is own if is_view else view.base is target and view.before is None)
+    first = view is not None and view.base is target and (view.before is None or view.before.op is None)
+    direct = view is not None and view.before is own if is_view else first
     if not arrays and direct and view.op in (part.op, select.op) and _shows(view, basic):  # type: ignore[union-attr]
         return  # the second half of `x[i] += y`: the view was written to, which is all
     followed = modes.settings.recorder is not None

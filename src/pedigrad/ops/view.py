@@ -249,7 +249,7 @@ def _(g, x_shape):
 
 @function()
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """The dimensions from `start_dim` to `end_dim` made one, as a view where the strides allow one; `input` itself if that is one dimension."""
+    """The dimensions from `start_dim` to `end_dim` made one; `input` itself if they are one, a view if it can be."""
     if isinstance(input, Tensor) and input._array.ndim:
         first, last = _merged(input._array.shape, start_dim, end_dim)
         if first == last:
@@ -322,5 +322,10 @@ def adjoint(input: Tensor) -> Tensor:
     return conj(transpose(input, -2, -1))
 
 
-for _name, _getter in (("T", _reversed), ("mT", _matrices_transposed), ("H", _matrix_adjoint), ("mH", lambda self: adjoint(self) if self.ndim else self)):
+def _matrices_adjoint(self: Tensor) -> Tensor:
+    """Its matrices transposed and conjugated; a single number as it is."""
+    return adjoint(self) if self.ndim else self
+
+
+for _name, _getter in (("T", _reversed), ("mT", _matrices_transposed), ("H", _matrix_adjoint), ("mH", _matrices_adjoint)):
     setattr(Tensor, _name, property(_getter))
