@@ -96,7 +96,7 @@ def refresh(tensor: Tensor) -> None:
         return
     if base._view.rebased > view.stamp:
         rerecord(tensor, view, base)
-    elif base._view.stamp > view.stamp and base._node is not None and view.made is not NO_GRAD and tensor._node is not None:
+    elif base._view.stamp > view.stamp and view.made is not NO_GRAD and tensor._node is not None:
         if not modes.settings.grad and (view.made is SEVERAL or view.made is FUNCTION):
             return  # nobody asks for its history yet
         rerecord(tensor, view, base)
@@ -110,12 +110,22 @@ def shown_by(base: Tensor, steps: list[tuple[Any, tuple[Any, ...]]]) -> Tensor:
     return base
 
 
+def _unheard(base: Tensor) -> Tensor:
+    """`base`, which has no history, with one that leads nowhere: as in PyTorch, views of a leaf that is a view itself then lose it."""
+    holder = base.detach()
+    leaf = holder._node = Leaf(holder)
+    leaf.frozen = True
+    return holder
+
+
 def rerecord(tensor: Tensor, view: View, base: Tensor) -> None:
     """Give a view the history that follows from its base's present one."""
     if view.made is SEVERAL or view.made is FUNCTION:
         how = f"{view.op.name}(), which returns several views" if view.made is SEVERAL else "a custom Function"
         message = f"a view made by {how}, shows what was modified in place, itself or through another view"
         raise RuntimeError(located(message + "; clone() this one before that"))
+    if base._node is None and tensor._node is not None and base._view is not None and base._view.rebased <= view.stamp:
+        base = _unheard(base)
     shown = shown_by(base, view.steps())
     tensor._cut = shown._cut
     renew(tensor, shown._node)

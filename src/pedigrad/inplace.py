@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/region.py`)
 replaced: Any = None  # the op of `copy_`, set where it is declared (`ops/fill.py`)
+_probe = View(None, None, (), object.__new__(Family))
+ALONE = sys.getrefcount(_probe.before)  # of what nobody holds but the object whose attribute it is
 IDEMPOTENT = ("copy", "fill")  # ops whose result does not depend on the values before, nor on how often an element is written
 WAY_OUT = "do it under torch.no_grad(), or on a clone()"
 
@@ -162,13 +164,14 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
 
 def note_change(target: Tensor, what: str) -> None:
     """Record a write in place into `target`, unless it was made through `.data`."""
-    view = own = target._view
+    view = target._view
     if view is not None and view.base is not None:
         view = view.root()._view
     if view is None or view.made is not DATA:
         note_write(target._array, what)
-    if own is not None and own is not STRIDED and modes.grad_off and not modes.settings.grad:
-        _without_history(target, own)
+    if view is not None and view is not STRIDED and modes.grad_off and not modes.settings.grad:
+        view = None  # they are counted by who holds them
+        _without_history(target)
 
 
 def rebase(target: Tensor, node: Node | None) -> None:
@@ -230,22 +233,22 @@ def _own_view(base: Tensor) -> View:
     return view
 
 
-def _without_history(target: Tensor, view: View) -> None:
+def _without_history(target: Tensor) -> None:
     """Let the views of what `target` shows, which was written to without history, begin anew at their next use, as in PyTorch."""
-    base = target if view.base is None else view.root()
-    mark = base._view
-    if base._node is None or mark is None or mark is STRIDED or mark is UNTRACKED:
+    base = target if target._view.base is None else target._view.root()  # type: ignore[union-attr]
+    if base._view is None or base._view is STRIDED or base._view is UNTRACKED or (base._node is None and target._node is None):
         return
-    if mark.__class__ is Family:
-        live = sys.getrefcount(mark) - 3  # the base's, the one here and getrefcount's
-        if view is not mark and live == 1:  # itself alone: mostly one that is gone after this
-            if target._node is None or view.made is NO_GRAD or target._node.__class__ is Leaf:
-                return
-            if view.made is not SEVERAL and view.made is not FUNCTION:
-                rerecord(target, view, base)
-                return
+    if base._view.__class__ is Family:
+        live = sys.getrefcount(base._view) - ALONE  # views of the base
+        if base is not target:
+            live += sys.getrefcount(target._view) - ALONE - 1  # views of this one, which is among those of the base
         if live < 1:
-            return
+            node, made = target._node, target._view.made  # type: ignore[union-attr]
+            if base is target or node is None or node.__class__ is Leaf or made is NO_GRAD:
+                return
+            if made is not SEVERAL and made is not FUNCTION:  # mostly it is gone after this
+                rerecord(target, target._view, base)  # type: ignore[arg-type]
+                return
     _own_view(base).stamp = next(modes.clock)
 
 

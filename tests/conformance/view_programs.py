@@ -272,5 +272,39 @@ x=leaf(3); y=x*2; y.pow_(2); y.sum().backward() => x.grad
 x=leaf(3); y=x**2; y[0]=1; y.sum().backward() => x.grad
 x=leaf(3); y=torch.float_power(x,2); y.mul_(2); y.sum().backward() => x.grad
 """,
+    "written without history": """
+x=leaf(3); v=x[:]; t=v[[0]]; unrecorded(lambda: x.mul_(0.)) => grad(t+v,[v],torch.ones(3,dtype=torch.float64))
+x=leaf(3); v=x.unfold(0,1,1); t=v[0]; unrecorded(lambda: x.abs_()) => grad(t.sum(),[v],allow_unused=True)
+x=leaf(3); t=x.clone(); v=t[...]; w=v.unfold(0,3,1); w.mul_(x) => grad(w.sum(),[v],allow_unused=True)
+x=leaf(3); t=x[[0]]; v=t.squeeze(); w=v.expand(()); t+=0. => grad(w,[v],allow_unused=True)
+x=leaf(3); p=x.chunk(3)[0]; unrecorded(lambda: x.mul_(0)) => p*p
+x=leaf(3); y=x*1; p=y.chunk(3)[0]; unrecorded(lambda: p.mul_(0)) => p*p
+x=leaf(3); y=x*1; p=y.chunk(3)[0]; unrecorded(lambda: y.mul_(0)); unrecorded(lambda: (p*p, p.mul_(0))) => y
+x=leaf(3); y=x*1; p,q,_=y.unbind(); unrecorded(lambda: p.mul_(0)) => q*1
+x=leaf(3); y=function(lambda ctx,x: x, lambda ctx,g: g).apply(x); unrecorded(lambda: x.mul_(2)) => y*1
+x=leaf(3); v=x[:]; unrecorded(lambda: v.mul_(2)); t=v*1; unrecorded(lambda: v.mul_(2)) => grad((t+v).sum(),[v,x],allow_unused=True)
+x=leaf(3); v=x[1:]; w=v[0]; u=v[1]; unrecorded(lambda: x.fill_(2)); (w*u+v.sum()).backward() => x.grad
+x=leaf(3); unrecorded(lambda: x[1].fill_(5)); unrecorded(lambda: x.__setitem__(0, 4)); (x*x).sum().backward() => x,x.grad
+x=leaf(3); p=x.split(1)[0]; q=p.reshape(1,1); unrecorded(lambda: x.add_(1)) => q.backward(torch.ones(1,1,dtype=torch.float64))
+x=leaf(3); t=x*2; v=t[...]; t*=0.; torch.inference_mode()(lambda: v*x)(); (v+1).sum().backward() => x.grad
+x=torch.ones(2,3,dtype=torch.float64).requires_grad_(); v=x[:,]; torch.inference_mode()(lambda: x.swapaxes_(0,1))() => v.sum().backward()
+""",
+    "identity, hooks, dtypes": """
+x=leaf(3) => x.flatten() is x, x.view(3,1).flatten(1,1).is_leaf, torch.flatten(x,0,0) is x, x.sum().flatten().shape, x.flatten(0,1)
+x=leaf(3); y=x.view(3,1) => y.flatten(1) is y, y.flatten() is y, torch.nn.Flatten(0)(x) is x, x.flatten(2)
+x=leaf(1).sum() => x.mT is x, torch.ones(()).mH.shape
+x=leaf(3); t=x*2; t.grad_fn.register_prehook(lambda g: (g[0]*0,)) => grad(t.sum(),[t,x])
+x=leaf(3); t=x*2; t.retain_grad(); t.grad_fn.register_prehook(lambda g: (g[0]*3,)); t.sum().backward() => t.grad,x.grad
+x=leaf(3); t=x.to(torch.float16); t.add_(x) => t, grad(t.sum(),[t])[0].dtype is torch.float16
+x=leaf(4).half().detach().requires_grad_(); t=x*2; t.copy_(x.norm()) => grad(t.sum(),[x],create_graph=True)[0].dtype is torch.float16
+x=leaf(3); y=x*2; y.eq_(1.); y.sum().backward() => y,x.grad
+x=leaf(3); y=x*2; y[1:].gt_(4.); y.sum().backward() => y,x.grad
+x=leaf(3); y=x*2; y.logical_not_(); y.sum().backward() => y,x.grad
+x=leaf(1).sum(); z=torch.complex(x,x*2); torch.view_as_real(z).mul_(3); torch.view_as_real(z).sum().backward(inputs=[x]) => z
+c=torch.arange(1.,dtype=torch.float64); v=c.view(1); x=leaf(1); c.sub_(x); v.backward(torch.ones(1,dtype=torch.float64),inputs=[v]) => v.grad
+c=torch.ones(1,dtype=torch.float64); v=c.view(1); c.sub_(leaf(1)) => v.requires_grad_(True).is_leaf, v.detach().numpy().tolist(), v.output_nr
+c=torch.ones(1,dtype=torch.float64); v=c.view(1); c.sub_(leaf(1)) => v.numpy()
+F=function(lambda ctx,x: (ctx.save_for_backward(x), x*x)[1], lambda ctx,g: ctx.saved_tensors[0]*g); t=F.apply(leaf(1)); t.backward(retain_graph=True); t.backward() => t.backward()
+""",
 }
 PROGRAMS = [(section, line) for section, lines in SECTIONS.items() for line in lines.strip().splitlines()]
