@@ -52,6 +52,10 @@ class Names:
 
         return self.function(forward, lambda ctx, *g: g[0] * 3 + (g[1] * 6 if returns == "two" else 0))
 
+    def squared(self):
+        """Saves its argument."""
+        return self.function(lambda ctx, x: (ctx.save_for_backward(x), x * x)[1], lambda ctx, g: 2 * ctx.saved_tensors[0] * g)
+
     def added(self):
         """Adds its second argument to the first in place."""
 
@@ -301,10 +305,10 @@ x=leaf(3); y=x*2; y.eq_(1.); y.sum().backward() => y,x.grad
 x=leaf(3); y=x*2; y[1:].gt_(4.); y.sum().backward() => y,x.grad
 x=leaf(3); y=x*2; y.logical_not_(); y.sum().backward() => y,x.grad
 x=leaf(1).sum(); z=torch.complex(x,x*2); torch.view_as_real(z).mul_(3); torch.view_as_real(z).sum().backward(inputs=[x]) => z
-c=torch.arange(1.,dtype=torch.float64); v=c.view(1); x=leaf(1); c.sub_(x); v.backward(torch.ones(1,dtype=torch.float64),inputs=[v]) => v.grad
-c=torch.ones(1,dtype=torch.float64); v=c.view(1); c.sub_(leaf(1)) => v.requires_grad_(True).is_leaf, v.detach().numpy().tolist(), v.output_nr
-c=torch.ones(1,dtype=torch.float64); v=c.view(1); c.sub_(leaf(1)) => v.numpy()
-F=function(lambda ctx,x: (ctx.save_for_backward(x), x*x)[1], lambda ctx,g: ctx.saved_tensors[0]*g); t=F.apply(leaf(1)); t.backward(retain_graph=True); t.backward() => t.backward()
+c=leaf(1).detach(); v=c.view(1); x=leaf(1); c.sub_(x); v.backward(x.detach(),inputs=[v]) => v.grad
+c=leaf(1).detach(); v=c.view(1); c.sub_(leaf(1)) => v.requires_grad_(True).is_leaf, v.detach().numpy().tolist(), v.output_nr
+c=leaf(1).detach(); v=c.view(1); c.sub_(leaf(1)) => v.numpy()
+t=squared().apply(leaf(1)); t.backward(retain_graph=True); t.backward() => t.backward()
 """,
 }
 PROGRAMS = [(section, line) for section, lines in SECTIONS.items() for line in lines.strip().splitlines()]
