@@ -52,10 +52,6 @@ class Names:
 
         return self.function(forward, lambda ctx, *g: g[0] * 3 + (g[1] * 6 if returns == "two" else 0))
 
-    def squared(self):
-        """Saves its argument."""
-        return self.function(lambda ctx, x: (ctx.save_for_backward(x), x * x)[1], lambda ctx, g: 2 * ctx.saved_tensors[0] * g)
-
     def added(self):
         """Adds its second argument to the first in place."""
 
