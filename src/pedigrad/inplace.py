@@ -17,7 +17,7 @@ import numpy as np
 
 from . import dtypes, modes
 from .errors import explained, not_a_tensor
-from .gate import NUMBERS, bind, check_overlap, gate, is_recorded, record
+from .gate import NUMBERS, bind, check_operands, check_overlap, gate, is_recorded, record
 from .graph import Leaf, Node, note_write
 from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, shown_by
 from .origin import located
@@ -63,6 +63,7 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         message = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
         message += " (elements of an expanded tensor or of windows share memory)"
         raise RuntimeError(located(f"{op.name}_(): {message}. Please clone() the tensor before performing the operation."))
+    check_operands(op, target._array, operands[1:], op.name + "_")
     recording = is_recorded(target, *operands[1:])
     if recording:
         check_writable(target)

@@ -166,6 +166,18 @@ def is_dense(array: Array) -> bool:
     return lies_in(array, sorted(range(array.ndim), key=lambda d: (array.strides[d], array.shape[d])))
 
 
+def overlap(here: Array, other: Any) -> str | None:
+    """How two arrays share memory, "wholly" or "partly", as far as PyTorch looks: None where one of them has gaps."""
+    if here is other or other.__class__ is not np.ndarray:
+        return "wholly" if here is other else None
+    if (here.base is None and other.base is None) or not np.may_share_memory(here, other) or not (here.size and other.size):
+        return None
+    if not (is_dense(here) and is_dense(other)):
+        return None
+    same = here.__array_interface__["data"] == other.__array_interface__["data"] and here.nbytes == other.nbytes
+    return "wholly" if same and steps(here) == steps(other) and here.dtype == other.dtype else "partly"
+
+
 def lying_as(like: Array, array: Array) -> Array:
     """`array` in the order of `like`, if that is dense, or else in rows: itself if it lies so already."""
     return arranged(array, iterator_order(like.shape, (like,)) if is_dense(like) else None)

@@ -306,5 +306,44 @@ c=leaf(1).detach(); v=c.view(1); c.sub_(leaf(1)) => v.requires_grad_(True).is_le
 c=leaf(1).detach(); v=c.view(1); c.sub_(leaf(1)) => v.numpy()
 t=squared().apply(leaf(1)); t.backward(retain_graph=True); t.backward() => t.backward()
 """,
+    "operands that overlap": """
+x=torch.ones(3,3); x.add_(x.T) => None
+x=torch.ones(3,3); x.add_(x.view(9).view(3,3)); x.copy_(x); x.copy_(x[:]); x.mul_(x) => None
+a=torch.ones(3,3); b=torch.ones(3,3); torch.add(a,b,out=b.T) => None
+a=torch.ones(3,3); b=torch.ones(3,3); torch.add(a,b,out=b); torch.add(b,1,out=b) => None
+c=torch.ones(3); c.scatter_(0,torch.tensor([0]),c) => None
+c=torch.ones(3); c.index_copy_(0,torch.tensor([0,1,2]),c) => None
+c=torch.ones(3); c.index_add_(0,torch.tensor([0,1,2]),c) => None
+c=torch.ones(3); c.index_add_(0,torch.tensor([0,1,2]),c.clone()); c.scatter_add_(0,torch.tensor([0]),c) => None
+c=torch.ones(3); c[1:].add_(c[:-1]) => None
+c=torch.ones(3); c[1:].copy_(c[:-1]) => None
+c=torch.ones(3); c[1:]=c[:-1] => None
+c=torch.ones(3); c[torch.tensor([0,1,2])]=c => None
+c=torch.ones(4); c[::2].add_(c[1::2]); c[:2].add_(c[2:]) => None
+c=torch.ones(4); c[::2].add_(c[:2]) => None
+c=torch.ones(4); c.addcmul_(c,c) => None
+c=torch.ones(4); c.addcmul_(c[:1],c) => None
+c=torch.ones(4); c.add_(c[:1]) => None
+c=torch.ones(4); c.add_(c[0]) => None
+c=torch.ones(4); c.lerp_(c.flip(0),c[:1]) => None
+c=torch.ones(4); c.where(c>0,c[0]); torch.where(c>0,c,c[0],out=c) => None
+c=torch.ones(2,2); torch.mm(c,c,out=c) => None
+c=torch.ones(2,2); torch.sum(c,0,out=c[0]) => None
+c=torch.ones(2,2); c.masked_fill_(c>0,c[0,0]) => None
+c=torch.ones(2,2); c.clamp_(max=c.T) => None
+c=torch.ones(2,2); c.copy_(c.T) => None
+c=torch.ones(2,2); c.T.copy_(c) => None
+c=torch.ones(2,2).requires_grad_()*1; c.mul_(c.T) => None
+c=torch.ones(2,2).requires_grad_()*1; c[0].mul_(c[1]); c[0].add_(c[0]) => None
+c=torch.zeros(4).bool(); c.logical_or_(c[:1]) => None
+c=torch.zeros(4); c.view(torch.int32).add_(1); c.pow_(c.view(1,4)[0]); c.view(2,2).add_(c.view(2,2)) => None
+c=torch.ones(1,1); c.add_(c.T) => None
+c=torch.ones(1,3); c.T.add_(c.view(3,1)) => None
+c=torch.ones(4); c.floor_divide_(c[:2].sum()); c.sub_(c[:1].expand(4)); c.bernoulli_(c) => None
+c=torch.ones(4); c.eq_(c[:1]) => None
+c=torch.ones(4); c.index_fill_(0,torch.tensor([0]),c[0]) => None
+c=torch.ones(4); c.masked_scatter_(c>0,c) => None
+c=torch.ones(4); c.cumsum_(0); torch.cumsum(c,0,out=c); torch.flip(c,(0,)); torch.sigmoid(c[1:],out=c[:3]) => None
+""",
 }
 PROGRAMS = [(section, line) for section, lines in SECTIONS.items() for line in lines.strip().splitlines()]

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import inplace, modes
 from ..data import scalar
-from ..gate import check_overlap, is_recorded, unordered
+from ..gate import check_operands, check_overlap, is_recorded, unordered
 from ..inplace import note_change, write
 from ..op import composite, function
 from ..origin import located
@@ -45,6 +45,7 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
         raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(other).__name__}"))
     if is_recorded(self, other) or modes.special:
         return write(replaced.op, (self, other), ())
+    check_operands(replaced.op, self._array, (other,), "copy_")
     check_overlap(self._array, "copy_")
     try:
         np.copyto(self._array, other._array, casting="unsafe")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, inplace, modes
-from ..gate import check_overlap, is_recorded, record
+from ..gate import check_overlap, is_recorded, record, refuse_overlap
 from ..history import refresh
 from ..inplace import check_writable, note_change, rebase
 from ..layout import arranged, broadcast_strides, order_of
@@ -355,6 +355,7 @@ def _write(target: Tensor, basic: Any, at: Any, source: Any) -> None:
     try:
         region = here if basic is None else here[basic]
         check_overlap(region, "__setitem__")
+        refuse_overlap(region, source, at is not None, "__setitem__")
         region[... if at is None else at] = source
     except ValueError as error:
         if "broadcast" not in str(error) and "shape mismatch" not in str(error):
