@@ -22,7 +22,7 @@ from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
 from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
-from .layout import ALWAYS, laid_out, overlap
+from .layout import ALWAYS, check_operands, laid_out
 from .origin import located, outside
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
@@ -300,25 +300,6 @@ def check_overlap(array: np.ndarray[Any, Any], what: str) -> None:
         why = "more than one element of the written-to tensor refers to a single memory location"
         why = f"unsupported operation: {why} (elements of an expanded tensor share memory)" if array.flags.writeable else "it is read-only"
         raise RuntimeError(located(f"{what}(): {why}. Please clone() the tensor before performing the operation."))
-
-
-def check_operands(op: Op, here: np.ndarray[Any, Any], values: Any, what: str) -> None:
-    """RuntimeError if what is written lies under an operand: partly, or at all for what is written place by place."""
-    whole = op.name.startswith(("scatter", "index_")) and op.name != "index_fill"
-    if not whole and op.kind != "elementwise" and op.name != "copy":
-        return
-    for value in values:
-        if value.__class__ in NUMBERS or not isinstance(value, Tensor):
-            continue
-        refuse_overlap(here, value._array, whole, what)
-
-
-def refuse_overlap(here: np.ndarray[Any, Any], source: Any, whole: bool, what: str) -> None:
-    """RuntimeError if `here`, which is written to, lies partly under `source`, or, if `whole`, under it at all."""
-    found = overlap(here, source)
-    if found == "partly" or (whole and found):
-        why = "some elements of the input tensor and the written-to tensor refer to a single memory location"
-        raise RuntimeError(located(f"{what}(): unsupported operation: {why}. Please clone() it before."))
 
 
 def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...]) -> None:

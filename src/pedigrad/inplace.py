@@ -17,9 +17,10 @@ import numpy as np
 
 from . import dtypes, modes
 from .errors import explained, not_a_tensor
-from .gate import NUMBERS, bind, check_operands, check_overlap, gate, is_recorded, record
+from .gate import NUMBERS, bind, check_overlap, gate, is_recorded, record
 from .graph import Leaf, Node, note_write
 from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, shown_by
+from .layout import check_operands
 from .origin import located
 from .tensor import Tensor, copied, wrap
 

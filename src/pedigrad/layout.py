@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from .origin import located
+
 Array = np.ndarray[Any, Any]
 RANKS = {"channels_last": 4, "channels_last_3d": 5}
 
@@ -176,6 +178,23 @@ def overlap(here: Array, other: Any) -> str | None:
         return None
     same = here.__array_interface__["data"] == other.__array_interface__["data"] and here.nbytes == other.nbytes
     return "wholly" if same and steps(here) == steps(other) and here.dtype == other.dtype else "partly"
+
+
+def check_operands(op: Any, here: Array, values: Any, what: str) -> None:
+    """RuntimeError if what is written lies under an operand: partly, or at all for what is written place by place."""
+    whole = op.name.startswith(("scatter", "index_")) and op.name != "index_fill"
+    if not whole and op.kind != "elementwise" and op.name != "copy":
+        return
+    for value in values:
+        refuse_overlap(here, getattr(value, "_array", None), whole, what)
+
+
+def refuse_overlap(here: Array, source: Any, whole: bool, what: str) -> None:
+    """RuntimeError if `here`, which is written to, lies partly under `source`, or, if `whole`, under it at all."""
+    found = overlap(here, source)
+    if found == "partly" or (whole and found):
+        why = "some elements of the input tensor and the written-to tensor refer to a single memory location"
+        raise RuntimeError(located(f"{what}(): unsupported operation: {why}. Please clone() it before."))
 
 
 def lying_as(like: Array, array: Array) -> Array:

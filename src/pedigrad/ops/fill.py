@@ -8,8 +8,9 @@ import numpy as np
 
 from .. import inplace, modes
 from ..data import scalar
-from ..gate import check_operands, check_overlap, is_recorded, unordered
+from ..gate import check_overlap, is_recorded, unordered
 from ..inplace import note_change, write
+from ..layout import check_operands
 from ..op import composite, function
 from ..origin import located
 from ..shapes import as_shape

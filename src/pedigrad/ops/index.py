@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, inplace, modes
-from ..gate import check_overlap, is_recorded, record, refuse_overlap
+from ..gate import check_overlap, is_recorded, record
 from ..history import refresh
 from ..inplace import check_writable, note_change, rebase
-from ..layout import arranged, broadcast_strides, order_of
+from ..layout import arranged, broadcast_strides, order_of, refuse_overlap
 from ..op import composite, function
 from ..origin import located
 from ..tensor import Tensor, constant, wrap
