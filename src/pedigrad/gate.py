@@ -21,8 +21,8 @@ from . import dtypes, modes, native
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
-from .history import HAS_VIEWS, NO_GRAD, SEVERAL, STRIDED, View, refresh
-from .layout import ALWAYS, laid_out
+from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
+from .layout import ALWAYS, check_operands, laid_out
 from .origin import located, outside
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
@@ -67,6 +67,8 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
         made = recorder.run(forward, arrays, op.name, forward)
         results = tuple(map(recorder.relaid, made, forward.laid_out(arrays, made)))
     if out is not None:
+        if isinstance(out, Tensor) and out._array.shape == results[0].shape:
+            check_operands(op, out._array, operands, op.name)
         return _into(op, out, results)
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
     if op.kind == "view":
@@ -329,9 +331,9 @@ def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...])
         return
     before = base._view
     if before is None or before is STRIDED:
-        base._view, before = HAS_VIEWS, None
+        base._view = before = _new(Family)
     elif before.base is None:
-        before = None
+        before = before if before.__class__ is Family else None
     else:
         base = before.base
     view = tensor._view = View(base, op, attributes, before)

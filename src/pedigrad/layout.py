@@ -27,6 +27,8 @@ from typing import Any
 
 import numpy as np
 
+from .origin import located
+
 Array = np.ndarray[Any, Any]
 RANKS = {"channels_last": 4, "channels_last_3d": 5}
 
@@ -165,6 +167,35 @@ def with_strides_of(like: Array, array: Array) -> Array:
 def is_dense(array: Array) -> bool:
     """Whether the elements of `array` fill a piece of memory, each place once."""
     return lies_in(array, sorted(range(array.ndim), key=lambda d: (array.strides[d], array.shape[d])))
+
+
+def overlap(here: Array, other: Any) -> str | None:
+    """How two arrays share memory, "wholly" or "partly", as far as PyTorch looks: None where one of them has gaps."""
+    if here is other or other.__class__ is not np.ndarray:
+        return "wholly" if here is other else None
+    if (here.base is None and other.base is None) or not np.may_share_memory(here, other) or not (here.size and other.size):
+        return None
+    if not (is_dense(here) and is_dense(other)):
+        return None
+    same = here.__array_interface__["data"] == other.__array_interface__["data"] and here.nbytes == other.nbytes
+    return "wholly" if same and steps(here) == steps(other) and here.dtype == other.dtype else "partly"
+
+
+def check_operands(op: Any, here: Array, values: Any, what: str) -> None:
+    """RuntimeError if what is written lies under an operand: partly, or at all for what is written place by place."""
+    whole = op.name.startswith(("scatter", "index_")) and op.name != "index_fill"
+    if not whole and op.kind != "elementwise" and op.name != "copy":
+        return
+    for value in values:
+        refuse_overlap(here, getattr(value, "_array", None), whole, what)
+
+
+def refuse_overlap(here: Array, source: Any, whole: bool, what: str) -> None:
+    """RuntimeError if `here`, which is written to, lies partly under `source`, or, if `whole`, under it at all."""
+    found = overlap(here, source)
+    if found == "partly" or (whole and found):
+        why = "some elements of the input tensor and the written-to tensor refer to a single memory location"
+        raise RuntimeError(located(f"{what}(): unsupported operation: {why}. Please clone() it before."))
 
 
 def lying_as(like: Array, array: Array) -> Array:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes
+from .. import inplace, modes
 from ..data import scalar
 from ..gate import check_overlap, is_recorded, unordered
 from ..inplace import note_change, write
+from ..layout import check_operands
 from ..op import composite, function
 from ..origin import located
 from ..shapes import as_shape
@@ -35,6 +36,9 @@ def _(g):
     return g
 
 
+inplace.replaced = replaced
+
+
 @function("Tensor")
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Write the elements of `other`, broadcast and converted, into this tensor; returns it."""
@@ -42,6 +46,7 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
         raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(other).__name__}"))
     if is_recorded(self, other) or modes.special:
         return write(replaced.op, (self, other), ())
+    check_operands(replaced.op, self._array, (other,), "copy_")
     check_overlap(self._array, "copy_")
     try:
         np.copyto(self._array, other._array, casting="unsafe")
