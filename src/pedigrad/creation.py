@@ -10,13 +10,12 @@ import numpy as np
 
 from . import device as devices
 from . import dtypes, inplace, modes
-from .data import array_of, is_sequence, native_array, plain_number, scalar
+from .data import array_of, element, is_sequence, native_array, plain_number, scalar
 from .exchange import imported
 from .gate import check_overlap, in_our_words, unordered, words_of
 from .layout import arranged, empty_like, order_of_format
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
-from .ops.scalars import element
 from .origin import located
 from .shapes import Size, as_shape
 from .storage import on_buffer
