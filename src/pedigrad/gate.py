@@ -22,7 +22,7 @@ from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
 from .history import HAS_VIEWS, NO_GRAD, SEVERAL, STRIDED, View, refresh
-from .layout import ALWAYS, laid_out
+from .layout import ALWAYS, Arrange, laid_out
 from .origin import located, outside
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
@@ -61,7 +61,10 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
     forward = Forward(op, attributes)
-    results = forward(*arrays) if recorder is None else recorder.run(forward, arrays, op.name, forward)
+    if recorder is None:
+        results = forward(*arrays)
+    else:
+        results = _recorded_layout(op, arrays, attributes, recorder.run(forward, arrays, op.name, forward), recorder)
     if out is not None:
         return _into(op, out, results)
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
@@ -72,6 +75,16 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
     if op.outputs is None:
         return tensors
     return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
+
+
+def _recorded_layout(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], results: Any, recorder: Any) -> Any:
+    """The results of an op that was recorded as its rule wants them in memory, which the forward did not know of traced arrays."""
+    if op.layout is None or (op.layout not in ALWAYS and _all_in_rows(arrays)):
+        return results
+    seen = len(results) - op.hidden
+    laid = (laid_out(op.layout, arrays, attributes, r) for r in results[:seen])
+    moved = (r if to is r else recorder.run(Arrange(to), (r,), op.name) for r, to in zip(results, laid, strict=False))
+    return (*moved, *results[seen:])
 
 
 def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:

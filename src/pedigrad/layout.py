@@ -208,6 +208,16 @@ def order_of_format(ndim: int, form: str) -> list[int] | None:
     return channels_last(ndim)
 
 
+class Arrange:
+    """Copies arrays, traced ones too, with their dimensions in the order in memory that those of `like` have."""
+
+    def __init__(self, like: Array):
+        self.outermost = sorted(range(like.ndim), key=lambda d: -like.strides[d])
+
+    def __call__(self, x: Any) -> Any:
+        return np.transpose(np.copy(np.transpose(x, self.outermost), order="C"), np.argsort(self.outermost))
+
+
 # The rules: the order of a result's dimensions, innermost first (None for rows), given its operands and its op's attributes.
 
 
