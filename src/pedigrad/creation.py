@@ -30,6 +30,7 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
 
     code = make.__code__
     sizes = bool(code.co_flags & 0x04)  # a function of `*size`, which may also be given by name
+    typed = "dtype" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     words = words_of(code.co_varnames[: code.co_argcount], {})
 
     @functools.wraps(make)
@@ -43,7 +44,7 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             args = (kwargs.pop("size", None),)
             if args[0] is None:
                 raise TypeError(located(f"{made.__name__}() missing 1 required positional argument: 'size'"))
-        if out is not None:
+        if out is not None and typed:
             if kwargs.setdefault("dtype", out.dtype) is None:
                 kwargs["dtype"] = out.dtype
             elif dtypes.of_argument(kwargs["dtype"]) is not out.dtype:
