@@ -61,10 +61,7 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
     forward = Forward(op, attributes)
-    if recorder is None:
-        results = forward(*arrays)
-    else:
-        results = _recorded_layout(op, arrays, attributes, recorder.run(forward, arrays, op.name, forward), recorder)
+    results = forward(*arrays) if recorder is None else _recorded(op, arrays, attributes, forward, recorder)
     if out is not None:
         return _into(op, out, results)
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
@@ -77,14 +74,14 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
     return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
 
 
-def _recorded_layout(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], results: Any, recorder: Any) -> Any:
-    """The results of an op that was recorded as its rule wants them in memory, which the forward did not know of traced arrays."""
+def _recorded(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], forward: Forward, recorder: Any) -> Any:
+    """The results of a recorded op, as its rule wants them in memory: what that is the forward does not know of traced arrays."""
+    results = recorder.run(forward, arrays, op.name, forward)
     if op.layout is None or (op.layout not in ALWAYS and _all_in_rows(arrays)):
         return results
-    seen = len(results) - op.hidden
-    laid = (laid_out(op.layout, arrays, attributes, r) for r in results[:seen])
-    moved = (r if to is r else recorder.run(Arrange(to), (r,), op.name) for r, to in zip(results, laid, strict=False))
-    return (*moved, *results[seen:])
+    laid = (laid_out(op.layout, arrays, attributes, r) for r in results[: len(results) - op.hidden])
+    moved = tuple(r if to is r else recorder.run(Arrange(to), (r,), op.name) for r, to in zip(results, laid, strict=False))
+    return (*moved, *results[len(moved) :])
 
 
 def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
