@@ -145,9 +145,11 @@ def empty_like(array: Array, dtype: Any = None) -> Array:
     return empty_in(array.shape, iterator_order(array.shape, (array,)), array.dtype if dtype is None else dtype)
 
 
-def copied(array: Array, dtype: Any = None) -> Array:
+def dense_copy(array: Array) -> Array:
     """A copy that lies as `array` does, without gaps."""
-    out = empty_like(array, dtype)
+    if array.flags.c_contiguous:
+        return array.copy()
+    out = empty_like(array)
     np.copyto(out, array, casting="unsafe")
     return out
 
@@ -206,7 +208,7 @@ def lying_as(like: Array, array: Array) -> Array:
 def formatted(array: Array, form: str | None) -> Array:
     """A copy in a memory format of PyTorch's: "contiguous_format", "preserve_format", "channels_last", "channels_last_3d"."""
     if form is None or form == "preserve_format":
-        return copied(array)
+        return dense_copy(array)
     if form == "contiguous_format":
         return np.array(array, order="C")
     out = empty_in(array.shape, order_of_format(array.ndim, form), array.dtype)

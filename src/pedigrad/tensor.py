@@ -16,7 +16,7 @@ from . import device as devices
 from . import dtypes, graph, modes
 from .graph import Handle, Leaf, Node
 from .history import STRIDED, UNTRACKED, View, refresh
-from .layout import is_in_format, steps
+from .layout import dense_copy, is_in_format, steps
 from .origin import Origin, located
 from .shapes import Size
 from .storage import whole_of
@@ -48,9 +48,9 @@ def announce(array: Array) -> None:
 
 
 def copied(array: Array) -> Array:
-    """A copy of `array`, also for a recorder."""
+    """A copy of `array` that lies as it does, without gaps; also for a recorder."""
     recorder = modes.settings.recorder if modes.special else None
-    return np.copy(array) if recorder is None else recorder.run(np.copy, (array,))
+    return dense_copy(array) if recorder is None else recorder.run(np.copy, (array,))
 
 
 class TensorMeta(type):

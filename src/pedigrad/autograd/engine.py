@@ -21,7 +21,6 @@ from .. import graph, modes
 from ..compiler.memory import is_whole
 from ..gate import output, widened
 from ..graph import Freed, Leaf, Node, Output, note_write
-from ..layout import copied as copied_densely
 from ..layout import lying_as
 from ..ops.language import total
 from ..origin import Origin, located
@@ -306,7 +305,7 @@ class Backward:
                     g = laid if recorder is None else recorder.relaid(g, laid)
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
                 if recorder is None and (not is_whole(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
-                    g = g.copy() if g.flags.c_contiguous else copied_densely(g)
+                    g = copied(g)
                 if before is None:
                     leaf.grad = wrap(g)
                 else:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import inplace, modes
-from ..data import scalar
+from ..data import fitting, scalar
 from ..gate import check_overlap, is_recorded, unordered
 from ..inplace import note_change, write
 from ..layout import check_operands
@@ -17,7 +17,6 @@ from ..shapes import as_shape
 from ..tensor import Tensor, read
 from .language import broadcast_to
 from .region import as_strided, diagonal, part
-from .scalars import fitting
 
 
 @composite(wide="rules", layout="like", name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])

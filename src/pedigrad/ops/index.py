@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, inplace, modes
+from ..data import element
 from ..gate import check_overlap, is_recorded, record
 from ..history import refresh
 from ..inplace import check_writable, note_change, rebase
@@ -26,7 +27,6 @@ from ..origin import located
 from ..tensor import Tensor, constant, wrap
 from .language import broadcast_to, zeros
 from .region import ALL, part, region_in_zeros, replace_region, select
-from .scalars import element
 from .view import reshaped
 
 MOST = 8  # index arrays at once

@@ -64,8 +64,10 @@ def _in_place(name: str) -> None:
     function("Tensor")(form)
 
 
-def _view_where_possible(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
-    return view_(self, *size, dtype=dtype) if dtype is not None or isinstance(size[0], dtypes.dtype) else reshape(self, *size)
+def _view_where_possible(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
+    if dtype is not None or (shape and isinstance(shape[0], dtypes.dtype)):
+        return view_(self, *shape, dtype=dtype)
+    return reshape(self, *shape) if size is None else reshape(self, size)
 
 
 def _copy(name: str) -> None:
