@@ -19,11 +19,12 @@ import numpy as np
 
 from .. import graph, modes
 from ..compiler.memory import is_whole
-from ..gate import output, widened
+from ..gate import output
 from ..graph import Freed, Leaf, Node, Output, note_write
 from ..layout import lying_as
 from ..ops.language import total
 from ..origin import Origin, located
+from ..precision import widened
 from ..shapes import Size
 from ..tensor import Tensor, copied, wrap
 

@@ -493,9 +493,4 @@ def copy_without(instruction: Instruction, attributes: dict[str, Any]) -> Instru
     return other
 
 
-def current() -> Recorder | None:
-    """The recorder of this thread."""
-    return modes.settings.recorder
-
-
-__all__ = ["Recorder", "current"]
+__all__ = ["Recorder"]
