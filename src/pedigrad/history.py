@@ -94,11 +94,8 @@ def refresh(tensor: Tensor) -> None:
     base = view.root()
     if base._view is None:
         return
-    if base._view.rebased > view.stamp:
-        rerecord(tensor, view, base)
-    elif base._view.stamp > view.stamp and view.made is not NO_GRAD and tensor._node is not None:
-        if not modes.settings.grad and (view.made is SEVERAL or view.made is FUNCTION):
-            return  # nobody asks for its history yet
+    written = base._view.stamp > view.stamp and view.made is not NO_GRAD and tensor._node is not None
+    if written or base._view.rebased > view.stamp:
         rerecord(tensor, view, base)
 
 
@@ -121,6 +118,8 @@ def _unheard(base: Tensor) -> Tensor:
 def rerecord(tensor: Tensor, view: View, base: Tensor) -> None:
     """Give a view the history that follows from its base's present one."""
     if view.made is SEVERAL or view.made is FUNCTION:
+        if not modes.settings.grad:
+            return  # nobody asks for its history yet
         how = f"{view.op.name}(), which returns several views" if view.made is SEVERAL else "a custom Function"
         message = f"a view made by {how}, shows what was modified in place, itself or through another view"
         raise RuntimeError(located(message + "; clone() this one before that"))

@@ -235,16 +235,23 @@ def _own_view(base: Tensor) -> View:
     return view
 
 
+def _has_relatives(target: Tensor) -> bool:
+    """Whether there are other views of what the view `target` shows than those of itself."""
+    view: Any = target._view
+    while view.before.__class__ is View:
+        if sys.getrefcount(view.before) > ALONE:
+            return True
+        view = view.before
+    return view.before is None or sys.getrefcount(view.before) > ALONE + 1
+
+
 def _without_history(target: Tensor) -> None:
     """Let the views of what `target` shows, which was written to without history, begin anew at their next use, as in PyTorch."""
     base = target if target._view.base is None else target._view.root()  # type: ignore[union-attr]
     if base._view is None or base._view is STRIDED or base._view is UNTRACKED or (base._node is None and target._node is None):
         return
     if base._view.__class__ is Family:
-        live = sys.getrefcount(base._view) - ALONE  # views of the base
-        if base is not target:
-            live += sys.getrefcount(target._view) - ALONE - 1  # views of this one, which is among those of the base
-        if live < 1:
+        if not (sys.getrefcount(target._view) > ALONE or (base is not target and _has_relatives(target))):
             node, made = target._node, target._view.made  # type: ignore[union-attr]
             if base is target or node is None or node.__class__ is Leaf or made is NO_GRAD:
                 return

@@ -285,6 +285,8 @@ x=leaf(3); y=function(lambda ctx,x: x, lambda ctx,g: g).apply(x); unrecorded(lam
 x=leaf(3); v=x[:]; unrecorded(lambda: v.mul_(2)); t=v*1; unrecorded(lambda: v.mul_(2)) => grad((t+v).sum(),[v,x],allow_unused=True)
 x=leaf(3); v=x[1:]; w=v[0]; u=v[1]; unrecorded(lambda: x.fill_(2)); (w*u+v.sum()).backward() => x.grad
 x=leaf(3); unrecorded(lambda: x[1].fill_(5)); unrecorded(lambda: x.__setitem__(0, 4)); (x*x).sum().backward() => x,x.grad
+x=leaf(3); w=x*1; v=w[None]; a=v[:]; b=v.mT; unrecorded(lambda: a.mul_(2)) => grad(b.sum(),[v],allow_unused=True)
+x=leaf(3); t=x*2; p=t.split(1)[0]; t.mul_(t.detach()+1); unrecorded(lambda: t*p) => t
 x=leaf(3); p=x.split(1)[0]; q=p.reshape(1,1); unrecorded(lambda: x.add_(1)) => q.backward(torch.ones(1,1,dtype=torch.float64))
 x=leaf(3); t=x*2; v=t[...]; t*=0.; torch.inference_mode()(lambda: v*x)(); (v+1).sum().backward() => x.grad
 x=torch.ones(2,3,dtype=torch.float64).requires_grad_(); v=x[:,]; torch.inference_mode()(lambda: x.swapaxes_(0,1))() => v.sum().backward()
@@ -292,6 +294,10 @@ x=torch.ones(2,3,dtype=torch.float64).requires_grad_(); v=x[:,]; torch.inference
     "identity, hooks, dtypes": """
 x=leaf(3) => x.flatten() is x, x.view(3,1).flatten(1,1).is_leaf, torch.flatten(x,0,0) is x, x.sum().flatten().shape, x.flatten(0,1)
 x=leaf(3); y=x.view(3,1) => y.flatten(1) is y, y.flatten() is y, torch.nn.Flatten(0)(x) is x, x.flatten(2)
+x=leaf(3,4); m=leaf(4); v=leaf(4).detach(); F=torch.nn.functional => F.batch_norm(x,m,v,training=True)
+x=leaf(3,4); m=leaf(4); v=leaf(4).detach(); F=torch.nn.functional => F.batch_norm(x,v,m)
+x=leaf(3,4,2); m=leaf(4); v=leaf(4).detach(); F=torch.nn.functional => F.instance_norm(x,m,v)
+x=leaf(3,4,2); m=leaf(4); v=leaf(4); F=torch.nn.functional => unrecorded(lambda: F.instance_norm(x,m.detach(),v.detach())) is None, m
 x=leaf(1).sum() => x.mT is x, torch.ones(()).mH.shape
 x=leaf(3); t=x*2; t.grad_fn.register_prehook(lambda g: (g[0]*0,)) => grad(t.sum(),[t,x])
 x=leaf(3); t=x*2; t.retain_grad(); t.grad_fn.register_prehook(lambda g: (g[0]*3,)); t.sum().backward() => t.grad,x.grad

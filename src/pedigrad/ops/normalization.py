@@ -259,6 +259,13 @@ def check_channels(input, **vectors):
             raise RuntimeError(f"{name} should contain {channels} elements not {tensor.numel()}")
 
 
+def _without_gradient(running_mean, running_var):
+    """RuntimeError if running statistics need a gradient that would be recorded."""
+    if modes.settings.grad:
+        constant("native_batch_norm", "running_mean", running_mean)
+        constant("native_batch_norm", "running_var", running_var)
+
+
 @function("F")
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05):
     """`input` of shape (N, C, ...), each channel normalized, times `weight`, plus `bias`.
@@ -278,12 +285,13 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         if running_mean is None or running_var is None:
             name = "running_mean" if running_mean is None else "running_var"
             raise RuntimeError(f"{name} must be defined in evaluation mode")
-        constant("batch_norm", "running_mean", running_mean)
+        _without_gradient(running_mean, running_var)
         return known_normal(input, running_mean, running_var, weight, bias, eps)
     if math.prod(shape) == shape[1]:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.size()}")
     if (running_mean is None and running_var is None) or 0 in shape:  # no elements move nothing
         return batch_normal(input, weight, bias, eps, None)
+    _without_gradient(running_mean, running_var)
     running = Running(running_mean, running_var, momentum)
     if running.lies_under(weight, bias):  # which are read when it has been moved
         running.move_by_ops(input)
@@ -396,6 +404,7 @@ def instance_norm(
     constant("instance_norm", "running_mean", running_mean)
     constant("instance_norm", "running_var", running_var)
     if running_mean is not None or running_var is not None:
+        _without_gradient(running_mean, running_var)
         running = Running(running_mean, running_var, momentum)
         if running.lies_under(weight, bias):  # which are read before it is moved
             weight, bias = (None if each is None else each.clone() for each in (weight, bias))
