@@ -22,7 +22,7 @@ from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
 from .history import HAS_VIEWS, NO_GRAD, SEVERAL, STRIDED, View, refresh
-from .layout import ALWAYS, Arrange, laid_out
+from .layout import ALWAYS, laid_out
 from .origin import located, outside
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
@@ -61,7 +61,11 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
     forward = Forward(op, attributes)
-    results = forward(*arrays) if recorder is None else _recorded(op, arrays, attributes, forward, recorder)
+    if recorder is None:
+        results = forward(*arrays)
+    else:
+        made = recorder.run(forward, arrays, op.name, forward)
+        results = tuple(map(recorder.relaid, made, forward.laid_out(arrays, made)))
     if out is not None:
         return _into(op, out, results)
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
@@ -72,16 +76,6 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
     if op.outputs is None:
         return tensors
     return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
-
-
-def _recorded(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], forward: Forward, recorder: Any) -> Any:
-    """The results of a recorded op, as its rule wants them in memory: what that is the forward does not know of traced arrays."""
-    results = recorder.run(forward, arrays, op.name, forward)
-    if op.layout is None or (op.layout not in ALWAYS and _all_in_rows(arrays)):
-        return results
-    laid = (laid_out(op.layout, arrays, attributes, r) for r in results[: len(results) - op.hidden])
-    moved = tuple(r if to is r else recorder.run(Arrange(to), (r,), op.name) for r, to in zip(results, laid, strict=False))
-    return (*moved, *results[len(moved) :])
 
 
 def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
@@ -121,7 +115,10 @@ class Forward:
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
-        results = _forward(self.op, ready, self.attributes)
+        return self.laid_out(arrays, _forward(self.op, ready, self.attributes))
+
+    def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The results in the order in memory that the op's rule gives them; traced arrays have none."""
         if self.op.layout is None or (self.op.layout not in ALWAYS and _all_in_rows(arrays)):
             return results
         seen = len(results) - self.op.hidden

@@ -12,6 +12,7 @@ is like:
   batches of signals and images, of images alone, of all three, and where the second operand counts too
 - "strides": as the first operand, its gaps too
 - "columns": matrices column by column, whatever the operands are like
+- "format": in the memory format that is the op's attribute, or as the operand
 - "own": as the forward has made it, which may be anything
 - None: as the forward has made it, with the operand's memory
 - or a function like those in `RULES`
@@ -208,17 +209,14 @@ def order_of_format(ndim: int, form: str) -> list[int] | None:
     return channels_last(ndim)
 
 
-class Arrange:
-    """Copies arrays, traced ones too, with their dimensions in the order in memory that those of `like` have."""
-
-    def __init__(self, like: Array):
-        self.outermost = sorted(range(like.ndim), key=lambda d: -like.strides[d])
-
-    def __call__(self, x: Any) -> Any:
-        return np.transpose(np.copy(np.transpose(x, self.outermost), order="C"), np.argsort(self.outermost))
-
-
 # The rules: the order of a result's dimensions, innermost first (None for rows), given its operands and its op's attributes.
+
+
+def _format(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    (form,) = attributes
+    if form is None or form.name == "preserve_format":
+        return iterator_order(shape, arrays)
+    return order_of_format(len(shape), form.name)
 
 
 def _iterator(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
@@ -279,11 +277,11 @@ def _is_channels_last_image(array: Array) -> bool:
 
 RULES: dict[str, Any] = {
     "iterator": _iterator, "swapped": _swapped, "like": _like, "like second": _like_second, "rows": _rows, "columns": _columns,
-    "channels": _channels, "windows": _windows, "images": _images, "volumes": _volumes, "convolution": _convolution,
+    "channels": _channels, "windows": _windows, "images": _images, "volumes": _volumes, "convolution": _convolution, "format": _format,
 }  # fmt: skip
 
 
-ALWAYS = frozenset({"columns", "own"})  # the rules that hold where all operands lie row by row too
+ALWAYS = frozenset({"columns", "format", "own"})  # the rules that hold where all operands lie row by row too
 
 
 def laid_out(rule: Any, arrays: Sequence[Any], attributes: Sequence[Any], result: Any) -> Any:

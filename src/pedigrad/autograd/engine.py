@@ -287,8 +287,9 @@ class Backward:
                 g = g.astype(leaf.dtype)
             if before is None or leaf.zeroed:
                 owner = leaf.tensor()
-                if recorder is None and owner is not None and not (owner._view is None and g.flags.c_contiguous):
-                    g = lying_as(owner._array, g)
+                if owner is not None and not (owner._view is None and g.flags.c_contiguous):
+                    laid = lying_as(owner._array, g)
+                    g = laid if recorder is None else recorder.relaid(g, laid)
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
                 if recorder is None and (not is_whole(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
                     g = copied(g)
