@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import gc
 import sys
-import time
 import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -114,7 +113,6 @@ class Compiled:
         if surroundings.refused is not None:
             recorder.refused = surroundings.refused
         state = State(tensors, surroundings, (args, kwargs))
-        begin = time.perf_counter()
         with modes.recording(recorder), Effects(recorder, surroundings):
             result = self.function(*args, **kwargs)
         if recorder.refused is None and surroundings.refused is not None:
@@ -123,7 +121,7 @@ class Compiled:
         recording = None
         if recorder.refused is None and changed is None:
             nodes = [t._node for t in tensors]
-            recording = Recording(recorder, tensors, result, surroundings, nodes, time.perf_counter() - begin)
+            recording = Recording(recorder, tensors, result, surroundings, nodes)
         self.judge(key, recording, recorder.refused or (changed and f"the call itself changes what it depends on: {changed}"))
         if recording is not None:
             recording.settle()

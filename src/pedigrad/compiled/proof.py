@@ -10,6 +10,7 @@ Random numbers are others than the eager ones: such a program is held against Nu
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from .variant import Variant
 
 Array = np.ndarray[Any, Any]
-PATIENCE = 2.0  # seconds that a recorded call may have taken for its program to be proven, where compiling took less
+PATIENCE = 2.0  # seconds that a program may run to be proven, where compiling took less
+PRODUCTS, ELEMENTS = 1e10, 1e9  # multiplications in sums of products, and elements otherwise, that are done in a second
+CALLED = 50  # elements that one of what NumPy does counts as: a convolution, say
 UNITS = {4: 32, 8: 1 << 16}  # units in the last place of the largest element that results may differ by, by the bytes of a float
 NOISE = 8  # times what a result moves by rounding that it may differ by
 SEED = 20_011.0
@@ -215,9 +218,23 @@ def difference(what: str, found: Array, wanted: Array, most: float) -> Fault | N
     return Fault(what, index, found[index], wanted[index])
 
 
-def is_wanted(seconds: float, compiling: float) -> bool:
-    """Whether a program is proven: a recorded call took `seconds`, compiling `compiling`."""
-    return MODE != "off" and seconds <= max(PATIENCE, compiling)
+def is_wanted(program: Program, compiling: float) -> bool:
+    """Whether a program is proven, which takes a run of it: not if that is long and compiling was not."""
+    return MODE != "off" and seconds_of(program) <= max(PATIENCE, compiling)
+
+
+def seconds_of(program: Program) -> float:
+    """What a run of a program takes at most on an ordinary machine, roughly."""
+    total = 0.0
+    for instruction in program.instructions:
+        if instruction.operation == "dot":
+            letters, sizes = instruction.attributes["spec"].split("->")[0].split(","), [v.shape for v in instruction.values()]
+            lengths = {c: n for term, shape in zip(letters, sizes, strict=True) for c, n in zip(term, shape, strict=True)}
+            total += math.prod(lengths.values()) / PRODUCTS
+        else:
+            size = max([instruction.out.size, *(v.size for v in instruction.values())])
+            total += size * (CALLED if instruction.operation == "call" else 1) / ELEMENTS
+    return total
 
 
 # Every call

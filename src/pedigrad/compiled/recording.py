@@ -136,8 +136,7 @@ class State:
 class Recording:
     """One recorded call."""
 
-    def __init__(self, recorder: Recorder, given: list[Tensor], result: Any, surroundings: Surroundings, nodes: list[Any], seconds: float):
-        self.seconds = seconds  # that the call took
+    def __init__(self, recorder: Recorder, given: list[Tensor], result: Any, surroundings: Surroundings, nodes: list[Any]):
         self.recorder, self.given, self.surroundings = recorder, given, surroundings
         self.results: list[Tensor] = []
         self.plan = self.planned(result)

@@ -98,7 +98,7 @@ class Variant:
         self.pinned_numbers = {i for i, _ in self.pinned}
         self.around = {id(t) for t in self.surroundings.tensors}
         self.orders = recording.orders
-        self.is_proven: bool = proof.is_wanted(recording.seconds, self.seconds) if like is None else like.is_proven
+        self.is_proven: bool = proof.is_wanted(recorder.program, self.seconds) if like is None else like.is_proven
         if self.is_proven and like is None:
             proof.Proof(self, recording)
         self.watch()
