@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = pathlib.Path(pedigrad.__file__).parent
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted((ROOT / "docs").glob("*.md"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DIFFERENCES = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
 MODULES = sorted(each.name for each in pkgutil.walk_packages([str(PACKAGE)], "pedigrad.") if not each.name.endswith("__main__"))
 
 
@@ -37,6 +38,27 @@ def test_examples_of_a_module_run(name):
 def test_links_of_a_page_lead_to_files(page):
     targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
     assert [t for t in targets if "://" not in t and not (page.parent / t).exists()] == []
+
+
+def found(library, name):
+    """What a dotted name leads to, its modules imported on the way; None if there is nothing."""
+    for part in name.split("."):
+        try:
+            library = getattr(library, part) if hasattr(library, part) else importlib.import_module(f"{library.__name__}.{part}")
+        except (AttributeError, ImportError):
+            return None
+    return library
+
+
+def test_what_is_said_not_to_be_there_is_not_there():
+    section = DIFFERENCES.partition("## Not there")[2].partition("## Operators")[0]
+    names = re.findall(r"`torch\.([\w.]+)`", section)
+    assert len(names) > 12 and [name for name in names if found(pedigrad, name) is not None] == []
+
+
+def test_operators_that_are_said_not_to_be_written_are_not_there():
+    names = re.findall(r"^\| `([\w.]+)` \| not written yet \|$", DIFFERENCES, re.MULTILINE)
+    assert len(names) > 20 and [n for n in names if found(pedigrad, n) is not None or found(pedigrad.Tensor, n) is not None] == []
 
 
 def test_the_readme_gives_the_two_commands():

@@ -10,13 +10,12 @@ import numpy as np
 
 from . import device as devices
 from . import dtypes, inplace, modes
-from .data import array_of, is_sequence, native_array, plain_number, scalar
+from .data import array_of, element, is_sequence, native_array, plain_number, scalar
 from .exchange import imported
 from .gate import check_overlap, in_our_words, unordered, words_of
 from .layout import arranged, empty_like, order_of_format
 from .op import function
 from .ops.convert import LEGACY_NAMES, converted
-from .ops.scalars import element
 from .origin import located
 from .shapes import Size, as_shape
 from .storage import on_buffer
@@ -31,6 +30,7 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
 
     code = make.__code__
     sizes = bool(code.co_flags & 0x04)  # a function of `*size`, which may also be given by name
+    typed = "dtype" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     words = words_of(code.co_varnames[: code.co_argcount], {})
 
     @functools.wraps(make)
@@ -44,7 +44,7 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             args = (kwargs.pop("size", None),)
             if args[0] is None:
                 raise TypeError(located(f"{made.__name__}() missing 1 required positional argument: 'size'"))
-        if out is not None:
+        if out is not None and typed:
             if kwargs.setdefault("dtype", out.dtype) is None:
                 kwargs["dtype"] = out.dtype
             elif dtypes.of_argument(kwargs["dtype"]) is not out.dtype:

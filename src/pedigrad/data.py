@@ -292,6 +292,8 @@ def scalar(value: Any, kind: np.dtype[Any], what: str) -> Any:
     """The number that filling an array of `kind` with `value` writes; RuntimeError if it is out of range, TypeError if it is none."""
     if value.__class__ is float and (-(most := GREATEST.get(kind.char, -1.0)) <= value <= most):
         return value
+    if value.__class__ is int and kind.kind == "i" and -128 <= value <= 127:
+        return value
     number = plain_number(value, what)
     name = dtypes.from_numpy(kind).name
     if kind.kind == "b":
@@ -315,6 +317,26 @@ def scalar(value: Any, kind: np.dtype[Any], what: str) -> Any:
     if not info.min <= number <= float(info.max):
         raise overflow(name)
     return min(int(number), int(info.max)) if kind.kind == "u" else whole(number, kind, name, int(info.min), int(info.max))
+
+
+def element(value: Any, kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The number `value` as a 0-d array of `kind`; RuntimeError if it is out of range."""
+    return np.asarray(scalar(value, kind, "a number")).astype(kind)
+
+
+def fitting(value: Any, kind: np.dtype[Any]) -> Any:
+    """The number `value` as one that NumPy takes beside arrays of `kind`; RuntimeError if it is out of range."""
+    return element(value, kind) if kind.kind == "V" else scalar(value, kind, "a number")
+
+
+def element_of(input: Any, value: Any) -> Any:
+    """`value`, if it is a number, as one that the common dtype of it and the tensor `input` takes; a tensor as it is."""
+    if value is None or hasattr(value, "dtype"):
+        return value
+    if value.__class__ is not complex and -128 <= value <= 127:
+        return value
+    scalar(value, dtypes.to_numpy(dtypes.promote_operands([input._array, value])), "a number")
+    return value
 
 
 def plain_number(value: Any, what: str) -> Any:

@@ -21,9 +21,10 @@ from . import dtypes, modes, native
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
-from .history import HAS_VIEWS, NO_GRAD, SEVERAL, STRIDED, View, refresh
-from .layout import ALWAYS, laid_out
+from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
+from .layout import ALWAYS, check_operands, laid_out
 from .origin import located, outside
+from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -36,7 +37,6 @@ _clock = modes.clock
 # What else PyTorch's compiled functions call some arguments, where they have no argument of that name: NumPy's names, and `self`.
 OTHER_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other", "self": "input"}
 COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
-FLOAT32 = np.dtype(np.float32)
 SCALARS = ("beta", "alpha", "value")  # attributes that are numbers, which PyTorch also takes from tensors
 NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
 
@@ -61,8 +61,14 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
     forward = Forward(op, attributes)
-    results = forward(*arrays) if recorder is None else recorder.run(forward, arrays, op.name, forward)
+    if recorder is None:
+        results = forward(*arrays)
+    else:
+        made = recorder.run(forward, arrays, op.name, forward)
+        results = tuple(map(recorder.relaid, made, forward.laid_out(arrays, made)))
     if out is not None:
+        if isinstance(out, Tensor) and out._array.shape == results[0].shape:
+            check_operands(op, out._array, operands, op.name)
         return _into(op, out, results)
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
     if op.kind == "view":
@@ -87,7 +93,7 @@ def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
     if narrow is None:
         results = op.forward(*operands, **named)
     else:
-        results = _rounded(op, op.forward(*widened(operands), **named), narrow, named)
+        results = rounded(op, op.forward(*widened(operands), **named), narrow, named)
     return results[0] if op.hidden and len(op.outputs or ()) - op.hidden == 1 else results
 
 
@@ -113,7 +119,10 @@ class Forward:
         if self.op.refuses:
             _check_kinds(self.op, arrays)
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
-        results = _forward(self.op, ready, self.attributes)
+        return self.laid_out(arrays, _forward(self.op, ready, self.attributes))
+
+    def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The results in the order in memory that the op's rule gives them; traced arrays have none."""
         if self.op.layout is None or (self.op.layout not in ALWAYS and _all_in_rows(arrays)):
             return results
         seen = len(results) - self.op.hidden
@@ -160,7 +169,7 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
         raise NotImplementedError(located(f'"{op.name}" not implemented for complex numbers'))
     given, narrow = arrays, None
     if op.wide_forward:
-        given, attributes = _in_dtype(op, arrays, attributes, named)
+        given, attributes = in_dtype(op, arrays, attributes, named)
         narrow = narrow_dtype(op, given)
         given = given if narrow is None else widened(given)
     large = native.is_candidate(op) and given[0].__class__ is np.ndarray and given[0].size >= native.LARGE
@@ -178,64 +187,12 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
     except Exception as error:
         raise explained(op, arrays, error, named) from error
     if narrow is not None:
-        results = _rounded(op, results, narrow, named)
+        results = rounded(op, results, narrow, named)
     results = results if isinstance(results, (tuple, list)) else (results,)
     if op.result == "same" or op.result == "float":
         wanted = arrays[op.operands.index(op.promoted[0])].dtype
         return tuple(_as_array(r) if r.dtype == wanted else _as_array(r).astype(wanted) for r in results)
     return tuple(map(_as_array, results))
-
-
-def is_narrow(dtype: Any) -> bool:
-    """Whether NumPy's `dtype` is one of the floats of 16 bits or fewer."""
-    return dtype.itemsize <= 2 and dtype.kind in "fV"
-
-
-def narrow_dtype(op: Op, arrays: tuple[Any, ...]) -> Any:
-    """The dtype of the operands if they are 16-bit floats, all of one dtype unless the op takes several; None otherwise."""
-    found = None
-    for a in arrays:
-        dtype = getattr(a, "dtype", None)
-        if not isinstance(dtype, np.dtype) or dtype.kind in "biu":
-            continue
-        if found is None:
-            if not is_narrow(dtype):
-                return None
-            found = dtype
-        elif dtype != found and op.wide != "mixed":
-            return None
-    return found
-
-
-def widened(value: Any) -> Any:
-    """`value`, an array, a Tensor, a dtype or a tuple or list of such, with float32 for 16-bit floats; anything else as it is."""
-    if isinstance(value, np.dtype):
-        return FLOAT32 if is_narrow(value) else value
-    if value.__class__ is tuple or value.__class__ is list:
-        return value.__class__(map(widened, value))
-    dtype = getattr(value._array if isinstance(value, Tensor) else value, "dtype", None)
-    if not isinstance(dtype, np.dtype) or not is_narrow(dtype):
-        return value
-    return np.astype(value, FLOAT32) if isinstance(value, Tensor) else value.astype(FLOAT32)  # type: ignore[call-overload]
-
-
-def _in_dtype(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """Operands and attributes where a 16-bit dtype is asked for: the first operand is converted to it beforehand, to be widened then."""
-    dtype = named.get("dtype")
-    if dtype is None or not is_narrow(dtypes.to_numpy(dtype)):
-        return arrays, attributes
-    named["dtype"] = None
-    return (arrays[0].astype(dtypes.to_numpy(dtype)), *arrays[1:]), tuple(named.values())
-
-
-def _rounded(op: Op, results: Any, narrow: Any, named: dict[str, Any]) -> Any:
-    """What a forward made of widened operands, in their dtype; what only the rules see, and what was asked for in a `dtype`, stays."""
-    if named.get("dtype") is not None:
-        return results
-    if not isinstance(results, (tuple, list)):
-        return results.astype(narrow) if results.dtype == FLOAT32 else results
-    seen = len(results) - op.hidden
-    return tuple(r.astype(narrow) if i < seen and r.dtype == FLOAT32 else r for i, r in enumerate(results))
 
 
 def _all_in_rows(arrays: tuple[Any, ...]) -> bool:
@@ -322,9 +279,9 @@ def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...])
         return
     before = base._view
     if before is None or before is STRIDED:
-        base._view, before = HAS_VIEWS, None
+        base._view = before = _new(Family)
     elif before.base is None:
-        before = None
+        before = before if before.__class__ is Family else None
     else:
         base = before.base
     view = tensor._view = View(base, op, attributes, before)

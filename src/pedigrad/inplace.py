@@ -8,6 +8,7 @@ at their next use that the base was given a new history after they were made, an
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ from . import dtypes, modes
 from .errors import explained, not_a_tensor
 from .gate import NUMBERS, bind, check_overlap, gate, is_recorded, record
 from .graph import Leaf, Node, note_write
-from .history import DATA, FUNCTION, HAS_VIEWS, SEVERAL, STRIDED, UNTRACKED, View, refresh, renew, rerecord, shown_by
+from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, shown_by
+from .layout import check_operands
 from .origin import located
 from .tensor import Tensor, copied, wrap
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from .op import Op
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/region.py`)
+replaced: Any = None  # the op of `copy_`, set where it is declared (`ops/fill.py`)
+_probe = View(None, None, (), object.__new__(Family))
+ALONE = sys.getrefcount(_probe.before)  # of what nobody holds but the object whose attribute it is
 IDEMPOTENT = ("copy", "fill")  # ops whose result does not depend on the values before, nor on how often an element is written
 WAY_OUT = "do it under torch.no_grad(), or on a clone()"
 
@@ -59,6 +64,7 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         message = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
         message += " (elements of an expanded tensor or of windows share memory)"
         raise RuntimeError(located(f"{op.name}_(): {message}. Please clone() the tensor before performing the operation."))
+    check_operands(op, target._array, operands[1:], op.name + "_")
     recording = is_recorded(target, *operands[1:])
     if recording:
         check_writable(target)
@@ -76,6 +82,12 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         note_change(target, op.name + "_")
         return target
     result = gate(op, operands, attributes)
+    if recording and op.result == "bool" and target._node is not None:
+        if op.name.startswith("logical_"):  # as in PyTorch these have the history of what was there before
+            np.copyto(target._array, result._array, casting="unsafe")
+            note_change(target, op.name + "_")
+            return target
+        result = replaced(target, result)  # the gradient of what was there before is zero
     array = result._array
     if not dtypes.can_cast(dtypes.of(array), target.dtype):
         raise RuntimeError(located(f"{op.name}_(): result type {result.dtype} can't be cast to the desired output type {target.dtype}"))
@@ -138,6 +150,8 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     if node is not None and isinstance(node.saved, tuple):
         # What the node keeps must be the values from before this write.
         node.saved = tuple(copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
+    if node is not None:
+        node.dtype = here.dtype  # gradients come in that of the target
     np.copyto(here, array, casting="unsafe")
     if modes.special and modes.settings.recorder is not None:
         modes.settings.recorder.write(here, array)
@@ -157,6 +171,9 @@ def note_change(target: Tensor, what: str) -> None:
         view = view.root()._view
     if view is None or view.made is not DATA:
         note_write(target._array, what)
+    if view is not None and view is not STRIDED and modes.grad_off and not modes.settings.grad:
+        view = None  # they are counted by who holds them
+        _without_history(target)
 
 
 def rebase(target: Tensor, node: Node | None) -> None:
@@ -203,13 +220,45 @@ def _hooked(node: Node | None, steps: int) -> bool:
 
 def _has_new_history(base: Tensor) -> None:
     """Let the views of `base` follow it at their next use."""
+    _own_view(base).rebased = next(modes.clock)
+
+
+def _own_view(base: Tensor) -> View:
+    """The `_view` of a base that says when it was written to, for its views to see."""
     view = base._view
-    if view is HAS_VIEWS or view is UNTRACKED:
-        base._view = View(None, None, ())
-        base._view.made = view.made
+    assert view is not None
+    if view.__class__ is Family or view is UNTRACKED:
+        view, made = View(None, None, ()), view.made
+        view.made, base._view = made, view
         modes.need_long_way(+1)
         when_gone(base)
-    base._view.rebased = next(modes.clock)  # type: ignore[union-attr]
+    return view
+
+
+def _has_relatives(target: Tensor) -> bool:
+    """Whether there are other views of what the view `target` shows than those of itself."""
+    view: Any = target._view
+    while view.before.__class__ is View:
+        if sys.getrefcount(view.before) > ALONE:
+            return True
+        view = view.before
+    return view.before is None or sys.getrefcount(view.before) > ALONE + 1
+
+
+def _without_history(target: Tensor) -> None:
+    """Let the views of what `target` shows, which was written to without history, begin anew at their next use, as in PyTorch."""
+    base = target if target._view.base is None else target._view.root()  # type: ignore[union-attr]
+    if base._view is None or base._view is STRIDED or base._view is UNTRACKED or (base._node is None and target._node is None):
+        return
+    if base._view.__class__ is Family:
+        if not (sys.getrefcount(target._view) > ALONE or (base is not target and _has_relatives(target))):
+            node, made = target._node, target._view.made  # type: ignore[union-attr]
+            if base is target or node is None or node.__class__ is Leaf or made is NO_GRAD:
+                return
+            if made is not SEVERAL and made is not FUNCTION:  # mostly it is gone after this
+                rerecord(target, target._view, base)  # type: ignore[arg-type]
+                return
+    _own_view(base).stamp = next(modes.clock)
 
 
 def when_gone(tensor: Tensor) -> None:

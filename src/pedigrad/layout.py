@@ -12,6 +12,7 @@ is like:
   batches of signals and images, of images alone, of all three, and where the second operand counts too
 - "strides": as the first operand, its gaps too
 - "columns": matrices column by column, whatever the operands are like
+- "format": in the memory format that is the op's attribute, or as the operand
 - "own": as the forward has made it, which may be anything
 - None: as the forward has made it, with the operand's memory
 - or a function like those in `RULES`
@@ -25,6 +26,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+
+from .origin import located
 
 Array = np.ndarray[Any, Any]
 RANKS = {"channels_last": 4, "channels_last_3d": 5}
@@ -142,9 +145,11 @@ def empty_like(array: Array, dtype: Any = None) -> Array:
     return empty_in(array.shape, iterator_order(array.shape, (array,)), array.dtype if dtype is None else dtype)
 
 
-def copied(array: Array, dtype: Any = None) -> Array:
+def dense_copy(array: Array) -> Array:
     """A copy that lies as `array` does, without gaps."""
-    out = empty_like(array, dtype)
+    if array.flags.c_contiguous:
+        return array.copy()
+    out = empty_like(array)
     np.copyto(out, array, casting="unsafe")
     return out
 
@@ -166,6 +171,35 @@ def is_dense(array: Array) -> bool:
     return lies_in(array, sorted(range(array.ndim), key=lambda d: (array.strides[d], array.shape[d])))
 
 
+def overlap(here: Array, other: Any) -> str | None:
+    """How two arrays share memory, "wholly" or "partly", as far as PyTorch looks: None where one of them has gaps."""
+    if here is other or other.__class__ is not np.ndarray:
+        return "wholly" if here is other else None
+    if (here.base is None and other.base is None) or not np.may_share_memory(here, other) or not (here.size and other.size):
+        return None
+    if not (is_dense(here) and is_dense(other)):
+        return None
+    same = here.__array_interface__["data"] == other.__array_interface__["data"] and here.nbytes == other.nbytes
+    return "wholly" if same and steps(here) == steps(other) and here.dtype == other.dtype else "partly"
+
+
+def check_operands(op: Any, here: Array, values: Any, what: str) -> None:
+    """RuntimeError if what is written lies under an operand: partly, or at all for what is written place by place."""
+    whole = op.name.startswith(("scatter", "index_")) and op.name != "index_fill"
+    if not whole and op.kind != "elementwise" and op.name != "copy":
+        return
+    for value in values:
+        refuse_overlap(here, getattr(value, "_array", None), whole, what)
+
+
+def refuse_overlap(here: Array, source: Any, whole: bool, what: str) -> None:
+    """RuntimeError if `here`, which is written to, lies partly under `source`, or, if `whole`, under it at all."""
+    found = overlap(here, source)
+    if found == "partly" or (whole and found):
+        why = "some elements of the input tensor and the written-to tensor refer to a single memory location"
+        raise RuntimeError(located(f"{what}(): unsupported operation: {why}. Please clone() it before."))
+
+
 def lying_as(like: Array, array: Array) -> Array:
     """`array` in the order of `like`, if that is dense, or else in rows: itself if it lies so already."""
     return arranged(array, iterator_order(like.shape, (like,)) if is_dense(like) else None)
@@ -174,7 +208,7 @@ def lying_as(like: Array, array: Array) -> Array:
 def formatted(array: Array, form: str | None) -> Array:
     """A copy in a memory format of PyTorch's: "contiguous_format", "preserve_format", "channels_last", "channels_last_3d"."""
     if form is None or form == "preserve_format":
-        return copied(array)
+        return dense_copy(array)
     if form == "contiguous_format":
         return np.array(array, order="C")
     out = empty_in(array.shape, order_of_format(array.ndim, form), array.dtype)
@@ -207,6 +241,13 @@ def order_of_format(ndim: int, form: str) -> list[int] | None:
 
 
 # The rules: the order of a result's dimensions, innermost first (None for rows), given its operands and its op's attributes.
+
+
+def _format(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    (form,) = attributes
+    if form is None or form.name == "preserve_format":
+        return iterator_order(shape, arrays)
+    return order_of_format(len(shape), form.name)
 
 
 def _iterator(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
@@ -267,11 +308,11 @@ def _is_channels_last_image(array: Array) -> bool:
 
 RULES: dict[str, Any] = {
     "iterator": _iterator, "swapped": _swapped, "like": _like, "like second": _like_second, "rows": _rows, "columns": _columns,
-    "channels": _channels, "windows": _windows, "images": _images, "volumes": _volumes, "convolution": _convolution,
+    "channels": _channels, "windows": _windows, "images": _images, "volumes": _volumes, "convolution": _convolution, "format": _format,
 }  # fmt: skip
 
 
-ALWAYS = frozenset({"columns", "own"})  # the rules that hold where all operands lie row by row too
+ALWAYS = frozenset({"columns", "format", "own"})  # the rules that hold where all operands lie row by row too
 
 
 def laid_out(rule: Any, arrays: Sequence[Any], attributes: Sequence[Any], result: Any) -> Any:

@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from . import gate, inplace, return_types, shortway
+from . import gate, inplace, precision, return_types, shortway
 from .errors import MISSING
 from .gate import words_of
 from .graph import Node
@@ -169,7 +169,7 @@ class Op:
         return type(self.node_name, (self.node_class,), {"__slots__": (), "wide": True, "backward": staticmethod(self._wide_backward)})
 
     def _wide_backward(self, g: Any, parents: Any, saved: Any) -> Any:
-        return self.node_class.backward(gate.widened(g), parents, gate.widened(saved))
+        return self.node_class.backward(precision.widened(g), parents, precision.widened(saved))
 
     @functools.cache  # noqa: B019  (ops live as long as the process)
     def node_class_named(self, name: str, wide: bool = False) -> Any:

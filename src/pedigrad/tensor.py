@@ -16,7 +16,7 @@ from . import device as devices
 from . import dtypes, graph, modes
 from .graph import Handle, Leaf, Node
 from .history import STRIDED, UNTRACKED, View, refresh
-from .layout import is_in_format, steps
+from .layout import dense_copy, is_in_format, steps
 from .origin import Origin, located
 from .shapes import Size
 from .storage import whole_of
@@ -48,9 +48,9 @@ def announce(array: Array) -> None:
 
 
 def copied(array: Array) -> Array:
-    """A copy of `array`, also for a recorder."""
+    """A copy of `array` that lies as it does, without gaps; also for a recorder."""
     recorder = modes.settings.recorder if modes.special else None
-    return np.copy(array) if recorder is None else recorder.run(np.copy, (array,))
+    return dense_copy(array) if recorder is None else recorder.run(np.copy, (array,))
 
 
 class TensorMeta(type):
@@ -195,6 +195,8 @@ class Tensor(metaclass=TensorMeta):
         if requires_grad is not True and requires_grad is not False:
             kind = type(requires_grad).__name__
             raise TypeError(located(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}"))
+        if modes.special:
+            refresh(self)
         node = self._node
         if not requires_grad:
             if node is not None and not isinstance(node, Leaf):
@@ -230,6 +232,8 @@ class Tensor(metaclass=TensorMeta):
     @property
     def output_nr(self) -> int:
         """Which output of its operation it is."""
+        if modes.special:
+            refresh(self)
         return 0 if self._node is None else self._node.edge()[1]
 
     @property
@@ -384,6 +388,8 @@ class Tensor(metaclass=TensorMeta):
 
     def numpy(self, *, force: bool = False) -> Array:
         """Its array, on the same memory."""
+        if modes.special:
+            refresh(self)
         if self._node is not None and not force and modes.settings.grad:
             message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             raise RuntimeError(located(message))

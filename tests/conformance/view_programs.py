@@ -272,5 +272,84 @@ x=leaf(3); y=x*2; y.pow_(2); y.sum().backward() => x.grad
 x=leaf(3); y=x**2; y[0]=1; y.sum().backward() => x.grad
 x=leaf(3); y=torch.float_power(x,2); y.mul_(2); y.sum().backward() => x.grad
 """,
+    "written without history": """
+x=leaf(3); v=x[:]; t=v[[0]]; unrecorded(lambda: x.mul_(0.)) => grad(t+v,[v],torch.ones(3,dtype=torch.float64))
+x=leaf(3); v=x.unfold(0,1,1); t=v[0]; unrecorded(lambda: x.abs_()) => grad(t.sum(),[v],allow_unused=True)
+x=leaf(3); t=x.clone(); v=t[...]; w=v.unfold(0,3,1); w.mul_(x) => grad(w.sum(),[v],allow_unused=True)
+x=leaf(3); t=x[[0]]; v=t.squeeze(); w=v.expand(()); t+=0. => grad(w,[v],allow_unused=True)
+x=leaf(3); p=x.chunk(3)[0]; unrecorded(lambda: x.mul_(0)) => p*p
+x=leaf(3); y=x*1; p=y.chunk(3)[0]; unrecorded(lambda: p.mul_(0)) => p*p
+x=leaf(3); y=x*1; p=y.chunk(3)[0]; unrecorded(lambda: y.mul_(0)); unrecorded(lambda: (p*p, p.mul_(0))) => y
+x=leaf(3); y=x*1; p,q,_=y.unbind(); unrecorded(lambda: p.mul_(0)) => q*1
+x=leaf(3); y=function(lambda ctx,x: x, lambda ctx,g: g).apply(x); unrecorded(lambda: x.mul_(2)) => y*1
+x=leaf(3); v=x[:]; unrecorded(lambda: v.mul_(2)); t=v*1; unrecorded(lambda: v.mul_(2)) => grad((t+v).sum(),[v,x],allow_unused=True)
+x=leaf(3); v=x[1:]; w=v[0]; u=v[1]; unrecorded(lambda: x.fill_(2)); (w*u+v.sum()).backward() => x.grad
+x=leaf(3); unrecorded(lambda: x[1].fill_(5)); unrecorded(lambda: x.__setitem__(0, 4)); (x*x).sum().backward() => x,x.grad
+x=leaf(3); w=x*1; v=w[None]; a=v[:]; b=v.mT; unrecorded(lambda: a.mul_(2)) => grad(b.sum(),[v],allow_unused=True)
+x=leaf(3); t=x*2; p=t.split(1)[0]; t.mul_(t.detach()+1); unrecorded(lambda: t*p) => t
+x=leaf(3); p=x.split(1)[0]; q=p.reshape(1,1); unrecorded(lambda: x.add_(1)) => q.backward(torch.ones(1,1,dtype=torch.float64))
+x=leaf(3); t=x*2; v=t[...]; t*=0.; torch.inference_mode()(lambda: v*x)(); (v+1).sum().backward() => x.grad
+x=torch.ones(2,3,dtype=torch.float64).requires_grad_(); v=x[:,]; torch.inference_mode()(lambda: x.swapaxes_(0,1))() => v.sum().backward()
+""",
+    "identity, hooks, dtypes": """
+x=leaf(3) => x.flatten() is x, x.view(3,1).flatten(1,1).is_leaf, torch.flatten(x,0,0) is x, x.sum().flatten().shape, x.flatten(0,1)
+x=leaf(3); y=x.view(3,1) => y.flatten(1) is y, y.flatten() is y, torch.nn.Flatten(0)(x) is x, x.flatten(2)
+x=leaf(3,4); m=leaf(4); v=leaf(4).detach(); F=torch.nn.functional => F.batch_norm(x,m,v,training=True)
+x=leaf(3,4); m=leaf(4); v=leaf(4).detach(); F=torch.nn.functional => F.batch_norm(x,v,m)
+x=leaf(3,4,2); m=leaf(4); v=leaf(4).detach(); F=torch.nn.functional => F.instance_norm(x,m,v)
+x=leaf(3,4,2); m=leaf(4); v=leaf(4); F=torch.nn.functional => unrecorded(lambda: F.instance_norm(x,m.detach(),v.detach())) is None, m
+x=leaf(1).sum() => x.mT is x, torch.ones(()).mH.shape
+x=leaf(3); t=x*2; t.grad_fn.register_prehook(lambda g: (g[0]*0,)) => grad(t.sum(),[t,x])
+x=leaf(3); t=x*2; t.retain_grad(); t.grad_fn.register_prehook(lambda g: (g[0]*3,)); t.sum().backward() => t.grad,x.grad
+x=leaf(3); t=x.to(torch.float16); t.add_(x) => t, grad(t.sum(),[t])[0].dtype is torch.float16
+x=leaf(4).half().detach().requires_grad_(); t=x*2; t.copy_(x.norm()) => grad(t.sum(),[x],create_graph=True)[0].dtype is torch.float16
+x=leaf(3); y=x*2; y.eq_(1.); y.sum().backward() => y,x.grad
+x=leaf(3); y=x*2; y[1:].gt_(4.); y.sum().backward() => y,x.grad
+x=leaf(3); y=x*2; y.logical_not_(); y.sum().backward() => y,x.grad
+x=leaf(1).sum(); z=torch.complex(x,x*2); torch.view_as_real(z).mul_(3); torch.view_as_real(z).sum().backward(inputs=[x]) => z
+c=leaf(1).detach(); v=c.view(1); x=leaf(1); c.sub_(x); v.backward(x.detach(),inputs=[v]) => v.grad
+c=leaf(1).detach(); v=c.view(1); c.sub_(leaf(1)) => v.requires_grad_(True).is_leaf, v.detach().numpy().tolist(), v.output_nr
+c=leaf(1).detach(); v=c.view(1); c.sub_(leaf(1)) => v.numpy()
+t=squared().apply(leaf(1)); t.backward(retain_graph=True); t.backward() => t.backward()
+""",
+    "operands that overlap": """
+x=torch.ones(3,3); x.add_(x.T) => None
+x=torch.ones(3,3); x.add_(x.view(9).view(3,3)); x.copy_(x); x.copy_(x[:]); x.mul_(x) => None
+a=torch.ones(3,3); b=torch.ones(3,3); torch.add(a,b,out=b.T) => None
+a=torch.ones(3,3); b=torch.ones(3,3); torch.add(a,b,out=b); torch.add(b,1,out=b) => None
+c=torch.ones(3); c.scatter_(0,torch.tensor([0]),c) => None
+c=torch.ones(3); c.index_copy_(0,torch.tensor([0,1,2]),c) => None
+c=torch.ones(3); c.index_add_(0,torch.tensor([0,1,2]),c) => None
+c=torch.ones(3); c.index_add_(0,torch.tensor([0,1,2]),c.clone()); c.scatter_add_(0,torch.tensor([0]),c) => None
+c=torch.ones(3); c[1:].add_(c[:-1]) => None
+c=torch.ones(3); c[1:].copy_(c[:-1]) => None
+c=torch.ones(3); c[1:]=c[:-1] => None
+c=torch.ones(3); c[torch.tensor([0,1,2])]=c => None
+c=torch.ones(4); c[::2].add_(c[1::2]); c[:2].add_(c[2:]) => None
+c=torch.ones(4); c[::2].add_(c[:2]) => None
+c=torch.ones(4); c.addcmul_(c,c) => None
+c=torch.ones(4); c.addcmul_(c[:1],c) => None
+c=torch.ones(4); c.add_(c[:1]) => None
+c=torch.ones(4); c.add_(c[0]) => None
+c=torch.ones(4); c.lerp_(c.flip(0),c[:1]) => None
+c=torch.ones(4); c.where(c>0,c[0]); torch.where(c>0,c,c[0],out=c) => None
+c=torch.ones(2,2); torch.mm(c,c,out=c) => None
+c=torch.ones(2,2); torch.sum(c,0,out=c[0]) => None
+c=torch.ones(2,2); c.masked_fill_(c>0,c[0,0]) => None
+c=torch.ones(2,2); c.clamp_(max=c.T) => None
+c=torch.ones(2,2); c.copy_(c.T) => None
+c=torch.ones(2,2); c.T.copy_(c) => None
+c=torch.ones(2,2).requires_grad_()*1; c.mul_(c.T) => None
+c=torch.ones(2,2).requires_grad_()*1; c[0].mul_(c[1]); c[0].add_(c[0]) => None
+c=torch.zeros(4).bool(); c.logical_or_(c[:1]) => None
+c=torch.zeros(4); c.view(torch.int32).add_(1); c.pow_(c.view(1,4)[0]); c.view(2,2).add_(c.view(2,2)) => None
+c=torch.ones(1,1); c.add_(c.T) => None
+c=torch.ones(1,3); c.T.add_(c.view(3,1)) => None
+c=torch.ones(4); c.floor_divide_(c[:2].sum()); c.sub_(c[:1].expand(4)); c.bernoulli_(c) => None
+c=torch.ones(4); c.eq_(c[:1]) => None
+c=torch.ones(4); c.index_fill_(0,torch.tensor([0]),c[0]) => None
+c=torch.ones(4); c.masked_scatter_(c>0,c) => None
+c=torch.ones(4); c.cumsum_(0); torch.cumsum(c,0,out=c); torch.flip(c,(0,)); torch.sigmoid(c[1:],out=c[:3]) => None
+""",
 }
 PROGRAMS = [(section, line) for section, lines in SECTIONS.items() for line in lines.strip().splitlines()]

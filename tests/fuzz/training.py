@@ -345,7 +345,7 @@ def generate(seed: int, avoid: frozenset[str] = frozenset()) -> programs.Program
     batch = r.randint(3, 5)
     criterion = data(r, lines, model, batch)
     scheduler = r.random() < 0.4
-    inside = scheduler and r.random() < 0.4
+    inside = scheduler and r.random() < 0.2
     if scheduler:
         lines.append(f"sched = torch.optim.lr_scheduler.{r.choice(SCHEDULERS)}")
     text, calls = step(r, criterion, inside)

@@ -70,6 +70,7 @@ def compare(function, arrays, dtype, what, smooth=None, ulps=ULPS):
 NOT_FOR_16_BITS = {
     "cast",
     "cholesky_inverse",
+    "cholesky_solve",
     "float_power",
     "imag",
     "real",
@@ -222,7 +223,7 @@ LONG = {
     "index_select": (lambda x, i: x.index_select(0, i), normal(3, 2), zeros(N)),
     "take": (lambda x, i: x.take(i), normal(3, 2), zeros(N)),
     "scatter_add": (lambda x, i, s: x.scatter_add(0, i, s), normal(3), zeros(N), positive(N)),
-    "scatter by addition": (lambda x, i, s: x.scatter(0, i, s, reduce="add"), normal(3), zeros(N), positive(N).round()),
+    "scatter_add": (lambda x, i, s: x.scatter_add(0, i, s), normal(3), zeros(N), positive(N).round()),
     **{f"scatter_reduce {r}": (lambda x, i, s, r=r: x.scatter_reduce(0, i, s, r), normal(3), zeros(N), positive(N))
        for r in ("sum", "mean", "amax")},
     "index_add": (lambda x, i, s: x.index_add(0, i, s), normal(3, 2), zeros(N), positive(N, 2)),

@@ -100,6 +100,8 @@ def backward(
     wanted = _listed(inputs) if inputs is not None else None
     if wanted is not None and not wanted:
         raise RuntimeError(located("'inputs' argument to backward() cannot be empty."))
+    for tensor in (wanted or ()) if modes.special else ():
+        refresh(tensor)
     if wanted is not None and any(t._node is None for t in wanted):
         raise RuntimeError(located("One of the differentiated Tensors does not require grad"))
     run = Backward(retain, create_graph, None if wanted is None else [t._node for t in wanted])

@@ -19,12 +19,12 @@ import numpy as np
 
 from .. import graph, modes
 from ..compiler.memory import is_whole
-from ..gate import output, widened
+from ..gate import output
 from ..graph import Freed, Leaf, Node, Output, note_write
-from ..layout import copied as copied_densely
 from ..layout import lying_as
 from ..ops.language import total
 from ..origin import Origin, located
+from ..precision import widened
 from ..shapes import Size
 from ..tensor import Tensor, copied, wrap
 
@@ -35,6 +35,9 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """The gradient of an operand that was broadcast or converted: summed back to its shape, in its dtype."""
     extra = g.ndim - len(shape)
     if g.shape != shape:
+        if extra < 0 or any(n != 1 and n != m for n, m in zip(shape, g.shape[extra:], strict=True)):
+            sizes = f"got {list(g.shape)} but expected shape compatible with {list(shape)}"
+            raise RuntimeError(located(f"a function returned an invalid gradient - {sizes}: the shape of its operand was changed in place"))
         dims = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
         g = np.reshape(total(widened(g), dims) if dims else g, shape)
     if isinstance(g, Tensor):
@@ -128,6 +131,8 @@ class Backward:
                 g = self.before(node, g)
             if not everything and self.captures(node, g):
                 continue
+            if node.hooks is not None and node.hooks.before:
+                g = self.node_hooks(node, g)
             if node.__class__ is Output:
                 shares = [None] * node.count
                 shares[node.index] = g
@@ -145,6 +150,8 @@ class Backward:
                 watching.refuse("a backward pass goes on into what was computed before the call")
             if recorder is None or node.op is None:
                 grads = node.backward(g, parents, saved_tensors(node) if create else saved)
+                if create:  # where a rule made an array of its own (zeros, say)
+                    grads = tuple(wrap(d) if d.__class__ is np.ndarray else d for d in grads)
             else:
                 rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
                 grads = recorder.run(rules, (g, saved), f"{node.op.name}.grad", rules)
@@ -221,7 +228,7 @@ class Backward:
         return copied(g) if isinstance(g, np.ndarray) else g
 
     def before(self, node: Node, g: Any) -> Any:
-        """Run the hooks on a tensor's gradient, keep it where `retain_grad` asked, run the node's pre-hooks."""
+        """Run the hooks on a tensor's gradient, and keep it where `retain_grad` asked."""
         with modes.set_grad_enabled(self.create):
             return self._before(node, g)
 
@@ -241,15 +248,19 @@ class Backward:
             kept = tensor.grad
             total = self.own(g) if kept is None else g + (kept if self.create else kept._array)
             tensor.__dict__["_grad"] = total if isinstance(total, Tensor) else wrap(np.asarray(total))
-        if hooks.before:
-            grads = tuple(map(self._wrapped, g)) if isinstance(g, list) else (self._wrapped(g),)
-            for hook in list(hooks.before.values()):
+        return g
+
+    def node_hooks(self, node: Node, g: Any) -> Any:
+        """Run a node's pre-hooks, which change what goes on from it and not what is kept for its tensor."""
+        assert node.hooks is not None
+        grads = tuple(map(self._wrapped, g)) if isinstance(g, list) else (self._wrapped(g),)
+        with modes.set_grad_enabled(self.create):
+            for hook in list(node.hooks.before.values()):
                 replaced = hook(grads)
                 for grad in grads:
                     self._seen(grad)
                 grads = grads if replaced is None else checked_all(hook, grads, replaced, fills=True)
-            g = list(map(self._unwrapped, grads)) if isinstance(g, list) else self._unwrapped(grads[0])
-        return g
+        return list(map(self._unwrapped, grads)) if isinstance(g, list) else self._unwrapped(grads[0])
 
     def after(self, node: Node, g: Any, grads: Any) -> Any:
         """Run a node's hooks on the gradients of its operands."""
@@ -270,6 +281,8 @@ class Backward:
         """Add `g` to the leaf's `.grad`; where it is the first and nobody else holds the array, `.grad` takes it over."""
         if g.shape != leaf.shape:
             raise RuntimeError(f"internal error: a gradient of shape {tuple(g.shape)} reached a leaf of shape {leaf.shape}")
+        if leaf.hooks is not None and leaf.hooks.before:
+            g = self.node_hooks(leaf, g)
         before = leaf.grad
         recorder = modes.settings.recorder if modes.special else None
         leaf.touch()
@@ -288,11 +301,12 @@ class Backward:
                 g = g.astype(leaf.dtype)
             if before is None or leaf.zeroed:
                 owner = leaf.tensor()
-                if recorder is None and owner is not None and not (owner._view is None and g.flags.c_contiguous):
-                    g = lying_as(owner._array, g)
+                if owner is not None and not (owner._view is None and g.flags.c_contiguous):
+                    laid = lying_as(owner._array, g)
+                    g = laid if recorder is None else recorder.relaid(g, laid)
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
                 if recorder is None and (not is_whole(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
-                    g = g.copy() if g.flags.c_contiguous else copied_densely(g)
+                    g = copied(g)
                 if before is None:
                     leaf.grad = wrap(g)
                 else:
@@ -414,6 +428,8 @@ def second_backward(node: Node) -> RuntimeError:
 
 def check_unmodified(node: Node) -> None:
     """RuntimeError if an array that `node` saved has been written to since, unless its op makes it again."""
+    if node.saved.__class__ is Freed:  # a Function complains where it asks for what it saved
+        return
     op, remake = node.op, False
     names, outputs = ((), ()) if op is None else (op.saves, op.outputs or ())
     for name, value in zip(names, node.saved, strict=False):

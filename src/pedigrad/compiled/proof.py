@@ -99,7 +99,7 @@ class Proof:
         real = {
             v: given[v] if v in given else held(self.recorder.captured[v]) for v in self.executable.inputs if v not in self.recorder.options
         }
-        pairs = [(a, b) for v, a in real.items() if v in targets for w, b in real.items() if w is not v]
+        pairs = [(a, b) for v, a in real.items() if v in targets for w, b in real.items() if w is not v and a is not None and b is not None]
         return any(shares(a, b) for a, b in pairs)
 
     def given(self, value: Value) -> Array:

@@ -13,9 +13,9 @@ import numpy as np
 
 from .. import dtypes, modes
 from ..compiler.record import Derived, Recorder
-from ..compiler.sources import held
+from ..compiler.sources import held, layout
 from ..device import device
-from ..graph import Leaf
+from ..graph import Freed, Leaf
 from ..history import STRIDED
 from ..storage import storage_of
 from ..tensor import Tensor, refresh
@@ -40,12 +40,6 @@ class Same:
 
     def __hash__(self) -> int:
         return id(self.thing)
-
-
-def layout(array: Array) -> Any:
-    """What a program compiled for `array` may rely on."""
-    flags = array.flags
-    return array.shape, array.dtype, None if flags.c_contiguous else array.strides, flags.writeable
 
 
 def order_of(array: Array) -> tuple[int, ...] | None:
@@ -170,13 +164,13 @@ class Recording:
             recorder.refuse("the function returns a new leaf")
         self.live = [t for t in computed if t._node is not None and not is_spent(t)]
         if any(self.follows(t) for t in computed if t._node is not None and is_spent(t)):
-            recorder.refuse("a result follows from another one through a history of which a backward pass has freed a part")
+            recorder.refuse("a result follows from another one, which follows from what a backward pass has freed")
         self.spent = [t._node is not None and any(t is each for each in computed) and is_spent(t) for t in self.results]
         self.pinned = self.arguments_around()
         self.collect()
         self.relate()
         self.orders = [order_of(array) for array in self.expected]  # in which outputs that are new arrays lie
-        self.layouts = {v.number: layout(held(h)) for v, h in recorder.captured.items()}
+        self.layouts = {v.number: recorder.layouts.get(v) or layout(held(h)) for v, h in recorder.captured.items()}
         self.text = "\n".join([recorder.text(), self.gradient.text() if self.gradient else "", self.summary()])
         recorder.forget()
 
@@ -247,9 +241,10 @@ class Recording:
         return "new", None
 
     def follows(self, tensor: Tensor) -> bool:
-        """Whether a result's history goes through that of another result."""
-        others = {id(t._node) for t in self.results if t is not tensor and t._node is not None}
-        return any(id(node) in others for node in history([tensor], ()))
+        """Whether a result follows from another one through a history of which nothing was freed."""
+        others = {id(t._node): t._node for t in self.results if t._node is not None and t._node is not tensor._node}
+        nodes = history([tensor], list(others.values()))
+        return any(id(n) in others for n in nodes) and not any(isinstance(n.saved, Freed) for n in nodes if id(n) not in others)
 
     def arguments_around(self) -> list[tuple[int, Tensor]]:
         """Arguments that the function finds around it too, by number: only the same ones will do."""
@@ -270,7 +265,8 @@ class Recording:
                     continue
                 if storage in recorder.apart:  # the other one came later
                     recorder.refuse("a tensor is written to in place, and another one that is on the same memory is read")
-                target = next((v for v, h in recorder.captured.items() if held(h) is array), None)
+                target = recorder.given_as.get(id(array))
+                target = target if target in recorder.captured else None
                 given = next((i for i, t in enumerate(self.given) if t._array is array), None)
                 if target is None and given is None:
                     recorder.refuse("a tensor is written to in place that was reached in a way that the compiler does not watch")

@@ -55,13 +55,13 @@ class Variant:
         self.program, guards = (
             (recorder.program, recorder.guards) if self.gradient is None else (self.gradient.forward, self.gradient.guards)
         )
-        program = self.program
-        sources: dict[Value, Any] = {v: ("argument", i) for i, v in enumerate(program.inputs[: len(recording.given)])}
-        sources |= {v: ("held", holder) for v, holder in recorder.captured.items()}
-        sources |= {v: ("option", where) for v, where in recorder.options.items()}
-        if like is not None:
-            sources = {v: sources[now] for v, now in zip(like.program.inputs, program.inputs, strict=True) if now in sources}
-            self.program = program = like.program
+        program = self.program if like is None else like.program
+        self.program = program
+        # By number: values of a recording that is like another one have the same.
+        known: dict[int, Any] = {v.number: ("argument", i) for i, v in enumerate(recorder.program.inputs[: len(recording.given)])}
+        known |= {v.number: ("held", holder) for v, holder in recorder.captured.items()}
+        known |= {v.number: ("option", where) for v, where in recorder.options.items()}
+        sources = {v: known[v.number] for v in program.inputs if v.number in known}
         threads = useful_threads(recorder.program, threads)
         begin, made = time.perf_counter(), cache.counts()["misses"]
         constants = {v: array for v, array in recorder.constants.items() if v in program.inputs}
@@ -80,7 +80,7 @@ class Variant:
         self.arguments = [sources[v][1] for v in inputs if sources[v][0] == "argument"]
         self.holders = [sources[v][1] for v in inputs if sources[v][0] == "held"]
         self.options = [sources[v][1] for v in inputs if sources[v][0] == "option"]
-        self.layouts = [layout(held(h)) for h in self.holders]
+        self.layouts = [recording.layouts[v.number] for v in inputs if sources[v][0] == "held"]
         self.numbers = [np.zeros((), np.float64) for _ in self.options]
         self.entry, self.choices = recording.entry, recorder.choices
         self.changed_places = [thing for what, thing, _ in recording.after if what == "written"]
@@ -109,9 +109,10 @@ class Variant:
         found = {}
         for value in program.inputs:
             kind, source = sources.get(value, ("", None))
-            array = self.recording.given[source]._array if kind == "argument" else held(source) if kind == "held" else None
-            if array is not None and not array.flags.c_contiguous and array.size:
-                found[value] = tuple(s // array.itemsize for s in array.strides)
+            if kind in ("argument", "held"):
+                steps = (layout(self.recording.given[source]._array) if kind == "argument" else self.recording.layouts[value.number])[2]
+                if steps is not None and value.size:
+                    found[value] = tuple(s // value.dtype.itemsize for s in steps)
         return found
 
     # What it depends on
@@ -254,6 +255,7 @@ class Variant:
         """What is done after the program: results are wrapped, gradients put where they belong, writes noted."""
         results: list[Tensor] = []
         accumulated = []
+        places = [tensors[p]._array if isinstance(p, int) else held(p) for p in self.changed_places]
         for what, thing, number in self.recording.after:
             if what == "result":
                 results.append(self.result(number, outputs[number], tensors))
@@ -268,7 +270,6 @@ class Variant:
             elif what == "no gradient":
                 thing.grad, thing.zeroed = None, False
         if self.changed_places or accumulated:
-            places = [tensors[p]._array if isinstance(p, int) else held(p) for p in self.changed_places]
             note_writes([*places, *accumulated], "a compiled step")
         return results
 
@@ -315,6 +316,8 @@ class Variant:
             return None
         executable = self.executable
         if any(kind != "new" for kind, _ in self.recording.sources) or executable.twice:
+            return None
+        if any(isinstance(place, Leaf) for place in self.changed_places):  # it may be gone when the write is noted
             return None
         if any(order for number, order in enumerate(self.orders) if number not in self.recording.in_place):
             return None

@@ -23,7 +23,7 @@ from ..origin import Origin
 from ..storage import storage_of
 from . import regions
 from .program import Instruction, Value
-from .sources import SEEDS, held, read_option
+from .sources import SEEDS, held, layout, read_option
 from .trace import Hole, Number, Traced, Tracer, Untraceable
 from .vocabulary import cast, expanded, reshaped
 from .vocabulary_index import index_values  # noqa: F401  (both parts of the vocabulary)
@@ -71,6 +71,8 @@ class Recorder(Tracer):
         self.stamps: dict[int, int] = {}  # when an array's value was entered
         self.entered: list[int] = []  # the arrays, in order
         self.roots: dict[int, list[Root]] = {}  # by the identity of the storage; they have no memory in common, or it is `apart`
+        self.layouts: dict[Value, Any] = {}  # of inputs, when the program began
+        self.given_as: dict[int, Value] = {}  # arrays by identity -> the inputs that they are
         self.captured: dict[Value, Any] = {}  # inputs found in the program's surroundings -> what holds them
         self.derived: list[Derived] = []
         self.apart: set[int] = set()  # storages of which several roots show the same elements
@@ -140,6 +142,8 @@ class Recorder(Tracer):
             self.add_root(array, storage, value)
         self.keep.append(storage)
         self.enter_array(array, value)
+        self.layouts[value] = layout(array)
+        self.given_as[id(array)] = value
         if self.snapshots is not None:
             self.snapshots[value] = regions.like(array)
 
@@ -267,6 +271,16 @@ class Recorder(Tracer):
         if isinstance(x, np.ndarray):
             return self.value_of(x)
         return super().value(x)
+
+    def relaid(self, array: Array, other: Array) -> Array:
+        """Note that `other` has the elements of `array`, in another order in memory; returns it."""
+        if other is not array and self.refused is None:
+            try:
+                self.enter_array(other, self.value_of(array))
+                self.own(other)
+            except Untraceable as why:
+                self.refuse(str(why))
+        return other
 
     # Running
 
@@ -479,9 +493,4 @@ def copy_without(instruction: Instruction, attributes: dict[str, Any]) -> Instru
     return other
 
 
-def current() -> Recorder | None:
-    """The recorder of this thread."""
-    return modes.settings.recorder
-
-
-__all__ = ["Recorder", "current"]
+__all__ = ["Recorder"]

@@ -8,6 +8,8 @@ import numpy as np
 
 from ..generator import default_generator
 
+Array = np.ndarray[Any, Any]
+
 
 def held(holder: Any) -> Any:
     """The array that a Tensor, or the gradient of a leaf, holds now."""
@@ -15,6 +17,12 @@ def held(holder: Any) -> Any:
         return holder
     tensor = holder.grad if hasattr(holder, "zeroed") else holder
     return None if tensor is None else tensor._array
+
+
+def layout(array: Array) -> Any:
+    """What a program compiled for `array` may rely on."""
+    flags = array.flags
+    return array.shape, array.dtype, None if flags.c_contiguous else array.strides, flags.writeable
 
 
 class Seeds(dict[str, float]):

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..data import fitting
 from ..generator import default_generator
 from ..inplace import inplace_form
 from ..op import composite, elementwise, function
@@ -14,7 +15,6 @@ from .exponential import sigmoid
 from .language import conj, total
 from .linked import kept, linked
 from .reduction import in_dtype_of
-from .scalars import fitting
 from .special import erf
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805

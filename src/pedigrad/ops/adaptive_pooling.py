@@ -15,6 +15,7 @@ from .correlation import widened
 from .language import total, zeros
 from .linked import linked
 from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d, window_argmax, window_indices, window_max
+from .reduce import mean
 from .windows import Geometry, ints
 
 
@@ -60,9 +61,6 @@ def adaptive_mean(x, /, sizes):
     """The means of `sizes` windows that cover the last dimensions of `x`."""
     n = len(sizes)
     (x,), dtype = widened(x)
-    if all(s == 1 for s in sizes):
-        dims = tuple(range(x.ndim - n, x.ndim))
-        return (total(x, dims, True) / math.prod(x.shape[-n:])).astype(dtype, copy=False)
     for dim, size in enumerate(sizes, x.ndim - n):
         before = (slice(None),) * dim
         count = x.shape[dim]
@@ -105,7 +103,10 @@ def _(g, y_shape, sizes):
 
 
 def _adaptive_mean(x, output_size, n, name):
-    return under_name(f"AdaptiveAvgPool{max(n, 2)}DBackward0", adaptive_mean(x, _sizes(x, output_size, n, name)))
+    sizes = _sizes(x, output_size, n, name)
+    if all(size == 1 for size in sizes):
+        return mean(x, tuple(range(-n, 0)), True)
+    return under_name(f"AdaptiveAvgPool{max(n, 2)}DBackward0", adaptive_mean(x, sizes))
 
 
 @function("torch F")

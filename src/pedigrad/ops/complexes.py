@@ -188,7 +188,7 @@ def view_as_real(x, /):
     """Complex numbers of shape (...) as pairs of their real and imaginary parts, of shape (..., 2), on the same memory."""
     if x.dtype.kind != "c":
         raise RuntimeError("view_as_real is only supported for complex tensors")
-    real = np.real(x)
+    real = np.real(np.asarray(x) if isinstance(x, np.generic) else x)  # of a scalar there is no memory to look at
     return np.lib.stride_tricks.as_strided(real, (*x.shape, 2), (*x.strides, real.itemsize))
 
 

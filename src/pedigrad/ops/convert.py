@@ -32,7 +32,7 @@ channels_last_3d = memory_format("channels_last_3d")
 channels_last_formats = {4: channels_last, 5: channels_last_3d}
 
 
-@composite(wide=False, layout="own", name="clone", samples=[((2, 3), None), ((), None)])
+@composite(wide=False, layout="format", name="clone", samples=[((2, 3), None), ((), None)])
 def clone(x, /, *, memory_format=None):
     """A copy with storage of its own, in the same order in memory unless another one is asked for."""
     if memory_format is None and x.__class__ is np.ndarray and x.flags.c_contiguous:

@@ -8,10 +8,10 @@ import numpy as np
 
 from .. import modes
 from ..dtypes import int64
-from ..gate import widened
 from ..graph import note_write
 from ..op import composite, function, kernel
 from ..origin import located
+from ..precision import widened
 from ..tensor import Tensor, announce, read
 from .language import kind_of, zeros
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes
-from ..data import scalar
+from .. import inplace, modes
+from ..data import fitting, scalar
 from ..gate import check_overlap, is_recorded, unordered
 from ..inplace import note_change, write
+from ..layout import check_operands
 from ..op import composite, function
 from ..origin import located
 from ..shapes import as_shape
 from ..tensor import Tensor, read
 from .language import broadcast_to
 from .region import as_strided, diagonal, part
-from .scalars import fitting
 
 
 @composite(wide="rules", layout="like", name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
@@ -35,6 +35,9 @@ def _(g):
     return g
 
 
+inplace.replaced = replaced
+
+
 @function("Tensor")
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Write the elements of `other`, broadcast and converted, into this tensor; returns it."""
@@ -42,6 +45,7 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
         raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(other).__name__}"))
     if is_recorded(self, other) or modes.special:
         return write(replaced.op, (self, other), ())
+    check_operands(replaced.op, self._array, (other,), "copy_")
     check_overlap(self._array, "copy_")
     try:
         np.copyto(self._array, other._array, casting="unsafe")

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ..data import element
 from ..inplace import write
 from ..op import composite, function
 from ..shapes import one_dim
 from ..tensor import Tensor
 from .language import total, zeros
 from .region import part, region_in_zeros
-from .scalars import element
 
 REDUCTIONS: dict[str, Any] = {"sum": np.add, "add": np.add, "mean": np.add, "prod": np.multiply, "multiply": np.multiply}
 REDUCTIONS |= {"amax": np.maximum, "amin": np.minimum}

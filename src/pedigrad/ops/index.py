@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, inplace, modes
+from ..data import element
 from ..gate import check_overlap, is_recorded, record
 from ..history import refresh
 from ..inplace import check_writable, note_change, rebase
-from ..layout import arranged, broadcast_strides, order_of
+from ..layout import arranged, broadcast_strides, order_of, refuse_overlap
 from ..op import composite, function
 from ..origin import located
 from ..tensor import Tensor, constant, wrap
 from .language import broadcast_to, zeros
 from .region import ALL, part, region_in_zeros, replace_region, select
-from .scalars import element
 from .view import reshaped
 
 MOST = 8  # index arrays at once
@@ -355,6 +355,7 @@ def _write(target: Tensor, basic: Any, at: Any, source: Any) -> None:
     try:
         region = here if basic is None else here[basic]
         check_overlap(region, "__setitem__")
+        refuse_overlap(region, source, at is not None, "__setitem__")
         region[... if at is None else at] = source
     except ValueError as error:
         if "broadcast" not in str(error) and "shape mismatch" not in str(error):
@@ -374,7 +375,8 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
     view = value._view if isinstance(value, Tensor) else None
     own = target._view
     is_view = own is not None and own.base is not None
-    direct = view is not None and (view.before is own if is_view else view.base is target and view.before is None)
+    first = view is not None and view.base is target and (view.before is None or view.before.op is None)
+    direct = view is not None and view.before is own if is_view else first
     if not arrays and direct and view.op in (part.op, select.op) and _shows(view, basic):  # type: ignore[union-attr]
         return  # the second half of `x[i] += y`: the view was written to, which is all
     followed = modes.settings.recorder is not None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, modes
+from ..data import element
 from ..inplace import write
 from ..op import composite, function
 from ..origin import located
@@ -16,7 +17,6 @@ from .gather import gathered, scatter_reduced
 from .index import add_at
 from .language import total, zeros
 from .region import ALL
-from .scalars import element
 from .view import expand, reshape, reshaped
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes, modes
+from ..data import fitting
 from ..gate import check_overlap, is_recorded
 from ..inplace import note_change, write
 from ..op import composite, function, kernel
@@ -17,7 +18,6 @@ from .index import add_at
 from .index import index as elements
 from .language import broadcast_to, total
 from .region import part, region_in_zeros
-from .scalars import fitting
 from .view import expand, reshape, reshaped
 
 

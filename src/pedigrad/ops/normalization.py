@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from .. import modes
-from ..gate import is_narrow, widened
-from ..graph import note_write
 from ..op import composite, function
+from ..precision import is_narrow, widened
 from .language import double_total, less, row_total, total
 from .linked import linked
 from .reduction import constant, in_dtype_of
+from .running_statistics import Running, channel_dims, count_of, of_channels
 
 
 def moments(x, dims, count):
@@ -168,16 +168,6 @@ def precision(input):
 # Along all dimensions but the channels
 
 
-def channel_dims(ndim):
-    """All dimensions but 1."""
-    return (0, *range(2, ndim))
-
-
-def of_channels(values, ndim):
-    """A vector shaped to be broadcast along dimension 1; of shape (1, C, 1, ...)."""
-    return np.reshape(values, (1, -1) + (1,) * (ndim - 2)) if ndim != 2 else values
-
-
 def _scaled(x, shift, scale, weight, bias):
     """`(x - shift) * scale`, times `weight`, plus `bias`: vectors of the channels."""
     if weight is not None:
@@ -220,54 +210,6 @@ def _(g, x, weight, mean, variance, eps, needs):
     count = count_of(x, dims)
     drift = of_channels(along / count, x.ndim) + normal * of_channels(across / count, x.ndim)
     return (g - drift) * (scale if weight is None else scale * of_channels(weight, x.ndim)), across, dbias
-
-
-def count_of(x, dims):
-    """How many elements `x` has along `dims`."""
-    return math.prod(x.shape[i] for i in dims)
-
-
-class Running:
-    """The running statistics of a batch normalization, and how far each batch moves them."""
-
-    __slots__ = ("mean", "momentum", "variance")
-
-    def __init__(self, mean, variance, momentum):
-        self.mean, self.variance, self.momentum = mean, variance, momentum
-
-    def lies_under(self, *others):
-        """Whether one of the tensors `others` shares memory with the statistics."""
-        mine = [r._array for r in (self.mean, self.variance) if r is not None]
-        return any(np.may_share_memory(o._array, array) for o in others if o is not None for array in mine)
-
-    def move(self, mean, variance, count):
-        """Move the statistics towards those of a batch of `count` elements a channel; the variance without its bias."""
-        for running, of_batch, bias in ((self.mean, mean, 1.0), (self.variance, variance, count / (count - 1))):
-            if running is not None:
-                array = running._array
-                change = (of_batch * (self.momentum * bias)).reshape(-1)
-                if hasattr(change, "tracer"):
-                    change = np.astype(change, array.dtype)
-                    change.tracer.assign(array, change.tracer.state(array) * (1 - self.momentum) + change)
-                elif is_narrow(array.dtype):
-                    array[...] = widened(array) * (1 - self.momentum) + change
-                else:
-                    np.multiply(array, 1 - self.momentum, out=array)
-                    np.add(array, change, out=array)
-                note_write(array, "batch_norm")
-
-    @modes.no_grad()
-    def move_by_ops(self, input):
-        """The same by operations on Tensors, which can be recorded; `input` is the batch."""
-        dims = channel_dims(input.ndim)
-        count = count_of(input, dims)
-        input = widened(input)
-        for running, of_batch, bias in (
-            (self.mean, input.mean(dims), 1.0),
-            (self.variance, input.var(dims, correction=0), count / (count - 1)),
-        ):
-            if running is not None:
-                running.mul_(1 - self.momentum).add_(of_batch * (self.momentum * bias))
 
 
 @composite(
@@ -317,6 +259,13 @@ def check_channels(input, **vectors):
             raise RuntimeError(f"{name} should contain {channels} elements not {tensor.numel()}")
 
 
+def _without_gradient(running_mean, running_var):
+    """RuntimeError if running statistics need a gradient that would be recorded."""
+    if modes.settings.grad:
+        constant("native_batch_norm", "running_mean", running_mean)
+        constant("native_batch_norm", "running_var", running_var)
+
+
 @function("F")
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05):
     """`input` of shape (N, C, ...), each channel normalized, times `weight`, plus `bias`.
@@ -336,12 +285,13 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         if running_mean is None or running_var is None:
             name = "running_mean" if running_mean is None else "running_var"
             raise RuntimeError(f"{name} must be defined in evaluation mode")
-        constant("batch_norm", "running_mean", running_mean)
+        _without_gradient(running_mean, running_var)
         return known_normal(input, running_mean, running_var, weight, bias, eps)
     if math.prod(shape) == shape[1]:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.size()}")
     if (running_mean is None and running_var is None) or 0 in shape:  # no elements move nothing
         return batch_normal(input, weight, bias, eps, None)
+    _without_gradient(running_mean, running_var)
     running = Running(running_mean, running_var, momentum)
     if running.lies_under(weight, bias):  # which are read when it has been moved
         running.move_by_ops(input)
@@ -454,6 +404,7 @@ def instance_norm(
     constant("instance_norm", "running_mean", running_mean)
     constant("instance_norm", "running_var", running_var)
     if running_mean is not None or running_var is not None:
+        _without_gradient(running_mean, running_var)
         running = Running(running_mean, running_var, momentum)
         if running.lies_under(weight, bias):  # which are read before it is moved
             weight, bias = (None if each is None else each.clone() for each in (weight, bias))

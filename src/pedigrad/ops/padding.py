@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..data import element
 from ..layout import RULES
 from ..op import composite, function
 from .interpolate import Taps, resample
 from .language import kind_of, zeros
 from .linked import linked
-from .scalars import element
 
 MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 

@@ -89,7 +89,7 @@ def _like(g, dtype):
 )  # fmt: skip
 def float_power(x, exponent, /):
     """Each element to the power of `exponent`, computed in float64 or complex128."""
-    return _power(_wide(x), _wide(exponent))
+    return x ** _wide(exponent) if isinstance(x, (int, float, complex)) else _power(_wide(x), _wide(exponent))
 
 
 @float_power.grad("x")

@@ -134,9 +134,9 @@ def msort(input, *, out=None):
 @kernel(real=True, outputs=("values", "indices"), out=True, samples=[((3, 4), 2), ((2, 5, 3), 2, 1, False), ((), 1), ((3, 4), 4)])
 def topk(x, /, k, dim=-1, largest=True, sorted=True):
     """The `k` largest (or smallest) elements along `dim`, in order, and their indices."""
+    dim = one_dim(dim, x.ndim)
     if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
         raise RuntimeError("selected index k out of range")
-
     if not x.ndim:
         return np.copy(x), np.zeros((), np.int64)  # itself, also for k of 0
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..data import element_of
 from ..inplace import write
 from ..op import elementwise, function, kernel
 from ..origin import located
 from ..tensor import Tensor
 from .language import conj
-from .scalars import element_of
 
 
 @elementwise(wide=False, name="where", places="", promote=("x", "y"), inplace=False, samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())])

@@ -223,22 +223,38 @@ def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     return reshape(self, tuple(other.shape))
 
 
-@view(node="ViewBackward0", samples=[((2, 3, 4),), ((2, 3, 4), 1), ((2, 3, 4), 0, 1), ((),)])
-def flatten(x, /, start_dim=0, end_dim=-1):
-    """The dimensions from `start_dim` to `end_dim` made one; a view where the strides allow one."""
-    shape = x.shape
+def _merged(shape, start_dim, end_dim):
+    """The first and the last dim of those that flatten makes one."""
     first, last = one_dim(start_dim, len(shape)), one_dim(end_dim, len(shape))
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    return first, last
+
+
+@view(name="flatten", places="", node="ViewBackward0", samples=[((2, 3, 4),), ((2, 3, 4), 1), ((2, 3, 4), 0, 1), ((),)])
+def flattened(x, /, start_dim=0, end_dim=-1):
+    """The dimensions from `start_dim` to `end_dim` made one; a view where the strides allow one."""
+    shape = x.shape
+    first, last = _merged(shape, start_dim, end_dim)
     n = 1
     for size in shape[first : last + 1]:
         n *= size
     return reshaped(x, (*shape[:first], n, *shape[last + 1 :]))
 
 
-@flatten.grad("x")
+@flattened.grad("x")
 def _(g, x_shape):
     return reshaped(g, x_shape)
+
+
+@function()
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The dimensions from `start_dim` to `end_dim` made one; `input` itself if they are one, a view if it can be."""
+    if isinstance(input, Tensor) and input._array.ndim:
+        first, last = _merged(input._array.shape, start_dim, end_dim)
+        if first == last:
+            return input
+    return flattened(input, start_dim, end_dim)
 
 
 @view(node="ViewBackward0", samples=[((2, 6), 1, (2, 3)), ((2, 6), -1, (3, -1))])
@@ -281,7 +297,9 @@ def _reversed(self: Tensor) -> Tensor:
 
 
 def _matrices_transposed(self: Tensor) -> Tensor:
-    """Its matrices (the last two dimensions) transposed."""
+    """Its matrices (the last two dimensions) transposed; a single number as it is."""
+    if not self.ndim:
+        return self
     if self.ndim < 2:
         raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
     return transpose(self, -2, -1)
@@ -296,11 +314,18 @@ def _matrix_adjoint(self: Tensor) -> Tensor:
 
 @function()
 def adjoint(input: Tensor) -> Tensor:
-    """Its matrices (the last two dimensions) transposed and conjugated."""
+    """Its matrices (the last two dimensions) transposed and conjugated; a single number as it is."""
+    if not input.ndim:
+        return conj(input)
     if input.ndim < 2:
         raise RuntimeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor.")
     return conj(transpose(input, -2, -1))
 
 
-for _name, _getter in (("T", _reversed), ("mT", _matrices_transposed), ("H", _matrix_adjoint), ("mH", adjoint)):
+def _matrices_adjoint(self: Tensor) -> Tensor:
+    """Its matrices transposed and conjugated; a single number as it is."""
+    return adjoint(self) if self.ndim else self
+
+
+for _name, _getter in (("T", _reversed), ("mT", _matrices_transposed), ("H", _matrix_adjoint), ("mH", _matrices_adjoint)):
     setattr(Tensor, _name, property(_getter))

@@ -9,7 +9,7 @@ from .. import dtypes, modes
 from ..errors import MISSING
 from ..gate import OTHER_NAMES, is_recorded, unordered
 from ..graph import Leaf
-from ..history import DATA, HAS_VIEWS, STRIDED, View, refresh
+from ..history import DATA, STRIDED, Family, View, refresh
 from ..inplace import check_writable, when_gone
 from ..op import PLACES, Function, function
 from ..origin import located
@@ -31,7 +31,7 @@ def become_view(self: Tensor, make: Function) -> Tensor:
         check_writable(self)
     before, node, view = wrap(self._array), self._node, self._view
     before._node, before._cut, before._view = node, self._cut, None
-    with modes.enable_grad():  # the history is that of the elements, which move also where nothing is recorded
+    with modes.inference_mode(False):  # the history is that of the elements, which move also where nothing is recorded
         after = make(before)
     self._array = after._array
     if view is None or view is STRIDED:
@@ -47,7 +47,7 @@ def become_view(self: Tensor, make: Function) -> Tensor:
         self._view = View(view.root(), shown.op, shown.attributes, view)
     else:  # its views go on as views of what it was
         before._view, self._view = view, View(before, shown.op, shown.attributes)
-        if view is not HAS_VIEWS:
+        if view.__class__ is not Family:
             modes.need_long_way(+1)
             when_gone(before)
     self._view.stamp = next(modes.clock)
@@ -64,8 +64,10 @@ def _in_place(name: str) -> None:
     function("Tensor")(form)
 
 
-def _view_where_possible(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
-    return view_(self, *size, dtype=dtype) if dtype is not None or isinstance(size[0], dtypes.dtype) else reshape(self, *size)
+def _view_where_possible(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
+    if dtype is not None or (shape and isinstance(shape[0], dtypes.dtype)):
+        return view_(self, *shape, dtype=dtype)
+    return reshape(self, *shape) if size is None else reshape(self, size)
 
 
 def _copy(name: str) -> None:

@@ -21,16 +21,16 @@ def recorded_step(optimizer: Optimizer, group: dict[str, Any], params: list[Tens
         if p._array.dtype.kind != "f" or p._array.dtype.itemsize < 4 or g.dtype != p._array.dtype:
             recorder.refuse(f"{type(optimizer).__name__} on {p.dtype} parameters is not compiled")
         state = optimizer.begin_state(p, group) if optimizer.numbers or optimizer.state_names(group, p) else {}
-        take_apart(state)
+        put_in_rows(state)
         Move(optimizer, group, p, g, state, recorder).run()
     note_writes([p._array for p in params], f"{type(optimizer).__name__}.step")
 
 
-def take_apart(state: dict[str, Any]) -> None:
-    """Give each tensor of a parameter's state an array of its own: steps run as usual lay those of many parameters end to end."""
+def put_in_rows(state: dict[str, Any]) -> None:
+    """Let each tensor of a parameter's state lie row by row, as steps run as usual lay it."""
     for value in state.values():
-        if isinstance(value, Tensor) and value._array.base is not None:
-            value._array = value._array.copy()
+        if isinstance(value, Tensor) and not value._array.flags.c_contiguous:
+            value._array = np.ascontiguousarray(value._array)
 
 
 class Move:
@@ -51,7 +51,7 @@ class Move:
             self.put(array, new)
         if self.begins:
             for name, new in zip(self.names, news, strict=True):
-                state[name] = wrap(recorder.run(np.copy, (np.asarray(new, self.p._array.dtype),)))
+                state[name] = wrap(recorder.run(in_rows, (np.asarray(new, self.p._array.dtype),)))
         else:
             for array, new in zip(arrays, news, strict=True):
                 self.put(array, new)
@@ -79,6 +79,11 @@ class Move:
             return tuple(self.recorder.option(self.group, (name, i)) for i in range(len(value)))
         is_number = isinstance(value, float) or (name == "weight_decay" and type(value) is int)
         return self.recorder.option(self.group, name) if is_number else value
+
+
+def in_rows(array: Any) -> Any:
+    """A copy that lies row by row, as state does that is updated as usual."""
+    return np.copy(array, order="C")
 
 
 def plain(value: Any) -> Any:
