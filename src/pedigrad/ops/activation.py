@@ -21,8 +21,8 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 def negative_part(x):
-    """The negative elements, zero for the others, nan among them; its slope at zero is 0."""
-    return np.where(x < 0, x, 0)
+    """The negative elements, zero for the others; its slope at zero is 0."""
+    return np.minimum(x, 0) if x.__class__ is np.ndarray else np.where(x >= 0, 0, x)
 
 
 def logistic(x):
@@ -155,7 +155,7 @@ def _(g, x, alpha, scale, input_scale):
     slope = np.exp(negative_part(x) * input_scale)
     factor = alpha * scale * input_scale
     if factor != 1.0 or scale != 1.0:
-        slope = np.where(x <= 0, slope * factor, scale)
+        slope = np.where(x > 0, scale, slope * factor)
     return g * slope
 
 
