@@ -250,14 +250,13 @@ def _without_history(target: Tensor) -> None:
     base = target if target._view.base is None else target._view.root()  # type: ignore[union-attr]
     if base._view is None or base._view is STRIDED or base._view is UNTRACKED or (base._node is None and target._node is None):
         return
-    if base._view.__class__ is Family:
-        if not (sys.getrefcount(target._view) > ALONE or (base is not target and _has_relatives(target))):
-            node, made = target._node, target._view.made  # type: ignore[union-attr]
-            if base is target or node is None or node.__class__ is Leaf or made is NO_GRAD:
-                return
-            if made is not SEVERAL and made is not FUNCTION:  # mostly it is gone after this
-                rerecord(target, target._view, base)  # type: ignore[arg-type]
-                return
+    if base._view.__class__ is Family and not (sys.getrefcount(target._view) > ALONE or (base is not target and _has_relatives(target))):
+        node, made = target._node, target._view.made  # type: ignore[union-attr]
+        if base is target or node is None or node.__class__ is Leaf or made is NO_GRAD:
+            return
+        if made is not SEVERAL and made is not FUNCTION:  # mostly it is gone after this
+            rerecord(target, target._view, base)  # type: ignore[arg-type]
+            return
     _own_view(base).stamp = next(modes.clock)
 
 
