@@ -462,7 +462,9 @@ def in_double(program: programs.Program, torch: Any) -> programs.Observations:
             text = text.replace(f".to(torch.{dtype})", f".to(torch.{dtype}).double()").replace(
                 f"dtype=torch.{dtype}", "dtype=torch.float64"
             )
-        texts.append(text.replace(".to(torch.complex64)", ".to(torch.complex64).to(torch.complex128)"))
+        text = text.replace(".to(torch.complex64)", ".to(torch.complex64).to(torch.complex128)")
+        text = text.replace("dtype=torch.complex64", "dtype=torch.complex128")
+        texts.append(text)
     with contextlib.suppress(Exception):
         return programs.run(programs.Program(tuple(texts), program.observe), torch)
     return programs.Observations({}, "", programs.Raised(0, ("Error",), ""))

@@ -223,7 +223,7 @@ LONG = {
     "index_select": (lambda x, i: x.index_select(0, i), normal(3, 2), zeros(N)),
     "take": (lambda x, i: x.take(i), normal(3, 2), zeros(N)),
     "scatter_add": (lambda x, i, s: x.scatter_add(0, i, s), normal(3), zeros(N), positive(N)),
-    "scatter_add": (lambda x, i, s: x.scatter_add(0, i, s), normal(3), zeros(N), positive(N).round()),
+    "scatter_add of whole numbers": (lambda x, i, s: x.scatter_add(0, i, s), normal(3), zeros(N), positive(N).round()),
     **{f"scatter_reduce {r}": (lambda x, i, s, r=r: x.scatter_reduce(0, i, s, r), normal(3), zeros(N), positive(N))
        for r in ("sum", "mean", "amax")},
     "index_add": (lambda x, i, s: x.index_add(0, i, s), normal(3, 2), zeros(N), positive(N, 2)),
