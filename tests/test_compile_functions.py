@@ -218,7 +218,11 @@ def test_writes_to_arguments():
         same(a, b)
         same(function(a, a), compiled(b, b))
         same(a, b)
-        same(function(a[:2], a[1:]), compiled(b[:2], b[1:]))
+        same(function(a[:1], a[1:2]), compiled(b[:1], b[1:2]))
+        same(a, b)
+        for each, x in ((function, a), (compiled, b)):
+            with pytest.raises(RuntimeError, match="single memory location"):
+                each(x[:2], x[1:])
         same(a, b)
 
 

@@ -28,7 +28,8 @@ from .scalar_ir import COMPARE, ScalarIR, identity, memory_type, type_of
 
 STREAM = 1 << 24  # bytes from which a result is written past the caches, where it would push out everything else
 LINE = 64  # bytes of a cache line
-BLOCK = 4096  # points of an undivided kernel that are run through at a time; sums begin anew in each
+BLOCK = 4096  # points of an undivided kernel that are run through at a time
+SUMMED = 1024  # the same where sums begin anew in each, so that float32 keeps its digits
 SLOT = 8  # bytes of scratch memory for an element that is kept
 MOST_KEPT = 8  # values that a kernel for any size may keep
 OPEN = 128  # points from which a kernel of one loop is told how many they are: parameters of all sizes share an optimizer's kernel
@@ -44,6 +45,7 @@ class Lowering:
         self.level: dict[Value, int] = {}
         self.phase: dict[Value, int] = {}
         self.scratch = 0
+        self.block = SUMMED if "total" in kernel.kinds.values() else BLOCK
         order_axes(kernel)
         self.result.points = math.prod(a.size for a in kernel.axes)
         used = {m.out for m in kernel.members}
@@ -130,8 +132,8 @@ class Lowering:
         with body.loop(low, high) as loop:
             self.known = [self.known[0], {}, {}]
             if one:
-                start = body.integer("mul", loop.index, BLOCK)
-                self.bounds = start, body.smaller(body.integer("add", start, BLOCK), self.points())
+                start = body.integer("mul", loop.index, self.block)
+                self.bounds = start, body.smaller(body.integer("add", start, self.block), self.points())
             else:
                 self.outer_point(loop.index)
             for phase in phases:
@@ -147,8 +149,8 @@ class Lowering:
     def block_count(self) -> str:
         """The number of blocks of an undivided kernel."""
         if not self.symbols and not self.result.is_open:
-            return str(-(-self.result.points // BLOCK))
-        return self.body.integer("udiv", self.body.integer("add", self.points(), BLOCK - 1), BLOCK)
+            return str(-(-self.result.points // self.block))
+        return self.body.integer("udiv", self.body.integer("add", self.points(), self.block - 1), self.block)
 
     def points(self) -> str:
         """The number of points of an undivided kernel of one axis."""
@@ -187,8 +189,9 @@ class Lowering:
             assert by is not None
             start, kind = identity(by.operation, value.dtype), memory_type(value.dtype)
             if self.kernel.kinds[value] == "total":
-                self.cells[value] = self.body.entry(f"alloca {type_of(value.dtype)}")
-                self.body.do(f"store {type_of(value.dtype)} {start}, ptr {self.cells[value]}")
+                whole = cell_dtype(by)
+                self.cells[value] = self.body.entry(f"alloca {type_of(whole)}")
+                self.body.do(f"store {type_of(whole)} {identity(by.operation, whole)}, ptr {self.cells[value]}")
             else:
                 with self.body.parallel("0", self.number(value.size)) as index:
                     self.body.do(f"store {kind} {start}, ptr {self.body.at(place, index, kind)}{self.body.access}")
@@ -196,8 +199,9 @@ class Lowering:
     def finish_totals(self) -> None:
         for value, place in self.parts.items():
             if self.kernel.kinds[value] == "total":
-                kind = type_of(value.dtype)
-                self.to_memory(self.body.put(f"load {kind}, ptr {self.cells[value]}"), value.dtype, place)
+                whole = cell_dtype(value.by)  # type: ignore[arg-type]
+                register = self.body.put(f"load {type_of(whole)}, ptr {self.cells[value]}")
+                self.to_memory(self.scalar.cast(register, whole, value.dtype), value.dtype, place)
 
     def hoist(self, level: int, phase: int) -> None:
         """Compute what loops further in will need and does not depend on them."""
@@ -338,7 +342,7 @@ class Lowering:
     def keep_place(self, value: Any) -> str:
         """Memory at each inner point for a value, or for a store: a value with its root and its place there."""
         if value not in self.kept:
-            size = math.prod(a.size for a in self.kernel.inner) if self.kernel.outer or len(self.kernel.inner) > 1 else BLOCK
+            size = math.prod(a.size for a in self.kernel.inner) if self.kernel.outer or len(self.kernel.inner) > 1 else self.block
             number = len(self.kept)
             self.result.kept = (number + 1, size)
             if self.symbols:
@@ -382,9 +386,10 @@ class Lowering:
 
     def into_cell(self, member: Instruction, value: str) -> None:
         """Take what an outer point has into a total."""
-        cell, kind = self.cells[member.out], type_of(member.out.dtype)
+        cell, whole = self.cells[member.out], cell_dtype(member)
+        kind, value = type_of(whole), self.scalar.cast(value, member.out.dtype, whole)
         before = self.body.put(f"load {kind}, ptr {cell}")
-        self.body.do(f"store {kind} {self.scalar.combine(member.operation, member.out.dtype, before, value)}, ptr {cell}")
+        self.body.do(f"store {kind} {self.scalar.combine(member.operation, whole, before, value)}, ptr {cell}")
 
     def outer_stores(self) -> None:
         """What is stored once for each outer point."""
@@ -470,6 +475,12 @@ class Lowering:
     def emit(self, member: Instruction, registers: list[str]) -> str:
         dtypes = [self.operand_dtype(member, position) for position in range(len(member.args))]
         return self.scalar.emit(member.operation, member.out.dtype, dtypes, registers)
+
+
+def cell_dtype(reduction: Instruction) -> np.dtype[Any]:
+    """What the parts of a total are added up in: there may be as many as a float32 has digits."""
+    dtype = reduction.out.dtype
+    return np.dtype(np.float64) if reduction.operation == "sum" and dtype == np.float32 else dtype
 
 
 def lowered(

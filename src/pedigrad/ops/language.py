@@ -79,7 +79,7 @@ def total(x, dim=None, keepdim=False):
         ):
             return np.add.reduce(x, axis=dim, keepdims=keepdim)
         return double_total(x, dim, keepdim).astype(np.float32)
-    if hasattr(x, "tracer") and x.dtype == np.float32:
+    if hasattr(x, "tracer") and x.dtype == np.float32 and dim is not None:  # kernels add up everything in blocks, and these in float64
         many = (x.shape[dim] if dim.__class__ is int and x.ndim else x.size) >= FEW
         if many or x.tracer is not modes.settings.recorder:  # not recorded but traced for a kernel, the array stands for any size
             return cast(double_total(x, dim, keepdim), np.float32)
