@@ -6,6 +6,7 @@ import pytest
 import pedigrad.compiler.vocabulary_index  # noqa: F401  (what NumPy functions become)
 from pedigrad.compiler import executable, llvm, pool
 from pedigrad.compiler.executable import Executable, GuardFailed
+from pedigrad.compiler.interpreter import interpreted
 from pedigrad.compiler.kernel import Kernel
 from pedigrad.compiler.trace import Untraceable, trace
 
@@ -30,8 +31,10 @@ def compiled(function, arrays, threads=1, **options):
 
 
 def check(function, *arrays, threads=1, exact=False):
-    """Compiled and as NumPy, twice: nothing of the first run is left in the second."""
+    """Compiled and as NumPy, twice: nothing of the first run is left in the second. The interpreter gives the same."""
     executable = compiled(function, arrays, threads)
+    tracer, _ = trace(function, *arrays)
+    known = interpreted(tracer.program, dict(zip(tracer.program.inputs, arrays, strict=False)) | tracer.constants)
     expected = function(*arrays)
     expected = expected if isinstance(expected, tuple) else (expected,)
     for _ in range(2):
@@ -39,6 +42,8 @@ def check(function, *arrays, threads=1, exact=False):
         for one, other in zip(expected, results, strict=True):
             assert other.shape == np.shape(one) and other.dtype == one.dtype
             assert np.array_equal(one, other) if exact else np.allclose(one, other, rtol=1e-12, atol=1e-12)
+    for one, value in zip(expected, tracer.program.outputs, strict=True):
+        assert np.allclose(known[value].reshape(np.shape(one)), one, rtol=1e-12, atol=1e-12)
     return executable
 
 
