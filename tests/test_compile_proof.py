@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import pedigrad as torch
-from pedigrad.compiled import gradient, proof, variant
+from pedigrad.compiled import agreement, gradient, variant
 from pedigrad.compiler import executable, record, stretch
 
 
@@ -165,7 +165,7 @@ def test_without_faults_the_programs_are_compiled_and_proven(program):
 
 
 def test_every_call_can_be_compared(monkeypatch):
-    monkeypatch.setattr(proof, "MODE", "always")
+    monkeypatch.setattr(agreement, "MODE", "always")
     function, arguments, state = once_a_row()
     compiled = torch.compile(function)
     assert run(compiled, arguments, state) == run(*once_a_row())

@@ -23,7 +23,7 @@ from ..compiler.executable import GuardFailed
 from ..compiler.record import Recorder
 from ..origin import outside_depth
 from ..tensor import Tensor
-from . import proof
+from . import agreement
 from .effects import Effects
 from .explain import Report, explained, missed, note
 from .recording import Recording, State, flattened
@@ -109,7 +109,9 @@ class Compiled:
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], args: Any, kwargs: Any) -> Any:
         """Run as usual and record; compile if the last recording agrees."""
         surroundings = Surroundings(self.function, others)
-        recorder = Recorder(tensors, surroundings.arrays, keep=bool(key in self.pending and self.pending[key][2]) and proof.MODE != "off")
+        recorder = Recorder(
+            tensors, surroundings.arrays, keep=bool(key in self.pending and self.pending[key][2]) and agreement.MODE != "off"
+        )
         if surroundings.refused is not None:
             recorder.refused = surroundings.refused
         state = State(tensors, surroundings, (args, kwargs))

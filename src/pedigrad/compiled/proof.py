@@ -1,8 +1,6 @@
 """A program proves itself before it is used: run once on copies of what a recorded call was given, it must give what that call gave.
 
-Compared are all results, all that is written in place, all gradients. Native code sums in another order, so floats may differ by what
-rounding explains: first a few units in the last place of the largest element; where that is not enough, by as much as the program's own
-results move when NumPy computes them (`compiler/interpreter.py`) in wider floats, and from inputs that are a rounding error away.
+Compared are all results, all that is written in place, all gradients; `agreement.py` tells rounding from faults.
 Random numbers are others than the eager ones: such a program is held against NumPy's run of it from the same seed.
 
 `PEDIGRAD_VERIFY` may be `off`, or `always`: then every call runs both as usual and compiled, on copies, and they are compared.
@@ -11,20 +9,22 @@ Random numbers are others than the eager ones: such a program is held against Nu
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..compiler.executable import GuardFailed
 from ..compiler.interpreter import interpreted
-from ..compiler.program import REDUCTION, Program, Value
+from ..compiler.program import Program, Value
 from ..compiler.regions import like, shares
 from ..compiler.sources import SEEDS, held, read_option
 from ..graph import write_to
 from ..modes import Untraceable
 from ..tensor import Tensor
+from . import agreement
+from .agreement import Fault, compared
+from .given import overlaps
 from .gradient import ALL
 
 if TYPE_CHECKING:
@@ -35,23 +35,7 @@ Array = np.ndarray[Any, Any]
 PATIENCE = 2.0  # seconds that a program may run to be proven, where compiling took less
 PRODUCTS, ELEMENTS = 1e10, 1e9  # multiplications in sums of products, and elements otherwise, that are done in a second
 CALLED = 50  # elements that one of what NumPy does counts as: a convolution, say
-UNITS = {4: 32, 8: 1 << 16}  # units in the last place of the largest element that results may differ by, by the bytes of a float
-NOISE = 8  # times what a result moves by rounding that it may differ by
 SEED = 20_011.0
-MODE = os.environ.get("PEDIGRAD_VERIFY", "")
-
-
-class Fault(NamedTuple):
-    """Where a program is wrong."""
-
-    what: str
-    place: tuple[int, ...]
-    given: Any
-    wanted: Any
-
-    def __str__(self) -> str:
-        element = f"[{', '.join(map(str, self.place))}]" if self.place else ""
-        return f"its program gave {self.given} for {self.what}{element}, where the function gives {self.wanted}"
 
 
 class Unproven(Untraceable):
@@ -102,8 +86,15 @@ class Proof:
         real = {
             v: given[v] if v in given else held(self.recorder.captured[v]) for v in self.executable.inputs if v not in self.recorder.options
         }
-        pairs = [(a, b) for v, a in real.items() if v in targets for w, b in real.items() if w is not v and a is not None and b is not None]
-        return any(shares(a, b) for a, b in pairs)
+        found = [(v in targets, array) for v, array in real.items() if array is not None]
+        tied = overlaps([array for _, array in found])
+        if tied == list(range(len(tied))):
+            return False
+        for x, (is_target, array) in enumerate(found):
+            others = [other for y, (_, other) in enumerate(found) if y != x and tied[y] == tied[x]] if is_target else []
+            if any(shares(array, other) for other in others):
+                return True
+        return False
 
     def given(self, value: Value) -> Array:
         """A copy of what an input was in the recorded call."""
@@ -156,71 +147,9 @@ class Proof:
         return None
 
 
-def compared(what: str, found: Array, wanted: Array, program: Program, given: Any, value: Value) -> Fault | None:
-    """Where an array is not what it should be, by more than rounding explains."""
-    found = found.reshape(wanted.shape)
-    most = tolerance(program, wanted)
-    fault = difference(what, found, wanted, most)
-    if fault is None:
-        return None
-    moved = noise(program, given, value)
-    return None if moved is None else difference(what, found, wanted, most + NOISE * moved)
-
-
-def noise(program: Program, given: dict[Value, Array], value: Value) -> float | None:
-    """How far rounding moves a value; None where it decides which of its elements are finite."""
-    plain = interpreted(program, given)[value]
-    moved = [interpreted(program, given, wide=True)[value]]
-    chance = np.random.Generator(np.random.PCG64(0))
-    for _ in range(3):
-        nearby = {v: a if a.dtype.kind != "f" else shaken(a, chance) for v, a in given.items()}
-        moved.append(interpreted(program, nearby)[value])
-    if plain.dtype.kind == "b":
-        return float(any((plain != each).any() for each in moved))
-    finite = np.isfinite(plain)
-    if any((np.isfinite(each) != finite).any() for each in moved):
-        return None
-    return max((float(np.abs(each - plain.astype(each.dtype))[finite].max(initial=0)) for each in moved), default=0.0)
-
-
-def shaken(array: Array, chance: np.random.Generator) -> Array:
-    """The array, each element a rounding error away."""
-    return (array * (1 + np.finfo(array.dtype).eps * chance.uniform(-1, 1, array.shape))).astype(array.dtype)
-
-
-def tolerance(program: Program, wanted: Array) -> float:
-    """By how much rounding may move elements of an array, at a first look."""
-    if wanted.dtype.kind != "f":
-        return 0.0
-    longest = 1
-    for instruction in program.instructions:
-        if instruction.operation in REDUCTION or instruction.operation == "dot":
-            total = instruction.values()[0].size
-            out = instruction.out.size
-            longest = max(longest, total // max(out, 1) if instruction.operation != "dot" else instruction.args[0].shape[-1])
-    finite = np.abs(wanted[np.isfinite(wanted)])
-    return float(np.finfo(wanted.dtype).eps * (UNITS[wanted.itemsize] + longest**0.5) * finite.max(initial=0))
-
-
-def difference(what: str, found: Array, wanted: Array, most: float) -> Fault | None:
-    """The first element that differs by more than `most`."""
-    if found.dtype.kind == "f":
-        with np.errstate(all="ignore"):
-            near = np.abs(found.astype(np.float64) - wanted) <= most
-        same = near | (found == wanted) | (np.isnan(found) & np.isnan(wanted))
-    elif found.dtype.kind == "b":
-        same = (found == wanted) | (most >= 1)
-    else:
-        same = np.abs(found.astype(np.float64) - wanted) <= most if most else found == wanted
-    if same.all():
-        return None
-    index = tuple(int(i) for i in np.argwhere(~same)[0])
-    return Fault(what, index, found[index], wanted[index])
-
-
 def is_wanted(program: Program, compiling: float) -> bool:
     """Whether a program is proven, which takes a run of it: not if that is long and compiling was not."""
-    return MODE != "off" and seconds_of(program) <= max(PATIENCE, compiling)
+    return agreement.MODE != "off" and seconds_of(program) <= max(PATIENCE, compiling)
 
 
 def seconds_of(program: Program) -> float:

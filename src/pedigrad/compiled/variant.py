@@ -28,7 +28,7 @@ from ..origin import MARK, Origin, outside
 from ..storage import storage_of
 from ..tensor import Tensor, wrap
 from ..threads import get_num_threads
-from . import proof, watched
+from . import agreement, proof, watched
 from .given import Entry, Held, Options, Related, overlaps
 from .gradient import GradientProgram, spent
 from .proof import collect
@@ -229,7 +229,7 @@ class Variant:
         with self.lock:
             if not self.fits():
                 return MISS
-            if proof.MODE != "always":
+            if agreement.MODE != "always":
                 return self.run_program(tensors, args, kwargs)
         return proof.run_both(self, tensors, args, kwargs)
 
@@ -310,7 +310,7 @@ class Variant:
 
     def shortcut(self) -> Callable[[], Any] | None:
         """A function without arguments that does the same as `run`, written out for this program; None where that cannot be."""
-        if self.words is None or not self.native or self.gradient is not None or self.always or proof.MODE == "always":
+        if self.words is None or not self.native or self.gradient is not None or self.always or agreement.MODE == "always":
             return None
         if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after) or self.arguments:
             return None
