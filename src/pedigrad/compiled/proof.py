@@ -176,8 +176,9 @@ def run_both(variant: Variant, tensors: list[Tensor], args: Any, kwargs: Any) ->
     start = dict(zip(executable.inputs, map(like, arrays), strict=True)) | executable.constants
     copies = [like(start[v]) for v in executable.inputs]
     outputs = executable.run(copies)
-    place = {v: i for i, v in enumerate(executable.inputs)}
-    outputs = [o if n not in recording.in_place else copies[place[recording.in_place[n]]] for n, o in enumerate(outputs)]
+    variant.runs += not variant.drawn
+    place = {v.number: i for i, v in enumerate(executable.inputs)}  # by number: of another recording that is like this one, perhaps
+    outputs = [o if n not in recording.in_place else copies[place[recording.in_place[n].number]] for n, o in enumerate(outputs)]
     program = variant.program
     if variant.drawn:
         known = interpreted(program, start)
