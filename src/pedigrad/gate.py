@@ -65,7 +65,7 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
         results = forward(*arrays)
     else:
         made = recorder.run(forward, arrays, op.name, forward)
-        results = tuple(map(recorder.relaid, made, forward.laid_out(arrays, made)))
+        results = tuple(map(recorder.relaid, made, forward.laid_out(arrays, made, True)))
     if out is not None:
         if isinstance(out, Tensor) and out._array.shape == results[0].shape:
             check_operands(op, out._array, operands, op.name)
@@ -121,9 +121,9 @@ class Forward:
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
         return self.laid_out(arrays, _forward(self.op, ready, self.attributes))
 
-    def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The results in the order in memory that the op's rule gives them; traced arrays have none."""
-        if self.op.layout is None or (self.op.layout not in ALWAYS and _all_in_rows(arrays)):
+    def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...], traced: bool = False) -> tuple[Any, ...]:
+        """The results in the order in memory that the op's rule gives them; how they lie if they were `traced` is by chance."""
+        if self.op.layout is None or (self.op.layout not in ALWAYS and not traced and _all_in_rows(arrays)):
             return results
         seen = len(results) - self.op.hidden
         return (*(laid_out(self.op.layout, arrays, self.attributes, r) for r in results[:seen]), *results[seen:])

@@ -47,7 +47,8 @@ def compared(what: str, found: Array, wanted: Array, program: Program, given: An
 
 def noise(program: Program, given: dict[Value, Array], value: Value) -> float | None:
     """How far rounding moves a value; None where it decides which of its elements are finite."""
-    plain = interpreted(program, given)[value]
+    known = interpreted(program, given)
+    plain = known[value]
     moved = [interpreted(program, given, wide=True)[value]]
     chance = np.random.Generator(np.random.PCG64(0))
     for _ in range(3):
@@ -58,7 +59,24 @@ def noise(program: Program, given: dict[Value, Array], value: Value) -> float | 
     finite = np.isfinite(plain)
     if any((np.isfinite(each) != finite).any() for each in moved):
         return None
-    return max((float(np.abs(each - plain.astype(each.dtype))[finite].max(initial=0)) for each in moved), default=0.0)
+    steps = [float(np.abs(each - plain.astype(each.dtype))[finite].max(initial=0)) for each in moved]
+    if plain.dtype.kind == "f":  # what cancels leaves the rounding of what it was made of
+        steps.append(float(np.finfo(plain.dtype).eps) * largest(value, known))
+    return max(steps)
+
+
+def largest(value: Value, known: dict[Value, Array]) -> float:
+    """The largest number among all that a value follows from."""
+    found, seen, todo = 0.0, {value}, [value]
+    while todo:
+        each = todo.pop()
+        array = known[each]
+        if array.dtype.kind == "f":
+            found = max(found, float(np.abs(array[np.isfinite(array)]).max(initial=0)))
+        new = [v for v in (each.by.values() if each.by is not None else ()) if v not in seen]
+        seen.update(new)
+        todo += new
+    return found
 
 
 def shaken(array: Array, chance: np.random.Generator) -> Array:

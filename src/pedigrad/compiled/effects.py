@@ -72,6 +72,7 @@ class Effects:
         self.callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
         self.ran: set[CodeType] = set()
         self.names: set[str] = set()  # that the code which ran has looked up
+        self.stored: set[str] = set()  # attributes that it may have assigned to, to what it had before even
         self.by_any_name = False  # it may have looked up others
         self.before = before = cast(Any, sys.getprofile())
         if hasattr(before, "disable"):  # cProfile's is no function: it stands aside meanwhile
@@ -91,6 +92,9 @@ class Effects:
         if self.recorder.refused is None and self.states() != self.chances:
             self.recorder.refuse("random numbers are drawn")
         if self.recorder.refused is None and exc[0] is None:
+            attached = {name.removeprefix("_") for tensor in self.recorder.given for name in tensor.__dict__}
+            if attached & self.stored or (attached and "setattr" in self.names) or ("retains" in attached and "retain_grad" in self.names):
+                self.recorder.refuse("an argument is given an attribute")
             names = frozenset(self.names) | of_modules()
             self.surroundings.settle(None if self.by_any_name else lambda key: can_be_read(key, names))
 
@@ -130,6 +134,8 @@ class Effects:
         if name.startswith(RECORDING):
             return  # it reads nothing of the user's
         self.names |= strings_of(code)
+        if not is_ours(table):
+            self.stored |= stored_by(code)
         if is_ours(table) or name.partition(".")[0] in FIXED:
             found = "__dict__" in code.co_names and ("items" in code.co_names or "update" in code.co_names)
         else:
@@ -257,6 +263,12 @@ def strings_of(code: CodeType) -> frozenset[str]:
         elif isinstance(part, (tuple, frozenset)):
             parts += part
     return frozenset(found)
+
+
+@functools.lru_cache(1 << 14)
+def stored_by(code: CodeType) -> frozenset[str]:
+    """The attributes that code assigns to."""
+    return frozenset(step.argval for step in dis.get_instructions(code) if step.opname == "STORE_ATTR")
 
 
 def can_be_read(key: Any, names: frozenset[str]) -> bool:

@@ -14,6 +14,7 @@ from ..compiler.executable import Executable, GuardFailed
 from ..compiler.interpreter import interpreted
 from ..compiler.program import Value
 from ..compiler.record import Recorder
+from ..compiler.sources import in_order, order_of
 from ..gate import output
 from ..graph import Freed, Leaf, Node, Output
 from ..origin import Origin, located
@@ -47,9 +48,9 @@ def spent(array: Array) -> Spent:
     return node
 
 
-def is_spent(tensor: Tensor) -> bool:
-    """Whether a backward pass has freed part of a tensor's history."""
-    return any(isinstance(node.saved, Freed) for node in history([tensor], ()))
+def is_spent(tensor: Tensor, begin: int) -> bool:
+    """Whether a backward pass has freed part of a tensor's history since `begin`."""
+    return any(isinstance(node.saved, Freed) and node.seq >= begin for node in history([tensor], ()))
 
 
 def history(tensors: Sequence[Tensor], ends: Sequence[Any]) -> list[Node]:
@@ -120,6 +121,7 @@ class Gradient:
         # The gradients of the ends, and of such results, None where none arrives, from all results together and from each alone.
         self.grads: dict[int, list[Value | None]] = {}
         self.recorded: dict[int, list[Array | None]] = {}  # what they were
+        self.orders: dict[int, list[tuple[int, ...] | None]] = {}  # how they lay
         for which in self.whiches:
             ends = [*self.ends, *(node for i, node in enumerate(own) if i != which)] if self.nested else self.ends
             run = Within(nodes, ends)  # type: ignore[arg-type]
@@ -131,6 +133,7 @@ class Gradient:
             grads = [run.captured.get(end.seq) for end in [*self.ends, *(own if self.nested else ())]]  # type: ignore[union-attr]
             self.grads[which] = [None if g is None else recorder.value_of(g) for g in grads]
             self.recorded[which] = grads
+            self.orders[which] = [None if g is None else order_of(np.asarray(g)) for g in grads]
 
     def text(self) -> str:
         """What two recordings have in common."""
@@ -191,8 +194,8 @@ class GradientProgram:
             found = self.part(which).run(arrays)
         if unproven and not self.agrees(which, arrays, found):
             raise GuardFailed  # the function is run as usual instead
-        grads = iter(found)
-        return [None if g is None else next(grads) for g in self.gradient.grads[which]]
+        grads, orders = iter(found), self.gradient.orders[which]
+        return [None if g is None else in_order(next(grads), order) for g, order in zip(self.gradient.grads[which], orders, strict=True)]
 
     def agrees(self, which: int, arrays: list[Array], found: list[Array]) -> bool:
         """Whether a backward program that was made when it was first wanted gives what its instructions mean."""

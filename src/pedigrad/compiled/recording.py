@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import dtypes, modes
 from ..compiler.record import Derived, Recorder
-from ..compiler.sources import held, layout
+from ..compiler.sources import held, layout, order_of
 from ..device import device
 from ..graph import Freed, Leaf
 from ..history import STRIDED
@@ -40,13 +40,6 @@ class Same:
 
     def __hash__(self) -> int:
         return id(self.thing)
-
-
-def order_of(array: Array) -> tuple[int, ...] | None:
-    """The dimensions in the order in which an array's elements lie in memory; None where that is their own."""
-    if array.flags.c_contiguous:
-        return None
-    return tuple(sorted(range(array.ndim), key=lambda d: -abs(array.strides[d])))
 
 
 def flattened(thing: Any, tensors: list[Tensor], others: list[Any], met: list[Any] | None = None) -> Any:
@@ -105,7 +98,7 @@ def attached(tensor: Tensor) -> Any:
     """The attributes of a tensor, and the hooks on it, by identity."""
     hooks = None if tensor._node is None else tensor._node.hooks
     tables = [] if hooks is None else [hooks.on_gradient, hooks.before, hooks.after, hooks.post_accumulate]
-    attributes = [(name, id(value)) for name, value in tensor.__dict__.items() if name != "_grad"]
+    attributes = [(name, id(value)) for name, value in tensor.__dict__.items()]
     return attributes, [list(map(id, table.values())) for table in tables if table], hooks is not None and hooks.retain is not None
 
 
@@ -161,10 +154,10 @@ class Recording:
         computed = [t for t, (kind, _) in zip(self.results, self.sources, strict=True) if kind == "new"]
         if any(isinstance(t._node, Leaf) for t in computed):
             recorder.refuse("the function returns a new leaf")
-        self.live = [t for t in computed if t._node is not None and not is_spent(t)]
-        if any(self.follows(t) for t in computed if t._node is not None and is_spent(t)):
+        self.live = [t for t in computed if t._node is not None and not is_spent(t, recorder.begin)]
+        if any(self.follows(t) for t in computed if t._node is not None and is_spent(t, recorder.begin)):
             recorder.refuse("a result follows from another one, which follows from what a backward pass has freed")
-        self.spent = [t._node is not None and any(t is each for each in computed) and is_spent(t) for t in self.results]
+        self.spent = [t._node is not None and any(t is each for each in computed) and is_spent(t, recorder.begin) for t in self.results]
         self.pinned = self.arguments_around()
         self.collect()
         self.relate()

@@ -21,7 +21,7 @@ from ..compiler import cache, words
 from ..compiler.executable import SERIAL, SERIAL_PRODUCT, Executable
 from ..compiler.memory import empty
 from ..compiler.program import Program, Value
-from ..compiler.sources import held, read_option
+from ..compiler.sources import held, in_order, read_option
 from ..compiler.words import Word
 from ..graph import Leaf, note_writes
 from ..origin import MARK, Origin, outside
@@ -260,7 +260,7 @@ class Variant:
             if what == "result":
                 results.append(self.result(number, outputs[number], tensors))
             elif what == "gradient":
-                thing.grad, thing.zeroed = wrap(self.in_order(number, outputs[number])), False
+                thing.grad, thing.zeroed = wrap(in_order(outputs[number], self.orders[number])), False
             elif what == "gradient in place":
                 if not self.zeroed_before(thing):
                     accumulated.append(thing.grad._array)
@@ -286,15 +286,10 @@ class Variant:
             return wrap(tensors[which]._array)
         if kind == "array of":
             return wrap(which._array)
-        laid = self.in_order(number, array)
+        laid = in_order(array, self.orders[number])
         out = wrap(array.copy() if self.kept_too[number] and laid is array else laid)
         out._node = self.nodes[number]
         return out
-
-    def in_order(self, number: int, array: Array) -> Array:
-        """An output whose elements lie as they did when the function was recorded."""
-        order = self.orders[number]
-        return array if order is None else np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
 
     def again(self, args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """The results, as usual, and the tensors that the parents of their node belong to."""

@@ -138,8 +138,10 @@ class Recorder(Tracer):
     def enter_input(self, array: Array, value: Value) -> None:
         """`array` is given to the program: a copy of it tells later what it was."""
         storage = storage_of(array)
-        if (root := self.root_of(array, storage)) is not None and root.array is not array:
-            self.add_root(array, storage, value)
+        if (root := self.root_of(array, storage)) is not None:
+            self.apart.add(id(storage))
+            if root.array is not array:
+                self.add_root(array, storage, value)
         self.keep.append(storage)
         self.enter_array(array, value)
         self.layouts[value] = layout(array)

@@ -25,6 +25,18 @@ def layout(array: Array) -> Any:
     return array.shape, array.dtype, None if flags.c_contiguous else array.strides, flags.writeable
 
 
+def order_of(array: Array) -> tuple[int, ...] | None:
+    """The dimensions in the order in which an array's elements lie in memory; None where that is their own."""
+    if array.flags.c_contiguous:
+        return None
+    return tuple(sorted(range(array.ndim), key=lambda d: -abs(array.strides[d])))
+
+
+def in_order(array: Array, order: tuple[int, ...] | None) -> Array:
+    """An array whose elements lie in another order than row by row, unless that is None."""
+    return array if order is None else np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
+
+
 class Seeds(dict[str, float]):
     """The seed of a run's random numbers, drawn from the generator that `manual_seed` sets."""
 
