@@ -403,6 +403,83 @@ def test_parts_that_were_written_as_usual_are_written_compiled():
     check(case)
 
 
+def test_attributes_that_are_assigned_again_are_assigned_to_other_arguments():
+    def case():
+        calls = iter([torch.ones(2)] * 3 + [torch.zeros(2)] * 2)
+
+        def step(x):
+            x.tag = 5
+            return x * 2
+
+        def look(f):
+            x = next(calls)
+            return f(x), x.tag
+
+        return step, look
+
+    with pytest.warns(UserWarning, match="an argument is given an attribute"):
+        check(case, runs=False)
+
+
+def test_histories_that_were_freed_before_the_call_are_no_concern_of_the_results():
+    def case():
+        def look(f):
+            x = torch.ones(3, requires_grad=True)
+            y = x * 1.0
+            f(y).sum().backward()
+            return x.grad
+
+        return lambda x: x.softmax(-1) * torch.arange(3.0), look
+
+    check(case)
+
+
+def test_tensors_on_one_array_are_guarded_as_such():
+    compiled, x, y = torch.compile(lambda x, y: x.cos()), torch.ones(3), torch.zeros(3)
+    for _ in range(4):
+        compiled(x, x.detach())
+    assert compiled(x, y).tolist() == x.cos().tolist()
+    found = torch.zeros(3)
+    other = found.detach()
+    again = torch.compile(lambda: other * 2 + 1)
+    for _ in range(4):
+        again()
+    other.data = torch.ones(3)
+    assert again().tolist() == [3.0, 3.0, 3.0]
+
+
+def test_a_gradient_that_comes_later_is_zeroed():
+    w, v = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    optimizer = torch.optim.SGD([w, v], lr=0.0)
+
+    @torch.compile
+    def step():
+        optimizer.zero_grad()
+        (v * 2).sum().backward()
+
+    for _ in range(4):
+        step()
+    w.grad = torch.ones(2)
+    step()
+    assert w.grad.tolist() == [0.0, 0.0]
+
+
+def test_a_padded_gradient_of_one_number_is_compiled():
+    """The number is known before the first step of its program."""
+
+    def case():
+        w = nn.Parameter(torch.arange(4.0))
+
+        def look(f):
+            w.grad = None
+            f().backward()
+            return w.grad
+
+        return lambda: torch.nn.functional.pad(w, (1, -1), value=2.0).mean(), look
+
+    check(case)
+
+
 # Optimizers beside compiled steps
 
 

@@ -477,7 +477,8 @@ class Fuser:
     def write_part(self, arg: Value, out: Value, strides: tuple[int, ...], start: int) -> bool:
         """Have the kernel that computes `arg`, or what that is a movement of, write it into `out` too."""
         value = self.origin(arg)
-        step = self.steps[self.where[value]] if value in self.where and value not in self.waiting else None
+        number = self.where.get(value, -1)  # a number that the program is given is known before the first step
+        step = self.steps[number] if 0 <= number < len(self.steps) and value not in self.waiting else None
         if not isinstance(step, Kernel) or value not in step.index or value in step.kinds or self.where[value] != step.number:
             return False
         if value.by is None or all(member is not value.by for member in step.members):
