@@ -448,6 +448,34 @@ def test_tensors_on_one_array_are_guarded_as_such():
     assert again().tolist() == [3.0, 3.0, 3.0]
 
 
+@pytest.mark.parametrize("needs_old", [False, True])
+def test_what_a_backward_pass_needs_of_a_tensor_that_is_written_to(needs_old):
+    """As it is afterwards it is kept, not computed again from what was overwritten; as it was it would be gone."""
+
+    def case():
+        w = torch.full((3,), 2.0, requires_grad=True)
+        c = torch.arange(3.0)
+
+        def step():
+            before = (w * c).sum() if needs_old else 0.0
+            c.add_(0.5)
+            return (w * c * c).sum() + before
+
+        def look(f):
+            w.grad = None
+            f().backward()
+            return w.grad, c
+
+        return step, look
+
+    if needs_old:  # refused as usual too: a saved tensor is written to
+        function, look = case()
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            look(torch.compile(function))
+    else:
+        check(case)
+
+
 def test_a_gradient_that_comes_later_is_zeroed():
     w, v = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
     optimizer = torch.optim.SGD([w, v], lr=0.0)

@@ -143,11 +143,11 @@ class Gradient:
 class GradientProgram:
     """The two programs of a function: `forward`, whose last outputs are kept, and that of its backward pass."""
 
-    def __init__(self, gradient: Gradient, recorder: Recorder):
+    def __init__(self, gradient: Gradient, recorder: Recorder, written: frozenset[Value]):
         whole = recorder.program
         self.gradient = gradient
         self.backs = {
-            which: split.Backward(whole, gradient.cut, gradient.starts, [g for g in grads if g is not None])
+            which: split.Backward(whole, gradient.cut, gradient.starts, [g for g in grads if g is not None], written)
             for which, grads in gradient.grads.items()
         }
         self.kept_values = list(dict.fromkeys(v for back in self.backs.values() for v in back.kept))

@@ -49,7 +49,9 @@ class Variant:
         recorder, threads = recording.recorder, get_num_threads()
         self.key, self.recording, self.surroundings, self.compiled = key, recording, recording.surroundings, compiled
         self.threads, self.lock = threads, locks.renewed()
-        self.gradient = None if recording.gradient is None else GradientProgram(recording.gradient, recorder)
+        self.gradient = (
+            None if recording.gradient is None else GradientProgram(recording.gradient, recorder, frozenset(recording.in_place.values()))
+        )
         if like is not None and like.gradient is not None:
             self.gradient = like.gradient
         self.program, guards = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..modes import Untraceable
 from .kernel import kind
 from .program import MOVEMENT, Instruction, Program, Value
 
@@ -12,10 +13,13 @@ STEPS = 4  # cheap instructions in a row that are run again instead of keeping t
 
 
 class Backward:
-    """The second part: `program`, which is given `kept` values of the first part and then `starts`, gradients of its results."""
+    """The second part: `program`, which is given `kept` values of the first part and then `starts`, gradients of its results.
 
-    def __init__(self, whole: Program, cut: int, starts: list[Value], grads: list[Value]):
-        self.program = Program()
+    The first part writes to the inputs `written`: what they were is gone when the second one is run.
+    """
+
+    def __init__(self, whole: Program, cut: int, starts: list[Value], grads: list[Value], written: frozenset[Value] = frozenset()):
+        self.program, self.written = Program(), written
         self.first = {i.out for i in whole.instructions[:cut]} | set(whole.inputs) - set(starts)
         self.known: dict[Value, Value] = {}
         self.kept: list[Value] = []
@@ -41,6 +45,8 @@ class Backward:
                 self.provide(each, starts, depth + (by.operation not in MOVEMENT))
             self.copy(by)
             return
+        if value in self.written:
+            raise Untraceable("a tensor is written to in place that the backward pass needs as it was")
         self.known[value] = self.program.input(value.shape, value.dtype)
         if value not in starts:
             self.kept.append(value)
@@ -52,7 +58,7 @@ class Backward:
         """Whether a value is kept anyway, or follows cheaply from such ones."""
         by = value.by
         if by is None or value in self.known:
-            return True
+            return value not in self.written
         if kind(by) in ("inline", "scalar"):
             return True
         if kind(by) == "movement":
