@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..compiler import words
-from ..compiler.contraction import address_of
 from ..compiler.record import Derived
 from ..compiler.regions import extent
 from ..compiler.sources import held, layout, read_option
@@ -90,7 +89,7 @@ def overlaps(arrays: list[Array]) -> list[int]:
     """For each array the number of the first of those whose memory, from first byte to last, it is tied to by overlaps."""
     found = list(range(len(arrays)))
     reach, group = 0, -1
-    for i, (low, high) in sorted(enumerate(map(bytes_of, arrays)), key=lambda each: each[1]):
+    for i, (low, high) in sorted(enumerate(map(extent, arrays)), key=lambda each: each[1]):
         if low >= reach or group < 0:
             group, reach = i, high
         elif low < high:
@@ -98,14 +97,6 @@ def overlaps(arrays: list[Array]) -> list[int]:
             first = min(found[group], i)
             found[group] = found[i] = first
     return [found[each] for each in found]
-
-
-def bytes_of(array: Array) -> tuple[int, int]:
-    """Where an array lies."""
-    if array.flags.c_contiguous:
-        start = address_of(array)
-        return start, start + array.nbytes
-    return extent(array)
 
 
 class Entry(Watched):

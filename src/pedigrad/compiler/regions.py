@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .contraction import address_of
 from .program import Value
 from .trace import Tracer
 from .vocabulary import reshaped
@@ -19,7 +20,9 @@ Array = np.ndarray[Any, Any]
 
 def extent(array: Array) -> tuple[int, int]:
     """The address of an array's first byte in memory, and that after its last."""
-    low = high = array.__array_interface__["data"][0]
+    low = high = address_of(array)
+    if array.flags.c_contiguous:
+        return low, low + array.nbytes
     for n, step in zip(array.shape, array.strides, strict=True):
         low, high = (low + (n - 1) * step, high) if step < 0 else (low, high + (n - 1) * step)
     return low, (high + array.itemsize) if array.size else low
