@@ -277,3 +277,44 @@ def test_a_shape_changed_in_place_keeps_the_views_of_what_it_was():
     y.sum().backward()
     assert row.tolist() == [1, 3, 5] and y.tolist() == [[1, 18], [3, 8], [5, 10]]
     assert same(x.grad, [[6.0, 2.0, 2.0], [6.0, 2.0, 2.0]])
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_the_output_of_a_recurrent_layer_may_be_overwritten(kind):
+    torch.manual_seed(0)
+    net = getattr(torch.nn, kind)(3, 2, batch_first=True, dtype=torch.float64)
+    x = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
+    keep = torch.tensor([[[1.0], [0.0], [1.0], [0.0]]], dtype=torch.float64)
+    (right,) = torch.autograd.grad((net(x)[0] * keep).sum(), x)
+    out = net(x)[0]
+    out.mul_(keep)
+    (given,) = torch.autograd.grad(out.sum(), x)
+    assert torch.allclose(given, right)
+
+
+def test_an_operand_that_is_the_target_itself_may_have_other_dimensions_of_one_element():
+    x = torch.tensor([3.0])
+    x[...] = x[0]
+    y = torch.arange(3.0).reshape(3, 1, 1)
+    y[0::1, 0, None] -= y
+    assert x.item() == 3 and not y.any()
+
+
+def test_a_view_whose_shape_is_changed_without_gradients_can_be_written_to():
+    x = torch.ones(2, 1, 3, requires_grad=True)
+    base = x * 1
+    view = base[...]
+    with torch.no_grad():
+        view.squeeze_()
+    view.mul_(2)
+    base.sum().backward()
+    assert torch.equal(x.grad, torch.full((2, 1, 3), 2.0))
+
+
+def test_operations_without_gradients_take_stale_views():
+    x = torch.ones(3, requires_grad=True) * 1
+    part = x.split(2)[0]
+    x.mul_(0)
+    assert part.count_nonzero().item() == 0
+    with pytest.raises(RuntimeError, match="returns several views"):
+        part.sum()

@@ -88,3 +88,10 @@ def test_dtypes_of_other_libraries_in_buffers():
     x = torch.frombuffer(bytearray(b"\x80\x3f" * 4), dtype=torch.bfloat16)
     assert x.dtype is torch.bfloat16 and x.tolist() == [1] * 4
     assert torch.from_numpy(np.ndarray((2,), np.float32, bytearray(8))[::-1]).stride() == (-1,)
+
+
+def test_strided_views_of_results_whose_dimensions_numpy_permutes():
+    result = torch.arange(36.0).reshape(4, 3, 3).mT[torch.arange(4) % 2]
+    first = result.as_strided((2,), (1,))
+    first.fill_(-1)
+    assert (result == -1).sum() == 2

@@ -52,7 +52,7 @@ def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: An
     recorder = None
     if modes.special:
         for value in flat:
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor) and (op.differentiable or op.kind == "view"):
                 refresh(value)
         recorder = modes.settings.recorder
     operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
@@ -158,8 +158,8 @@ def _converted(x: Any, dtype: Any) -> Any:
 
 
 def _as_array(x: Any) -> Any:
-    """Of 0-d operands NumPy gives scalars, which are no arrays."""
-    return np.asarray(x) if isinstance(x, np.generic) else x
+    """Of 0-d operands NumPy gives scalars, which are no arrays, and of some questions True or False."""
+    return np.asarray(x) if isinstance(x, (np.generic, bool)) else x
 
 
 def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[np.ndarray[Any, Any], ...]:

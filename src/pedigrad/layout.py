@@ -180,7 +180,12 @@ def overlap(here: Array, other: Any) -> str | None:
     if not (is_dense(here) and is_dense(other)):
         return None
     same = here.__array_interface__["data"] == other.__array_interface__["data"] and here.nbytes == other.nbytes
-    return "wholly" if same and steps(here) == steps(other) and here.dtype == other.dtype else "partly"
+    return "wholly" if same and here.dtype == other.dtype and _true_steps(here) == _true_steps(other) else "partly"
+
+
+def _true_steps(array: Array) -> list[tuple[int, int]]:
+    """The sizes and strides along dimensions of more than one element: those of others say nothing."""
+    return [(n, step) for n, step in zip(array.shape, array.strides, strict=True) if n != 1]
 
 
 def check_operands(op: Any, here: Array, values: Any, what: str) -> None:

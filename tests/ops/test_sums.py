@@ -125,3 +125,12 @@ def test_running_statistics_are_those_of_float64(function, dtype):
 def test_deviations_of_what_float32_cannot_square():
     assert torch.tensor([1e30, -1e30]).std().item() == pytest.approx(2**0.5 * 1e30)
     assert F.layer_norm(torch.full((1, 768), 123456.7), (768,)).abs().max().item() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dim", [None, 0, -1, (0, 1)])
+def test_equal_elements_vary_by_nothing(dtype, dim):
+    x = torch.full((7, 3), 0.1, dtype=dtype, requires_grad=True)
+    spread = x.std(dim)
+    spread.sum().backward()
+    assert not spread.any() and not x.grad.any()

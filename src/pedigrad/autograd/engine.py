@@ -182,6 +182,7 @@ class Backward:
             if leaf.hooks is not None:
                 g = self.before(leaf, g)
             if leaf.frozen:
+                self.arrived(leaf)
                 continue
             if everything:
                 self.arrive(leaf, g)
@@ -314,11 +315,18 @@ class Backward:
             elif before._node is not None:
                 leaf.grad = before + wrap(g)  # type: ignore[operator]
             else:
+                if before._array.shape != g.shape:
+                    sizes = f"{tuple(before.shape)}, the new gradient has {tuple(g.shape)}"
+                    raise RuntimeError(located(f"the shape of a leaf was changed in place: its gradient so far has the shape {sizes}"))
                 both = None if recorder is None else recorder.run(np.add, (before._array, g), "AccumulateGrad")
                 np.add(before._array, g, out=before._array)
                 note_write(before._array, "backward")
                 if recorder is not None:
                     recorder.write(before._array, both)
+        self.arrived(leaf)
+
+    def arrived(self, leaf: Leaf) -> None:
+        """Run the hooks of a leaf whose `.grad` has what arrived, or which lets that go."""
         if leaf.hooks is not None and leaf.hooks.post_accumulate:
             tensor = leaf.tensor()
             with modes.set_grad_enabled(self.create):

@@ -232,7 +232,8 @@ def in_storage(x, size, stride, offset):
     if 0 in size:
         return np.zeros(size, x.dtype)
     owner = whole_of(x)
-    memory = owner.reshape(-1, copy=False) if owner.flags.c_contiguous else owner.T.reshape(-1, copy=False)
+    outermost = sorted(range(owner.ndim), key=lambda d: -owner.strides[d])  # NumPy lays some results with other dims inside
+    memory = owner.transpose(outermost).reshape(-1, copy=False)
     first = memory.view(x.dtype)[offset:]
     return np.lib.stride_tricks.as_strided(first, size, tuple(s * x.itemsize for s in stride), writeable=x.flags.writeable)
 

@@ -97,7 +97,7 @@ _CELL = [(3, 2, 4), (2, 5), (2, 5), (20, 4), (20, 5), (20,), (20,), None]
 
 
 @composite(
-    places="", outputs=("out", "h", "c", "gates", "cells", "squashed"), hidden=3, node="LstmBackward0",
+    places="", outputs=("out", "h", "c", "gates", "cells", "squashed"), hidden=3, remade=True, node="LstmBackward0",
     samples=[(*_CELL, None, False), (*_CELL, None, True), ((5, 4), (3, 2), (3, 5), (20, 4), (20, 2), None, None, (2, 5), (3, 2), True)],
 )  # fmt: skip
 def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_sizes=None, reverse=False):
@@ -187,7 +187,7 @@ _GRU = [(3, 2, 4), (2, 5), (15, 4), (15, 5), (15,), (15,)]
 
 
 @composite(
-    places="", outputs=("out", "h", "gates", "inner"), hidden=2, node="GruBackward0",
+    places="", outputs=("out", "h", "gates", "inner"), hidden=2, remade=True, node="GruBackward0",
     samples=[(*_GRU, None, False), ((5, 4), (3, 5), (15, 4), (15, 5), None, None, (3, 2), True)],
 )  # fmt: skip
 def gru_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, batch_sizes=None, reverse=False):
@@ -246,7 +246,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, gates, inner, batch_sizes,
 
 
 @composite(
-    places="", outputs=("out", "h"), node="RnnBackward0",
+    places="", outputs=("out", "h"), remade=True, node="RnnBackward0",
     samples=[
         ((3, 2, 4), (2, 5), (5, 4), (5, 5), (5,), (5,), "tanh", None, False),
         ((5, 4), (3, 5), (5, 4), (5, 5), None, None, "tanh", (3, 2), True),

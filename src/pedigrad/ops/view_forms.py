@@ -50,6 +50,7 @@ def become_view(self: Tensor, make: Function) -> Tensor:
         if view.__class__ is not Family:
             modes.need_long_way(+1)
             when_gone(before)
+    self._view.made = view.made
     self._view.stamp = next(modes.clock)
     return self
 

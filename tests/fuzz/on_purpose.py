@@ -1,0 +1,82 @@
+"""Differences from PyTorch that are wanted: random programs that show one of them agree."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from fuzz import programs
+
+
+@dataclasses.dataclass(frozen=True)
+class Purpose:
+    """One kind of difference: how its text and its program look, and the words of docs/differences.md that say why."""
+
+    row: str
+    difference: str
+    program: str = ""
+    statement: str = ""  # the one that only PyTorch refuses
+
+    def shown_by(self, program: programs.Program, difference: str) -> bool:
+        """Whether a program differs in this way."""
+        if not re.search(self.difference, difference) or not re.search(self.program, str(program)):
+            return False
+        at = refused_at(difference)
+        return not self.statement or (at is not None and bool(re.search(self.statement, program.statements[at])))
+
+
+def refused_at(difference: str) -> int | None:
+    """The number of the statement that only PyTorch refuses, None in other differences."""
+    found = re.match(r"refusal: statement (\d+) ", difference)
+    return None if found is None else int(found[1])
+
+
+SAVING = "CrossEntropy|NllLoss|L1Loss|SmoothL1Loss|HuberLoss|KlDiv|PoissonNllLoss|Tanhshrink|RmsNorm|Normalize|ScaledDotProductAttention"
+# Writes and changes of shape that make PyTorch give views a new history.
+OTHER_ALIAS = r"detach\(\)|detach_|out=|inference_mode|no_grad|set_grad_enabled|\.data\b|squeeze_|transpose_|swap\w+_|\.t_"
+# Modules whose results are views of others in PyTorch, for some shapes.
+AS_VIEWS = r"nn\.(Linear|Bilinear|AvgPool1d|MaxPool1d|Conv|MultiheadAttention|LSTM|GRU|RNN|Embedding)"
+HOOKED = r"^(grad: t|grad value: t|(value|length): log)"  # what retain_grad and hooks have kept
+PURPOSES = (
+    Purpose("saving and writing in place", "^refusal.*modified by an inplace operation"),
+    Purpose("what is saved", rf"^raises.*modified by an inplace operation: ({SAVING})"),
+    Purpose("what is saved", r"^raises.*modified by an inplace operation: Mul", r"\d / "),
+    Purpose("`inference_mode`", "^refusal.*([Ii]nference tensor|created in inference mode)"),
+    Purpose("writes to what a module with backward hooks is given or returns", "^(refusal|error type).*BackwardHookFunction"),
+    Purpose(
+        "writes to what a module with backward hooks is given or returns",
+        "^(refusal.*(inside a custom Function|returns multiple views)|type: .*right is 'RuntimeError')",
+        "register_full_backward",
+    ),
+    Purpose("writing in place to memory shown twice", "^(raises|error type).*more than one element of the written-to tensor"),
+    Purpose("writing in place to memory shown twice", "^refusal.*refer to a single memory location"),
+    Purpose("views and writes through another alias", "^refusal.*base or another view of its base has been modified", OTHER_ALIAS),
+    Purpose("views and writes through another alias", "^type: .*right is 'RuntimeError'", OTHER_ALIAS),
+    Purpose("errors that protect nothing here", "^refusal.*(detach views in-place|detached in-place|moved into the graph interior)"),
+    Purpose("errors that protect nothing here", "^refusal.*Trying to backward through the graph a second time"),
+    Purpose("errors that protect nothing here", "^refusal.*Integer division with addcdiv"),
+    Purpose("faults of PyTorch's own", "^(refusal|error type).*(INTERNAL ASSERT|invalid gradient at index|ZeroTensors are immutable)"),
+    Purpose("faults of PyTorch's own", "^raises.*shape of its operand was changed in place"),
+    Purpose("whether a gradient needs a gradient", r"^(grad )*(requires_grad|is_leaf|has_grad_fn): [ghmtx]\d+", "create_graph=True"),
+    Purpose("whether a gradient needs a gradient", r"^type: [hq]\d+ .*right is (0|None)$", "create_graph=True"),
+    Purpose(
+        "views and writes through another alias", "^refusal.*a leaf Variable that requires", statement=r"^(torch\.\w+\()?[vp]\d+|[-+*/]= "
+    ),
+    Purpose("views and writes through another alias", r"^requires_grad: [tvpf]\d+'s is False, right is True", "requires_grad_"),
+    Purpose("as_strided` of a view, changes of shape in place", "^(grad )*value: g", r"unfold(.|\n)*as_strided"),
+    Purpose("hooks on nodes", "NoneType", "register_prehook"),
+    Purpose("as_strided` of a view, changes of shape in place", HOOKED, r"(squeeze_|transpose_|swap\w+_|\.t_)\("),
+    Purpose("views and writes through another alias", HOOKED, AS_VIEWS),
+    Purpose("faults of PyTorch's own", "^grad value", r"PReLU(.|\n)*create_graph=True"),
+    Purpose("views and writes through another alias", "^refusal.*no_grad mode.*inside a custom Function"),
+    Purpose("views and writes through another alias", r"^type: g\d+\[\d+\] is Seen.* right is None$", AS_VIEWS),
+    Purpose("zeros, infinities and nan in special functions", "value: .*right is nan", r"norm(.|\n)*create_graph=True"),
+    Purpose("errors that protect nothing here", "^raises.*LerpBackward0 saved"),
+    Purpose("sums in float16 and bfloat16", "^(grad )?value", r"float16(.|\n)*kl_div"),
+    Purpose("16-bit complex numbers", "ComplexHalf|right is 'TypeError'", "complex"),
+)
+
+
+def purpose_of(program: programs.Program, difference: str) -> Purpose | None:
+    """The wanted difference that a program shows, if it is one."""
+    return next((each for each in PURPOSES if each.shown_by(program, difference)), None)
