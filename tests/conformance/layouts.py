@@ -63,13 +63,13 @@ VARIANTS = (rows, reverse, matrices, channels_last, rolled, sliced, sliced_trans
 
 
 def changeable(value) -> int:
-    """How many tensors in `value` have two dimensions or more."""
+    """How many tensors in `value` have two dimensions of several elements or more: others lie in one way only."""
     count = 0
 
     def look(x):
         nonlocal count
         if isinstance(x, torch.Tensor):
-            count += x.layout is torch.strided and x.ndim > 1
+            count += x.layout is torch.strided and x.numel() > 1 and sum(n > 1 for n in x.shape) > 1
             return x
         return _mapped(x, look)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+from torch.testing._internal.opinfo.core import UnaryUfuncInfo  # noqa: E402
 
 import opinfo_list  # noqa: E402
 from agreement import Disagreement, samples_of, tensors_in, text_of, theirs_result  # noqa: E402
@@ -24,9 +25,12 @@ EXCEPTIONS = {
     "linalg.cholesky": "with `upper` PyTorch's order depends on whether the matrix lay in rows",
     "linalg.cholesky_ex": "as linalg.cholesky",
     "cholesky": "as linalg.cholesky",
+    "cholesky_inverse": "LAPACK's column order",
     "linalg.householder_product": "LAPACK's column order",
     "linalg.lstsq": "LAPACK's column order",
     "linalg.lstsq.grad_oriented": "LAPACK's column order",
+    "linalg.solve": "LAPACK's column order of vectors",
+    "linalg.solve_ex": "as linalg.solve",
     "linalg.solve_triangular": "PyTorch's order depends on which BLAS routine it calls",
     "linalg.svd": "LAPACK's column order of one factor, which depends on the shape",
     "linalg.vander": "PyTorch's are products in rows, ours powers",
@@ -58,6 +62,9 @@ def cases(name):
         for variant in VARIANTS:
             for which in (None, {0}, set(range(1, count))) if count > 1 else (None,):
                 yield sample, variant.__name__, which, laid_out(value, variant, which)
+    if not used and isinstance(entry, UnaryUfuncInfo) and dtype == "float32":  # samples of one dimension, and of no elements
+        for variant in VARIANTS:
+            yield None, variant.__name__, None, laid_out((torch.rand(2, 3, 4) + 1.5, (), {}), variant, None)
 
 
 def differences(name):
@@ -80,7 +87,7 @@ def differences(name):
         for wanted, got in zip(tensors_in(expected, torch.Tensor), tensors_in(result, pedigrad.Tensor), strict=True):
             if wanted.layout is torch.strided and strides(wanted) != strides(got):
                 given = [t.stride() for t in tensors_in(theirs, torch.Tensor)]
-                what = f"{text_of(sample)} with {variant} tensors {'' if which is None else sorted(which)}, strides {given}"
+                what = f"{text_of(sample) if sample else 'a tensor'} with {variant} tensors {'' if which is None else sorted(which)}, strides {given}"
                 found.append(f"{tuple(got.shape)}: strides {got.stride()}, expected {wanted.stride()}  [{what}]")
     return found
 

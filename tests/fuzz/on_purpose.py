@@ -37,10 +37,12 @@ OTHER_ALIAS = r"detach\(\)|detach_|out=|inference_mode|no_grad|set_grad_enabled|
 # Modules whose results are views of others in PyTorch, for some shapes.
 AS_VIEWS = r"nn\.(Linear|Bilinear|AvgPool1d|MaxPool1d|Conv|MultiheadAttention|LSTM|GRU|RNN|Embedding)"
 HOOKED = r"^(grad: t|grad value: t|(value|length): log)"  # what retain_grad and hooks have kept
+RESHAPED = r"(squeeze_|transpose_|swap\w+_|\.t_)\("  # changes of shape in place
 PURPOSES = (
     Purpose("saving and writing in place", "^refusal.*modified by an inplace operation"),
     Purpose("what is saved", rf"^raises.*modified by an inplace operation: ({SAVING})"),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: Mul", r"\d / "),
+    Purpose("what is saved", r"^raises.*modified by an inplace operation: (Add|B)?[Mm]m", r"nn\.(Linear|Bilinear)"),
     Purpose("`inference_mode`", "^refusal.*([Ii]nference tensor|created in inference mode)"),
     Purpose("writes to what a module with backward hooks is given or returns", "^(refusal|error type).*BackwardHookFunction"),
     Purpose(
@@ -49,15 +51,17 @@ PURPOSES = (
         "register_full_backward",
     ),
     Purpose("writing in place to memory shown twice", "^(raises|error type).*more than one element of the written-to tensor"),
-    Purpose("writing in place to memory shown twice", "^refusal.*refer to a single memory location"),
+    Purpose("writing in place to memory shown twice", "^refusal.*(more than one element|refer to a single memory location)"),
     Purpose("views and writes through another alias", "^refusal.*base or another view of its base has been modified", OTHER_ALIAS),
     Purpose("views and writes through another alias", "^type: .*right is 'RuntimeError'", OTHER_ALIAS),
     Purpose("errors that protect nothing here", "^refusal.*(detach views in-place|detached in-place|moved into the graph interior)"),
     Purpose("errors that protect nothing here", "^refusal.*Trying to backward through the graph a second time"),
     Purpose("errors that protect nothing here", "^refusal.*Integer division with addcdiv"),
     Purpose("faults of PyTorch's own", "^(refusal|error type).*(INTERNAL ASSERT|invalid gradient at index|ZeroTensors are immutable)"),
-    Purpose("faults of PyTorch's own", "^raises.*shape of its operand was changed in place"),
+    Purpose("faults of PyTorch's own", "^raises.*shape of (its operand|a leaf) was changed in place"),
+    Purpose("faults of PyTorch's own", "^raises.*unflatten", RESHAPED),
     Purpose("whether a gradient needs a gradient", r"^(grad )*(requires_grad|is_leaf|has_grad_fn): [ghmtx]\d+", "create_graph=True"),
+    Purpose("whether a gradient needs a gradient", r"^(length|value): log", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", r"^type: [hq]\d+ .*right is (0|None)$", "create_graph=True"),
     Purpose(
         "views and writes through another alias", "^refusal.*a leaf Variable that requires", statement=r"^(torch\.\w+\()?[vp]\d+|[-+*/]= "
@@ -65,13 +69,15 @@ PURPOSES = (
     Purpose("views and writes through another alias", r"^requires_grad: [tvpf]\d+'s is False, right is True", "requires_grad_"),
     Purpose("as_strided` of a view, changes of shape in place", "^(grad )*value: g", r"unfold(.|\n)*as_strided"),
     Purpose("hooks on nodes", "NoneType", "register_prehook"),
-    Purpose("as_strided` of a view, changes of shape in place", HOOKED, r"(squeeze_|transpose_|swap\w+_|\.t_)\("),
+    Purpose("as_strided` of a view, changes of shape in place", HOOKED, RESHAPED),
+    Purpose("views and writes through another alias", "^grad value", RESHAPED + r"(.|\n)*(register_hook|retain_grad)"),
     Purpose("views and writes through another alias", HOOKED, AS_VIEWS),
+    Purpose("faults of PyTorch's own", "^grad value", "register_post_accumulate_grad_hook"),
     Purpose("faults of PyTorch's own", "^grad value", r"PReLU(.|\n)*create_graph=True"),
     Purpose("views and writes through another alias", "^refusal.*no_grad mode.*inside a custom Function"),
     Purpose("views and writes through another alias", r"^type: g\d+\[\d+\] is Seen.* right is None$", AS_VIEWS),
     Purpose("zeros, infinities and nan in special functions", "value: .*right is nan", r"norm(.|\n)*create_graph=True"),
-    Purpose("errors that protect nothing here", "^raises.*LerpBackward0 saved"),
+    Purpose("errors that protect nothing here", "^raises.*Trying to backward through the graph a second time"),
     Purpose("sums in float16 and bfloat16", "^(grad )?value", r"float16(.|\n)*kl_div"),
     Purpose("16-bit complex numbers", "ComplexHalf|right is 'TypeError'", "complex"),
 )

@@ -316,7 +316,7 @@ def shaky(program: Program) -> bool:
 
 
 def changes_with_rounding(program: Program, seed: int) -> bool:
-    """Whether results change when what each operation gives is off by a unit or two in the last place."""
+    """Whether results change when what each operation gives is off by a unit or two in the last place, or is the other zero."""
     torch = importlib.import_module("torch")
     chance = random.Random(seed)
 
@@ -330,7 +330,8 @@ def changes_with_rounding(program: Program, seed: int) -> bool:
                     floating = given and isinstance(each, torch.Tensor) and each.is_floating_point()
                     if floating and each.untyped_storage().data_ptr() not in known:
                         units = torch.tensor([chance.choice((-2, -1, 0, 1, 2)) for _ in range(each.numel())], dtype=torch.float64)
-                        factor = 1 + units.reshape(each.shape) * torch.finfo(each.dtype).eps
+                        units = units.reshape(each.shape)
+                        factor = torch.where((each == 0) & (units > 0), -1.0, 1 + units * torch.finfo(each.dtype).eps)
                         each.data.copy_(each.data.double() * factor)
             return result
 

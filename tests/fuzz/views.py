@@ -69,7 +69,8 @@ def _reshape(s, x):
         return f"{x.text}.view({tuple_text(given)})", shadow
     if not is_view or not x.storage.sure:
         if s.chance(0.3):
-            s.bind(f"{x.text}.reshape({tuple_text(given)})", shape, x.dtype, x.storage.needs, "v", sure=is_view and x.storage.sure)
+            made = s.bind(f"{x.text}.reshape({tuple_text(given)})", shape, x.dtype, x.storage.needs, "v", sure=is_view and x.storage.sure)
+            made.storage.beside = x.storage  # nobody knows whether it is a view
         return None
     form = s.r.choice((f"{x.text}.reshape({tuple_text(given)})", f"torch.reshape({x.text}, {tuple_text(given)})"))
     return form, shadow

@@ -264,3 +264,10 @@ LONG = {
 def test_sums_of_thousands_do_not_stick(name, dtype):
     function, *arrays = LONG[name]
     compare(function, arrays, dtype, name, ulps=FROM_THE_RESULT.get(name, ULPS))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_signs_of_zero_and_nan(dtype):
+    x = torch.tensor([-0.0, float("nan"), -1.0], dtype=dtype)
+    assert torch.signbit(x).tolist() == [True, False, True]
+    assert torch.sign(x).tolist() == torch.sgn(x).tolist() == [0.0, 0.0, -1.0]

@@ -248,7 +248,7 @@ def _(g, x, beta, threshold):
     return np.where(z > threshold, g, g * logistic(z))
 
 
-@elementwise(real=True, refuses="biu", places="F", result="float", inplace=False, node="LogSigmoidBackward0")
+@elementwise(real=True, refuses="biu", places="F", result="float", inplace=False, layout="rows", node="LogSigmoidBackward0")
 def logsigmoid(x, /):
     """The logarithm of the sigmoid of each element."""
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))

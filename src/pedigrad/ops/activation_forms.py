@@ -49,6 +49,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False, *,
     if lower > upper:
         message = "Lower bound should be less than or equal to the upper bound"
         raise RuntimeError(f"{message}, but found lower={lower} and upper={upper}")
+    input = input if inplace else input.contiguous()  # as PyTorch's, the result lies in rows
     if not training or not (input.is_floating_point() or input.is_complex()):
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slopes = ops.random_slopes(input._array, lower, upper, generator)

@@ -257,7 +257,7 @@ def sign(x, /):
         raise NotImplementedError("Unlike NumPy, torch.sign doesn't support complex numbers. Use torch.sgn instead.")
     if kind == "b":
         return np.copy(x)
-    return np.sign(x) if kind != "f" else np.where(np.isnan(x), 0.0, np.sign(x))
+    return np.sign(x) if kind in "iu" else np.where(np.isnan(x), 0.0, np.sign(x))
 
 
 @sign.grad("x")
@@ -268,7 +268,7 @@ def _(g):
 @elementwise(wide=False)
 def sgn(x, /):
     """The sign of each element: x / |x| of a complex one, 0 of zero."""
-    return np.copy(x) if x.dtype.kind == "b" else np.sign(x) if x.dtype.kind != "f" else np.where(np.isnan(x), 0.0, np.sign(x))
+    return np.copy(x) if x.dtype.kind == "b" else np.sign(x) if x.dtype.kind in "iuc" else np.where(np.isnan(x), 0.0, np.sign(x))
 
 
 @sgn.grad("x")

@@ -99,7 +99,7 @@ def isreal(x, /):
 @elementwise(real=True, result="bool", inplace=False)
 def signbit(x, /):
     """Whether the sign bit of elements is set; it is for -0.0."""
-    return np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0)
+    return np.signbit(x) if x.dtype.kind not in "biu" else np.less(x, 0)
 
 
 # Nearness of whole tensors
