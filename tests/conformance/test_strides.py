@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch.testing._internal.opinfo.core import UnaryUfuncInfo  # noqa: E402
 
 import opinfo_list  # noqa: E402
 from agreement import Disagreement, samples_of, tensors_in, text_of, theirs_result  # noqa: E402
 from bridge import Missing, Untranslatable, ours, resolve  # noqa: E402
 from layouts import VARIANTS, any_shape, any_view, changeable, laid_out, strides  # noqa: E402
+from torch.testing._internal.opinfo.core import UnaryUfuncInfo  # noqa: E402
 
 import pedigrad  # noqa: E402
 
@@ -87,7 +87,8 @@ def differences(name):
         for wanted, got in zip(tensors_in(expected, torch.Tensor), tensors_in(result, pedigrad.Tensor), strict=True):
             if wanted.layout is torch.strided and strides(wanted) != strides(got):
                 given = [t.stride() for t in tensors_in(theirs, torch.Tensor)]
-                what = f"{text_of(sample) if sample else 'a tensor'} with {variant} tensors {'' if which is None else sorted(which)}, strides {given}"
+                value = text_of(sample) if sample else "a tensor"
+                what = f"{value} with {variant} tensors {'' if which is None else sorted(which)}, strides {given}"
                 found.append(f"{tuple(got.shape)}: strides {got.stride()}, expected {wanted.stride()}  [{what}]")
     return found
 
