@@ -151,7 +151,7 @@ def _joined(real, imag, name):
     return pair.view(np.result_type(pair.dtype, np.complex64))[..., 0]
 
 
-@elementwise(result=None, promote=False, inplace=False, samples=[((2, 3), (2, 3)), ((3,), ())])
+@elementwise(result=None, promote=False, inplace=False, wide="rules", samples=[((2, 3), (2, 3)), ((3,), ())])
 def complex(real, imag, /):
     """Complex numbers of these real and imaginary parts."""
     return _joined(real, imag, "complex")
@@ -167,7 +167,7 @@ def _(g):
     return np.imag(g)
 
 
-@elementwise(result=None, promote=False, inplace=False, samples=[((2, 3), (2, 3)), ((3,), ())])
+@elementwise(result=None, promote=False, inplace=False, wide="rules", samples=[((2, 3), (2, 3)), ((3,), ())])
 def polar(abs, angle, /):
     """Complex numbers of these absolute values and angles."""
     return _joined(abs * np.cos(angle), abs * np.sin(angle), "polar")

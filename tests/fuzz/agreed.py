@@ -1,0 +1,216 @@
+"""What else counts as agreement of single operations: where PyTorch's result is not the right one, or there is none.
+
+Each rule names calls, says why, and marks single elements. What it does not mark is a finding.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fuzz import programs
+
+
+class Case:
+    """A program and what its operands are, looked at only if a rule asks."""
+
+    def __init__(self, program: programs.Program, torch: Any, right: programs.Observations):
+        self.program, self.torch, self.right = program, torch, right
+        text = next((t for t in program.statements if t.startswith("y = ")), "y = f()")
+        self.call = text[4:].partition("(")[0].removeprefix("torch.").removeprefix("nn.functional.")
+        self.text = text
+        names = [n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)]
+        self.names = sorted({n for n in names if re.fullmatch(r"a\d+v?", n)}, key=text.index)
+        gradients = next((t for t in program.statements if t.startswith("g = [")), "")
+        self.leaves = re.findall(r"(a\d+)\.grad", gradients)
+
+    @functools.cached_property
+    def values(self) -> dict[str, np.ndarray]:
+        found = programs.run(programs.Program(self.program.statements, (*self.names, *self.leaves)), self.torch).values
+        return {name: value.array for name, value in found.items() if isinstance(value, programs.Seen) and value.array is not None}
+
+    def operands(self) -> list[np.ndarray]:
+        """The tensors that the call is given."""
+        return [self.values[n] for n in self.names if n in self.values]
+
+    def at(self, name: str, number: int) -> np.ndarray:
+        """The operand whose elements those of a result belong to: the leaf of a gradient, the first operand of a value."""
+        if name == "g":
+            return self.values.get(self.leaves[number], np.zeros(()))
+        return self.operands()[0] if self.operands() else np.zeros(())
+
+    def results(self) -> list[np.ndarray]:
+        return [t.array for t in tensors(self.right.values.get("y")) if t is not None]
+
+
+def tensors(value: Any) -> list[programs.Seen | None]:
+    """The tensors in a seen value."""
+    if isinstance(value, programs.Seen):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [each for inner in value for each in ([None] if inner is None else tensors(inner))]
+    return []
+
+
+Test = Callable[[Case, np.ndarray, np.ndarray, str, int], Any]  # the case, ours, PyTorch's, "y" or "g", which of them
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """Elements of a result (`where`: "y", "g" or both) of the calls that are no finding, and why."""
+
+    calls: str
+    where: str
+    why: str
+    test: Test
+
+
+def nan_is_theirs(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return np.isnan(b) & ~np.isnan(a) & (not any(np.isnan(x).any() for x in case.operands() if x.dtype.kind in "fc"))
+
+
+def infinite(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return ~np.isfinite(a) & ~np.isfinite(b)
+
+
+def poles(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    x = case.at(name, number)
+    return (x <= 0) & (x == np.floor(x)) & np.isinf(a)
+
+
+def lost_digits(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    sizes = [np.abs(x[np.isfinite(x)]).max(initial=0.0) * np.finfo(x.dtype).eps for x in case.results()]
+    return np.abs(a - b) <= np.maximum(np.abs(a), np.abs(b)) * np.expm1(8.0 * max(sizes, default=0.0))
+
+
+def of_nan(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return np.isnan(case.at(name, number)) & np.isnan(a)
+
+
+def among_nan(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return np.isnan(b) & np.isnan(case.at(name, number)) & ("include_self=False" in case.text)
+
+
+def of_singular(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    info = case.results()[-1]
+    if name == "g":
+        return (info > 0).any()
+    at = info > 0
+    return at.reshape(at.shape + (1,) * (b.ndim - at.ndim)) if b.ndim >= at.ndim else at.any()
+
+
+def one_apart(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return (b.dtype == np.uint8) & (np.abs(a.astype(int) - b.astype(int)) <= 1)
+
+
+def at_edges(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    x = case.operands()[0]
+    return number == 0 and x.size > 0 and x.min() == x.max() and a.sum() == b.sum()
+
+
+RULES = (
+    Rule("logcumsumexp", "g", "PyTorch adds the gradient's logarithm to the result, whose last digit may be larger", lost_digits),
+    Rule("digamma|lgamma|polygamma|special.polygamma|mvlgamma", "yg", "at poles PyTorch's trigamma divides by a rounded sine", poles),
+    Rule("softsign", "y", "PyTorch adds 1 to the 255 of uint8, which is 0", lambda c, a, b, n, i: np.isinf(b) & np.isfinite(a)),
+    Rule("cumprod|prod", "g", "PyTorch divides by what may be infinite", nan_is_theirs),
+    Rule("(group|batch|instance)_norm", "yg", "PyTorch joins weight and mean to one term: infinity less infinity", nan_is_theirs),
+    Rule("var_mean|std_mean", "y", "PyTorch's mean is corrected by each element in turn: infinity less infinity", nan_is_theirs),
+    Rule("celu|elu|selu", "g", "PyTorch's vectors have nan, what is left over of them has 1", of_nan),
+    Rule("(index|scatter)_reduce", "g", "PyTorch looks for a nan among what equals it, though it is not included", among_nan),
+    Rule("soft_margin_loss", "yg", "PyTorch's exp(-target * x) overflows", lambda c, a, b, n, i: ~np.isfinite(b) & np.isfinite(a)),
+    Rule("special.log_ndtr", "g", "PyTorch's density and distribution both are zero", nan_is_theirs),
+    Rule("interpolate", "y", "PyTorch's weights for uint8 are whole numbers", one_apart),
+    Rule(
+        "bilinear|conv.*|einsum|tensordot|cross|linalg.cross|linalg.multi_dot|chain_matmul|inner|outer",
+        "yg",
+        "which products of an infinity are added up first is open",
+        infinite,
+    ),
+    Rule("histogram|histc", "y", "which of the bins of no width an element lies in is open", at_edges),
+    Rule("linalg.(inv|solve|lu_factor)_ex", "yg", "there is no inverse of a singular matrix", of_singular),
+)
+
+
+def marked(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    """Where a rule says that two arrays agree."""
+    found = np.zeros(b.shape, bool)
+    for rule in RULES:
+        if name in rule.where and re.fullmatch(rule.calls, case.call):
+            with np.errstate(all="ignore"):
+                found |= np.broadcast_to(rule.test(case, a, b, name, number), b.shape)
+    return found
+
+
+# Programs that mean the same, where PyTorch is wrong in these words
+
+
+def by_count(torch: Any, weight: Any, indices: Any) -> Any:
+    """A copy of a table, the gradients of whose rows are divided by how often each is named."""
+    copy = weight.clone()
+    if copy.requires_grad:
+        copy.register_hook(lambda g: g / torch.bincount(indices.reshape(-1), minlength=len(weight)).clamp(1).unsqueeze(1))
+    return copy
+
+
+AGAIN = (  # what to look for, what to put in its place; the reason
+    # PyTorch divides by the count of another row.
+    (r"embedding_bag\((\w+), (\w+),(.*)scale_grad_by_freq=True", r"embedding_bag(by_count(torch, \1, \2), \2,\3scale_grad_by_freq=False"),
+    # PyTorch shares the gradient with an element that is not included where that is equal to the extreme by chance.
+    (r"torch\.(index|scatter)_reduce\((\w+), (.*'am(?:in|ax)'.*include_self=False)", r"torch.\1_reduce(\2 + 0.7071, \3"),
+    # PyTorch reads other memory where the dimension is expanded.
+    (r"(?s)(\.expand\([^)]*\)\))(.*torch\.(?:nan)?median\()", r"\1.contiguous()\2"),
+    # PyTorch's gradient of a negative `abs` has the other sign.
+    (r"torch\.polar\((\w+), (\w+)\)", r"torch.complex(\1 * torch.cos(\2), \1 * torch.sin(\2))"),
+)
+
+
+def again(program: programs.Program, torch: Any) -> Iterator[tuple[programs.Program, programs.Observations]]:
+    """What PyTorch gives for the program in other words."""
+    for pattern, replacement in AGAIN:
+        text = re.sub(pattern, replacement, "\0".join(program.statements))
+        if text != "\0".join(program.statements):
+            other = programs.Program(tuple(text.split("\0")), program.observe)
+            yield other, programs.run(other, torch, {"by_count": by_count})
+
+
+# How far results move if the operands are rounded once more
+
+CHOOSING = (  # an element or a case: ties would be broken
+    ".*(max|min|median|sort|topk|mode|kthvalue|unique|clip|clamp|relu|hard|heaviside|where|mask|sign|floor|ceil|round|trunc|frac|fmod).*"
+    "|.*(remainder|div|shrink|threshold|quantile|margin|isclose|scatter_reduce|index_reduce|renorm|dist).*|(linalg.)?(|vector_|matrix_)norm"
+)
+
+
+def moved(program: programs.Program, torch: Any, base: programs.Observations, eps: float, place: tuple[str, int]) -> np.ndarray | None:
+    """How far each element of a result moves, at most, when each operand and gradient is moved by up to `eps` of itself."""
+    found = tensors(base.values.get(place[0]))
+    if place[1] >= len(found) or found[place[1]] is None:
+        return None
+    start, most = found[place[1]].array, None
+    for number in range(4):
+        rng = np.random.default_rng(number)
+
+        def nudged(t: Any, rng: Any = rng) -> Any:
+            if not (t.is_floating_point() or t.is_complex()):
+                return t
+            factors = torch.from_numpy(1 + eps * rng.uniform(-1, 1, tuple(t.shape)))
+            return (t.detach() * factors).to(t.dtype).requires_grad_(t.requires_grad)
+
+        statements = [re.sub(r"^(a\d+) = (.*)$", r"\1 = nudged(\2)", s) for s in program.statements]
+        statements = [re.sub(r"backward\(outs, \[(.*) for o in outs\]", r"backward(outs, [nudged(\1) for o in outs]", s) for s in statements]
+        run = programs.run(programs.Program(tuple(statements), program.observe), torch, {"nudged": nudged})
+        seen = tensors(run.values.get(place[0])) if run.raised is None else []
+        if place[1] >= len(seen) or seen[place[1]] is None or seen[place[1]].array.shape != start.shape:
+            return None
+        with np.errstate(all="ignore"):
+            distance = np.abs(seen[place[1]].array - start)
+        most = distance if most is None else np.fmax(most, distance)
+    return most
