@@ -81,6 +81,25 @@ def infinite(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -
     return ~np.isfinite(a) & ~np.isfinite(b)
 
 
+def overflowing(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    """Infinite both, or only one near the end of the range: what is added up first decides."""
+    near = {"float16": 4e3}.get(b.dtype.name, 1e37 if b.dtype.itemsize in (4, 8) and b.dtype.name != "float64" else 1e307)
+    return ~np.isfinite(a) & (~np.isfinite(b) | (np.abs(b) > near)) | (~np.isfinite(b) & (np.abs(a) > near))
+
+
+def of_overflown_variance(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    x = case.operands()[0]
+    return np.isnan(a) & (np.abs(x[np.isfinite(x)]).max(initial=0.0) > (1e18 if x.dtype != np.float64 else 1e150))
+
+
+def cancelled(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return np.abs(a - b) <= 16 * np.finfo(b.dtype).eps
+
+
+def wrapped(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return case.operands()[0].dtype == np.uint8
+
+
 def poles(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
     x = case.at(name, number)
     return (x <= 0) & (x == np.floor(x)) & np.isinf(a)
@@ -92,7 +111,9 @@ def lost_digits(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int
 
 
 def of_nan(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
-    return np.isnan(case.at(name, number)) & np.isnan(a)
+    if name == "g":
+        return np.isnan(case.at(name, number)) & np.isnan(a)
+    return np.isnan(a) & functools.reduce(np.logical_or, (np.isnan(x) for x in case.operands() if x.dtype.kind == "f"))
 
 
 def among_nan(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
@@ -122,6 +143,13 @@ RULES = (
     Rule("softsign", "y", "PyTorch adds 1 to the 255 of uint8, which is 0", lambda c, a, b, n, i: np.isinf(b) & np.isfinite(a)),
     Rule("cumprod|prod", "g", "PyTorch divides by what may be infinite", nan_is_theirs),
     Rule("(group|batch|instance)_norm", "yg", "PyTorch joins weight and mean to one term: infinity less infinity", nan_is_theirs),
+    Rule("(group|batch|instance|layer)_norm", "yg", "PyTorch takes 0 for the inverse of a variance that is too large", of_overflown_variance),
+    Rule("(group|batch|instance|layer)_norm", "g", "which infinities meet in the gradient of an infinite weight is open", infinite),
+    Rule("norm|linalg.*norm|normalize", "g", "PyTorch divides by a norm that is zero when it is rounded", nan_is_theirs),
+    Rule("trapz|trapezoid|cumulative_trapezoid", "y", "PyTorch takes half the ends from the sum: infinity less infinity", nan_is_theirs),
+    Rule("trapz|trapezoid|cumulative_trapezoid|threshold", "y", "PyTorch computes with uint8, which wraps", wrapped),
+    Rule("special.*polynomial.*", "y", "PyTorch's polynomials of nan are numbers, their formulas compare it", of_nan),
+    Rule("special.erfcx", "g", "2 x erfcx(x) less a constant, to which it is equal but for rounding", cancelled),
     Rule("var_mean|std_mean", "y", "PyTorch's mean is corrected by each element in turn: infinity less infinity", nan_is_theirs),
     Rule("celu|elu|selu", "g", "PyTorch's vectors have nan, what is left over of them has 1", of_nan),
     Rule("(index|scatter)_reduce", "g", "PyTorch looks for a nan among what equals it, though it is not included", among_nan),
@@ -129,10 +157,11 @@ RULES = (
     Rule("special.log_ndtr", "g", "PyTorch's density and distribution both are zero", nan_is_theirs),
     Rule("interpolate", "y", "PyTorch's weights for uint8 are whole numbers", one_apart),
     Rule(
-        "bilinear|conv.*|einsum|tensordot|cross|linalg.cross|linalg.multi_dot|chain_matmul|inner|outer",
+        "bilinear|conv.*|einsum|tensordot|cross|linalg.cross|linalg.multi_dot|chain_matmul|inner|matmul|mm|mv|bmm|add(mm|mv|bmm)|baddbmm|linear"
+        "|linear_cross_entropy|linalg.vecdot|dot|vdot|linalg.matrix_power|matrix_power|matrix_exp|__rmatmul__",
         "yg",
-        "which products of an infinity are added up first is open",
-        infinite,
+        "which products are added up first is open, and so is whether they leave the range on the way",
+        overflowing,
     ),
     Rule("histogram|histc", "y", "which of the bins of no width an element lies in is open", at_edges),
     Rule("linalg.(inv|solve|lu_factor)_ex", "yg", "there is no inverse of a singular matrix", of_singular),
@@ -160,24 +189,24 @@ def by_count(torch: Any, weight: Any, indices: Any) -> Any:
     return copy
 
 
-AGAIN = (  # what to look for, what to put in its place; the reason
+AGAIN = (  # the reason; what to look for, what to put in its place, what to look at then
     # PyTorch divides by the count of another row.
-    (r"embedding_bag\((\w+), (\w+),(.*)scale_grad_by_freq=True", r"embedding_bag(by_count(torch, \1, \2), \2,\3scale_grad_by_freq=False"),
+    (r"embedding_bag\((\w+), (\w+),(.*)scale_grad_by_freq=True", r"embedding_bag(by_count(torch, \1, \2), \2,\3scale_grad_by_freq=False", "yg"),
     # PyTorch shares the gradient with an element that is not included where that is equal to the extreme by chance.
-    (r"torch\.(index|scatter)_reduce\((\w+), (.*'am(?:in|ax)'.*include_self=False)", r"torch.\1_reduce(\2 + 0.7071, \3"),
+    (r"torch\.(index|scatter)_reduce\((\w+), (.*'am(?:in|ax)'.*include_self=False)", r"torch.\1_reduce(\2 + 0.7071, \3", "g"),
     # PyTorch reads other memory where the dimension is expanded.
-    (r"(?s)(\.expand\([^)]*\)\))(.*torch\.(?:nan)?median\()", r"\1.contiguous()\2"),
+    (r"(?s)(\.expand\([^)]*\)\))(.*torch\.(?:nan)?median\()", r"\1.contiguous()\2", "yg"),
     # PyTorch's gradient of a negative `abs` has the other sign.
-    (r"torch\.polar\((\w+), (\w+)\)", r"torch.complex(\1 * torch.cos(\2), \1 * torch.sin(\2))"),
+    (r"torch\.polar\((\w+), (\w+)\)", r"torch.complex(\1 * torch.cos(\2), \1 * torch.sin(\2))", "yg"),
 )
 
 
 def again(program: programs.Program, torch: Any) -> Iterator[tuple[programs.Program, programs.Observations]]:
     """What PyTorch gives for the program in other words."""
-    for pattern, replacement in AGAIN:
+    for pattern, replacement, observed in AGAIN:
         text = re.sub(pattern, replacement, "\0".join(program.statements))
         if text != "\0".join(program.statements):
-            other = programs.Program(tuple(text.split("\0")), program.observe)
+            other = programs.Program(tuple(text.split("\0")), tuple(name for name in program.observe if name in observed))
             yield other, programs.run(other, torch, {"by_count": by_count})
 
 

@@ -133,9 +133,10 @@ def renorm(x, /, p, dim, maxnorm):
 @renorm.grad("x")
 def _(g, x, x_dtype, p, dim, maxnorm):
     scales, size, others = _scales(x, p, dim, maxnorm)
-    slope = np.where(size > maxnorm, -maxnorm / np.square(size + 1e-7), 0)
+    long = size > maxnorm
+    slope = np.where(long, -maxnorm / np.square(size + 1e-7), 0)
     through = slope * total(np.real(g * conj(x)) if x_dtype.kind == "c" else g * x, others, True)
-    return g * scales + norm_slope(through, x, x_dtype, size, p, others, True)
+    return g * scales + np.where(long, norm_slope(through, x, x_dtype, size, p, others, True), 0)  # of nan, too: those are left alone
 
 
 @composite(
