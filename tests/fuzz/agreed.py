@@ -77,6 +77,10 @@ def nan_is_theirs(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: i
     return np.isnan(b) & ~np.isnan(a) & (not any(np.isnan(x).any() for x in case.operands() if x.dtype.kind in "fc"))
 
 
+def not_finite(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return ~np.isfinite(b) & ~np.isnan(a) & ~np.isnan(case.at(name, number))
+
+
 def infinite(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
     return ~np.isfinite(a) & ~np.isfinite(b)
 
@@ -94,6 +98,29 @@ def of_overflown_variance(case: Case, a: np.ndarray, b: np.ndarray, name: str, n
 
 def cancelled(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
     return np.abs(a - b) <= 16 * np.finfo(b.dtype).eps
+
+
+def near_zero(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return (np.abs(case.operands()[0]) < 1e-10) & (np.abs(a - b) <= 0.1 * np.abs(b))
+
+
+def cancelled_by(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return np.abs(a - b) <= 50 * np.finfo(b.dtype).eps / np.abs(case.at(name, number))
+
+
+def cancelled_pixels(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    pixels = case.operands()[0]
+    size = np.abs(pixels[np.isfinite(pixels)]).max(initial=0.0) * max(pixels.shape)
+    return (number == len(case.leaves) - 1) & (np.abs(a - b) <= 100 * np.finfo(b.dtype).eps * size)
+
+
+def at_no_place(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return not np.isfinite(case.operands()[1]).all() and (b == 0)
+
+
+def too_large(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    x = case.operands()[0]
+    return ~(np.abs(x) < 2**31) if x.dtype.kind == "f" and b.dtype.kind in "iu" else False
 
 
 def wrapped(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
@@ -142,19 +169,32 @@ RULES = (
     Rule("digamma|lgamma|polygamma|special.polygamma|mvlgamma", "yg", "at poles PyTorch's trigamma divides by a rounded sine", poles),
     Rule("softsign", "y", "PyTorch adds 1 to the 255 of uint8, which is 0", lambda c, a, b, n, i: np.isinf(b) & np.isfinite(a)),
     Rule("cumprod|prod", "g", "PyTorch divides by what may be infinite", nan_is_theirs),
+    Rule("cumprod|prod", "g", "PyTorch's product in float32 overflows", lambda c, a, b, n, i: np.isinf(b) & (np.abs(a) > 3e38)),
     Rule("(group|batch|instance)_norm", "yg", "PyTorch joins weight and mean to one term: infinity less infinity", nan_is_theirs),
     Rule("(group|batch|instance|layer)_norm", "yg", "PyTorch takes 0 for the inverse of a variance that is too large", of_overflown_variance),
-    Rule("(group|batch|instance|layer)_norm", "g", "which infinities meet in the gradient of an infinite weight is open", infinite),
+    Rule("(group|batch|instance|layer)_norm", "yg", "which infinities meet beside an infinite weight is open", infinite),
     Rule("norm|linalg.*norm|normalize", "g", "PyTorch divides by a norm that is zero when it is rounded", nan_is_theirs),
     Rule("trapz|trapezoid|cumulative_trapezoid", "y", "PyTorch takes half the ends from the sum: infinity less infinity", nan_is_theirs),
     Rule("trapz|trapezoid|cumulative_trapezoid|threshold", "y", "PyTorch computes with uint8, which wraps", wrapped),
     Rule("special.*polynomial.*", "y", "PyTorch's polynomials of nan are numbers, their formulas compare it", of_nan),
     Rule("special.erfcx", "g", "2 x erfcx(x) less a constant, to which it is equal but for rounding", cancelled),
+    Rule("var_mean|std_mean", "y", "whether a sum leaves the range on the way to the mean is open", overflowing),
     Rule("var_mean|std_mean", "y", "PyTorch's mean is corrected by each element in turn: infinity less infinity", nan_is_theirs),
-    Rule("celu|elu|selu", "g", "PyTorch's vectors have nan, what is left over of them has 1", of_nan),
+    Rule(
+        "celu|elu|selu|softshrink|hardshrink|logit",
+        "g",
+        "PyTorch's vectors have for nan something else than what is left over of them",
+        lambda c, a, b, n, i: np.isnan(c.at(n, i)),
+    ),
+    Rule("special.gammaincc|igammac", "y", "PyTorch leaves out Euler's constant for orders near 0", near_zero),
+    Rule("corrcoef", "g", "of two observations the coefficient is 1 or -1: its slope is rounding", cancelled),
+    Rule("normalize", "g", "of a vector of one element the slope is rounding", cancelled_by),
+    Rule("grid_sample.*", "g", "the slope is differences of pixels: rounding of these", cancelled_pixels),
+    Rule("grid_sampler.*|grid_sample", "g", "PyTorch reads a pixel at a place that is no number, but gives it no gradient", at_no_place),
+    Rule("byte|char|short|to", "y", "what a number becomes that no int32 can hold is open", too_large),
     Rule("(index|scatter)_reduce", "g", "PyTorch looks for a nan among what equals it, though it is not included", among_nan),
     Rule("soft_margin_loss", "yg", "PyTorch's exp(-target * x) overflows", lambda c, a, b, n, i: ~np.isfinite(b) & np.isfinite(a)),
-    Rule("special.log_ndtr", "g", "PyTorch's density and distribution both are zero", nan_is_theirs),
+    Rule("special.log_ndtr", "g", "PyTorch's density and distribution both are zero", not_finite),
     Rule("interpolate", "y", "PyTorch's weights for uint8 are whole numbers", one_apart),
     Rule(
         "bilinear|conv.*|einsum|tensordot|cross|linalg.cross|linalg.multi_dot|chain_matmul|inner|matmul|mm|mv|bmm|add(mm|mv|bmm)|baddbmm|linear"
@@ -214,7 +254,7 @@ def again(program: programs.Program, torch: Any) -> Iterator[tuple[programs.Prog
 
 CHOOSING = (  # an element or a case: ties would be broken
     ".*(max|min|median|sort|topk|mode|kthvalue|unique|clip|clamp|relu|hard|heaviside|where|mask|sign|floor|ceil|round|trunc|frac|fmod).*"
-    "|.*(remainder|div|shrink|threshold|quantile|margin|isclose|scatter_reduce|index_reduce|renorm|dist).*|(linalg.)?(|vector_|matrix_)norm"
+    "|.*(remainder|div|shrink|threshold|quantile|margin|isclose|scatter_reduce|index_reduce|dist).*|(linalg.)?(|vector_|matrix_)norm"
 )
 
 

@@ -380,6 +380,8 @@ def difference(program: programs.Program, torch: Any, given: programs.Observatio
     if given.raised is not None:
         if "complex32" in given.raised.text and ".float16" in str(program):
             return None  # there is none
+        if "out of bounds" in given.raised.text and ".take_along_dim(" in str(program):
+            return None  # PyTorch reads whatever lies there
         return f"raises: statement {given.raised.statement} raised {given.raised}, right is no error"
     wide: list[Any] = []
     case = agreed.Case(program, torch, right)
@@ -403,6 +405,7 @@ def refused(program: programs.Program, right: programs.Observations) -> bool:
     text = right.raised.text if right.raised else ""
     silent = "not implemented for|invalid combination|must be Tensor|not supported|does not support|unsupported|Expected a|view size"
     silent += "|is not differentiable with|divisible by 2|allocated size|must be contiguous|INTERNAL ASSERT"
+    silent += "|input matrix is ill-conditioned"
     return not re.search(silent, text) and right.raised is not None and right.raised.names[0] != "TypeError"
 
 
@@ -427,7 +430,8 @@ def differ(mine: Any, theirs: Any, name: str, case: agreed.Case, wide: list[Any]
     with np.errstate(all="ignore"):
         scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
         tolerance = 1e-9 if eps < 1e-10 else 40 * eps  # gradients have no more digits than the result
-        wrong = ~np.isclose(a, b, rtol=tolerance, atol=tolerance * scale / 10 + (1e-15 if eps < 1e-10 else 0.0), equal_nan=True)
+        least = 1e-15 if eps < 1e-10 else 1.2e-38 if theirs.dtype != "float16" else 0.0  # what is smaller than normal may be zero
+        wrong = ~np.isclose(a, b, rtol=tolerance, atol=tolerance * scale / 10 + least, equal_nan=True)
         if wrong.any():
             wrong &= ~agreed.marked(case, a, b, *place)
         if not wrong.any():

@@ -158,7 +158,7 @@ def _largest_of_bags(rows, bags, count):
     filled, starts = np.unique(bags, return_index=True)
     leads = np.zeros((len(bags), 1), bool)
     leads[starts] = True
-    missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros_like(array, bool)
+    missing = np.isnan(array) if array.dtype.kind in "fV" else np.zeros_like(array, bool)
     array = np.where(missing & ~leads, -np.inf, array)  # as comparisons have it: only a nan that comes first stays
     tops = np.maximum.reduceat(array, starts, axis=0)
     is_top = (array == np.repeat(tops, np.diff(np.append(starts, len(bags))), axis=0)) | (missing & leads)

@@ -465,9 +465,14 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
 @function("linalg")
 def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
     """The solution of `A @ X = B` (or `X @ A = B`, or with A's adjoint) from what `lu_factor` returns."""
-    P, L, U = lu_unpack(LU, pivots)
-    A = P @ L @ U
-    return solve(A.mH if adjoint else A, B, left=left, out=out)
+    P = lu_unpack(LU, pivots, unpack_data=False)[0]
+    if not left:  # the adjoint of the other problem
+        return deliver(lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH, out)
+    if adjoint:
+        inner = solve_triangular(LU.mH, B, upper=False)
+        return deliver(P @ solve_triangular(LU.mH, inner, upper=True, unitriangular=True), out)
+    inner = solve_triangular(LU, P.mT @ B, upper=False, unitriangular=True)
+    return deliver(solve_triangular(LU, inner, upper=True), out)
 
 
 @function(name="lu_solve")
