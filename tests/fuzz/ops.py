@@ -68,7 +68,7 @@ LEFT_OUT = """empty empty_like empty_permuted empty_strided new_empty new_empty_
     nn.functional.gaussian_nll_loss nn.functional.ctc_loss linalg.cholesky_ex bucketize searchsorted resize_
     resize_as_ view view_as""".split()
 TIES = "topk kthvalue mode sort msort argsort median nanmedian".split()
-SINGULAR = ("inv", "det", "solve", "cond", "lu_", "cholesky")  # equal rows make noise of these
+SINGULAR = ("matrix_power", "inv", "det", "solve", "cond", "lu_", "cholesky")  # equal rows make noise of these
 SIZES = ("polynomial", "one_hot", "bincount")  # where a number says how much there is to do
 EXACT = ("linalg", "cholesky", "inverse", "logdet", "det", "matrix", "triangular", "lu_", "pinverse", "addr", "ormqr", "cov", "corrcoef")
 
@@ -382,6 +382,8 @@ def difference(program: programs.Program, torch: Any, given: programs.Observatio
             return None  # there is none
         if "out of bounds" in given.raised.text and ".take_along_dim(" in str(program):
             return None  # PyTorch reads whatever lies there
+        if "offsets must not fall" in given.raised.text or "negative integer powers" in given.raised.text:
+            return None  # what is meant by the first is not said; the second docs/differences.md has
         return f"raises: statement {given.raised.statement} raised {given.raised}, right is no error"
     wide: list[Any] = []
     case = agreed.Case(program, torch, right)
@@ -459,7 +461,9 @@ def same_pairs(x: np.ndarray, a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two gradients are the same but for which of equal elements has which."""
     if not x.shape == a.shape == b.shape:
         return False
-    mine, theirs = (np.sort(np.stack([x.astype(np.float64), g.astype(np.float64)]).reshape(2, -1).T.copy().view("f8,f8"), 0) for g in (a, b))
+    mine, theirs = (
+        np.sort(np.stack([x.astype(np.float64), g.astype(np.float64)]).reshape(2, -1).T.copy().view("f8,f8"), 0) for g in (a, b)
+    )
     return all(np.allclose(mine[f], theirs[f], rtol=1e-2, equal_nan=True) for f in ("f0", "f1"))
 
 
@@ -482,7 +486,12 @@ def judged(a: np.ndarray, b: np.ndarray, true: np.ndarray, dtype: str, slack: fl
     narrowest = {"float16": 65504.0, "bfloat16": 3.38e38}.get(dtype, 3.4e38)
     overflows = np.abs(true) > narrowest  # either may have got to infinity before or after the other, or to two of them
     other = ~(np.isfinite(a) & np.isfinite(b))
-    same = (np.isnan(a) & np.isnan(true)) | (a == true) | (overflows & ~np.isfinite(a)) | (~np.isfinite(b) & np.isclose(a, true, rtol=40 * eps))
+    same = (
+        (np.isnan(a) & np.isnan(true))
+        | (a == true)
+        | (overflows & ~np.isfinite(a))
+        | (~np.isfinite(b) & np.isclose(a, true, rtol=40 * eps))
+    )
     return np.where(other, ~same, beyond)
 
 
