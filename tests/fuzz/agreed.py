@@ -82,6 +82,10 @@ def not_finite(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int)
     return ~np.isfinite(b) & ~np.isnan(a) & ~np.isnan(case.at(name, number))
 
 
+def few_digits(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return (case.at(name, number) < -50) & (np.abs(a - b) <= 1e-5 * np.abs(b))
+
+
 def infinite(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
     return ~np.isfinite(a) & ~np.isfinite(b)
 
@@ -229,6 +233,7 @@ RULES = (
     Rule("byte|char|short|to", "y", "what a number becomes that no int32 can hold is open", too_large),
     Rule("(index|scatter)_reduce", "g", "PyTorch looks for a nan among what equals it, though it is not included", among_nan),
     Rule("soft_margin_loss", "yg", "PyTorch's exp(-target * x) overflows", lambda c, a, b, n, i: ~np.isfinite(b) & np.isfinite(a)),
+    Rule("special.log_ndtr", "g", "PyTorch's erfcx has few digits of large numbers", few_digits),
     Rule("special.log_ndtr", "g", "PyTorch's density and distribution both are zero", not_finite),
     Rule("interpolate", "y", "PyTorch's weights for uint8 are whole numbers", one_apart),
     Rule(
@@ -264,6 +269,13 @@ def by_count(torch: Any, weight: Any, indices: Any) -> Any:
     return copy
 
 
+def off_the_extreme(torch: Any, own: Any) -> Any:
+    """A copy with other elements and the same history."""
+    copy = own.clone()
+    copy.detach().fill_(0.7071)
+    return copy
+
+
 AGAIN = (  # the reason; what to look for, what to put in its place, what to look at then
     # PyTorch divides by the count of another row.
     (
@@ -272,9 +284,9 @@ AGAIN = (  # the reason; what to look for, what to put in its place, what to loo
         "yg",
     ),
     # PyTorch shares the gradient with an element that is not included where that is equal to the extreme by chance.
-    (r"torch\.(index|scatter)_reduce\((\w+), (.*'am(?:in|ax)'.*include_self=False)", r"torch.\1_reduce(\2 + 0.7071, \3", "g"),
-    # PyTorch reads other memory where the dimension is expanded.
-    (r"(?s)(\.expand\([^)]*\)\))(.*torch\.(?:nan)?median\()", r"\1.contiguous()\2", "yg"),
+    (r"torch\.(index|scatter)_reduce\((\w+), (.*'am(?:in|ax)'.*include_self=False)", r"torch.\1_reduce(off_the_extreme(torch, \2), \3", "g"),
+    # PyTorch reads other memory where a dimension is expanded, of 16-bit floats and of indices in int32.
+    (r"(?s)(\.expand\([^)]*\)\))(.*torch\.(?:(?:nan)?median|gather|scatter_add|index_add)\()", r"\1.contiguous()\2", "yg"),
     # PyTorch's gradient of a negative `abs` has the other sign.
     (r"torch\.polar\((\w+), (\w+)\)", r"torch.complex(\1 * torch.cos(\2), \1 * torch.sin(\2))", "yg"),
 )
@@ -286,7 +298,7 @@ def again(program: programs.Program, torch: Any) -> Iterator[tuple[programs.Prog
         text = re.sub(pattern, replacement, "\0".join(program.statements))
         if text != "\0".join(program.statements):
             other = programs.Program(tuple(text.split("\0")), tuple(name for name in program.observe if name in observed))
-            yield other, programs.run(other, torch, {"by_count": by_count})
+            yield other, programs.run(other, torch, {"by_count": by_count, "off_the_extreme": off_the_extreme})
 
 
 # How far results move if the operands are rounded once more

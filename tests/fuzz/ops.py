@@ -387,6 +387,8 @@ def difference(program: programs.Program, torch: Any, given: programs.Observatio
         return f"raises: statement {given.raised.statement} raised {given.raised}, right is no error"
     wide: list[Any] = []
     case = agreed.Case(program, torch, right)
+    if case.call == "unique" and "dim=None" not in case.text and any(np.isnan(x).any() for x in case.operands() if x.dtype.kind == "f"):
+        return None  # rows are sorted by comparisons, which nan makes a mess of
     for name in right.values:
         pairs = list(zip(tensors(given.values.get(name)), tensors(right.values[name]), strict=False))
         if len(tensors(given.values.get(name))) != len(tensors(right.values[name])):
@@ -432,7 +434,7 @@ def differ(mine: Any, theirs: Any, name: str, case: agreed.Case, wide: list[Any]
     with np.errstate(all="ignore"):
         scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
         tolerance = 1e-9 if eps < 1e-10 else 40 * eps  # gradients have no more digits than the result
-        least = 1e-15 if eps < 1e-10 else 1.2e-38 if theirs.dtype != "float16" else 0.0  # what is smaller than normal may be zero
+        least = 4e-15 if eps < 1e-10 else 1.2e-38 if theirs.dtype != "float16" else 0.0  # what is smaller than normal may be zero
         wrong = ~np.isclose(a, b, rtol=tolerance, atol=tolerance * scale / 10 + least, equal_nan=True)
         if wrong.any():
             wrong &= ~agreed.marked(case, a, b, *place)
