@@ -283,8 +283,12 @@ AGAIN = (  # the reason; what to look for, what to put in its place, what to loo
         r"embedding_bag(by_count(torch, \1, \2), \2,\3scale_grad_by_freq=False",
         "yg",
     ),
-    # PyTorch shares the gradient with an element that is not included where that is equal to the extreme by chance.
-    (r"torch\.(index|scatter)_reduce\((\w+), (.*'am(?:in|ax)'.*include_self=False)", r"torch.\1_reduce(off_the_extreme(torch, \2), \3", "g"),
+    # PyTorch shares the gradient with an element that is not included where that equals the extreme.
+    (
+        r"torch\.(index|scatter)_reduce\((\w+), (.*'am(?:in|ax)'.*include_self=False)",
+        r"torch.\1_reduce(off_the_extreme(torch, \2), \3",
+        "g",
+    ),
     # PyTorch reads other memory where a dimension is expanded, of 16-bit floats and of indices in int32.
     (r"(?s)(\.expand\([^)]*\)\))(.*torch\.(?:(?:nan)?median|gather|scatter_add|index_add)\()", r"\1.contiguous()\2", "yg"),
     # PyTorch's gradient of a negative `abs` has the other sign.
@@ -336,3 +340,46 @@ def moved(program: programs.Program, torch: Any, base: programs.Observations, ep
             distance = np.abs(seen[place[1]].array - start)
         most = distance if most is None else np.fmax(most, distance)
     return most
+
+
+# Rounding
+
+EPS = {"float64": 2.3e-16, "float32": 1.2e-7, "float16": 9.8e-4, "bfloat16": 7.9e-3, "complex64": 1.2e-7, "complex128": 2.3e-16}
+
+
+def same_pairs(x: np.ndarray, a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two gradients are the same but for which of equal elements has which."""
+    if not x.shape == a.shape == b.shape:
+        return False
+    mine, theirs = (
+        np.sort(np.stack([x.astype(np.float64), g.astype(np.float64)]).reshape(2, -1).T.copy().view("f8,f8"), 0) for g in (a, b)
+    )
+    return all(np.allclose(mine[f], theirs[f], rtol=1e-2, equal_nan=True) for f in ("f0", "f1"))
+
+
+def scale_of(value: Any) -> float:
+    """The size of the largest finite number in a result, at most 1."""
+    arrays = [t.array for t in tensors(value) if t is not None and t.array.dtype.kind in "fc"]
+    return min(1.0, max((float(np.abs(a[np.isfinite(a)]).max(initial=0.0)) for a in arrays), default=0.0))
+
+
+def judged(a: np.ndarray, b: np.ndarray, true: np.ndarray, dtype: str, slack: float) -> np.ndarray:
+    """Where ours is further from the truth than PyTorch's error excuses."""
+    eps = EPS[dtype]
+    wide = np.complex128 if b.dtype.kind == "c" else np.float64
+    a, b = a.astype(wide), b.astype(wide)
+    finite = np.isfinite(true) & np.isfinite(b)
+    error = np.abs(b - true)[finite].max(initial=0.0)
+    size = np.abs(true)[finite].max(initial=0.0)
+    ours = np.abs(a - true)
+    beyond = ours > 4 * error + 4 * eps * np.abs(true) + 0.5 * eps * size + 4 * slack
+    narrowest = {"float16": 65504.0, "bfloat16": 3.38e38}.get(dtype, 3.4e38)
+    overflows = np.abs(true) > narrowest  # either may have got to infinity before or after the other, or to two of them
+    other = ~(np.isfinite(a) & np.isfinite(b))
+    same = (
+        (np.isnan(a) & np.isnan(true))
+        | (a == true)
+        | (overflows & ~np.isfinite(a))
+        | (~np.isfinite(b) & np.isclose(a, true, rtol=40 * eps))
+    )
+    return np.where(other, ~same, beyond)

@@ -354,8 +354,6 @@ def written(r: random.Random, torch: Any, entry: Any, dtype: str, sample: Any, a
 
 # Comparing
 
-EPS = {"float64": 2.3e-16, "float32": 1.2e-7, "float16": 9.8e-4, "bfloat16": 7.9e-3, "complex64": 1.2e-7, "complex128": 2.3e-16}
-
 
 def compare(program: programs.Program) -> str | None:
     """How pedigrad differs from PyTorch, where PyTorch is not the one that is wrong."""
@@ -428,8 +426,8 @@ def differ(mine: Any, theirs: Any, name: str, case: agreed.Case, wide: list[Any]
         return (
             f"value: {name}{at(wrong)} is {a[wrong][0]}, right is {b[wrong][0]} ({int(wrong.sum())} of {b.size})" if wrong.any() else None
         )
-    eps = max(EPS[theirs.dtype], *(EPS.get(t.dtype, 0.0) for t in tensors(case.right.values.get("y")) if t is not None), 0.0)
-    if case.call in TIES and place[0] == "g" and same_pairs(case.at(*place), a, b):
+    eps = max(agreed.EPS[theirs.dtype], *(agreed.EPS.get(t.dtype, 0.0) for t in tensors(case.right.values.get("y")) if t is not None), 0.0)
+    if case.call in TIES and place[0] == "g" and agreed.same_pairs(case.at(*place), a, b):
         return None
     with np.errstate(all="ignore"):
         scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
@@ -446,7 +444,7 @@ def differ(mine: Any, theirs: Any, name: str, case: agreed.Case, wide: list[Any]
             found = tensors(wide[0].values.get(place[0])) if wide[0].raised is None else []
             true = found[place[1]].array if place[1] < len(found) and found[place[1]] is not None else None
             if true is not None and true.shape == b.shape:
-                wrong &= judged(a, b, true, theirs.dtype, eps * scale_of(wide[0].values.get("y")))
+                wrong &= agreed.judged(a, b, true, theirs.dtype, eps * agreed.scale_of(wide[0].values.get("y")))
         if wrong.any() and not re.fullmatch(agreed.CHOOSING, case.call):
             exact, start = (in_double(case.program), wide[0]) if wide else (case.program, case.right)
             far = agreed.moved(exact, case.torch, start, eps / 2, place)
@@ -457,44 +455,6 @@ def differ(mine: Any, theirs: Any, name: str, case: agreed.Case, wide: list[Any]
         if not wrong.any():
             return None
     return f"value: {name}{at(wrong)} is {a[wrong][0]}, right is {b[wrong][0]} ({int(wrong.sum())} of {b.size} differ)"
-
-
-def same_pairs(x: np.ndarray, a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two gradients are the same but for which of equal elements has which."""
-    if not x.shape == a.shape == b.shape:
-        return False
-    mine, theirs = (
-        np.sort(np.stack([x.astype(np.float64), g.astype(np.float64)]).reshape(2, -1).T.copy().view("f8,f8"), 0) for g in (a, b)
-    )
-    return all(np.allclose(mine[f], theirs[f], rtol=1e-2, equal_nan=True) for f in ("f0", "f1"))
-
-
-def scale_of(value: Any) -> float:
-    """The size of the largest finite number in a result, at most 1."""
-    arrays = [t.array for t in tensors(value) if t is not None and t.array.dtype.kind in "fc"]
-    return min(1.0, max((float(np.abs(a[np.isfinite(a)]).max(initial=0.0)) for a in arrays), default=0.0))
-
-
-def judged(a: np.ndarray, b: np.ndarray, true: np.ndarray, dtype: str, slack: float) -> np.ndarray:
-    """Where ours is further from the truth than PyTorch's error excuses."""
-    eps = EPS[dtype]
-    wide = np.complex128 if b.dtype.kind == "c" else np.float64
-    a, b = a.astype(wide), b.astype(wide)
-    finite = np.isfinite(true) & np.isfinite(b)
-    error = np.abs(b - true)[finite].max(initial=0.0)
-    size = np.abs(true)[finite].max(initial=0.0)
-    ours = np.abs(a - true)
-    beyond = ours > 4 * error + 4 * eps * np.abs(true) + 0.5 * eps * size + 4 * slack
-    narrowest = {"float16": 65504.0, "bfloat16": 3.38e38}.get(dtype, 3.4e38)
-    overflows = np.abs(true) > narrowest  # either may have got to infinity before or after the other, or to two of them
-    other = ~(np.isfinite(a) & np.isfinite(b))
-    same = (
-        (np.isnan(a) & np.isnan(true))
-        | (a == true)
-        | (overflows & ~np.isfinite(a))
-        | (~np.isfinite(b) & np.isclose(a, true, rtol=40 * eps))
-    )
-    return np.where(other, ~same, beyond)
 
 
 def in_double(program: programs.Program) -> programs.Program:

@@ -60,27 +60,29 @@ def diagonal(x):
     return np.diagonal(x, 0, -2, -1)
 
 
-def solved(x, y):
+def solved(x, y, triangle=None):
     """The solution of `x @ out = y` for matrices; what dividing by zero gives where one is singular."""
     try:
         return np.linalg.solve(x, y)
     except np.linalg.LinAlgError:
-        return solved_anyway(x, y)
+        return solved_anyway(x, y, triangle)
 
 
-def solved_anyway(x, y):
-    """The solution of `x @ out = y` for matrices of which some are singular: those are solved with zero for a pivot."""
+def solved_anyway(x, y, triangle=None):
+    """The solution of `x @ out = y` for matrices of which some are singular, by dividing by zero; a `triangle` is "lower" or "upper"."""
     import scipy.linalg
+
+    def solution(a, b):
+        if triangle is None:
+            return scipy.linalg.lu_solve(scipy.linalg.lu_factor(a, check_finite=False), b, check_finite=False)
+        return scipy.linalg.get_blas_funcs("trsm", (a, b))(1, a, b, lower=triangle == "lower")
 
     shape = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     matrices = np.broadcast_to(x, (*shape, *x.shape[-2:])).reshape(-1, *x.shape[-2:])
     sides = np.broadcast_to(y, (*shape, *y.shape[-2:])).reshape(-1, *y.shape[-2:])
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = [
-            scipy.linalg.lu_solve(scipy.linalg.lu_factor(a, check_finite=False), b, check_finite=False)
-            for a, b in zip(matrices, sides, strict=True)
-        ]
+        found = [solution(a, b) for a, b in zip(matrices, sides, strict=True)]
     return np.stack(found).reshape(*shape, *y.shape[-2:])
 
 

@@ -105,10 +105,10 @@ def inv_ex(A, *, check_errors=False, out=None):
 
 
 @kernel(name="linalg_solve", places="", layout="columns", samples=[(_regular, (3, 2)), (_regulars, (3, 2))])
-def solve_matrices(x, y, /, anyway=False):
-    """The solution of `x @ out = y`, all matrices; of a singular one an error, or `anyway` what dividing by zero gives."""
-    if anyway:
-        return solved(x, y)
+def solve_matrices(x, y, /, triangle=None):
+    """The solution of `x @ out = y`, all matrices; of a singular one an error, or of a triangle what dividing by zero gives."""
+    if triangle is not None:
+        return solved(x, y, triangle)
     try:
         return np.linalg.solve(x, y)
     except np.linalg.LinAlgError:
@@ -168,7 +168,9 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     triangle = A.triu(inside) if upper else A.tril(-inside)
     if unitriangular:
         triangle = triangle + constant(np.eye(A.shape[-1], dtype=A._array.dtype))
-    return deliver(solve_matrices(triangle, B, True) if left else solve_matrices(triangle.mT, B.mT, True).mT, out)
+    if left:
+        return deliver(solve_matrices(triangle, B, "upper" if upper else "lower"), out)
+    return deliver(solve_matrices(triangle.mT, B.mT, "lower" if upper else "upper").mT, out)
 
 
 TRIANGULAR_SOLVE = named("triangular_solve", ("solution", "cloned_coefficient"))
