@@ -52,9 +52,9 @@ def vector_norm(x, /, ord=2, dim=None, keepdim=False, *, dtype=None):
 
 def _alone(shape, dim):
     """Whether one element is reduced along `dim`."""
-    if dim.__class__ is int and shape:
-        return shape[dim] == 1
-    return all(n == 1 for n in (shape if dim is None or not shape else [shape[d] for d in dim]))
+    if dim is None or not shape:
+        return all(n == 1 for n in shape)
+    return all(-len(shape) <= d < len(shape) and shape[d] == 1 for d in ((dim,) if dim.__class__ is int else dim))
 
 
 @vector_norm.grad("x")
