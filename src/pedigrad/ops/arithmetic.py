@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data import element
 from ..inplace import inplace_form, write
 from ..op import elementwise, function, publish, taking_words
 from ..tensor import Tensor
@@ -72,7 +73,7 @@ def scaled(y, alpha, x):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, complex) and kind != "c":
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
-    return y if alpha == 1 else y * alpha
+    return y if alpha == 1 else y * (element(alpha, y.dtype) if y.dtype.kind == "u" else alpha)
 
 
 @elementwise(places="", node="AddBackward0")
@@ -249,6 +250,11 @@ def sign_of(x):
     return s if x.dtype.kind == "c" or isinstance(x, Tensor) else kept(s, x == x)
 
 
+def _sign(x):
+    """NumPy's sign, but 0 for nan."""
+    return np.sign(x) if x.dtype.kind not in "fV" else np.where(np.isnan(x), np.zeros((), x.dtype), np.sign(x))
+
+
 @elementwise(wide=False)
 def sign(x, /):
     """-1, 0 or 1 by the sign of each element; 0 for nan."""
@@ -257,7 +263,7 @@ def sign(x, /):
         raise NotImplementedError("Unlike NumPy, torch.sign doesn't support complex numbers. Use torch.sgn instead.")
     if kind == "b":
         return np.copy(x)
-    return np.sign(x) if kind in "iu" else np.where(np.isnan(x), 0.0, np.sign(x))
+    return _sign(x)
 
 
 @sign.grad("x")
@@ -268,7 +274,7 @@ def _(g):
 @elementwise(wide=False)
 def sgn(x, /):
     """The sign of each element: x / |x| of a complex one, 0 of zero."""
-    return np.copy(x) if x.dtype.kind == "b" else np.sign(x) if x.dtype.kind in "iuc" else np.where(np.isnan(x), 0.0, np.sign(x))
+    return np.copy(x) if x.dtype.kind == "b" else _sign(x)
 
 
 @sgn.grad("x")

@@ -99,7 +99,7 @@ def isreal(x, /):
 @elementwise(real=True, result="bool", inplace=False)
 def signbit(x, /):
     """Whether the sign bit of elements is set; it is for -0.0."""
-    return np.signbit(x) if x.dtype.kind not in "biu" else np.less(x, 0)
+    return np.signbit(x) if x.dtype.kind in "fV" else np.less(x, 0)
 
 
 # Nearness of whole tensors
@@ -111,7 +111,7 @@ def _near(x, y, rtol, atol, equal_nan):
     if rtol < 0 or atol < 0:
         raise RuntimeError(f"rtol and atol must not be negative, got {rtol} and {atol}")
     near = np.equal(x, y)
-    if equal_nan and x.dtype.kind in "fc":
+    if equal_nan and x.dtype.kind in "fcV":
         near = near | (np.isnan(x) & np.isnan(y))
     if x.dtype.kind == "b":
         x, y = np.astype(x, np.int64), np.astype(y, np.int64)

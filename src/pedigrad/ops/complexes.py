@@ -144,14 +144,14 @@ def _joined(real, imag, name):
         given = f"{dtypes.of(real).name} but got scalar type {dtypes.of(imag).name}"
         raise RuntimeError(f"Expected object of scalar type {given} for second argument of {name}()")
     if real.dtype.kind != "f":
-        raise RuntimeError(f"{name}() takes float16, float32 or float64 tensors, but got {dtypes.of(real).name}")
+        raise RuntimeError(f"{name}() takes float32 or float64 tensors, but got {dtypes.of(real).name}")
+    if real.dtype == np.float16:
+        raise RuntimeError(f"{name}() of float16 would be complex32, which is not supported: convert the operands with .float()")
     pair = np.stack(np.broadcast_arrays(real, imag), axis=-1)
-    if pair.dtype == np.float16:
-        pair = np.astype(pair, np.float32)
     return pair.view(np.result_type(pair.dtype, np.complex64))[..., 0]
 
 
-@elementwise(result=None, promote=False, inplace=False, samples=[((2, 3), (2, 3)), ((3,), ())])
+@elementwise(result=None, promote=False, inplace=False, wide="rules", samples=[((2, 3), (2, 3)), ((3,), ())])
 def complex(real, imag, /):
     """Complex numbers of these real and imaginary parts."""
     return _joined(real, imag, "complex")
@@ -167,7 +167,7 @@ def _(g):
     return np.imag(g)
 
 
-@elementwise(result=None, promote=False, inplace=False, samples=[((2, 3), (2, 3)), ((3,), ())])
+@elementwise(result=None, promote=False, inplace=False, wide="rules", samples=[((2, 3), (2, 3)), ((3,), ())])
 def polar(abs, angle, /):
     """Complex numbers of these absolute values and angles."""
     return _joined(abs * np.cos(angle), abs * np.sin(angle), "polar")
@@ -202,6 +202,10 @@ def view_as_complex(x, /):
     """Pairs of real and imaginary parts, of shape (..., 2), as complex numbers of shape (...), on the same memory."""
     if x.ndim == 0 or x.shape[-1] != 2:
         raise RuntimeError(f"Tensor must have a last dimension of size 2, its shape is {tuple(x.shape)}")
+    if x.dtype == np.float16:
+        raise RuntimeError("view_as_complex() of float16 would be complex32, which is not supported: convert the tensor with .float()")
+    if x.dtype not in (np.float32, np.float64):
+        raise RuntimeError(f"view_as_complex is only supported for floating point tensors, but got {dtypes.of(x).name}")
     if x.strides[-1] != x.itemsize:
         raise RuntimeError("Tensor must have a last dimension with stride 1")
     if x.__class__ is np.ndarray and (_address(x) - _address(whole_of(x))) % (2 * x.itemsize):

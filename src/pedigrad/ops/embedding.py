@@ -145,8 +145,10 @@ def _bags(input, offsets, include_last_offset):
         message = f"offsets[-1] can not be greater than input's length({input.shape[0]}) but got offsets[-1] of"
         raise RuntimeError(f"{message} {starts[-1]}")
     count = starts.size - 1 if include_last_offset else starts.size
-    ends = np.append(starts, input.shape[0])
-    return np.repeat(np.arange(count), np.diff(ends)[:count]), count
+    sizes = np.diff(np.append(starts, input.shape[0]))[:count]
+    if sizes.size and sizes.min() < 0:
+        raise RuntimeError("embedding_bag(): offsets must not fall: each bag ends where the next begins")
+    return np.repeat(np.arange(count), sizes), count
 
 
 def _largest_of_bags(rows, bags, count):
@@ -158,7 +160,7 @@ def _largest_of_bags(rows, bags, count):
     filled, starts = np.unique(bags, return_index=True)
     leads = np.zeros((len(bags), 1), bool)
     leads[starts] = True
-    missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros_like(array, bool)
+    missing = np.isnan(array) if array.dtype.kind in "fV" else np.zeros_like(array, bool)
     array = np.where(missing & ~leads, -np.inf, array)  # as comparisons have it: only a nan that comes first stays
     tops = np.maximum.reduceat(array, starts, axis=0)
     is_top = (array == np.repeat(tops, np.diff(np.append(starts, len(bags))), axis=0)) | (missing & leads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 
@@ -36,6 +37,18 @@ def numpy_linalg(function, *args, **kwargs):
         raise LinAlgError(f"The algorithm failed to converge or the input is singular: {error}") from None
 
 
+def finite_svd(x, full_matrices):
+    """U, S and Vh of matrices, nan for those that hold an infinity, LinAlgError for nan: LAPACK may never come back from either."""
+    finite = np.isfinite(x).all((-2, -1))
+    if finite.all():
+        return tuple(numpy_linalg(np.linalg.svd, x, full_matrices))
+    if np.isnan(x).any():
+        why = "the input matrix contained non-finite values"
+        raise LinAlgError(f"linalg.svd: The algorithm failed to converge because {why}.")
+    parts = numpy_linalg(np.linalg.svd, np.where(finite[..., None, None], x, 0), full_matrices)
+    return tuple(np.where(finite.reshape(finite.shape + (1,) * (p.ndim - finite.ndim)), p, p.dtype.type(math.nan)) for p in parts)
+
+
 def with_diagonal(x, diagonal):
     """`x` with its diagonal replaced."""
     n = x.shape[-1]
@@ -47,9 +60,38 @@ def diagonal(x):
     return np.diagonal(x, 0, -2, -1)
 
 
-def solved(x, y):
-    """The solution of `x @ out = y` for matrices."""
-    return np.linalg.solve(x, y)
+def solved(x, y, triangle=None):
+    """The solution of `x @ out = y` for matrices; what dividing by zero gives where one is singular."""
+    try:
+        return np.linalg.solve(x, y)
+    except np.linalg.LinAlgError:
+        return solved_anyway(x, y, triangle)
+
+
+def solved_anyway(x, y, triangle=None):
+    """The solution of `x @ out = y` for matrices of which some are singular, by dividing by zero; a `triangle` is "lower" or "upper"."""
+    import scipy.linalg
+
+    def solution(a, b):
+        if triangle is None:
+            return scipy.linalg.lu_solve(scipy.linalg.lu_factor(a, check_finite=False), b, check_finite=False)
+        return scipy.linalg.get_blas_funcs("trsm", (a, b))(1, a, b, lower=triangle == "lower")
+
+    shape = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    matrices = np.broadcast_to(x, (*shape, *x.shape[-2:])).reshape(-1, *x.shape[-2:])
+    sides = np.broadcast_to(y, (*shape, *y.shape[-2:])).reshape(-1, *y.shape[-2:])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = [solution(a, b) for a, b in zip(matrices, sides, strict=True)]
+    return np.stack(found).reshape(*shape, *y.shape[-2:])
+
+
+@kernel(name="lu_info", places="")
+def zero_pivots(x, /):
+    """For each matrix of L and U zero, or the number, from 1, of the first pivot that is zero."""
+    zero = np.concatenate([diagonal(x) == 0, np.ones((*x.shape[:-2], 1), bool)], -1)
+    found = np.argmax(zero, -1) + 1
+    return np.asarray(np.where(found == zero.shape[-1], 0, found), np.int32)
 
 
 def times(*factors):
@@ -180,7 +222,7 @@ def _(g_eigenvalues, g_eigenvectors, eigenvalues, eigenvectors, x_dtype):
 def factor_svd(x, /, full_matrices):
     """U and Vh with orthonormal columns and rows and S, in descending order, with `x = U @ diag(S) @ Vh`."""
     check_matrices("svd", x)
-    return tuple(numpy_linalg(np.linalg.svd, x, full_matrices))
+    return finite_svd(x, full_matrices)
 
 
 @factor_svd.grad("x")
@@ -251,11 +293,18 @@ def permutation_matrix(order, dtype):
 
 
 @kernel(name="linalg_lu_factor", places="", layout="columns", out=True, outputs=("LU", "pivots"), samples=[(s[0],) for s in TALL_AND_WIDE])
-def factor_lu(x, /):
-    """L and U in one matrix, and the exchanges of rows, counted from 1."""
+def factor_lu(x, /, refuse=False):
+    """L and U in one matrix, and the exchanges of rows, counted from 1; with `refuse` RuntimeError where a pivot is zero."""
     check_matrices("lu_factor", x)
     out = np.array(x, order="C")
-    return out, lu_in_place(out)
+    pivots = lu_in_place(out)
+    if refuse and (diagonal(out) == 0).any():
+        at = zero_pivots.op.forward(out)
+        first = int(at[at > 0].reshape(-1)[0])
+        hint = "If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
+        message = f"U[{first},{first}] is zero and using it on lu_solve would result in a division by zero. {hint}"
+        raise RuntimeError(f"torch.linalg.lu_factor: {message}")
+    return out, pivots
 
 
 @factor_lu.grad("x")

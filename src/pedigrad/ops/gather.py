@@ -332,8 +332,8 @@ def _of_extremes(g, x, index, src, out, dim, include_self):
     of_src = np.astype(src == gathered(out, index, dim), dtype)
     of_own = np.astype(x == out, dtype)
     meeting = scattered_in_zeros(of_src, index, tuple(x.shape), dim)
-    count = of_own + meeting if include_self else np.where(meeting == 0, np.ones((), dtype), meeting)
-    shares = g / count
+    # Where a nan is the extreme, nothing equals it: nan.
+    shares = g / (of_own + meeting if include_self else np.where((meeting == 0) & (out == out), np.ones((), dtype), meeting))
     return of_own * shares if include_self else g, of_src * gathered(shares, index, dim)
 
 

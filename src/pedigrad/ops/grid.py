@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 
 from ..op import composite, function
+from ..precision import widened
 from ..tensor import Tensor
 from .language import zeros
 from .linked import linked
@@ -78,7 +79,7 @@ def _mapped(c, n, padding_mode, align_corners):
         c, slope = _reflected(c, n, align_corners)
     if padding_mode != "zeros":
         slope = np.where((c > 0) & (c < n - 1), slope, slope.dtype.type(0))
-        c = np.clip(c, 0, n - 1)
+        c = np.clip(np.where(c == c, c, 0), 0, n - 1)  # a place that is no number is the first pixel
     return c, slope
 
 
@@ -100,7 +101,7 @@ def _taps(c, n, mode, padding_mode, align_corners):
     raw = _array(c)
     if mode != "bicubic":
         place, slope = _mapped(raw, n, padding_mode, align_corners)
-        c = c * slope + (place - raw * slope)
+        c = np.where(slope == 0, place, c * slope + (place - raw * slope))
         if mode == "nearest":
             return [(*_pixel(np.rint(place), n), None)]
         low = np.floor(place)
@@ -151,6 +152,8 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
             stacklevel=2,
         )
     _check(input, grid, mode, padding_mode)
+    dtype = input._array.dtype
+    input, grid = widened(input), widened(grid)
     sizes = tuple(input.shape[2:])
     count = len(sizes)
     taps = []
@@ -163,10 +166,11 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         for (index, there, w), n in zip(corner, sizes, strict=True):
             place, inside = place * n + index, inside & there
             weight = w if weight is None or w is None else weight * w
-        value = pixels(input, place)
-        value = np.where(np.expand_dims(inside, 1), value if weight is None else value * np.expand_dims(weight, 1), 0)
+        value = np.where(np.expand_dims(inside, 1), pixels(input, place), 0)
+        value = value if weight is None else value * np.expand_dims(weight, 1)
         total = value if total is None else total + value
     out = np.reshape(total, (*input.shape[:2], *grid.shape[1:-1]))
+    out = out if out._array.dtype == dtype else np.astype(out, dtype)
     return linked(out, grid) if mode == "nearest" and grid.requires_grad else out
 
 

@@ -9,10 +9,10 @@ from ..origin import located
 from ..return_types import named
 from ..tensor import Tensor, read, wrap
 from .destination import deliver
-from .factor import check_matrices, factor_eigh, factor_svd, numpy_linalg, times
+from .factor import check_matrices, factor_eigh, factor_svd, finite_svd, numpy_linalg, times
+from .language import cast, in_double
 from .linalg import inverse, solve
 from .matmul import adjoint
-from .reduce import is_narrow, through_float32
 
 
 def _tolerance(x, S, atol, rtol):
@@ -35,7 +35,7 @@ def pseudo_inverse(x, /, tolerance, hermitian):
         L, V = numpy_linalg(np.linalg.eigh, x)
         small = np.abs(L) <= tolerance
         return np.matmul(V * np.where(small, 0, 1 / np.where(small, 1, L))[..., None, :], adjoint(V))
-    U, S, Vh = numpy_linalg(np.linalg.svd, x, full_matrices=False)
+    U, S, Vh = finite_svd(x, False)
     inverted = np.where(tolerance < S, 1 / np.where(S == 0, 1, S), 0).astype(S.dtype)
     return np.matmul(adjoint(Vh) * inverted[..., None, :], adjoint(U))
 
@@ -52,6 +52,8 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
     """The pseudo-inverses of matrices; singular values up to `max(atol, rtol * largest)` count as zero."""
     check_matrices("pinv", A, square=hermitian)
     rtol = rcond if rtol is None else rtol
+    if not A.numel():  # whatever the tolerances' shape
+        return deliver(A.mT.clone(), out)
     detached = A.detach()
     size = factor_eigh(detached, "L")[0].abs() if hermitian else factor_svd(detached, False)[1]
     return deliver(pseudo_inverse(A, _tolerance(A, size, atol, rtol), hermitian), out)
@@ -120,15 +122,15 @@ def tensorsolve(A, B, dims=None, *, out=None):
 
 def exponential(x):
     """The matrix exponential by scaling, a Taylor polynomial of degree 18 and squaring."""
-    size = np.abs(x).sum(-1).max(-1, initial=0)
-    largest = float(size.max(initial=0))
-    squarings = max(0, int(np.ceil(np.log2(largest))) + 1) if largest > 0 and np.isfinite(largest) else 0
-    small = x / 2.0**squarings
-    out = np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
+    one = np.eye(x.shape[-1], dtype=x.dtype)
+    size = np.where(np.isfinite(x), np.abs(x), 0).sum(-2).max(-1, initial=0)
+    squarings = np.maximum(np.ceil(np.log2(np.maximum(size, 1) / 1.09)), 0)  # the polynomial is exact to float64 up to there
+    small = x / np.exp2(squarings)[..., None, None]
+    out = np.broadcast_to(one, x.shape)
     for k in range(18, 0, -1):
-        out = np.eye(x.shape[-1], dtype=x.dtype) + np.matmul(small, out) / k
-    for _ in range(squarings):
-        out = np.matmul(out, out)
+        out = one + np.matmul(small, out) / k
+    for k in range(int(squarings.max(initial=0))):  # each matrix as often as it was halved
+        out = np.where((k < squarings)[..., None, None], np.matmul(out, out), out)
     return out
 
 
@@ -136,7 +138,7 @@ def exponential(x):
 def matrix_exp(x, /):
     """The matrix exponential of square matrices."""
     check_matrices("matrix_exp", x, square=True)
-    return through_float32(exponential, x) if is_narrow(x) else exponential(x)
+    return cast(exponential(in_double(x)), x.dtype)  # each squaring doubles the error
 
 
 @matrix_exp.grad("x")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
 from ..op import function, kernel
 from ..origin import located
 from ..return_types import named
-from ..tensor import constant, wrap
+from ..tensor import constant, read, wrap
 from .destination import deliver
 from .factor import (
     ONE_ELEMENT,
@@ -22,9 +21,13 @@ from .factor import (
     factor_lu,
     factor_qr,
     factor_svd,
+    lu_in_place,
     permutation_matrix,
     permutation_of,
+    solved,
+    solved_anyway,
     times,
+    zero_pivots,
 )
 from .language import conj
 from .matmul import adjoint
@@ -67,8 +70,20 @@ def inverse_method(input, *, out=None):
     return inverse(input, out=out)
 
 
-def _info(x, value=0):
-    return constant(np.full(x.shape[:-2], value, np.int32))
+def _info(x):
+    return constant(np.zeros(x.shape[:-2], np.int32))
+
+
+def _healthy(x):
+    """Where matrices are singular, as `info`; the matrices with others in those places; and zeros that are nan there."""
+    array = x._array
+    read(array, "whether a matrix is singular")
+    lu = np.array(array, order="C")
+    lu_in_place(lu)
+    info = zero_pivots.op.forward(lu)
+    at = (info > 0)[..., None, None]
+    healthy = np.where(at, np.eye(array.shape[-1], dtype=array.dtype), x)
+    return wrap(info), healthy, np.where(at, math.nan, 0).astype(array.dtype)
 
 
 INV_EX = named("linalg_inv_ex", ("inverse", "info"))
@@ -79,21 +94,21 @@ LU_FACTOR_EX = named("linalg_lu_factor_ex", ("LU", "pivots", "info"))
 
 @function("linalg")
 def inv_ex(A, *, check_errors=False, out=None):
-    """The inverses of square matrices, and for each zero, or one where it is singular (its inverse is then nan)."""
+    """The inverses of square matrices, and for each zero, or the number of the pivot that is (its inverse is then nan)."""
     try:
         return deliver(INV_EX((inv(A), _info(A))), out)
     except LinAlgError:
         if check_errors:
             raise
-        singular = np.linalg.matrix_rank(A.detach().numpy()) < A.shape[-1]
-        filled = np.where(singular[..., None, None], np.nan, np.zeros(A.shape, A._array.dtype))
-        healthy = np.where(singular[..., None, None], np.eye(A.shape[-1], dtype=A._array.dtype), A)
-        return deliver(INV_EX((inv(healthy) + wrap(filled), wrap(np.asarray(singular, np.int32)))), out)
+        info, healthy, filled = _healthy(A)
+        return deliver(INV_EX((inv(healthy) + wrap(filled), info)), out)
 
 
 @kernel(name="linalg_solve", places="", layout="columns", samples=[(_regular, (3, 2)), (_regulars, (3, 2))])
-def solve_matrices(x, y, /):
-    """The solution of `x @ out = y`, all matrices."""
+def solve_matrices(x, y, /, triangle=None):
+    """The solution of `x @ out = y`, all matrices; of a singular one an error, or of a triangle what dividing by zero gives."""
+    if triangle is not None:
+        return solved(x, y, triangle)
     try:
         return np.linalg.solve(x, y)
     except np.linalg.LinAlgError:
@@ -103,7 +118,7 @@ def solve_matrices(x, y, /):
 
 @solve_matrices.grad("x", "y")
 def _(g, x, out, needs):
-    back = np.linalg.solve(adjoint(x), g)
+    back = solved(adjoint(x), g)
     return (-np.matmul(back, adjoint(out)) if needs[0] else None), (back if needs[1] else None)
 
 
@@ -130,8 +145,16 @@ def solve(A, B, *, left=True, out=None):
 
 @function("linalg")
 def solve_ex(A, B, *, left=True, check_errors=False, out=None):
-    """The solution of `solve`, and a zero for each matrix."""
-    return deliver(SOLVE_EX((solve(A, B, left=left), _info(A))), out)
+    """The solution of `solve`, and for each matrix zero, or the number of the pivot that is (its solution is then nan)."""
+    try:
+        return deliver(SOLVE_EX((solve(A, B, left=left), _info(A))), out)
+    except LinAlgError:
+        if check_errors:
+            raise
+    info, healthy, filled = _healthy(A)
+    result = solve(healthy, B, left=left)
+    vector = left and _is_vector(A, B)
+    return deliver(SOLVE_EX((result + wrap(filled[..., 0, 0][(..., *(None,) * (1 if vector else 2))]), info)), out)
 
 
 @function("linalg")
@@ -145,7 +168,9 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     triangle = A.triu(inside) if upper else A.tril(-inside)
     if unitriangular:
         triangle = triangle + constant(np.eye(A.shape[-1], dtype=A._array.dtype))
-    return deliver(solve_matrices(triangle, B) if left else solve_matrices(triangle.mT, B.mT).mT, out)
+    if left:
+        return deliver(solve_matrices(triangle, B, "upper" if upper else "lower"), out)
+    return deliver(solve_matrices(triangle.mT, B.mT, "lower" if upper else "upper").mT, out)
 
 
 TRIANGULAR_SOLVE = named("triangular_solve", ("solution", "cloned_coefficient"))
@@ -219,14 +244,7 @@ def _inverse_or_infinite(x):
     try:
         return np.linalg.inv(x)
     except np.linalg.LinAlgError:
-        import scipy.linalg
-
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            inverses = [
-                scipy.linalg.lu_solve(scipy.linalg.lu_factor(m), np.eye(len(m), dtype=m.dtype)) for m in x.reshape(-1, *x.shape[-2:])
-            ]
-        return np.reshape(np.stack(inverses), x.shape)
+        return solved_anyway(x, np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape))
 
 
 @function("linalg")
@@ -302,7 +320,7 @@ def cholesky_solve(input, input2, upper=False, *, out=None):
 def solved_by_factor(x, L, /, upper):
     """The solution of `A @ out = x` for the matrices A whose Cholesky factors are `L`, of which one triangle is read."""
     first = adjoint(np.triu(L)) if upper else np.tril(L)
-    return np.linalg.solve(adjoint(first), np.linalg.solve(first, x))
+    return solved(adjoint(first), solved(first, x))
 
 
 @solved_by_factor.grad("x", "L")
@@ -395,14 +413,15 @@ def svdvals(A, *, driver=None, out=None):
 def lu_factor(A, *, pivot=True, out=None):
     """L and U with `A = P @ L @ U` in one matrix, and the exchanges of rows, counted from 1."""
     _need_pivot(pivot)
-    return factor_lu(A, out=out)
+    return factor_lu(A, True, out=out)
 
 
 @function("linalg")
 def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
-    """L and U in one matrix, the exchanges of rows, and a zero for each matrix."""
+    """L and U in one matrix, the exchanges of rows, and for each matrix zero, or the number of the pivot that is."""
     _need_pivot(pivot)
-    return deliver(LU_FACTOR_EX((*factor_lu(A), _info(A))), out)
+    found = factor_lu(A, bool(check_errors))
+    return deliver(LU_FACTOR_EX((*found, zero_pivots(found[0].detach()))), out)
 
 
 def _need_pivot(pivot):
@@ -417,8 +436,8 @@ LU = named("linalg_lu", ("P", "L", "U"))
 def lu_method(A, pivot=True, get_infos=False, out=None):
     """L and U in one matrix and the exchanges of rows; with `get_infos` also a zero for each matrix."""
     _need_pivot(pivot)
-    found = (*factor_lu(A), *((_info(A),) if get_infos else ()))
-    return deliver(found, out)
+    LU, pivots = factor_lu(A)
+    return deliver((LU, pivots, *((zero_pivots(LU.detach()),) if get_infos else ())), out)
 
 
 @function("linalg")
@@ -448,9 +467,14 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
 @function("linalg")
 def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
     """The solution of `A @ X = B` (or `X @ A = B`, or with A's adjoint) from what `lu_factor` returns."""
-    P, L, U = lu_unpack(LU, pivots)
-    A = P @ L @ U
-    return solve(A.mH if adjoint else A, B, left=left, out=out)
+    P = lu_unpack(LU, pivots, unpack_data=False)[0]
+    if not left:  # the adjoint of the other problem
+        return deliver(lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH, out)
+    if adjoint:
+        inner = solve_triangular(LU.mH, B, upper=False)
+        return deliver(P @ solve_triangular(LU.mH, inner, upper=True, unitriangular=True), out)
+    inner = solve_triangular(LU, P.mT @ B, upper=False, unitriangular=True)
+    return deliver(solve_triangular(LU, inner, upper=True), out)
 
 
 @function(name="lu_solve")

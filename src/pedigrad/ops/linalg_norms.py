@@ -11,7 +11,7 @@ from ..origin import located
 from ..shapes import all_dims
 from .destination import deliver
 from .factor import factor_svd
-from .linalg import inverse
+from .linalg import inv_ex
 from .norm import vector_norm
 
 SPECTRAL = ("nuc", 2, -2)
@@ -79,10 +79,8 @@ def cond(A, p=None, *, out=None):
         return deliver(result, out)
     if A.shape[-1] != A.shape[-2]:
         raise RuntimeError(located("linalg.cond: with this p, A must be batches of square matrices"))
-    singular = np.linalg.matrix_rank(A.detach().numpy()) < A.shape[-1] if A.numel() else np.zeros(A.shape[:-2], bool)
-    healthy = np.where(singular[..., None, None], np.eye(A.shape[-1], dtype=A._array.dtype), A) if singular.any() else A
-    result = matrix_norm(A, p) * matrix_norm(inverse(healthy), p)
-    return deliver(np.where(singular, math.inf, result) if singular.any() else result, out)
+    result = matrix_norm(A, p) * matrix_norm(inv_ex(A)[0], p)
+    return deliver(np.where(result == result, result, math.inf), out)  # of a singular matrix the inverse is nan
 
 
 @function("linalg", name="diagonal")

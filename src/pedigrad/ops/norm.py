@@ -31,6 +31,8 @@ def vector_norm(x, /, ord=2, dim=None, keepdim=False, *, dtype=None):
         message = "linalg.vector_norm: Expected a floating point or complex tensor as input. Got"
         raise RuntimeError(f"{message} {x.dtype.name}")
     dim = axes(dim, x.ndim)
+    if ord and _alone(x.shape, dim):
+        ord = 1  # a power of it might leave the range
     if ord == 2:
         if dim is None and not keepdim and x.__class__ is np.ndarray and x.dtype.kind == "f":
             flat = x.ravel("K")
@@ -46,6 +48,13 @@ def vector_norm(x, /, ord=2, dim=None, keepdim=False, *, dtype=None):
     if ord == 1:
         return total(size, dim, keepdim)
     return total(size**ord, dim, keepdim) ** (1.0 / ord)
+
+
+def _alone(shape, dim):
+    """Whether one element is reduced along `dim`."""
+    if dim is None or not shape:
+        return all(n == 1 for n in shape)
+    return all(-len(shape) <= d < len(shape) and shape[d] == 1 for d in ((dim,) if dim.__class__ is int else dim))
 
 
 @vector_norm.grad("x")
@@ -133,9 +142,10 @@ def renorm(x, /, p, dim, maxnorm):
 @renorm.grad("x")
 def _(g, x, x_dtype, p, dim, maxnorm):
     scales, size, others = _scales(x, p, dim, maxnorm)
-    slope = np.where(size > maxnorm, -maxnorm / np.square(size + 1e-7), 0)
+    long = size > maxnorm
+    slope = np.where(long, -maxnorm / np.square(size + 1e-7), 0)
     through = slope * total(np.real(g * conj(x)) if x_dtype.kind == "c" else g * x, others, True)
-    return g * scales + norm_slope(through, x, x_dtype, size, p, others, True)
+    return g * scales + np.where(long, norm_slope(through, x, x_dtype, size, p, others, True), 0)  # of nan, too: those are left alone
 
 
 @composite(
@@ -157,11 +167,13 @@ def pairwise_norms(x, y, /, p):
 
 @pairwise_norms.grad("x", "y")
 def _(g, x, y, out, p, needs):
-    if p == 2:
+    if p == 2 and out.size:
         ratio = np.where(out == 0, 0, g / np.where(out == 0, 1, out))
         gx = x * np.expand_dims(total(ratio, -1), -1) - np.matmul(ratio, y) if needs[0] else None
         across = np.swapaxes(ratio, -1, -2)
         return gx, (y * np.expand_dims(total(across, -1), -1) - np.matmul(across, x) if needs[1] else None)
+    if not out.size:
+        return np.zeros_like(x) if needs[0] else None, np.zeros_like(y) if needs[1] else None
     d = np.expand_dims(x, -2) - np.expand_dims(y, -3)
     if abs(p) == math.inf:  # looked for among the differences, so not as it was rounded
         out = vector_norm(d, p, -1)

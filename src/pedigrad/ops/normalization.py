@@ -25,6 +25,12 @@ def moments(x, dims, count):
     return mean, deviation, row_total(deviation * deviation, dims, True) / count
 
 
+def scale_of(variance, eps):
+    """What brings deviations to variance 1: nan where the variance has overflowed, where 1 / inf would make zeros of them all."""
+    square = variance + eps
+    return np.sqrt(square) / square
+
+
 def centred(g, normal, dims, count):
     """What of `g` is orthogonal along `dims` to a constant and to `normal`: the gradient before it is scaled."""
     add = row_total if dims == -1 else total
@@ -61,7 +67,7 @@ def layer_normal(x, weight=None, bias=None, /, n=1, eps=1e-5):
     need_floats(x, "LayerNormKernelImpl")
     dims = last(x.ndim, n)
     mean, deviation, variance = moments(x, dims, math.prod(x.shape[x.ndim - n :]))
-    scale = 1 / np.sqrt(variance + eps)
+    scale = scale_of(variance, eps)
     out = deviation * scale
     if weight is not None:
         out = out * weight
@@ -186,7 +192,7 @@ def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
     need_floats(x, "batch_norm")
     dims = channel_dims(x.ndim)
     mean, deviation, variance = moments(x, dims, count_of(x, dims))
-    scale = 1 / np.sqrt(variance + eps)
+    scale = scale_of(variance, eps)
     out = deviation * (scale if weight is None else scale * of_channels(weight, x.ndim))
     if bias is not None:
         out = out + of_channels(bias, x.ndim)
@@ -202,7 +208,7 @@ def _(g, x, weight, mean, variance, eps, needs):
     dbias = along if needs[2] else None
     if not (needs[0] or needs[1]):
         return None, None, dbias
-    scale = 1 / np.sqrt(variance + eps)
+    scale = scale_of(variance, eps)
     normal = less(x, mean) * scale
     across = total(g * normal, dims)
     if not needs[0]:
@@ -322,7 +328,7 @@ def group_normal(x, weight=None, bias=None, /, groups=1, eps=1e-5):
     need_floats(x, "GroupNormKernelImpl")
     grouped = np.reshape(x, (x.shape[0], groups, math.prod(x.shape[1:]) // groups))
     mean, deviation, variance = moments(grouped, -1, grouped.shape[-1])
-    scale = 1 / np.sqrt(variance + eps)
+    scale = scale_of(variance, eps)
     out = np.reshape(deviation * scale, x.shape)
     if weight is not None:
         out = out * of_channels(weight, x.ndim)

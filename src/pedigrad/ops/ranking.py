@@ -208,7 +208,8 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
         raise RuntimeError("target out of range")
     own = np.astype(one_hot_rows(classes, count), scores._array.dtype)
     excess = margin - scores.gather(1, classes.unsqueeze(1)) + scores
-    excess = (excess if p == 1 else excess * excess).where((excess > 0) & (own == 0), 0)
+    excess = excess.where((excess > 0) & (own == 0), 0)
+    excess = excess if p == 1 else excess * excess
     if weight is not None:
         excess = excess * weight.detach()[classes].unsqueeze(1)
     losses = excess.sum(1) / count

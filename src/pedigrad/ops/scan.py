@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..dtypes import get_default_dtype
 from ..op import composite, function, kernel
 from ..origin import located
 from ..shapes import one_dim
@@ -223,6 +224,7 @@ def _one_wide(input, dim):
 def _areas(y, x, dx, dim):
     """The areas of the trapezia between neighbours along `dim`."""
     at = (slice(None),) * one_dim(dim, y.ndim)
+    y, x = (each if each is None or each._array.dtype.kind not in "biu" else each.to(get_default_dtype()) for each in (y, x))
     heights = y[(*at, slice(1, None))] + y[(*at, slice(None, -1))]
     if x is None:
         return heights * ((1 if dx is None else dx) / 2)

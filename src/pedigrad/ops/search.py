@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..dtypes import float32, float64
 from ..op import function, kernel
 from ..origin import located
 from ..shapes import as_int
@@ -121,32 +122,99 @@ def bincount(x, weights=None, /, minlength=0):
     return counts if weights is None or weights.dtype != np.float32 else counts.astype(np.float32)
 
 
+def _even_edges(name, x, count, low, high, widen):
+    """The edges of `count` equal intervals in the dtype of `x`, from the least to the largest element if no ends are given."""
+    kind = x.dtype.type
+    if low is None:
+        low, high = (x.min(), x.max()) if x.size else (kind(0), kind(1))
+    low, high = kind(low), kind(high)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise RuntimeError(f"torch.{name}: range of [{float(low):g}, {float(high):g}] is not finite")
+    low, high = (low, high) if low != high else (kind(low - kind(widen)), kind(high + kind(widen)))
+    with np.errstate(all="ignore"):
+        step, numbers = (high - low) / kind(count), np.arange(count + 1)
+        left = numbers < (count + 1) // 2  # each half from its own end
+        return np.where(left, low + step * numbers.astype(x.dtype), high - step * (count - numbers).astype(x.dtype))
+
+
+def _bins(x, edges):
+    """The bin of each element, which may be one off where edges are rounded, and which elements lie in the range."""
+    low, high = edges[0], edges[-1]
+    with np.errstate(all="ignore"):
+        inside = (x >= low) & (x <= high)  # nan does not
+        number = (x - low) * x.dtype.type(len(edges) - 1) / (high - low)
+        return np.where(inside & np.isfinite(number), number, 0).astype(np.int64), inside
+
+
+def after(edges, x, first, last):
+    """How many of `edges` a binary search from `first` to `last` finds not above each element, in whatever order they are."""
+    first, count = np.broadcast_to(first, x.shape).copy(), np.broadcast_to(last - first, x.shape).copy()
+    while (count > 0).any():
+        half = count >> 1
+        above = (x < edges[np.minimum(first + half, len(edges) - 1)]) | (count == 0)
+        first = np.where(above, first, first + half + 1)
+        count = np.where(above, half, count - half - 1)
+    return first
+
+
+def _counted(bins, inside, count, weight, dtype):
+    """How many elements, or what weight, are in each bin."""
+    out = np.zeros(count, np.float64)
+    np.add.at(out, np.minimum(bins[inside], count - 1), 1.0 if weight is None else weight[inside])
+    return out.astype(dtype)
+
+
 @kernel(real=True, out=True)
 def histc(x, /, bins=100, min=0, max=0):
-    """How many elements lie in each of `bins` equal intervals from `min` to `max` (of the elements, if both are 0)."""
-    if x.dtype.kind in "b":
-        raise RuntimeError('"histogram_cpu" not implemented for bool')
-    low, high = (x.min(), x.max()) if min == max == 0 and x.size else (min, max)
-    if low == high:
-        low, high = low - 1, high + 1
-    if not low < high:
-        raise RuntimeError("max must be larger than min")
-    counts, _ = np.histogram(x, as_int(bins), (float(low), float(high)))
-    return counts.astype(x.dtype)
+    """How many elements lie in each of `bins` equal intervals from `min` to `max` (of the elements, if both are equal)."""
+    if x.dtype.kind in "biu":
+        raise RuntimeError(f'"histogram_cpu" not implemented for {x.dtype.name}')
+    count = as_int(bins)
+    if count <= 0:
+        raise RuntimeError(f"torch.histc(): bins must be > 0, but got {count}")
+    if min > max:
+        raise RuntimeError("torch.histc: max must be larger than min")
+    edges = _even_edges("histc", x, count, *((None, None) if min == max and x.size else (min, max)), 1)
+    return _counted(*_bins(x, edges), count, None, x.dtype)
 
 
 @kernel(name="histogram", places="", outputs=("hist", "bin_edges"), out=True)
-def histogram_of(x, weight, /, bins, range, density):
-    """A histogram and its edges, in the dtype of `x`."""
-    hist, edges = np.histogram(x, bins, range, density, weight)
-    return hist.astype(x.dtype), edges.astype(x.dtype)
+def histogram_of(x, edges, weight, /, bins, range, density):
+    """A histogram and its edges, in the dtype of `x`: `edges`, or `bins` equal intervals in `range`."""
+    if edges is None:
+        edges = _even_edges("histogram", x, bins, *(range or (None, None)), 0.5)
+        near, inside = _bins(x, edges)
+        found = after(edges, x, np.maximum(near - 1, 0), np.minimum(near + 2, len(edges))) - 1
+    else:
+        inside = (x >= edges[0]) & (x <= edges[-1])
+        found = after(edges, x, 0, len(edges)) - 1
+    hist = _counted(np.maximum(found, 0), inside, len(edges) - 1, weight, np.float64)
+    if density:
+        hist = hist / hist.sum() / np.diff(edges.astype(np.float64))
+    return hist.astype(x.dtype), np.array(edges)
 
 
 @function()
 def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     """How many elements (or what weight) lie between the bin edges, and those edges."""
-    edges = bins.detach().numpy() if isinstance(bins, Tensor) else bins
-    return histogram_of(input, weight, edges, range, bool(density), out=out)
+    if input.dtype not in (float32, float64):
+        raise NotImplementedError(located(f"histogram() is not implemented for {input.dtype}: use float32 or float64"))
+    for name, other in (("bins", bins), ("weight", weight)):
+        if isinstance(other, Tensor) and other.dtype is not input.dtype:
+            message = f"input tensor and {name} tensor should have the same dtype, but got {input.dtype} and {other.dtype}"
+            raise RuntimeError(located(f"torch.histogram: {message}"))
+    if weight is not None and weight.shape != input.shape:
+        message = f"weight tensor should have the same shape as the input tensor, but got {weight.shape} and {input.shape}"
+        raise RuntimeError(located(f"torch.histogram: {message}"))
+    edges = bins.detach() if isinstance(bins, Tensor) else None
+    if edges is not None and edges.ndim != 1:
+        raise RuntimeError(located(f"torch.histogram: bins tensor should have one dimension, but got {edges.ndim} dimensions"))
+    count = as_int(bins) if edges is None else edges.shape[0] - 1
+    if count <= 0:
+        raise RuntimeError(located(f"torch.histogram(): bins must be > 0, but got {count}"))
+    if range is not None and range[0] > range[1]:
+        raise RuntimeError(located(f"torch.histogram: min should not exceed max, but got min {range[0]} max {range[1]}"))
+    return histogram_of(input, edges, weight, count, range, bool(density), out=out)
 
 
 @function("torch")

@@ -311,7 +311,7 @@ def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
     if not input.numel():
         raise RuntimeError(located("quantile() input tensor must be non-empty"))
     fractions = np.asarray(q if isinstance(q, (int, float)) else q.detach(), input._array.dtype)
-    if fractions.ndim > 1 or ((fractions < 0) | (fractions > 1)).any():
+    if fractions.ndim > 1 or not ((fractions >= 0) & (fractions <= 1)).all():
         raise RuntimeError(located("quantile() q must be a scalar or 1D tensor with values in the range [0, 1]"))
     ndim = input.ndim
     dim = None if dim is None else one_dim(dim, ndim)

@@ -121,8 +121,9 @@ def _(g, x, out):
 @elementwise(result="float", domain=(0.3, 4))
 def lgamma(x, /):
     """The logarithm of the absolute value of the gamma function."""
-    tiny = np.abs(x) < 1e-300  # SciPy's is infinite where its reciprocal overflows
-    return np.where(tiny, -np.log(np.abs(x)), from_scipy("gammaln")(x))
+    size = np.abs(x)
+    tiny = size < 1e-300  # SciPy's is infinite where its reciprocal overflows, and negative at -inf
+    return np.where(tiny, -np.log(size), np.where(size == np.inf, size, from_scipy("gammaln")(x)))
 
 
 @lgamma.grad("x")
@@ -145,7 +146,9 @@ def _(g, x):
 def nth_polygamma(x, /, n=1, shift=0.0):
     """The derivative of order `n` of the digamma function at `x - shift`."""
     x = x - shift
-    return from_scipy("psi")(x) if n == 0 else (-1.0) ** (n + 1) * math.factorial(n) * from_scipy("zeta")(n + 1, x)
+    if n == 0:
+        return from_scipy("psi")(x)
+    return (-1.0) ** (n + 1) * math.factorial(n) * from_scipy("zeta")(n + 1, np.where(x == -np.inf, np.nan, x))  # no limit there
 
 
 @nth_polygamma.grad("x")
@@ -178,7 +181,7 @@ def mvlgamma(x, /, p):
     """The logarithm of the multivariate gamma function of dimension `p`."""
     if p < 1:
         raise RuntimeError(f"p has to be greater than or equal to 1, got {p}")
-    return sum(from_scipy("gammaln")(x - 0.5 * j) for j in range(p)) + p * (p - 1) / 4 * math.log(math.pi)
+    return sum(lgamma(x - 0.5 * j) for j in range(p)) + p * (p - 1) / 4 * math.log(math.pi)
 
 
 @mvlgamma.grad("x")

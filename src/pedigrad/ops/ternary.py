@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import element_of
+from ..data import element, element_of
 from ..inplace import write
 from ..op import elementwise, function, kernel
 from ..origin import located
@@ -239,6 +239,8 @@ def _check_value(x, value, name):
 def addcmul(x, tensor1, tensor2, /, *, value=1):
     """`input + value * tensor1 * tensor2`."""
     _check_value(x, value, "addcmul")
+    if x.dtype.kind == "u":
+        value = element(value, x.dtype)
     return x + (tensor1 * tensor2 if value == 1 else tensor1 * value * tensor2)
 
 
