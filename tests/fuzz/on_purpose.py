@@ -31,7 +31,7 @@ def refused_at(difference: str) -> int | None:
     return None if found is None else int(found[1])
 
 
-SAVING = "CrossEntropy|NllLoss|L1Loss|SmoothL1Loss|HuberLoss|KlDiv|PoissonNllLoss|Tanhshrink|RmsNorm|Normalize|ScaledDotProductAttention"
+SAVING = "CrossEntropy|NllLoss|L1Loss|SmoothL1Loss|HuberLoss|KlDiv|PoissonNllLoss|Tanhshrink|NativeGroupNorm|NativeLayerNorm|NativeBatchNorm|RmsNorm|Normalize|ScaledDotProductAttention"
 # Writes and changes of shape that make PyTorch give views a new history.
 OTHER_ALIAS = r"detach\(\)|detach_|out=|inference_mode|no_grad|set_grad_enabled|\.data\b|squeeze_|transpose_|swap\w+_|\.t_"
 # Modules whose results are views of others in PyTorch, for some shapes.
@@ -42,7 +42,7 @@ PURPOSES = (
     Purpose("saving and writing in place", "^refusal.*modified by an inplace operation"),
     Purpose("what is saved", rf"^raises.*modified by an inplace operation: ({SAVING})"),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: Mul", r"\d / "),
-    Purpose("what is saved", r"^raises.*modified by an inplace operation: (Add|B)?[Mm]m", r"nn\.(Linear|Bilinear)"),
+    Purpose("what is saved", r"^raises.*modified by an inplace operation: (Add|B)?[Mm]m", r"nn\.(Linear|Bilinear|MultiheadAttention)"),
     Purpose("`inference_mode`", "^refusal.*([Ii]nference tensor|created in inference mode)"),
     Purpose("writes to what a module with backward hooks is given or returns", "^(refusal|error type).*BackwardHookFunction"),
     Purpose(
@@ -62,6 +62,9 @@ PURPOSES = (
     Purpose("faults of PyTorch's own", "^raises.*unflatten", RESHAPED),
     Purpose("whether a gradient needs a gradient", r"^(grad )*(requires_grad|is_leaf|has_grad_fn): [ghmtx]\d+", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", r"^(length|value): log", "create_graph=True"),
+    Purpose("whether a gradient needs a gradient", r"^type: [gh]\d+\[\d+\] is None, right is a tensor", "create_graph=True"),
+    Purpose("whether a gradient needs a gradient", "^refusal.*AttributeError: 'NoneType'", "create_graph=True"),
+    Purpose("views and writes through another alias", r"^type: g\d+\[\d+\] is None, right is a tensor", RESHAPED),
     Purpose("whether a gradient needs a gradient", r"^type: [hq]\d+ .*right is (0|None)$", "create_graph=True"),
     Purpose(
         "views and writes through another alias", "^refusal.*a leaf Variable that requires", statement=r"^(torch\.\w+\()?[vp]\d+|[-+*/]= "
@@ -72,6 +75,7 @@ PURPOSES = (
     Purpose("as_strided` of a view, changes of shape in place", HOOKED, RESHAPED),
     Purpose("views and writes through another alias", "^grad value", RESHAPED + r"(.|\n)*(register_hook|retain_grad)"),
     Purpose("views and writes through another alias", HOOKED, AS_VIEWS),
+    Purpose("faults of PyTorch's own", r"^grad value: x\d+\.grad is "),  # of numbers whose gradients share memory
     Purpose("faults of PyTorch's own", "^grad value", "register_post_accumulate_grad_hook"),
     Purpose("faults of PyTorch's own", "^grad value", r"PReLU(.|\n)*create_graph=True"),
     Purpose("views and writes through another alias", "^refusal.*no_grad mode.*inside a custom Function"),

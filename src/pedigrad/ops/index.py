@@ -361,7 +361,8 @@ def _write(target: Tensor, basic: Any, at: Any, source: Any) -> None:
     try:
         region = here if basic is None else here[basic]
         check_overlap(region, "__setitem__")
-        refuse_overlap(region, source, at is not None, "__setitem__")
+        if getattr(source, "size", 1) != 1:
+            refuse_overlap(region, source, at is not None, "__setitem__")
         region[... if at is None else at] = source
     except ValueError as error:
         if "broadcast" not in str(error) and "shape mismatch" not in str(error):

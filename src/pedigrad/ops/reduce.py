@@ -152,23 +152,15 @@ def squared_deviations(x, dim, keepdim):
         along = range(x.ndim) if dim is None else [d % x.ndim for d in (dim if isinstance(dim, tuple) else (dim,))]
         x = x - x[tuple(slice(1) if d in along else slice(None) for d in range(x.ndim))]
     s = double_total(x, dim, True)
-    d = _centred(x - s / ((x.size // s.size if s.size else 0) or math.nan), x, dim)
+    d = x - s / ((x.size // s.size if s.size else 0) or math.nan)
     return total(d * d if x.dtype.kind != "c" else np.square(np.real(d)) + np.square(np.imag(d)), dim, keepdim)
-
-
-def _centred(d, x, dim):
-    """Distances from the mean less their own: that of float64 is rounded, and equal elements would differ from it."""
-    if kind_of(x).itemsize // (2 if kind_of(x).kind == "c" else 1) < 8:
-        return d
-    s = total(d, dim, True)
-    return d - s / ((math.prod(x.shape) // math.prod(s.shape) if math.prod(s.shape) else 0) or math.nan)
 
 
 def variance_slope(g, x, dim, correction, keepdim):
     """The gradient of the variance of `x`."""
     shape = tuple(x.shape)
     n = count(shape, dim)
-    centred = _centred(less(x, double_total(x, axes(dim, x.ndim), True) / (n or math.nan)), x, axes(dim, x.ndim))
+    centred = less(x, double_total(x, axes(dim, x.ndim), True) / (n or math.nan))
     freedom = n - correction
     return centred * (restore_dims(g, shape, dim, keepdim) * (2.0 / freedom if freedom > 0 else math.nan))
 
@@ -187,7 +179,7 @@ def deviation(x, /, dim=None, correction=1, keepdim=False):
 
 @deviation.grad("x")
 def _(g, x, out, dim, correction, keepdim):
-    slope = np.where(out == 0, 0, g / (out * 2))
+    slope = np.where(out == 0, 0, g / np.where(out == 0, 1, out * 2))
     return variance_slope(slope, x, dim, correction, keepdim)
 
 
