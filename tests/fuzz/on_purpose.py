@@ -31,7 +31,9 @@ def refused_at(difference: str) -> int | None:
     return None if found is None else int(found[1])
 
 
-SAVING = "CrossEntropy|NllLoss|L1Loss|SmoothL1Loss|HuberLoss|KlDiv|PoissonNllLoss|Tanhshrink|NativeGroupNorm|NativeLayerNorm|NativeBatchNorm|RmsNorm|Normalize|ScaledDotProductAttention"
+# Operations of which pedigrad saves an operand, PyTorch a copy or something else.
+SAVING = "CrossEntropy|NllLoss|L1Loss|SmoothL1Loss|HuberLoss|KlDiv|PoissonNllLoss|Tanhshrink|ScaledDotProductAttention"
+SAVING += "|NativeGroupNorm|NativeLayerNorm|NativeBatchNorm|RmsNorm|Normalize"
 # Writes and changes of shape that make PyTorch give views a new history.
 OTHER_ALIAS = r"detach\(\)|detach_|out=|inference_mode|no_grad|set_grad_enabled|\.data\b|squeeze_|transpose_|swap\w+_|\.t_"
 # Modules whose results are views of others in PyTorch, for some shapes.
