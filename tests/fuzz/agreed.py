@@ -162,7 +162,7 @@ def lost_digits(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int
 def of_nan(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
     if name == "g":
         return np.isnan(case.at(name, number)) & np.isnan(a)
-    return np.isnan(a) & functools.reduce(np.logical_or, (np.isnan(x) for x in case.operands() if x.dtype.kind == "f"))
+    return np.isnan(a) & functools.reduce(np.logical_or, (np.isnan(x) for x in case.operands() if x.dtype.kind == "f"), np.zeros((), bool))
 
 
 def among_nan(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
