@@ -162,7 +162,7 @@ def lost_digits(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int
 def of_nan(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
     if name == "g":
         return np.isnan(case.at(name, number)) & np.isnan(a)
-    return np.isnan(a) & functools.reduce(np.logical_or, (np.isnan(x) for x in case.operands() if x.dtype.kind == "f"))
+    return np.isnan(a) & functools.reduce(np.logical_or, (np.isnan(x) for x in case.operands() if x.dtype.kind == "f"), np.zeros((), bool))
 
 
 def among_nan(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
@@ -191,6 +191,12 @@ RULES = (
     Rule("digamma|lgamma|polygamma|special.polygamma|mvlgamma", "yg", "at poles PyTorch's trigamma divides by a rounded sine", poles),
     Rule("softsign", "y", "PyTorch adds 1 to the 255 of uint8, which is 0", lambda c, a, b, n, i: np.isinf(b) & np.isfinite(a)),
     Rule("cumprod|prod", "g", "PyTorch divides by what may be infinite", nan_is_theirs),
+    Rule(
+        "cumprod|prod",
+        "g",
+        "PyTorch divides by a nan that the slope does not depend on",
+        lambda c, a, b, n, i: np.isnan(b) & np.isnan(c.at(n, i)),
+    ),
     Rule("cumprod|prod", "g", "PyTorch's product in float32 overflows", lambda c, a, b, n, i: np.isinf(b) & (np.abs(a) > 3e38)),
     Rule("(group|batch|instance)_norm", "yg", "PyTorch joins weight and mean to one term: infinity less infinity", nan_is_theirs),
     Rule("(group|batch|instance|layer)_norm", "yg", "PyTorch has 0 for one by too large a variance", of_overflown_variance),

@@ -178,6 +178,8 @@ class Writer:
             self.mode = r.choice(("huge", "tiny", "offset", "same", "whole"))
         if any(part in entry.name for part in EXACT) and self.mode != "drawn":
             self.mode = "as given"
+        if self.mode != "special" and any(part in entry.name for part in SIZES):
+            self.mode = "drawn"
         if large:
             self.mode = r.choice(("drawn", "drawn", "same", "offset", "whole"))
 
@@ -321,7 +323,8 @@ def written(r: random.Random, torch: Any, entry: Any, dtype: str, sample: Any, a
     floats = dtype.startswith(("float", "bfloat"))
     needs = floats and entry.supports_autograd and "grad" not in avoid and r.random() < 0.75
     large = None
-    if "large" not in avoid and (type(entry).__name__ in PLAIN or entry.name in ALONG) and r.random() < 0.06:
+    long = any(part in entry.name for part in SIZES)
+    if "large" not in avoid and not long and (type(entry).__name__ in PLAIN or entry.name in ALONG) and r.random() < 0.06:
         large = r.choice((131072, 131073, 150001, 1000003))
     w = Writer(r, entry, dtype, avoid, large, needs)
     if sample.kwargs.get("sparse") or (dtype == "complex64" and "cholesky" in entry.name):

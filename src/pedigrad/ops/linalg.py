@@ -472,7 +472,8 @@ def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
         return deliver(lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH, out)
     if adjoint:
         inner = solve_triangular(LU.mH, B, upper=False)
-        return deliver(P @ solve_triangular(LU.mH, inner, upper=True, unitriangular=True), out)
+        X = solve_triangular(LU.mH, inner, upper=True, unitriangular=True)
+        return deliver((X.mT @ P.mT).mT, out)  # so it lies in columns
     inner = solve_triangular(LU, P.mT @ B, upper=False, unitriangular=True)
     return deliver(solve_triangular(LU, inner, upper=True), out)
 
