@@ -224,7 +224,79 @@ def test_tensors_on_one_buffer():
         equal(function(a, b), np.full(3, 2.0 if i > 3 else 1.0))
 
 
+def shared_gradients(end):
+    """A step after which two parameters have one tensor as their gradient, scaled once for each; and those two."""
+    w, u = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+
+    def step(x):
+        w.grad, u.grad = torch.autograd.grad(((w + u) * x).sum(), [w, u])
+        nn.utils.clip_grad_norm_([w, u], 0.5)
+        return end(w, u)
+
+    return step, w, u
+
+
+@pytest.mark.parametrize("end", [lambda w, u: None, lambda w, u: w.grad, lambda w, u: (w.grad * 2, u.grad)])
+def test_gradients_that_are_one_tensor_stay_so(end):
+    step, w, u = shared_gradients(end)
+    usual, v, _ = shared_gradients(end)
+    function = torch.compile(step)
+    for seed in seeds():
+        result, right = function(values(3, seed=seed)), usual(values(3, seed=seed))
+        assert w.grad is u.grad
+        equal(w.grad, v.grad)
+        if isinstance(result, torch.Tensor):
+            assert result is w.grad
+        elif result is not None:
+            assert result[1] is w.grad
+            equal(result[0], right[0])
+    assert runs(function)
+
+
+@pytest.mark.parametrize("view", [lambda g: g[:], lambda g: g[:1].expand(3)])
+@pytest.mark.parametrize("returned", [False, True])
+def test_gradients_in_memory_of_others_are_not_compiled(view, returned):
+    w, u = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+
+    @torch.compile
+    def function(x):
+        w.grad = x * 2
+        if returned:
+            return view(w.grad)
+        u.grad = view(w.grad)
+        return None
+
+    for seed in seeds():
+        result = function(values(3, seed=seed))
+        assert w.grad.data_ptr() == (result if returned else u.grad).data_ptr()
+    assert not runs(function)
+
+
 # Layouts, calls of NumPy
+
+
+def test_ravel_copies_what_does_not_lie_in_rows():
+    def function(x):
+        flat = x.ravel()
+        flat.mul_(2.0)
+        return flat
+
+    compiled = torch.compile(function)
+    for seed in seeds():
+        x = values(5, 3, seed=seed)[1:, 1:2]
+        before = x.clone()
+        flat = compiled(x)
+        assert flat.stride() == (1,)
+        equal(flat, before.ravel() * 2)
+        equal(x, before)
+    assert runs(compiled)
+
+
+def test_view_is_refused_in_recorded_calls_too():
+    function = torch.compile(lambda x: x.view(-1))
+    for _ in range(CALLS):
+        with pytest.raises(RuntimeError, match="view size is not compatible"):
+            function(values(2, 3).t())
 
 
 @pytest.mark.parametrize("turned", [lambda x: x.mT, lambda x: x.permute(2, 0, 1), lambda x: x])

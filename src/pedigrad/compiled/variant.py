@@ -256,13 +256,18 @@ class Variant:
     def finish(self, outputs: list[Any], tensors: list[Tensor]) -> list[Tensor]:
         """What is done after the program: results are wrapped, gradients put where they belong, writes noted."""
         results: list[Tensor] = []
+        made: dict[int, Tensor] = {}
         accumulated = []
         places = [tensors[p]._array if isinstance(p, int) else held(p) for p in self.changed_places]
         for what, thing, number in self.recording.after:
             if what == "result":
-                results.append(self.result(number, outputs[number], tensors))
+                made[number] = self.result(number, outputs[number], tensors)
+                results.append(made[number])
             elif what == "gradient":
-                thing.grad, thing.zeroed = wrap(in_order(outputs[number], self.orders[number])), False
+                thing.grad = made[number] = wrap(in_order(outputs[number], self.orders[number]))
+                thing.zeroed = False
+            elif what == "shared gradient":
+                thing.grad, thing.zeroed = made[number], False
             elif what == "gradient in place":
                 if not self.zeroed_before(thing):
                     accumulated.append(thing.grad._array)
@@ -356,7 +361,7 @@ def word_again(found: list[Word], index: int) -> bool:
     return address >= 0 and words.word_at(address) != value
 
 
-SHORT = frozenset({"gradient", "gradient in place", "zeroed", "no gradient", "written"})
+SHORT = frozenset({"gradient", "shared gradient", "gradient in place", "zeroed", "no gradient", "written"})
 
 
 def written_out(variant: Variant) -> Callable[[], Any]:
@@ -399,7 +404,9 @@ def written_out(variant: Variant) -> Callable[[], Any]:
             lines += [f"        t{number}._node = node{number}", f"        t{number}._view = t{number}._cut = None"]
             results.append(f"t{number}")
         elif what == "gradient":
-            lines += [f"        {name}.grad = wrap({outputs[number]})", f"        {name}.zeroed = False"]
+            lines += [f"        {name}.grad = t{number} = wrap({outputs[number]})", f"        {name}.zeroed = False"]
+        elif what == "shared gradient":
+            lines += [f"        {name}.grad = t{number}", f"        {name}.zeroed = False"]
         elif what == "gradient in place":
             accumulated = accumulated or not variant.zeroed_before(thing)
             lines += [f"        {name}.zeroed = False"]
