@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fuzz import apart, functions, programs
+from fuzz import apart, functions, noise, programs
 
 os.environ.setdefault("PEDIGRAD_CACHE", "0")  # no program comes twice
 
@@ -34,11 +34,18 @@ class Tally:
 
     def __init__(self) -> None:
         self.programs = self.compiled = self.calls = self.runs = 0
+        self.rounded = 0  # comparisons in which something differed by no more than rounding moves it
         self.refusals: collections.Counter[str] = collections.Counter()
+
+    def add(self, other: Tally) -> None:
+        """Count what another one has counted."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
 
     def __str__(self) -> str:
         share = self.compiled / max(self.programs, 1)
-        lines = [f"{self.programs} programs, {self.compiled} ran compiled ({share:.0%}); {self.runs} of {self.calls} calls did"]
+        lines = [f"{self.programs} functions, {self.compiled} ran compiled ({share:.0%}); {self.runs} of {self.calls} calls did"]
+        lines += [f"{self.rounded} comparisons differed somewhere by no more than rounding moves it"]
         return "\n".join([*lines, *(f"  {n} x {why}" for why, n in self.refusals.most_common(25))])
 
 
@@ -63,17 +70,41 @@ def compare(program: programs.Program) -> str | None:
 
 def compare_here(program: programs.Program) -> str | None:
     """The same, in this process."""
-    library = functions.library()
-    usual = follow(dataclasses.replace(program, statements=tuple("f" if s == COMPILE else s for s in program.statements)), library)
-    compiled = follow(program, library)
+    library, plain = functions.library(), uncompiled(program)
+    usual, compiled = follow(plain, library), follow(program, library)
     count(compiled, tally)
-    return differ(compiled, usual) or unsettled(program, compiled)
+    found = differ(compiled, usual)
+    if found and noise.is_of_values(found):
+        found = beyond_rounding(compiled, usual, [(usual, shaken(plain, library))], tally)
+    return found or unsettled(program, compiled)
 
 
-def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
+def uncompiled(program: programs.Program) -> programs.Program:
+    """The program without compiling."""
+    return dataclasses.replace(program, statements=tuple("f" if s == COMPILE else s for s in program.statements))
+
+
+def shaken(program: programs.Program, library: Any, every: int = 1) -> list[Trail]:
+    """Runs of a program in which rounding is another one."""
+    return [follow(program, library, every, np.random.default_rng(i)) for i in range(noise.RUNS)]
+
+
+def beyond_rounding(given: Trail, right: Trail, spreads: list[tuple[Trail, list[Trail]]], tally: Tally, layouts: bool = True) -> str | None:
+    """How two runs differ by more than what `spreads`, runs and others of the same with other rounding, show to be rounding."""
+    steps = []
+    for i, ((number, a), (_, b)) in enumerate(zip(given.steps, right.steps, strict=False)):
+        here = [(base.steps[i][1], [t.steps[i][1] for t in others if i < len(t.steps)]) for base, others in spreads if i < len(base.steps)]
+        steps.append((number, noise.excused(a, b, here)))
+    found = differ(dataclasses.replace(given, steps=steps), right, layouts)
+    tally.rounded += found is None
+    return found
+
+
+def follow(program: programs.Program, library: Any, every: int = 1, chance: np.random.Generator | None = None) -> Trail:
     """Run a program and look at what is bound after each statement from the first call on, or after some of these.
 
-    Random generators are seeded anew before each statement: compiled functions draw other numbers.
+    Random generators are seeded anew before each statement: compiled functions draw other numbers. With `chance` all tensors that are
+    bound are moved by a rounding error before each call.
     """
     space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "__name__": "program"}
     given = {*space, "__builtins__"}
@@ -85,6 +116,8 @@ def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
         try:
             for number, statement in enumerate(program.statements):
                 library.manual_seed(number)
+                if chance is not None and statement.startswith("r = f("):
+                    noise.shake(floats_of(space, library), chance)
                 try:
                     exec(compile(statement, "<program>", "exec"), space)
                 except Exception as error:
@@ -132,6 +165,14 @@ def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]
         gather(name, value, tensors, library)
     found["(sharing)"] = sharing(tensors)
     return found
+
+
+def floats_of(space: dict[str, Any], library: Any) -> list[Any]:
+    """The tensors that are bound, in modules too."""
+    tensors: list[tuple[str, Any]] = []
+    for name, value in space.items():
+        gather(name, value, tensors, library)
+    return [tensor for _, tensor in tensors]
 
 
 def gather(name: str, value: Any, tensors: list[tuple[str, Any]], library: Any) -> None:
