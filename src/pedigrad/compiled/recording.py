@@ -268,6 +268,7 @@ class Recording:
                 self.after.append(("written", holder, len(self.outputs)))
                 self.outputs.append(value)
                 self.expected.append(array)
+            self.after += [("schedule", schedule, -1) for schedule in recorder.schedules]
             program.outputs = list(self.outputs)
             if self.live and recorder.refused is None:
                 self.gradient = Gradient(recorder, self.live, self.nodes)

@@ -276,6 +276,8 @@ class Variant:
                 thing.zeroed = True
             elif what == "no gradient":
                 thing.grad, thing.zeroed = None, False
+            elif what == "schedule":
+                thing.step()
         if self.changed_places or accumulated:
             note_writes([*places, *accumulated], "a compiled step")
         return results
@@ -361,7 +363,7 @@ def word_again(found: list[Word], index: int) -> bool:
     return address >= 0 and words.word_at(address) != value
 
 
-SHORT = frozenset({"gradient", "shared gradient", "gradient in place", "zeroed", "no gradient", "written"})
+SHORT = frozenset({"gradient", "shared gradient", "gradient in place", "zeroed", "no gradient", "written", "schedule"})
 
 
 def written_out(variant: Variant) -> Callable[[], Any]:
@@ -414,6 +416,8 @@ def written_out(variant: Variant) -> Callable[[], Any]:
             lines += [f"        {name}.zeroed = True"]
         elif what == "no gradient":
             lines += [f"        {name}.grad = None", f"        {name}.zeroed = False"]
+        elif what == "schedule":
+            lines += [f"        {name}.step()"]
     if variant.changed_places or accumulated:
         lines += NOTE
     kind, *rest = recording.plan
