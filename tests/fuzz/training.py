@@ -311,6 +311,8 @@ def options(r: Any, single: bool, noisy: bool) -> str:
     perhaps(0.12, "maximize=True")
     if kind != "Adafactor":
         perhaps(0.2, f"foreach={r.random() < 0.5}")
+    if "nesterov" in str(given):  # PyTorch's step of all tensors together leaves in the gradients what it added to the parameters
+        given = [each for each in given if each != "foreach=True"]
     return f"opt = torch.optim.{kind}({{}}, {', '.join(given)})"
 
 
