@@ -275,6 +275,20 @@ def test_gradients_in_memory_of_others_are_not_compiled(view, returned):
 # Layouts, calls of NumPy
 
 
+@pytest.mark.parametrize("equation", ["ij,jk->ki", "ij,jk->jki", "ij,kj->ikj", "ij,ij->ji", "ij,k->kij"])
+def test_products_lie_in_rows_in_recorded_calls_too(equation):
+    def product(x, y):
+        return torch.einsum(equation, x, y)
+
+    function = torch.compile(product)
+    y = {"jk": values(4, 5), "kj": values(5, 4), "ij": values(3, 4), "k": values(5)}[equation[3 : equation.index("-")]]
+    for x in (values(3, 4), values(4, 3).t()):
+        for _ in range(4):
+            assert function(x, y).stride() == product(x, y).stride()
+            assert product(x, y).is_contiguous()
+    assert runs(function)
+
+
 def test_ravel_copies_what_does_not_lie_in_rows():
     def function(x):
         flat = x.ravel()

@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import re
 import warnings
 from typing import Any
 
@@ -27,6 +28,9 @@ generate = functions.generate
 COMPILE = "f = torch.compile(f)"
 LIMIT = 21.0 * apart.LIMIT  # seconds: a program has its own limit
 SETTLED = 9  # calls without a change after which a function is compiled, or refused
+
+SEVERAL = 3  # kinds of arguments that wait for a second recording where one call makes them others for the next
+GRADS = re.compile(r"(\w+) = torch\.autograd\.grad\(")
 
 
 class Tally:
@@ -61,6 +65,7 @@ class Trail:
     raised: programs.Raised | None
     functions: list[Any]  # the compiled functions
     calls: int
+    gradients: set[str] = dataclasses.field(default_factory=set)  # names of what `autograd.grad` gave, which compiled is dense
 
 
 def compare(program: programs.Program) -> str | None:
@@ -127,6 +132,7 @@ def follow(program: programs.Program, library: Any, every: int = 1, chance: np.r
                     trail.functions.append(space["f"].compiled)
                 called = statement.startswith("r = f(")
                 trail.calls += called
+                trail.gradients |= {found[1] for found in [GRADS.match(statement)] if found}
                 looking = looking or called
                 if looking and (not trail.calls % every or number + 1 == len(program.statements)):
                     trail.steps.append((number, look(space, given, library)))
@@ -159,7 +165,11 @@ def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]
         if hasattr(value, "param_groups"):
             value = value.state_dict()
             value["param_groups"] = [dict(sorted(group.items())) for group in value["param_groups"]]
-        found[name] = programs.seen(value, library)
+        try:
+            found[name] = programs.seen(value, library)
+        except RuntimeError as error:  # such as of a view that shows what was written to since
+            found[name] = f"cannot be looked at: {str(error).partition(chr(10))[0]}"
+            continue
         if isinstance(value, library.Tensor) and getattr(value, "__dict__", None):
             found[f"vars({name})"] = {k: v for k, v in vars(value).items() if isinstance(v, (int, float, str))}
         gather(name, value, tensors, library)
@@ -224,7 +234,7 @@ def differ(given: Trail, right: Trail, layouts: bool = True) -> str | None:
                 continue
             if name not in a:
                 return f"names: after statement {number}, {name} is not bound"
-            text = programs.differ_values(a[name], value, name, layouts, right.coarse)
+            text = programs.differ_values(a[name], value, name, layouts and name not in right.gradients, right.coarse)
             if text:
                 return f"{text}, after statement {number}"
         if layouts and a["(sharing)"] != b["(sharing)"]:
@@ -278,6 +288,8 @@ def unsettled(program: programs.Program, trail: Trail) -> str | None:
         for why in reasons(compiled):
             if "could not be compiled" in why or "its program gave" in why:  # in the second case what was compiled was wrong
                 return f"internal: {why}"
+        if len(compiled.pending) > SEVERAL:
+            continue  # each call finds other arguments than the one before
         tail = len(program.statements)
         while tail and program.statements[tail - 1].startswith("r = f(") and program.statements[tail - 1] == program.statements[-1]:
             tail -= 1
