@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .surroundings import Surroundings
 
 OPTIMIZERS = "pedigrad.optim."
-ASKED = frozenset({"step", "zero_grad"})  # functions of optimizers and schedules that give nobody what these hold
+ASKED = frozenset({"step", "stepped", "zero_grad"})  # functions of optimizers and schedules that give nobody what these hold
 ENTRIES = frozenset("values items keys get pop popitem setdefault copy update dict".split())  # what gives entries that no code names
 WHOLE = frozenset("vars __dict__ __getstate__ __reduce_ex__ __reduce__".split())
 COPIES = frozenset({"copy", "pickle"})
@@ -51,7 +51,7 @@ class Reading:
 
     def called(self, name: str, function: str) -> None:
         """The user's code has called a function of a module that is not the user's."""
-        asked = name.startswith(OPTIMIZERS) and function not in ASKED
+        asked = name.startswith(OPTIMIZERS) and function not in ASKED and not name.endswith(".swa_utils")
         self.whole = self.whole or asked or name in COPIES
 
 
