@@ -209,3 +209,27 @@ def test_groups_that_are_used_for_something_else_do_not_hinder():
     found, compiled = followed(make, Case, lambda case: case.sched.step())
     assert found >= CALLS - 3
     assert len(compiled.compiled.variants) == 1
+
+
+def test_zeroing_of_the_gradient_of_a_frozen_parameter():
+    frozen, p = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    opt = torch.optim.SGD([frozen, p], lr=0.1)
+    (frozen.sum() + p.sum()).backward()
+    frozen.requires_grad_(False)
+    given = frozen.grad
+
+    @torch.compile
+    def function(x):
+        opt.zero_grad(set_to_none=False)
+        loss = ((p - x) ** 2).sum()
+        loss.backward()
+        opt.step()
+        return loss.detach()
+
+    for seed in range(CALLS):
+        given.fill_(3.0)
+        function(tensor(2, seed=seed))
+        assert frozen.grad is given
+        assert given.tolist() == [0.0, 0.0]
+        assert frozen.tolist() == [1.0, 1.0]
+    assert runs(function) >= CALLS - 3
