@@ -272,7 +272,61 @@ def test_gradients_in_memory_of_others_are_not_compiled(view, returned):
     assert not runs(function)
 
 
+@pytest.mark.parametrize("make", [lambda y: y.prod(0), lambda y: (y.prod(0), y.sum(0)), lambda y: torch.stack([y.prod(1), y.sum(1)])])
+def test_a_backward_pass_that_branches_on_numbers(make):
+    function = torch.compile(make)
+    for i in range(CALLS):
+        y = (torch.arange(6.0).reshape(2, 3) / 7 + (i not in (0, 4, 6))).requires_grad_()
+        grads = []
+        for each in (function, make):
+            result = each(y)
+            (gradient,) = torch.autograd.grad(sum(r.sum() for r in result) if isinstance(result, tuple) else result.sum(), y)
+            grads.append(gradient)
+        equal(*grads)
+    assert runs(function)
+
+
+def test_a_backward_pass_that_branches_on_numbers_and_cannot_be_done_again():
+    n = torch.zeros(())
+
+    @torch.compile
+    def function(y):
+        n.add_(1.0)
+        return y.prod(0)
+
+    for i in range(CALLS):
+        y = (torch.arange(6.0).reshape(2, 3) / 7 + (i not in (0, 4, 6))).requires_grad_()
+        function(y).sum().backward()
+        (expected,) = torch.autograd.grad(y.prod(0).sum(), y)
+        equal(y.grad, expected)
+        assert n.item() == i + 1
+
+
+def test_second_derivatives_of_what_draws_random_numbers_are_refused():
+    function = torch.compile(lambda x: F.dropout(x, 0.5) ** 3)
+    for _ in range(CALLS):
+        x = leaf(40)
+        result = function(x)
+        if runs(function):
+            with pytest.raises(RuntimeError, match="draws random numbers"):
+                torch.autograd.grad(result.sum(), x, create_graph=True)
+    assert runs(function)
+
+
 # Layouts, calls of NumPy
+
+
+def test_writes_on_the_same_memory_of_one_element():
+    def function(x):
+        h = x * 2
+        shown, _ = torch.broadcast_tensors(h[:], h)
+        shown += 1
+        shown.copy_(h)
+        return h * 3
+
+    compiled = torch.compile(function)
+    for seed in seeds():
+        equal(compiled(values(1, seed=seed)), function(values(1, seed=seed)))
 
 
 @pytest.mark.parametrize("equation", ["ij,jk->ki", "ij,jk->jki", "ij,kj->ikj", "ij,ij->ji", "ij,k->kij"])

@@ -180,7 +180,8 @@ def overlap(here: Array, other: Any) -> str | None:
     if not (is_dense(here) and is_dense(other)):
         return None
     same = here.__array_interface__["data"] == other.__array_interface__["data"] and here.nbytes == other.nbytes
-    return "wholly" if same and steps(here) == steps(other) and here.dtype == other.dtype else "partly"
+    mine, its = ([step for step, n in zip(steps(a), a.shape, strict=True) if n != 1] for a in (here, other))
+    return "wholly" if same and mine == its and here.dtype == other.dtype else "partly"
 
 
 def check_operands(op: Any, here: Array, values: Any, what: str) -> None:

@@ -89,6 +89,8 @@ class Variant:
         # What a group gives may be another number each time, such as the seed of a run's random numbers.
         self.drawn = [i for i, (group, _) in enumerate(self.options) if type(group).__getitem__ is not dict.__getitem__]
         self.runs = 0
+        if self.gradient is not None and any(self.gradient.gradient.guards.values()) and self.happens_once():
+            raise modes.Untraceable("its backward pass branches on numbers, and what it computes cannot be computed again")
         for group, _ in self.options:
             self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
         self.nodes = [spent(t._array) if gone else None for t, gone in zip(recording.results, recording.spent, strict=True)]
@@ -300,10 +302,14 @@ class Variant:
         out._node = self.nodes[number]
         return out
 
+    def happens_once(self) -> bool:
+        """Whether running the function once more as usual would give something else than the run, or have other effects."""
+        return bool(self.recording.in_place or self.recording.leaves_gradients() or self.drawn)
+
     def again(self, args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """The results, as usual, and the tensors that the parents of their node belong to."""
-        if self.recording.in_place or self.recording.leaves_gradients() or self.surroundings.changed() is not None:
-            what = "what it finds around it has changed" if self.surroundings.changed() else "it writes to tensors"
+        if self.happens_once() or self.surroundings.changed() is not None:
+            what = "what it finds around it has changed" if self.surroundings.changed() else "it writes to tensors or draws random numbers"
             raise RuntimeError(f"second derivatives of a compiled function are computed by running it again, but {what}")
         found: list[Tensor] = []
         collect(self.compiled.function(*args, **kwargs), found)
