@@ -1,6 +1,7 @@
 """Learning rates and their schedules in compiled steps: steps of schedules are taken, and no number is one that the rate was before."""
 
 import copy
+import reprlib
 
 import pytest
 from compile_checks import runs, tensor
@@ -165,6 +166,7 @@ LOOKS = {
     "values": lambda case: sum(v for v in case.group.values() if isinstance(v, float)),
     "state": lambda case: case.opt.state_dict()["param_groups"][0]["lr"],
     "text": lambda case: len(f"{case.opt}"),
+    "another's text": lambda case: len(reprlib.repr(case.opt)),
     "all": lambda case: sum(v for v in {**case.group}.values() if isinstance(v, float)),
     "copy": lambda case: copy.deepcopy(case.sched).last_epoch,
     "attributes": lambda case: vars(case.sched)["last_epoch"],

@@ -22,7 +22,7 @@ from ..generator import Generator, default_generator
 from ..mersenne import MersenneTwister
 from ..origin import AS_USER, MARK, Origin
 from ..printing import set_printoptions
-from .reading import Reading, strings_of
+from .reading import Reading, strings_of, tells
 from .surroundings import Surroundings, is_installed
 
 PURE = frozenset(
@@ -123,8 +123,8 @@ class Effects:
         elif event == "call":
             if frame.f_code not in self.ran:
                 self.looks_up(frame.f_code, frame.f_globals)
-            if frame.f_back is not None and is_users(frame.f_back.f_globals) and not is_users(frame.f_globals):
-                self.reading.called(frame.f_globals.get("__name__") or "", frame.f_code.co_name)
+            if tells(frame) and not self.is_within_ours(frame.f_back):
+                self.reading.whole = True
             if frame.f_code in CHANCE:
                 self.draws(frame)
             elif frame.f_code is RECORDED and frame.f_locals["self"] is default_generator:

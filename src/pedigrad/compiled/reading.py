@@ -9,7 +9,7 @@ from __future__ import annotations
 import dis
 import functools
 import itertools
-from types import CodeType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 
 from .watched import is_plain
@@ -49,10 +49,12 @@ class Reading:
         """Whether it can have read an attribute of an object, whose dict it gets at if that `is_open`."""
         return self.whole or name in self.names or (is_open and self.by_key)
 
-    def called(self, name: str, function: str) -> None:
-        """The user's code has called a function of a module that is not the user's."""
-        asked = name.startswith(OPTIMIZERS) and function not in ASKED and not name.endswith(".swa_utils")
-        self.whole = self.whole or asked or name in COPIES
+
+def tells(frame: FrameType) -> bool:
+    """Whether a call is one of a function that gives, or copies, what optimizers and schedules hold."""
+    name = frame.f_globals.get("__name__") or ""
+    asked = name.startswith(OPTIMIZERS) and frame.f_code.co_name not in ASKED and not name.endswith(".swa_utils")
+    return asked or name in COPIES
 
 
 def let_schedules_go_on(recorder: Recorder, surroundings: Surroundings) -> None:
