@@ -329,6 +329,19 @@ def test_writes_on_the_same_memory_of_one_element():
         equal(compiled(values(1, seed=seed)), function(values(1, seed=seed)))
 
 
+def test_a_region_that_shows_each_element_once_of_windows_that_do_not():
+    def function(x):
+        windows = x.unfold(0, 3, 1)[:, :2]
+        windows[..., 0] = 0
+        return windows * 1
+
+    compiled = torch.compile(function)
+    for seed in seeds():
+        x, y = values(5, seed=seed), values(5, seed=seed)
+        equal(compiled(x), function(y))
+        equal(x, y)
+
+
 @pytest.mark.parametrize("equation", ["ij,jk->ki", "ij,jk->jki", "ij,kj->ikj", "ij,ij->ji", "ij,k->kij"])
 def test_products_lie_in_rows_in_recorded_calls_too(equation):
     def product(x, y):

@@ -386,7 +386,8 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
     if not arrays and direct and view.op in (part.op, select.op) and _shows(view, basic):  # type: ignore[union-attr]
         return  # the second half of `x[i] += y`: the view was written to, which is all
     followed = modes.settings.recorder is not None
-    if basic is not None and ((is_view and not followed) or 0 in target._array.strides):
+    twice = 0 in target._array.strides or (followed and inplace.is_shown_twice(target._array))
+    if basic is not None and ((is_view and not followed) or twice):
         # Written to as a tensor of its own: where the view shows an element twice, the region may not. A recorder wants the whole.
         target, basic = part(target, basic), None if arrays else (...,)
     if is_recorded(target, value):
