@@ -329,10 +329,11 @@ def test_writes_on_the_same_memory_of_one_element():
         equal(compiled(values(1, seed=seed)), function(values(1, seed=seed)))
 
 
-def test_a_region_that_shows_each_element_once_of_windows_that_do_not():
+@pytest.mark.parametrize("index", [lambda w: (..., 0), lambda w: w > 0])
+def test_windows_that_overlap_are_written_to_as_usual(index):
     def function(x):
         windows = x.unfold(0, 3, 1)[:, :2]
-        windows[..., 0] = 0
+        windows[index(windows)] = 0.25
         return windows * 1
 
     compiled = torch.compile(function)
@@ -340,6 +341,7 @@ def test_a_region_that_shows_each_element_once_of_windows_that_do_not():
         x, y = values(5, seed=seed), values(5, seed=seed)
         equal(compiled(x), function(y))
         equal(x, y)
+    assert not runs(compiled)
 
 
 @pytest.mark.parametrize("equation", ["ij,jk->ki", "ij,jk->jki", "ij,kj->ikj", "ij,ij->ji", "ij,k->kij"])

@@ -332,7 +332,10 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
         refresh(self)
         if isinstance(value, Tensor):
             refresh(value)
-    if is_recorded(self, value) or modes.settings.recorder:
+    with_history, recorder = is_recorded(self, value), modes.settings.recorder
+    if recorder and not with_history and 0 not in self._array.strides and inplace.is_shown_twice(self._array):
+        recorder.refuse("windows that overlap are written to")
+    elif with_history or recorder:
         _write_with_history(self, basic, places, arrays, value)
         return
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)
@@ -386,8 +389,7 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
     if not arrays and direct and view.op in (part.op, select.op) and _shows(view, basic):  # type: ignore[union-attr]
         return  # the second half of `x[i] += y`: the view was written to, which is all
     followed = modes.settings.recorder is not None
-    twice = 0 in target._array.strides or (followed and inplace.is_shown_twice(target._array))
-    if basic is not None and ((is_view and not followed) or twice):
+    if basic is not None and ((is_view and not followed) or 0 in target._array.strides):
         # Written to as a tensor of its own: where the view shows an element twice, the region may not. A recorder wants the whole.
         target, basic = part(target, basic), None if arrays else (...,)
     if is_recorded(target, value):
