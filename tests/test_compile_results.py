@@ -224,7 +224,162 @@ def test_tensors_on_one_buffer():
         equal(function(a, b), np.full(3, 2.0 if i > 3 else 1.0))
 
 
+def shared_gradients(end):
+    """A step after which two parameters have one tensor as their gradient, scaled once for each; and those two."""
+    w, u = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+
+    def step(x):
+        w.grad, u.grad = torch.autograd.grad(((w + u) * x).sum(), [w, u])
+        nn.utils.clip_grad_norm_([w, u], 0.5)
+        return end(w, u)
+
+    return step, w, u
+
+
+@pytest.mark.parametrize("end", [lambda w, u: None, lambda w, u: w.grad, lambda w, u: (w.grad * 2, u.grad)])
+def test_gradients_that_are_one_tensor_stay_so(end):
+    step, w, u = shared_gradients(end)
+    usual, v, _ = shared_gradients(end)
+    function = torch.compile(step)
+    for seed in seeds():
+        result, right = function(values(3, seed=seed)), usual(values(3, seed=seed))
+        assert w.grad is u.grad
+        equal(w.grad, v.grad)
+        if isinstance(result, torch.Tensor):
+            assert result is w.grad
+        elif result is not None:
+            assert result[1] is w.grad
+            equal(result[0], right[0])
+    assert runs(function)
+
+
+@pytest.mark.parametrize("view", [lambda g: g[:], lambda g: g[:1].expand(3)])
+@pytest.mark.parametrize("returned", [False, True])
+def test_gradients_in_memory_of_others_are_not_compiled(view, returned):
+    w, u = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+
+    @torch.compile
+    def function(x):
+        w.grad = x * 2
+        if returned:
+            return view(w.grad)
+        u.grad = view(w.grad)
+        return None
+
+    for seed in seeds():
+        result = function(values(3, seed=seed))
+        assert w.grad.data_ptr() == (result if returned else u.grad).data_ptr()
+    assert not runs(function)
+
+
+@pytest.mark.parametrize("make", [lambda y: y.prod(0), lambda y: (y.prod(0), y.sum(0)), lambda y: torch.stack([y.prod(1), y.sum(1)])])
+def test_a_backward_pass_that_branches_on_numbers(make):
+    function = torch.compile(make)
+    for i in range(CALLS):
+        y = (torch.arange(6.0).reshape(2, 3) / 7 + (i not in (0, 4, 6))).requires_grad_()
+        grads = []
+        for each in (function, make):
+            result = each(y)
+            (gradient,) = torch.autograd.grad(sum(r.sum() for r in result) if isinstance(result, tuple) else result.sum(), y)
+            grads.append(gradient)
+        equal(*grads)
+    assert runs(function)
+
+
+def test_a_backward_pass_that_branches_on_numbers_and_cannot_be_done_again():
+    n = torch.zeros(())
+
+    @torch.compile
+    def function(y):
+        n.add_(1.0)
+        return y.prod(0)
+
+    for i in range(CALLS):
+        y = (torch.arange(6.0).reshape(2, 3) / 7 + (i not in (0, 4, 6))).requires_grad_()
+        function(y).sum().backward()
+        (expected,) = torch.autograd.grad(y.prod(0).sum(), y)
+        equal(y.grad, expected)
+        assert n.item() == i + 1
+
+
+def test_second_derivatives_of_what_draws_random_numbers_are_refused():
+    function = torch.compile(lambda x: F.dropout(x, 0.5) ** 3)
+    for _ in range(CALLS):
+        x = leaf(40)
+        result = function(x)
+        if runs(function):
+            with pytest.raises(RuntimeError, match="draws random numbers"):
+                torch.autograd.grad(result.sum(), x, create_graph=True)
+    assert runs(function)
+
+
 # Layouts, calls of NumPy
+
+
+def test_writes_on_the_same_memory_of_one_element():
+    def function(x):
+        h = x * 2
+        shown, _ = torch.broadcast_tensors(h[:], h)
+        shown += 1
+        shown.copy_(h)
+        return h * 3
+
+    compiled = torch.compile(function)
+    for seed in seeds():
+        equal(compiled(values(1, seed=seed)), function(values(1, seed=seed)))
+
+
+@pytest.mark.parametrize("index", [lambda w: (..., 0), lambda w: w > 0])
+def test_windows_that_overlap_are_written_to_as_usual(index):
+    def function(x):
+        windows = x.unfold(0, 3, 1)[:, :2]
+        windows[index(windows)] = 0.25
+        return windows * 1
+
+    compiled = torch.compile(function)
+    for seed in seeds():
+        x, y = values(5, seed=seed), values(5, seed=seed)
+        equal(compiled(x), function(y))
+        equal(x, y)
+    assert not runs(compiled)
+
+
+@pytest.mark.parametrize("equation", ["ij,jk->ki", "ij,jk->jki", "ij,kj->ikj", "ij,ij->ji", "ij,k->kij"])
+def test_products_lie_in_rows_in_recorded_calls_too(equation):
+    def product(x, y):
+        return torch.einsum(equation, x, y)
+
+    function = torch.compile(product)
+    y = {"jk": values(4, 5), "kj": values(5, 4), "ij": values(3, 4), "k": values(5)}[equation[3 : equation.index("-")]]
+    for x in (values(3, 4), values(4, 3).t()):
+        for _ in range(4):
+            assert function(x, y).stride() == product(x, y).stride()
+            assert product(x, y).is_contiguous()
+    assert runs(function)
+
+
+def test_ravel_copies_what_does_not_lie_in_rows():
+    def function(x):
+        flat = x.ravel()
+        flat.mul_(2.0)
+        return flat
+
+    compiled = torch.compile(function)
+    for seed in seeds():
+        x = values(5, 3, seed=seed)[1:, 1:2]
+        before = x.clone()
+        flat = compiled(x)
+        assert flat.stride() == (1,)
+        equal(flat, before.ravel() * 2)
+        equal(x, before)
+    assert runs(compiled)
+
+
+def test_view_is_refused_in_recorded_calls_too():
+    function = torch.compile(lambda x: x.view(-1))
+    for _ in range(CALLS):
+        with pytest.raises(RuntimeError, match="view size is not compatible"):
+            function(values(2, 3).t())
 
 
 @pytest.mark.parametrize("turned", [lambda x: x.mT, lambda x: x.permute(2, 0, 1), lambda x: x])

@@ -278,7 +278,10 @@ class Tensor(metaclass=TensorMeta):
         if leaf.__class__ is Leaf:
             leaf.zero()  # type: ignore[union-attr]
         elif (grad := self.grad) is not None:
-            self.grad = constant(np.zeros_like(grad._array))
+            if grad._node is None:
+                grad.zero_()  # type: ignore[attr-defined]
+            else:  # a gradient with a history is not ours to write into
+                self.grad = constant(np.zeros_like(grad._array))
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate result in `.grad` too."""

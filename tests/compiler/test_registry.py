@@ -33,8 +33,8 @@ UNTRACED = {
     **{"recurrence": BOTH, "cumprod": "gradient", "logcumsumexp": "gradient"},
     # sorting, by keys that are bits of the elements
     **dict.fromkeys(["sort", "topk", "kthvalue", "median", "nanmedian", "mode"], "forward"),
-    # the memory is looked at in another way
-    **{"unfold": "gradient", "complex": "forward", "polar": "forward", "view_as_real": "forward"},
+    # the memory is looked at in another way, which that of the traced arrays does not allow
+    **{"view": "forward", "unfold": "gradient", "complex": "forward", "polar": "forward", "view_as_real": "forward"},
     "view_as_complex": BOTH,
     # a number that is computed decides how often something is done
     **{f"{name}_polynomial_{kind}": "forward" for name in ("chebyshev", "shifted_chebyshev") for kind in "tuvw"},

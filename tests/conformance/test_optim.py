@@ -364,6 +364,13 @@ def test_state_dicts_are_exchanged(cls, kwargs, direction):
 
 
 @pytest.mark.parametrize(("cls", "kwargs"), CONFIGS)
+def test_options_are_kept_in_the_order(cls, kwargs):
+    theirs, mine = made(cls, kwargs, *twins_for(cls, "float32"))
+    assert list(mine.defaults) == list(theirs.defaults)
+    assert list(mine.param_groups[0]) == list(theirs.param_groups[0])
+
+
+@pytest.mark.parametrize(("cls", "kwargs"), CONFIGS)
 def test_repr(cls, kwargs):
     pair = made(cls, kwargs, *twins_for(cls, "float32"))
     assert repr(pair[0]) == repr(pair[1])

@@ -13,12 +13,13 @@ import contextlib
 import dataclasses
 import io
 import os
+import re
 import warnings
 from typing import Any
 
 import numpy as np
 
-from fuzz import apart, functions, programs
+from fuzz import apart, functions, noise, programs
 
 os.environ.setdefault("PEDIGRAD_CACHE", "0")  # no program comes twice
 
@@ -28,17 +29,27 @@ COMPILE = "f = torch.compile(f)"
 LIMIT = 21.0 * apart.LIMIT  # seconds: a program has its own limit
 SETTLED = 9  # calls without a change after which a function is compiled, or refused
 
+SEVERAL = 3  # kinds of arguments that wait for a second recording where one call makes them others for the next
+GRADS = re.compile(r"(\w+) = torch\.autograd\.grad\(")
+
 
 class Tally:
     """What became of the functions that were compared: how many ran compiled, why others did not."""
 
     def __init__(self) -> None:
         self.programs = self.compiled = self.calls = self.runs = 0
+        self.rounded = 0  # comparisons in which something differed by no more than rounding moves it
         self.refusals: collections.Counter[str] = collections.Counter()
+
+    def add(self, other: Tally) -> None:
+        """Count what another one has counted."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
 
     def __str__(self) -> str:
         share = self.compiled / max(self.programs, 1)
-        lines = [f"{self.programs} programs, {self.compiled} ran compiled ({share:.0%}); {self.runs} of {self.calls} calls did"]
+        lines = [f"{self.programs} functions, {self.compiled} ran compiled ({share:.0%}); {self.runs} of {self.calls} calls did"]
+        lines += [f"{self.rounded} comparisons differed somewhere by no more than rounding moves it"]
         return "\n".join([*lines, *(f"  {n} x {why}" for why, n in self.refusals.most_common(25))])
 
 
@@ -54,6 +65,7 @@ class Trail:
     raised: programs.Raised | None
     functions: list[Any]  # the compiled functions
     calls: int
+    gradients: set[str] = dataclasses.field(default_factory=set)  # names of what `autograd.grad` gave, which compiled is dense
 
 
 def compare(program: programs.Program) -> str | None:
@@ -63,17 +75,41 @@ def compare(program: programs.Program) -> str | None:
 
 def compare_here(program: programs.Program) -> str | None:
     """The same, in this process."""
-    library = functions.library()
-    usual = follow(dataclasses.replace(program, statements=tuple("f" if s == COMPILE else s for s in program.statements)), library)
-    compiled = follow(program, library)
+    library, plain = functions.library(), uncompiled(program)
+    usual, compiled = follow(plain, library), follow(program, library)
     count(compiled, tally)
-    return differ(compiled, usual) or unsettled(program, compiled)
+    found = differ(compiled, usual)
+    if found and noise.is_of_values(found):
+        found = beyond_rounding(compiled, usual, [(usual, shaken(plain, library))], tally)
+    return found or unsettled(program, compiled)
 
 
-def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
+def uncompiled(program: programs.Program) -> programs.Program:
+    """The program without compiling."""
+    return dataclasses.replace(program, statements=tuple("f" if s == COMPILE else s for s in program.statements))
+
+
+def shaken(program: programs.Program, library: Any, every: int = 1) -> list[Trail]:
+    """Runs of a program in which rounding is another one."""
+    return [follow(program, library, every, np.random.default_rng(i)) for i in range(noise.RUNS)]
+
+
+def beyond_rounding(given: Trail, right: Trail, spreads: list[tuple[Trail, list[Trail]]], tally: Tally, layouts: bool = True) -> str | None:
+    """How two runs differ by more than what `spreads`, runs and others of the same with other rounding, show to be rounding."""
+    steps = []
+    for i, ((number, a), (_, b)) in enumerate(zip(given.steps, right.steps, strict=False)):
+        here = [(base.steps[i][1], [t.steps[i][1] for t in others if i < len(t.steps)]) for base, others in spreads if i < len(base.steps)]
+        steps.append((number, noise.excused(a, b, here)))
+    found = differ(dataclasses.replace(given, steps=steps), right, layouts)
+    tally.rounded += found is None
+    return found
+
+
+def follow(program: programs.Program, library: Any, every: int = 1, chance: np.random.Generator | None = None) -> Trail:
     """Run a program and look at what is bound after each statement from the first call on, or after some of these.
 
-    Random generators are seeded anew before each statement: compiled functions draw other numbers.
+    Random generators are seeded anew before each statement: compiled functions draw other numbers. With `chance` all tensors that are
+    bound are moved by a rounding error before each call.
     """
     space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "__name__": "program"}
     given = {*space, "__builtins__"}
@@ -85,6 +121,8 @@ def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
         try:
             for number, statement in enumerate(program.statements):
                 library.manual_seed(number)
+                if chance is not None and statement.startswith("r = f("):
+                    noise.shake(floats_of(space, library), chance)
                 try:
                     exec(compile(statement, "<program>", "exec"), space)
                 except Exception as error:
@@ -94,6 +132,7 @@ def follow(program: programs.Program, library: Any, every: int = 1) -> Trail:
                     trail.functions.append(space["f"].compiled)
                 called = statement.startswith("r = f(")
                 trail.calls += called
+                trail.gradients |= {found[1] for found in [GRADS.match(statement)] if found}
                 looking = looking or called
                 if looking and (not trail.calls % every or number + 1 == len(program.statements)):
                     trail.steps.append((number, look(space, given, library)))
@@ -126,12 +165,24 @@ def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]
         if hasattr(value, "param_groups"):
             value = value.state_dict()
             value["param_groups"] = [dict(sorted(group.items())) for group in value["param_groups"]]
-        found[name] = programs.seen(value, library)
+        try:
+            found[name] = programs.seen(value, library)
+        except RuntimeError as error:  # such as of a view that shows what was written to since
+            found[name] = f"cannot be looked at: {str(error).partition(chr(10))[0]}"
+            continue
         if isinstance(value, library.Tensor) and getattr(value, "__dict__", None):
             found[f"vars({name})"] = {k: v for k, v in vars(value).items() if isinstance(v, (int, float, str))}
         gather(name, value, tensors, library)
     found["(sharing)"] = sharing(tensors)
     return found
+
+
+def floats_of(space: dict[str, Any], library: Any) -> list[Any]:
+    """The tensors that are bound, in modules too."""
+    tensors: list[tuple[str, Any]] = []
+    for name, value in space.items():
+        gather(name, value, tensors, library)
+    return [tensor for _, tensor in tensors]
 
 
 def gather(name: str, value: Any, tensors: list[tuple[str, Any]], library: Any) -> None:
@@ -183,7 +234,7 @@ def differ(given: Trail, right: Trail, layouts: bool = True) -> str | None:
                 continue
             if name not in a:
                 return f"names: after statement {number}, {name} is not bound"
-            text = programs.differ_values(a[name], value, name, layouts, right.coarse)
+            text = programs.differ_values(a[name], value, name, layouts and name not in right.gradients, right.coarse)
             if text:
                 return f"{text}, after statement {number}"
         if layouts and a["(sharing)"] != b["(sharing)"]:
@@ -237,6 +288,8 @@ def unsettled(program: programs.Program, trail: Trail) -> str | None:
         for why in reasons(compiled):
             if "could not be compiled" in why or "its program gave" in why:  # in the second case what was compiled was wrong
                 return f"internal: {why}"
+        if len(compiled.pending) > SEVERAL:
+            continue  # each call finds other arguments than the one before
         tail = len(program.statements)
         while tail and program.statements[tail - 1].startswith("r = f(") and program.statements[tail - 1] == program.statements[-1]:
             tail -= 1

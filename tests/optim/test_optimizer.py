@@ -299,6 +299,17 @@ def test_zero_grad_is_lazy_and_reads_as_zero():
     assert p.grad.tolist() == [5.0, 5.0]
 
 
+def test_zero_grad_writes_into_the_gradient_of_a_frozen_parameter():
+    p = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([p], lr=0.1)
+    p.sum().backward()
+    g = p.grad
+    p.requires_grad_(False)
+    optimizer.zero_grad(set_to_none=False)
+    assert p.grad is g
+    assert g.tolist() == [0.0, 0.0]
+
+
 def test_a_step_after_zero_grad_sees_zeros():
     p = torch.nn.Parameter(torch.ones(2))
     optimizer = torch.optim.SGD([p], lr=1.0, weight_decay=0.5)

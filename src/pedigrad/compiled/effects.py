@@ -22,6 +22,7 @@ from ..generator import Generator, default_generator
 from ..mersenne import MersenneTwister
 from ..origin import AS_USER, MARK, Origin
 from ..printing import set_printoptions
+from .reading import Reading, strings_of, tells
 from .surroundings import Surroundings, is_installed
 
 PURE = frozenset(
@@ -58,6 +59,11 @@ def is_ours(table: dict[str, Any]) -> bool:
     return name.startswith("pedigrad.") and name not in AS_USER
 
 
+def is_users(table: dict[str, Any]) -> bool:
+    """Whether globals are those of a module of the user's."""
+    return not is_ours(table) and not is_installed(table)
+
+
 class Effects:
     """Within it, the recorder is told what the running function does that a program cannot."""
 
@@ -74,6 +80,7 @@ class Effects:
         self.names: set[str] = set()  # that the code which ran has looked up
         self.stored: set[str] = set()  # attributes that it may have assigned to, to what it had before even
         self.by_any_name = False  # it may have looked up others
+        self.reading = self.surroundings.reading = Reading()
         self.before = before = cast(Any, sys.getprofile())
         if hasattr(before, "disable"):  # cProfile's is no function: it stands aside meanwhile
             before.disable()
@@ -116,6 +123,8 @@ class Effects:
         elif event == "call":
             if frame.f_code not in self.ran:
                 self.looks_up(frame.f_code, frame.f_globals)
+            if tells(frame) and not self.is_within_ours(frame.f_back):
+                self.reading.whole = True
             if frame.f_code in CHANCE:
                 self.draws(frame)
             elif frame.f_code is RECORDED and frame.f_locals["self"] is default_generator:
@@ -136,6 +145,8 @@ class Effects:
         self.names |= strings_of(code)
         if not is_ours(table):
             self.stored |= stored_by(code)
+        if is_users(table):
+            self.reading.ran(code)
         if is_ours(table) or name.partition(".")[0] in FIXED:
             found = "__dict__" in code.co_names and ("items" in code.co_names or "update" in code.co_names)
         else:
@@ -250,19 +261,6 @@ def of_modules() -> frozenset[str]:
     """The attributes that each module has for us."""
     module = sys.modules.get("pedigrad.nn.module")
     return frozenset() if module is None else frozenset(vars(module.Module()))
-
-
-@functools.lru_cache(1 << 14)
-def strings_of(code: CodeType) -> frozenset[str]:
-    """The names that code looks up, and its strings, which may be names."""
-    found, parts = set(code.co_names), list(code.co_consts)
-    while parts:
-        part = parts.pop()
-        if isinstance(part, str):
-            found.add(part)
-        elif isinstance(part, (tuple, frozenset)):
-            parts += part
-    return frozenset(found)
 
 
 @functools.lru_cache(1 << 14)

@@ -26,6 +26,7 @@ from ..tensor import Tensor
 from . import agreement
 from .effects import Effects
 from .explain import Report, explained, missed, note
+from .reading import let_schedules_go_on
 from .recording import Recording, State, flattened
 from .surroundings import Surroundings
 from .variant import MISS, Variant
@@ -119,6 +120,7 @@ class Compiled:
             result = self.function(*args, **kwargs)
         if recorder.refused is None and surroundings.refused is not None:
             recorder.refused = surroundings.refused
+        let_schedules_go_on(recorder, surroundings)
         changed = state.change() or surroundings.changed()
         recording = None
         if recorder.refused is None and changed is None:

@@ -122,7 +122,9 @@ class Gradient:
         self.grads: dict[int, list[Value | None]] = {}
         self.recorded: dict[int, list[Array | None]] = {}  # what they were
         self.orders: dict[int, list[tuple[int, ...] | None]] = {}  # how they lay
+        self.guards: dict[int, list[tuple[Value, bool]]] = {}  # what each pass branched on
         for which in self.whiches:
+            before = len(recorder.guards)
             ends = [*self.ends, *(node for i, node in enumerate(own) if i != which)] if self.nested else self.ends
             run = Within(nodes, ends)  # type: ignore[arg-type]
             for i, (tensor, start) in enumerate(zip(results, starts, strict=True)):
@@ -134,6 +136,7 @@ class Gradient:
             self.grads[which] = [None if g is None else recorder.value_of(g) for g in grads]
             self.recorded[which] = grads
             self.orders[which] = [None if g is None else order_of(np.asarray(g)) for g in grads]
+            self.guards[which] = recorder.guards[before:]
 
     def text(self) -> str:
         """What two recordings have in common."""
@@ -147,7 +150,9 @@ class GradientProgram:
         whole = recorder.program
         self.gradient = gradient
         self.backs = {
-            which: split.Backward(whole, gradient.cut, gradient.starts, [g for g in grads if g is not None], written)
+            which: split.Backward(
+                whole, gradient.cut, gradient.starts, [g for g in grads if g is not None], written, [v for v, _ in gradient.guards[which]]
+            )
             for which, grads in gradient.grads.items()
         }
         self.kept_values = list(dict.fromkeys(v for back in self.backs.values() for v in back.kept))
@@ -175,9 +180,8 @@ class GradientProgram:
             back, constants = self.backs[which], self.recorder.constants
             known = back.known
             mine = {known[v]: array for v, array in constants.items() if v in known}
-            guards = self.recorder.guards[self.gradient.guards_before :]
             inputs = [known[v] for v in back.kept if v not in constants] + [s for s in back.starts if s is not None]
-            expected = [(known[v], answer) for v, answer in guards if v in known]
+            expected = [(known[v], answer) for v, answer in self.gradient.guards[which]]
             strides = {known[v]: steps for v, steps in self.strides.items() if v in known}
             self.parts[which] = Executable(back.program, mine, self.threads, expected, strides=strides, inputs=inputs)
         return self.parts[which]

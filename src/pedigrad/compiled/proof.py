@@ -99,11 +99,13 @@ class Proof:
     def given(self, value: Value) -> Array:
         """A copy of what an input was in the recorded call."""
         recorder = self.recorder
+        found = recorder.snapshots.get(value) if recorder.snapshots is not None else None
+        if found is not None:
+            return found
         if value in recorder.options:
             group = recorder.options[value][0]
             return np.array(SEED if group is SEEDS else read_option(*recorder.options[value]))
-        found = recorder.snapshots.get(value) if recorder.snapshots is not None else None
-        return like(held(recorder.captured[value])) if found is None else found
+        return like(held(recorder.captured[value]))
 
     def name(self, number: int) -> str:
         """What an output is to the user."""

@@ -268,6 +268,7 @@ class Recording:
                 self.after.append(("written", holder, len(self.outputs)))
                 self.outputs.append(value)
                 self.expected.append(array)
+            self.after += [("schedule", schedule, -1) for schedule in recorder.schedules]
             program.outputs = list(self.outputs)
             if self.live and recorder.refused is None:
                 self.gradient = Gradient(recorder, self.live, self.nodes)
@@ -281,6 +282,7 @@ class Recording:
         """The gradients that the call gave to leaves; returns the identities of their arrays."""
         recorder, program = self.recorder, self.recorder.program
         arrays = set()
+        made = {id(t): (i, t._array) for i, t in enumerate(self.results)}  # tensors by identity -> the outputs that they are
         for leaf, (grad, _) in recorder.leaves.items():
             if any(t._node is leaf for t in self.given):
                 recorder.refuse("a gradient arrives in an argument")
@@ -292,8 +294,14 @@ class Recording:
             if recorder.is_outside(storage_of(leaf.grad._array)) and (grad is None or leaf.grad is not grad()):
                 recorder.refuse("a tensor that was there before becomes a gradient")
             arrays.add(id(leaf.grad._array))
-            value = recorder.value_of(leaf.grad._array)
             kept = grad is not None and leaf.grad is grad()
+            if id(leaf.grad) in made and not kept:
+                self.after.append(("shared gradient", leaf, made[id(leaf.grad)][0]))
+                continue
+            if any(storage_of(array) is storage_of(leaf.grad._array) for _, array in made.values()):
+                recorder.refuse("a gradient lies in the memory of another one, or of a result")
+            made[id(leaf.grad)] = len(self.outputs), leaf.grad._array
+            value = recorder.value_of(leaf.grad._array)
             if kept:
                 target = next((v for v, holder in recorder.captured.items() if holder is leaf), None)
                 if target is None:

@@ -65,6 +65,8 @@ class Surroundings:
         self.later: list[tuple[list[FunctionType], CodeType, dict[str, Any]]] = []  # code that was met while the function ran
         self.by_any_name = False  # something was found that reads attributes of which no code has the name
         self.seen: set[int] = set()
+        self.again: set[int] = set()  # what was found in several ways
+        self.reading: Any = None  # what the user's code can have read of options, see `reading.py`
         self.kept: list[Any] = []
         self.too_many = False
         self.why_not: str | None = None  # what cannot be watched
@@ -105,8 +107,10 @@ class Surroundings:
         """Note what can be reached from `thing`."""
         if type(thing) in weakref.ProxyTypes:
             return self.refuse("a weak reference is found around the function")
-        if is_plain(thing) or isinstance(thing, MersenneTwister) or id(thing) in self.seen:  # generators: programs draw their seeds anew
+        if is_plain(thing) or isinstance(thing, MersenneTwister):  # generators: programs draw their seeds anew
             return None
+        if id(thing) in self.seen:
+            return self.again.add(id(thing))
         if depth > DEPTH or len(self.seen) > MANY:
             self.too_many = True
             return self.refuse("more objects can be reached than the compiler watches")
@@ -412,7 +416,7 @@ class Surroundings:
         self.tables = {key: table for key, table in self.tables.items() if table.key() in wanted}
         self.arrays = {key: value for key, value in self.arrays.items() if key in narrow.arrays}
         self.contents = [each for each in self.contents if each.key() in wanted]
-        self.why_not, self.weak, self.seen = narrow.why_not, narrow.weak, narrow.seen
+        self.why_not, self.weak, self.seen, self.again = narrow.why_not, narrow.weak, narrow.seen, narrow.again
 
     def loose(self) -> str | None:
         """A weak reference to something that nothing else around the function holds: it may be gone next time."""
@@ -425,11 +429,17 @@ class Surroundings:
     # Later
 
     def release(self, table: dict[str, Any], names: set[str]) -> Table | None:
-        """No longer watch the values of these entries of a dict: they are inputs."""
-        found = self.tables.get(id(table))
-        if found is not None:
-            found.free |= names
+        """No longer watch the values of these entries of an optimizer's group: they are inputs. Those stay that may have been read too."""
+        if (found := self.tables.get(id(table))) is not None:
+            lists = [each for each in self.kept if type(each) is list and any(item is table for item in each)]
+            is_open = any(id(each) in self.again for each in (table, *lists))
+            found.free |= {name for name in names if not self.reading.of_group(name, is_open)}
         return found
+
+    def release_attributes(self, table: dict[str, Any], names: set[str]) -> None:
+        """The same of attributes of a schedule, which takes its steps after each run too."""
+        if (found := self.tables.get(id(table))) is not None:
+            found.free |= {name for name in names if not self.reading.of_object(name, id(table) in self.seen)}
 
     def changed(self) -> str | None:
         """What has been put in another's place since, None if nothing has; equal numbers and strings count as the same."""

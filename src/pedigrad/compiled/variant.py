@@ -89,6 +89,8 @@ class Variant:
         # What a group gives may be another number each time, such as the seed of a run's random numbers.
         self.drawn = [i for i, (group, _) in enumerate(self.options) if type(group).__getitem__ is not dict.__getitem__]
         self.runs = 0
+        if self.gradient is not None and any(self.gradient.gradient.guards.values()) and self.happens_once():
+            raise modes.Untraceable("its backward pass branches on numbers, and what it computes cannot be computed again")
         for group, _ in self.options:
             self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
         self.nodes = [spent(t._array) if gone else None for t, gone in zip(recording.results, recording.spent, strict=True)]
@@ -256,13 +258,18 @@ class Variant:
     def finish(self, outputs: list[Any], tensors: list[Tensor]) -> list[Tensor]:
         """What is done after the program: results are wrapped, gradients put where they belong, writes noted."""
         results: list[Tensor] = []
+        made: dict[int, Tensor] = {}
         accumulated = []
         places = [tensors[p]._array if isinstance(p, int) else held(p) for p in self.changed_places]
         for what, thing, number in self.recording.after:
             if what == "result":
-                results.append(self.result(number, outputs[number], tensors))
+                made[number] = self.result(number, outputs[number], tensors)
+                results.append(made[number])
             elif what == "gradient":
-                thing.grad, thing.zeroed = wrap(in_order(outputs[number], self.orders[number])), False
+                thing.grad = made[number] = wrap(in_order(outputs[number], self.orders[number]))
+                thing.zeroed = False
+            elif what == "shared gradient":
+                thing.grad, thing.zeroed = made[number], False
             elif what == "gradient in place":
                 if not self.zeroed_before(thing):
                     accumulated.append(thing.grad._array)
@@ -271,6 +278,8 @@ class Variant:
                 thing.zeroed = True
             elif what == "no gradient":
                 thing.grad, thing.zeroed = None, False
+            elif what == "schedule":
+                thing.step()
         if self.changed_places or accumulated:
             note_writes([*places, *accumulated], "a compiled step")
         return results
@@ -293,10 +302,14 @@ class Variant:
         out._node = self.nodes[number]
         return out
 
+    def happens_once(self) -> bool:
+        """Whether running the function once more as usual would give something else than the run, or have other effects."""
+        return bool(self.recording.in_place or self.recording.leaves_gradients() or self.drawn)
+
     def again(self, args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """The results, as usual, and the tensors that the parents of their node belong to."""
-        if self.recording.in_place or self.recording.leaves_gradients() or self.surroundings.changed() is not None:
-            what = "what it finds around it has changed" if self.surroundings.changed() else "it writes to tensors"
+        if self.happens_once() or self.surroundings.changed() is not None:
+            what = "what it finds around it has changed" if self.surroundings.changed() else "it writes to tensors or draws random numbers"
             raise RuntimeError(f"second derivatives of a compiled function are computed by running it again, but {what}")
         found: list[Tensor] = []
         collect(self.compiled.function(*args, **kwargs), found)
@@ -356,7 +369,7 @@ def word_again(found: list[Word], index: int) -> bool:
     return address >= 0 and words.word_at(address) != value
 
 
-SHORT = frozenset({"gradient", "gradient in place", "zeroed", "no gradient", "written"})
+SHORT = frozenset({"gradient", "shared gradient", "gradient in place", "zeroed", "no gradient", "written", "schedule"})
 
 
 def written_out(variant: Variant) -> Callable[[], Any]:
@@ -399,7 +412,9 @@ def written_out(variant: Variant) -> Callable[[], Any]:
             lines += [f"        t{number}._node = node{number}", f"        t{number}._view = t{number}._cut = None"]
             results.append(f"t{number}")
         elif what == "gradient":
-            lines += [f"        {name}.grad = wrap({outputs[number]})", f"        {name}.zeroed = False"]
+            lines += [f"        {name}.grad = t{number} = wrap({outputs[number]})", f"        {name}.zeroed = False"]
+        elif what == "shared gradient":
+            lines += [f"        {name}.grad = t{number}", f"        {name}.zeroed = False"]
         elif what == "gradient in place":
             accumulated = accumulated or not variant.zeroed_before(thing)
             lines += [f"        {name}.zeroed = False"]
@@ -407,6 +422,8 @@ def written_out(variant: Variant) -> Callable[[], Any]:
             lines += [f"        {name}.zeroed = True"]
         elif what == "no gradient":
             lines += [f"        {name}.grad = None", f"        {name}.zeroed = False"]
+        elif what == "schedule":
+            lines += [f"        {name}.step()"]
     if variant.changed_places or accumulated:
         lines += NOTE
     kind, *rest = recording.plan

@@ -31,12 +31,6 @@ from .vocabulary_index import index_values  # noqa: F401  (both parts of the voc
 Array = np.ndarray[Any, Any]
 
 
-def extent_size(array: Array) -> int:
-    """The bytes of memory from an array's first to its last."""
-    low, high = regions.extent(array)
-    return high - low
-
-
 class Root(NamedTuple):
     """What a program knows of a storage: an array on it, whose value tells what all arrays on it are."""
 
@@ -78,6 +72,7 @@ class Recorder(Tracer):
         self.apart: set[int] = set()  # storages of which several roots show the same elements
         self.options: dict[Value, tuple[dict[str, Any], Any]] = {}  # inputs that are numbers: the group and the option
         self.choices: list[tuple[dict[str, Any], Any, bool]] = []  # whether an option was zero, which Python branched on
+        self.schedules: list[Any] = []  # of learning rates, which took a step
         self.leaves: dict[Any, Any] = {}  # leaves whose gradients were touched -> how they were before
         self.looked: dict[Any, tuple[bool, bool]] = {}  # those that were looked at -> whether there was none, or a zeroed one
         self.made: set[int] = set()  # storages that the program made itself
@@ -182,7 +177,7 @@ class Recorder(Tracer):
         if len(others) > 1:
             root = self.root_of(array, storage)
             if root is None:
-                largest = max(others, key=lambda each: -1 if held(each) is None else extent_size(held(each)))
+                largest = max(others, key=lambda each: -1 if held(each) is None else regions.extent_size(held(each)))
                 if not regions.is_same(held(largest), array) and regions.covers(held(largest), array):
                     self.found_outside(held(largest), storage, largest)
                     root = self.root_of(array, storage)
@@ -407,9 +402,11 @@ class Recorder(Tracer):
         for value, (other, name) in self.options.items():
             if other is group and name == key:
                 return Number(self, read_option(group, key), value)
-        value = self.program.input((), np.float64)
+        number, value = read_option(group, key), self.program.input((), np.float64)
         self.options[value] = (group, key)
-        return Number(self, read_option(group, key), value)
+        if self.snapshots is not None:
+            self.snapshots[value] = np.array(number)
+        return Number(self, number, value)
 
     # Random numbers
 

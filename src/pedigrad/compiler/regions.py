@@ -28,6 +28,12 @@ def extent(array: Array) -> tuple[int, int]:
     return low, (high + array.itemsize) if array.size else low
 
 
+def extent_size(array: Array) -> int:
+    """The bytes of memory from an array's first to its last."""
+    low, high = extent(array)
+    return high - low
+
+
 def overlap(one: Array, other: Array) -> bool:
     """Whether two arrays may have bytes in common."""
     (a, b), (c, d) = extent(one), extent(other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..modes import Untraceable
@@ -15,22 +16,31 @@ STEPS = 4  # cheap instructions in a row that are run again instead of keeping t
 class Backward:
     """The second part: `program`, which is given `kept` values of the first part and then `starts`, gradients of its results.
 
-    The first part writes to the inputs `written`: what they were is gone when the second one is run.
+    The first part writes to the inputs `written`: what they were is gone when the second one is run. Values that Python branched on,
+    `guards`, are computed too.
     """
 
-    def __init__(self, whole: Program, cut: int, starts: list[Value], grads: list[Value], written: frozenset[Value] = frozenset()):
+    def __init__(
+        self,
+        whole: Program,
+        cut: int,
+        starts: list[Value],
+        grads: list[Value],
+        written: frozenset[Value] = frozenset(),
+        guards: Sequence[Value] = (),
+    ):
         self.program, self.written = Program(), written
         self.first = {i.out for i in whole.instructions[:cut]} | set(whole.inputs) - set(starts)
         self.known: dict[Value, Value] = {}
         self.kept: list[Value] = []
         later = whole.instructions[cut:]
-        wanted = used(later, grads)
+        wanted = used(later, [*grads, *guards])
         for instruction in later:
             if instruction.out in wanted:
                 for value in instruction.values():
                     self.provide(value, starts)
                 self.copy(instruction)
-        for value in grads:
+        for value in (*grads, *guards):
             self.provide(value, starts)
         self.program.outputs = [self.known[value] for value in grads]
         self.starts = [self.known.get(start) for start in starts]  # None: its gradient has no effect

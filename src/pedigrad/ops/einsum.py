@@ -211,6 +211,7 @@ def _dims(xs):
 @composite(
     name="einsum",
     places="",
+    layout="rows",
     samples=[
         ([(2, 3), (3, 4)], {"equation": "ij,jk->ik"}),
         ([(5, 2, 3), (5, 3, 4)], {"equation": "bij,bjk"}),
@@ -221,9 +222,12 @@ def _dims(xs):
     ],
 )
 def contraction(*xs, equation):
-    """The sum of products that the equation describes."""
+    """The sum of products that the equation describes, row by row whatever order it was computed in."""
     inputs, output = parsed(equation, _dims(xs))
-    return evaluate(xs, inputs, output) if len(xs) > 1 else np.copy(evaluate(xs, inputs, output))
+    out = evaluate(xs, inputs, output)
+    if len(xs) == 1:
+        return np.copy(out, order="C")
+    return out if out.__class__ is not np.ndarray or out.flags.c_contiguous else np.copy(out, order="C")
 
 
 @contraction.grad("xs")

@@ -332,7 +332,10 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
         refresh(self)
         if isinstance(value, Tensor):
             refresh(value)
-    if is_recorded(self, value) or modes.settings.recorder:
+    with_history, recorder = is_recorded(self, value), modes.settings.recorder
+    if recorder and not with_history and 0 not in self._array.strides and inplace.is_shown_twice(self._array):
+        recorder.refuse("windows that overlap are written to")
+    elif with_history or recorder:
         _write_with_history(self, basic, places, arrays, value)
         return
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)

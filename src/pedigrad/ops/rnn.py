@@ -170,7 +170,7 @@ def _(g_out, g_h, g_c, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, out, gates, cell
     wanted = (needs[0], needs[3], needs[4], needs[5] or needs[6])
     d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
     d_hr = matmul(_joined(heads, steps[::-1]).T, o * squashed) if needs[7] else None
-    return d_x, dh, dc, d_ih, d_hh, d_b, d_b, d_hr
+    return d_x, dh, dc, d_ih, d_hh, *_two(d_b), d_hr
 
 
 def _product_grads(delta, delta_hidden, x, before, w_ih, needs):
@@ -179,6 +179,11 @@ def _product_grads(delta, delta_hidden, x, before, w_ih, needs):
     d_ih = matmul(delta.T, _rows(x)) if needs[1] else None
     d_hh = matmul(delta_hidden.T, before) if needs[2] else None
     return d_x, d_ih, d_hh, _column_sum(delta) if needs[3] else None
+
+
+def _two(d_b):
+    """The gradient of one bias, and as much for the other, which whoever asks for both may write to apart."""
+    return d_b, None if d_b is None else np.copy(d_b)
 
 
 # GRU
@@ -287,7 +292,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, nonlinearity, batch_sizes,
     delta = _joined(deltas, steps[::-1])
     before = _previous(rows, h0, steps)
     d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, before, w_ih, (needs[0], needs[2], needs[3], needs[4] or needs[5]))
-    return d_x, dh, d_ih, d_hh, d_b, d_b
+    return d_x, dh, d_ih, d_hh, *_two(d_b)
 
 
 # One step

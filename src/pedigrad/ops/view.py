@@ -41,14 +41,20 @@ def _(g, x_shape):
     return reshaped(g, x_shape)
 
 
+def _is_gapped(x):
+    """Whether an array, or the one that a traced array shows, does not lie row by row."""
+    flags = getattr(x, "flags", None)  # Tensors have none: their arrays come here in their turn
+    return flags is not None and not flags.c_contiguous
+
+
 @view(name="view", places="", samples=[((2, 3), (3, 2)), ((2, 3), (-1,)), ((), (1, 1))])
 def view_shape(x, /, shape):
     """The same storage in another shape; RuntimeError if its strides do not allow that. One size may be -1."""
     shape = _sizes(shape)
     try:
         out = reshaped(x, shape)
-        if x.__class__ is np.ndarray and not x.flags.c_contiguous:
-            np.reshape(x, shape, copy=False)
+        if _is_gapped(x):
+            np.reshape(getattr(x, "array", x), shape, copy=False)
         return out
     except ValueError as error:
         if "copy" not in str(error):
@@ -278,7 +284,7 @@ def _(g, x_shape):
 @view(node="ViewBackward0", samples=[((2, 3),), ((),)])
 def ravel(x, /):
     """All elements in one dimension; a view if they lie in memory in order."""
-    if x.__class__ is np.ndarray and not x.flags.c_contiguous:
+    if _is_gapped(x):
         x = np.copy(x, order="C")
     return reshaped(x, (-1,) if x.size else (0,))
 

@@ -24,9 +24,9 @@ class Adagrad(Optimizer):
         check(initial_accumulator_value >= 0, f"Invalid initial_accumulator_value value: {initial_accumulator_value}")
         check(eps >= 0, f"Invalid epsilon value: {eps}")
         check_implementation(differentiable, foreach, fused)
-        options = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay, "fused": fused}
+        options = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
         options |= {"initial_accumulator_value": initial_accumulator_value, "foreach": foreach, "maximize": maximize}
-        super().__init__(params, {**options, "differentiable": differentiable})
+        super().__init__(params, {**options, "differentiable": differentiable, "fused": fused})
         for group in self.param_groups:
             for p in group["params"]:
                 self.begin_state(p, group)

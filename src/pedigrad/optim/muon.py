@@ -30,8 +30,8 @@ class Muon(Optimizer):
         check(weight_decay >= 0, f"weight decay should be >= 0 but is: {weight_decay}")
         known = adjust_lr_fn in (None, "original", "match_rms_adamw")
         check(known, f"Adjust learning rate function {adjust_lr_fn} is not supported")
-        options = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov, "eps": eps}
-        options |= {"ns_coefficients": ns_coefficients, "ns_steps": ns_steps, "adjust_lr_fn": adjust_lr_fn}
+        options = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov}
+        options |= {"ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps, "adjust_lr_fn": adjust_lr_fn}
         super().__init__(params, options)
         for group in self.param_groups:
             for p in group["params"]:

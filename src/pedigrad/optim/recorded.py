@@ -17,6 +17,8 @@ Array = np.ndarray[Any, Any]
 
 def recorded_step(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor], grads: list[Array], recorder: Any) -> None:
     """Move the parameters of a group on by one step, run through `recorder`."""
+    if any(group is each for schedule in recorder.schedules for each in schedule.optimizer.param_groups):
+        recorder.refuse("an optimizer takes a step after its schedule did")
     for p, g in zip(params, grads, strict=True):
         if p._array.dtype.kind != "f" or p._array.dtype.itemsize < 4 or g.dtype != p._array.dtype:
             recorder.refuse(f"{type(optimizer).__name__} on {p.dtype} parameters is not compiled")

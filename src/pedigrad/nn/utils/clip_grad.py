@@ -67,6 +67,7 @@ def clip_grad_norm_(
 
 def _recorded(arrays: list[np.ndarray[Any, Any]], max_norm: float, order: float, recorder: Any) -> Tensor:
     """The same while a program is recorded: without a look at the norm, the gradients are always scaled."""
+    places = list(map(id, arrays))  # one that is that of two parameters is scaled twice
 
     def clipped(*arrays: Any) -> Any:
         if order == math.inf:
@@ -75,7 +76,10 @@ def _recorded(arrays: list[np.ndarray[Any, Any]], max_norm: float, order: float,
             powers = [np.sum(a * a if order == 2 else np.abs(a) ** order) for a in arrays]
             total = functools.reduce(np.add, powers) ** (1 / order)
         scale = np.minimum(max_norm / (total + 1e-6), 1.0)
-        return [total, *(a * scale for a in arrays)]
+        scaled: dict[int, Any] = {}
+        for place, a in zip(places, arrays, strict=True):
+            scaled[place] = scaled.get(place, a) * scale
+        return [total, *(scaled[place] for place in places)]
 
     total, *scaled = recorder.run(clipped, tuple(arrays), "clip_grad_norm_") if arrays else [np.zeros((), np.float32)]
     for array, new in zip(arrays, scaled, strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 from ...origin import located
 from ..options import check
 from .plateau import ReduceLROnPlateau
-from .schedule import LRScheduler, in_groups, set_option
+from .schedule import LRScheduler, in_groups, note_step, set_option
 
 
 class _Combined(LRScheduler):
@@ -59,6 +59,7 @@ class SequentialLR(_Combined):
 
     def step(self) -> None:  # type: ignore[override]
         """Let the schedule whose turn it is set the rates."""
+        note_step(self)
         self.last_epoch += 1
         i = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[i]
@@ -82,6 +83,7 @@ class ChainedScheduler(_Combined):
 
     def step(self) -> None:  # type: ignore[override]
         """Let all of them set the rates, in turn."""
+        note_step(self)
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = in_groups(self.optimizer, "lr")

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..options import check
-from .schedule import LRScheduler, switched, warn_unless_stepping
+from .schedule import LRScheduler, note_step, switched, warn_unless_stepping
 
 
 def height(part: float) -> float:
@@ -60,6 +60,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def step(self, epoch: float | None = None) -> None:
         """Go on to the next epoch, or to `epoch`, which may have a fraction."""
+        note_step(self, epoch)
         if epoch is None and self.last_epoch < 0:
             epoch = 0
         if epoch is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -10,7 +11,8 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
-from ...origin import located
+from ... import modes
+from ...origin import MARK, located
 from ...tensor import Tensor
 from ..optimizer import Optimizer
 
@@ -57,6 +59,7 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Go on to the next epoch (or to `epoch`, which is deprecated) and set the rates."""
+        note_step(self, epoch)
         if self._step_count == 1:
             warn_of_order(self.optimizer)
         self._step_count += 1
@@ -120,6 +123,17 @@ def watch(optimizer: Any) -> None:
 
     setattr(step, WRAPPED, True)
     optimizer.step = step
+
+
+def note_step(scheduler: Any, epoch: Any = None) -> None:
+    """Tell a recorder that the user lets a schedule take a step: it takes one after each run of the program."""
+    recorder = modes.settings.recorder if modes.special else None
+    frame = sys._getframe(2)
+    if recorder is None or epoch is not None or MARK in frame.f_globals or MARK not in type(scheduler).step.__globals__:
+        return  # none is recorded; that cannot be repeated; a schedule made of others, or of the user's making, which calls this one
+    if any(isinstance(group["lr"], Tensor) for group in scheduler.optimizer.param_groups):
+        recorder.refuse("a learning rate that is a tensor is scheduled within the function")
+    recorder.schedules.append(scheduler)
 
 
 @contextmanager

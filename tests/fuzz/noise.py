@@ -1,0 +1,94 @@
+"""Rounding told from faults: a run is repeated with tensors that are a rounding error away, and what moves by that is no difference.
+
+What cancels exactly in mathematics (the gradient of a bias in front of a batch norm, of the keys' bias of an attention) is nothing but
+rounding, which Adam makes whole steps of: such numbers are others in each library, each order of summation, and in each of these runs.
+Tolerances stay as they are for everything that does not move.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fuzz import programs
+
+RUNS = 8  # of a program with other rounding
+FACTOR = 8  # times what a tensor moves in these runs that it may differ by
+
+Base = Any  # what a run has shown: a value of `programs.seen`
+Spread = tuple[Base, Sequence[Base]]  # and what the runs with other rounding have shown in its place
+
+
+def shake(tensors: Sequence[Any], chance: np.random.Generator) -> None:
+    """Move the elements of tensors of floats by a rounding error each, which no library gets to know of."""
+    for tensor in tensors:
+        if tensor.dtype.is_floating_point and str(tensor.dtype) in ("torch.float32", "torch.float64"):
+            array = tensor.detach().numpy()
+            if array.flags.writeable:
+                moved = array * (1 + np.finfo(array.dtype).eps * chance.uniform(-1, 1, array.shape))
+                np.copyto(array, moved, casting="same_kind")
+
+
+def is_of_values(difference: str) -> bool:
+    """Whether a difference is one of elements: all others have nothing to do with rounding."""
+    return programs.kind(difference).removeprefix("PyTorch ") in ("value", "grad value")
+
+
+def excused(given: Any, right: Any, spreads: Sequence[Spread]) -> Any:
+    """What was given, with what is right in the place of all that differs by no more than rounding moves it."""
+    if isinstance(right, programs.Seen) and isinstance(given, programs.Seen):
+        spreads = [(a, [b for b in others if isinstance(b, programs.Seen)]) for a, others in spreads if isinstance(a, programs.Seen)]
+        array = given.array
+        if array is not None and right.array is not None:
+            array = excused_array(array, right.array, [(a.array, [b.array for b in others]) for a, others in spreads])
+        grad = None if given.grad is None else excused(given.grad, right.grad, [(a.grad, [b.grad for b in bs]) for a, bs in spreads])
+        return dataclasses.replace(given, array=array, grad=grad)
+    if isinstance(right, list) and isinstance(given, list) and len(given) == len(right):
+        return [excused(a, b, items(spreads, i)) for i, (a, b) in enumerate(zip(given, right, strict=True))]
+    if isinstance(right, dict) and isinstance(given, dict):
+        return {key: excused(value, right.get(key), items(spreads, key)) for key, value in given.items()}
+    if isinstance(right, float) and isinstance(given, float):
+        spreads = [(np.asarray(a), list(map(np.asarray, others))) for a, others in spreads]
+        return float(excused_array(np.asarray(given), np.asarray(right), spreads))
+    return given
+
+
+def items(spreads: Sequence[Spread], key: Any) -> list[Spread]:
+    """What stands in one place of lists or dicts."""
+
+    def has(thing: Any) -> bool:
+        return len(thing) > key if isinstance(thing, list) else isinstance(thing, dict) and key in thing
+
+    return [(a[key], [b[key] for b in others if has(b)]) for a, others in spreads if has(a)]
+
+
+def excused_array(given: Any, right: Any, spreads: Sequence[tuple[Any, Sequence[Any]]]) -> Any:
+    """The same of arrays: `right` if they differ by what rounding explains."""
+    moved = 0.0
+    for base, others in spreads:
+        for other in others:
+            if not isinstance(base, np.ndarray) or not isinstance(other, np.ndarray) or other.dtype.kind not in "biufc":
+                continue
+            if base.shape != other.shape:
+                return right  # rounding decides how many elements there are
+            if base.dtype.kind not in "fc":
+                moved = max(moved, float((base != other).any()))
+                continue
+            finite = np.isfinite(base)
+            if (np.isfinite(other) != finite).any() or (base[~finite] != other[~finite])[~np.isnan(base[~finite])].any():
+                return right  # rounding decides which of them are finite
+            with np.errstate(all="ignore"):
+                moved = max(moved, float(np.abs(base - other)[finite].max(initial=0.0)))
+    if not moved or given.shape != right.shape or given.dtype != right.dtype:
+        return given
+    if right.dtype.kind not in "fc":
+        return right
+    finite = np.isfinite(right)
+    if not np.array_equal(given[~finite], right[~finite], equal_nan=True) or not np.isfinite(given[finite]).all():
+        return given
+    with np.errstate(all="ignore"):
+        near = np.abs(given - right)[finite].max(initial=0.0) <= FACTOR * moved
+    return right if near else given
