@@ -26,7 +26,7 @@ def pytest_configure(config):
 @pytest.fixture(autouse=True, scope="session")
 def memory_is_checked():
     """Each program that a test compiles is followed step by step: whether what is read is there."""
-    from pedigrad.compiler import executable
+    from pedigrad.codegen.runtime import executable
 
     executable.CHECKED = True
 
@@ -34,7 +34,7 @@ def memory_is_checked():
 @pytest.fixture(autouse=True)
 def defaults():
     """No test leaves its grad mode or default dtype to the next one."""
-    from pedigrad import dtypes, modes
+    from pedigrad.core import dtypes, modes
 
     yield
     dtypes.set_default_dtype(dtypes.float32)

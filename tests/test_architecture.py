@@ -148,7 +148,7 @@ def test_all_names_what_is_there(module):
 
 def test_public_functions_are_documented():
     undocumented = []
-    for place, functions in pedigrad.op.PLACES.items():
+    for place, functions in pedigrad.core.op.PLACES.items():
         for name, function in functions.items():
             if not name.startswith("_") and callable(function) and not function.__doc__:
                 undocumented.append(f"{place}.{name}")
@@ -156,7 +156,7 @@ def test_public_functions_are_documented():
 
 
 def test_places_are_reachable():
-    for name, function in pedigrad.op.PLACES["torch"].items():
+    for name, function in pedigrad.core.op.PLACES["torch"].items():
         assert getattr(pedigrad, name) is function, f"pedigrad.{name} is something else than the op published there"
-    for name in pedigrad.op.PLACES["Tensor"]:
+    for name in pedigrad.core.op.PLACES["Tensor"]:
         assert hasattr(pedigrad.Tensor, name)

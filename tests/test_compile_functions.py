@@ -13,7 +13,7 @@ from compile_checks import check, runs, same, tensor
 
 import pedigrad as torch
 from pedigrad import nn
-from pedigrad.compiled.variant import MISS
+from pedigrad.capture.specialization import MISS
 
 pytestmark = pytest.mark.filterwarnings("ignore:pedigrad.compile")
 
@@ -282,7 +282,7 @@ def test_errors_leave_everything_right():
                 compiled(tensor(3))
         else:
             same(compiled(tensor(3)), function(tensor(3)))
-        from pedigrad import modes
+        from pedigrad.core import modes
 
         assert modes.settings.recorder is None and sys.getprofile() is None and modes.special == 0
     with pytest.raises(RuntimeError):

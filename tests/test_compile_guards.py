@@ -436,7 +436,7 @@ def test_many_kinds_of_arguments_are_bounded():
 
 
 def test_least_recently_used_goes():
-    from pedigrad.compiled.function import VARIANTS
+    from pedigrad.capture.function import VARIANTS
 
     compiled = torch.compile(lambda x: x * 2)
     for n in range(1, VARIANTS + 3):

@@ -7,10 +7,10 @@ pytest.importorskip("llvmlite")
 
 import pedigrad as torch
 from pedigrad import nn
-from pedigrad.compiler import regions
-from pedigrad.compiler.executable import Executable
-from pedigrad.compiler.interpreter import interpreted
-from pedigrad.compiler.trace import Tracer, trace
+from pedigrad.codegen.frontend import regions
+from pedigrad.codegen.frontend.trace import Tracer, trace
+from pedigrad.codegen.ir.interpreter import interpreted
+from pedigrad.codegen.runtime.executable import Executable
 
 CALLS = 5
 

@@ -107,8 +107,8 @@ def test_the_compilers_namespace():
 
 
 def test_without_llvmlite(monkeypatch):
-    from pedigrad.compiled import function as compiled_function
-    from pedigrad.compiler import llvm
+    from pedigrad.capture import function as compiled_function
+    from pedigrad.codegen.emit import llvm
 
     def missing():
         raise ImportError("No module named 'llvmlite'")

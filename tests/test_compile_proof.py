@@ -12,8 +12,9 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import pedigrad as torch
-from pedigrad.compiled import agreement, gradient, variant
-from pedigrad.compiler import executable, record, stretch
+from pedigrad.capture import agreement, backward, specialization
+from pedigrad.codegen.frontend import record
+from pedigrad.codegen.runtime import executable, segment
 
 
 def once_a_row():
@@ -78,17 +79,17 @@ def always(*_):
 
 
 def without_strides(monkeypatch):
-    monkeypatch.setattr(variant.Variant, "strides", lambda *_: {})
+    monkeypatch.setattr(specialization.Variant, "strides", lambda *_: {})
 
 
 def without_strides_backward(monkeypatch):
-    compile = gradient.GradientProgram.compile
-    monkeypatch.setattr(gradient.GradientProgram, "compile", lambda self, inputs, threads, strides: compile(self, inputs, threads, {}))
+    compile = backward.GradientProgram.compile
+    monkeypatch.setattr(backward.GradientProgram, "compile", lambda self, inputs, threads, strides: compile(self, inputs, threads, {}))
 
 
 def c_order(monkeypatch):
-    copying = stretch.copying
-    monkeypatch.setattr(stretch, "copying", lambda n, target, strides: copying(n, target, [2, 1]))
+    copying = segment.copying
+    monkeypatch.setattr(segment, "copying", lambda n, target, strides: copying(n, target, [2, 1]))
 
 
 def another_identity(monkeypatch):
@@ -108,7 +109,7 @@ FAULTS = {
     "no strides backward": (a_saved_transpose, without_strides_backward),
     "a root by another power": (
         a_root,
-        lambda m: m.setitem(importlib.import_module("pedigrad.compiler.passes.algebra").SIMPLER, "pow", half_power),
+        lambda m: m.setitem(importlib.import_module("pedigrad.codegen.passes.algebra").SIMPLER, "pow", half_power),
     ),
     "two identities of memory": (a_window, another_identity),
 }

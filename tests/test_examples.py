@@ -100,10 +100,10 @@ def test_a_module_can_be_run(tmp_path):
 
 def test_the_real_torch_is_not_replaced(tmp_path):
     text = """
-import sys, types, pedigrad.standin
+import sys, types, pedigrad.alias
 sys.modules["torch"] = types.ModuleType("torch")
 try:
-    pedigrad.standin.install_as_torch()
+    pedigrad.alias.install_as_torch()
 except RuntimeError as error:
     print(error)
 """

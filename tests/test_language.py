@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pedigrad as torch
-from pedigrad.op import REGISTRY
+from pedigrad.core.op import REGISTRY
 
 
 class Recorded(np.lib.mixins.NDArrayOperatorsMixin):

@@ -6,9 +6,10 @@ import pytest
 pytest.importorskip("llvmlite")
 
 import pedigrad as torch
-from pedigrad import native
-from pedigrad.compiler import llvm, memory, pool
-from pedigrad.compiler import native as kernels
+from pedigrad.codegen.emit import llvm
+from pedigrad.codegen.runtime import memory, pool
+from pedigrad.eager import kernels as kernels
+from pedigrad.eager import native
 from pedigrad.nn import functional as F
 
 

@@ -10,10 +10,10 @@ import pytest
 from op_samples import INTERNAL, NO_DERIVATIVE, RANDOM, call, cases, tensors_of
 
 import pedigrad
-from pedigrad import gate, inplace, op
 from pedigrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from pedigrad.op import REGISTRY
-from pedigrad.tensor import Tensor, wrap
+from pedigrad.core import dispatch, inplace, op
+from pedigrad.core.op import REGISTRY
+from pedigrad.core.tensor import Tensor, wrap
 
 NAMES = sorted(REGISTRY)
 ABOUT_STRIDES = {"view", "view_as_complex", "as_strided"}  # they mean the memory, not the elements
@@ -40,7 +40,7 @@ def check_ways_agree(each):
         short = call(each, tensors, sample.attributes)
         attributes = tuple(sample.attributes.get(n, each.defaults.get(n)) for n in each.attributes)
         operands = (list(tensors),) if each.variadic else tuple(tensors)
-        general = gate.gate(each, operands, attributes)
+        general = dispatch.gate(each, operands, attributes)
         general = general if isinstance(general, (tuple, list)) else (general,)
         assert len(short) == len(general), f"{each.name}{sample}"
         for one, other in zip(short, general, strict=True):
@@ -132,7 +132,7 @@ def test_inplace_form(name):
     for sample in cases(each):
         tensors = tensors_of(each, sample, requires_grad=False)
         (expected,) = call(each, tensors, sample.attributes)
-        if expected.shape != tensors[0].shape or not pedigrad.dtypes.can_cast(expected.dtype, tensors[0].dtype):
+        if expected.shape != tensors[0].shape or not pedigrad.core.dtypes.can_cast(expected.dtype, tensors[0].dtype):
             continue
         before = tensors[0]._version
         result = form(*tensors, **sample.attributes)

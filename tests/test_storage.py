@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import pedigrad as torch
-from pedigrad import graph
-from pedigrad.compiler import memory
-from pedigrad.storage import Buffer, storage_of, whole_of
+from pedigrad.codegen.runtime import memory
+from pedigrad.core import graph
+from pedigrad.core.storage import Buffer, storage_of, whole_of
 
 WAYS = {
     "itself": lambda x: x,

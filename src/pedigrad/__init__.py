@@ -13,24 +13,27 @@ import warnings as _warnings
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
-from . import autograd, copies, creation, family, random, return_types, shown, threads
-from . import dtypes as _dtypes
-from . import op as _op
+from . import autograd, random, return_types
 from . import ops as _ops
-from .creation import strided
-from .device import device
-from .dtypes import ALIASES as _ALIASES
-from .dtypes import ALL as _ALL
-from .dtypes import dtype, get_default_dtype, set_default_dtype
-from .generator import Generator, default_generator
-from .graph import Node
-from .limits import finfo, iinfo
-from .modes import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
-from .ops.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
-from .origin import mark_internal as _mark_internal
-from .printing import set_printoptions
-from .shapes import Size
-from .tensor import Tensor
+from .core import copies, family, repr
+from .core import dtypes as _dtypes
+from .core import op as _op
+from .core.device import device
+from .core.dtypes import ALIASES as _ALIASES
+from .core.dtypes import ALL as _ALL
+from .core.dtypes import dtype, get_default_dtype, set_default_dtype
+from .core.formatting import set_printoptions
+from .core.graph import Node
+from .core.limits import finfo, iinfo
+from .core.modes import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .core.origin import mark_internal as _mark_internal
+from .core.shapes import Size
+from .core.tensor import Tensor
+from .eager import threads
+from .ops import creation
+from .ops.creation import strided
+from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
+from .rng.generator import Generator, default_generator
 
 __version__ = "0.1.0"
 
@@ -55,9 +58,9 @@ def __getattr__(name: str) -> _Any:
         _mark_internal()
         return module
     if name == "compile":
-        return _import_module(f"{__name__}.compiled").compile
+        return _import_module(f"{__name__}.capture").compile
     if name == "install_as_torch":
-        return _import_module(f"{__name__}.standin").install_as_torch
+        return _import_module(f"{__name__}.alias").install_as_torch
     raise AttributeError(_missing(name), name=name, obj=_sys.modules[__name__])
 
 

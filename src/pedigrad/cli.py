@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from . import demo
-from .standin import install_as_torch, missing_name
+from .alias import install_as_torch, missing_name
 
 
 def run(script: str, args: Sequence[str], as_module: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .device import require_cpu
+from .core.device import require_cpu
 
 
 def is_available() -> bool:

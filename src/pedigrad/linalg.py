@@ -1,6 +1,6 @@
 """`torch.linalg`: linear algebra."""
 
-from .op import PLACES
+from .core.op import PLACES
 
 globals().update(PLACES["linalg"])
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from . import inplace, modes
-from .creation import _sizes, factory, numpy_dtype
-from .dtypes import int64
-from .gate import check_overlap, is_recorded
-from .generator import Generator, default_generator
-from .history import refresh
-from .layout import drawn_like
-from .op import function
+from .core import inplace, modes
+from .core.dispatch import check_overlap, is_recorded
+from .core.dtypes import int64
+from .core.history import refresh
+from .core.layout import drawn_like
+from .core.op import function
+from .core.origin import located
+from .core.shapes import as_int, as_shape
+from .core.tensor import Tensor, wrap
+from .ops.creation import _sizes, factory, numpy_dtype
 from .ops.destination import deliver
-from .ops.fill import replaced
-from .origin import located
-from .shapes import as_int, as_shape
-from .tensor import Tensor, wrap
+from .ops.shape.fill import replaced
+from .rng.generator import Generator, default_generator
 
 
 @function("torch")

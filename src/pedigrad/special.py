@@ -1,6 +1,6 @@
 """`torch.special`: special functions."""
 
-from .op import PLACES
+from .core.op import PLACES
 
 globals().update(PLACES["special"])
 

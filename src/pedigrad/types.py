@@ -7,11 +7,11 @@ import os
 from collections.abc import Sequence
 from typing import IO, Any, TypeAlias
 
-from .creation import strided
-from .device import device as _device
-from .dtypes import dtype as _dtype
-from .shapes import Size
-from .tensor import Tensor
+from .core.device import device as _device
+from .core.dtypes import dtype as _dtype
+from .core.shapes import Size
+from .core.tensor import Tensor
+from .ops.creation import strided
 
 _int = builtins.int
 _float = builtins.float

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pedigrad.compiler.affine import Affine, Axis, NeedsSplit, axes_of, backward, contiguous, linear, reshape_index, with_split
+from pedigrad.codegen.ir.affine import Affine, Axis, NeedsSplit, axes_of, backward, contiguous, linear, reshape_index, with_split
 
 
 def fresh(shape):

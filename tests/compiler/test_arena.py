@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pedigrad.compiler.arena import ALIGN, Lifetime, planned
+from pedigrad.codegen.schedule.arena import ALIGN, Lifetime, planned
 
 SPANS = st.tuples(st.integers(0, 5000), st.integers(0, 20), st.integers(0, 8))
 LIFETIMES = SPANS.map(lambda span: Lifetime(span[0], span[1], span[1] + span[2]))

@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 
-from pedigrad.compiler import cache
+from pedigrad.codegen.runtime import cache
 
 POSIX = sys.platform != "win32"
 ROOT = POSIX and os.geteuid() == 0
@@ -352,7 +352,7 @@ def test_senseless_size_is_said(place, monkeypatch, text):
 
 WRITER = """
 import random, sys
-from pedigrad.compiler import cache
+from pedigrad.codegen.runtime import cache
 
 generator = random.Random(int(sys.argv[1]))
 for _ in range(150):
@@ -365,7 +365,7 @@ assert not cache.counts()["discarded"], cache.counts()
 
 def test_many_processes(place, monkeypatch):
     monkeypatch.setenv("PEDIGRAD_CACHE_SIZE", "20K")  # so that entries are removed all the time
-    source = str(pathlib.Path(cache.__file__).parents[2])
+    source = str(pathlib.Path(cache.__file__).parents[3])
     monkeypatch.setenv("PYTHONPATH", source)
     running = [subprocess.Popen([sys.executable, "-c", WRITER, str(i)], stderr=subprocess.PIPE, text=True) for i in range(4)]
     for process in running:

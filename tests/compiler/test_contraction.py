@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from pedigrad.compiler import contraction, llvm
-from pedigrad.compiler.contraction import Dimension, Site, gemm
+from pedigrad.codegen.emit import llvm
+from pedigrad.codegen.gemm import contraction
+from pedigrad.codegen.gemm.contraction import Dimension, Site, gemm
 
 WIDTHS = (128, 256, 512)
 DTYPES = ("float32", "float64")

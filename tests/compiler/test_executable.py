@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-import pedigrad.compiler.vocabulary_index  # noqa: F401  (what NumPy functions become)
-from pedigrad.compiler import executable, llvm, pool
-from pedigrad.compiler.executable import Executable, GuardFailed
-from pedigrad.compiler.interpreter import interpreted
-from pedigrad.compiler.kernel import Kernel
-from pedigrad.compiler.trace import Untraceable, trace
+import pedigrad.codegen.frontend.rules_index  # noqa: F401  (what NumPy functions become)
+from pedigrad.codegen.emit import llvm
+from pedigrad.codegen.frontend.trace import Untraceable, trace
+from pedigrad.codegen.ir.interpreter import interpreted
+from pedigrad.codegen.ir.kernel import Kernel
+from pedigrad.codegen.runtime import executable, pool
+from pedigrad.codegen.runtime.executable import Executable, GuardFailed
 
 THREADS = pytest.mark.parametrize("threads", [1, 2])
 

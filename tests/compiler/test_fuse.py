@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-import pedigrad.compiler.vocabulary_index
+import pedigrad.codegen.frontend.rules_index
 import pedigrad.nn  # noqa: F401  (its ops enter themselves into the registry)
-from pedigrad import gate
 from pedigrad.autograd.engine import Rules
-from pedigrad.compiler.fuse import Fuser
-from pedigrad.compiler.kernel import Kernel
-from pedigrad.compiler.steps import Call, Contraction
-from pedigrad.compiler.trace import trace
-from pedigrad.op import REGISTRY
+from pedigrad.codegen.frontend.trace import trace
+from pedigrad.codegen.ir.kernel import Kernel
+from pedigrad.codegen.ir.steps import Call, Contraction
+from pedigrad.codegen.schedule.fuse import Fuser
+from pedigrad.core import dispatch
+from pedigrad.core.op import REGISTRY
 
 
 def described(step):
@@ -35,7 +35,7 @@ def lines(text):
 
 
 def forward(name, *attributes):
-    return gate.Forward(REGISTRY[name], attributes)
+    return dispatch.Forward(REGISTRY[name], attributes)
 
 
 def layer_norm_backward(g, x, weight, bias):
@@ -44,7 +44,7 @@ def layer_norm_backward(g, x, weight, bias):
     attributes = (1, 1e-5)
     results = forward("native_layer_norm", *attributes)(x, weight, bias)
     needs = (True,) * len(each.differentiable)
-    return Rules(each, needs)(g, gate._saved(each, needs, (x, weight, bias), attributes, results))
+    return Rules(each, needs)(g, dispatch._saved(each, needs, (x, weight, bias), attributes, results))
 
 
 X = np.linspace(-1, 1, 32).reshape(4, 8)

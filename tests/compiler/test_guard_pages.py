@@ -16,9 +16,9 @@ sys.path.insert(0, {os.path.dirname(guard_pages.__file__)!r})
 import guard_pages
 guard_pages.install(sys.argv[1])
 import numpy as np
-import pedigrad.compiler.vocabulary_index
-from pedigrad.compiler import executable
-from pedigrad.compiler.trace import Tracer
+import pedigrad.codegen.frontend.rules_index
+from pedigrad.codegen.runtime import executable
+from pedigrad.codegen.frontend.trace import Tracer
 def program(*arrays):
     tracer = Tracer()
     return tracer, [tracer.input(a) for a in arrays]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-import pedigrad.compiler.vocabulary_index  # noqa: F401  (what NumPy functions become)
-from pedigrad.compiler.executable import Executable
-from pedigrad.compiler.trace import trace
+import pedigrad.codegen.frontend.rules_index  # noqa: F401  (what NumPy functions become)
+from pedigrad.codegen.frontend.trace import trace
+from pedigrad.codegen.runtime.executable import Executable
 
 
 def functions(function, *arrays, threads=2):

@@ -15,7 +15,7 @@ import scipy.special
 
 pytest.importorskip("llvmlite")
 
-from pedigrad.compiler import llvm, mathlib
+from pedigrad.codegen.emit import llvm, mathlib
 
 INF, NAN = math.inf, math.nan
 TYPES = {"f32": (np.float32, "float", 2.0), "f64": (np.float64, "double", 4.0)}  # the last: the ulp allowed

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from pedigrad.compiler import memory
+from pedigrad.codegen.runtime import memory
 
 pytestmark = pytest.mark.skipif("PEDIGRAD_GUARD_PAGES" in os.environ, reason="memory is not on loan between guard pages")
 
@@ -125,6 +125,6 @@ def test_several_threads():
 
 
 def test_arrays_that_are_alive_when_python_ends():
-    code = "import numpy as np\nfrom pedigrad.compiler import memory\na = memory.empty((1 << 20,), np.float32)\nb = [a]; b.append(b)"
+    code = "import numpy as np\nfrom pedigrad.codegen.runtime import memory\na = memory.empty((1 << 20,), np.float32)\nb = [a]; b.append(b)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stderr == ""

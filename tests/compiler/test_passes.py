@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pedigrad.compiler.executable import Executable
-from pedigrad.compiler.interpreter import interpreted
-from pedigrad.compiler.passes import PASSES, algebra, constants, dead, gathers, repeats, simplified
-from pedigrad.compiler.program import Program, verify
+from pedigrad.codegen.ir.interpreter import interpreted
+from pedigrad.codegen.ir.program import Program, verify
+from pedigrad.codegen.passes import PASSES, algebra, constants, cse, dce, gathers, simplified
+from pedigrad.codegen.runtime.executable import Executable
 
 F, N, B = np.float32, np.int64, np.bool_
 
@@ -72,7 +72,7 @@ def repeated_steps(p):
 
 
 GOLDEN = {
-    (dead, unused_steps): """
+    (dce, unused_steps): """
 program (%0: float32[3])
   %1: float32[3] = exp(%0)
   return %1
@@ -125,7 +125,7 @@ program (%0: float32[6, 5], %1: int64[2], %2: int64[2], %3: float32[5])
   %7: float32[2] = add(%4, %6)
   return %7
 """,
-    (repeats, repeated_steps): """
+    (cse, repeated_steps): """
 program (%0: float32[3, 3], %1: int64[])
   %2: float32[3, 3] = exp(%0)
   %3: float32[3] = sum(%2) dims=(0,)
@@ -165,7 +165,7 @@ def test_a_pass(each, build):
     after = each(before)
     verify(after)
     assert str(before) == text, "the pass changed the program that it was given"
-    assert renumbered(dead(after)) == GOLDEN[each, build].strip()
+    assert renumbered(dce(after)) == GOLDEN[each, build].strip()
 
 
 def test_new_instructions_have_the_origin_of_the_old_ones():

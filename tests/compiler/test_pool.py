@@ -13,7 +13,8 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from pedigrad.compiler import llvm, pool  # pool compiles with llvmlite at first use
+from pedigrad.codegen.emit import llvm  # pool compiles with llvmlite at first use
+from pedigrad.codegen.runtime import pool  # pool compiles with llvmlite at first use
 
 # out[thread] += 1000 * threads + thread
 MARK = """
@@ -283,7 +284,8 @@ def test_native_code_may_not_call_back(mark):
 PRELUDE = f"""
 import atexit, os, signal, sys, threading, time
 import numpy as np
-from pedigrad.compiler import llvm, pool
+from pedigrad.codegen.emit import llvm
+from pedigrad.codegen.runtime import pool
 MARK = '''{MARK}'''
 mark = llvm.load(MARK, ["mark"])["mark"]
 def check(threads):
@@ -295,7 +297,7 @@ def check(threads):
 
 def ends(code):
     """Runs a program and returns what it printed, after it ended by itself and without complaint."""
-    environment = dict(os.environ, PYTHONPATH=str(pathlib.Path(pool.__file__).parents[2]))
+    environment = dict(os.environ, PYTHONPATH=str(pathlib.Path(pool.__file__).parents[3]))
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-c", PRELUDE + code], env=environment, capture_output=True, text=True, timeout=40
     )
@@ -450,7 +452,7 @@ for i in range(50):
 
 
 def test_import_starts_nothing():
-    environment = dict(os.environ, PYTHONPATH=str(pathlib.Path(pool.__file__).parents[2]))
-    code = "import sys, threading, pedigrad.compiler.pool; print('llvmlite' in sys.modules, threading.active_count())"
+    environment = dict(os.environ, PYTHONPATH=str(pathlib.Path(pool.__file__).parents[3]))
+    code = "import sys, threading, pedigrad.codegen.runtime.pool; print('llvmlite' in sys.modules, threading.active_count())"
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert ended.stdout == "False 1\n"

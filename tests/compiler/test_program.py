@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pedigrad.compiler.program import Program, copied, rewritten, verify
+from pedigrad.codegen.ir.program import Program, copied, rewritten, verify
 
 
 def scaled_sum():

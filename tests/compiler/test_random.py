@@ -7,8 +7,8 @@ pytest.importorskip("llvmlite")
 
 import pedigrad as torch
 from pedigrad import nn
-from pedigrad.compiler.executable import Executable
-from pedigrad.compiler.program import Program
+from pedigrad.codegen.ir.program import Program
+from pedigrad.codegen.runtime.executable import Executable
 from pedigrad.nn import functional as F
 
 

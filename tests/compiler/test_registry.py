@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from op_samples import INTERNAL, NO_DERIVATIVE, cases
 
-import pedigrad.compiler.vocabulary_index
+import pedigrad.codegen.frontend.rules_index
 import pedigrad.nn  # noqa: F401  (its ops enter themselves into the registry)
-from pedigrad import gate, modes, native
 from pedigrad.autograd.engine import Rules, fitted
-from pedigrad.compiler import scalar_ir
-from pedigrad.compiler.executable import Executable
-from pedigrad.compiler.trace import Tracer
-from pedigrad.op import REGISTRY
+from pedigrad.codegen.emit import scalar_ir
+from pedigrad.codegen.frontend.trace import Tracer
+from pedigrad.codegen.runtime.executable import Executable
+from pedigrad.core import dispatch, modes
+from pedigrad.core.op import REGISTRY
+from pedigrad.eager import native
 
 NAMES = sorted(set(REGISTRY) - INTERNAL)
 
@@ -99,7 +100,7 @@ class Followed:
         arrays = [a if a is None else a.astype(self.dtype_for(a), copy=False) for a in sample.operands]
         attributes = tuple(sample.attributes.get(name, each.defaults.get(name)) for name in each.attributes)
         traced = [None if a is None else self.input(a, strided) for a in arrays]
-        results, found = self.attempt("forward", gate.Forward(each, attributes), arrays, traced)
+        results, found = self.attempt("forward", dispatch.Forward(each, attributes), arrays, traced)
         names = each.operands * len(arrays) if each.variadic else each.operands
         owners = [(n, a) for n, a in zip(names, arrays, strict=True) if n in each.differentiable]
         smooth = [a is not None and a.dtype.kind in "fc" and n not in NO_DERIVATIVE.get(each.name, ()) for n, a in owners]
@@ -117,7 +118,7 @@ class Followed:
         rules = Rules(each, needs)
 
         def gradients(g, operands, results):
-            found = rules(g, gate._saved(each, needs, tuple(operands), attributes, tuple(results)))
+            found = rules(g, dispatch._saved(each, needs, tuple(operands), attributes, tuple(results)))
             pairs = zip(found, owners, needs, strict=True)
             return [fitted(d, a.shape, a.dtype) for d, (_, a), needed in pairs if needed and d is not None]
 

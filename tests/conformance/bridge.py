@@ -34,7 +34,7 @@ def array_of(tensor):
         raise Untranslatable("NumPy has at most 64 dimensions")
     tensor = plain(tensor)
     if tensor.dtype is torch.bfloat16:
-        return array_of(tensor.float()).astype(pedigrad.dtypes.to_numpy(pedigrad.bfloat16))
+        return array_of(tensor.float()).astype(pedigrad.core.dtypes.to_numpy(pedigrad.bfloat16))
     if tensor.is_contiguous() or tensor.numel() == 0:
         return tensor.numpy().copy()
     whole = tensor.as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0).numpy().copy()

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 bfloat16 = np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
 
-from pedigrad.generator import Generator, default_generator  # noqa: E402
+from pedigrad.rng.generator import Generator, default_generator  # noqa: E402
 
 SIZES = [0, 1, 7, 15, 16, 17, 100, 623, 1000003]
 SEEDS = [0, 1, 42, 2**31 - 1, 2**32 - 1, 2**32 + 5, 2**64 - 1, -1, -(2**63)]

@@ -84,7 +84,7 @@ def plain(value):
         return "array", str(value.dtype), value.tolist()
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
-    return repr(value).replace("pedigrad.dtypes", "torch")
+    return repr(value).replace("pedigrad.core.dtypes", "torch")
 
 
 def outcome(program, torch):

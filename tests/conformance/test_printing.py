@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pedigrad import dtypes, limits, printing  # noqa: E402
+from pedigrad.core import dtypes, formatting, limits  # noqa: E402
 
 nan, inf = math.nan, math.inf
 
@@ -26,7 +26,7 @@ def default_options():
 
 def set_both(**options):
     torch.set_printoptions(**options)
-    printing.set_printoptions(**options)
+    formatting.set_printoptions(**options)
 
 
 def array_of(tensor):
@@ -38,7 +38,7 @@ def array_of(tensor):
 
 def check(tensor, **keywords):
     name = str(tensor.dtype).removeprefix("torch.")
-    assert printing.tensor_text(array_of(tensor), name, **keywords) == repr(tensor)
+    assert formatting.tensor_text(array_of(tensor), name, **keywords) == repr(tensor)
 
 
 def check_values(values, dtype):
@@ -247,12 +247,12 @@ def test_options_are_kept_and_reset_as_in_pytorch():
         {"profile": "default"},
     ):
         set_both(**options)
-        assert printing.get_printoptions() == theirs()
+        assert formatting.get_printoptions() == theirs()
 
 
 def test_unknown_profile_is_refused():
     with pytest.raises(ValueError, match="profile"):
-        printing.set_printoptions(profile="long")
+        formatting.set_printoptions(profile="long")
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -269,7 +269,7 @@ def test_random_mixtures(seed):
 
 
 def test_prefix_indents():
-    text = printing.tensor_text(np.zeros((2, 2), np.float32), "float32", prefix="MyTensor(", requires_grad=True)
+    text = formatting.tensor_text(np.zeros((2, 2), np.float32), "float32", prefix="MyTensor(", requires_grad=True)
     assert text == "MyTensor([[0., 0.],\n          [0., 0.]], requires_grad=True)"
 
 

@@ -71,7 +71,7 @@ def test_wrong_programs_are_found(kind, monkeypatch):
 
 def test_a_function_that_never_settles_is_found(monkeypatch):
     text = "x = torch.ones(3)\ncount = [0]\ndef f(x):\n    count[0] += 1\n    return x * 2\n" + "f = torch.compile(f)\n" + "r = f(x)\n" * 12
-    from pedigrad.compiled import function
+    from pedigrad.capture import function
 
     monkeypatch.setattr(function, "ATTEMPTS", 100)
     monkeypatch.setattr(function, "TRIES", 100)

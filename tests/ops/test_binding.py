@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 import pedigrad as torch
-from pedigrad.op import composite
+from pedigrad.core.op import composite
 
 
 def vector():
@@ -15,7 +15,7 @@ def vector():
 @pytest.fixture
 def weighted():
     """An op with names of its own, registered for one test."""
-    before = set(torch.op.REGISTRY)
+    before = set(torch.core.op.REGISTRY)
 
     @composite(name="weighted_for_test", places="special", out=True, names="values weights", takes={"w": "weights", "power": "p"})
     def form(x, y, /, p=1, *, beta=1.0):
@@ -23,9 +23,9 @@ def weighted():
         return x * y**p * beta
 
     yield form
-    for name in set(torch.op.REGISTRY) - before:
-        del torch.op.REGISTRY[name]
-        del torch.op.PLACES["special"][name]
+    for name in set(torch.core.op.REGISTRY) - before:
+        del torch.core.op.REGISTRY[name]
+        del torch.core.op.PLACES["special"][name]
 
 
 def test_an_op_says_how_its_arguments_are_called(weighted):

@@ -9,8 +9,8 @@ from op_samples import INTERNAL, NO_DERIVATIVE, RANDOM, call, cases
 
 import pedigrad as torch
 import pedigrad.nn.functional as F
-from pedigrad.op import REGISTRY
-from pedigrad.tensor import Tensor, wrap
+from pedigrad.core.op import REGISTRY
+from pedigrad.core.tensor import Tensor, wrap
 
 NARROW = {torch.bfloat16: 2.0**-7, torch.float16: 2.0**-10}  # dtype: the distance of 1 from the next larger number
 ULPS = 2

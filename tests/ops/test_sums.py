@@ -5,7 +5,7 @@ import pytest
 
 import pedigrad as torch
 import pedigrad.nn.functional as F
-from pedigrad.tensor import wrap
+from pedigrad.core.tensor import wrap
 
 TENTHS = np.full((200_000, 2), 0.1, np.float32)  # more than kernels take over from
 FEWER = TENTHS[:20_000]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import pedigrad as torch
-from pedigrad import native
-from pedigrad.ops import window_products
-from pedigrad.ops.windows import geometry
+from pedigrad.eager import native
+from pedigrad.ops.nn import window_products
+from pedigrad.ops.nn.windows import geometry
 
 F = torch.nn.functional
 CONVOLVE = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}

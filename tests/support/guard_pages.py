@@ -219,7 +219,7 @@ def install(mode: str) -> None:
     """Guard pages for everything that native kernels read and write."""
     if mode not in ("end", "begin"):
         raise ValueError(f"guard pages can be at the end or begin of arrays, not {mode!r}")
-    from pedigrad.compiler import executable, memory
+    from pedigrad.codegen.runtime import executable, memory
 
     take_from(allocator(mode))
     memory.empty = empty

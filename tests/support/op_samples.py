@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from pedigrad.tensor import wrap
+from pedigrad.core.tensor import wrap
 
 SHAPES = {1: [((3, 4),), ((),), ((0, 3),)], 2: [((3, 4), (3, 4)), ((3, 1), (1, 4)), ((), (3,)), ((), ()), ((0, 3), (3,))]}
 SHAPES[3] = [((3, 4), (3, 4), (3, 4)), ((3, 1), (1, 4), ()), ((0, 3), (3,), (1,))]

@@ -1,7 +1,7 @@
 """Automatic differentiation: the backward pass and what is around it."""
 
-from ..graph import Node
-from ..modes import detect_anomaly, enable_grad, grad_enabled, inference_mode, no_grad, set_detect_anomaly, set_grad_enabled
+from ..core.graph import Node
+from ..core.modes import detect_anomaly, enable_grad, grad_enabled, inference_mode, no_grad, set_detect_anomaly, set_grad_enabled
 from . import function
 from .backward import backward, grad
 from .function import Function

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes
-from ..graph import Leaf
-from ..history import refresh
-from ..op import publish
-from ..origin import located
-from ..tensor import Tensor, announce, constant, wrap
+from ..core import modes
+from ..core.graph import Leaf
+from ..core.history import refresh
+from ..core.op import publish
+from ..core.origin import located
+from ..core.tensor import Tensor, announce, constant, wrap
 from .engine import Backward
 
 

@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import graph, modes
-from ..compiler.memory import is_whole
-from ..gate import output
-from ..graph import Freed, Leaf, Node, Output, note_write
-from ..layout import lying_as
-from ..ops.language import total
-from ..origin import Origin, located
-from ..precision import widened
-from ..shapes import Size
-from ..tensor import Tensor, copied, wrap
+from ..codegen.runtime.memory import is_whole
+from ..core import graph, modes
+from ..core.dispatch import output
+from ..core.graph import Freed, Leaf, Node, Output, note_write
+from ..core.layout import lying_as
+from ..core.origin import Origin, located
+from ..core.precision import widened
+from ..core.shapes import Size
+from ..core.tensor import Tensor, copied, wrap
+from ..ops.xp import total
 
 Array = np.ndarray[Any, Any]
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import modes
-from ..gate import output
-from ..graph import Freed, Node, write_to
-from ..history import FUNCTION, SEVERAL
-from ..inplace import check_writable, note_change, rebase
-from ..ops.convert import alias
-from ..origin import Origin, located
-from ..tensor import Tensor, constant, wrap
+from ..core import modes
+from ..core.dispatch import output
+from ..core.graph import Freed, Node, write_to
+from ..core.history import FUNCTION, SEVERAL
+from ..core.inplace import check_writable, note_change, rebase
+from ..core.origin import Origin, located
+from ..core.tensor import Tensor, constant, wrap
+from ..ops.shape.convert import alias
 from .engine import modified, second_backward
 
 

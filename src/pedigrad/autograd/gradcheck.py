@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..origin import located
-from ..tensor import Tensor, wrap
+from ..core.origin import located
+from ..core.tensor import Tensor, wrap
 from .backward import grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..origin import located
-from ..tensor import Tensor, TensorMeta, wrap
+from ..core.origin import located
+from ..core.tensor import Tensor, TensorMeta, wrap
 
 
 class _VariableMeta(TensorMeta):

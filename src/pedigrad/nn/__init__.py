@@ -1,6 +1,6 @@
 """Modules, losses and what they are made of."""
 
-from ..origin import mark_internal
+from ..core.origin import mark_internal
 from . import functional, grad, init, utils
 from .activation import (
     CELU,

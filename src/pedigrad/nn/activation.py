@@ -1,6 +1,6 @@
 """Activation functions as modules."""
 
-from ..creation import full
+from ..ops.creation import full
 from . import functional as F
 from .module import Module
 from .parameter import Parameter

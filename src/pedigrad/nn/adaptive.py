@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from ..tensor import wrap
+from ..core.tensor import wrap
 from . import functional as F
 from .containers import ModuleList, Sequential
 from .linear import Linear

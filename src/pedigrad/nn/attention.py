@@ -1,7 +1,7 @@
 """Multi-head attention as a layer."""
 
-from .. import creation
-from ..ops.multi_head import multi_head_attention_forward
+from ..ops import creation
+from ..ops.nn.multi_head import multi_head_attention_forward
 from . import init
 from .linear import Linear
 from .module import Module

@@ -4,9 +4,9 @@ import warnings
 
 import numpy as np
 
-from .. import modes
-from ..op import composite
-from ..tensor import Tensor, wrap
+from ..core import modes
+from ..core.op import composite
+from ..core.tensor import Tensor, wrap
 from .hooks import WithModule
 
 

@@ -3,8 +3,8 @@
 import itertools
 import warnings
 
-from .. import modes
-from ..tensor import Tensor
+from ..core import modes
+from ..core.tensor import Tensor
 from .backward_hooks import BackwardHooks, attach_old_hooks
 from .hooks import (
     backward_hooks,

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import chain, groupby
 
-from ..tensor import Tensor
+from ..core.tensor import Tensor
 from .module import Module, typename
 from .parameter import Parameter
 

@@ -2,11 +2,11 @@
 
 import math
 
-from .. import creation
-from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
-from ..ops.padding import pad
-from ..ops.patches import fold, unfold
-from ..shapes import pair
+from ..core.shapes import pair
+from ..ops import creation
+from ..ops.nn.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..ops.shape.padding import pad
+from ..ops.shape.patches import fold, unfold
 from . import init
 from .module import Module
 from .parameter import Parameter

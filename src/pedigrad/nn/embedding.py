@@ -1,7 +1,7 @@
 """Tables of vectors that are looked up by number."""
 
-from ..creation import empty
-from ..modes import no_grad
+from ..core.modes import no_grad
+from ..ops.creation import empty
 from . import functional as F
 from . import init
 from .module import Module

@@ -1,6 +1,6 @@
 """`torch.nn.functional`: the functions that layers are made of."""
 
-from ..op import PLACES
+from ..core.op import PLACES
 
 globals().update(PLACES["F"])
 

@@ -1,9 +1,9 @@
 """`torch.nn.grad`: the gradients of convolutions with respect to input and weight, as functions."""
 
-from ..ops.convolution import _settings, conv_input_grad, conv_weight_grad
-from ..ops.language import conj
-from ..ops.windows import geometry, ints
-from ..origin import located
+from ..core.origin import located
+from ..ops.nn.convolution import _settings, conv_input_grad, conv_weight_grad
+from ..ops.nn.windows import geometry, ints
+from ..ops.xp import conj
 
 
 def _checked(sizes, kernel, grad_output, stride, padding, dilation, name):

@@ -6,8 +6,9 @@ import warnings
 
 import numpy as np
 
-from .. import modes, random
-from ..tensor import wrap
+from .. import random
+from ..core import modes
+from ..core.tensor import wrap
 
 __all__ = [
     "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal",

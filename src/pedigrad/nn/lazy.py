@@ -1,6 +1,6 @@
 """Layers that learn the size of their input from the first one they get."""
 
-from ..creation import dtypes, tensor
+from ..ops.creation import dtypes, tensor
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d

@@ -2,8 +2,8 @@
 
 import math
 
-from ..creation import empty
-from ..ops.matmul import linear
+from ..ops.creation import empty
+from ..ops.linalg.matmul import linear
 from . import functional as F
 from . import init
 from .module import Module

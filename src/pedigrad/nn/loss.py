@@ -1,6 +1,6 @@
 """Losses as modules."""
 
-from ..ops.reduction import legacy_reduction
+from ..ops.nn.reduction import legacy_reduction
 from . import functional as F
 from .distance import PairwiseDistance
 from .linear import Linear

@@ -9,10 +9,10 @@ from importlib import import_module
 
 import numpy as np
 
-from .. import dtypes, modes
-from ..device import device as Device
-from ..device import require_cpu
-from ..tensor import Tensor, wrap
+from ..core import dtypes, modes
+from ..core.device import device as Device
+from ..core.device import require_cpu
+from ..core.tensor import Tensor, wrap
 from .calling import call_with_hooks
 from .hooks import Hooked, HookTable, hooks_seen, registered
 from .members import Members

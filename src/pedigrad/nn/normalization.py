@@ -1,6 +1,6 @@
 """Normalization as modules: along the last dimensions, groups of channels, or the whole batch."""
 
-from .. import creation
+from ..ops import creation
 from . import functional as F
 from .module import Module
 from .parameter import Parameter

@@ -1,6 +1,6 @@
 """Padding layers: an int pads all sides alike; a tuple is (low, high) of the last dimension, then of the one before."""
 
-from ..ops.padding import pad
+from ..ops.shape.padding import pad
 from .module import Module
 
 __all__ = [f"{kind}Pad{n}d" for kind in ("Circular", "Constant", "Reflection", "Replication", "Zero") for n in (1, 2, 3)]

@@ -4,9 +4,9 @@ import copy
 
 import numpy as np
 
-from .. import dtypes
-from ..gate import unordered
-from ..tensor import Tensor, TensorMeta, copied
+from ..core import dtypes
+from ..core.dispatch import unordered
+from ..core.tensor import Tensor, TensorMeta, copied
 
 
 class _ParameterMeta(TensorMeta):

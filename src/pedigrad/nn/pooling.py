@@ -1,8 +1,8 @@
 """Pooling layers."""
 
-from ..ops import adaptive_pooling as adaptive
-from ..ops import pooling
-from ..shapes import pair
+from ..core.shapes import pair
+from ..ops.nn import adaptive_pooling as adaptive
+from ..ops.nn import pooling
 from .module import Module
 
 __all__ = [

@@ -5,11 +5,11 @@ import warnings
 
 import numpy as np
 
-from .. import creation
-from ..op import PLACES
-from ..ops.dropout import dropout
-from ..ops.rnn import gru_cell, gru_layer, lstm_cell, lstm_layer, rnn_layer, rnn_relu_cell, rnn_tanh_cell
-from ..tensor import constant
+from ..core.op import PLACES
+from ..core.tensor import constant
+from ..ops import creation
+from ..ops.nn.dropout import dropout
+from ..ops.nn.rnn import gru_cell, gru_layer, lstm_cell, lstm_layer, rnn_layer, rnn_relu_cell, rnn_tanh_cell
 from . import init
 from .module import Module
 from .parameter import Parameter

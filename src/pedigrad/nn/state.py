@@ -5,8 +5,8 @@ import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 
-from .. import modes
-from ..tensor import Tensor
+from ..core import modes
+from ..core.tensor import Tensor
 from .hooks import WithModule, add_hook
 from .parameter import Parameter
 

@@ -4,8 +4,8 @@ import copy
 
 import numpy as np
 
-from .. import creation
-from ..tensor import constant, read
+from ..core.tensor import constant, read
+from ..ops import creation
 from . import functional as F
 from . import init
 from .attention import MultiheadAttention

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .. import creation
-from ..tensor import Tensor, wrap
+from ..core.tensor import Tensor, wrap
+from ..ops import creation
 from .parameter import Parameter, share
 
 __all__ = ["UninitializedBuffer", "UninitializedParameter", "is_lazy"]

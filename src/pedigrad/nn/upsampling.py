@@ -1,6 +1,6 @@
 """Layers that change the size of images, or move pixels between channels and space."""
 
-from ..ops.interpolate import channel_shuffle, interpolate, pixel_shuffle, pixel_unshuffle
+from ..ops.nn.interpolate import channel_shuffle, interpolate, pixel_shuffle, pixel_unshuffle
 from .module import Module
 
 __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"]

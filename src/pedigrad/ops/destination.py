@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..gate import check_no_history
-from ..op import composite
+from ..core.dispatch import check_no_history
+from ..core.op import composite
 
 
 @composite(wide=False, places="", out=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..op import composite
-from ..tensor import Tensor
+from ..core.op import composite
+from ..core.tensor import Tensor
 
 LARGE = 2048  # elements from which on `kept` by integer multiplication beats np.where
 BITS = {"f": np.int32, "d": np.int64}  # by the dtype's character: its name costs microseconds

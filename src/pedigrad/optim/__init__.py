@@ -1,6 +1,6 @@
 """Optimizers, one file an algorithm; schedules of learning rates; averages of models."""
 
-from ..origin import mark_internal
+from ..core.origin import mark_internal
 from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adafactor import Adafactor

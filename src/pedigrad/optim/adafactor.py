@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
-from ..limits import finfo
-from ..origin import located
+from ..core import dtypes
+from ..core.limits import finfo
+from ..core.origin import located
 from .optimizer import Optimizer
 from .options import check, check_lr, widened
 

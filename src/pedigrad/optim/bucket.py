@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import dtypes, native
-from ..origin import located
-from ..tensor import Tensor, wrap
+from ..core import dtypes
+from ..core.origin import located
+from ..core.tensor import Tensor, wrap
+from ..eager import native
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer

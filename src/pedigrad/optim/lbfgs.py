@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import note_writes
-from ..modes import enable_grad
-from ..origin import located
-from ..tensor import wrap
+from ..core.graph import note_writes
+from ..core.modes import enable_grad
+from ..core.origin import located
+from ..core.tensor import wrap
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
 from .options import check, check_lr, number

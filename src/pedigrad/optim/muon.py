@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..origin import located
+from ..core.origin import located
 from .optimizer import Optimizer
 from .options import check, check_lr, widened
 

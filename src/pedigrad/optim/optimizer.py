@@ -15,12 +15,12 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from .. import dtypes, modes
-from ..compiler.memory import zeros_like
-from ..graph import Handle, Leaf, note_writes
-from ..modes import enable_grad
-from ..origin import located
-from ..tensor import Tensor, wrap
+from ..codegen.runtime.memory import zeros_like
+from ..core import dtypes, modes
+from ..core.graph import Handle, Leaf, note_writes
+from ..core.modes import enable_grad
+from ..core.origin import located
+from ..core.tensor import Tensor, wrap
 from .bucket import Plan
 from .options import number
 from .recorded import recorded_step

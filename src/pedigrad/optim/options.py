@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..origin import located
-from ..tensor import Tensor
+from ..core.origin import located
+from ..core.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
 

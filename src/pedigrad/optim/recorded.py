@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..graph import note_writes
-from ..tensor import Tensor, wrap
+from ..core.graph import note_writes
+from ..core.tensor import Tensor, wrap
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..modes import no_grad
+from ..core.modes import no_grad
+from ..core.tensor import Tensor, wrap
 from ..nn.module import Module
 from ..nn.normalization import _BatchNorm
-from ..tensor import Tensor, wrap
 from .lr_scheduler.schedule import LRScheduler, for_groups, warn_unless_stepping
 from .options import check
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import modes
-from ...graph import note_write
-from ...origin import located
-from ...tensor import Tensor, wrap
+from ...core import modes
+from ...core.graph import note_write
+from ...core.origin import located
+from ...core.tensor import Tensor, wrap
 
 
 def _gradients(parameters: Any) -> list[np.ndarray[Any, Any]]:

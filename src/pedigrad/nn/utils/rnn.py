@@ -7,9 +7,9 @@ from collections import namedtuple
 
 import numpy as np
 
-from ...op import PLACES
-from ...ops.padding import padded_stack
-from ...tensor import Tensor, constant, wrap
+from ...core.op import PLACES
+from ...core.tensor import Tensor, constant, wrap
+from ...ops.shape.padding import padded_stack
 
 __all__ = [
     "PackedSequence", "invert_permutation", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence", "pad_sequence",

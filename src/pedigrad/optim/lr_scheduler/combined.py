@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from ...origin import located
+from ...core.origin import located
 from ..options import check
 from .plateau import ReduceLROnPlateau
 from .schedule import LRScheduler, in_groups, note_step, set_option

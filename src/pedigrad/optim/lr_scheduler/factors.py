@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...origin import located
+from ...core.origin import located
 from ..options import check
 from .schedule import LRScheduler, saved_function, warn_unless_stepping
 

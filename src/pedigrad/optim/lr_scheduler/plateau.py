@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...origin import located
+from ...core.origin import located
 from ..options import check
 from .schedule import LRScheduler, check_optimizer, in_groups, set_option, warn_of_epoch
 

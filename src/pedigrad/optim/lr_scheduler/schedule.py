@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
-from ... import modes
-from ...origin import MARK, located
-from ...tensor import Tensor
+from ...core import modes
+from ...core.origin import MARK, located
+from ...core.tensor import Tensor
 from ..optimizer import Optimizer
 
 WRAPPED = "_wrapped_by_lr_sched"  # PyTorch's mark of a `step` that tells whether it was called; other libraries look for it

@@ -1,0 +1,114 @@
+"""Whether an array is what it should be: rounding is told from faults.
+
+Native code sums in another order than NumPy, so floats may differ by what rounding explains: first some units in the last place of the
+largest element; where that is not enough, by as much as the program's own results move when NumPy computes them
+(`codegen/ir/interpreter.py`) in wider floats, and from inputs that are a rounding error away.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..codegen.ir.interpreter import interpreted
+from ..codegen.ir.program import REDUCTION, Program, Value
+
+Array = np.ndarray[Any, Any]
+UNITS = {4: 32, 8: 1 << 16}  # units in the last place of the largest element that results may differ by, by the bytes of a float
+NOISE = 8  # times what a result moves by rounding that it may differ by
+MODE = os.environ.get("PEDIGRAD_VERIFY", "")  # off; always; or as a rule: each program once
+
+
+class Fault(NamedTuple):
+    """Where a program is wrong."""
+
+    what: str
+    place: tuple[int, ...]
+    given: Any
+    wanted: Any
+
+    def __str__(self) -> str:
+        element = f"[{', '.join(map(str, self.place))}]" if self.place else ""
+        return f"its program gave {self.given} for {self.what}{element}, where the function gives {self.wanted}"
+
+
+def compared(what: str, found: Array, wanted: Array, program: Program, given: Any, value: Value) -> Fault | None:
+    """Where an array is not what it should be, by more than rounding explains."""
+    found = found.reshape(wanted.shape)
+    most = tolerance(program, wanted)
+    fault = difference(what, found, wanted, most)
+    if fault is None:
+        return None
+    moved = noise(program, given, value)
+    return None if moved is None else difference(what, found, wanted, most + NOISE * moved)
+
+
+def noise(program: Program, given: dict[Value, Array], value: Value) -> float | None:
+    """How far rounding moves a value; None where it decides which of its elements are finite."""
+    known = interpreted(program, given)
+    plain = known[value]
+    moved = [interpreted(program, given, wide=True)[value]]
+    chance = np.random.Generator(np.random.PCG64(0))
+    for _ in range(3):
+        nearby = {v: a if a.dtype.kind != "f" else shaken(a, chance) for v, a in given.items()}
+        moved.append(interpreted(program, nearby)[value])
+    if plain.dtype.kind == "b":
+        return float(any((plain != each).any() for each in moved))
+    finite = np.isfinite(plain)
+    if any((np.isfinite(each) != finite).any() for each in moved):
+        return None
+    steps = [float(np.abs(each - plain.astype(each.dtype))[finite].max(initial=0)) for each in moved]
+    if plain.dtype.kind == "f":  # what cancels leaves the rounding of what it was made of
+        steps.append(float(np.finfo(plain.dtype).eps) * largest(value, known))
+    return max(steps)
+
+
+def largest(value: Value, known: dict[Value, Array]) -> float:
+    """The largest number among all that a value follows from."""
+    found, seen, todo = 0.0, {value}, [value]
+    while todo:
+        each = todo.pop()
+        array = known[each]
+        if array.dtype.kind == "f":
+            found = max(found, float(np.abs(array[np.isfinite(array)]).max(initial=0)))
+        new = [v for v in (each.by.values() if each.by is not None else ()) if v not in seen]
+        seen.update(new)
+        todo += new
+    return found
+
+
+def shaken(array: Array, chance: np.random.Generator) -> Array:
+    """The array, each element a rounding error away."""
+    return (array * (1 + np.finfo(array.dtype).eps * chance.uniform(-1, 1, array.shape))).astype(array.dtype)
+
+
+def tolerance(program: Program, wanted: Array) -> float:
+    """By how much rounding may move elements of an array, at a first look."""
+    if wanted.dtype.kind != "f":
+        return 0.0
+    longest = 1
+    for instruction in program.instructions:
+        if instruction.operation in REDUCTION or instruction.operation == "dot":
+            total = instruction.values()[0].size
+            out = instruction.out.size
+            longest = max(longest, total // max(out, 1) if instruction.operation != "dot" else instruction.args[0].shape[-1])
+    finite = np.abs(wanted[np.isfinite(wanted)])
+    return float(np.finfo(wanted.dtype).eps * (UNITS[wanted.itemsize] + longest**0.5) * finite.max(initial=0))
+
+
+def difference(what: str, found: Array, wanted: Array, most: float) -> Fault | None:
+    """The first element that differs by more than `most`."""
+    if found.dtype.kind == "f":
+        with np.errstate(all="ignore"):
+            near = np.abs(found.astype(np.float64) - wanted) <= most
+        same = near | (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+    elif found.dtype.kind == "b":
+        same = (found == wanted) | (most >= 1)
+    else:
+        same = np.abs(found.astype(np.float64) - wanted) <= most if most else found == wanted
+    if same.all():
+        return None
+    index = tuple(int(i) for i in np.argwhere(~same)[0])
+    return Fault(what, index, found[index], wanted[index])

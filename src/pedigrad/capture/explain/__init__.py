@@ -1,0 +1,1 @@
+"""What became of a compiled function, and where its time goes."""

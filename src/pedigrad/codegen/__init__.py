@@ -1,0 +1,1 @@
+"""The compiler: programs into machine code."""

@@ -1,0 +1,1 @@
+"""From kernels to the text of LLVM IR, and from that to native functions."""

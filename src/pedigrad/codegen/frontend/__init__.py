@@ -1,0 +1,1 @@
+"""From NumPy code, and from programs of Tensors that run, to programs."""

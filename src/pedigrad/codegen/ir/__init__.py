@@ -1,0 +1,1 @@
+"""What programs, kernels and steps are."""

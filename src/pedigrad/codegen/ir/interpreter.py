@@ -1,0 +1,130 @@
+"""What a Program means: its instructions done one after the other by NumPy, each result an array of its own.
+
+Nothing is fused, nothing shares memory, nothing is done in another order. Native code is held against this (`capture/proof.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..frontend.rules import UFUNCS
+from ..frontend.trace import filled
+from .program import Instruction, Program, Value
+
+Array = np.ndarray[Any, Any]
+BY_NAME = {instruction: name for name, instruction in UFUNCS.items() if hasattr(np, name)}
+BY_NAME |= {"and": "logical_and", "or": "logical_or", "xor": "logical_xor", "abs": "absolute", "logaddexp": "logaddexp"}
+BITWISE = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}
+REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min}
+
+
+def interpreted(program: Program, arrays: Mapping[Value, Array], wide: bool = False) -> dict[Value, Array]:
+    """The arrays of all values of a program, given those of its inputs; in float64 where float32 is asked for, if `wide`."""
+    known: dict[Value, Array] = {v: a.astype(np.float64) if wide and a.dtype == np.float32 else a for v, a in arrays.items()}
+    done: dict[Any, Any] = {}  # what calls of several results gave
+    with np.errstate(all="ignore"):
+        for instruction in program.instructions:
+            args = [known[a] if isinstance(a, Value) else a for a in instruction.args]
+            result = computed(instruction, args, done)
+            out = instruction.out
+            dtype = np.dtype(np.float64) if wide and out.dtype == np.float32 else out.dtype
+            known[out] = np.array(np.broadcast_to(np.asarray(result, dtype), out.shape))
+    return known
+
+
+def computed(instruction: Instruction, args: list[Any], done: dict[Any, Any]) -> Any:
+    """The result of one instruction."""
+    operation, attributes, out = instruction.operation, instruction.attributes, instruction.out
+    if operation in MEANINGS:
+        return MEANINGS[operation](out, attributes, *args)
+    if operation in REDUCTIONS:
+        return REDUCTIONS[operation](args[0], axis=tuple(attributes["dims"]))
+    if operation == "call":
+        group = attributes["group"]
+        if group not in done:
+            given, named = filled(attributes["plan"], [each.copy() for each in args])
+            done[group] = attributes["function"](*given, **named)
+        return done[group][attributes["index"]] if attributes["several"] else done[group]
+    return elementwise(instruction, args)
+
+
+def elementwise(instruction: Instruction, args: list[Any]) -> Any:
+    """An instruction on each element; numbers are of the dtype that the arrays beside them have."""
+    operation, out = instruction.operation, instruction.out
+    arrays = [a.dtype for a in args if isinstance(a, np.ndarray)]
+    dtype = arrays[0] if arrays else out.dtype
+    args = [a if isinstance(a, np.ndarray) else np.asarray(a, dtype) for a in args]
+    if operation in SPECIAL:
+        return SPECIAL[operation](*args)
+    if operation in BITWISE and args[0].dtype.kind in "iu":
+        return getattr(np, BITWISE[operation])(*args)
+    if operation in BY_NAME:
+        return getattr(np, BY_NAME[operation])(*args)
+    from scipy import special  # the others are SciPy's
+
+    return getattr(special, {"sigmoid": "expit"}.get(operation, operation))(*args)
+
+
+def _reciprocal_root(x: Array) -> Array:
+    return 1 / np.sqrt(x)
+
+
+SPECIAL: dict[str, Callable[..., Any]] = {"rsqrt": _reciprocal_root, "reciprocal": lambda x: 1 / x}
+
+
+def _where(out: Value, attributes: Any, condition: Any, x: Any, y: Any) -> Any:
+    return np.where(condition, *[each if isinstance(each, np.ndarray) else np.asarray(each, out.dtype) for each in (x, y)])
+
+
+def _slice(out: Value, attributes: Any, x: Array) -> Array:
+    places = zip(attributes["starts"], attributes["steps"], out.shape, strict=True)
+    return x[np.ix_(*[start + step * np.arange(n) for start, step, n in places])] if out.shape else x
+
+
+def _gather(out: Value, attributes: Any, x: Array, *indices: Array) -> Array:
+    """Elements by index; a guard stands beside those that are out of bounds, and the last element in their place."""
+    axis = attributes["axis"]
+    sizes = x.shape[axis : axis + len(indices)]
+    inside = [np.where((i >= 0) & (i < n), i, n - 1) for i, n in zip(indices, sizes, strict=True)]
+    return x[(slice(None),) * axis + tuple(inside)]
+
+
+def _scatter_add(out: Value, attributes: Any, x: Array, rows: Array) -> Array:
+    result = np.zeros(out.shape, out.dtype)
+    np.add.at(result, np.where((rows >= 0) & (rows < out.shape[0]), rows, out.shape[0] - 1), x)
+    return result
+
+
+def _philox(out: Value, attributes: Any, seed: Any, element: Any, stream: Any) -> Array:
+    """Ten rounds of Philox-2x32 (Salmon et al. 2011), as float32 in [0, 1)."""
+    seed, element = np.asarray(seed).astype(np.uint64), np.asarray(element).astype(np.uint64)
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    key, x = seed & low, element & low
+    y = ((element >> half) ^ ((seed >> half) + np.uint64(stream))) & low
+    for _ in range(10):
+        product = x * np.uint64(0xD256D193)
+        x, y = (product >> half) ^ key ^ y, product & low
+        key = (key + np.uint64(0x9E3779B9)) & low
+    return (x >> np.uint64(8)).astype(np.float32) * np.float32(2.0**-24)
+
+
+MEANINGS: dict[str, Callable[..., Any]] = {
+    "cast": lambda out, attributes, x: np.asarray(x).astype(out.dtype, casting="unsafe"),
+    "where": _where,
+    "broadcast": lambda out, attributes, x: np.broadcast_to(x, out.shape),
+    "reshape": lambda out, attributes, x: np.reshape(x, out.shape),
+    "transpose": lambda out, attributes, x: np.transpose(x, attributes["order"]),
+    "slice": _slice,
+    "dot": lambda out, attributes, x, y: np.einsum(attributes["spec"], x, y),
+    "gather": _gather,
+    "scatter_add": _scatter_add,
+    "concat": lambda out, attributes, *parts: np.concatenate(parts, axis=attributes["axis"]),
+    "full": lambda out, attributes: np.full(out.shape, attributes["value"], out.dtype),
+    "iota": lambda out, attributes: np.arange(out.shape[0]),
+    "philox": _philox,
+}
+
+__all__ = ["interpreted"]

@@ -1,0 +1,1 @@
+"""What runs native code: threads, memory, the cache on disk, executables."""

@@ -1,0 +1,248 @@
+"""The native function of one stretch of a program: calls of its kernels and contractions, and the barriers between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..emit import llvm
+from ..emit.kernel_body import KernelBody, inside, share
+from ..emit.kernel_function import Lowered
+from ..emit.scalar_ir import ScalarIR, identity, memory_type
+from ..ir.kernel import Kernel
+from ..ir.program import Value
+from ..ir.steps import Contraction, Scatter
+
+if TYPE_CHECKING:
+    from .executable import Executable
+
+MANY = 1_000  # lines of a stretch from which it is not optimised
+ALONE = 1 << 16  # bytes that one thread copies while the others wait
+
+
+class Stretch:
+    """The text of one stretch."""
+
+    def __init__(self, executable: Executable):
+        self.executable = executable
+        self.lines: list[str] = []
+        self.names = 0
+        self.known: dict[Any, str] = {}  # addresses that were worked out
+        self.read: set[Any] = set()
+        self.written: set[Any] = set()
+
+    def fresh(self, text: str) -> str:
+        self.names += 1
+        self.lines.append(f"  %v{self.names} = {text}")
+        return f"%v{self.names}"
+
+    def once(self, key: Any, make: Callable[[], str]) -> str:
+        """The value that `make` works out, which is done once: nothing else is between it and what follows but calls."""
+        if key not in self.known:
+            self.known[key] = make()
+        return self.known[key]
+
+    def pointer(self, root: Any) -> str:
+        """The address of a root's memory."""
+        root = self.executable.alias.get(root, root)
+        return self.once(root, lambda: self.find(root))
+
+    def find(self, root: Any) -> str:
+        """The same, worked out."""
+        executable = self.executable
+        if root not in executable.slots:
+            return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {executable.offsets[root]}")
+        place = self.fresh(f"getelementptr i64, ptr %table, i64 {executable.slots[root]}")
+        head = self.fresh(f"load ptr, ptr {place}")
+        data = self.fresh(f"getelementptr i8, ptr {head}, i64 {object.__basicsize__}")
+        return self.fresh(f"load ptr, ptr {data}")
+
+    def element(self, root: Any, offset: int) -> str:
+        """An address at an offset, in bytes, from that of a root."""
+        pointer = self.pointer(root)
+        return self.fresh(f"getelementptr i8, ptr {pointer}, i64 {offset}") if offset else pointer
+
+    def slot(self, number: int) -> str:
+        """A plain address of the table."""
+        at = len(self.executable.slots) + number
+        return self.once(("slot", number), lambda: self.fresh(f"load ptr, ptr {self.fresh(f'getelementptr i64, ptr %table, i64 {at}')}"))
+
+    def scratch(self) -> str:
+        """This thread's scratch memory."""
+        executable = self.executable
+
+        def make() -> str:
+            mine = self.fresh(f"mul i64 %thread, {executable.thread_scratch}")
+            at = self.fresh(f"add i64 {mine}, {executable.scratch_at}")
+            return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {at}")
+
+        return self.once("scratch", make)
+
+    def mark(self, number: int) -> None:
+        """Note the time, where a profile is wanted."""
+        executable = self.executable
+        if not executable.profile:
+            return
+        if executable.threads > 1:
+            self.lines.append(f"  call void @pg.barrier(ptr {self.slot(1)}, i64 %threads)")
+        place = self.fresh(f"getelementptr i64, ptr {self.slot(len(executable.raw) - 1)}, i64 {number}")
+        self.names += 1
+        self.lines += [f"  %c{self.names} = call i64 @llvm.readcyclecounter()"]
+        self.call(f"store i64 %c{self.names}, ptr {place}", True)
+
+    # Threads meet where one needs what another wrote, or overwrites what another reads
+
+    def extent(self, root: Any) -> Any:
+        executable = self.executable
+        root = executable.alias.get(root, root)
+        if root in executable.slots:
+            return ("slot", executable.slots[root])
+        start = executable.offsets[root]
+        return (start, start + max(executable.lifetimes[root].size, 1))
+
+    def meet(self, reads: Any, writes: Any) -> None:
+        if self.executable.threads == 1:
+            return
+        reads, writes = {self.extent(r) for r in reads}, {self.extent(w) for w in writes}
+        if overlap(reads, self.written) or overlap(writes, self.written | self.read):
+            self.lines.append(f"  call void @pg.barrier(ptr {self.slot(1)}, i64 %threads)")
+            self.read, self.written = set(), set()
+        self.read |= reads
+        self.written |= writes
+
+    def call(self, text: str, serial: bool) -> None:
+        """A call by all threads, or by the first one."""
+        if serial and self.executable.threads > 1:
+            self.names += 1
+            tag = self.names
+            self.lines += [f"  br i1 %first, label %then{tag}, label %after{tag}", f"then{tag}:"]
+            self.lines += [f"  {text}", f"  br label %after{tag}", f"after{tag}:"]
+        else:
+            self.lines.append(f"  {text}")
+
+    def kernel(self, kernel: Kernel, made: Lowered, name: str, combines: list[Any]) -> None:
+        executable = self.executable
+        parts = {root: ("partial", root) for _, root in combines}
+        writes = [parts.get(root, root) for root in executable.writes(kernel)]
+        self.meet(executable.reads(kernel), writes)
+        pointers = [self.element(parts.get(root, root), start * root.dtype.itemsize) for root, start in made.roots]
+        last = ["i64 %thread, i64 %threads" if made.parallel else "i64 0, i64 1", *[f"i64 {made.points}"] * made.is_open]
+        arguments = ", ".join([*(f"ptr {p}" for p in pointers), f"ptr {self.scratch()}", *last])
+        self.call(f"call void @{name}({arguments})", not made.parallel)
+        if combines:
+            self.meet([parts[root] for _, root in combines], [root for _, root in combines])
+            for combine, root in combines:
+                part, whole = self.pointer(parts[root]), self.pointer(root)
+                self.call(f"call void @{combine}(ptr {part}, ptr {whole}, i64 %threads)", True)
+
+    def contraction(self, step: Contraction, swapped: bool, function: int, layout: int, scratch: int, serial: bool) -> None:
+        self.meet([load.root for load in step.loads], [step.out])
+        ends = []
+        for load in step.loads[::-1] if swapped else step.loads:
+            size = load.root.dtype.itemsize
+            ends.append(self.element(load.root, load.place.constant * size))
+        # Thread t works at `scratch` bytes times t from what it is given, and that must be its own part of all scratch memory.
+        gap = self.fresh(f"mul i64 {'0' if serial else '%thread'}, {self.executable.thread_scratch - scratch}")
+        start = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {self.executable.scratch_at}")
+        places = [*ends, self.pointer(step.out), "null", self.fresh(f"getelementptr i8, ptr {start}, i64 {gap}")]
+        function_at, layout_at = self.slot(function + 2), self.slot(layout + 2)
+        threads = "i64 0, i64 1" if serial else "i64 %thread, i64 %threads"
+        arguments = ", ".join([*(f"ptr {p}" for p in [*places, layout_at]), threads])
+        self.call(f"call void {function_at}({arguments})", serial)
+
+    def check(self, roots: list[Value], expected: list[bool]) -> None:
+        """All threads leave, and say so, unless what the program branches on is as expected."""
+        self.meet(roots, ())
+        wrong = "false"
+        for root, answer in zip(roots, expected, strict=True):
+            value = self.fresh(f"load {memory_type(root.dtype)}, ptr {self.pointer(root)}")
+            compare = ("fcmp oeq", "fcmp une", "0.0") if root.dtype.kind == "f" else ("icmp eq", "icmp ne", "0")
+            differs = self.fresh(f"{compare[not answer]} {memory_type(root.dtype)} {value}, {compare[2]}")
+            wrong = self.fresh(f"or i1 {wrong}, {differs}")
+        self.names += 1
+        tag = self.names
+        failed = self.slot(len(self.executable.raw) - 2)
+        self.lines += [f"  br i1 {wrong}, label %wrong{tag}, label %right{tag}", f"wrong{tag}:"]
+        self.lines += [f"  store atomic i64 1, ptr {failed} monotonic, align 8", "  ret void", f"right{tag}:"]
+
+    def scatter(self, step: Scatter) -> None:
+        executable = self.executable
+        self.meet([step.x, step.rows], [step.out])
+        name = executable.function(lambda n: scattering(n, step))
+        places = ", ".join(f"ptr {self.pointer(root)}" for root in (step.x, step.rows, step.out))
+        self.call(f"call void @{name}({places}, i64 %thread, i64 %threads)", False)
+
+    def copy(self, root: Value, target: Value) -> None:
+        """What is computed goes to the memory of an input."""
+        self.meet([root], [target])
+        strides = self.executable.fuser.strides.get(target)
+        if strides is not None:
+            name = self.executable.function(lambda n: copying(n, target, strides))
+            return self.call(f"call void @{name}(ptr {self.pointer(root)}, ptr {self.pointer(target)}, i64 %thread, i64 %threads)", False)
+        size = root.size * root.dtype.itemsize
+        start, length = "0", str(size)
+        if size > ALONE and self.executable.threads > 1:  # each thread copies its share
+            ends = [self.fresh(f"mul i64 {t}, {size}") for t in ("%thread", self.fresh("add i64 %thread, 1"))]
+            start, end = (self.fresh(f"udiv i64 {each}, %threads") for each in ends)
+            length = self.fresh(f"sub i64 {end}, {start}")
+        to, source = (self.fresh(f"getelementptr i8, ptr {self.pointer(each)}, i64 {start}") for each in (target, root))
+        return self.call(f"call void @llvm.memmove.p0.p0.i64(ptr {to}, ptr {source}, i64 {length}, i1 false)", length == str(size))
+
+    def text(self, name: str) -> str:
+        """The whole function."""
+        # Of long ones optimising takes longer than all the rest, to win some microseconds.
+        how = "noinline optnone " if len(self.lines) > MANY else ""
+        define = f"define void @{name}(ptr %table, i64 %thread, i64 %threads) nounwind {how}{{"
+        first = "  %first = icmp eq i64 %thread, 0"
+        return "\n".join([define, "entry:", first, *self.lines, "  ret void", "}", ""])
+
+
+def overlap(some: set[Any], others: set[Any]) -> bool:
+    """Whether two sets of extents touch."""
+    for a in some:
+        for b in others:
+            if a == b or (a[0] != "slot" and b[0] != "slot" and a[0] < b[1] and b[0] < a[1]):
+                return True
+    return False
+
+
+def copying(name: str, target: Value, strides: Sequence[int]) -> str:
+    """`void name(ptr x, ptr out, i64 thread, i64 threads)`: elements that lie row by row go to where the target's strides say."""
+    body, kind = KernelBody(name, "ptr %x, ptr %out, i64 %thread, i64 %threads", llvm.vector_bits()), memory_type(target.dtype)
+    lead, last = target.shape[:-1], target.shape[-1] if target.shape else 1
+    low, high = share(body, math.prod(lead))
+    with body.loop(low, high) as row:
+        start, rest = "0", row.index
+        for n, stride in zip(reversed(lead), reversed(strides[:-1]), strict=True):
+            step = body.integer("mul", body.integer("urem", rest, n), stride)
+            start, rest = body.integer("add", start, step), body.integer("udiv", rest, n)
+        first = body.integer("mul", row.index, last)
+        with body.parallel("0", last) as column:
+            source = body.at("%x", body.integer("add", first, column), kind)
+            place = body.integer("add", start, body.integer("mul", column, strides[-1] if strides else 1))
+            value = body.put(f"load {kind}, ptr {source}, align {target.dtype.itemsize}{body.access}")
+            body.do(f"store {kind} {value}, ptr {body.at('%out', place, kind)}, align {target.dtype.itemsize}{body.access}")
+    return body.text()
+
+
+def scattering(name: str, step: Scatter) -> str:
+    """`void name(ptr x, ptr rows, ptr out, i64 thread, i64 threads)`: each thread adds its share of the columns, row after row."""
+    count, rows = step.out.size // step.out.shape[0], step.rows.size
+    body = KernelBody(name, "ptr %x, ptr %rows, ptr %out, i64 %thread, i64 %threads", llvm.vector_bits())
+    scalar, kind = ScalarIR(body), memory_type(step.out.dtype)
+    low, high = share(body, count)
+    with body.loop("0", step.out.shape[0]) as row:
+        start = body.integer("mul", row.index, count)
+        with body.parallel(low, high) as column:
+            place = body.at("%out", body.integer("add", start, column), kind)
+            body.do(f"store {kind} {identity('sum', step.out.dtype)}, ptr {place}{body.access}")
+    with body.loop("0", rows) as row:
+        target = inside(body, body.put(f"load i64, ptr {body.at('%rows', row.index)}"), step.out.shape[0])
+        to, start = body.integer("mul", target, count), body.integer("mul", row.index, count)
+        with body.parallel(low, high) as column:
+            place = body.at("%out", body.integer("add", to, column), kind)
+            x = body.put(f"load {kind}, ptr {body.at('%x', body.integer('add', start, column), kind)}{body.access}")
+            before = body.put(f"load {kind}, ptr {place}{body.access}")
+            body.do(f"store {kind} {scalar.combine('sum', step.out.dtype, before, x)}, ptr {place}{body.access}")
+    return body.text()

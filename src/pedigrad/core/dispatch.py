@@ -1,0 +1,455 @@
+"""The gate: the one way from Tensors to arrays and back.
+
+`gate` is the whole of it: take the arrays out of the Tensors, bring them to a common dtype, run the op's forward, wrap what it
+returns, record a Node. `core/fastpath.py` writes the same steps out for each op as the short function that users really call; whatever is
+not the ordinary case there (another dtype, a list, a special mode, not a Tensor at all) it hands to `gate`.
+
+Operands that are arrays, not Tensors, go straight to the forward: in this way forwards and gradient rules call other ops on
+arrays, on traced arrays and on Tensors alike.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import dtypes, large, modes
+from .data import native_array
+from .errors import MISSING, explained, not_a_tensor
+from .graph import Node, Output, note_write
+from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
+from .layout import ALWAYS, check_operands, laid_out
+from .origin import located, outside
+from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
+from .storage import storage_of
+from .tensor import Cut, Tensor, wrap
+
+if TYPE_CHECKING:
+    from .op import Op
+
+_new = object.__new__
+_getframe = sys._getframe
+_clock = modes.clock
+# What else PyTorch's compiled functions call some arguments, where they have no argument of that name: NumPy's names, and `self`.
+OTHER_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other", "self": "input"}
+COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
+SCALARS = ("beta", "alpha", "value")  # attributes that are numbers, which PyTorch also takes from tensors
+NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
+
+
+def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
+    """Run `op` on Tensors (or arrays): the general way."""
+    flat = tuple(operands[0]) if op.variadic else operands
+    if not any(isinstance(value, Tensor) for value in flat):
+        return _on_arrays(op, flat, attributes)
+    if any(isinstance(value, Tensor) for value in attributes):  # a tensor of one where a number is wanted
+        named = zip(op.attributes, attributes, strict=True)
+        attributes = tuple(v.item() if n in SCALARS and isinstance(v, Tensor) else v for n, v in named)
+    recorder = None
+    if modes.special:
+        for value in flat:
+            if isinstance(value, Tensor) and (op.differentiable or op.kind == "view"):
+                refresh(value)
+        recorder = modes.settings.recorder
+    operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
+    if out is not None:
+        names = op.operands * len(operands) if op.variadic else op.operands
+        check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
+    arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
+    forward = Forward(op, attributes)
+    if recorder is None:
+        results = forward(*arrays)
+    else:
+        made = recorder.run(forward, arrays, op.name, forward)
+        results = tuple(map(recorder.relaid, made, forward.laid_out(arrays, made, True)))
+    if out is not None:
+        if isinstance(out, Tensor) and out._array.shape == results[0].shape:
+            check_operands(op, out._array, operands, op.name)
+        return _into(op, out, results)
+    tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
+    if op.kind == "view":
+        for tensor in tensors:
+            note_view(tensor, operands[0], op, attributes)
+    record(op, tensors, operands, arrays, attributes, results)
+    if op.outputs is None:
+        return tensors
+    return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
+
+
+def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
+    if not any(hasattr(value, "__array_function__") or isinstance(value, np.generic) for value in operands):
+        for name, value in zip(op.public_names, operands, strict=False):
+            if value is not None:
+                raise not_a_tensor(op, name, value)
+        if op.variadic and not operands:
+            _forward(op, (), attributes)  # says in PyTorch's words what it needs
+        raise TypeError(located(f"{op.name}() needs at least one tensor"))
+    named = dict(zip(op.attributes, attributes, strict=True))
+    narrow = narrow_dtype(op, operands) if op.wide_forward else None
+    if narrow is None:
+        results = op.forward(*operands, **named)
+    else:
+        results = rounded(op, op.forward(*widened(operands), **named), narrow, named)
+    return results[0] if op.hidden and len(op.outputs or ()) - op.hidden == 1 else results
+
+
+def _as_operand(op: Op, index: int, value: Any) -> Any:
+    if isinstance(value, (Tensor, bool, int, float, complex)) or (value is None and not op.variadic):
+        return value
+    if isinstance(value, (np.number, np.bool_)):
+        return dtypes.python_number(value)
+    if isinstance(value, np.ndarray):
+        return wrap(native_array(value))
+    raise not_a_tensor(op, op.public_names[0 if op.variadic else index], value)
+
+
+class Forward:
+    """What an op does with arrays, given its attributes: its forward, on operands in their common dtype."""
+
+    __slots__ = ("attributes", "op")
+
+    def __init__(self, op: Op, attributes: tuple[Any, ...]):
+        self.op, self.attributes = op, attributes
+
+    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        if self.op.refuses:
+            _check_kinds(self.op, arrays)
+        ready = _promoted(self.op, arrays) if self.op.promoted else arrays
+        return self.laid_out(arrays, _forward(self.op, ready, self.attributes))
+
+    def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...], traced: bool = False) -> tuple[Any, ...]:
+        """The results in the order in memory that the op's rule gives them; how they lie if they were `traced` is by chance."""
+        if self.op.layout is None or (self.op.layout not in ALWAYS and not traced and _all_in_rows(arrays)):
+            return results
+        seen = len(results) - self.op.hidden
+        return (*(laid_out(self.op.layout, arrays, self.attributes, r) for r in results[:seen]), *results[seen:])
+
+    def __repr__(self) -> str:
+        return f"{self.op.name}{self.attributes}"
+
+
+def _promoted(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arrays in their common dtype; numbers become 0-d arrays of it."""
+    names = op.operands * len(arrays) if op.variadic else op.operands
+    common = dtypes.promote_operands(a for n, a in zip(names, arrays, strict=True) if n in op.promoted)
+    if op.result == "float" and not (common.is_floating_point or common.is_complex):
+        common = dtypes.get_default_dtype()
+    target = dtypes.to_numpy(common)
+    return tuple(_converted(a, target) if a is not None and n in op.promoted else a for n, a in zip(names, arrays, strict=True))
+
+
+def _check_kinds(op: Op, arrays: tuple[Any, ...]) -> None:
+    """NotImplementedError for an operand of a dtype that the op refuses."""
+    for value in arrays:
+        kind = "b" if isinstance(value, bool) else getattr(getattr(value, "dtype", None), "kind", "f")
+        if kind in op.refuses:
+            raise NotImplementedError(located(f'"{op.name}" not implemented for {getattr(value, "dtype", "bool")}'))
+
+
+def _converted(x: Any, dtype: Any) -> Any:
+    """An array, also a traced one, or a number, as an array of that dtype."""
+    if isinstance(x, (bool, int, float, complex)):
+        return np.asarray(x).astype(dtype, copy=False)
+    return x if x.dtype == dtype else x.astype(dtype, copy=False)
+
+
+def _as_array(x: Any) -> Any:
+    """Of 0-d operands NumPy gives scalars, which are no arrays, and of some questions True or False."""
+    return np.asarray(x) if isinstance(x, (np.generic, bool)) else x
+
+
+def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[np.ndarray[Any, Any], ...]:
+    """The arrays the forward returns, computed in float32 where operands are of 16 bits and the op is one that computes."""
+    named = dict(zip(op.attributes, attributes, strict=True))
+    if op.real and any(getattr(a, "dtype", None) in COMPLEX for a in arrays):
+        raise NotImplementedError(located(f'"{op.name}" not implemented for complex numbers'))
+    given, narrow = arrays, None
+    if op.wide_forward:
+        given, attributes = in_dtype(op, arrays, attributes, named)
+        narrow = narrow_dtype(op, given)
+        given = given if narrow is None else widened(given)
+    native = large.is_candidate(op) and given[0].__class__ is np.ndarray and given[0].size >= large.LARGE
+    try:
+        try:
+            results = large.forward(op, given, attributes) if native else op.forward(*given, **named)
+        except (TypeError, ValueError):
+            narrow = next((a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "V"), None)
+            if narrow is None:
+                raise
+            wide = (a.astype(np.float32) if isinstance(a, np.ndarray) and a.dtype == narrow else a for a in arrays)
+            results = _map(lambda a: a.astype(narrow) if a.dtype == np.float32 else a, op.forward(*wide, **named))
+    except modes.Untraceable:
+        raise
+    except Exception as error:
+        raise explained(op, arrays, error, named) from error
+    if narrow is not None:
+        results = rounded(op, results, narrow, named)
+    results = results if isinstance(results, (tuple, list)) else (results,)
+    if op.result == "same" or op.result == "float":
+        wanted = arrays[op.operands.index(op.promoted[0])].dtype
+        return tuple(_as_array(r) if r.dtype == wanted else _as_array(r).astype(wanted) for r in results)
+    return tuple(map(_as_array, results))
+
+
+def _all_in_rows(arrays: tuple[Any, ...]) -> bool:
+    return all(a.flags.c_contiguous for a in arrays if a.__class__ is np.ndarray)
+
+
+def unordered(array: np.ndarray[Any, Any]) -> View | None:
+    """What `_view` of a tensor on `array` that is no view says."""
+    return None if array.flags.c_contiguous else STRIDED
+
+
+def lay_out(op: Op, tensor: Tensor, arrays: tuple[Any, ...], attributes: tuple[Any, ...], result: Any) -> Any:
+    """`result` of `op` on `arrays`, not all of which lie row by row, laid out by PyTorch's rule and put into `tensor`."""
+    if op.layout in ALWAYS or not _all_in_rows(arrays):
+        tensor._array = result = laid_out(op.layout, arrays, attributes, result)
+        if not result.flags.c_contiguous:
+            tensor._view = STRIDED
+    return result
+
+
+def _map(function: Callable[[Any], Any], results: Any) -> Any:
+    return tuple(map(function, results)) if isinstance(results, (tuple, list)) else function(results)
+
+
+def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
+    """Write results into the tensors given as `out=`."""
+    targets = out if isinstance(out, (tuple, list)) else (out,)
+    check_no_history(op.name + "(): ", *targets)
+    for target, result in zip(targets, results, strict=False):
+        is_recorded(target)
+        if not dtypes.can_cast(dtypes.of(result), target.dtype):
+            raise RuntimeError(located(f"result type {dtypes.of(result)} can't be cast to the desired output type {target.dtype}"))
+        if target._array.shape != result.shape:
+            target._array = np.empty(result.shape, target._array.dtype)
+        elif result.size:
+            check_overlap(target._array, op.name)
+        np.copyto(target._array, result, casting="unsafe")
+        note_write(target._array, op.name)
+        if modes.special and modes.settings.recorder is not None:
+            modes.settings.recorder.write(target._array, result)
+    return out
+
+
+def is_recorded(target: Tensor, *values: Any) -> bool:
+    """Whether a write of `values` into `target` becomes history; RuntimeError if a view's base would not get to know of it."""
+    if not modes.settings.grad:
+        return False
+    recorded = target._node is not None
+    for value in values:
+        recorded = recorded or (isinstance(value, Tensor) and value._node is not None)
+    view = target._view
+    if view is not None and view.made is NO_GRAD and view.base is not None and (recorded or view.root()._node is not None):
+        message = "A view was created in no_grad mode and is being modified inplace with grad mode enabled"
+        raise RuntimeError(located(f"{message}: make the view outside the no_grad block, or write to it inside, or to a clone()"))
+    return recorded
+
+
+def check_no_history(what: str, *values: Any) -> None:
+    """RuntimeError if one of `values`, what goes into a call with `out=`, needs a gradient: the result would lose it."""
+    if modes.settings.grad and any(history(v) is not None for v in values):
+        message = "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad"
+        raise RuntimeError(located(f"{what}{message}: call it under torch.no_grad(), or without out="))
+
+
+def check_overlap(array: np.ndarray[Any, Any], what: str) -> None:
+    """RuntimeError if `array` shows an element several times (it is expanded), or is read-only."""
+    if not array.flags.writeable or (
+        0 in array.strides and array.size and any(step == 0 and size > 1 for step, size in zip(array.strides, array.shape, strict=True))
+    ):
+        why = "more than one element of the written-to tensor refers to a single memory location"
+        why = f"unsupported operation: {why} (elements of an expanded tensor share memory)" if array.flags.writeable else "it is read-only"
+        raise RuntimeError(located(f"{what}(): {why}. Please clone() the tensor before performing the operation."))
+
+
+def note_view(tensor: Tensor, base: Tensor, op: Op, attributes: tuple[Any, ...]) -> None:
+    """Remember that `tensor` is a view of `base`, unless the forward had to copy."""
+    array, shown = tensor._array, base._array
+    base_of = array.base  # NumPy lets it be the owner of the memory for views of views
+    if (
+        array is not shown
+        and base_of is not shown
+        and (base_of is None or (base_of is not shown.base and storage_of(array) is not storage_of(shown)))
+    ):
+        return
+    before = base._view
+    if before is None or before is STRIDED:
+        base._view = before = _new(Family)
+    elif before.base is None:
+        before = before if before.__class__ is Family else None
+    else:
+        base = before.base
+    view = tensor._view = View(base, op, attributes, before)
+    view.stamp = next(_clock)
+    if op.outputs is None:
+        view.made = view.made or SEVERAL
+
+
+def record(
+    op: Op,
+    tensors: tuple[Tensor, ...],
+    operands: tuple[Any, ...],
+    arrays: tuple[Any, ...],
+    attributes: tuple[Any, ...],
+    results: tuple[Any, ...],
+) -> Node | None:
+    """Give `tensors`, the results of `op` on `operands`, their history: a node, or the reason why there is none."""
+    names = op.operands * len(operands) if op.variadic else op.operands
+    with_rule = op.differentiable
+    parents = tuple(history(v) for n, v in zip(names, operands, strict=True) if n in with_rule)
+    smooth = [t for t in tensors if t._array.dtype.kind in "fcV"]
+    if not smooth or not any(p is not None for p in parents) or not modes.settings.grad:
+        cut = cut_of(op, operands, parents, bool(smooth))
+        for tensor in tensors:
+            tensor._node, tensor._cut = None, cut
+        return None
+    if not op.built:
+        op.build()
+    wide = is_narrow(results[0].dtype) or narrow_dtype(op, arrays) is not None
+    node = _new(op.wide_node_class if wide else op.node_class)
+    node.parents = parents
+    node.saved = _saved(op, parents, arrays, attributes, results)
+    node.shape, node.dtype = results[0].shape, results[0].dtype
+    node.hooks = None
+    node.seq = next(_clock)
+    frame = outside(_getframe(1))
+    node.code, node.lasti = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
+    if op.outputs is not None and len(tensors) == 1:
+        tensors[0]._node, tensors[0]._cut = node, None
+    else:
+        for i, tensor in enumerate(tensors):
+            if tensor._array.dtype.kind in "fcV":
+                tensor._node, tensor._cut = output(node, i, tensors), None
+    return node
+
+
+def under_name(name: str, result: Any) -> Any:
+    """`result`, which an op has just returned, with its node called as PyTorch calls it in this case."""
+    node = history(result[0] if isinstance(result, tuple) and result else result)
+    if node is not None:
+        node = node.edge()[0]
+        node.__class__ = node.op.node_class_named(name, node.wide)
+    return result
+
+
+def history(value: Any) -> Node | None:
+    return value._node if isinstance(value, Tensor) else None
+
+
+def output(node: Node, index: int, outputs: Any) -> Output:
+    """The edge to one of several outputs of `node`."""
+    edge = _new(Output)
+    edge.parents, edge.index, edge.count, edge.saved, edge.hooks = (node,), index, len(outputs), (), None
+    edge.shape, edge.dtype = outputs[index]._array.shape, outputs[index]._array.dtype
+    edge.code, edge.lasti, edge.seq = node.code, node.lasti, next(_clock)
+    return edge
+
+
+def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes: tuple[Any, ...], results: Any) -> tuple[Any, ...]:
+    """What the rules that will run want, in the order of `op.saves`."""
+    if op.variadic:
+        (name,) = op.operands
+        needed = [sum(p is not None for p in parents) > (parent is not None) for parent in parents]  # by another operand's gradient
+        values: dict[str, Any] = {name: tuple(a if n else None for a, n in zip(arrays, needed, strict=True))}
+        values[name + "_shape"] = tuple(a.shape for a in arrays)
+        values[name + "_dtype"] = tuple(a.dtype for a in arrays)
+    else:
+        values = dict(zip(op.operands, arrays, strict=True))
+        for name, a in zip(op.operands, arrays, strict=True):
+            values[name + "_shape"], values[name + "_dtype"] = getattr(a, "shape", ()), getattr(a, "dtype", None)
+    values.update(zip(op.attributes, attributes, strict=True))
+    values.update(zip(op.outputs, results, strict=True) if op.outputs else {"outs": results})
+    if not op.variadic:
+        due = {n for n, p in zip(op.differentiable, parents, strict=True) if p is not None}
+        wanted = {w for rule in op.rules if due.intersection(rule.inputs) for w in rule.wants}
+        if op.hidden:
+            wanted.update(op.attributes)
+        return tuple(values[name] if name in wanted else None for name in op.saves)
+    return tuple(values[name] for name in op.saves)
+
+
+def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut | None:
+    """Why the result of `op` needs no gradient, if anything before it did."""
+    for value in operands:
+        if isinstance(value, Tensor) and value._cut is not None:
+            return value._cut
+    if not any(history(v) is not None for v in operands):
+        return None
+    if not modes.settings.grad:
+        return Cut(f"computed by {op.name}() under no_grad")
+    return Cut(f"{op.name}() has no gradient" if smooth else f"{op.name}() gives integers or booleans, which have no gradient")
+
+
+def called(op: Op, given: dict[str, Any], words: dict[str, Any], more: tuple[Any, ...] = ()) -> Any:
+    """Run `op`, which was given these arguments and more: by name `out`, keyword-only ones, other names of arguments."""
+    out = words.pop("out", None) if op.out else None
+    if more and op.listed:
+        given[op.listed] = (given[op.listed], *more)
+    elif more:
+        return gate(op, *bind(op, (*given.values(), *more), words), out)
+    unsaid = {name: op.defaults.get(name, MISSING) for name in op.attributes}
+    given = {name: v for name, v in given.items() if v is not MISSING and (name not in unsaid or v is not unsaid[name])}
+    return gate(op, *bind(op, (), {**given, **in_our_words(words, op.words, given, op.name)}), out)
+
+
+def words_of(names: tuple[str, ...], takes: dict[str, str], common: bool = True) -> dict[str, str]:
+    """What else the parameters `names` are called: by the `common` other names, and those in `takes`."""
+    if not common:
+        return takes
+    found = {word: name for word, name in OTHER_NAMES.items() if name in names and word not in names}
+    if names[:1] in (("A",), ("tensor",)):  # these are PyTorch's names for `input` in what it has written in Python
+        found |= {word: names[0] for word, name in OTHER_NAMES.items() if name == "input"} | {"input": names[0]}
+    found |= {word: takes[name] for word, name in OTHER_NAMES.items() if name in takes and word not in names}
+    return found | takes
+
+
+def in_our_words(given: dict[str, Any], words: dict[str, str], others: Any = (), what: str = "") -> dict[str, Any]:
+    """Keyword arguments under the parameters' own names; TypeError if an argument is given twice, also among `others`."""
+    ours = {words.get(name, name): value for name, value in given.items()}
+    if len(ours) < len(given) or any(name in others for name in ours):
+        raise TypeError(located(f"{what}() got an argument twice, by two of its names, in {', '.join([*others, *given])}"))
+    return ours
+
+
+def in_new_order(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call in an old order, in which numbers stand among the tensors: those by name, as now."""
+    numbers = [value for value in args if not isinstance(value, Tensor)]
+    if len(numbers) > len(op.scalars):
+        return args, kwargs
+    message = f"This overload of {op.name} is deprecated: give {' and '.join(op.scalars)} by name, after the tensors"
+    warnings.warn(located(message), UserWarning, stacklevel=4)
+    return tuple(v for v in args if isinstance(v, Tensor)), {**dict(zip(op.scalars, numbers, strict=False)), **kwargs}
+
+
+def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The operands and attributes meant by a call."""
+    names = op.public_names + tuple(n for n in op.attributes if n not in op.keyword_only)
+    if args and args[0] is MISSING:
+        args = ()
+    if op.varargs and args[1:] and hasattr(args[1], "__index__"):
+        args = (args[0], args[1:])
+    if len(args) > len(names) and op.scalars:
+        args, kwargs = in_new_order(op, args, kwargs)
+    if len(args) > len(names):
+        raise TypeError(located(f"{op.name}() takes {len(names)} positional arguments but {len(args)} were given"))
+    values = dict(zip(names, args, strict=False))
+    known = {*op.public_names, *op.attributes}
+    if not known.issuperset(kwargs):
+        kwargs = in_our_words(kwargs, op.words, values, op.name)
+    for name, value in kwargs.items():
+        if name not in known or name in values:
+            raise TypeError(located(f"{op.name}() got an unexpected keyword argument '{name}'"))
+        values[name] = value
+    try:
+        operands = tuple(values[p] if p in values else op.defaults[n] for p, n in zip(op.public_names, op.operands, strict=True))
+        attributes = tuple(values[n] if n in values else op.defaults[n] for n in op.attributes)
+    except KeyError as missing:
+        (name,) = missing.args
+        name = dict(zip(op.operands, op.public_names, strict=True)).get(name, name)
+        raise TypeError(located(f'{op.name}() missing 1 required positional arguments: "{name}"')) from None
+    return operands, attributes

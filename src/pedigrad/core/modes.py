@@ -1,0 +1,244 @@
+"""What is switched on in this thread: gradients, inference, anomaly checks, recording.
+
+The gate reads two module globals on every call, both zero in an ordinary program: `special`, the number of reasons anywhere
+in the process for which an operation must take the long way, and `grad_off`, the number of threads that switched gradients
+off. Only when they are not zero does it look at this thread's own settings.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import locks
+
+special = 0
+grad_off = 0
+clock = itertools.count(1)  # one time line for the creation of nodes and for writes in place
+_lock = locks.renewed()
+
+
+class Untraceable(Exception):
+    """The code does with a traced array what a compiled program cannot do."""
+
+
+class ShapedByValues(Untraceable):
+    """A shape follows from the elements of an array: in another run it may be another one."""
+
+
+class _Settings(threading.local):
+    def __init__(self) -> None:
+        self.grad = True  # whether operations record their history: it was asked for, outside inference
+        self.asked = True  # what the switches of gradients say
+        self.inference = False
+        self.anomaly = False
+        self.recorder: Any = None
+        self.saved_hooks: list[Any] = []
+
+
+settings = _Settings()
+
+
+def need_long_way(change: int) -> None:
+    """Count `change` (+1 or -1) more reasons for the gate to take the long way."""
+    global special
+    with _lock:
+        special += change
+
+
+def grad_enabled() -> bool:
+    """Whether gradients are switched on in this thread."""
+    return settings.asked
+
+
+def _set_grad(mode: bool) -> None:
+    global grad_off
+    settings.asked = mode
+    mode = mode and not settings.inference
+    if mode != settings.grad:
+        with _lock:
+            grad_off += -1 if mode else 1
+        settings.grad = mode
+
+
+class _Switch:
+    """A context manager and decorator that sets something of this thread and puts the old value back."""
+
+    def __enter__(self) -> Any:
+        raise NotImplementedError
+
+    def __exit__(self, *exc: object) -> None:
+        raise NotImplementedError
+
+    def clone(self) -> _Switch:
+        return self.__class__()
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isclass(function):
+            raise TypeError(f"{type(self).__name__} decorates functions, not the class {function.__name__}")
+        if inspect.isgeneratorfunction(function):
+            return self._around_generator(function)
+
+        @functools.wraps(function)
+        def switched(*args: Any, **kwargs: Any) -> Any:
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return switched
+
+    def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The switch holds while the generator's own code runs, not while its consumer's does."""
+
+        @functools.wraps(function)
+        def switched(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            generator = function(*args, **kwargs)
+            resume, sent = generator.send, None
+            while True:
+                try:
+                    with self.clone():
+                        value = resume(sent)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    resume, sent = generator.send, (yield value)
+                except GeneratorExit:
+                    with self.clone():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    resume, sent = generator.throw, error
+
+        return switched
+
+
+class _GradMode(_Switch):
+    mode = False
+
+    def __init__(self) -> None:
+        self.before: list[bool] = []
+
+    def __new__(cls, orig_func: Callable[..., Any] | None = None) -> Any:
+        switch = super().__new__(cls)
+        if orig_func is None:
+            return switch
+        switch.__init__()  # type: ignore[misc]  # `@no_grad` without parentheses
+        return switch(orig_func)
+
+    def __enter__(self) -> None:
+        self.before.append(settings.asked)
+        _set_grad(self.mode)
+
+    def __exit__(self, *exc: object) -> None:
+        _set_grad(self.before.pop())
+
+
+class no_grad(_GradMode):
+    """Within it (or in a function it decorates) operations record no history, so results need no gradient."""
+
+    mode = False
+
+
+class enable_grad(_GradMode):
+    """Within it operations record their history again, inside `no_grad`."""
+
+    mode = True
+
+
+class set_grad_enabled(_Switch):
+    """Switch gradients on or off by a flag: at once when called as a function, until the end of a `with` block."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode, self.before = bool(mode), settings.asked
+        _set_grad(self.mode)
+
+    def __enter__(self) -> None:
+        _set_grad(self.mode)
+
+    def __exit__(self, *exc: object) -> None:
+        _set_grad(self.before)
+
+    def clone(self) -> set_grad_enabled:
+        return set_grad_enabled(self.mode)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        _set_grad(self.before)
+        return super().__call__(function)
+
+
+class inference_mode(_Switch):
+    """As `no_grad`, which `enable_grad` does not end; with False the opposite, whatever it is within."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        switch = super().__new__(cls)
+        if callable(mode):
+            switch.__init__(True)  # type: ignore[misc]
+            return switch(mode)
+        return switch
+
+    def __init__(self, mode: bool = True) -> None:
+        self.mode = bool(mode)
+        self.before: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> None:
+        self.before.append((settings.asked, settings.inference))
+        settings.inference = self.mode
+        _set_grad(not self.mode)
+
+    def __exit__(self, *exc: object) -> None:
+        asked, settings.inference = self.before.pop()
+        _set_grad(asked)
+
+    def clone(self) -> inference_mode:
+        return inference_mode(self.mode)
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode`."""
+    return settings.inference
+
+
+class detect_anomaly(_Switch):
+    """Within it a backward pass that computes a nan raises an error naming the operation and its line."""
+
+    mode = True
+
+    def __init__(self, check_nan: bool = True) -> None:
+        self.before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self.before.append(settings.anomaly)
+        settings.anomaly = self.mode
+
+    def __exit__(self, *exc: object) -> None:
+        settings.anomaly = self.before.pop()
+
+
+class set_detect_anomaly(_Switch):
+    """Switch the checks of `detect_anomaly` on or off by a flag."""
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self.mode, self.before = mode, settings.anomaly
+        settings.anomaly = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        settings.anomaly = self.before
+
+
+@contextmanager
+def recording(recorder: Any) -> Iterator[Any]:
+    """Within it what this thread computes on arrays is run through `recorder` (see `codegen/frontend/record.py`)."""
+    before, settings.recorder = settings.recorder, recorder
+    need_long_way(+1)
+    try:
+        yield recorder
+    finally:
+        need_long_way(-1)
+        settings.recorder = before

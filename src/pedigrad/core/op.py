@@ -1,0 +1,330 @@
+"""Op: an operation declared once, and the registry of all of them.
+
+A declaration is a plain function over arrays, in NumPy. Its positional-only parameters are the tensor operands, the others are
+attributes; gradient rules are further plain functions whose parameter names say what has to be kept for them::
+
+    @elementwise(domain=(-4, 4))
+    def tanh(x, /):
+        \"""Hyperbolic tangent of each element.\"""
+        return np.tanh(x)
+
+    @tanh.grad("x")
+    def _(g, out):
+        return g * (1 - out * out)
+
+A rule's parameters may be `g` (the gradient of the first output; a list of them where the number of outputs varies),
+`g_<output>`, an operand or an output by name, `<operand>_shape`, `<operand>_dtype`, an attribute, and `needs` (which inputs of
+a rule for several need a gradient). The decorator returns the public function, `tanh.op` is the Op. Kinds:
+
+- `elementwise`: operands broadcast and are promoted to one dtype; has an in-place form and `out=`
+- `reduction`: one operand, `dim` and `keepdim`; has `out=`
+- `view`: the result shares the operand's storage where NumPy's does
+- `composite`: several NumPy calls under one node
+- `kernel`: its own code, or integers in and out
+
+NumPy computes with 16-bit floats in 16 bits, so sums of them stick (at 256 in bfloat16) and formulas round at each step. Where the
+kind is one that computes (`Op.wide_forward`, `Op.wide_rules`), forwards and rules are therefore given float32 in their place, and what
+they return is rounded once. `wide=` says otherwise: False for what only moves data, "rules" where only the gradient computes, "mixed"
+where operands of several dtypes go together.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import return_types
+from . import dispatch, fastpath, inplace, precision
+from .dispatch import words_of
+from .errors import MISSING
+from .graph import Node
+from .tensor import Tensor, wrap
+
+Function = Callable[..., Any]
+REGISTRY: dict[str, Op] = {}
+PLACES: dict[str, dict[str, Function]] = {}  # where public functions are found: "torch", "F", "linalg", ...
+
+# A forward that only calls one ufunc is replaced by that ufunc: these are what its bytecode looks like.
+_DIRECT = {1: (lambda x: np.f(x)).__code__.co_code, 2: (lambda x, y: np.f(x, y)).__code__.co_code}  # type: ignore[attr-defined]
+
+
+class Rule:
+    """A gradient rule: the operands it is for, and what it wants to be given."""
+
+    __slots__ = ("function", "inputs", "wants")
+
+    def __init__(self, function: Function, inputs: tuple[str, ...]):
+        code = function.__code__
+        self.function, self.inputs = function, inputs
+        self.wants = code.co_varnames[: code.co_argcount]
+
+
+class Op:
+    """One operation: its forward, its gradient rules, and what its kind gives it."""
+
+    def __init__(
+        self,
+        forward: Function,
+        kind: str,
+        *,
+        name: str | None = None,
+        places: str = "torch Tensor",
+        aliases: tuple[str, ...] = (),
+        result: str | None = None,
+        promote: bool | tuple[str, ...] = False,
+        inplace: bool = False,
+        real: bool = False,
+        refuses: str = "",
+        out: bool = False,
+        varargs: str | None = None,
+        outputs: tuple[str, ...] | None = ("out",),
+        hidden: int = 0,
+        domain: tuple[float, float] = (-2.0, 2.0),
+        samples: Any = None,
+        node: str | Callable[[Node], str] | None = None,
+        operators: str = "",
+        wide: bool | str | None = None,
+        names: str = "",
+        takes: dict[str, str] = {},  # noqa: B006  (read only)
+        listed: str = "",
+        layout: str | Callable[..., Any] | None = None,
+        remade: bool = False,
+    ):
+        code = forward.__code__
+        self.forward = forward
+        self.kind = kind
+        self.name = name or forward.__name__
+        self.operands = code.co_varnames[: code.co_posonlyargcount]
+        self.attributes = code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
+        self.keyword_only = frozenset(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
+        self.variadic = bool(code.co_flags & 0x04)  # `*xs`: a list of tensors
+        if self.variadic:
+            self.operands = (code.co_varnames[code.co_argcount + code.co_kwonlyargcount],)
+            self.keyword_only = frozenset()
+        self.public_names = tuple(names.split()) or tuple({"x": "input", "y": "other", "xs": "tensors"}.get(n, n) for n in self.operands)
+        self.words = words_of((*self.public_names, *self.attributes), takes)  # what else arguments may be called
+        # Whether its own short function takes these: where it has keywords anyway. Others are wrapped for users, not as methods.
+        public = places not in ("", "F")
+        self.renaming = public and (out or "dim" in self.words.values())
+        self.wrapped = public and not self.renaming and bool(self.words)
+        # Numbers that once came before the tensors they multiply: `addmm(beta, input, alpha, mat1, mat2)`.
+        self.scalars = tuple(n for n in dispatch.SCALARS if n in self.keyword_only) if self.renaming else ()
+        self.listed = listed  # an attribute, the last by place, whose numbers may be given one by one
+        self.defaults = self._defaults()
+        self.result = result  # dtype of the result: "same", "float" (integers are made floats first), "bool", or its own
+        # The operands that are brought to one dtype.
+        self.promoted: tuple[str, ...] = self.operands if promote is True else promote or ()
+        self.inplace, self.out, self.varargs = inplace, out, varargs
+        self.layout = layout  # what results lie like in memory where an operand does not lie row by row (`core/layout.py`)
+        self.remade = remade  # an output that the rules want is computed again if it was written to meanwhile
+        self.real = real  # complex operands are refused: NumPy orders them, and computes much that PyTorch does not
+        self.refuses = refuses  # kinds of dtypes, in NumPy's letters, that PyTorch has no such operation for
+        self.outputs, self.hidden = outputs, hidden  # outputs None: as many as there are; the last `hidden` are for the rules alone
+        visible = (outputs or ())[: len(outputs or ()) - hidden]
+        self.result_class: Any = return_types.named(self.name, visible) if len(visible) > 1 else None
+        self.of_storage: Any = None  # of a view of the operand's whole storage: the attributes for another operand there
+        self.domain, self.samples = domain, samples
+        self.rules: list[Rule] = []
+        self.differentiable: tuple[str, ...] = ()
+        self.saves: tuple[str, ...] = ()
+        self.ufunc = self._direct_ufunc()
+        self.wide = wide
+        computes = self.ufunc is None and result != "bool" if kind == "elementwise" else kind in ("composite", "reduction")
+        self.wide_forward = computes if wide is None else wide in (True, "mixed")  # 16-bit floats are given to it as float32
+        self.source = ""  # the generated code, once built
+        self.node_name = (
+            node if isinstance(node, str) else "".join(part.capitalize() for part in self.name.strip("_").split("_")) + "Backward0"
+        )
+        self.named: dict[str, Any] = {} if node is None or isinstance(node, str) else {"name": node}
+        self.built = False
+        self.function = self._stub()
+        if self.ufunc is not None:
+            Tensor.numpy_functions[self.ufunc] = self.function
+        self._publish(places.split(), aliases, operators.split())
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}({', '.join(self.operands)}; {', '.join(self.attributes)})>"
+
+    @functools.cached_property
+    def node_class(self) -> Any:
+        """The subclass of Node whose instances are runs of this op; `keeps_arrays` says whether it saves more than sizes."""
+        keeps = any(name in self.operands or name in (self.outputs or ("outs",)) for name in self.saves)
+        return type(self.node_name, (Node,), {"__slots__": (), "op": self, "keeps_arrays": keeps, **self.named})
+
+    @property
+    def wide_rules(self) -> bool:
+        """Whether the rules are given float32 for 16-bit floats."""
+        if self.wide is not None:
+            return bool(self.wide)
+        return self.kind == "composite" or (self.kind != "view" and bool(self.rules) and self.node_class.keeps_arrays)
+
+    @functools.cached_property
+    def wide_node_class(self) -> Any:
+        """The node class for 16-bit floats, whose rules are given float32; the ordinary one where they need not be."""
+        if not self.wide_rules:
+            return self.node_class
+        return type(self.node_name, (self.node_class,), {"__slots__": (), "wide": True, "backward": staticmethod(self._wide_backward)})
+
+    def _wide_backward(self, g: Any, parents: Any, saved: Any) -> Any:
+        return self.node_class.backward(precision.widened(g), parents, precision.widened(saved))
+
+    @functools.cache  # noqa: B019  (ops live as long as the process)
+    def node_class_named(self, name: str, wide: bool = False) -> Any:
+        """The node class under another name, where PyTorch has several operations for this one."""
+        self.build()
+        return type(name, (self.wide_node_class if wide else self.node_class,), {"__slots__": ()})
+
+    def build(self) -> None:
+        """Generate the short function and the backward, which every node needs."""
+        fastpath.build(self)
+
+    def _defaults(self) -> dict[str, Any]:
+        forward = self.forward
+        positional = forward.__code__.co_varnames[: forward.__code__.co_argcount]
+        values = forward.__defaults__ or ()
+        found = dict(zip(positional[len(positional) - len(values) :], values, strict=True))
+        return found | (forward.__kwdefaults__ or {})
+
+    def _direct_ufunc(self) -> Any:
+        code = self.forward.__code__
+        if self.attributes or code.co_names[:1] != ("np",) or code.co_code != _DIRECT.get(len(self.operands)):
+            return None
+        ufunc = getattr(np, code.co_names[1])
+        return ufunc if isinstance(ufunc, np.ufunc) else None
+
+    def _stub(self) -> Any:
+        """The public function; its code is generated when it is first called (`fastpath.build`)."""
+        module = self.forward.__module__
+        namespace = {"__name__": module, "__builtins__": __builtins__, "_op": self, "_build": fastpath.build}
+        function = types.FunctionType(_first_call.__code__, namespace, self.name)
+        function.__doc__ = self.forward.__doc__
+        function.__module__, function.__qualname__ = module, self.name
+        function.op, function.grad = self, self.grad  # type: ignore[attr-defined]
+        return function
+
+    def _publish(self, places: list[str], aliases: tuple[str, ...], operators: list[str]) -> None:
+        REGISTRY[self.name] = self
+        forms = {self.name: self.function}
+        if self.inplace:
+            forms[self.name + "_"] = inplace.inplace_form(self)
+        for name, function in list(forms.items()):
+            for alias in aliases:
+                forms[alias + "_" * name.endswith("_")] = function
+        for name, function in forms.items():
+            for place in places:
+                wrapped = self.wrapped and (place != "Tensor" or name in aliases) and function is self.function
+                publish(taking_words(function, self.words) if wrapped else function, name, [place])
+        for name in operators:
+            setattr(Tensor, f"__{name}__", self.function)
+            if self.inplace:
+                setattr(Tensor, f"__i{name}__", forms[self.name + "_"])
+
+    def grad(self, *inputs: str) -> Callable[[Function], Function]:
+        """Declare the gradient rule for these operands; it returns one gradient, or as many as there are names."""
+
+        def declare(function: Function) -> Function:
+            rule = Rule(function, inputs)
+            known = {"g", "needs", *self.operands, *self.attributes, *(self.outputs or ("outs",))}
+            known |= {f"{name}_{what}" for name in self.operands for what in ("shape", "dtype")}
+            known |= {f"g_{name}" for name in self.outputs or ()}
+            if wrong := [n for n in (*rule.wants,) if n not in known] + [n for n in inputs if n not in self.operands]:
+                raise TypeError(f"the gradient rule of {self.name} names {wrong}, known are {sorted(known)}")
+            self.rules.append(rule)
+            covered = {name for each in self.rules for name in each.inputs}
+            self.differentiable = tuple(name for name in self.operands if name in covered)
+            wanted = [w for each in self.rules for w in each.wants]
+            if self.hidden:  # the second derivative runs the forward again
+                wanted += self.attributes
+            self.saves = tuple(dict.fromkeys(w for w in wanted if w != "needs" and w != "g" and not w.startswith("g_")))
+            return function
+
+        return declare
+
+    def viewed(self, x: Tensor, attributes: tuple[Any, ...]) -> Tensor:
+        """The view of `x` by this op, with its history alone: nothing notes what it is a view of."""
+        array = self.forward(x._array, **dict(zip(self.attributes, attributes, strict=True)))
+        out = wrap(array)
+        dispatch.record(self, (out,), (x,), (x._array,), attributes, (array,))
+        return out
+
+
+def _first_call(*args: Any, **kwargs: Any) -> Any:
+    return _build(_op)(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+
+
+def publish(function: Function, name: str, places: list[str]) -> None:
+    """Make `function` available as `name` in these places; `Tensor` makes it a method."""
+    for place in places:
+        PLACES.setdefault(place, {})[name] = function
+        if place == "Tensor":
+            setattr(Tensor, name, function)
+
+
+def taking_words(written: Function, words: dict[str, str], short: Function | None = None) -> Function:
+    """`written`, for users: its arguments may have these other names too. `short` is what a call with two operands alone comes to."""
+
+    if short is not None:
+
+        @functools.wraps(written)
+        def shorter(input: Any = MISSING, other: Any = MISSING, *more: Any, **kwargs: Any) -> Any:
+            if not (kwargs or more or other is MISSING):
+                return short(input, other)
+            named = dispatch.in_our_words(kwargs, words, (), written.__name__)
+            if input is MISSING or other is MISSING:
+                given = (("input", input), ("other", other))
+                return written(**{n: v for n, v in given if v is not MISSING}, **named)
+            return written(input, other, *more, **named)
+
+        return shorter
+
+    @functools.wraps(written)
+    def form(*args: Any, **kwargs: Any) -> Any:
+        return written(*args, **dispatch.in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
+
+    return form
+
+
+def function(
+    places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = (),
+    takes: dict[str, str] = {}, short: Function | None = None, common: bool = True,  # noqa: B006
+) -> Callable[[Function], Function]:  # fmt: skip
+    """Publish a hand-written function over the ops: an overload, a default worked out, a loop.
+
+    `takes` says by which further names its arguments may be given. A method's own tensor comes first, so methods of functions that
+    have no other names than NumPy's for operands are published as they are. `short` is what a call with two operands comes to;
+    without `common` there are no other names than those in `takes`.
+    """
+
+    def declare(written: Function) -> Function:
+        code = written.__code__
+        own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        words = words_of(own, takes, common and places != "F") if not code.co_flags & 0x08 else {}  # not with `**kwargs` of its own
+        form = taking_words(written, words, short) if words else written
+        beside = takes or short or any(n not in ("input", "other", "A") for n in words.values())
+        for place in places.split():
+            for each in (name or written.__name__, *aliases):
+                publish(form if beside or place != "Tensor" else written, each, [place])
+        return written
+
+    return declare
+
+
+def _kind(kind: str, **given: Any) -> Any:
+    def decorator(forward: Function | None = None, **options: Any) -> Any:
+        if forward is not None:
+            return Op(forward, kind, **given).function
+        return lambda forward: Op(forward, kind, **{**given, **options}).function
+
+    decorator.__name__ = decorator.__qualname__ = kind
+    return decorator
+
+
+elementwise = _kind("elementwise", promote=True, result="same", inplace=True, out=True, layout="iterator")
+reduction = _kind("reduction", out=True, layout="rows")
+view = _kind("view")
+composite = _kind("composite", layout="rows")
+kernel = _kind("kernel", layout="rows")

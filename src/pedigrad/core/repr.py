@@ -1,0 +1,152 @@
+"""How tensors print, and small questions about tensors and dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import dtypes, modes
+from .data import plain_number
+from .formatting import tensor_text
+from .op import function, publish
+from .tensor import Tensor, read
+
+
+def tensor_repr(tensor: Tensor) -> str:
+    """PyTorch's text of a tensor."""
+    read(tensor._array, "a tensor's text")
+    from_op = tensor.grad_fn
+    return tensor_text(
+        tensor._array,
+        tensor.dtype.name,
+        requires_grad=tensor.requires_grad,
+        grad_fn=None if from_op is None else from_op.name(),
+        prefix="tensor(" if type(tensor).__name__ in ("Tensor", "Parameter") else f"{type(tensor).__name__}(",
+        default_dtype_name=dtypes.get_default_dtype().name,
+        default_complex=dtypes.get_default_dtype().to_complex().name,
+    )
+
+
+def _repr(self: Tensor, *, tensor_contents: Any = None) -> str:
+    return tensor_repr(self)
+
+
+publish(_repr, "__repr__", ["Tensor"])
+
+
+def _format(self: Tensor, spec: str) -> str:
+    """A tensor of one number, such as a loss, is formatted as that number."""
+    if self._array.ndim == 0 and type(self) is Tensor:
+        return self.item().__format__(spec)
+    return object.__format__(self, spec)
+
+
+publish(_format, "__format__", ["Tensor"])
+
+
+@function("Tensor", name="__contains__")
+def contains(self: Tensor, value: Any) -> bool:
+    """Whether an element is equal to `value`."""
+    value = value._array if isinstance(value, Tensor) else value
+    read(self._array, "`in`")
+    return bool((self._array == value).any())
+
+
+@function("Tensor")
+def get_device(self: Tensor) -> int:
+    """-1: it is on the CPU."""
+    return -1
+
+
+@function("Tensor")
+def is_inference(self: Tensor) -> bool:
+    """False: tensors made in `inference_mode` are ordinary ones."""
+    return False
+
+
+@function("torch")
+def is_tensor(obj: Any, /) -> bool:
+    """Whether `obj` is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+@function("torch")
+def is_storage(obj: Any, /) -> bool:
+    """False: storages are NumPy arrays here."""
+    return False
+
+
+@function("torch")
+def is_floating_point(input: Tensor) -> bool:
+    """Whether its elements are floats."""
+    return input.is_floating_point()
+
+
+@function("torch")
+def is_complex(input: Tensor) -> bool:
+    """Whether its elements are complex."""
+    return input.is_complex()
+
+
+@function("torch Tensor")
+def is_nonzero(input: Tensor) -> bool:
+    """Whether its only element is not zero."""
+    return bool(input)
+
+
+@function("torch")
+def numel(input: Tensor) -> int:
+    """The number of its elements."""
+    return input._array.size
+
+
+@function("torch Tensor")
+def is_same_size(input: Tensor, other: Tensor) -> bool:
+    """Whether both have the same shape."""
+    return input.shape == other.shape
+
+
+@function("Tensor")
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether both are the same view of the same storage."""
+    mine, other = self._array, tensor._array
+    return mine.shape == other.shape and mine.strides == other.strides and self.data_ptr() == tensor.data_ptr()
+
+
+@function("torch")
+def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
+    """The smallest dtype that holds values of both."""
+    return dtypes.promote_types(dtypes.of_argument(type1), dtypes.of_argument(type2))
+
+
+@function("torch", takes={"tensor": "tensor1", "other": "tensor2", "scalar": "tensor2", "scalar1": "tensor1", "scalar2": "tensor2"})
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The dtype of the result of arithmetic on two tensors or numbers."""
+    values = [v._array if isinstance(v, Tensor) else plain_number(v, "result_type()") for v in (tensor1, tensor2)]
+    return dtypes.promote_operands(values)
+
+
+@function("torch")
+def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
+    """Whether a result of the first dtype may be written into a tensor of the second."""
+    return dtypes.can_cast(dtypes.of_argument(from_), dtypes.of_argument(to))
+
+
+@function("torch")
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread record their history."""
+    return modes.grad_enabled()
+
+
+@function("torch")
+def detach(input: Tensor) -> Tensor:
+    """A tensor on the same storage that needs no gradient."""
+    return input.detach()
+
+
+@function("torch")
+def typename(obj: Any, /) -> str:
+    """The type of a tensor, such as `torch.FloatTensor`; of anything else its qualified class name."""
+    if isinstance(obj, Tensor):
+        return obj.type()  # type: ignore[attr-defined]
+    module = "" if type(obj).__module__ in ("builtins", "__builtin__") else type(obj).__module__ + "."
+    return module + type(obj).__qualname__

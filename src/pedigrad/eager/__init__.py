@@ -1,0 +1,1 @@
+"""Operations on large arrays without compile(): native kernels of forwards, gradient rules and products."""

@@ -1,0 +1,320 @@
+"""Eager operations on large arrays: an op's own forward or gradient rules as native kernels, compiled at first use, and products.
+
+Which way an operation goes depends on sizes and dtypes alone: on arrays of `LARGE` elements or more kernels are tried, and where
+there are none (no llvmlite, an unusual layout, an op that is more than loops over elements) NumPy does it as it always does.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import import_module
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes, large, locks
+from ..core.large import LARGE
+from ..rng.generator import default_generator
+
+Array = np.ndarray[Any, Any]
+LARGE_UPDATE = 1 << 16  # likewise, for an optimizer's update, which is many operations
+LARGE_PRODUCT = 1 << 18  # multiplications; from here on NumPy's BLAS would use threads that go on spinning when it is done
+PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
+_kernels: dict[Any, Any] = {}
+_reasons: dict[str, str] = {}  # ops and rules that were run on NumPy, and why
+_threads = 1
+
+
+def set_threads(threads: int) -> None:
+    """Let kernels use so many threads."""
+    global _threads
+    _threads = threads
+
+
+def report() -> dict[str, str]:
+    """The ops and rules that were tried and run on NumPy, and why."""
+    return dict(_reasons)
+
+
+def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...], recorded: bool = True) -> Any:
+    """What the forward of `op` returns; None for what only its gradient rules want, where these will not run."""
+    results = _run(op.name, Forward(op, attributes, 0 if recorded else op.hidden), arrays)
+    if results is not None:
+        return tuple(results) if len(op.outputs) > 1 else results[0]
+    return op.forward(*arrays, **dict(zip(op.attributes, attributes, strict=True)))
+
+
+def backward(op: Any, g: Any, parents: tuple[Any, ...], saved: tuple[Any, ...]) -> Any:
+    """What the gradient rules of `op` return, None if there is no kernel."""
+    if isinstance(g, list):
+        return None
+    needs = tuple(None if p is None else True for p in parents)
+    arrays = (g, *(s for s in saved if isinstance(s, np.ndarray)))
+    return _run(op.name + ".grad", Rules(op, needs, saved), arrays)
+
+
+def _exact(x: Any) -> Any:
+    """A plain value as part of a key: what is equal but not the same, such as 0.0 and -0.0, differs, and nan is itself."""
+    kind = x.__class__
+    if kind is tuple or kind is list:
+        return tuple(map(_exact, x))
+    if kind is int or kind is bool:
+        return kind, x
+    if not isinstance(x, PLAIN):
+        raise TypeError("an attribute that is no plain value")
+    return (kind, repr(x)) if isinstance(x, (int, float, complex)) else x
+
+
+class Forward:
+    """An op's forward, for tracing."""
+
+    def __init__(self, op: Any, attributes: tuple[Any, ...], unwanted: int):
+        self.op, self.unwanted = op, unwanted  # how many of the last results nobody wants
+        self.named = dict(zip(op.attributes, attributes, strict=True))
+
+    def key(self, sizes: dict[int, int]) -> Any:
+        """What kernels depend on beside the arrays' pattern."""
+        return self.unwanted, _exact(tuple(self.named.values()))
+
+    def __call__(self, *arrays: Any, sizes: Any) -> Any:
+        results = self.op.forward(*arrays, **self.named)
+        return (*results[: len(results) - self.unwanted], *[None] * self.unwanted) if self.unwanted else results
+
+
+class Rules:
+    """An op's gradient rules, for tracing: shapes among what was saved get the stand-in sizes."""
+
+    def __init__(self, op: Any, needs: tuple[Any, ...], saved: tuple[Any, ...]):
+        self.op, self.needs = op, needs
+        wanted = {name for rule in op.rules for name in rule.wants}  # what is saved for the second derivative alone does not count
+        self.saved = [None if isinstance(s, np.ndarray) or n not in wanted else s for n, s in zip(op.saves, saved, strict=True)]
+        self.arrays = [isinstance(s, np.ndarray) for s in saved]
+        self.real: dict[int, int] = {}
+
+    def key(self, sizes: dict[int, int]) -> Any:
+        """What kernels depend on beside the arrays' pattern; TypeError where a saved shape has sizes that are not the arrays'."""
+        self.real = sizes
+        names = [f"size {i}" for i in range(len(sizes))]
+        saved = [self.standing_in(name, s, names) for name, s in zip(self.op.saves, self.saved, strict=True)]
+        return self.needs, _exact(saved)
+
+    def __call__(self, g: Any, *arrays: Any, sizes: Any) -> Any:
+        given = iter(arrays)
+        saved = [next(given) if is_array else self.standing_in(name, s, sizes)
+                 for name, s, is_array in zip(self.op.saves, self.saved, self.arrays, strict=True)]  # fmt: skip
+        return self.op.node_class.backward(g, self.needs, tuple(saved))
+
+    def standing_in(self, name: str, value: Any, sizes: Any) -> Any:
+        if not name.endswith("_shape") or not isinstance(value, tuple):
+            return value
+        if any(n > _tools().FIXED and n not in self.real for n in value):
+            raise TypeError("a size that no array has")
+        return tuple(sizes[self.real[n]] if n in self.real else n for n in value)
+
+
+class Reduced:
+    """A function of an array, dimensions and whether these are kept, for tracing."""
+
+    def __init__(self, function: Any, dim: Any, keepdim: bool):
+        self.function, self.dim, self.keepdim = function, dim, keepdim
+
+    def key(self, sizes: dict[int, int]) -> Any:
+        """What kernels depend on beside the array's pattern."""
+        return _exact((self.dim, self.keepdim))
+
+    def __call__(self, x: Any, sizes: Any) -> Any:
+        return (self.function(x, self.dim, self.keepdim),)
+
+
+def reduced(function: Any, x: Any, dim: Any, keepdim: bool) -> Any:
+    """`function(x, dim, keepdim)`, a reduction of a large array; None if there is no kernel."""
+    if x.__class__ is not np.ndarray or x.size < LARGE:
+        return None
+    results = _run(function.__name__, Reduced(function, dim, keepdim), (x,))
+    return None if results is None else results[0]
+
+
+def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:
+    """Run the kernels of a function; None if there are none."""
+    if any(a is not None and a.__class__ is not np.ndarray for a in arrays):
+        return None
+    sizes: dict[int, int] = {}
+    try:
+        kinds = _tools().pattern(arrays, sizes)
+        if kinds is None:
+            return None
+        key = (name, kinds, function.key(sizes), _threads, _tools().streamed(arrays, sizes))
+        kernels = _kernels.get(key, False)
+    except (TypeError, ImportError):  # an attribute that is no plain value, or a size that no array has; no llvmlite
+        return None
+    if kernels is False:
+        kernels = _compile(key, name, function, kinds, sizes)
+    return None if kernels is None else kernels.run(arrays, list(sizes))
+
+
+def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, int]) -> Any:
+    tools = _tools()
+    _kernels[key] = None
+    state = default_generator.get_state()
+    try:
+        with locks.undivided:
+            _kernels[key] = tools.Native(function, kinds, len(sizes), *key[3:])
+    except tools.Unsuitable as why:
+        _reasons[name] = str(why)
+    except Exception as error:  # what cannot be run on the stand-ins, whose values are arbitrary, is NumPy's to do
+        _reasons[name] = f"{type(error).__name__}: {error}"
+    if _kernels[key] is None and not np.array_equal(state, default_generator.get_state()):
+        default_generator.set_state(state)  # an op that draws random numbers has done so before it was found out
+    return _kernels[key]
+
+
+def _tools() -> Any:
+    """The compiler, loaded when it is first needed; ImportError without llvmlite."""
+    global _loaded
+    if _loaded is None:
+        with locks.undivided:
+            import_module("..codegen.frontend.rules_index", __package__)
+            import_module("..codegen.emit.llvm", __package__).binding()
+            _loaded = import_module(".kernels", __package__)
+    return _loaded
+
+
+_loaded: Any = None
+
+
+# Sums of products
+
+
+@functools.cache
+def _module(name: str) -> Any:
+    """A module that is loaded when it is first needed."""
+    return import_module(name, __package__)
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of unspecified contents for a result of native code."""
+    return _module("..codegen.runtime.memory").empty(shape, dtype)  # type: ignore[no-any-return]
+
+
+def takes_product(x: Any, multiplications: int) -> bool:
+    """Whether `contract` is the way to a sum of so many products with the elements of `x`."""
+    if x.__class__ is not np.ndarray or multiplications < LARGE_PRODUCT or x.dtype not in (np.float32, np.float64) or not x.flags.aligned:
+        return False
+    try:
+        return _tools() is not None
+    except ImportError:
+        return False
+
+
+def product(x: Array, y: Array, out: Array | None = None, bias: Array | None = None) -> Array:
+    """The product of two arrays of matrices of which `takes_product` is true, in a new array or in `out`; `bias` is added to its rows."""
+    return _module(".product").product(x, y, _threads, out, bias)  # type: ignore[no-any-return]
+
+
+def contract(arrays: tuple[Array, Array, Array], batch: Any, m: Any, n: Any, k: Any, add: bool = False) -> None:
+    """C[batch, m, n] = or += sum over k of A[batch, m, k] * B[batch, k, n] for the arrays A, B and C, of one dtype.
+
+    Each index is a list of dimensions: a size and the strides of A, B and C along it, in elements from the arrays' first ones.
+    """
+    engine = import_module("..codegen.gemm.contraction", __package__)
+    engine.run(
+        engine.compiled(arrays[0].dtype.name), *arrays, engine.planned(*map(tuple, (batch, m, n, k)), arrays[0].dtype.name, add), _threads
+    )
+
+
+# Optimizers
+
+
+class Update:
+    """An algorithm's update, for tracing: after the arrays come the numbers that are given at run time, none of them zero."""
+
+    def __init__(self, update: Any, group: dict[str, Any], names: list[Any], states: int):
+        self.update, self.group, self.names, self.states = update, group, names, states
+
+    def __call__(self, p: Any, g: Any, *rest: Any, sizes: Any) -> Any:
+        given = iter(rest[self.states :])
+        count = self.number(next(given))
+        group = dict(self.group)
+        for name in self.names:
+            number = self.number(next(given))
+            if isinstance(name, tuple):
+                group[name[0]] = tuple(number if i == name[1] else each for i, each in enumerate(group[name[0]]))
+            else:
+                group[name] = number
+        new, state = self.update(p, g, rest[: self.states] or None, count, group)
+        return [new, *state]
+
+    @staticmethod
+    def number(traced: Any) -> Any:
+        return _tools().NonZero(traced.tracer, 0.5, traced.value)
+
+
+class Updates:
+    """The updates of a group's large parameters that wait to be run together, and what they have in common: the options."""
+
+    def __init__(self, group: dict[str, Any]):
+        self.group, self.waiting = group, list[Any]()
+        self.names = _open_options(group)
+        fixed = tuple((k, _without(k, v, self.names)) for k, v in group.items() if k != "params")
+        self.key = (*self.names, repr(fixed))
+        self.numbers = [np.array(group[n[0]][n[1]] if isinstance(n, tuple) else group[n], float) for n in self.names]
+        self.count = np.array(-1.0)
+
+    def number(self, count: int) -> Array:
+        """A count of steps as an array."""
+        if self.count != count:
+            self.count = np.array(float(count))
+        return self.count
+
+    def add(self, function: Any, p: Array, g: Array, state: list[Array], count: int) -> bool:
+        """Have a parameter and its state moved on in place by an optimizer's update; False if there is no kernel for that."""
+        if p.size < LARGE_UPDATE or not all(a.flags.c_contiguous and a.size == p.size for a in (p, g, *state)):
+            return False
+        name = f"{function.__module__}.{function.__qualname__}"
+        arrays = [p, g, *state, self.number(count), *self.numbers]
+        try:
+            kinds = _tools().flat_pattern(arrays)
+            key = (name, kinds, self.key, _threads)
+            kernels = _kernels.get(key, False)
+        except (TypeError, ImportError):
+            return False
+        if kernels is False:
+            kernels = _compile(key, name, Update(function, self.group, self.names, len(state)), kinds, {p.size: 0})
+        into = [p, *state]
+        if kernels is None or not kernels.writes_into(into, p.size):
+            return False
+        self.waiting.append((kernels, kernels.call(arrays, p.size, into), (p, g)))
+        return True
+
+    def run(self) -> None:
+        """Run what waits: one native call for all parameters with one kernel, in which no thread waits for another."""
+        extents = sorted({(start := a.__array_interface__["data"][0], start + a.nbytes) for _, _, pair in self.waiting for a in pair})
+        apart = all(one[1] <= other[0] for one, other in pairwise(extents))
+        together: dict[Any, list[Any]] = {}
+        for number, (kernels, call, _) in enumerate(self.waiting):
+            together.setdefault(kernels if apart else number, [kernels]).append(call)
+        for kernels, *calls in together.values():
+            kernels.run_calls(calls)
+        self.waiting.clear()
+
+
+def _without(name: str, value: Any, names: list[Any]) -> Any:
+    """An option as far as it is not among the `names` of those that are given at run time."""
+    if isinstance(value, tuple):
+        return tuple(None if (name, i) in names else each for i, each in enumerate(value))
+    return None if name in names else value
+
+
+def _open_options(group: dict[str, Any]) -> list[Any]:
+    """The options that are numbers other than zero; those in pairs by name and place."""
+    found: list[Any] = []
+    for name, value in group.items():
+        if isinstance(value, float) and value:
+            found.append(name)
+        elif isinstance(value, tuple):
+            found += [(name, i) for i, each in enumerate(value) if isinstance(each, float) and each]
+    return found
+
+
+large.forward, large.backward = forward, backward

@@ -1,0 +1,453 @@
+"""Making tensors: from Python and NumPy data, and filled with given values."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import device as devices
+from ..core import dtypes, inplace, modes
+from ..core.data import array_of, element, is_sequence, native_array, plain_number, scalar
+from ..core.dispatch import check_overlap, in_our_words, unordered, words_of
+from ..core.exchange import imported
+from ..core.layout import arranged, empty_like, order_of_format
+from ..core.op import function
+from ..core.origin import located
+from ..core.shapes import Size, as_shape
+from ..core.storage import on_buffer
+from ..core.tensor import Tensor, TensorMeta, _new, announce, constant, wrap
+from .shape.convert import LEGACY_NAMES, converted
+
+strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
+Tensor.layout = strided
+
+
+def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
+    """Give a function that returns an array the keywords all factories share: device, layout, requires_grad, out, ..."""
+
+    code = make.__code__
+    sizes = bool(code.co_flags & 0x04)  # a function of `*size`, which may also be given by name
+    typed = "dtype" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    words = words_of(code.co_varnames[: code.co_argcount], {})
+
+    @functools.wraps(make)
+    def made(
+        *args: Any, device: Any = None, requires_grad: bool = False, out: Tensor | None = None,
+        layout: Any = None, pin_memory: bool = False, memory_format: Any = None, **kwargs: Any,
+    ) -> Tensor:  # fmt: skip
+        if device is not None:
+            devices.require_cpu(device)
+        if sizes and not args:
+            args = (kwargs.pop("size", None),)
+            if args[0] is None:
+                raise TypeError(located(f"{made.__name__}() missing 1 required positional argument: 'size'"))
+        if out is not None and typed:
+            if kwargs.setdefault("dtype", out.dtype) is None:
+                kwargs["dtype"] = out.dtype
+            elif dtypes.of_argument(kwargs["dtype"]) is not out.dtype:
+                raise RuntimeError(located(f"dtype {kwargs['dtype']} does not match dtype of out parameter ({out.dtype})"))
+        try:
+            array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
+        except (MemoryError, ValueError) as error:
+            if isinstance(error, ValueError) and "\n  at " in str(error):  # not NumPy's
+                raise
+            raise RuntimeError(located(f"{made.__name__}(): {error}")) from error
+        if memory_format is not None and memory_format.name != "preserve_format":
+            array = arranged(array, order_of_format(array.ndim, memory_format.name))
+        if out is not None:
+            return _filled(out, array, made.__name__)
+        tensor = constant(array)
+        return tensor.requires_grad_() if requires_grad else tensor
+
+    return function("torch")(made)
+
+
+def _filled(out: Tensor, array: np.ndarray[Any, Any], what: str) -> Tensor:
+    """`out` with the elements of `array` written into its memory, or into new memory where the shapes differ."""
+    if modes.settings.grad and out._node is not None:
+        message = f"{what}(): functions with out=... arguments don't support automatic differentiation, but out requires grad."
+        raise RuntimeError(located(message))
+    if out._array.shape != array.shape:
+        out._array = array.astype(out._array.dtype)
+        return out
+    check_overlap(out._array, what)
+    return inplace.store(out, wrap(array), array, what)
+
+
+def numpy_dtype(dtype: dtypes.dtype | None) -> np.dtype[Any]:
+    """The NumPy dtype of a `dtype` argument; the default dtype for None."""
+    return dtypes.to_numpy(dtypes.get_default_dtype() if dtype is None else dtype)
+
+
+def _ramp_dtype(name: str, kind: np.dtype[Any], steps: Any = 0) -> np.dtype[Any]:
+    """`kind`, the dtype of a row of numbers; errors for booleans, and for `steps` that cannot be counted."""
+    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
+        raise TypeError(located(f"{name}(): argument 'steps' must be int, not {type(steps).__name__}"))
+    if steps < 0:
+        raise RuntimeError(located("number of steps must be non-negative"))
+    if kind == np.bool_:
+        raise NotImplementedError(located(f"\"{name}_cpu\" not implemented for 'Bool'"))
+    return kind
+
+
+def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    if bool in map(type, sizes):
+        raise TypeError(located("argument 'size' (position 1) must be tuple of ints, not bool"))
+    shape = as_shape(sizes)
+    if shape and max(shape) >= 2**63:
+        raise TypeError(located(f"argument 'size' failed to unpack: Overflow when unpacking long long, in {shape}"))
+    if shape and min(shape) < 0:
+        raise RuntimeError(located(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"))
+    return shape
+
+
+# From data
+
+
+@function("torch")
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+    """A tensor with a copy of `data`; floats become the default dtype, ints int64.
+
+    >>> tensor([[1.0, 2.0]])
+    tensor([[1., 2.]])
+    """
+    if device is not None:
+        devices.require_cpu(device)
+    result = constant(array_of(data, dtype))
+    return result.requires_grad_() if requires_grad else result
+
+
+@function("torch")
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """A tensor of `data` that shares its memory where it can."""
+    devices.require_cpu(device)
+    if isinstance(data, Tensor):
+        return converted(data, dtype)
+    return constant(array_of(data, dtype, shares=True))
+
+
+@function("torch")
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
+) -> Tensor:  # fmt: skip
+    """A tensor of `obj`, sharing its memory unless `copy`; it needs a gradient where `obj` does unless that is said."""
+    devices.require_cpu(device)
+    aliases = True
+    if isinstance(obj, Tensor):
+        result = obj
+    elif isinstance(obj, np.generic):
+        if copy is False:
+            raise RuntimeError(located("can't alias NumPy scalars: leave copy=False out, or make an array of it"))
+        result, aliases = constant(native_array(np.asarray(obj))), False
+    elif isinstance(obj, np.ndarray):
+        result = constant(array_of(obj, None, shares=True))
+    elif _is_buffer(obj):
+        result = frombuffer(obj, dtype=dtypes.get_default_dtype() if dtype is None else dtype)
+    else:
+        if copy is False:
+            raise ValueError(located("can't alias arbitrary sequence into a tensor."))
+        result, aliases = constant(array_of(obj, dtype, shares=not copy)), False
+    wanted = result.dtype if dtype is None else dtypes.of_argument(dtype)
+    if copy is False and wanted is not result.dtype:
+        raise ValueError(located(f"can't alias tensor with dtype '{result.dtype}' into dtype '{wanted}'."))
+    result = converted(result, wanted, copy=bool(copy) and aliases)
+    if requires_grad is None:
+        return result
+    return result.detach().requires_grad_(requires_grad) if requires_grad != result.requires_grad else result
+
+
+def _is_buffer(obj: Any) -> bool:
+    try:
+        memoryview(obj)
+    except TypeError:
+        return False
+    return True
+
+
+@function("torch")
+def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor on the memory of `array`: a change of one shows in the other."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(located(f"expected np.ndarray (got {type(array).__name__})"))
+    return constant(on_buffer(native_array(array)))
+
+
+@function("torch")
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """A one-dimensional tensor on the memory of a Python buffer."""
+    kind = numpy_dtype(dtype)
+    try:
+        size = memoryview(buffer).nbytes
+    except TypeError:
+        raise ValueError(located("object does not implement Python buffer protocol.")) from None
+    if not size or not count:
+        raise ValueError(located(f"both buffer length ({size}) and count ({count}) must not be 0"))
+    if not 0 <= offset < size:
+        raise ValueError(located(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) - 1"))
+    if count > 0 and offset + count * kind.itemsize > size:
+        raise ValueError(
+            located(
+                f"requested buffer length ({count} * {kind.itemsize} bytes) after offset ({offset} bytes) must not be"
+                f" greater than actual buffer length ({size} bytes)"
+            )
+        )
+    if count < 0 and (size - offset) % kind.itemsize:
+        length = f"buffer length ({size - offset} bytes) after offset ({offset} bytes)"
+        raise ValueError(located(f"{length} must be a multiple of element size ({kind.itemsize})"))
+    result = wrap(on_buffer(np.frombuffer(buffer, kind, count, offset)))
+    return result.requires_grad_() if requires_grad else result
+
+
+@function("torch")
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor on the memory of an object with `__dlpack__`, or of a DLPack capsule."""
+    devices.require_cpu(device)
+    return constant(imported(ext_tensor, copy))
+
+
+@function("torch")
+def to_dlpack(tensor: Tensor) -> Any:
+    """A DLPack capsule of the tensor's memory."""
+    return tensor.__dlpack__()  # type: ignore[attr-defined]
+
+
+# Filled
+
+
+@factory
+def zeros(*size: Any, dtype: Any = None) -> Any:
+    """Zeros."""
+    return np.zeros(_sizes(size), numpy_dtype(dtype))
+
+
+@factory
+def ones(*size: Any, dtype: Any = None) -> Any:
+    """Ones."""
+    return np.ones(_sizes(size), numpy_dtype(dtype))
+
+
+@factory
+def empty(*size: Any, dtype: Any = None) -> Any:
+    """Uninitialised memory."""
+    return np.empty(_sizes(size), numpy_dtype(dtype))
+
+
+@factory
+def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Any:
+    """`fill_value` everywhere; its type decides the dtype."""
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(located(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"))
+    value = plain_number(fill_value, "full()")
+    kind = numpy_dtype(dtypes.of_number(value) if dtype is None else dtype)
+    return np.full(_sizes((size,)), scalar(value, kind, "full()"), kind)
+
+
+@factory
+def empty_strided(size: Any, stride: Any, *, dtype: Any = None) -> Any:
+    """Uninitialised memory with these strides."""
+    kind = numpy_dtype(dtype)
+    extent = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else 0
+    return np.ndarray(tuple(size), kind, np.empty(extent, kind), 0, tuple(s * kind.itemsize for s in stride))
+
+
+def _like(name: str, value: Any) -> None:
+    def like(input: Tensor, *, dtype: Any = None) -> Any:
+        return filled_like(input, value, dtype)
+
+    like.__name__ = like.__qualname__ = name + "_like"
+    like.__doc__ = f"As `{name}`, with the shape, dtype and order in memory of `input`."
+    factory(like)
+
+
+def filled_like(input: Tensor, value: Any, dtype: Any) -> Any:
+    """`value` everywhere (None: uninitialised memory), in an array that lies in memory as `input` does."""
+    kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
+    if not input._array.flags.c_contiguous:
+        array = empty_like(input._array, kind)
+        if value is not None:
+            array.fill(value)
+        return array
+    shape = input._array.shape
+    return (
+        np.empty(shape, kind)
+        if value is None
+        else np.zeros(shape, kind)
+        if value.__class__ is int and not value
+        else np.full(shape, value, kind)
+    )
+
+
+for _name, _value in (("zeros", 0), ("ones", 1), ("empty", None)):
+    _like(_name, _value)
+
+
+@factory
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Any:
+    """`fill_value` everywhere, with the shape, dtype and order in memory of `input`."""
+    kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
+    return filled_like(input, scalar(fill_value, kind, "full_like()"), dtype)
+
+
+@factory
+def eye(n: int, m: int | None = None, *, dtype: Any = None) -> Any:
+    """The identity matrix, n by m."""
+    return np.eye(n, m, dtype=numpy_dtype(dtype))
+
+
+@factory
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
+    """Numbers from `start` (0 if left out) up to but without `end`, `step` apart."""
+    if start is None and end is None:
+        raise TypeError(located("arange() missing 1 required argument: 'end'"))
+    start, end = (0, start) if end is None else (start or 0, end)
+    start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
+    if any(isinstance(v, complex) for v in (start, end, step)):
+        raise RuntimeError(located("arange(): a complex value cannot be converted to type double without overflow"))
+    if step == 0:
+        raise RuntimeError(located("step must be nonzero"))
+    if (end - start) * step < 0:
+        raise RuntimeError(located(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})"))
+    integers = all(isinstance(v, int) for v in (start, end, step))
+    kind = numpy_dtype(dtype or (dtypes.int64 if integers else None))
+    if kind.kind in "bc":
+        raise NotImplementedError(located(f"\"arange_cpu\" not implemented for '{LEGACY_NAMES[dtypes.from_numpy(kind).name]}'"))
+    if not (integers or (np.isfinite(start) and np.isfinite(end))):
+        raise RuntimeError(located(f"unsupported range: {start} -> {end}"))
+    whole = kind.kind in "iu"
+    first, last, apart = (int(v) for v in (start, end, step)) if whole else (start, end, step)
+    if apart == 0:
+        raise ValueError(located("step must be nonzero"))
+    if kind == np.int64 or (integers and whole):
+        count = max(-((first - last) // apart), 0)
+    else:
+        size = np.ceil((float(end) - float(start)) / float(step))
+        if not size < 2**63:
+            raise RuntimeError(located("invalid size, possible overflow?"))
+        count = max(int(size), 0)
+    if whole:
+        return np.arange(first, first + count * apart, apart).astype(kind, copy=False)
+    return (first + np.arange(count, dtype=np.float64) * apart).astype(kind)
+
+
+@factory
+def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Any:
+    """Numbers from `start` to `end` included, `step` apart."""
+    return (start + np.arange(int((end - start) / step) + 1) * step).astype(numpy_dtype(dtype))
+
+
+@factory
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
+    """`steps` numbers evenly spaced from `start` to `end`, both included."""
+    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    kind = _ramp_dtype("linspace", numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None)), steps)
+    if kind.kind in "iu":
+        start, end = element(start, kind).item(), element(end, kind).item()
+        if steps == 1:
+            return np.full(1, start, kind)
+        step = (end - start) / (steps - 1) if steps else 0
+        return np.where(np.arange(steps) < steps // 2, start + step * np.arange(steps), end - step * np.arange(steps)[::-1]).astype(kind)
+    return np.linspace(start, end, steps, dtype=np.complex128 if kind.kind == "c" else np.float64).astype(kind)
+
+
+@factory
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Any:
+    """`steps` numbers from base**start to base**end, evenly spaced on a logarithmic scale."""
+    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    kind = _ramp_dtype("logspace", numpy_dtype(dtype), steps)
+    if kind.kind in "iu":
+        start, end = element(start, kind).item(), element(end, kind).item()
+    return np.power(float(base), np.linspace(start, end, steps)).astype(kind)
+
+
+# Methods that make a tensor like this one
+
+
+def _new_form(name: str) -> None:
+    maker = globals()[name]
+
+    def new_form(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        kwargs["dtype"] = kwargs.get("dtype") or self.dtype
+        return maker(*args, **kwargs)
+
+    new_form.__name__ = new_form.__qualname__ = "new_" + name
+    new_form.__doc__ = f"As `{name}`, with this tensor's dtype."
+    function("Tensor")(new_form)
+
+
+for _name in ("zeros", "ones", "empty", "full", "tensor"):
+    _new_form(_name)
+
+
+@function("Tensor")
+def new(self: Tensor, *args: Any, size: Any = None, other: Any = None, device: Any = None) -> Tensor:
+    """A tensor of this dtype from sizes or data."""
+    args = tuple(size) if size is not None else (other,) if other is not None else args
+    return converted(construct(Tensor, *args, device=device), self.dtype)
+
+
+# The legacy constructor
+
+
+def construct(cls: Any = Tensor, *args: Any, device: Any = None, dtype: Any = None, **named: Any) -> Tensor:
+    """`Tensor(2, 3)` is uninitialised, `Tensor([...])` has the data, in the default dtype; memory is shared where it can be."""
+    devices.require_cpu(device)
+    for name in ("data", "other", "size"):
+        if name in named and not args and len(named) == 1:
+            args = (Size(as_shape((named.pop(name),))),) if name == "size" else (named.pop(name),)
+    if named:
+        raise TypeError(located(f"new() got an unexpected keyword argument '{next(iter(named))}'"))
+    array = _constructed(args, dtype)
+    announce(array)
+    tensor = _new(cls)
+    tensor._array = array
+    tensor._node = tensor._cut = None
+    tensor._view = unordered(array)
+    return tensor
+
+
+def _constructed(args: tuple[Any, ...], dtype: Any) -> np.ndarray[Any, Any]:
+    """The array meant by the arguments of a legacy constructor; of a Tensor without `dtype` any will do."""
+    kind = numpy_dtype(dtype)
+    if len(args) != 1:
+        if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in args):
+            kinds = ", ".join(type(n).__name__ for n in args)
+            raise TypeError(located(f"new() received an invalid combination of arguments - got ({kinds})"))
+        return np.empty(_sizes(args) if args else 0, kind)
+    (data,) = args
+    if isinstance(data, Tensor):
+        if dtype is not None and data._array.dtype != kind:
+            raise TypeError(located(f"expected a tensor of dtype {dtypes.from_numpy(kind)}, got {data.dtype}: use to() to convert it"))
+        return data._array
+    if isinstance(data, Size):
+        return np.empty(_sizes(tuple(data)), kind)
+    if isinstance(data, (str, bytes)) or is_sequence(data):
+        return array_of(data, dtypes.from_numpy(kind), shares=True)
+    if isinstance(data, (bool, np.bool_)) or not hasattr(data, "__index__"):
+        raise TypeError(located(f"new(): data must be a sequence (got {type(data).__name__})"))
+    return np.empty(_sizes((data,)), kind)
+
+
+Tensor.construct = classmethod(construct)
+
+
+class LegacyType(TensorMeta):
+    """The type of `FloatTensor` and its relatives: they construct, and `isinstance` asks for the dtype."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype is cls.dtype  # type: ignore[attr-defined]
+
+
+def _legacy(name: str, dtype: dtypes.dtype) -> Any:
+    def new(cls: Any, *args: Any, **kwargs: Any) -> Tensor:
+        return construct(Tensor, *args, dtype=dtype, **kwargs)
+
+    namespace = {"__new__": new, "dtype": dtype, "legacy_name": f"torch.{name}Tensor", "__slots__": ()}
+    return LegacyType(name + "Tensor", (Tensor,), namespace)
+
+
+LEGACY_TYPES = {f"{name}Tensor": _legacy(name, dtypes.named(d)) for d, name in LEGACY_NAMES.items()}
+
+__all__ = ["LEGACY_TYPES", "as_tensor", "from_dlpack", "from_numpy", "strided", "tensor"]

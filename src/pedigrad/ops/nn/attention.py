@@ -1,0 +1,175 @@
+"""Scaled dot-product attention as one node, and multi-head attention on top of it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...core.op import composite, function
+from ...core.tensor import Tensor, constant, wrap
+from ...rng.generator import default_generator
+from ..xp import matmul, total, transposed
+from .correlation import widened
+
+BLOCK = 1 << 18  # elements of the scores that are worked on at a time, so that they stay in cache
+
+
+def _scores(query, key, attn_mask, is_causal, scale):
+    """What softmax is taken of; in NumPy's words alone."""
+    scores = matmul(query * scale, transposed(key))
+    if is_causal:
+        allowed = np.tril(np.ones(tuple(scores.shape[-2:]), bool))
+        scores = np.where(allowed, scores, -math.inf)
+    if attn_mask is None:
+        return scores
+    return np.where(attn_mask, scores, -math.inf) if attn_mask.dtype.kind == "b" else scores + attn_mask
+
+
+def _weights(scores):
+    """Softmax along the last dimension; a row of which everything is masked gets weights of zero."""
+    top = np.max(scores, axis=-1, keepdims=True)
+    e = np.exp(scores - np.where(top == -math.inf, 0.0, top))
+    s = np.sum(e, axis=-1, keepdims=True)
+    return e / np.where(s == 0, 1.0, s)
+
+
+def _softmax_in_place(scores):
+    top = np.maximum.reduce(scores, axis=-1, keepdims=True)
+    top[top == -math.inf] = 0
+    np.subtract(scores, top, out=scores)
+    np.exp(scores, out=scores)
+    s = np.add.reduce(scores, axis=-1, keepdims=True)
+    s[s == 0] = 1
+    np.multiply(scores, np.reciprocal(s, out=s), out=scores)
+
+
+def _blocked(query, key, value, attn_mask, keep, is_causal, scale):
+    """The same on arrays: a block of the batch at a time, in place."""
+    masks = () if attn_mask is None else (attn_mask.shape[:-2],)
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2], *masks)
+    rows, columns = query.shape[-2], key.shape[-2]
+    count = math.prod(lead)
+
+    def flat(x):
+        return np.broadcast_to(x, (*lead, *x.shape[-2:])).reshape(count, *x.shape[-2:])
+
+    query, key, value = flat(query), flat(key).swapaxes(1, 2), flat(value)
+    shared = attn_mask is not None and math.prod(attn_mask.shape[:-2]) == 1
+    if attn_mask is not None:
+        attn_mask = attn_mask.reshape(attn_mask.shape[-2:]) if shared else flat(attn_mask)
+    keep = None if keep is None else flat(keep)
+    weights = np.empty((count, rows, columns), query.dtype)
+    out = np.empty((count, rows, value.shape[-1]), query.dtype)
+    hidden = np.triu(np.ones((rows, columns), bool), 1) if is_causal else None
+    step = max(1, BLOCK // max(1, rows * columns))
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        block = matmul(query[part] * scale, key[part], out=weights[part])
+        if hidden is not None:
+            np.copyto(block, -math.inf, where=hidden)
+        if attn_mask is not None:
+            mask = attn_mask if shared else attn_mask[part]
+            if mask.dtype.kind == "b":
+                np.copyto(block, -math.inf, where=~mask)
+            else:
+                np.add(block, mask, out=block)
+        if block.size:
+            _softmax_in_place(block)
+        matmul(block if keep is None else block * keep[part], value[part], out=out[part])
+    return out.reshape(*lead, *out.shape[1:]), weights.reshape(*lead, rows, columns)
+
+
+QKV = [(2, 3, 4), (2, 5, 4), (2, 5, 3)]
+
+
+@composite(real=True, places="", remade=True, outputs=("out", "weights"), hidden=1, node="ScaledDotProductAttentionBackward0", samples=[
+    (*QKV, None, None, False, 0.5), (*QKV, (3, 5), None, False, 0.5), ((1, 2, 4, 4), (1, 2, 4, 4), (1, 2, 4, 4), None, None, True, 0.5),
+    (*QKV, lambda rng: rng.random((2, 3, 5)) < 0.7, lambda rng: rng.random((2, 3, 5)) * 1.0, False, 0.3),
+])  # fmt: skip
+def attention(query, key, value, attn_mask=None, keep=None, /, is_causal=False, scale=1.0):
+    """`softmax(query @ key.T * scale + attn_mask) @ value`; `keep` is what dropout multiplies the weights with."""
+    if query.__class__ is np.ndarray:
+        (query, key, value), dtype = widened(query, key, value)
+        out, weights = _blocked(query, key, value, attn_mask, keep, is_causal, scale)
+        return out.astype(dtype, copy=False), weights.astype(dtype, copy=False)
+    weights = _weights(_scores(query, key, attn_mask, is_causal, scale))
+    return matmul(weights if keep is None else weights * keep, value), weights
+
+
+@attention.grad("query", "key", "value", "attn_mask")
+def _(g, query, key, value, attn_mask, keep, weights, out, is_causal, scale, needs):
+    # is_causal is named so that it is kept: on Tensors the hidden weights are computed anew.
+    d_value = matmul(transposed(weights if keep is None else weights * keep), g) if needs[2] else None
+    if not (needs[0] or needs[1] or needs[3]):
+        return None, None, d_value, None
+    d = matmul(g, transposed(value))
+    if keep is not None:
+        d = d * keep
+    d = d - total(g * out, -1, True)
+    d = np.multiply(d, weights, out=d) if d.__class__ is np.ndarray else d * weights
+    d_query = matmul(d, key * scale) if needs[0] else None
+    d_key = matmul(transposed(d), query * scale) if needs[1] else None
+    return d_query, d_key, d_value, d if needs[3] else None
+
+
+@function("F")
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
+    """`softmax(query @ key.T * scale + attn_mask) @ value`, for query (..., L, E), key (..., S, E) and value (..., S, Ev).
+
+    `scale` is 1 / sqrt(E) by default. In a boolean mask, True takes part; with `is_causal` only what comes no later than the query
+    does, and of that what the mask lets through. With `enable_gqa` several heads of the query share
+    one of key and value.
+    """
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise RuntimeError(
+            "scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but got "
+            f"{query.ndim}, {key.ndim}, {value.ndim} dimensions instead"
+        )
+    if not query.dtype == key.dtype == value.dtype:
+        raise RuntimeError(
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype} key.dtype: {key.dtype} "
+            f"and value.dtype: {value.dtype} instead."
+        )
+    if attn_mask is not None and attn_mask.dtype != query.dtype and str(attn_mask.dtype) not in ("torch.bool", "bool"):
+        raise RuntimeError(
+            f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {attn_mask.dtype} "
+            f"and query.dtype: {query.dtype} instead."
+        )
+    if scale is None:
+        scale = 1.0 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
+    if enable_gqa and query.shape[-3] != key.shape[-3]:
+        return _grouped(query, key, value, attn_mask, dropout_p, is_causal, scale)
+    keep = _dropout_factors(query, key, attn_mask, dropout_p)
+    return attention(query, key, value, attn_mask, keep, is_causal, float(scale))
+
+
+def _grouped(query, key, value, attn_mask, dropout_p, is_causal, scale):
+    """Heads of the query in groups that share a head of key and value: a dimension of its own, along which they broadcast."""
+    heads, shared = query.shape[-3], key.shape[-3]
+    if shared == 0 or heads % shared or value.shape[-3] != shared:
+        counts = f"{heads}, {shared} and {value.shape[-3]}"
+        raise RuntimeError(f"Number of heads in key and value must divide the number of heads in query, got {counts}")
+    split = (*query.shape[:-3], shared, heads // shared, *query.shape[-2:])
+    query = np.reshape(query, split)
+    key, value = np.expand_dims(key, -3), np.expand_dims(value, -3)
+    if attn_mask is not None and attn_mask.ndim > 2:
+        sizes = attn_mask.shape
+        attn_mask = np.expand_dims(attn_mask, -3) if sizes[-3] == 1 else np.reshape(attn_mask, (*sizes[:-3], shared, -1, *sizes[-2:]))
+    keep = _dropout_factors(query, key, attn_mask, dropout_p)
+    out = attention(query, key, value, attn_mask, keep, is_causal, float(scale))
+    return np.reshape(out, (*out.shape[:-4], heads, *out.shape[-2:]))
+
+
+def _dropout_factors(query, key, attn_mask, dropout_p):
+    if not dropout_p:
+        return None
+    if not 0 <= dropout_p <= 1:
+        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], *(() if attn_mask is None else (attn_mask.shape[:-2],)))
+    array = query._array if isinstance(query, Tensor) else query
+    shape = (*lead, query.shape[-2], key.shape[-2])
+    if dropout_p == 1:
+        return constant(np.zeros(shape, array.dtype))
+    kept = default_generator.bernoulli(shape, 1 - dropout_p, np.bool_)
+    return np.astype(wrap(kept), array.dtype) / (1 - dropout_p)

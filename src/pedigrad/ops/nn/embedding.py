@@ -1,0 +1,270 @@
+"""Rows of a table picked by their numbers, and one-hot vectors."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from ...core import modes
+from ...core.dtypes import int64
+from ...core.graph import note_write
+from ...core.op import composite, function, kernel
+from ...core.origin import located
+from ...core.precision import widened
+from ...core.tensor import Tensor, announce, read
+from ..xp import kind_of, zeros
+
+FEW = 256  # elements up to which the simple form of np.add.at is the fastest
+
+
+def _rows(*shape, high=5):
+    return lambda rng: rng.integers(0, high, shape)
+
+
+@composite(
+    wide="rules", places="torch", samples=[((5, 3), _rows(4)), ((5, 3), _rows(2, 2), 1), ((5, 3), _rows(6), -1, True), ((5, 3), _rows())]
+)
+def embedding(weight, indices, /, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
+    """The rows of `weight`, of shape (rows, D), that `indices` of any shape (...) names: shape (..., D).
+
+    Row `padding_idx` gets no gradient; `scale_grad_by_freq` divides each gradient by the number of times its row is named.
+    """
+    if weight.ndim != 2:
+        raise RuntimeError("'weight' must be 2-D")
+    if indices.dtype.char not in "lqi":
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int;"
+            f" but got {indices.dtype.name} instead (while checking arguments for embedding)"
+        )
+    if 0 not in indices.shape and np.minimum.reduce(indices, axis=None) < 0:
+        raise IndexError("index out of range in self")
+    try:
+        return np.take(weight, indices, axis=0)
+    except IndexError:
+        raise IndexError("index out of range in self") from None
+
+
+@embedding.grad("weight")
+def _(g, weight_shape, indices, padding_idx, scale_grad_by_freq):
+    scatter = embedding_dense_backward if isinstance(g, Tensor) else embedding_dense_backward.op.forward
+    return scatter(g, indices, weight_shape[0], padding_idx, scale_grad_by_freq)
+
+
+@composite(places="", samples=[((4, 3), _rows(4), 5, -1, False), ((2, 2, 3), _rows(2, 2), 5, 1, True)])
+def embedding_dense_backward(x, indices, /, num_weights, padding_idx, scale_grad_by_freq):
+    """The sum of the rows of `x` for each of `num_weights` rows of a table: the gradient of `embedding`."""
+    if scale_grad_by_freq or padding_idx >= 0:
+        x = _weighed(x, indices, padding_idx, scale_grad_by_freq)
+    size = x.shape[-1]
+    sums = zeros(x, (num_weights, size))
+    rows, x = indices.reshape(-1), x.reshape(-1, size)
+    if x.size <= FEW or sums.__class__ is not np.ndarray:
+        np.add.at(sums, rows, x)
+    else:  # on a flat array NumPy is several times faster
+        np.add.at(sums.reshape(-1), (rows[:, None] * size + np.arange(size)).reshape(-1), x.reshape(-1))
+    return sums
+
+
+@embedding_dense_backward.grad("x")
+def _(g, indices, padding_idx, scale_grad_by_freq):
+    g = embedding(g, indices) if isinstance(g, Tensor) else np.take(g, indices, axis=0)
+    return g if not scale_grad_by_freq and padding_idx < 0 else _weighed(g, indices, padding_idx, scale_grad_by_freq)
+
+
+def _weighed(rows, indices, padding_idx, scale_grad_by_freq):
+    """The gradients of rows: zero of padding, divided by the number of times that a row is named where that is asked for."""
+    if scale_grad_by_freq and indices.size:
+        rows = rows / np.astype(np.bincount(indices.reshape(-1))[indices], kind_of(rows))[..., None]
+    return np.where(np.not_equal(indices, padding_idx)[..., None], rows, 0)
+
+
+def limit_rows(weight, indices, max_norm, norm_type):
+    """Scale the rows of `weight` that `indices` names down in place where their norm exceeds `max_norm`."""
+    read(weight._array, "embedding(max_norm=...)")
+    rows = np.unique(indices)
+    chosen = widened(weight._array[rows])
+    if norm_type == 2:
+        norms = np.sqrt(np.einsum("ij,ij->i", chosen, chosen))
+    else:
+        norms = np.linalg.norm(chosen, norm_type, axis=1)
+    long = norms > max_norm
+    weight._array[rows[long]] = chosen[long] * (max_norm / (norms[long] + 1e-7))[:, None]
+    note_write(weight._array, "embedding")
+
+
+def _checked_padding(padding_idx, weight):
+    """`padding_idx` counted from the front; -1 for none."""
+    if padding_idx is None:
+        return -1
+    rows = weight._array.shape[0]
+    if not -rows <= padding_idx < rows:
+        raise AssertionError("Padding_idx must be within num_embeddings")
+    return padding_idx % rows
+
+
+@function("F", name="embedding")
+def embedding_of_indices(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+    """The rows of `weight`, of shape (rows, D), that `input` of any shape (...) names: shape (..., D).
+
+    Row `padding_idx` gets no gradient. Rows whose `norm_type`-norm exceeds `max_norm` are first scaled down in place.
+    """
+    padding_idx = -1 if padding_idx is None else _checked_padding(padding_idx, weight)
+    if max_norm is not None:
+        limit_rows(weight, input._array, max_norm, norm_type)
+    return embedding(weight, input, padding_idx, scale_grad_by_freq, sparse)
+
+
+# Bags
+
+
+def _known(array):
+    announce(array)
+    return array
+
+
+def _bags(input, offsets, include_last_offset):
+    """The bag of each index, and how many bags there are."""
+    if input.ndim == 2:
+        if offsets is not None:
+            raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences.")
+        count, length = input.shape
+        return _known(np.repeat(np.arange(count), length)), count
+    if input.ndim != 1:
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}")
+    if offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    if offsets.ndim != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    starts = offsets._array
+    read(starts, "embedding_bag(offsets=...)")
+    if starts.size and starts[0] != 0:
+        message = "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got"
+        raise RuntimeError(f"{message} {starts[0]}")
+    if starts.size and starts[-1] > input.shape[0]:
+        message = f"offsets[-1] can not be greater than input's length({input.shape[0]}) but got offsets[-1] of"
+        raise RuntimeError(f"{message} {starts[-1]}")
+    count = starts.size - 1 if include_last_offset else starts.size
+    sizes = np.diff(np.append(starts, input.shape[0]))[:count]
+    if sizes.size and sizes.min() < 0:
+        raise RuntimeError("embedding_bag(): offsets must not fall: each bag ends where the next begins")
+    return np.repeat(np.arange(count), sizes), count
+
+
+def _largest_of_bags(rows, bags, count):
+    """The elements of `rows` that are largest in their bags; zero for empty bags. The first of equal ones counts."""
+    array = rows._array
+    read(array, "embedding_bag(mode='max')")
+    if not array.shape[0]:
+        return rows.sum(0) * 0 + rows.new_zeros((count, rows.shape[-1]))
+    filled, starts = np.unique(bags, return_index=True)
+    leads = np.zeros((len(bags), 1), bool)
+    leads[starts] = True
+    missing = np.isnan(array) if array.dtype.kind in "fV" else np.zeros_like(array, bool)
+    array = np.where(missing & ~leads, -np.inf, array)  # as comparisons have it: only a nan that comes first stays
+    tops = np.maximum.reduceat(array, starts, axis=0)
+    is_top = (array == np.repeat(tops, np.diff(np.append(starts, len(bags))), axis=0)) | (missing & leads)
+    order = np.where(is_top, np.arange(len(bags))[:, None], len(bags))
+    first = np.minimum.reduceat(order, starts, axis=0)
+    chosen = np.zeros((count, array.shape[1]), np.int64)
+    chosen[filled] = np.minimum(first, len(bags) - 1)
+    has_any = np.zeros((count, 1), rows._array.dtype)
+    has_any[filled] = 1
+    return rows[chosen, np.arange(array.shape[1])[None, :]] * has_any
+
+
+@function("F")
+def embedding_bag(
+    input,
+    weight,
+    offsets=None,
+    max_norm=None,
+    norm_type=2,
+    scale_grad_by_freq=False,
+    mode="mean",
+    sparse=False,
+    per_sample_weights=None,
+    include_last_offset=False,
+    padding_idx=None,
+):
+    """The sum, mean or maximum (`mode`) of the rows of `weight` named in each bag of indices: shape (bags, D).
+
+    `input` of shape (bags, n), or (n) with the bags starting at `offsets`. Rows `padding_idx` do not count.
+    """
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum or mean or max")
+    if not isinstance(weight, Tensor) or not isinstance(input, Tensor):
+        raise TypeError(located("embedding_bag(): input and weight must be Tensors"))
+    if input.is_floating_point() and weight.dtype is int64:
+        message = "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is deprecated"
+        warnings.warn(f"{message}, and should now be `embedding_bag(input, weight, ...)`.", stacklevel=2)
+        input, weight = weight, input
+    if per_sample_weights is not None:
+        if mode != "sum":
+            raise NotImplementedError(
+                "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum'"
+                f" (got mode='{mode}'). Please open a feature request on GitHub."
+            )
+        if per_sample_weights.shape != input.shape:
+            raise ValueError(
+                f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same"
+                f" shape as the input ({input.shape})"
+            )
+    bags, count = _bags(input, offsets, include_last_offset)
+    padding = _checked_padding(padding_idx, weight)
+    indices = input.reshape(-1)[: len(bags)]
+    if max_norm is not None:
+        with modes.no_grad():
+            limit_rows(weight, indices._array, max_norm, norm_type)
+    if per_sample_weights is not None:
+        per_sample_weights = per_sample_weights.reshape(-1)[: len(bags)]
+    if padding >= 0:
+        read(indices._array, "embedding_bag(padding_idx=...)")
+        present = indices._array != padding
+        bags, indices = bags[present], indices[present]
+        per_sample_weights = None if per_sample_weights is None else per_sample_weights[present]
+    rows = embedding(weight, indices, padding, scale_grad_by_freq, sparse)
+    if mode == "max":
+        return _largest_of_bags(rows, bags, count)
+    kind = rows._array.dtype
+    if per_sample_weights is not None:
+        rows = widened(rows) * widened(per_sample_weights).unsqueeze(1)
+    sums = embedding_dense_backward(widened(rows), bags, count, -1, False)
+    if mode == "mean":
+        sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(sums._array.dtype)
+        sums = sums / _known(sizes[:, None])
+    return sums if sums._array.dtype == kind else np.astype(sums, kind)
+
+
+# One-hot
+
+
+@kernel(places="")
+def one_hot_rows(x, /, num_classes):
+    """One at the place that each integer names, zero elsewhere: a new last dimension of size `num_classes`."""
+    if x.size and np.minimum.reduce(x, axis=None) < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    if x.size and np.maximum.reduce(x, axis=None) >= num_classes:
+        raise RuntimeError("Class values must be smaller than num_classes.")
+    return (np.expand_dims(x, -1) == np.arange(num_classes)).astype(np.int64)
+
+
+@function("F", takes={"input": "tensor"})
+def one_hot(tensor, num_classes=-1):
+    """One at the place that each integer names, zero elsewhere: int64 with a new last dimension of size `num_classes`.
+
+    -1 stands for one more than the largest integer.
+    """
+    array = tensor._array
+    if array.dtype != np.int64:
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if not array.size:
+        if num_classes <= 0:
+            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+        return one_hot_rows(tensor, num_classes)
+    if num_classes == -1:
+        read(array, "one_hot() without num_classes")
+        num_classes = max(int(np.maximum.reduce(array, axis=None)) + 1, 0)
+    elif num_classes < 1:
+        raise RuntimeError("num_classes should be positive")
+    return one_hot_rows(tensor, num_classes)

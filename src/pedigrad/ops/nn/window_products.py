@@ -1,0 +1,140 @@
+"""The three products of a convolution as sums of products over windows, in native code: a window is two strides, nothing is copied.
+
+Each function returns None where it is not the way to go: without llvmlite, for small arrays, for few channels in a group.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+
+from ...eager import native
+from .windows import Geometry
+
+FEWEST = 4  # channels of a group below which most of a tile would be empty
+
+
+def suits(x, channels: int, geo: Geometry, groups: int) -> bool:
+    """Whether native code takes the products of such an input or gradient with `channels` on the other side."""
+    own = x.shape[1] // groups * math.prod(geo.kernel)
+    work = x.shape[0] * channels * own * math.prod(geo.out)
+    return min(channels // groups, own) >= FEWEST and native.takes_product(x, work)
+
+
+def split(x, dim: int, groups: int):
+    """`x` with a dimension cut in (groups, rest)."""
+    return x.reshape(*x.shape[:dim], groups, -1, *x.shape[dim + 1 :])
+
+
+def padded(x, geo: Geometry):
+    """`x` with its padding; a negative one crops."""
+    every, pads = (slice(None), slice(None)), [(max(low, 0), max(high, 0)) for low, high in geo.pads]
+    x = x[(*every, *(slice(max(-low, 0), n + min(high, 0)) for n, (low, high) in zip(geo.sizes, geo.pads, strict=True)))]
+    if not any(map(sum, pads)):
+        return x
+    sizes = x.shape[2:]
+    out = np.zeros((*x.shape[:2], *(low + n + high for n, (low, high) in zip(sizes, pads, strict=True))), x.dtype)
+    out[(*every, *(slice(low, low + n) for n, (low, _) in zip(sizes, pads, strict=True)))] = x
+    return out
+
+
+def strides(x, *dims: int) -> list[int]:
+    """Strides in elements."""
+    return [x.strides[d] // x.itemsize for d in dims]
+
+
+def spatial(x, count: int) -> list[int]:
+    """The strides of the last `count` dimensions, in elements."""
+    return strides(x, *range(x.ndim - count, x.ndim))
+
+
+def windows(x, geo: Geometry) -> tuple[list[int], list[int]]:
+    """The strides of a padded input from window to window and from element to element of a window."""
+    steps = spatial(x, len(geo.out))
+    return [s * step for s, step in zip(geo.stride, steps, strict=True)], [d * step for d, step in zip(geo.dilation, steps, strict=True)]
+
+
+def dimensions(sizes, *operands) -> list[tuple[int, ...]]:
+    """Sizes with the strides of three operands along them."""
+    return list(zip(sizes, *operands, strict=True))
+
+
+def multiply(weight, x, geo: Geometry, out, add: bool = False) -> None:
+    """The windows of x (N, groups, I, *sizes) times weight (groups, O, I, *kernel) in out (N, groups, O, *out), or added to it."""
+    count = len(geo.out)
+    x = split(padded(x.reshape(len(x), -1, *x.shape[3:]), geo), 1, len(weight))
+    by_window, by_element = windows(x, geo)
+    none = [0] * count
+    native.contract(
+        (weight, x, out),
+        dimensions(weight.shape[:1], strides(weight, 0), strides(x, 1), strides(out, 1)),
+        dimensions(weight.shape[1:2], strides(weight, 1), [0], strides(out, 2)),
+        dimensions((len(x), *geo.out), [0, *none], [*strides(x, 0), *by_window], [*strides(out, 0), *spatial(out, count)]),
+        dimensions(weight.shape[2:], [*strides(weight, 2), *spatial(weight, count)], [*strides(x, 2), *by_element], [0, *none]),
+        add,
+    )
+
+
+def correlate(x, weight, bias, geo: Geometry, groups: int):
+    """x (N, C, *sizes) and weight (O, C/groups, *kernel) give (N, O, *out)."""
+    if not suits(x, len(weight), geo, groups):
+        return None
+    out = native.empty((len(x), len(weight), *geo.out), x.dtype)
+    if bias is not None:
+        out[...] = bias.reshape(-1, *(1,) * len(geo.out))
+    multiply(split(weight, 0, groups), split(x, 1, groups), geo, split(out, 1, groups), bias is not None)
+    return out
+
+
+def spread(y, weight, geo: Geometry, groups: int):
+    """What belongs to x: y (N, O, *out) and weight (O, C/groups, *kernel) give (N, C, *sizes).
+
+    Elements of x that lie a stride apart meet the same elements of the kernel, so each class of them is a convolution of `y`.
+    """
+    both = any(d > 1 and s > 1 for d, s in zip(geo.dilation, geo.stride, strict=True))
+    if both or not suits(y, groups * weight.shape[1], geo, groups):
+        return None
+    out = native.empty((len(y), groups * weight.shape[1], *geo.sizes), y.dtype)
+    turned = split(weight, 0, groups).swapaxes(1, 2)  # (groups, C/groups, O/groups, *kernel)
+    whole, y = split(out, 1, groups), split(y, 1, groups)
+    for phases in product(*map(range, geo.stride)):
+        each = [backwards(phase, *dim) for phase, dim in zip(phases, zip(*geo, strict=True), strict=True)]
+        target = whole[(..., *(place for place, _, _ in each))]
+        kernel = turned[(..., *(elements for _, elements, _ in each))][(..., *(slice(None, None, -1),) * len(each))]
+        if not kernel.size:
+            target[...] = 0
+        elif target.size:
+            ones = (1,) * len(each)
+            multiply(
+                kernel, y, Geometry(geo.out, kernel.shape[3:], ones, tuple(p for *_, p in each), geo.dilation, target.shape[3:]), target
+            )
+    return out
+
+
+def backwards(phase: int, size: int, kernel: int, stride: int, pads: tuple[int, int], dilation: int, out: int):
+    """One dimension of a class of elements of x: where they are, what of the kernel they meet, the padding of y for their windows."""
+    first, last = -((phase - pads[0]) // stride), (pads[0] + size - 1 - phase) // stride
+    start = first * stride + phase - pads[0]
+    met = len(range(phase, kernel, stride))
+    place = slice(start, start + (last - first) * stride + 1, stride) if last >= first else slice(0, 0)
+    return place, slice(phase, None, stride), (dilation * (met - 1) - first, last + 1 - out)
+
+
+def weigh(x, y, geo: Geometry, groups: int):
+    """What belongs to the weight: x (N, C, *sizes) and y (N, O, *out) give (O, C/groups, *kernel)."""
+    if not suits(x, y.shape[1], geo, groups):
+        return None
+    count = len(geo.out)
+    out = np.empty((y.shape[1], x.shape[1] // groups, *geo.kernel), x.dtype)
+    x, y, made = split(padded(x, geo), 1, groups), split(y, 1, groups), split(out, 0, groups)
+    by_window, by_element = windows(x, geo)
+    native.contract(
+        (y, x, made),
+        dimensions((groups,), strides(y, 1), strides(x, 1), strides(made, 0)),
+        dimensions(made.shape[1:2], strides(y, 2), [0], strides(made, 1)),
+        dimensions(made.shape[2:], [0] * (count + 1), [*strides(x, 2), *by_element], [*strides(made, 2), *spatial(made, count)]),
+        dimensions((len(x), *geo.out), [*strides(y, 0), *spatial(y, count)], [*strides(x, 0), *by_window], [0] * (count + 1)),
+    )
+    return out

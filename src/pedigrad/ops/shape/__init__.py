@@ -1,0 +1,1 @@
+"""Views, indexing, joining, and elements in other places."""

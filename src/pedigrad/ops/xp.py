@@ -1,0 +1,139 @@
+"""A few words that forwards and gradient rules use beside NumPy's own: the same on arrays, traced arrays and Tensors.
+
+They exist where NumPy's function costs several microseconds of Python on a small array, or where an idiom recurs in rules.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core import modes
+from ..core.shapes import kept_shape
+from ..eager import native
+
+FEW = 512  # elements of float32 whose sum, one by one, loses nothing that shows
+
+
+def kind_of(x):
+    """The NumPy dtype of an array, a traced array or a Tensor."""
+    return x.dtype if isinstance(x.dtype, np.dtype) else x._array.dtype
+
+
+def conj(x):
+    """The conjugate of a complex operand; a real one as it is."""
+    try:
+        return x if x.dtype.kind != "c" else np.conj(x)
+    except AttributeError:  # a Python number
+        return x.conjugate()
+
+
+def broadcast_to(x, shape):
+    """`x` expanded to `shape` without copying."""
+    if x.__class__ is np.ndarray and x.flags.c_contiguous:
+        own = x.shape
+        lead = len(shape) - len(own)
+        if lead >= 0 and x.dtype.kind != "V":
+            strides = [0] * lead
+            for n, wanted, stride in zip(own, shape[lead:], x.strides, strict=True):
+                if n != wanted and n != 1:
+                    break
+                strides.append(0 if n != wanted else stride)
+            else:
+                return np.ndarray(shape, x.dtype, x, 0, strides)
+    out = np.broadcast_to(x, shape)
+    shown, of = (getattr(a, "array", a) for a in (out, x))  # of a traced array: the one that it shows
+    if shown.__class__ is np.ndarray and of.__class__ is np.ndarray and of.flags.writeable:
+        shown.flags.writeable = True
+    return out
+
+
+def is_large_product(x, y):
+    """Whether native code multiplies two operands: arrays of matrices of one dtype, large enough."""
+    if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray or x.ndim < 2 or y.ndim < 2:
+        return False
+    work = max(x.size * y.shape[-1], y.size * x.shape[-2])
+    return work >= native.LARGE_PRODUCT and x.dtype == y.dtype and x.shape[-1] == y.shape[-2] and native.takes_product(x, work)
+
+
+def matmul(x, y, out=None):
+    """NumPy's matmul for operands of one dtype, in a new array or in `out`."""
+    if is_large_product(x, y):
+        return native.product(x, y, out)
+    return np.matmul(x, y) if out is None else np.matmul(x, y, out=out)
+
+
+def zeros(like, shape):
+    """Zeros in the dtype of an array; where that is a traced one, so are they: what is written into them is followed."""
+    return np.zeros(shape, like.dtype) if like.__class__ is np.ndarray else np.zeros_like(like, shape=shape)
+
+
+def total(x, dim=None, keepdim=False):
+    """The sum along `dim`, with the digits that adding up many elements one by one would lose: float32 is added up in float64.
+
+    NumPy adds neighbours in memory in pairs, which is as good; but rows, one after the other.
+    """
+    if x.__class__ is np.ndarray:
+        if (
+            (x.shape[dim] if dim.__class__ is int and x.ndim else x.size) < FEW
+            or x.dtype.char != "f"
+            or ((dim is None or dim == -1) and x.flags.c_contiguous)
+        ):
+            return np.add.reduce(x, axis=dim, keepdims=keepdim)
+        return double_total(x, dim, keepdim).astype(np.float32)
+    if hasattr(x, "tracer") and x.dtype == np.float32 and dim is not None:  # kernels add up everything in blocks, and these in float64
+        many = (x.shape[dim] if dim.__class__ is int and x.ndim else x.size) >= FEW
+        if many or x.tracer is not modes.settings.recorder:  # not recorded but traced for a kernel, the array stands for any size
+            return cast(double_total(x, dim, keepdim), np.float32)
+    return np.sum(x, axis=dim, keepdims=keepdim)
+
+
+def cast(x, dtype):
+    """`x`, an array, a number of NumPy's, a traced array or a Tensor, in NumPy's `dtype`."""
+    if isinstance(x, (np.ndarray, np.generic)):
+        return x.astype(dtype)  # np.astype would warn of overflow, in NumPy's name
+    return np.astype(x, dtype)
+
+
+def in_double(x):
+    """`x` in float64, or complex128: for what is squared, multiplied or added up over and over."""
+    wide = np.dtype(np.complex128 if kind_of(x).kind == "c" else np.float64)
+    return x if kind_of(x) == wide else np.astype(x, wide)
+
+
+def double_total(x, dim=None, keepdim=False):
+    """The sum along `dim`, added up in float64 or complex128 and left so."""
+    if x.__class__ is np.ndarray:
+        out = native.reduced(double_total, x, dim, keepdim) if x.size >= native.LARGE else None
+        if out is not None:
+            return out
+        return np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=np.complex128 if x.dtype.kind == "c" else np.float64)
+    return np.sum(in_double(x), axis=dim, keepdims=keepdim)
+
+
+def less(x, mean):
+    """`x - mean` in the dtype of `x`, where `mean` is of float64."""
+    if x.__class__ is np.ndarray:
+        return np.subtract(x, mean, out=np.empty_like(x), casting="same_kind")
+    if kind_of(mean) == kind_of(x):
+        return x - mean
+    near = cast(mean, kind_of(x))
+    return x - near - cast(mean - near, kind_of(x))
+
+
+def row_total(x, dim, keepdim=False):
+    """The sum along `dim`; along the last dimension in the dtype of `x`, the fastest way: rows lie together and are not that long."""
+    if dim != -1 and dim != x.ndim - 1:
+        return total(x, dim, keepdim)
+    if x.__class__ is np.ndarray:
+        return np.add.reduce(x, axis=dim, keepdims=keepdim)
+    return np.sum(x, axis=dim, keepdims=keepdim)
+
+
+def restore_dims(g, shape, dim, keepdim):
+    """The gradient of a reduced result with the reduced dimensions of `shape` back, of size one."""
+    return g if keepdim or g.ndim == len(shape) else np.reshape(g, kept_shape(shape, dim))
+
+
+def transposed(x):
+    """`x` with its last two dimensions exchanged."""
+    return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)

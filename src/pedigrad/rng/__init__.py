@@ -1,0 +1,1 @@
+"""Random numbers: PyTorch's generators and distributions, on arrays."""
