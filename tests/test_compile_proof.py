@@ -79,7 +79,7 @@ def always(*_):
 
 
 def without_strides(monkeypatch):
-    monkeypatch.setattr(specialization.Variant, "strides", lambda *_: {})
+    monkeypatch.setattr(specialization.Specialization, "strides", lambda *_: {})
 
 
 def without_strides_backward(monkeypatch):

@@ -34,13 +34,13 @@ def check_documented(each):
 
 
 def check_ways_agree(each):
-    """The generated function and the general gate give the same values, dtypes and nodes."""
+    """The generated function and general dispatch give the same values, dtypes and nodes."""
     for sample in cases(each):
         tensors = tensors_of(each, sample)
         short = call(each, tensors, sample.attributes)
         attributes = tuple(sample.attributes.get(n, each.defaults.get(n)) for n in each.attributes)
         operands = (list(tensors),) if each.variadic else tuple(tensors)
-        general = dispatch.gate(each, operands, attributes)
+        general = dispatch.dispatch(each, operands, attributes)
         general = general if isinstance(general, (tuple, list)) else (general,)
         assert len(short) == len(general), f"{each.name}{sample}"
         for one, other in zip(short, general, strict=True):

@@ -64,7 +64,11 @@ def test_which_are_taken(monkeypatch):
         geometry((9, 9), (3, 3), (1, 1), ((0, 0),) * 2, (1, 1)),
     )
     y = np.ones((2, 8, 7, 7), np.float32)
-    products = (window_products.correlate, (x, weight, None)), (window_products.spread, (y, weight)), (window_products.weigh, (x, y))
+    products = (
+        (window_products.correlate, (x, weight, None)),
+        (window_products.input_grad, (y, weight)),
+        (window_products.weight_grad, (x, y)),
+    )
     for small, groups in itertools.product((False, True), (1, 4)):
         monkeypatch.setattr(native, "LARGE_PRODUCT", 1 << 60 if small else 1)
         for function, operands in products:

@@ -1,6 +1,6 @@
 """What a function finds around it: the tensors, modules and settings that a compiled version of it depends on.
 
-`Surroundings` walks the arguments, closures, globals, modules, classes, containers and plain objects that a function can reach by name.
+`Environment` walks the arguments, closures, globals, modules, classes, containers and plain objects that a function can reach by name.
 It gives the arrays that the function may meet, and notices whether anything it saw has been put in another's place since. What it
 cannot watch it names in `refused`. Once a call has shown which names were looked up, attributes that nobody can have read are let go.
 """
@@ -31,7 +31,7 @@ from ..core.tensor import Tensor
 from ..eager import threads
 from ..rng.mersenne import MersenneTwister
 from . import guards
-from .guards import ABSENT, CONTENT, Cell, Snapshot, Table, Watched, built, codes_in, handed_on, imported_by, is_plain, names_of
+from .guards import ABSENT, CONTENT, Cell, Guard, Snapshot, Table, built, codes_in, handed_on, imported_by, is_plain, names_of
 
 DEPTH = 24
 MANY = 50_000  # objects after which the walk gives up
@@ -47,7 +47,7 @@ IMMUTABLE = frozenset(
 )
 
 
-class Surroundings:
+class Environment:
     """A snapshot of what `function` can reach."""
 
     def __init__(self, function: Any = None, extra: Any = (), read: Callable[[Any], bool] | None = None):
@@ -56,7 +56,7 @@ class Surroundings:
         # The identity of an array -> its storage's, and what holds it; not the array itself, see `Leaf.zero`.
         self.arrays: dict[int, tuple[int, Any]] = {}
         self.tensors: list[Tensor] = []
-        self.items: list[Watched] = []
+        self.items: list[Guard] = []
         self.tables: dict[int, Table] = {}  # by the identity of the dict
         self.contents: list[guards.Content] = []
         self.codes: set[CodeType] = set()  # of the functions that were walked
@@ -404,7 +404,7 @@ class Surroundings:
 
     def narrow(self, read: Callable[[Any], bool]) -> None:
         """Let go of what is found only through attributes that were not read."""
-        narrow = Surroundings(*self.root, read)
+        narrow = Environment(*self.root, read)
         for each in self.later:
             narrow.met(*each)
         wanted = {item.key(): item for item in narrow.items}

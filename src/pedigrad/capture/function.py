@@ -24,12 +24,12 @@ from ..core import dtypes, modes
 from ..core.origin import outside_depth
 from ..core.tensor import Tensor
 from . import agreement
-from .environment import Surroundings
+from .environment import Environment
 from .explain.summary import Report, explained, missed, note
 from .reading import let_schedules_go_on
 from .recording import Recording, State, flattened
 from .side_effects import Effects
-from .specialization import MISS, Variant
+from .specialization import MISS, Specialization
 
 VARIANTS = 8  # compiled programs that one function keeps; the one least recently used goes
 ATTEMPTS = 5  # recordings in a row without two that agree after which a function is left to run as usual
@@ -43,7 +43,7 @@ LEFT = 256  # kinds of arguments that are remembered as not to be compiled
 class Compiled:
     """A function with its compiled programs."""
 
-    watched_as = "function"  # see `Surroundings.walk`
+    watched_as = "function"  # see `Environment.walk`
 
     def __init__(self, function: Callable[..., Any], fullgraph: bool = False):
         self.function, self.fullgraph = function, fullgraph
@@ -53,7 +53,7 @@ class Compiled:
 
     def reset(self) -> None:
         """Forget all compiled programs, and what was not to be compiled."""
-        self.variants: list[Variant] = []
+        self.variants: list[Specialization] = []
         self.pending: OrderedDict[Any, tuple[int, int, list[Recording]]] = OrderedDict()  # attempts, refusals, the last recordings
         self.left: dict[Any, str] = {}  # keys that run as usual, and why
         self.usual: Counter[Any] = Counter()  # how often each of them did
@@ -97,7 +97,7 @@ class Compiled:
             missed(self, key)
         return self.record(key, tensors, others, args, kwargs)
 
-    def put_first(self, variant: Variant) -> None:
+    def put_first(self, variant: Specialization) -> None:
         """The variant used last is tried first."""
         variants = [each for each in self.variants if each is not variant]
         self.variants = [variant, *variants][:VARIANTS]
@@ -109,7 +109,7 @@ class Compiled:
 
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], args: Any, kwargs: Any) -> Any:
         """Run as usual and record; compile if the last recording agrees."""
-        surroundings = Surroundings(self.function, others)
+        surroundings = Environment(self.function, others)
         recorder = Recorder(
             tensors, surroundings.arrays, keep=bool(key in self.pending and self.pending[key][2]) and agreement.MODE != "off"
         )
@@ -168,11 +168,11 @@ class Compiled:
                 return freed
         return False
 
-    def compile(self, key: Any, recording: Recording, like: Variant | None = None) -> None:
+    def compile(self, key: Any, recording: Recording, like: Specialization | None = None) -> None:
         """Make a program of a recording, or take that of another one; where that fails the function runs as usual."""
         try:
             with compiling():
-                variant = Variant(recording, key, self, like)
+                variant = Specialization(recording, key, self, like)
         except ImportError:
             if self.fullgraph:
                 raise RuntimeError("compile(fullgraph=True): llvmlite is not installed") from None

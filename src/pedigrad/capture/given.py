@@ -14,10 +14,10 @@ from ..codegen.runtime.guard_words import Word
 from ..core.graph import Leaf
 from ..core.storage import storage_of
 from . import guards
-from .guards import Watched
+from .guards import Guard
 
 if TYPE_CHECKING:
-    from .specialization import Variant
+    from .specialization import Specialization
 
 Array = np.ndarray[Any, Any]
 
@@ -34,10 +34,10 @@ def words_of(holder: Any) -> list[Word]:
     return found + guard_words.of_array(array)
 
 
-class Held(Watched):
+class Held(Guard):
     """An array that the program is given: that of a tensor, of a leaf's gradient, or NumPy's own. Another of its layout will do."""
 
-    def __init__(self, holder: Any, variant: Variant, slot: int, layout: Any):
+    def __init__(self, holder: Any, variant: Specialization, slot: int, layout: Any):
         self.holder, self.variant, self.slot, self.layout = holder, variant, slot, layout
         array = held(holder)
         # A gradient is not held here: `Leaf.zero` looks whether anybody does. All its words are compared, one after the other.
@@ -63,7 +63,7 @@ class Held(Watched):
         return None
 
 
-class Related(Watched):
+class Related(Guard):
     """That an array is still the same view of another one, which the program is given."""
 
     def __init__(self, derived: Derived):
@@ -99,7 +99,7 @@ def overlaps(arrays: list[Array]) -> list[int]:
     return [found[each] for each in found]
 
 
-class Entry(Watched):
+class Entry(Guard):
     """Whether a leaf has a gradient, and whether that is zeroed."""
 
     def __init__(self, leaf: Leaf, none: bool, zeroed: bool):
@@ -115,10 +115,10 @@ class Entry(Watched):
         return None if same else "whether a leaf has a gradient"
 
 
-class Options(Watched):
+class Options(Guard):
     """Options of a group that are inputs of the program, and those on whose being zero it depends."""
 
-    def __init__(self, variant: Variant, group: dict[str, Any]):
+    def __init__(self, variant: Specialization, group: dict[str, Any]):
         self.group = group
         self.inputs = [(key, number) for (g, key), number in zip(variant.options, variant.numbers, strict=True) if g is group]
         self.choices = [(key, answer) for g, key, answer in variant.choices if g is group]

@@ -54,7 +54,7 @@ def all_alike(now: Iterable[Any], old: Iterable[Any]) -> bool:
     return all(map(alike, now, old))
 
 
-class Watched:
+class Guard:
     """A piece of the surroundings."""
 
     about = ""  # the attribute that has the object itself
@@ -72,7 +72,7 @@ class Watched:
         raise NotImplementedError
 
 
-class Table(Watched):
+class Table(Guard):
     """A dict: all of its entries, or those called `names`."""
 
     about = "table"
@@ -168,7 +168,7 @@ def grows(found: tuple[int, ...]) -> bool:
     return 0 < c - b < 100 and 0 < e - d < 100 and 0 <= b - a < 100 and 0 <= d - c < 100
 
 
-class Published(Watched):
+class Published(Guard):
     """The functions and classes that a module of ours offers: a program may put others in their place."""
 
     known: ClassVar[dict[int, tuple[Any, dict[str, Any]]]] = {}  # by the identity of the dict: its version, and them
@@ -191,7 +191,7 @@ class Published(Watched):
         return None if found is None else f"{self.table.get('__name__')}.{found}"
 
 
-class Sequence(Watched):
+class Sequence(Guard):
     """A list."""
 
     about = "items"
@@ -210,7 +210,7 @@ class Sequence(Watched):
         return None
 
 
-class Snapshot(Watched):
+class Snapshot(Guard):
     """A collection without order or of an unknown make, or the slots of an object: a look at it gives what it has."""
 
     about = "thing"
@@ -266,7 +266,7 @@ def names_of_slots(kind: type) -> list[str]:
     return [n for n in private if n not in ("__dict__", "__weakref__")]
 
 
-class Cell(Watched):
+class Cell(Guard):
     """A variable of an enclosing function."""
 
     about = "cell"
@@ -292,7 +292,7 @@ class Cell(Watched):
         return None
 
 
-class OwnDict(Watched):
+class OwnDict(Guard):
     """That an object's `__dict__` is the same dict."""
 
     about = "thing"
@@ -308,7 +308,7 @@ class OwnDict(Watched):
         return None if self.thing.__dict__ is self.table else f"the attributes of a {type(self.thing).__name__}"
 
 
-class Kind(Watched):
+class Kind(Guard):
     """A class, with the attributes of its bases."""
 
     about = "kind"
@@ -336,7 +336,7 @@ class Kind(Watched):
 CACHES = frozenset({"__doc__", "__abstractmethods__", "_abc_impl", "__annotations__", "__slotnames__", "__parameters__"})
 
 
-class Code(Watched):
+class Code(Guard):
     """The code and the defaults of a function."""
 
     about = "function"
@@ -362,7 +362,7 @@ class Code(Watched):
         return None if same else f"the code or the defaults of {self.function.__qualname__}"
 
 
-class Content(Watched):
+class Content(Guard):
     """The elements of a NumPy array, which Python may look at without being seen."""
 
     about = "array"
@@ -395,7 +395,7 @@ def header_of(array: np.ndarray[Any, Any]) -> Any:
     return array.shape, array.strides, array.dtype, array.flags.writeable
 
 
-class Standing(Watched):
+class Standing(Guard):
     """Whether a tensor needs a gradient, its history and the hooks on it."""
 
     about = "tensor"
@@ -416,7 +416,7 @@ class Standing(Watched):
         return None if not isinstance(node, Leaf) or node.hooks is self.hooks else "the hooks on a tensor"
 
 
-class Settings(Watched):
+class Settings(Guard):
     """The modes of a thread."""
 
     NAMES = ("grad", "asked", "inference", "anomaly", "recorder")

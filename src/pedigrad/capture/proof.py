@@ -29,7 +29,7 @@ from .given import overlaps
 
 if TYPE_CHECKING:
     from .recording import Recording
-    from .specialization import Variant
+    from .specialization import Specialization
 
 Array = np.ndarray[Any, Any]
 PATIENCE = 2.0  # seconds that a program may run to be proven, where compiling took less
@@ -48,7 +48,7 @@ REPORT = "this is a fault of the compiler and the function is right as it is: pl
 class Proof:
     """The one run of a new program on what a recorded call was given."""
 
-    def __init__(self, variant: Variant, recording: Recording):
+    def __init__(self, variant: Specialization, recording: Recording):
         self.variant, self.recorder = variant, recording.recorder
         self.program = self.recorder.program if variant.gradient is None else variant.gradient.forward
         self.executable, self.recording = variant.executable, recording
@@ -171,7 +171,7 @@ def seconds_of(program: Program) -> float:
 # Every call
 
 
-def run_both(variant: Variant, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+def run_both(variant: Specialization, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
     """What the function gives as usual, after its program was run on copies of the same; RuntimeError if that gives something else."""
     executable, recording = variant.executable, variant.recording
     arrays = variant.arrays_for(tensors)

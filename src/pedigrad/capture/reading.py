@@ -16,7 +16,7 @@ from .guards import is_plain
 
 if TYPE_CHECKING:
     from ..codegen.frontend.record import Recorder
-    from .environment import Surroundings
+    from .environment import Environment
 
 OPTIMIZERS = "pedigrad.optim."
 ASKED = frozenset({"step", "stepped", "zero_grad"})  # functions of optimizers and schedules that give nobody what these hold
@@ -57,7 +57,7 @@ def tells(frame: FrameType) -> bool:
     return asked or name in COPIES
 
 
-def let_schedules_go_on(recorder: Recorder, surroundings: Surroundings) -> None:
+def let_schedules_go_on(recorder: Recorder, surroundings: Environment) -> None:
     """No longer watch what a step of a schedule changes: the numbers it holds, and options that the program is given."""
     schedules = list(recorder.schedules)
     for schedule in schedules:

@@ -20,7 +20,7 @@ from ..core.history import STRIDED
 from ..core.storage import storage_of
 from ..core.tensor import Tensor, refresh
 from .backward import Gradient, history, is_spent
-from .environment import Surroundings
+from .environment import Environment
 from .guards import PLAIN, PLAINS
 
 Array = np.ndarray[Any, Any]
@@ -105,7 +105,7 @@ def attached(tensor: Tensor) -> Any:
 class State:
     """The tensors that a call finds and is given, as they are before it."""
 
-    def __init__(self, given: list[Tensor], surroundings: Surroundings, arguments: Any):
+    def __init__(self, given: list[Tensor], surroundings: Environment, arguments: Any):
         self.given = given
         self.tensors = [(t, t._array, t._node, attached(t)) for t in (*given, *surroundings.tensors)]
         self.containers = containers(arguments)
@@ -129,7 +129,7 @@ class State:
 class Recording:
     """One recorded call."""
 
-    def __init__(self, recorder: Recorder, given: list[Tensor], result: Any, surroundings: Surroundings, nodes: list[Any]):
+    def __init__(self, recorder: Recorder, given: list[Tensor], result: Any, surroundings: Environment, nodes: list[Any]):
         self.recorder, self.given, self.surroundings = recorder, given, surroundings
         self.results: list[Tensor] = []
         self.plan = self.planned(result)

@@ -22,7 +22,7 @@ from ..core.formatting import set_printoptions
 from ..core.origin import AS_USER, MARK, Origin
 from ..rng.generator import Generator, default_generator
 from ..rng.mersenne import MersenneTwister
-from .environment import Surroundings, is_installed
+from .environment import Environment, is_installed
 from .reading import Reading, strings_of, tells
 
 PURE = frozenset(
@@ -67,7 +67,7 @@ def is_users(table: dict[str, Any]) -> bool:
 class Effects:
     """Within it, the recorder is told what the running function does that a program cannot."""
 
-    def __init__(self, recorder: Recorder, surroundings: Surroundings):
+    def __init__(self, recorder: Recorder, surroundings: Environment):
         self.recorder, self.surroundings = recorder, surroundings
         self.known: set[CodeType] = set(surroundings.codes)
         self.drawing: FrameType | None = None  # the call that draws random numbers now

@@ -32,7 +32,7 @@ from ..eager.threads import get_num_threads
 from . import agreement, guards, proof
 from .backward import GradientProgram, spent
 from .given import Entry, Held, Options, Related, overlaps
-from .guards import Watched
+from .guards import Guard
 from .proof import collect
 from .recording import Recording, layout, rebuilt
 
@@ -42,10 +42,10 @@ MISS: Any = object()  # what a run gives that found something else than the prog
 BRIEF = 200e-6  # seconds up to which a program is run without giving up the interpreter's lock
 
 
-class Variant:
+class Specialization:
     """A compiled program, and when it may be run."""
 
-    def __init__(self, recording: Recording, key: Any, compiled: Any, like: Variant | None = None):
+    def __init__(self, recording: Recording, key: Any, compiled: Any, like: Specialization | None = None):
         """`like` is one whose recording is the same but for the objects it was made on: its native code serves again."""
         recorder, threads = recording.recorder, get_num_threads()
         self.key, self.recording, self.surroundings, self.compiled = key, recording, recording.surroundings, compiled
@@ -132,10 +132,10 @@ class Variant:
             executable.table[first + len(self.holders) + i] = id(number)
         groups = {id(group): group for group, *_ in [*self.options, *self.choices]}
         options = [Options(self, group) for group in groups.values() if type(group).__getitem__ is dict.__getitem__]
-        self.items: list[Watched] = [*self.surroundings.items, *(Entry(*each) for each in self.entry), *options, *self.held]
+        self.items: list[Guard] = [*self.surroundings.items, *(Entry(*each) for each in self.entry), *options, *self.held]
         self.items += [Related(each) for each in self.recording.recorder.derived]
-        self.always: list[Watched] = []  # what no words tell of
-        self.places: list[tuple[int, Watched]] = []
+        self.always: list[Guard] = []  # what no words tell of
+        self.places: list[tuple[int, Guard]] = []
         self.owners: list[int] = []
         listed: list[Word] = []
         for item in self.items:
@@ -373,7 +373,7 @@ def word_again(found: list[Word], index: int) -> bool:
 SHORT = frozenset({"gradient", "shared gradient", "gradient in place", "zeroed", "no gradient", "written", "schedule"})
 
 
-def written_out(variant: Variant) -> Callable[[], Any]:
+def written_out(variant: Specialization) -> Callable[[], Any]:
     """The text of a run, as `core/fastpath.py` does it for ops."""
     executable, recording, check = variant.executable, variant.recording, variant.together or variant.words
     assert check is not None
@@ -448,7 +448,7 @@ NOTE = """
 """.strip("\n").split("\n")
 
 
-def writes_of(variant: Variant) -> list[Any]:
+def writes_of(variant: Specialization) -> list[Any]:
     """The records of writes to the arrays that the program writes to; those of gradients are not held, and may be others' by now."""
     if variant.writes and all(write.storage() is not None for write in variant.writes):
         return variant.writes

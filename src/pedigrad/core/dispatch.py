@@ -1,8 +1,8 @@
-"""The gate: the one way from Tensors to arrays and back.
+"""Dispatch: the one way from Tensors to arrays and back.
 
-`gate` is the whole of it: take the arrays out of the Tensors, bring them to a common dtype, run the op's forward, wrap what it
+`dispatch` is the whole of it: take the arrays out of the Tensors, bring them to a common dtype, run the op's forward, wrap what it
 returns, record a Node. `core/fastpath.py` writes the same steps out for each op as the short function that users really call; whatever is
-not the ordinary case there (another dtype, a list, a special mode, not a Tensor at all) it hands to `gate`.
+not the ordinary case there (another dtype, a list, a special mode, not a Tensor at all) it hands to `dispatch`.
 
 Operands that are arrays, not Tensors, go straight to the forward: in this way forwards and gradient rules call other ops on
 arrays, on traced arrays and on Tensors alike.
@@ -41,7 +41,7 @@ SCALARS = ("beta", "alpha", "value")  # attributes that are numbers, which PyTor
 NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
 
 
-def gate(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
+def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
     """Run `op` on Tensors (or arrays): the general way."""
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
@@ -391,10 +391,10 @@ def called(op: Op, given: dict[str, Any], words: dict[str, Any], more: tuple[Any
     if more and op.listed:
         given[op.listed] = (given[op.listed], *more)
     elif more:
-        return gate(op, *bind(op, (*given.values(), *more), words), out)
+        return dispatch(op, *bind(op, (*given.values(), *more), words), out)
     unsaid = {name: op.defaults.get(name, MISSING) for name in op.attributes}
     given = {name: v for name, v in given.items() if v is not MISSING and (name not in unsaid or v is not unsaid[name])}
-    return gate(op, *bind(op, (), {**given, **in_our_words(words, op.words, given, op.name)}), out)
+    return dispatch(op, *bind(op, (), {**given, **in_our_words(words, op.words, given, op.name)}), out)
 
 
 def words_of(names: tuple[str, ...], takes: dict[str, str], common: bool = True) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The short function that users call: the gate written out for one op, as Python source.
+"""The short function that users call: dispatch written out for one op, as Python source.
 
 `build` generates it when the op is first called, together with `backward`, which hands each gradient rule what it named. To see
 the code of an op: `print(pedigrad.tanh.op.source)` after a first call.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import large, modes
-from .dispatch import NUMBERS, bind, called, cut_of, gate, lay_out, note_view, record
+from .dispatch import NUMBERS, bind, called, cut_of, dispatch, lay_out, note_view, record
 from .errors import MISSING
 from .history import STRIDED
 from .layout import ALWAYS
@@ -29,7 +29,7 @@ def build(op: Op) -> Any:
     function = op.function
     namespace = function.__globals__
     namespace.update(
-        _gate=gate, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray,
+        _dispatch=dispatch, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray,
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
         _called=called, _lay_out=lay_out, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
@@ -100,7 +100,7 @@ def _prologue(op: Op) -> list[str]:
     """What comes first in the short function: calls by name and with several numbers for one tuple."""
     if op.varargs:  # f(2, 3) and f((2, 3))
         name, first = op.varargs, op.public_names[0]
-        lines = ["if _named:", f"    return _gate(_op, *_bind(_op, ({first}, *{name}), _named))", f"if len({name}) == 1:"]
+        lines = ["if _named:", f"    return _dispatch(_op, *_bind(_op, ({first}, *{name}), _named))", f"if len({name}) == 1:"]
         return [*lines, f"    {name} = {name}[0]", *(f"{n} = _default_{n}" for n in op.attributes if n != name)]
     if not op.renaming:
         return []
@@ -219,7 +219,7 @@ def _each(form: str, names: Any) -> str:
 def _variadic_source(op: Op) -> str:
     """An op on a list of tensors; those with a varying number of outputs always go the general way."""
     attributes = _each("{}", op.attributes)
-    general = f"_gate(_op, ({_each('{}', op.public_names)}), ({attributes}){', out' if _takes_out(op) else ''})"
+    general = f"_dispatch(_op, ({_each('{}', op.public_names)}), ({attributes}){', out' if _takes_out(op) else ''})"
     head = f"def {op.name}({_parameters(op)}):"
     if not op.variadic or op.outputs is None or len(op.outputs) != 1 or op.result:
         return "\n    ".join([head, *_prologue(op), f"return {general}\n"])
@@ -235,7 +235,7 @@ def _variadic_source(op: Op) -> str:
 def _source(op: Op) -> str:
     """The text of an ordinary op's public function."""
     pairs = list(zip(op.public_names, op.operands, strict=True))
-    general = f"_gate(_op, ({_each('{}', op.public_names)}), ({_each('{}', op.attributes)}){', out' if _takes_out(op) else ''})"
+    general = f"_dispatch(_op, ({_each('{}', op.public_names)}), ({_each('{}', op.attributes)}){', out' if _takes_out(op) else ''})"
     outputs = op.outputs or ()
     if len(outputs) - op.hidden > 1:  # several visible outputs: `record` deals with them
         return "\n    ".join([f"def {op.name}({_parameters(op)}):", *_prologue(op), f"return {general}\n"])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes, modes
-from .dispatch import NUMBERS, bind, check_overlap, gate, is_recorded, record
+from .dispatch import NUMBERS, bind, check_overlap, dispatch, is_recorded, record
 from .errors import explained, not_a_tensor
 from .graph import Leaf, Node, note_write
 from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, shown_by
@@ -81,7 +81,7 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
             raise explained(op, values, error) from error
         note_change(target, op.name + "_")
         return target
-    result = gate(op, operands, attributes)
+    result = dispatch(op, operands, attributes)
     if recording and op.result == "bool" and target._node is not None:
         if op.name.startswith("logical_"):  # as in PyTorch these have the history of what was there before
             np.copyto(target._array, result._array, casting="unsafe")

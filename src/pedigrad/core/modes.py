@@ -1,6 +1,6 @@
 """What is switched on in this thread: gradients, inference, anomaly checks, recording.
 
-The gate reads two module globals on every call, both zero in an ordinary program: `special`, the number of reasons anywhere
+Dispatch reads two module globals on every call, both zero in an ordinary program: `special`, the number of reasons anywhere
 in the process for which an operation must take the long way, and `grad_off`, the number of threads that switched gradients
 off. Only when they are not zero does it look at this thread's own settings.
 """
@@ -45,7 +45,7 @@ settings = _Settings()
 
 
 def need_long_way(change: int) -> None:
-    """Count `change` (+1 or -1) more reasons for the gate to take the long way."""
+    """Count `change` (+1 or -1) more reasons for dispatch to take the long way."""
     global special
     with _lock:
         special += change

@@ -35,18 +35,18 @@ def _gate_or_not(op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...]
         return NotImplemented
     if op in UFUNCS and any(isinstance(v, np.ndarray) for v in operands) and is_users(sys._getframe(2)):
         return with_arrays(UFUNCS[op], op, operands)
-    return dispatch.gate(op, operands, attributes, out)
+    return dispatch.dispatch(op, operands, attributes, out)
 
 
 def with_arrays(ufunc: Any, op: Any, operands: Any) -> Any:
     """An operator on tensors and arrays in a user's program: NumPy's, with its promotion, unless there is a gradient to follow."""
     if any(isinstance(v, Tensor) and (v.requires_grad or v._array.dtype.kind == "V") for v in operands):
-        return dispatch.gate(op, operands, ())
+        return dispatch.dispatch(op, operands, ())
     arrays = [v._array if isinstance(v, Tensor) else v for v in operands]
     kind = np.result_type(*arrays)
     alike = len({a.dtype for a in arrays}) == 1 if ufunc is np.matmul else kind.kind in "fc"
     if alike and dtypes.to_numpy(dtypes.promote_operands([native_array(a) for a in arrays])) == kind:
-        return dispatch.gate(op, operands, ())
+        return dispatch.dispatch(op, operands, ())
     if ufunc is np.true_divide and isinstance(operands[0], np.ndarray):
         ufunc, operands = np.multiply, (operands[0], powers.reciprocal(operands[1]))
     result = ufunc(*(v.numpy() if isinstance(v, Tensor) else v for v in operands))
@@ -58,10 +58,10 @@ def _first_call(*args: Any) -> Any:
 
 
 def _build(op: Any, form: Any) -> Any:
-    """Give `form` the code of the op's public function, with another gate for what is not the ordinary case."""
+    """Give `form` the code of the op's public function, with another way for what is not the ordinary case."""
     if not op.built:
         fastpath.build(op)
-    form.__globals__.update(op.function.__globals__, _gate=_gate_or_not)
+    form.__globals__.update(op.function.__globals__, _dispatch=_gate_or_not)
     form.__code__, form.__defaults__ = op.function.__code__, op.function.__defaults__
     form.__kwdefaults__ = op.function.__kwdefaults__
     return form

@@ -1,6 +1,6 @@
 """`explain()`: what became of a compiled function, and where its time goes.
 
-A `Report` has a `Variant` for each compiled program: what it was compiled for, what must hold for it to be run, and its `Step`s. It
+A `Report` has a `Version` for each compiled program: what it was compiled for, what must hold for it to be run, and its `Step`s. It
 prints as text, and as a table in a notebook (`capture/explain/report.py`).
 """
 
@@ -76,7 +76,7 @@ class Section:
 
 
 @dataclass
-class Variant:
+class Version:
     """One compiled version of a function."""
 
     arguments: str
@@ -95,7 +95,7 @@ class Report:
     """What `explain()` returns."""
 
     name: str
-    variants: list[Variant]
+    variants: list[Version]
     recompilations: dict[str, int]  # why a call found no compiled version -> how often
     pending: dict[str, str]  # arguments -> how far they are
     eager: dict[str, tuple[str, int]]  # arguments -> why calls with these run as usual, and how often one did
@@ -126,7 +126,7 @@ def explained(compiled: Any, time: bool = True) -> Report:
     return Report(name, variants, dict(Counter(compiled.misses)), pending, eager, limits)
 
 
-def explained_variant(variant: Any, limits: Machine | None) -> Variant:
+def explained_variant(variant: Any, limits: Machine | None) -> Version:
     """One compiled version."""
     executable, gradient = variant.executable, variant.gradient
     arrays: list[Any] = [None] * len(variant.arguments)
@@ -142,7 +142,7 @@ def explained_variant(variant: Any, limits: Machine | None) -> Variant:
         missing = len(gradient.executable.inputs) - len(kept)
         backward = section("backward pass", gradient.executable, [*kept, *[None] * missing], limits)
     known = variant.seconds, variant.cached, variant.is_proven, variant.runs
-    return Variant(arguments_of(variant.key), modes_of(variant), *known, guards(variant), forward, backward)
+    return Version(arguments_of(variant.key), modes_of(variant), *known, guards(variant), forward, backward)
 
 
 def section(title: str, executable: Executable, arrays: list[Any], limits: Machine | None) -> Section:

@@ -30,7 +30,7 @@ from ..schedule import memory_check
 from ..schedule.arena import Lifetime, planned
 from ..schedule.fuse import Fuser
 from . import memory, pool
-from .segment import Stretch
+from .segment import Segment
 
 Array = np.ndarray[Any, Any]
 CHECKED = False  # whether each program's plan of memory is followed step by step before it is used
@@ -323,14 +323,14 @@ class Executable:
         plan: list[Any] = []
         self.cycles, self.failed = np.zeros(len(self.steps) + 1, np.int64), np.zeros(1, np.int64)
         self.raw += [contraction.address_of(self.failed), contraction.address_of(self.cycles)]
-        writer = Stretch(self)
+        writer = Segment(self)
         writer.mark(0)
         for number, (step, part) in enumerate(zip(self.steps, parts, strict=True)):
             if isinstance(step, Call):
                 if writer.lines:
                     plan.append(f"main{len(mains)}")
                     mains.append(writer.text(plan[-1]))
-                    writer = Stretch(self)
+                    writer = Segment(self)
                 plan.append(step)
             elif isinstance(step, Kernel):
                 writer.kernel(step, *part)

@@ -21,7 +21,7 @@ MANY = 1_000  # lines of a stretch from which it is not optimised
 ALONE = 1 << 16  # bytes that one thread copies while the others wait
 
 
-class Stretch:
+class Segment:
     """The text of one stretch."""
 
     def __init__(self, executable: Executable):

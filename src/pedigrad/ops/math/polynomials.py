@@ -27,7 +27,7 @@ def _recurring(first: Any, following: Any, known: Any = None) -> Any:
     def evaluate(x: Any, n: Any) -> Any:
         if hasattr(x, "tracer") or hasattr(n, "tracer"):
             raise modes.Untraceable("how long the recurrence is depends on the degrees")
-        x = x.astype(np.float32) if x.dtype.kind in "biu" else x  # which the gate sees, and has the dtype made right
+        x = x.astype(np.float32) if x.dtype.kind in "biu" else x  # which dispatch sees, and has the dtype made right
         x, n = np.broadcast_arrays(x, _degree(n))
         shape, x, n = x.shape, x.ravel(), n.ravel()
         out = np.where(n < 0, 0, np.where(n == 0, 1, first(x))).astype(x.dtype)

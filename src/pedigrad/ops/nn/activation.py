@@ -163,33 +163,33 @@ exponential_linear_ = inplace_form(exponential_linear.op)
 
 
 @elementwise(refuses="biu", name="silu", places="", result="float")
-def sigmoid_linear(x, /):
+def silu(x, /):
     """Each element times its sigmoid."""
     return x / (1 + np.exp(-x))
 
 
-@sigmoid_linear.grad("x")
+@silu.grad("x")
 def _(g, x):
     s = logistic(x)
     return g * (s * (1 + x * (1 - s)))
 
 
-sigmoid_linear_ = inplace_form(sigmoid_linear.op)
+silu_ = inplace_form(silu.op)
 
 
 @elementwise(real=True, refuses="biu", name="mish", places="", result="float")
-def tanh_softplus(x, /):
+def mish(x, /):
     """Each element times the hyperbolic tangent of its softplus."""
     return x * _mish_factor(x)[0]
 
 
-@tanh_softplus.grad("x")
+@mish.grad("x")
 def _(g, x):
     factor, rest = _mish_factor(x)
     return g * (factor + x * logistic(x) * rest)
 
 
-tanh_softplus_ = inplace_form(tanh_softplus.op)
+mish_ = inplace_form(mish.op)
 
 
 def _mish_factor(x):

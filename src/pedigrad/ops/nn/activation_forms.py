@@ -81,13 +81,13 @@ def selu(input, inplace=False):
 @function("F")
 def silu(input, inplace=False):
     """Each element times its sigmoid."""
-    return ops.sigmoid_linear_(input) if inplace else ops.sigmoid_linear(input)
+    return ops.silu_(input) if inplace else ops.silu(input)
 
 
 @function("F")
 def mish(input, inplace=False):
     """Each element times the hyperbolic tangent of its softplus."""
-    return ops.tanh_softplus_(input) if inplace else ops.tanh_softplus(input)
+    return ops.mish_(input) if inplace else ops.mish(input)
 
 
 @function("F")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...core.op import composite, function
 from ..linked import linked
 from ..xp import conj, total
-from .correlation import correlate, spread, weigh
+from .correlation import correlate, input_grad, weight_grad
 from .windows import geometry, ints
 
 
@@ -80,7 +80,7 @@ def conv_forward(x, weight, bias=None, /, stride=(), pads=(), dilation=(), group
 ])  # fmt: skip
 def conv_input_grad(y, weight, bias=None, /, sizes=(), stride=(), pads=(), dilation=(), groups=1):
     """The adjoint of a convolution of spatial sizes `sizes`: the gradient of its input, or a transposed convolution."""
-    out = spread(y, weight, geometry(sizes, weight.shape[2:], stride, pads, dilation), groups)
+    out = input_grad(y, weight, geometry(sizes, weight.shape[2:], stride, pads, dilation), groups)
     return out if bias is None else out + bias.reshape(-1, *(1,) * len(sizes))
 
 
@@ -89,7 +89,7 @@ def conv_input_grad(y, weight, bias=None, /, sizes=(), stride=(), pads=(), dilat
 ])  # fmt: skip
 def conv_weight_grad(x, y, /, kernel, stride, pads, dilation, groups):
     """The gradient of the weight, whose spatial sizes are `kernel`, of a convolution of `x`."""
-    return weigh(x, y, geometry(x.shape[2:], kernel, stride, pads, dilation), groups)
+    return weight_grad(x, y, geometry(x.shape[2:], kernel, stride, pads, dilation), groups)
 
 
 @conv_forward.grad("x")

@@ -152,7 +152,7 @@ def _swept(x, weight, geo, groups, lowering, out):
     np.add(total, parts[-1], out=target)
 
 
-def spread(y, weight, geo: Geometry, groups: int):
+def input_grad(y, weight, geo: Geometry, groups: int):
     """What belongs to x: y (N, O, *out) and weight (O, C/groups, *kernel) give (N, C, *sizes)."""
     (y, weight), dtype = widened(y, weight)
     n, n_out = y.shape[:2]
@@ -160,7 +160,7 @@ def spread(y, weight, geo: Geometry, groups: int):
     if 0 in y.shape or 0 in weight.shape:
         return np.zeros((n, groups * per_group, *geo.sizes), dtype)
     finite = np.isfinite(np.add.reduce(weight, axis=None))  # else no zeros of a padding may meet the weight
-    made = window_products.spread(y, weight, geo, groups) if finite else None
+    made = window_products.input_grad(y, weight, geo, groups) if finite else None
     if made is not None:
         return made.astype(dtype, copy=False)
     if pointwise(geo):
@@ -192,14 +192,14 @@ def turned_round(weight, geo: Geometry, groups: int):
     return back, flipped.reshape(groups * weight.shape[1], -1, *geo.kernel)
 
 
-def weigh(x, y, geo: Geometry, groups: int):
+def weight_grad(x, y, geo: Geometry, groups: int):
     """What belongs to the weight: x (N, C, *sizes) and y (N, O, *out) give (O, C/groups, *kernel)."""
     (x, y), dtype = widened(x, y)
     n, n_out = y.shape[:2]
     shape = (n_out, x.shape[1] // groups, *geo.kernel)
     if 0 in x.shape or 0 in y.shape:
         return np.zeros(shape, dtype)
-    made = window_products.weigh(x, y, geo, groups)
+    made = window_products.weight_grad(x, y, geo, groups)
     if made is not None:
         return made.astype(dtype, copy=False)
     per_group = n_out // groups
@@ -222,4 +222,4 @@ def weigh(x, y, geo: Geometry, groups: int):
     return total.reshape(shape).astype(dtype, copy=False)
 
 
-__all__ = ["Geometry", "correlate", "geometry", "spread", "weigh"]
+__all__ = ["Geometry", "correlate", "geometry", "input_grad", "weight_grad"]

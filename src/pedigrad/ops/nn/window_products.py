@@ -88,7 +88,7 @@ def correlate(x, weight, bias, geo: Geometry, groups: int):
     return out
 
 
-def spread(y, weight, geo: Geometry, groups: int):
+def input_grad(y, weight, geo: Geometry, groups: int):
     """What belongs to x: y (N, O, *out) and weight (O, C/groups, *kernel) give (N, C, *sizes).
 
     Elements of x that lie a stride apart meet the same elements of the kernel, so each class of them is a convolution of `y`.
@@ -122,7 +122,7 @@ def backwards(phase: int, size: int, kernel: int, stride: int, pads: tuple[int, 
     return place, slice(phase, None, stride), (dilation * (met - 1) - first, last + 1 - out)
 
 
-def weigh(x, y, geo: Geometry, groups: int):
+def weight_grad(x, y, geo: Geometry, groups: int):
     """What belongs to the weight: x (N, C, *sizes) and y (N, O, *out) give (O, C/groups, *kernel)."""
     if not suits(x, y.shape[1], geo, groups):
         return None

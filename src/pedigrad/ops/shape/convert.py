@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core import device as devices
 from ...core import dtypes
-from ...core.dispatch import gate
+from ...core.dispatch import dispatch
 from ...core.layout import formatted, is_channels_last
 from ...core.op import composite, function, view
 from ...core.origin import located
@@ -93,7 +93,7 @@ def converted(tensor: Tensor, dtype: Any, copy: bool = False, form: memory_forma
     if wanted is None or wanted is tensor.dtype:
         return clone(tensor) if copy else tensor
     if tensor._node is not None and not (wanted.is_floating_point or wanted.is_complex):
-        return gate(cast.op, (tensor,), (wanted,))  # the long way looks at the dtype of the result: integers have no history
+        return dispatch(cast.op, (tensor,), (wanted,))  # the long way looks at the dtype of the result: integers have no history
     return cast(tensor, wanted)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import inplace
-from ...core.dispatch import gate
+from ...core.dispatch import dispatch
 from ...core.op import composite, function, view
 from ...core.shapes import as_int, one_dim
 from ...core.storage import storage_of, whole_of
@@ -32,9 +32,9 @@ def seen(x, op, attributes):
             x = seen(x, *step)
         return x
     try:
-        return gate(reshape.op if op is view_shape.op else op, (x,), attributes)
+        return dispatch(reshape.op if op is view_shape.op else op, (x,), attributes)
     except RuntimeError:  # a view of it would need another layout
-        return gate(op, (np.copy(x, order="C"),), attributes)
+        return dispatch(op, (np.copy(x, order="C"),), attributes)
 
 
 def _shows(out, op, attributes):
