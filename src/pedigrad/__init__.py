@@ -11,6 +11,7 @@ import math as _math
 import sys as _sys
 import warnings as _warnings
 from importlib import import_module as _import_module
+from pkgutil import iter_modules as _iter_modules
 from typing import Any as _Any
 
 from . import autograd, random, return_types
@@ -48,12 +49,14 @@ pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
 _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeWarning, r"numpy\._core\.numeric")
 
-_LAZY = ("nn", "optim", "linalg", "special", "cuda", "backends", "compiler", "version", "types")
+# Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
+_INTERNAL = frozenset(("alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
+_SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
 
 
 def __getattr__(name: str) -> _Any:
     """Submodules are imported when they are first asked for."""
-    if name in _LAZY:
+    if name in _SUBMODULES:
         module = _import_module(f"{__name__}.{name}")
         _mark_internal()
         return module

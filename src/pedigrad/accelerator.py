@@ -1,0 +1,1 @@
+"""torch.accelerator: there is none."""

@@ -1,0 +1,1 @@
+"""torch.cpu: the device there is."""

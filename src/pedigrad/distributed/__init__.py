@@ -1,0 +1,1 @@
+"""torch.distributed: one process; what harmless programs ask is answered."""

@@ -1,0 +1,1 @@
+"""torch.distributions: distributions, constraints, transforms and divergences."""

@@ -1,0 +1,1 @@
+"""torch.futures: results that come later."""

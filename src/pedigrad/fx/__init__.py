@@ -1,0 +1,1 @@
+"""torch.fx: not there; what harmless programs ask is answered."""

@@ -1,0 +1,1 @@
+"""torch.hub: models from repositories; local directories work."""

@@ -1,0 +1,1 @@
+"""torch.library: operations that users define."""

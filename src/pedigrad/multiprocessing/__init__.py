@@ -1,0 +1,1 @@
+"""torch.multiprocessing: processes that hand tensors to each other."""

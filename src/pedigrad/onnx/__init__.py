@@ -1,0 +1,1 @@
+"""torch.onnx: not there; what harmless programs ask is answered."""

@@ -1,0 +1,1 @@
+"""torch.overrides: functions that other classes take over."""

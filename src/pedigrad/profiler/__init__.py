@@ -1,0 +1,1 @@
+"""torch.profiler: where time and memory go."""

@@ -1,0 +1,1 @@
+"""torch.serialization: save and load."""

@@ -1,0 +1,1 @@
+"""torch.storage: the memory of tensors as objects."""

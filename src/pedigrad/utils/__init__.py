@@ -1,0 +1,1 @@
+"""torch.utils: data, checkpoints of activations, hooks, benchmarks."""
