@@ -60,6 +60,8 @@ def __getattr__(name: str) -> _Any:
         module = _import_module(f"{__name__}.{name}")
         _mark_internal()
         return module
+    if name == "vmap":
+        return _import_module(f"{__name__}.func").vmap
     if name == "compile":
         return _import_module(f"{__name__}.capture").compile
     if name == "install_as_torch":
