@@ -135,7 +135,7 @@ def grad(
     """
     if is_grads_batched:
         batch = _listed(grad_outputs)
-        kept = {"create_graph": create_graph, "allow_unused": allow_unused, "materialize_grads": materialize_grads}
+        kept: dict[str, Any] = {"create_graph": create_graph, "allow_unused": allow_unused, "materialize_grads": materialize_grads}
         rows = [grad(outputs, inputs, each, retain_graph=True, **kept) for each in zip(*(g.unbind(0) for g in batch), strict=True)]
         return tuple(None if any(g is None for g in column) else stack(list(column)) for column in zip(*rows, strict=True))
     wanted = _listed(inputs)
