@@ -2,7 +2,7 @@
 
 from ..core.graph import Node
 from ..core.modes import detect_anomaly, enable_grad, grad_enabled, inference_mode, no_grad, set_detect_anomaly, set_grad_enabled
-from . import function, functional
+from . import function, functional, graph
 from .backward import backward, grad
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
@@ -21,6 +21,7 @@ __all__ = [
     "grad_enabled",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "inference_mode",
     "no_grad",
     "set_detect_anomaly",

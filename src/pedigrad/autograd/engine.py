@@ -86,6 +86,7 @@ class Backward:
         self.heap: list[int] = []  # the numbers, negated: the youngest comes first
         self.leaves: dict[Leaf, Any] = {}  # their gradients so far
         self.captured: dict[int, Any] = {}
+        self.visiting: list[Node] = []  # the node whose hooks run
         self.wanted = None if wanted is None else {node.seq for node in wanted}
         self.useful: set[int] = set()
         self.shown: dict[int, Any] = {}  # by the array's id, what hooks were given: a Tensor they wrote on, a reference to others
@@ -117,8 +118,26 @@ class Backward:
             if any(p is not None and p.seq in useful for p in nodes[seq].parents):
                 useful.add(seq)
 
+    def reached(self) -> set[int]:
+        """The numbers of the nodes that the pass has yet to visit, and of those that it visits now."""
+        found: set[int] = set()
+        stack = [entry[0] for entry in self.pending.values()] + list(self.leaves) + list(self.visiting)
+        while stack:
+            node = stack.pop()
+            if node is not None and node.seq not in found:
+                found.add(node.seq)
+                stack.extend(node.parents)
+        return found if self.wanted is None else found & (self.useful | self.wanted)
+
     def run(self) -> None:
         """Visit what is pending until nothing is."""
+        outer, modes.settings.backward = modes.settings.backward, self
+        try:
+            self._run()
+        finally:
+            modes.settings.backward = outer
+
+    def _run(self) -> None:
         heap, pending, leaves = self.heap, self.pending, self.leaves
         create, freed, everything = self.create, self.freed, self.wanted is None
         anomaly = modes.settings.anomaly
@@ -141,15 +160,17 @@ class Backward:
             parents, saved = node.parents, node.saved
             if not everything:
                 parents = tuple(p if p is not None and p.seq in self.useful else None for p in parents)
-            if saved.__class__ is Freed and not node.asks_for_saved:
-                raise second_backward(node)
-            if graph.last_write > node.seq:
+            if saved.__class__ is not tuple and not node.asks_for_saved:
+                if saved.__class__ is Freed:
+                    raise second_backward(node)
+                saved = saved.unpacked()
+            elif graph.last_write > node.seq:
                 check_unmodified(node)
                 saved = node.saved
             if watching is not None and node.seq < watching.begin:
                 watching.refuse("a backward pass goes on into what was computed before the call")
             if recorder is None or node.op is None:
-                grads = node.backward(g, parents, saved_tensors(node) if create else saved)
+                grads = node.backward(g, parents, saved_tensors(node, saved) if create else saved)
                 if create:  # where a rule made an array of its own (zeros, say)
                     grads = tuple(wrap(d) if d.__class__ is np.ndarray else d for d in grads)
             else:
@@ -230,6 +251,7 @@ class Backward:
 
     def before(self, node: Node, g: Any) -> Any:
         """Run the hooks on a tensor's gradient, and keep it where `retain_grad` asked."""
+        self.visiting = [node]
         with modes.set_grad_enabled(self.create):
             return self._before(node, g)
 
@@ -367,11 +389,11 @@ def checked_all(hook: Any, grads: tuple[Any, ...], replaced: Any, fills: bool = 
     return replaced
 
 
-def saved_tensors(node: Node) -> tuple[Any, ...]:
+def saved_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
     """What a node saved, as Tensors with their own history, so that the rules' operations are recorded."""
     op = node.op
     if op is None:  # a user's Function keeps Tensors itself
-        return node.saved
+        return saved
     parents = dict(zip(op.differentiable, node.parents, strict=True)) if not op.variadic else {}
     outputs = op.outputs or ()
     hidden = outputs[len(outputs) - op.hidden :] if op.hidden else ()
@@ -388,14 +410,14 @@ def saved_tensors(node: Node) -> tuple[Any, ...]:
             return with_node(value, parents[name])
         if name in hidden and value.dtype.kind in "fcV":
             if not recomputed:
-                recomputed.update(recompute(node, parents))
+                recomputed.update(recompute(node, parents, saved))
             return recomputed[name]
         if name in outputs and value.dtype.kind in "fcV":
             alone = len(outputs) - op.hidden == 1
             return with_node(value, node if alone else edge_to(node, name, value))
         return value
 
-    return tuple(map(revive, op.saves, node.saved))
+    return tuple(map(revive, op.saves, saved))
 
 
 def edge_to(node: Node, name: str, array: Array) -> Output:
@@ -405,10 +427,10 @@ def edge_to(node: Node, name: str, array: Array) -> Output:
     return output(node, outputs.index(name), among)
 
 
-def recompute(node: Node, parents: dict[str, Node | None]) -> dict[str, Any]:
+def recompute(node: Node, parents: dict[str, Node | None], kept: tuple[Any, ...]) -> dict[str, Any]:
     """Hidden outputs depend on the operands too: run the forward again, on Tensors, to get them with their history."""
     op = node.op
-    saved = dict(zip(op.saves, node.saved, strict=True))
+    saved = dict(zip(op.saves, kept, strict=True))
     operands = [with_node(saved[n], parents.get(n)) if isinstance(saved.get(n), np.ndarray) else None for n in op.operands]
     operands = widened(operands) if node.wide else operands
     named = {name: saved[name] for name in op.attributes if name in saved}
@@ -436,7 +458,7 @@ def second_backward(node: Node) -> RuntimeError:
 
 def check_unmodified(node: Node) -> None:
     """RuntimeError if an array that `node` saved has been written to since, unless its op makes it again."""
-    if node.saved.__class__ is Freed:  # a Function complains where it asks for what it saved
+    if node.saved.__class__ is not tuple:  # a Function complains where it asks for what it saved
         return
     op, remake = node.op, False
     names, outputs = ((), ()) if op is None else (op.saves, op.outputs or ())

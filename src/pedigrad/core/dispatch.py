@@ -20,7 +20,7 @@ import numpy as np
 from . import dtypes, large, meta, modes
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
-from .graph import Node, Output, note_write
+from .graph import Node, Output, Packed, note_write
 from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .layout import ALWAYS, check_operands, laid_out
 from .origin import located, outside
@@ -329,6 +329,8 @@ def record(
     node = _new(op.wide_node_class if wide else op.node_class)
     node.parents = parents
     node.saved = _saved(op, parents, arrays, attributes, results)
+    if modes.special and modes.settings.saved_hooks and not isinstance(modes.settings.saved_hooks[-1], str):
+        node.saved = Packed(node.saved, *modes.settings.saved_hooks[-1], wrap)
     node.shape, node.dtype = results[0].shape, results[0].dtype
     node.hooks = None
     node.seq = next(_clock)

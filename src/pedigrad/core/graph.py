@@ -70,6 +70,22 @@ class Freed:
         self.origin = origin
 
 
+class Packed:
+    """In a node what a user's hooks have made of the arrays that it saved."""
+
+    __slots__ = ("unpack", "values")
+
+    def __init__(self, saved: tuple[Any, ...], pack: Any, unpack: Any, wrap: Any):
+        self.unpack = unpack
+        with modes.no_grad():
+            self.values = tuple((True, pack(wrap(s))) if isinstance(s, np.ndarray) else (False, s) for s in saved)
+
+    def unpacked(self) -> tuple[Any, ...]:
+        """The arrays that the hooks give back, and what else was saved."""
+        with modes.no_grad():
+            return tuple(self.unpack(value)._array if packed else value for packed, value in self.values)
+
+
 class Node:
     """One operation that was run: its parents, what its gradient rules need, and where it came from."""
 
@@ -83,7 +99,7 @@ class Node:
     code: Any  # with `lasti`, the user's instruction that ran it
     lasti: int
     parents: tuple[Node | None, ...]
-    saved: Any  # tuple of what the rules named, a Freed, or () where they need nothing
+    saved: Any  # tuple of what the rules named (() where they need nothing), a Packed, or a Freed
     shape: tuple[int, ...]  # of its (first) output
     dtype: Any  # NumPy's, of its output
     hooks: Hooks | None
