@@ -135,7 +135,7 @@ class _PackedTensors:
 
     def unpacked(self, ctx: Context) -> tuple[Any, ...]:
         """The tensors that the hooks give back, with the histories of those that were saved."""
-        found = []
+        found: list[Any] = []
         for value in self.values:
             if value is None:
                 found.append(None)

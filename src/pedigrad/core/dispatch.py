@@ -330,7 +330,8 @@ def record(
     node.parents = parents
     node.saved = _saved(op, parents, arrays, attributes, results)
     if modes.special and modes.settings.saved_hooks and not isinstance(modes.settings.saved_hooks[-1], str):
-        node.saved = Packed(node.saved, *modes.settings.saved_hooks[-1], wrap)
+        pack, unpack = modes.settings.saved_hooks[-1]
+        node.saved = Packed(node.saved, pack, unpack, wrap)
     node.shape, node.dtype = results[0].shape, results[0].dtype
     node.hooks = None
     node.seq = next(_clock)
