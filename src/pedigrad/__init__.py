@@ -39,7 +39,8 @@ from .rng.generator import Generator, default_generator
 __version__ = "0.1.0"
 
 globals().update(_op.PLACES["torch"])
-globals().update({"bool" if each.name == "bool" else each.name: each for each in _ALL})
+globals().update({each.name: each for each in (*_ALL, *_dtypes.UNUSABLE)})
+chalf = _dtypes.named("complex32")
 globals().update(_ALIASES)
 globals().update(creation.LEGACY_TYPES)
 layout = type(strided)

@@ -54,7 +54,12 @@ def _(g):
 )  # fmt: skip
 def cast(x, /, dtype):
     """The elements in another dtype."""
-    return np.astype(np.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x, dtypes.to_numpy(dtype))
+    x = np.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x
+    if dtype.name == "float8_e4m3fn":  # which has no infinity: what is beyond its range becomes its ends
+        x = np.clip(np.astype(x, np.float32), -448.0, 448.0)
+    elif dtype.name == "float8_e8m0fnu":  # powers of two alone
+        x = np.maximum(np.abs(np.astype(x, np.float32)), 2.0**-127)
+    return np.astype(x, dtypes.to_numpy(dtype))
 
 
 @cast.grad("x")
