@@ -17,7 +17,7 @@ from ..core.inplace import check_writable, note_change, rebase
 from ..core.origin import Origin, located
 from ..core.tensor import Tensor, constant, wrap
 from ..ops.shape.convert import alias
-from .engine import modified, second_backward
+from .saved import modified, second_backward
 
 
 class FunctionNode(Node):

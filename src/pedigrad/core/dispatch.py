@@ -10,6 +10,7 @@ arrays, on traced arrays and on Tensors alike.
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .layout import ALWAYS, check_operands, laid_out
 from .origin import located, outside
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
+from .profiling import spanned
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -43,6 +45,13 @@ NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch 
 
 def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
     """Run `op` on Tensors (or arrays): the general way."""
+    if modes.special and modes.settings.profiler is not None:
+        run = functools.partial(_dispatched, op, operands, attributes, out)
+        return spanned(modes.settings.profiler, f"aten::{op.name}", "op", run, operands)
+    return _dispatched(op, operands, attributes, out)
+
+
+def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
         return _on_arrays(op, flat, attributes)
