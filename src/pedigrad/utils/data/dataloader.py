@@ -308,7 +308,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         try:
             return self._team.next_batch()
         except StopIteration:
-            if not self._persistent_workers:
+            if not self._persistent_workers and not self._team.waiting:  # else a dataset raised it
                 self._shutdown_workers()
             raise
 
