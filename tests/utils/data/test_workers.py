@@ -130,7 +130,7 @@ def test_worker_info():
     assert get_worker_info() is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_that_is_killed(number):
     loader = DataLoader(Acting(lambda: os.kill(os.getpid(), number)), 2, num_workers=2)
     batches = iter(loader)
