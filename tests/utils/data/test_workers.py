@@ -15,7 +15,7 @@ import pytest
 
 import pedigrad as torch
 from pedigrad.core.storage import storage_of
-from pedigrad.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, get_worker_info, shared
+from pedigrad.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate, get_worker_info, shared
 
 LINUX = pytest.mark.skipif(not pathlib.Path("/proc/self/fd").exists(), reason="looks into /proc")
 
@@ -234,6 +234,26 @@ def test_tensors_of_a_batch_are_different_storages():
         y.add_(1)  # a write to one is not a write to the other
         loss.backward()
         assert w.grad[0] == 400
+
+
+class Caching(Dataset):
+    """Batches made by the dataset itself, which keeps the first and gives it again and again."""
+
+    def __len__(self):
+        return 60
+
+    def __getitem__(self, i):
+        if i == 0:
+            self.first = default_collate([np.full((100, 100), 7.0)] * 2)
+        part = default_collate([np.full((100, 100), float(i))] * 2)
+        return self.first, part, part[1], part.sum()
+
+
+def test_what_a_worker_keeps_is_not_written_over():
+    for i, (first, part, row, total) in enumerate(DataLoader(Caching(), None, num_workers=1)):
+        assert bool((first == 7).all()) and bool((part == i).all()) and bool((row == i).all()) and total == i * 20000
+        row += 1
+        assert bool((part == i).all()), "each tensor of a batch has memory of its own"
 
 
 def test_arrays_of_every_kind_arrive():

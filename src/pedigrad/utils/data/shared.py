@@ -1,13 +1,14 @@
 """Batches from a worker's process to the loader's: large arrays lie in memory that both have mapped, all else is pickled.
 
 The memory is a file without a name, whose descriptor goes through the connection once: whichever process dies, and however,
-nothing is left. A worker writes batch after batch into the same few segments, since fresh pages cost more than the copy does; it
-may write into one again when the last array on it is gone on the other side. A program that keeps its batches is given copies
+nothing is left. A worker makes batch after batch in the same few segments, since fresh pages cost more than a copy does; it
+may write into one again when the last array on it is gone on both sides. A program that keeps its batches is given copies
 from some number on, so they cost memory but no descriptors.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import mmap
 import os
@@ -19,9 +20,10 @@ from typing import Any
 import numpy as np
 
 LARGE = 1 << 14  # bytes from which an array goes through shared memory
-LENT = 16  # segments of one worker that arrays may lie on at a time
+LENT = 16  # segments of one worker that arrays in the loader's process may lie on at a time
 ALIGN = 64
 ROUND = 1 << 16
+FLAGS = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0) if hasattr(mmap, "MAP_SHARED") else 0
 
 
 def _file(size: int) -> int:
@@ -35,18 +37,88 @@ def _file(size: int) -> int:
     return descriptor
 
 
+class Segment:
+    """Memory that two processes have mapped, and how many arrays of this one lie on it."""
+
+    def __init__(self, number: int, descriptor: int, size: int, freed: Any) -> None:
+        self.number = number
+        self.size = size
+        self.memory = np.frombuffer(mmap.mmap(descriptor, size, FLAGS), np.uint8)
+        self.address = self.memory.__array_interface__["data"][0]
+        self.freed = freed
+        self.lying: list[int] = []  # 0 to n - 1 for n arrays; pop() is one step, whichever threads let arrays go
+        self.sent = False  # whether it is the other side's for now
+
+    def give_back(self) -> None:
+        """One array less; with the last one, this side needs the segment no more."""
+        if self.lying.pop() == 0:
+            self.freed.append(self.number)
+
+
+class Piece:
+    """A part of a segment that one array lies on: the storage of that array."""
+
+    __slots__ = ("__array_interface__", "__weakref__", "segment")
+
+    def __init__(self, segment: Segment, start: int, size: int, readonly: bool = False) -> None:
+        self.segment = segment
+        segment.lying.append(len(segment.lying))
+        self.__array_interface__ = {"data": (segment.address + start, readonly), "shape": (size,), "typestr": "|u1", "version": 3}
+
+    def __del__(self) -> None:
+        self.segment.give_back()
+
+
 class Sender:
-    """The worker's side: `send` writes a message, `freed` says which segments may be written again."""
+    """The worker's side: `empty` gives memory to make a batch in, `send` writes a message."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.segments: dict[int, mmap.mmap] = {}
-        self.free: set[int] = set()
+        self.segments: dict[int, Segment] = {}
         self.made = 0
+        self.used: set[int] = set()  # segments that this message lies on
+        self.end = 0  # of what is taken in the last of them
+        self.open: Segment | None = None
+        self.new: list[tuple[int, int, int]] = []  # number, size and descriptor of segments that the other side does not know
+        self.dropped: list[int] = []
+        self.usual = 0  # bytes of the last message
+        self.unheld: collections.deque[int] = collections.deque(maxlen=1)  # nobody asks: what lies on segments is looked at
 
     def freed(self, numbers: list[int]) -> None:
         """Take note of segments that nothing on the other side lies on any more."""
-        self.free.update(number for number in numbers if number in self.segments)
+        for number in numbers:
+            if number in self.segments:
+                self.segments[number].sent = False
+
+    def empty(self, shape: tuple[int, ...], dtype: Any, size: int) -> Any:
+        """An array of unspecified contents, `size` bytes, that the next message can be sent with as it lies."""
+        segment, start = self._room(size)
+        return np.asarray(Piece(segment, start, size)).view(dtype).reshape(shape)
+
+    def _room(self, size: int) -> tuple[Segment, int]:
+        """A segment and where `size` bytes of it are free."""
+        if self.open is None or self.open.size - self.end < size:
+            self.open, self.end = self._segment(size, max(size, self.usual)), 0
+            self.used.add(self.open.number)
+        start = self.end
+        self.end += -(-size // ALIGN) * ALIGN
+        return self.open, start
+
+    def _segment(self, size: int, wanted: int) -> Segment:
+        """A segment that nothing lies on, of the wanted size, or at least of `size`; what is smaller is given up for a new one."""
+        free = [each for number, each in self.segments.items() if not (each.sent or each.lying or number in self.used)]
+        fitting = [each for each in free if each.size >= wanted] or [each for each in free if each.size >= size]
+        if fitting:
+            return min(fitting, key=lambda each: each.size)
+        for each in free:
+            del self.segments[each.number]
+            self.dropped.append(each.number)
+        self.made += 1
+        rounded = -(-(wanted + wanted // 8) // ROUND) * ROUND
+        descriptor = _file(rounded)
+        self.new.append((self.made, rounded, descriptor))
+        segment = self.segments[self.made] = Segment(self.made, descriptor, rounded, self.unheld)
+        return segment
 
     def send(self, message: Any) -> None:
         """Send a message; what it raises while it is pickled leaves the connection as it was."""
@@ -59,76 +131,54 @@ class Sender:
             large.append(raw)
             return False
 
-        body = pickle.dumps(message, protocol=5, buffer_callback=in_line)
-        if not large:
-            self.connection.send_bytes(pickle.dumps((None, 0, [], (), body)))
-            return
-        places, end = [], 0
-        for raw in large:
-            places.append((end, raw.nbytes, raw.readonly))
-            end += -(-raw.nbytes // ALIGN) * ALIGN
-        number, descriptor, dropped = self._segment(end)
-        memory = self.segments[number]
-        for raw, (start, size, _) in zip(large, places, strict=True):
-            memory[start : start + size] = raw
-        new_size = 0 if descriptor is None else len(memory)
         try:
-            self.connection.send_bytes(pickle.dumps((number, new_size, places, dropped, body)))
-            if descriptor is not None:
-                reduction.send_handle(self.connection, descriptor, None)
+            body = pickle.dumps(message, protocol=5, buffer_callback=in_line)
+            places = self._placed(large)
+            new = [(number, size) for number, size, _ in self.new]
+            self.connection.send_bytes(pickle.dumps((body, places, new, self.dropped)))
+            self.dropped = []
+            while self.new:
+                reduction.send_handle(self.connection, self.new[0][2], None)
+                os.close(self.new.pop(0)[2])
         finally:
-            if descriptor is not None:
-                os.close(descriptor)
+            self.used.clear()
+            self.open = None
 
-    def _segment(self, size: int) -> tuple[int, int | None, tuple[int, ...]]:
-        """A segment to write `size` bytes to, its descriptor if it is new, and the ones given up for it."""
-        fitting = [number for number in self.free if len(self.segments[number]) >= size]
-        if fitting:
-            number = min(fitting, key=lambda each: len(self.segments[each]))
-            self.free.discard(number)
-            return number, None, ()
-        dropped = tuple(self.free)  # all are too small
-        for number in dropped:
-            del self.segments[number]
-        self.free.clear()
-        rounded = -(-(size + size // 8) // ROUND) * ROUND
-        descriptor = _file(rounded)
-        self.made += 1
-        self.segments[self.made] = mmap.mmap(descriptor, rounded)
-        return self.made, descriptor, dropped
-
-
-class Segment:
-    """The loader's side of a segment: the memory, and how many arrays lie on it."""
-
-    def __init__(self, number: int, memory: Any, freed: list[int]) -> None:
-        self.number = number
-        self.memory = np.frombuffer(memory, np.uint8)
-        self.address = self.memory.__array_interface__["data"][0]
-        self.freed = freed
-        self.lying: list[int] = []  # a token for each array; pop() is one step, whichever threads let arrays go
-
-    def lent(self) -> bool:
-        """Whether an array lies on it."""
-        return bool(self.lying)
-
-    def give_back(self) -> None:
-        """One array less; with the last one, the segment is free."""
-        if self.lying.pop() == 0:
-            self.freed.append(self.number)
+    def _placed(self, large: list[memoryview]) -> list[tuple[int, int, int, bool]]:
+        """Segment, start and size of each buffer, and whether it is read only; what lies on none is copied to one."""
+        places: list[tuple[int, int, int, bool]] = []
+        for raw in large:
+            array = np.frombuffer(raw, np.uint8)
+            address, size = array.__array_interface__["data"][0], raw.nbytes
+            for number in self.used:
+                segment = self.segments[number]
+                start = address - segment.address
+                inside = start >= 0 and start + size <= segment.size
+                if inside and not any(n == number and s < start + size and start < s + length for n, s, length, _ in places):
+                    break
+            else:  # elsewhere, or on the memory of another array: each has its own on the other side
+                segment, start = self._room(size)
+                segment.memory[start : start + size] = array
+            places.append((segment.number, start, size, raw.readonly))
+        for number, *_ in places:
+            self.segments[number].sent = True
+        if places:
+            self.usual = sum(-(-size // ALIGN) * ALIGN for _, _, size, _ in places)
+        return places
 
 
-class Piece:
-    """A part of a segment that one array lies on: the storage of that array."""
+#: The sender of this process, if it is a worker.
+sender: Sender | None = None
 
-    __slots__ = ("__array_interface__", "__weakref__", "segment")
 
-    def __init__(self, segment: Segment, start: int, size: int, readonly: bool) -> None:
-        self.segment = segment
-        self.__array_interface__ = {"data": (segment.address + start, readonly), "shape": (size,), "typestr": "|u1", "version": 3}
-
-    def __del__(self) -> None:
-        self.segment.give_back()
+def empty(shape: tuple[int, ...], dtype: Any) -> Any:
+    """An array in memory that a worker shares with its loader; None where there is none, or where the array is small."""
+    if sender is None or dtype.kind not in "biufc":
+        return None
+    size = dtype.itemsize
+    for n in shape:
+        size *= n
+    return sender.empty(shape, dtype, size) if size >= LARGE else None
 
 
 class Receiver:
@@ -149,21 +199,17 @@ class Receiver:
 
     def receive(self) -> Any:
         """The next message. EOFError or OSError if the other side is gone."""
-        number, new_size, places, dropped, body = pickle.loads(self.connection.recv_bytes())
-        for each in dropped:
-            self.segments.pop(each, None)
-        if number is None:
-            return pickle.loads(body)
-        if new_size:
+        body, places, new, dropped = pickle.loads(self.connection.recv_bytes())
+        for number in dropped:
+            self.segments.pop(number, None)
+        for number, size in new:
             descriptor = reduction.recv_handle(self.connection)
             try:
-                self.segments[number] = Segment(number, mmap.mmap(descriptor, new_size), self._freed)
+                self.segments[number] = Segment(number, descriptor, size, self._freed)
             finally:
                 os.close(descriptor)
-        segment = self.segments[number]
-        if sum(each.lent() for each in self.segments.values()) >= LENT:
-            copies = [segment.memory[start : start + size].tobytes() for start, size, _ in places]
-            self._freed.append(number)
-            return pickle.loads(body, buffers=[c if p[2] else bytearray(c) for c, p in zip(copies, places, strict=True)])
-        segment.lying = list(range(len(places)))
-        return pickle.loads(body, buffers=[np.asarray(Piece(segment, *place)) for place in places])
+        if sum(bool(each.lying) for each in self.segments.values()) < LENT:
+            return pickle.loads(body, buffers=[np.asarray(Piece(self.segments[number], *place)) for number, *place in places])
+        copies = [self.segments[number].memory[start : start + size].tobytes() for number, start, size, _ in places]
+        self._freed.extend({number for number, *_ in places})
+        return pickle.loads(body, buffers=[c if p[3] else bytearray(c) for c, p in zip(copies, places, strict=True)])

@@ -13,6 +13,7 @@ from ....core.dtypes import float64
 from ....core.tensor import Tensor, wrap
 from ....ops.creation import as_tensor, tensor
 from ....ops.shape.join import stack
+from .. import shared
 
 __all__ = ["collate", "default_collate", "default_collate_fn_map", "default_convert"]
 
@@ -29,7 +30,8 @@ def one_array(arrays: Sequence[Any]) -> Any:
         if type(each) is not np.ndarray or each.shape != shape or each.dtype != dtype:
             return None
     if shape:
-        return np.concatenate(arrays).reshape(len(arrays), *shape)
+        rows = (len(arrays) * shape[0], *shape[1:])
+        return np.concatenate(arrays, out=shared.empty(rows, dtype)).reshape(len(arrays), *shape)
     return np.fromiter(arrays, dtype, len(arrays)) if dtype.kind in "biufc" else None
 
 
@@ -55,7 +57,8 @@ def collate_numpy_array_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap |
 
 def collate_numpy_scalar_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap | None = None) -> Tensor:
     """A tensor of NumPy's numbers, of their dtype."""
-    return as_tensor(batch)
+    kinds = set(map(type, batch))
+    return as_tensor(np.array(batch) if len(kinds) == 1 else batch)
 
 
 def collate_float_fn(batch: Sequence[float], *, collate_fn_map: CollateMap | None = None) -> Tensor:

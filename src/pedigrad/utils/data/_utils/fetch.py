@@ -9,6 +9,7 @@ import numpy as np
 
 from ....core import modes
 from ....core.tensor import Tensor, wrap
+from .. import shared
 from ..dataset import Subset, TensorDataset
 from .collate import collate_tensor_fn, default_collate, default_collate_fn_map
 
@@ -31,10 +32,18 @@ def plain_tensors(dataset: Any, collate_fn: Any) -> bool:
 def _rows(array: Any, indices: Any) -> Any:
     """The elements of `array` at indices along its first dimension, in memory of their own."""
     if type(indices) is slice:
-        return array[indices].copy(order="C")
-    if array.flags.c_contiguous:
+        rows = array[indices]
+        out = shared.empty(rows.shape, array.dtype)
+        if out is None:
+            return rows.copy(order="C")
+        out[...] = rows
+        return out
+    if not array.flags.c_contiguous:
+        return np.ascontiguousarray(array[indices])
+    out = shared.empty((len(indices), *array.shape[1:]), array.dtype)
+    if out is None or not 0 <= indices.min() <= indices.max() < len(array):
         return array.take(indices, 0)
-    return np.ascontiguousarray(array[indices])
+    return array.take(indices, 0, out, "clip")  # the mode that makes no copy on the way
 
 
 def _whole_numbers(keys: Any) -> Any:

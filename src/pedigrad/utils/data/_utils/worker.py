@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ....core.graph import Node  # noqa: F401  # a worker that was spawned has the whole of tensors before its dataset is unpickled
 from ....eager.threads import set_num_threads
 from ....rng.generator import default_generator
+from .. import shared
 from ..shared import Sender
 from .fetch import fetcher_of
 
@@ -117,7 +117,7 @@ def work(job: Job, connection: Any) -> None:
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
     where = f"in DataLoader worker process {job.worker_id}"
-    sender = Sender(connection)
+    sender = shared.sender = Sender(connection)
     failure = None
     try:
         _begin(job)
@@ -145,6 +145,7 @@ def work(job: Job, connection: Any) -> None:
         failure = None
         if not _answer(sender, (epoch, number), answer, where):
             return
+        del answer  # its memory can be written again
 
 
 def _answer(sender: Sender, task: tuple[int, int], answer: Any, where: str) -> bool:
