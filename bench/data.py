@@ -60,9 +60,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--cases", nargs="*", default=list(CASES))
     options = parser.parse_args()
     print(f"{'case':28} {'workers':>7} {'pedigrad ms':>12} {'torch ms':>10} {'ratio':>7}")
-    for case in CASES:
+    for case in options.cases:
         for items in (False, True):
             for workers in options.workers:
                 ours, theirs = (loader(library, case, workers, items, True) for library in (pedigrad, torch))
