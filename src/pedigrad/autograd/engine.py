@@ -20,7 +20,7 @@ import numpy as np
 from ..codegen.runtime.memory import is_whole
 from ..core import graph, modes
 from ..core.dispatch import output
-from ..core.graph import Freed, Leaf, Node, Output, note_write
+from ..core.graph import Freed, Leaf, Node, Output, Remade, note_write
 from ..core.layout import lying_as
 from ..core.origin import Origin, located
 from ..core.precision import widened
@@ -141,15 +141,19 @@ class Backward:
             parents, saved = node.parents, node.saved
             if not everything:
                 parents = tuple(p if p is not None and p.seq in self.useful else None for p in parents)
-            if saved.__class__ is Freed and not node.asks_for_saved:
-                raise second_backward(node)
-            if graph.last_write > node.seq:
-                check_unmodified(node)
-                saved = node.saved
+            run = node
+            while saved.__class__ is not tuple and isinstance(saved, Remade):
+                run = saved.node()
+                saved = run.saved
+            if saved.__class__ is Freed and not run.asks_for_saved:
+                raise second_backward(run)
+            if graph.last_write > run.seq:
+                check_unmodified(run)
+                saved = run.saved
             if watching is not None and node.seq < watching.begin:
                 watching.refuse("a backward pass goes on into what was computed before the call")
             if recorder is None or node.op is None:
-                grads = node.backward(g, parents, saved_tensors(node) if create else saved)
+                grads = run.backward(g, parents, saved_tensors(run) if create else saved)
                 if create:  # where a rule made an array of its own (zeros, say)
                     grads = tuple(wrap(d) if d.__class__ is np.ndarray else d for d in grads)
             else:
@@ -160,7 +164,7 @@ class Backward:
             if node.hooks is not None and node.hooks.after:
                 grads = self.after(node, g, grads)
             if freed is not None and saved and node.keeps_arrays:
-                node.saved = freed
+                node.saved = run.saved = freed
             for parent, d in zip(parents, grads):  # noqa: B905  (the check costs 0.1 us)
                 if parent is None or d is None:
                     continue

@@ -70,6 +70,14 @@ class Freed:
         self.origin = origin
 
 
+class Remade:
+    """Stands in a node for saved arrays that are computed anew when a backward pass needs them."""
+
+    def node(self) -> Node:
+        """The node of the same operation, run again, which has the arrays and takes this one's place in the pass."""
+        raise NotImplementedError
+
+
 class Node:
     """One operation that was run: its parents, what its gradient rules need, and where it came from."""
 
@@ -83,7 +91,7 @@ class Node:
     code: Any  # with `lasti`, the user's instruction that ran it
     lasti: int
     parents: tuple[Node | None, ...]
-    saved: Any  # tuple of what the rules named, a Freed, or () where they need nothing
+    saved: Any  # tuple of what the rules named, a Freed or Remade, or () where they need nothing
     shape: tuple[int, ...]  # of its (first) output
     dtype: Any  # NumPy's, of its output
     hooks: Hooks | None
