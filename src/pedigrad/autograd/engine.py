@@ -20,7 +20,7 @@ import numpy as np
 
 from ..codegen.runtime.memory import is_whole
 from ..core import graph, modes
-from ..core.graph import Freed, Leaf, Node, Output, note_write
+from ..core.graph import Freed, Leaf, Node, Output, Remade, note_write
 from ..core.layout import lying_as
 from ..core.origin import Origin, located
 from ..core.precision import widened
@@ -162,24 +162,28 @@ class Backward:
             parents, saved = node.parents, node.saved
             if not everything:
                 parents = tuple(p if p is not None and p.seq in self.useful else None for p in parents)
-            if saved.__class__ is not tuple and not node.asks_for_saved:
+            source = node
+            while saved.__class__ is not tuple and isinstance(saved, Remade):
+                source = saved.node()
+                saved = source.saved
+            if saved.__class__ is not tuple and not source.asks_for_saved:
                 if saved.__class__ is Freed:
-                    raise second_backward(node)
+                    raise second_backward(source)
                 saved = saved.unpacked()
-            elif graph.last_write > node.seq:
-                check_unmodified(node)
-                saved = node.saved
+            elif graph.last_write > source.seq:
+                check_unmodified(source)
+                saved = source.saved
             if watching is not None and node.seq < watching.begin:
                 watching.refuse("a backward pass goes on into what was computed before the call")
             if recorder is not None and node.op is not None:
                 rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
                 grads = recorder.run(rules, (g, saved), f"{node.op.name}.grad", rules)
             else:
-                given = saved_tensors(node, saved) if create else saved
+                given = saved_tensors(source, saved) if create else saved
                 if profiler is None:
-                    grads = node.backward(g, parents, given)
+                    grads = source.backward(g, parents, given)
                 else:
-                    run = functools.partial(node.backward, g, parents, given)
+                    run = functools.partial(source.backward, g, parents, given)
                     name = f"autograd::engine::evaluate_function: {node.name()}"
                     grads = spanned(profiler, name, "backward", run, (), (node.code, node.lasti))
                 if create:  # where a rule made an array of its own (zeros, say)
@@ -189,7 +193,7 @@ class Backward:
             if node.hooks is not None and node.hooks.after:
                 grads = self.after(node, g, grads)
             if freed is not None and saved and node.keeps_arrays:
-                node.saved = freed
+                node.saved = source.saved = freed
             for parent, d in zip(parents, grads):  # noqa: B905  (the check costs 0.1 us)
                 if parent is None or d is None:
                     continue

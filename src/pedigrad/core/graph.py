@@ -86,6 +86,14 @@ class Packed:
             return tuple(self.unpack(value)._array if packed else value for packed, value in self.values)
 
 
+class Remade:
+    """Stands in a node for saved arrays that are computed anew when a backward pass needs them."""
+
+    def node(self) -> Node:
+        """The node of the same operation, run again, which has the arrays and takes this one's place in the pass."""
+        raise NotImplementedError
+
+
 class Node:
     """One operation that was run: its parents, what its gradient rules need, and where it came from."""
 
@@ -99,7 +107,7 @@ class Node:
     code: Any  # with `lasti`, the user's instruction that ran it
     lasti: int
     parents: tuple[Node | None, ...]
-    saved: Any  # tuple of what the rules named (() where they need nothing), a Packed, or a Freed
+    saved: Any  # tuple of what the rules named (() where they need nothing), a Packed, a Remade, or a Freed
     shape: tuple[int, ...]  # of its (first) output
     dtype: Any  # NumPy's, of its output
     hooks: Hooks | None
