@@ -66,6 +66,8 @@ def __getattr__(name: str) -> _Any:
         return module
     if name == "compile":
         return _import_module(f"{__name__}.capture").compile
+    if name in ("save", "load"):
+        return getattr(_import_module(f"{__name__}.serialization"), name)
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
     raise AttributeError(_missing(name), name=name, obj=_sys.modules[__name__])

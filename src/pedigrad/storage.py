@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -232,6 +233,16 @@ LEGACY_STORAGES: dict[str, Any] = {
     name: _OneDtype(name, (_LegacyStorage,), {"dtype": d, "__module__": __name__}) for d, name in NAMES.items()
 }
 globals().update(LEGACY_STORAGES)
+
+
+def storage_dtype(kind: Any) -> dtypes.dtype:
+    """The dtype that a class of storages in a pickle stands for."""
+    if kind is UntypedStorage or kind is TypedStorage:
+        return dtypes.uint8
+    dtype = getattr(kind, "dtype", None) if isinstance(kind, type) else None
+    if not isinstance(dtype, dtypes.dtype):
+        raise pickle.UnpicklingError(f"the pickle refers to a storage of the type {kind!r}, which is none")
+    return dtype
 
 
 def _convert(name: str, dtype: dtypes.dtype) -> None:
