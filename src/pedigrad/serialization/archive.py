@@ -133,9 +133,9 @@ class ArchiveReader:
         start, size = self.place(name)
         out = np.empty(size, np.uint8)
         self.file.seek(start)
-        fill(self.file, memoryview(out))
+        fill(self.file, out.data)
         crc = self.records[self.root + name][2]
-        if crc and zlib.crc32(memoryview(out)) != crc:  # 0 where the writer was told not to compute it
+        if crc and zlib.crc32(out.data) != crc:  # 0 where the writer was told not to compute it
             raise RuntimeError(f"the record {name!r} is damaged: its checksum is not the one that was written. Make the file anew")
         return out
 

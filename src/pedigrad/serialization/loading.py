@@ -100,12 +100,13 @@ def _trusted(data: Any, start: int, persistent_load: Any, pickle_module: Any, ar
 
 @functools.cache
 def _unpickler(pickle_module: Any) -> Any:
+    base = pickle_module.Unpickler
+
     def find_class(self: Any, module: str, name: str) -> Any:
         found = names.ours(module, name)
-        return super(kind, self).find_class(module, name) if found is None else found
+        return base.find_class(self, module, name) if found is None else found
 
-    kind = type("Unpickler", (pickle_module.Unpickler,), {"find_class": find_class})
-    return kind
+    return type("Unpickler", (base,), {"find_class": find_class})
 
 
 def _load_archive(file: Any, unpickle: Any, restore: Callable[[Any, str], Any], mapped: Any) -> Any:

@@ -64,8 +64,9 @@ def reduced(tensor: Tensor) -> tuple[Any, ...]:
             return _rebuild_parameter_with_state, (data, tensor.requires_grad, OrderedDict(), attributes)
         return _rebuild_parameter, (data, tensor.requires_grad, OrderedDict())
     storage, offset, stride = place(tensor._array)
-    where = (offset, tuple(tensor._array.shape), stride, tensor.requires_grad, OrderedDict())
+    where: tuple[Any, ...] = (offset, tuple(tensor._array.shape), stride, tensor.requires_grad, OrderedDict())
     function: Any
+    arguments: tuple[Any, ...]
     if tensor.dtype in NAMES:
         function, arguments = _rebuild_tensor_v2, (TypedStorage(wrap_storage=storage, dtype=tensor.dtype), *where)
     else:

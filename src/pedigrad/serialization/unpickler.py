@@ -40,9 +40,8 @@ def _check_key(key: Any) -> None:
             raise pickle.UnpicklingError("a key of a dict or set is a tuple of very many things")
         if isinstance(each, (tuple, frozenset)):
             waiting.extend(each)
-        elif not isinstance(each, _SIMPLE) and not allowed.is_added(type(each)):
-            if not (isinstance(each, type) or callable(each)):
-                raise pickle.UnpicklingError(f"a key of a dict or set is of type {type(each).__name__}")
+        elif not isinstance(each, (*_SIMPLE, type)) and not callable(each) and not allowed.is_added(type(each)):
+            raise pickle.UnpicklingError(f"a key of a dict or set is of type {type(each).__name__}")
 
 
 class Unpickler:
