@@ -218,7 +218,7 @@ MODULES = {
     "LocalResponseNorm": (lambda t: t.nn.LocalResponseNorm(2), IMAGE),
     "pools": (lambda t: t.nn.Sequential(t.nn.MaxPool2d(2), t.nn.AvgPool2d(2), t.nn.AdaptiveAvgPool2d(1), t.nn.Flatten()), IMAGE),
     "more pools": (lambda t: t.nn.Sequential(t.nn.LPPool2d(2, 2), t.nn.AdaptiveMaxPool2d(2), t.nn.Upsample(scale_factor=2)), IMAGE),
-    "pads": (lambda t: t.nn.Sequential(t.nn.ReflectionPad2d(1), t.nn.ZeroPad2d(1), t.nn.CircularPad2d(1), t.nn.ConstantPad2d(1, 2.0)), IMAGE),
+    "pads": (lambda t: t.nn.Sequential(t.nn.ReflectionPad2d(1), t.nn.ZeroPad2d(1), t.nn.CircularPad2d(1), t.nn.ConstantPad2d(1, 2)), IMAGE),
     "shuffles": (lambda t: t.nn.Sequential(t.nn.PixelShuffle(2), t.nn.PixelUnshuffle(2), t.nn.ChannelShuffle(2)), IMAGE),
     "activations": (
         lambda t: t.nn.Sequential(

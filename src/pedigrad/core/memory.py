@@ -17,6 +17,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from . import device as devices
 from . import dtypes
+from .layout import steps
 from .op import publish
 from .origin import located
 from .shared import SharedMemory
@@ -271,9 +272,9 @@ def place(array: Array) -> tuple[UntypedStorage, int, tuple[int, ...]]:
     storage = UntypedStorage.on(array)
     size = array.itemsize
     offset = array.__array_interface__["data"][0] - storage.array.__array_interface__["data"][0] if array.size else 0
-    if offset % size or storage.nbytes() % size or any(step % size or step < 0 for step in array.strides):
+    if offset % size or storage.nbytes() % size or (array.size and any(step % size or step < 0 for step in array.strides)):
         return place(np.array(array, order="C"))
-    return storage, offset // size, tuple(step // size for step in array.strides)
+    return storage, offset // size, steps(array)
 
 
 def laid(storage: UntypedStorage, dtype: dtypes.dtype, offset: int, size: Sequence[int], stride: Sequence[int]) -> Array:

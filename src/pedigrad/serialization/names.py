@@ -15,6 +15,7 @@ from ..core.op import PLACES
 from ..core.shapes import Size
 from ..core.tensor import Tensor
 from ..nn import hooks, parameter, uninitialized
+from ..nn.attention import NonDynamicallyQuantizableLinear
 from ..storage import LEGACY_STORAGES, TypedStorage
 from . import rebuild
 
@@ -35,7 +36,7 @@ _LAYERS = {
     "flatten": "Flatten Unflatten",
     "fold": "Fold Unfold",
     "instancenorm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d LazyInstanceNorm1d LazyInstanceNorm2d LazyInstanceNorm3d",
-    "linear": "Bilinear Identity LazyLinear Linear",
+    "linear": "Bilinear Identity LazyLinear Linear NonDynamicallyQuantizableLinear",
     "loss": "BCELoss BCEWithLogitsLoss CTCLoss CosineEmbeddingLoss CrossEntropyLoss GaussianNLLLoss HingeEmbeddingLoss HuberLoss KLDivLoss"
     " L1Loss LinearCrossEntropyLoss MSELoss MarginRankingLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss MultiMarginLoss NLLLoss"
     " NLLLoss2d PoissonNLLLoss SmoothL1Loss SoftMarginLoss TripletMarginLoss TripletMarginWithDistanceLoss",
@@ -74,6 +75,7 @@ EXACT: dict[Any, tuple[str, str]] = {
     rebuild._rebuild_from_type_v2: ("torch._tensor", "_rebuild_from_type_v2"),
     rebuild._get_layout: ("torch.serialization", "_get_layout"),
     hooks.RemovableHandle: ("torch.utils.hooks", "RemovableHandle"),
+    hooks.WithModule: ("torch.nn.modules.module", "_WrappedHook"),
     UntypedStorage: ("torch.storage", "UntypedStorage"),
     TypedStorage: ("torch.storage", "TypedStorage"),
     **{each: ("torch", name) for name, each in LEGACY_STORAGES.items()},
@@ -83,6 +85,7 @@ OURS |= {("torch", d.name): d for d in dtypes.ALL}
 OURS |= {("torch.cuda", name): each for name, each in LEGACY_STORAGES.items()}
 OURS |= {("torch", "UntypedStorage"): UntypedStorage, ("torch", "TypedStorage"): TypedStorage}
 OURS |= {("torch.tensor", "_rebuild_from_type_v2"): rebuild._rebuild_from_type_v2}
+OURS |= {("torch.nn.modules.linear", "NonDynamicallyQuantizableLinear"): NonDynamicallyQuantizableLinear}
 EXACT[hooks.HookTable] = ("collections", "OrderedDict")
 
 _published: dict[int, tuple[str, str]] = {}
@@ -145,7 +148,7 @@ def _looked_up(module: str, name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not place.startswith(error.name):
             raise
-        raise pickle.UnpicklingError(f"the file names {module}.{name}, and pedigrad has no module {module}") from None
+        raise pickle.UnpicklingError(f"the file names {module}.{name}, which pedigrad has not") from None
     found = where
     for part in name.split("."):
         found = getattr(found, part, None)
