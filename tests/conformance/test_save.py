@@ -316,6 +316,13 @@ def test_records_are_named_and_laid_as_pytorchs(tmp_path):
                 assert theirs.read("torch/" + name) == ours.read("pedigrad/" + name), name
 
 
+def test_large_archives(tmp_path, monkeypatch):
+    monkeypatch.setattr("pedigrad.serialization.archive._LARGE", 1000)
+    pedigrad.save([pedigrad.arange(500.0), pedigrad.ones(3)], tmp_path / "a.pt")
+    got = torch.load(tmp_path / "a.pt")
+    assert got[0].sum() == 124750 and got[1].tolist() == [1, 1, 1]
+
+
 @LIBRARIES
 def test_mapped_files(writer, reader, tmp_path):
     path = tmp_path / "a.pt"

@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 
 ALIGNMENT = 64
-_LARGE = 0xFFFFFFFF
+_ELSEWHERE = _LARGE = 0xFFFFFFFF  # what stands in fields of 4 bytes for numbers that are at least as large
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _UTF8, _DATE = 0x0800, 0x0021  # 1980-01-01
+
+
+def _short(number: int) -> int:
+    return number if number < _LARGE else _ELSEWHERE
 
 
 class ArchiveWriter:
@@ -33,7 +37,7 @@ class ArchiveWriter:
         large = struct.pack("<2H2Q", 1, 16, size, size) if size >= _LARGE else b""
         room = -(start + _LOCAL.size + len(path) + len(large) + 4) % ALIGNMENT
         extra = large + struct.pack("<2sH", b"FB", room) + b"Z" * room
-        shown = min(size, _LARGE)
+        shown = _short(size)
         version = 45 if large else 20
         header = _LOCAL.pack(b"PK\3\4", version, _UTF8, 0, 0, _DATE, crc, shown, shown, len(path), len(extra))
         self._put(header + path + extra)
@@ -55,8 +59,8 @@ class ArchiveWriter:
         for path, crc, size, offset in self.entries:
             wide = [n for n in ((size, size) if size >= _LARGE else ()) + ((offset,) if offset >= _LARGE else ())]
             extra = struct.pack(f"<2H{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
-            shown = min(size, _LARGE)
-            numbers = (len(path), len(extra), 0, 0, 0, 0, min(offset, _LARGE))
+            shown = _short(size)
+            numbers = (len(path), len(extra), 0, 0, 0, 0, _short(offset))
             version = 45 if wide else 20
             self._put(_CENTRAL.pack(b"PK\1\2", version, version, _UTF8, 0, 0, _DATE, crc, shown, shown, *numbers) + path + extra)
         count, size, end = len(self.entries), self.offset - start, self.offset
@@ -64,7 +68,7 @@ class ArchiveWriter:
             self._put(struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start))
             self._put(struct.pack("<4sLQL", b"PK\6\7", 0, end, 1))
         few = min(count, 0xFFFF)
-        self._put(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, few, few, min(size, _LARGE), min(start, _LARGE), 0))
+        self._put(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, few, few, _short(size), _short(start), 0))
 
 
 class ArchiveReader:
