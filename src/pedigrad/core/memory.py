@@ -99,7 +99,13 @@ class UntypedStorage:
 
     @classmethod
     def _on_shared(cls, memory: SharedMemory) -> UntypedStorage:
-        return cls.lent(memory) if memory.size else cls(0)
+        """The storage on shared memory, of which there is one in a process."""
+        whole = None if memory.whole is None else memory.whole()
+        if whole is not None:
+            return cls.on(whole)
+        out = cls.lent(memory) if memory.size else cls(0)
+        memory.whole = weakref.ref(out.array)
+        return out
 
     # What it says of itself
 

@@ -17,12 +17,13 @@ FOLDER = "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
 class SharedMemory:
     """A piece of memory that other processes can map: by a descriptor of it, or by its file's name."""
 
-    __slots__ = ("__weakref__", "descriptor", "map", "name", "size")
+    __slots__ = ("__weakref__", "descriptor", "map", "name", "size", "whole")
     map: Any  # None where there are no bytes
 
     def __init__(self, descriptor: int | None, name: str | None, size: int):
         """Map the file; a descriptor is kept, and closed with the object."""
         self.descriptor, self.name, self.size = descriptor, name, size
+        self.whole: Any = None  # refers weakly to the array on all of it
         if descriptor is not None:
             self.map = mmap.mmap(descriptor, size) if size else None
             weakref.finalize(self, os.close, descriptor)
