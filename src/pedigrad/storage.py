@@ -280,6 +280,12 @@ def storage_type(self: Tensor) -> Any:
     return LEGACY_STORAGES.get(NAMES.get(self.dtype, ""), TypedStorage)
 
 
+def is_storage(obj: Any) -> bool:
+    """Whether it is a storage, of bytes or of elements."""
+    return isinstance(obj, (UntypedStorage, TypedStorage))
+
+
+publish(is_storage, "is_storage", ["torch"])
 publish(storage, "storage", ["Tensor"])
 publish(typed_storage, "_typed_storage", ["Tensor"])
 publish(storage_type, "storage_type", ["Tensor"])

@@ -11,7 +11,7 @@ from multiprocessing import *  # noqa: F403
 from typing import Any
 
 from ..core import shared
-from .passing import init_reductions
+from .reductions import init_reductions
 from .spawning import ProcessContext, ProcessException, ProcessExitedException, ProcessRaisedException, SpawnContext, spawn, start_processes
 
 init_reductions()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, TypeAlias
 
+from ..ops.creation import LEGACY_TYPES
 from ..storage import TypedStorage, UntypedStorage
 from .allowed import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
 from .loading import get_unsafe_globals_in_checkpoint, load
@@ -57,6 +58,22 @@ def get_default_mmap_options() -> int:
     return _options["mmap"]
 
 
+def set_default_mmap_options(flags: int) -> None:
+    """Say how `load(mmap=True)` maps files; NotImplementedError for MAP_SHARED, with which writes would reach the file."""
+    if flags != _options["mmap"]:
+        raise NotImplementedError("set_default_mmap_options(): files are mapped with MAP_PRIVATE only, so that writes do not reach them")
+
+
+def normalize_storage_type(storage_type: Any) -> Any:
+    """The class of storages itself."""
+    return storage_type
+
+
+def storage_to_tensor_type(storage: Any) -> Any:
+    """The legacy class of tensors that goes with a storage: `FloatTensor` for `FloatStorage`."""
+    return LEGACY_TYPES[storage.pickle_storage_type().replace("Storage", "Tensor")]
+
+
 __all__ = [
     "DEFAULT_PROTOCOL",
     "LoadEndianness",
@@ -73,9 +90,12 @@ __all__ = [
     "get_unsafe_globals_in_checkpoint",
     "load",
     "location_tag",
+    "normalize_storage_type",
     "register_package",
     "safe_globals",
     "save",
     "set_crc32_options",
     "set_default_load_endianness",
+    "set_default_mmap_options",
+    "storage_to_tensor_type",
 ]

@@ -48,7 +48,7 @@ def _of_name(path: str, size: int) -> UntypedStorage:
     return UntypedStorage._on_shared(memory)
 
 
-def _reduce_storage(storage: UntypedStorage) -> tuple[Any, ...]:
+def reduce_storage(storage: UntypedStorage) -> tuple[Any, ...]:
     """The shared memory of a storage, which is moved there if it was not."""
     if not storage.nbytes():
         return UntypedStorage, (0,)
@@ -71,7 +71,7 @@ def _tensor(
     return out
 
 
-def _reduce_tensor(tensor: Tensor) -> tuple[Any, ...]:
+def reduce_tensor(tensor: Tensor) -> tuple[Any, ...]:
     """The shared memory of a tensor and its place there; RuntimeError for one with a history, which stays where it is."""
     if tensor.requires_grad and not tensor.is_leaf:
         message = "Cowardly refusing to serialize non-leaf tensor which requires_grad, since autograd does not support crossing process"
@@ -88,7 +88,7 @@ def _reduce_tensor(tensor: Tensor) -> tuple[Any, ...]:
     return _tensor, (*arguments, attributes_of(tensor))
 
 
-def _reduce_typed(storage: TypedStorage) -> tuple[Any, ...]:
+def reduce_typed_storage(storage: TypedStorage) -> tuple[Any, ...]:
     return _typed, (storage._untyped_storage, storage.dtype)
 
 
@@ -98,7 +98,7 @@ def _typed(storage: UntypedStorage, dtype: dtypes.dtype) -> TypedStorage:
 
 def init_reductions() -> None:
     """Have Python's queues and pipes hand over tensors by their memory."""
-    ForkingPickler.register(UntypedStorage, _reduce_storage)
-    ForkingPickler.register(TypedStorage, _reduce_typed)
+    ForkingPickler.register(UntypedStorage, reduce_storage)
+    ForkingPickler.register(TypedStorage, reduce_typed_storage)
     for kind in (Tensor, Parameter):
-        ForkingPickler.register(kind, _reduce_tensor)
+        ForkingPickler.register(kind, reduce_tensor)
