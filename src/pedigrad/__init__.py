@@ -16,7 +16,8 @@ from typing import Any as _Any
 
 from . import autograd, random, return_types
 from . import ops as _ops
-from .core import copies, family, repr
+from . import storage as _storage
+from .core import copies, family, memory, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
 from .core.device import device
@@ -26,6 +27,7 @@ from .core.dtypes import dtype, get_default_dtype, set_default_dtype
 from .core.formatting import set_printoptions
 from .core.graph import Node
 from .core.limits import finfo, iinfo
+from .core.memory import UntypedStorage
 from .core.modes import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .core.origin import mark_internal as _mark_internal
 from .core.shapes import Size
@@ -35,6 +37,7 @@ from .ops import creation
 from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from .rng.generator import Generator, default_generator
+from .storage import TypedStorage
 
 __version__ = "0.1.0"
 
@@ -43,6 +46,7 @@ globals().update({each.name: each for each in (*_ALL, *_dtypes.UNUSABLE)})
 chalf = _dtypes.named("complex32")
 globals().update(_ALIASES)
 globals().update(creation.LEGACY_TYPES)
+globals().update(_storage.LEGACY_STORAGES)
 layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
@@ -65,6 +69,8 @@ def __getattr__(name: str) -> _Any:
         return _import_module(f"{__name__}.func").vmap
     if name == "compile":
         return _import_module(f"{__name__}.capture").compile
+    if name in ("save", "load"):
+        return getattr(_import_module(f"{__name__}.serialization"), name)
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
     raise AttributeError(_missing(name), name=name, obj=_sys.modules[__name__])

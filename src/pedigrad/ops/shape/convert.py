@@ -167,12 +167,6 @@ def pin_memory(self: Tensor, device: Any = None) -> Tensor:
 
 
 @function("Tensor")
-def share_memory_(self: Tensor) -> Tensor:
-    """Itself."""
-    return self
-
-
-@function("Tensor")
 def is_pinned(self: Tensor, device: Any = None) -> bool:
     """False."""
     return False
