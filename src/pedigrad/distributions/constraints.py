@@ -51,7 +51,7 @@ class Constraint:
 
     is_discrete = False
     event_dim = 0
-    shown = ()  # the attributes that __repr__ shows
+    shown: tuple[str, ...] = ()  # the attributes that __repr__ shows
 
     def check(self, value):
         """For each event of `value` whether it lies in the set, as booleans."""

@@ -1,11 +1,13 @@
 """The divergence of Kullback and Leibler, KL(p || q) = E_p[log p(x) - log q(x)]: what is registered for two types, and the call."""
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 __all__ = ["kl_divergence", "register_kl"]
 
-_KL_REGISTRY = {}  # the functions, by (type of p, type of q)
-_KL_MEMOIZE = {}  # what was found for two types
+_KL_REGISTRY: dict[tuple[type, type], Callable[..., Any]] = {}  # the functions, by (type of p, type of q)
+_KL_MEMOIZE: dict[tuple[type, type], Callable[..., Any] | None] = {}  # what was found for two types
 
 
 def register_kl(type_p, type_q):

@@ -21,6 +21,12 @@ from .poisson import Poisson
 from .uniform import Uniform
 from .utils import euler_constant
 
+
+def _enter(types_p, type_q, function):
+    for each in types_p:
+        register_kl(each, type_q)(function)
+
+
 # Means that formulas need: E log x, and E exp(-x / s)
 
 
@@ -52,16 +58,14 @@ def _to_normal(p, q):
     return -p.entropy() + 0.5 * (2 * math.pi * var).log() + (p.variance + (p.mean - q.loc) ** 2) / (2 * var)
 
 
-for _type in (Beta, ContinuousBernoulli, Exponential, Gamma, Gumbel, Laplace, Pareto, Uniform):
-    register_kl(_type, Normal)(_to_normal)
+_enter((Beta, ContinuousBernoulli, Exponential, Gamma, Gumbel, Laplace, Pareto, Uniform), Normal, _to_normal)
 
 
 def _to_exponential(p, q):
     return _infinite_below_zero(p, -p.entropy() - q.rate.log() + q.rate * p.mean)
 
 
-for _type in (Beta, ContinuousBernoulli, Gamma, Pareto, Uniform):
-    register_kl(_type, Exponential)(_to_exponential)
+_enter((Beta, ContinuousBernoulli, Gamma, Pareto, Uniform), Exponential, _to_exponential)
 
 
 def _to_gamma(p, q):
@@ -70,8 +74,7 @@ def _to_gamma(p, q):
     return _infinite_below_zero(p, kl)
 
 
-for _type in MEAN_LOG:
-    register_kl(_type, Gamma)(_to_gamma)
+_enter(MEAN_LOG, Gamma, _to_gamma)
 
 
 def _to_gumbel(p, q):
@@ -79,8 +82,7 @@ def _to_gumbel(p, q):
     return -p.entropy() + q.scale.log() + p.mean / q.scale - at + at.exp() * MEAN_EXP[_family(p, MEAN_EXP)](p, q.scale)
 
 
-for _type in MEAN_EXP:
-    register_kl(_type, Gumbel)(_to_gumbel)
+_enter(MEAN_EXP, Gumbel, _to_gumbel)
 
 
 def _family(p, table):
@@ -137,7 +139,7 @@ def _infinite(p, q):
 
 
 _BOUNDED = (Beta, ContinuousBernoulli, Pareto, Uniform)
-_INFINITE = {
+_INFINITE: dict[type, tuple[type, ...]] = {
     Beta: (Pareto,),
     ContinuousBernoulli: (Pareto,),
     Exponential: _BOUNDED,
@@ -150,4 +152,4 @@ _INFINITE = {
 }
 for _type, _others in _INFINITE.items():
     for _other in _others:
-        register_kl(_type, _other)(_infinite)
+        _enter((_type,), _other, _infinite)

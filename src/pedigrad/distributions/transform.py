@@ -67,8 +67,6 @@ class Transform:
     def __ne__(self, other):
         return not self == other
 
-    __hash__ = None
-
     def __call__(self, x):
         """`y = f(x)`."""
         if self._cache_size == 0:

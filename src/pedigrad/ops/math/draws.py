@@ -29,7 +29,7 @@ def _standard_gamma_grad(a, x, /):
 @composite(places="torch", layout="rows", samples=[])
 def _standard_gamma(x, /, generator=None):
     """Gamma distributed numbers of the shapes `input` and scale 1."""
-    return (generator or default_generator).standard_gamma(np.ascontiguousarray(x))
+    return (generator or default_generator).standard_gamma(np.asarray(x, order="C"))
 
 
 @_standard_gamma.grad("x")
@@ -46,7 +46,7 @@ def _dirichlet_grad(x, a, total, /):
 @composite(places="torch", layout="rows", samples=[])
 def _sample_dirichlet(x, /, generator=None):
     """Vectors with elements that sum to one, Dirichlet distributed with the concentrations `input`."""
-    drawn = (generator or default_generator).standard_gamma(np.ascontiguousarray(x, np.float64))
+    drawn = (generator or default_generator).standard_gamma(np.asarray(x, np.float64, order="C"))
     kind = np.finfo(x.dtype)
     parts = np.astype(drawn / drawn.sum(-1, keepdims=True), x.dtype)
     return np.clip(parts, kind.tiny, np.nextafter(x.dtype.type(1), x.dtype.type(0)))
