@@ -17,6 +17,9 @@ CASES = [text for texts in TABLE.values() for text in texts]
 MODE_IS_WRONG = ("Kumaraswamy",)  # PyTorch 2.13 gives nan where the mode is in the interior
 
 
+ROUGH = ("D.GeneralizedPareto", "D.VonMises")  # PyTorch's have no float64, or Bessel functions in 7 digits
+
+
 class Side:
     """One library with the parameters that a text has made."""
 
@@ -56,8 +59,15 @@ def plain(value):
     return value.detach().numpy() if isinstance(value, LIBRARIES[0].Tensor | LIBRARIES[1].Tensor) else value
 
 
+def is_a_fault(error):
+    """Whether an error of PyTorch's is one that users cannot have wanted."""
+    return isinstance(error, AttributeError) and "_binomial" in str(error)  # an expanded Multinomial has no entropy
+
+
 def same(expected, actual, what, rtol=1e-9, atol=1e-10):
     """Values of the two libraries agree: tensors in dtype, shape and numbers, errors in type."""
+    if is_a_fault(expected):
+        return
     if isinstance(expected, Exception) or isinstance(actual, Exception):
         assert type(expected).__name__ == type(actual).__name__, f"{what}: {expected!r} and {actual!r}"
         return
@@ -70,6 +80,8 @@ def same(expected, actual, what, rtol=1e-9, atol=1e-10):
         assert isinstance(actual, pedigrad.Tensor), f"{what}: {type(actual)}"
         a, b = plain(expected), plain(actual)
         assert (a.shape, a.dtype) == (b.shape, b.dtype), f"{what}: {a.shape} {a.dtype} and {b.shape} {b.dtype}"
+        if a.dtype == np.float32:
+            rtol, atol = max(rtol, 1e-4), max(atol, 1e-5)
         np.testing.assert_allclose(b, a, rtol=rtol, atol=atol, err_msg=what)
         return
     assert plain(expected) == plain(actual), f"{what}: {expected} and {actual}"
@@ -80,7 +92,8 @@ def shown(value):
     return re.sub(r", (grad_fn=<\w+>|requires_grad=True)", "", repr(value))
 
 
-def both(text, kind="float64"):
+def both(text, kind=None):
+    kind = kind or ("float32" if text.startswith(ROUGH) else "float64")
     sides = [Side(torch, kind) for torch in LIBRARIES]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -247,10 +260,13 @@ def test_divergences(name):
             continue
         sides = [Side(torch) for torch in LIBRARIES]
         pairs = [(side.make(p), side.make(q)) for side in sides]
-        actions = [lambda side=side, pair=pair: side.torch.distributions.kl_divergence(*pair) for side, pair in zip(sides, pairs, strict=True)]
+        actions = [
+            lambda side=side, pair=pair: side.torch.distributions.kl_divergence(*pair) for side, pair in zip(sides, pairs, strict=True)
+        ]
         results = [attempted(action) for action in actions]
         if not isinstance(results[0], Exception) and np.isinf(plain(results[0])).any():
-            same(*results, f"KL({p}, {q})", 1e-7, 1e-8)  # gradients of what is infinite are anything
+            shapes = [pedigrad.broadcast_shapes(r.shape, pairs[1][1].batch_shape) for r in results]  # PyTorch's has p's shape alone
+            same(*(r.expand(s) for r, s in zip(results, shapes, strict=True)), f"KL({p}, {q})", 1e-7, 1e-8)
             continue
         compare(sides, actions, f"KL({p}, {q})", rtol=1e-6, atol=1e-8)
 
@@ -274,7 +290,7 @@ TRANSFORMS = {
     "D.ComposeTransform([D.StickBreakingTransform(), D.AffineTransform(0., t(3.))])": "[[0.3, -1.]]", "D.ComposeTransform([])": "[1., 2.]", "D.identity_transform": "[1., 2.]",
     "D.IndependentTransform(D.ExpTransform(), 1)": "[[0.3, -1.]]", "D.StackTransform([D.ExpTransform(), D.TanhTransform()], dim=1)": "[[0.3, -1.]]",
     "D.CatTransform([D.ExpTransform(), D.AffineTransform(t(1.), 2.)], dim=-1, lengths=[2, 1])": "[[0.3, -1., 3.]]",
-    "D.CatTransform([D.IndependentTransform(D.ExpTransform(), 1), D.StickBreakingTransform().inv.inv], dim=0, lengths=[1, 1])": "[[0.3, -1.], [1., 2.]]",
+    "D.CatTransform([D.IndependentTransform(D.ExpTransform(), 1), D.IndependentTransform(D.TanhTransform(), 1)], lengths=[1, 2])": "[[0.3, -1.], [1., 2.], [3., 0.5]]",
     "D.TanhTransform().inv": "[-0.5, 0.3]", "D.StickBreakingTransform().inv": "[0.2, 0.5, 0.3]", "D.ComposeTransform([D.ExpTransform(), D.TanhTransform()]).inv": "[0.5, 0.3]",
     "D.ExpTransform(cache_size=1)": "[1., 2.]", "D.TanhTransform().with_cache()": "[1., 2.]",
     **{f"D.{r}(D.constraints.{c})": x for r in ("biject_to", "transform_to") for c, x in {

@@ -2,6 +2,7 @@
 
 from ..core.modes import no_grad
 from ..ops.math.draws import binomial
+from ..ops.nn.activation import logsigmoid
 from . import constraints
 from .binary import Trials
 from .utils import broadcast_all, like, one_of
@@ -51,9 +52,7 @@ class Binomial(Trials):
             self._validate_sample(value)
         n = self.total_count
         ways = (n + 1).lgamma() - (value + 1).lgamma() - (n - value + 1).lgamma()
-        # k logits - n log(1 + exp(logits)), whose exponential may be infinite
-        normalizer = n * (self.logits.clamp(min=0) + (-self.logits.abs()).exp().log1p())
-        return ways + value * self.logits - normalizer
+        return ways + value * self.logits + n * logsigmoid(-self.logits)  # log probs^k (1 - probs)^(n - k)
 
     def _count(self, name):
         most = int(self.total_count.max())

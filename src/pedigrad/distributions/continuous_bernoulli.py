@@ -32,8 +32,7 @@ class ContinuousBernoulli(Trials, ExponentialFamily):
         if probs is None:
             self.logits = given
         else:
-            checked = self._validate_args if validate_args is None else validate_args
-            if checked and not constraints.unit_interval.check(given).all():  # before they are clamped
+            if validate_args and not constraints.unit_interval.check(given).all():  # before they are clamped
                 raise ValueError(f"The parameter probs has values that are not in [0, 1]:\n{given}")
             self.probs = clamp_probs(given)
         super().__init__(given.shape, validate_args=validate_args)

@@ -44,7 +44,7 @@ class HalfCauchy(TransformedDistribution):
     def log_prob(self, value):
         if self._validate_args:
             self._validate_sample(value)
-        value = value if isinstance(value, Tensor) else tensor(value, dtype=self.scale.dtype)
+        value = (value if isinstance(value, Tensor) else tensor(value)).to(self.scale.dtype)
         return where(value >= 0, self.base_dist.log_prob(value) + math.log(2), -math.inf)
 
     def cdf(self, value):

@@ -32,7 +32,7 @@ class Uniform(Distribution):
 
     @property
     def mode(self):
-        return self.low * float("nan")
+        return self.high * float("nan")
 
     @property
     def stddev(self):

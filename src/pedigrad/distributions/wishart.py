@@ -65,10 +65,10 @@ class Wishart(ExponentialFamily):
     @property
     def arg_constraints(self):
         return {
-            "df": constraints.greater_than(self.event_shape[-1] - 1),
             "covariance_matrix": constraints.positive_definite,
             "precision_matrix": constraints.positive_definite,
             "scale_tril": constraints.lower_cholesky,
+            "df": constraints.greater_than(self.event_shape[-1] - 1),
         }
 
     def _expanded(self, matrix):
@@ -115,6 +115,7 @@ class Wishart(ExponentialFamily):
     def rsample(self, sample_shape=(), max_try_correction=10):
         """Draws with gradients; singular ones are drawn again, up to `max_try_correction` times."""
         sample_shape = Size(sample_shape)
+        self._bartlett_sampling(sample_shape)  # PyTorch 2.13 rejects its first draws, in vain: so the same numbers are spent
         sample = self._bartlett_sampling(sample_shape)
         singular = self._singular(sample)
         if singular.any():
@@ -122,8 +123,7 @@ class Wishart(ExponentialFamily):
             for _ in range(max_try_correction):
                 again = self._bartlett_sampling(singular[singular].shape)
                 sample[singular] = again
-                wrong = self._singular(again)
-                singular[singular.clone()] = wrong
+                singular[singular.clone()] = self._singular(again)
                 if not singular.any():
                     break
         return sample
