@@ -55,7 +55,7 @@ class GeneralizedPareto(Distribution):
 
     def _log_survival(self, z):
         zero, c = self._split()
-        return where(zero, -z, -(c * z).log1p() / c)
+        return where(zero, -z + self.concentration * z**2 / 2, -(c * z).log1p() / c)  # where c is zero, its series
 
     def log_prob(self, value):
         if self._validate_args:
@@ -81,7 +81,8 @@ class GeneralizedPareto(Distribution):
     def icdf(self, value):
         zero, c = self._split()
         log_survival = (-value).log1p()
-        return self.loc + self.scale * where(zero, -log_survival, (-c * log_survival).expm1() / c)
+        series = -log_survival + self.concentration * log_survival**2 / 2
+        return self.loc + self.scale * where(zero, series, (-c * log_survival).expm1() / c)
 
     def entropy(self):
         return self.scale.log() + self.concentration + 1
