@@ -256,7 +256,7 @@ def functional_calls(torch, tell):
     before = dict(m.state_dict())
     given = {"0.weight": torch.eye(3), "1.running_mean": torch.ones(3)}
     tell(call(m, given, torch.randn(4, 3)), given["1.running_mean"], dict(m.state_dict()))
-    tell(all(a.data_ptr() == b.data_ptr() for a, b in zip(before.values(), m.state_dict().values())))
+    tell(all(a.data_ptr() == b.data_ptr() for a, b in zip(before.values(), m.state_dict().values(), strict=True)))
     w = torch.randn(3, 3, requires_grad=True)
     call(m, ({"0.weight": w}, {"0.bias": torch.zeros(3)}), (torch.randn(4, 3),)).pow(3).sum().backward()
     tell(w.grad, m[0].weight.grad)

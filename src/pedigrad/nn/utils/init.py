@@ -10,7 +10,7 @@ __all__ = ["skip_init"]
 
 
 def skip_init(module_cls, *args, **kwargs):
-    """An instance of `module_cls` with arbitrary parameters: no random numbers are used up. The class must take `device`, as PyTorch has it."""
+    """An instance of `module_cls`, for which no random numbers are used up. The class must take `device`."""
     if not issubclass(module_cls, Module):
         raise RuntimeError(located(f"Expected a Module; got {module_cls}"))
     if "device" not in inspect.signature(module_cls).parameters:

@@ -75,7 +75,7 @@ def reparametrized(module, given, tie_weights=True, strict=False):
 def call(module, given, args=None, kwargs=None, *, tie_weights=True, strict=False):
     """What `module` gives for these arguments with the given parameters and buffers: `torch.func.functional_call`."""
     if isinstance(given, (list, tuple)):
-        merged: dict = {}
+        merged = {}
         for each in given:
             if not isinstance(each, dict):
                 raise ValueError(
