@@ -16,6 +16,7 @@ from typing import Any as _Any
 
 from . import autograd, random, return_types
 from . import ops as _ops
+from .core import autocast as _autocast
 from .core import copies, family, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
@@ -52,6 +53,7 @@ _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeW
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
 _INTERNAL = frozenset(("alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
+_MOVED_IN = {"GradScaler": "amp"}  # names of torch that stand in a submodule
 
 
 def __getattr__(name: str) -> _Any:
@@ -60,6 +62,8 @@ def __getattr__(name: str) -> _Any:
         module = _import_module(f"{__name__}.{name}")
         _mark_internal()
         return module
+    if name in _MOVED_IN:
+        return getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name)
     if name == "compile":
         return _import_module(f"{__name__}.capture").compile
     if name == "install_as_torch":
