@@ -20,6 +20,7 @@ from .core import autocast as _autocast
 from .core import copies, family, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
+from .core import override as _override
 from .core.device import device
 from .core.dtypes import ALIASES as _ALIASES
 from .core.dtypes import ALL as _ALL

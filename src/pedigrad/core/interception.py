@@ -13,12 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 from . import modes
-from .op import PLACES
+from .op import PLACES, taking_words
 from .tensor import Tensor
 
 AROUND: list[Callable[..., Any]] = []  # what casts the arguments of a call while autocast is on
+ALSO: list[Callable[[], None]] = []  # what else is to be done then
 METHODS = ("detach", "detach_", "item", "numpy", "requires_grad_", "tolist")  # of Tensor's own, those that may be taken over
-UNTOUCHED = ("__repr__", "__format__", "backward", "as_subclass")
+UNTOUCHED = ("__repr__", "__format__", "__setstate__", "__reduce_ex__", "as_subclass")
+_WORDS = taking_words.__code__.co_filename  # functions that come from there only take their arguments by other names
 _installed: set[int] = set()
 
 
@@ -42,7 +44,9 @@ def _stub(cells: tuple[str, ...]) -> types.CodeType:
 
 def intercept(function: Any) -> None:
     """Have calls of `function` ask first; it and what it wraps stay the same objects."""
-    public, function = function, getattr(function, "__wrapped__", function)
+    public = function
+    if getattr(function, "__code__", None) is not None and function.__code__.co_filename == _WORDS:
+        function = getattr(function, "__wrapped__", function)
     if not isinstance(function, types.FunctionType) or hasattr(function, "op") or id(function) in _installed:
         return
     _installed.add(id(function))
@@ -62,7 +66,9 @@ def install() -> None:
         return
     for place, functions in PLACES.items():
         for name, function in functions.items():
-            if not (place == "Tensor" and name in UNTOUCHED) and "autocast" not in name:
+            if not (place == "Tensor" and name in UNTOUCHED) and "autocast" not in name and isinstance(function, types.FunctionType):
                 intercept(function)
     for name in METHODS:
         intercept(getattr(Tensor, name))
+    for step in ALSO:
+        step()

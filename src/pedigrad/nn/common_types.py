@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 from ..core.tensor import Tensor
 
 T = TypeVar("T")
-_scalar_or_tuple_any_t: Any = T | tuple[T, ...]  # type: ignore[misc]
-_scalar_or_tuple_1_t: Any = T | tuple[T]  # type: ignore[misc]
-_scalar_or_tuple_2_t: Any = T | tuple[T, T]  # type: ignore[misc]
-_scalar_or_tuple_3_t: Any = T | tuple[T, T, T]  # type: ignore[misc]
-_scalar_or_tuple_4_t: Any = T | tuple[T, T, T, T]  # type: ignore[misc]
-_scalar_or_tuple_5_t: Any = T | tuple[T, T, T, T, T]  # type: ignore[misc]
-_scalar_or_tuple_6_t: Any = T | tuple[T, T, T, T, T, T]  # type: ignore[misc]
+_scalar_or_tuple_any_t: Any = T | tuple[T, ...]  # type: ignore[misc, valid-type]
+_scalar_or_tuple_1_t: Any = T | tuple[T]  # type: ignore[misc, valid-type]
+_scalar_or_tuple_2_t: Any = T | tuple[T, T]  # type: ignore[misc, valid-type]
+_scalar_or_tuple_3_t: Any = T | tuple[T, T, T]  # type: ignore[misc, valid-type]
+_scalar_or_tuple_4_t: Any = T | tuple[T, T, T, T]  # type: ignore[misc, valid-type]
+_scalar_or_tuple_5_t: Any = T | tuple[T, T, T, T, T]  # type: ignore[misc, valid-type]
+_scalar_or_tuple_6_t: Any = T | tuple[T, T, T, T, T, T]  # type: ignore[misc, valid-type]
 _size_any_t = _scalar_or_tuple_any_t[int]
 _size_1_t = _scalar_or_tuple_1_t[int]
 _size_2_t = _scalar_or_tuple_2_t[int]

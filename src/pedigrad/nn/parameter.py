@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from ..core import dtypes
+from ..core import dtypes, override
 from ..core.dispatch import unordered
 from ..core.tensor import Tensor, TensorMeta, copied, wrap
 from ..ops import creation
@@ -32,6 +32,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     """
 
     __slots__ = ()
+    __torch_function__ = override.disabled
 
     def __new__(cls, data=None, requires_grad=True):
         source = _tensor_of(data, "Parameter")
@@ -79,6 +80,8 @@ class Buffer(Tensor, metaclass=_BufferMeta):
 
 def share(cls, source):
     """A tensor of class `cls` on the memory of `source`, without its history."""
+    if cls is not Parameter:
+        override.made(cls)
     out = object.__new__(cls)
     out._array = source._array
     out._node = out._cut = None
@@ -156,6 +159,7 @@ class UninitializedBuffer(_Uninitialized, Tensor):
 
     __slots__ = ()
     cls_to_become = Tensor
+    __torch_function__ = override.disabled
 
     def __new__(cls, requires_grad=False, device=None, dtype=None, persistent=True):
         buffer = share(cls, wrap(np.empty(0, creation.numpy_dtype(dtype))))
