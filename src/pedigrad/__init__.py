@@ -17,9 +17,11 @@ from typing import Any as _Any
 from . import autograd, random, return_types
 from . import ops as _ops
 from . import storage as _storage
+from .core import autocast as _autocast
 from .core import copies, family, memory, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
+from .core import override as _override
 from .core.device import device
 from .core.dtypes import ALIASES as _ALIASES
 from .core.dtypes import ALL as _ALL
@@ -57,6 +59,12 @@ _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeW
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
 _INTERNAL = frozenset(("alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
+_MOVED_IN = {
+    "GradScaler": "amp",
+    "vmap": "func",
+    "save": "serialization",
+    "load": "serialization",
+}  # names of torch that stand in a submodule
 
 
 def __getattr__(name: str) -> _Any:
@@ -65,12 +73,10 @@ def __getattr__(name: str) -> _Any:
         module = _import_module(f"{__name__}.{name}")
         _mark_internal()
         return module
-    if name == "vmap":
-        return _import_module(f"{__name__}.func").vmap
+    if name in _MOVED_IN:
+        return getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name)
     if name == "compile":
         return _import_module(f"{__name__}.capture").compile
-    if name in ("save", "load"):
-        return getattr(_import_module(f"{__name__}.serialization"), name)
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
     raise AttributeError(_missing(name), name=name, obj=_sys.modules[__name__])

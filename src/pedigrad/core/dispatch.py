@@ -52,9 +52,14 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
 
 
 def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
+    if modes.special:
+        if modes.overriding and (answer := modes.answer(op, operands, attributes, out)) is not modes.NO_ANSWER:
+            return answer
+        if modes.settings.autocast is not None and out is None:
+            operands = modes.settings.autocast(op, operands)
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
-        return _on_arrays(op, flat, attributes)
+        return _on_arrays(op, flat, attributes, out)
     if any(isinstance(value, Tensor) for value in attributes):  # a tensor of one where a number is wanted
         named = zip(op.attributes, attributes, strict=True)
         attributes = tuple(v.item() if n in SCALARS and isinstance(v, Tensor) else v for n, v in named)
@@ -64,7 +69,10 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
             if isinstance(value, Tensor) and (op.differentiable or op.kind == "view"):
                 refresh(value)
         recorder = modes.settings.recorder
-    operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
+    try:
+        operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
+    except Foreign:
+        return modes.answer(op, operands, attributes, out)
     if out is not None:
         names = op.operands * len(operands) if op.variadic else op.operands
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
@@ -100,8 +108,14 @@ def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(r if meta.is_meta(r) else meta.like(r) for r in results)
 
 
-def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
+class Foreign(Exception):
+    """An operand is of a class that takes operations over itself, by `__torch_function__`."""
+
+
+def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...], out: Any = None) -> Any:
     if not any(hasattr(value, "__array_function__") or isinstance(value, np.generic) for value in operands):
+        if any(hasattr(type(value), "__torch_function__") for value in operands):
+            return modes.answer(op, (operands,) if op.variadic else operands, attributes, out)
         for name, value in zip(op.public_names, operands, strict=False):
             if value is not None:
                 raise not_a_tensor(op, name, value)
@@ -124,6 +138,8 @@ def _as_operand(op: Op, index: int, value: Any) -> Any:
         return dtypes.python_number(value)
     if isinstance(value, np.ndarray):
         return wrap(native_array(value))
+    if hasattr(type(value), "__torch_function__"):
+        raise Foreign
     raise not_a_tensor(op, op.public_names[0 if op.variadic else index], value)
 
 

@@ -5,6 +5,8 @@ import warnings
 
 import numpy as np
 
+from ..core import modes
+from ..core.autocast import lowered
 from ..core.op import PLACES
 from ..core.tensor import constant
 from ..ops import creation
@@ -151,6 +153,8 @@ class RNNBase(Module):
         cat, stack = PLACES["torch"]["cat"], PLACES["torch"]["stack"]
         last = []
         weights = self._weights_by_layer()
+        if modes.settings.autocast is not None and (self.mode == "LSTM" or x.dtype.itemsize == 2):
+            (x, states), weights = lowered((x, states)), lowered(weights)
         for layer in range(self.num_layers):
             outs = []
             for direction in range(directions):
@@ -183,7 +187,7 @@ class RNNBase(Module):
                 which = f"hidden[{i}]" if len(states) == 2 else "hidden"
                 raise RuntimeError(f"Expected {which} size {(layers, batch, size)}, got {list(state.shape)}")
         weight = self._parameters["weight_ih_l0"]
-        if x.dtype != weight.dtype:
+        if x.dtype != weight.dtype and modes.settings.autocast is None:
             raise ValueError(f"{type(self).__name__}: input must have the same type as its parameters, got {x.dtype} and {weight.dtype}")
 
     def _as_states(self, hx):

@@ -8,11 +8,11 @@ from ..core.tensor import constant, read
 from ..ops import creation
 from . import functional as F
 from . import init
-from .attention import MultiheadAttention
 from .containers import ModuleList
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
+from .multihead import MultiheadAttention
 from .normalization import LayerNorm
 
 __all__ = [

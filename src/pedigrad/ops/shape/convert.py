@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 
 from ...core import device as devices
-from ...core import dtypes, meta, modes
+from ...core import dtypes, meta, modes, override
 from ...core.dispatch import dispatch
 from ...core.layout import formatted, is_channels_last
 from ...core.op import composite, function, view
@@ -76,6 +77,15 @@ def alias(x, /):
 @alias.grad("x")
 def _(g):
     return g
+
+
+@function("Tensor")
+def as_subclass(self: Tensor, cls: Any) -> Any:
+    """A tensor of class `cls`, a subclass of Tensor, on the same memory, with the history of this one."""
+    if not (inspect.isclass(cls) and issubclass(cls, Tensor)):
+        raise TypeError(located(f"as_subclass(): cls must be a subclass of Tensor, not {cls!r}"))
+    with override.DisableTorchFunctionSubclass():
+        return override.as_class(alias(self), cls)
 
 
 @function("Tensor")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .core.device import require_cpu
+from ..core.device import require_cpu
+from . import amp as amp
 
 
 def is_available() -> bool:
