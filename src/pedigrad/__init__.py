@@ -59,12 +59,8 @@ _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeW
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
 _INTERNAL = frozenset(("alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
-_MOVED_IN = {
-    "GradScaler": "amp",
-    "vmap": "func",
-    "save": "serialization",
-    "load": "serialization",
-}  # names of torch that stand in a submodule
+# Names of torch that stand in a submodule.
+_MOVED_IN = {"GradScaler": "amp", "vmap": "func", "save": "serialization", "load": "serialization"}
 
 
 def __getattr__(name: str) -> _Any:
