@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from ..core import graph, modes
-from ..core.graph import Leaf, Node, Remade
+from ..core.graph import Freed, Leaf, Node, Remade
 from ..core.history import refresh
 from ..core.origin import located, outside_depth
 from ..core.tensor import Tensor
@@ -77,7 +77,7 @@ class Part:
 
     def node(self, index: int) -> Node:
         """The node of this number, run again."""
-        if self.again is None:
+        if self.again is None or self.again[index].saved.__class__ is Freed:  # by a pass that went through the second run itself
             self.again = self._run_again()
         return self.again[index]
 
