@@ -215,9 +215,8 @@ def _with_keys(kind: NodeDef, tree: Any) -> Iterable[tuple[Any, Any]]:
     if kind.type is namedtuple:
         return [(GetAttrKey(name), value) for name, value in zip(tree._fields, tree, strict=True)]
     if kind.type not in BUILTIN_TYPES and not is_structseq_class(kind.type):
-        raise ValueError(
-            f"Did not find a flatten_with_keys_fn for type: {kind.type}. Please pass a flatten_with_keys_fn argument to register_pytree_node."
-        )
+        message = f"Did not find a flatten_with_keys_fn for type: {kind.type}. Please pass a flatten_with_keys_fn argument"
+        raise ValueError(f"{message} to register_pytree_node.")
     return [(SequenceKey(i), value) for i, value in enumerate(tree)]
 
 
