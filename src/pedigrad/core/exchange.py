@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .origin import located
+from .storage import Between
 from .tensor import Tensor, read
 
 CPU = (1, 0)  # DLPack's name of it
@@ -34,7 +35,11 @@ def imported(exporter: Any, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if type(exporter).__name__ != "PyCapsule":
             message = "from_dlpack received an invalid capsule: it takes an object with __dlpack__, or what that returned"
             raise RuntimeError(located(f"{message}, not {type(exporter).__name__}"))
-        exporter = _Capsule(exporter)
+        array = np.from_dlpack(_Capsule(exporter))
+        if array.flags.writeable or copy:
+            return np.array(array) if copy else array
+        # A capsule of the old kind cannot say whether its memory may be written to, so NumPy forbids it.
+        return np.asarray(Between(array.__array_interface__ | {"data": (array.__array_interface__["data"][0], False)}, array))
     return np.from_dlpack(exporter) if copy is None else np.from_dlpack(exporter, copy=copy)
 
 

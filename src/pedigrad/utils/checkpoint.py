@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from .. import amp as _amp
 from ..core import graph, modes
-from ..core.graph import Leaf, Node, Remade
+from ..core.graph import Freed, Leaf, Node, Remade
 from ..core.history import refresh
 from ..core.origin import located, outside_depth
 from ..core.tensor import Tensor
@@ -21,6 +22,9 @@ from ..rng.generator import default_generator
 from ._pytree import tree_leaves
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
+
+
+amp: Any = _amp
 
 
 class CheckpointError(RuntimeError):
@@ -36,6 +40,14 @@ def noop_context_fn() -> tuple[AbstractContextManager[Any], AbstractContextManag
 def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
     """Does nothing: a part is always run again to its end."""
     yield
+
+
+def _autocast() -> AbstractContextManager[Any]:
+    """A context with the autocast that is on, or off, now."""
+    if not hasattr(amp, "autocast"):
+        return nullcontext()
+    mode = amp.autocast_mode
+    return amp.autocast("cpu", dtype=mode.get_autocast_dtype("cpu"), enabled=mode.is_autocast_enabled("cpu"))
 
 
 def _nodes(values: Any, begin: int) -> list[Node]:
@@ -63,6 +75,7 @@ class Part:
         self.context = context
         self.state = state
         self.check = check
+        self.autocast = _autocast()
         self.begin = next(modes.clock)
         self.kinds: list[tuple[Any, ...]] = []
         self.again: list[Node] | None = None
@@ -77,7 +90,7 @@ class Part:
 
     def node(self, index: int) -> Node:
         """The node of this number, run again."""
-        if self.again is None:
+        if self.again is None or self.again[index].saved.__class__ is Freed:  # by a pass that went through the second run itself
             self.again = self._run_again()
         return self.again[index]
 
@@ -91,7 +104,7 @@ class Part:
         try:
             if self.state is not None:
                 default_generator.set_state(self.state)
-            with modes.set_grad_enabled(True), self.context:
+            with modes.set_grad_enabled(True), self.autocast, self.context:
                 nodes = _nodes(self.function(*self.args, **self.kwargs), begin)
         finally:
             if self.state is not None:
