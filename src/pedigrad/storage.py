@@ -241,7 +241,7 @@ def storage_dtype(kind: Any) -> dtypes.dtype:
         return dtypes.uint8
     dtype = getattr(kind, "dtype", None) if isinstance(kind, type) else None
     if not isinstance(dtype, dtypes.dtype):
-        raise pickle.UnpicklingError(f"the pickle refers to a storage of the type {kind!r}, which is none")
+        raise pickle.UnpicklingError("the pickle refers to a storage of a type that is none")
     return dtype
 
 
