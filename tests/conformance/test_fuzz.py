@@ -1,7 +1,7 @@
 """Random programs of fixed seeds give what PyTorch gives; `scripts/fuzz` runs more of them."""
 
 import pytest
-from fuzz import eager, ops, programs
+from fuzz import distributions, eager, ops, programs
 
 OPS = frozenset(ops.OPEN)  # what is known to differ: generated programs leave it out. To be emptied.
 
@@ -29,3 +29,8 @@ def test_eager_programs_agree(first):
 @pytest.mark.parametrize("first", range(0, 320, 40))
 def test_single_operations_agree(first):
     check(ops, range(first, first + 40), OPS)
+
+
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_programs_on_distributions_agree(first):
+    check(distributions, range(first, first + 50), frozenset())
