@@ -39,19 +39,19 @@ def test_divergences_from_what_lies_in_the_same_interval_are_finite():
     assert D.kl_divergence(D.Normal(0.0, 1.0), D.Beta(torch.ones(3), 1.0)).shape == (3,)
 
 
-PAIRS = ["Beta(2., 3.)", "ContinuousBernoulli(0.3)", "Exponential(2.)", "Gamma(3., 2.)", "Gumbel(0.5, 0.7)", "Laplace(0.2, 0.6)", "Normal(0.3, 0.8)",
-         "Pareto(0.5, 6.)", "Uniform(0.1, 0.9)"]  # fmt: skip
+PAIRS = [
+    "Beta(2., 3.)", "ContinuousBernoulli(0.3)", "Exponential(2.)", "Gamma(3., 2.)", "Gumbel(0.5, 0.7)", "Laplace(0.2, 0.6)",
+    "Normal(0.3, 0.8)", "Pareto(0.5, 6.)", "Uniform(0.1, 0.9)",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("p", PAIRS)
 def test_divergences_are_the_means_that_they_say(p):
     p = eval(f"D.{p}")
-    x = torch.linspace(-30, 60, 900001, dtype=torch.float64)
     p._validate_args = False
-    low, high = (p.icdf(double(v)) if type(p).__name__ not in ("Beta", "Gamma") else double(b) for v, b in ((1e-9, 1e-9), (1 - 1e-7, 30.0)))
-    if type(p).__name__ == "Beta":
-        high = double(1 - 1e-9)
-    x = low + (high - low) * ((torch.arange(200000, dtype=torch.float64) + 0.5) / 200000)
+    ends = {"Beta": (1e-9, 1 - 1e-9), "Gamma": (1e-9, 30.0)}.get(type(p).__name__)
+    low, high = map(double, ends) if ends else (p.icdf(double(share)) for share in (1e-9, 1 - 1e-7))
+    x = low + (high - low) * ((torch.arange(40000, dtype=torch.float64) + 0.5) / 40000)
     density = p.log_prob(x).exp()
     for q in PAIRS:
         q = eval(f"D.{q}")
@@ -61,7 +61,7 @@ def test_divergences_are_the_means_that_they_say(p):
             continue
         if math.isfinite(divergence):
             q._validate_args = False
-            mean = float((density * (p.log_prob(x) - q.log_prob(x))).sum() * (high - low) / 200000)
+            mean = float((density * (p.log_prob(x) - q.log_prob(x))).sum() * (high - low) / 40000)
             assert divergence == pytest.approx(mean, rel=2e-2, abs=1e-3), (p, q)
 
 
@@ -76,8 +76,8 @@ def test_errors_say_what_is_wrong():
         D.Poisson(1.0).rsample()
     with pytest.raises(ValueError, match="numbers or tensors, got str, float"):
         D.Normal("a", 1.0)
-    with pytest.raises(NotImplementedError, match="p type Normal and q type Poisson"):
-        D.kl_divergence(D.Normal(0.0, 1.0), D.Poisson(1.0))
+    with pytest.raises(NotImplementedError, match="p type Normal and q type Cauchy"):
+        D.kl_divergence(D.Normal(0.0, 1.0), D.Cauchy(0.0, 1.0))
 
 
 def test_arguments_are_checked_unless_told_otherwise():
@@ -96,7 +96,7 @@ def test_a_subclass_with_its_own_init_says_that_it_must_expand_itself():
         def __init__(self):
             super().__init__(0.0, 1.0)
 
-    with pytest.raises(NotImplementedError, match="Subclass Standard of Normal .* must also define a custom .expand"):
+    with pytest.raises(NotImplementedError, match=r"Subclass Standard of Normal .* must also define a custom \.expand"):
         Standard().expand((2,))
 
     class Expanding(Standard):
