@@ -17,6 +17,7 @@ from typing import Any as _Any
 from . import autograd, random, return_types
 from . import ops as _ops
 from .core import autocast as _autocast
+from .core import choices as _choices
 from .core import copies, family, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
