@@ -82,7 +82,9 @@ def lists(torch, tell):
     def some():
         return [torch.tensor([1.0, 4.0]), torch.tensor([[0.5]])]
 
-    for name in "abs acos ceil cos erf exp expm1 floor frac log log1p neg reciprocal round rsqrt sigmoid sign sin sqrt tan tanh trunc".split():
+    for (
+        name
+    ) in "abs acos ceil cos erf exp expm1 floor frac log log1p neg reciprocal round rsqrt sigmoid sign sin sqrt tan tanh trunc".split():
         x = some()
         tell(name, getattr(torch, f"_foreach_{name}")(x), len(getattr(torch, f"_foreach_{name}_")(x)), x)
     others = [torch.tensor([2.0, 1.0]), torch.tensor([[3.0]])]
