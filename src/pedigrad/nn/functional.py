@@ -3,7 +3,18 @@
 import math
 
 from ..core.op import PLACES
+from ..core.tensor import Tensor
+from ..overrides import handle_torch_function as handle_torch_function
+from ..overrides import has_torch_function as has_torch_function
+from ..overrides import has_torch_function_unary as has_torch_function_unary
+from ..overrides import has_torch_function_variadic as has_torch_function_variadic
+from . import reduction as _reduction
+from .tuples import _list_with_default as _list_with_default
+from .tuples import _pair as _pair
+from .tuples import _single as _single
+from .tuples import _triple as _triple
 
+_Reduction = _reduction
 globals().update(PLACES["F"])
 
 __all__ = sorted(PLACES["F"])
