@@ -16,9 +16,10 @@ from typing import Any as _Any
 
 from . import autograd, random, return_types
 from . import ops as _ops
+from . import storage as _storage
 from .core import autocast as _autocast
 from .core import choices as _choices
-from .core import copies, family, repr
+from .core import copies, family, memory, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
 from .core import override as _override
@@ -29,6 +30,7 @@ from .core.dtypes import dtype, get_default_dtype, set_default_dtype
 from .core.formatting import set_printoptions
 from .core.graph import Node
 from .core.limits import finfo, iinfo
+from .core.memory import UntypedStorage
 from .core.modes import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .core.origin import mark_internal as _mark_internal
 from .core.shapes import Size
@@ -38,13 +40,16 @@ from .ops import creation
 from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from .rng.generator import Generator, default_generator
+from .storage import TypedStorage
 
 __version__ = "0.1.0"
 
 globals().update(_op.PLACES["torch"])
-globals().update({"bool" if each.name == "bool" else each.name: each for each in _ALL})
+globals().update({each.name: each for each in (*_ALL, *_dtypes.UNUSABLE)})
+chalf = _dtypes.named("complex32")
 globals().update(_ALIASES)
 globals().update(creation.LEGACY_TYPES)
+globals().update(_storage.LEGACY_STORAGES)
 layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
@@ -55,7 +60,8 @@ _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeW
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
 _INTERNAL = frozenset(("alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
-_MOVED_IN = {"GradScaler": "amp"}  # names of torch that stand in a submodule
+# Names of torch that stand in a submodule.
+_MOVED_IN = {"GradScaler": "amp", "vmap": "func", "save": "serialization", "load": "serialization"}
 
 
 def __getattr__(name: str) -> _Any:

@@ -16,7 +16,7 @@ from typing import Any
 from .core.origin import mark_internal
 
 PACKAGE = __package__ or "pedigrad"
-MOVED = {"torch.utils.hooks": "graph", "torch.optim.sgd": "optim.sgd", "torch.types": "typing"}
+MOVED = {"torch.optim.sgd": "optim.sgd", "torch.types": "typing"}
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -39,7 +39,10 @@ class _Settings(threading.local):
         self.inference = False
         self.anomaly = False
         self.recorder: Any = None
-        self.saved_hooks: list[Any] = []
+        self.saved_hooks: list[Any] = []  # what saved arrays go through, the innermost last; a text: why there may be none
+        self.profiler: Any = None  # what is told of each operation
+        self.backward: Any = None  # the backward pass that runs
+        self.devices: list[Any] = []  # where tensors are made, the innermost last
         self.autocast: Any = None  # what casts operands, while it is on (`core/autocast.py`)
         self.autocast_state: Any = None
         self.functions_off = 0  # how many contexts say that classes do not take operations over
