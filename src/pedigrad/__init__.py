@@ -18,6 +18,7 @@ from . import autograd, random, return_types
 from . import ops as _ops
 from . import storage as _storage
 from .core import autocast as _autocast
+from .core import choices as _choices
 from .core import copies, family, memory, repr
 from .core import dtypes as _dtypes
 from .core import op as _op

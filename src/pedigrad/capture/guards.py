@@ -419,7 +419,7 @@ class Standing(Guard):
 class Settings(Guard):
     """The modes of a thread."""
 
-    NAMES = ("grad", "asked", "inference", "anomaly", "recorder")
+    NAMES = ("grad", "asked", "inference", "anomaly", "recorder", "autocast", "function_modes")
 
     about = "table"
 

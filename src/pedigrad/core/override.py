@@ -142,12 +142,14 @@ class TorchFunctionMode:
     def __enter__(self) -> Any:
         interception.install()
         modes.ask_others(+1)
-        modes.settings.function_modes = [*modes.settings.function_modes, self]
+        before = modes.settings.function_modes
+        self.__dict__.setdefault("_outside", []).append(before)
+        modes.settings.function_modes = [*before, self]
         return self
 
     def __exit__(self, *exc: object) -> None:
         modes.ask_others(-1)
-        modes.settings.function_modes = modes.settings.function_modes[:-1]
+        modes.settings.function_modes = self.__dict__["_outside"].pop()
 
     @classmethod
     def push(cls, *args: Any, **kwargs: Any) -> Any:
