@@ -16,6 +16,7 @@ from typing import Any as _Any
 
 from . import autograd, random, return_types
 from . import ops as _ops
+from . import version as torch_version
 from .core import copies, family, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
@@ -36,7 +37,7 @@ from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from .rng.generator import Generator, default_generator
 
-__version__ = "0.1.0"
+__version__ = torch_version.own_version
 
 globals().update(_op.PLACES["torch"])
 globals().update({"bool" if each.name == "bool" else each.name: each for each in _ALL})
@@ -50,7 +51,7 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\."
 _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeWarning, r"numpy\._core\.numeric")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
-_INTERNAL = frozenset(("alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
+_INTERNAL = frozenset(("about", "alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
 
 
