@@ -1,0 +1,6 @@
+"""`torch.fx.passes.shape_prop`: the names are there; using them is refused."""
+
+from ... import fx as _fx
+from ...core.absent import absent
+
+globals().update(absent(__name__, _fx.WHY, classes="ShapeProp TensorMetadata"))
