@@ -7,20 +7,20 @@ from typing import Any
 from ..core.absent import REFUSED, absent, lazily
 from ..nn import Module
 
-WHY = "there are no graphs of modules: torch.compile() records a program itself, and tensor.family() shows where a tensor came from"
+_WHY = "there are no graphs of modules: torch.compile() records a program itself, and tensor.family() shows where a tensor came from"
 
-globals().update(absent(__name__, WHY, classes="Graph Node Proxy Tracer Interpreter Transformer CodeGen Attribute"))
-globals().update(absent(__name__, WHY, functions="symbolic_trace replace_pattern map_arg has_side_effect"))
+globals().update(absent(__name__, _WHY, classes="Graph Node Proxy Tracer Interpreter Transformer CodeGen Attribute"))
+globals().update(absent(__name__, _WHY, functions="symbolic_trace replace_pattern map_arg has_side_effect"))
 
 
 class GraphModule(Module):
     """A module that is made of a graph; there is none."""
 
     def __init__(self, *args: Any, **kwargs: Any):
-        raise RuntimeError(f"torch.fx.GraphModule: {WHY}")
+        raise RuntimeError(f"torch.fx.GraphModule: {_WHY}")
 
 
-setattr(GraphModule, REFUSED, f"torch.fx.GraphModule: {WHY}")
+setattr(GraphModule, REFUSED, f"torch.fx.GraphModule: {_WHY}")
 
 
 def wrap(fn_or_name: Any) -> Any:

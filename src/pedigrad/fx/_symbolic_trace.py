@@ -7,7 +7,7 @@ Tracer = vars(_fx)["Tracer"]
 symbolic_trace = vars(_fx)["symbolic_trace"]
 wrap = vars(_fx)["wrap"]
 
-globals().update(absent(__name__, _fx.WHY, classes="ProxyableClassMeta"))
+globals().update(absent(__name__, _fx._WHY, classes="ProxyableClassMeta"))
 
 
 def is_fx_tracing() -> bool:

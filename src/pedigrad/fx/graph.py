@@ -6,4 +6,4 @@ from ..core.absent import absent
 Graph = vars(_fx)["Graph"]
 CodeGen = vars(_fx)["CodeGen"]
 
-globals().update(absent(__name__, _fx.WHY, classes="PythonCode"))
+globals().update(absent(__name__, _fx._WHY, classes="PythonCode"))

@@ -13,4 +13,4 @@ map_arg = vars(_fx)["map_arg"]
 Argument = Any
 Target = Callable[..., Any] | str
 
-globals().update(absent(__name__, _fx.WHY, functions="map_aggregate"))
+globals().update(absent(__name__, _fx._WHY, functions="map_aggregate"))

@@ -5,7 +5,7 @@ from ..core.absent import absent
 
 Proxy = vars(_fx)["Proxy"]
 
-globals().update(absent(__name__, _fx.WHY, classes="GraphAppendingTracer TracerBase ParameterProxy"))
+globals().update(absent(__name__, _fx._WHY, classes="GraphAppendingTracer TracerBase ParameterProxy"))
 
 
 class TraceError(ValueError):

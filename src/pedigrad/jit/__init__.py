@@ -10,18 +10,12 @@ import builtins
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
+from typing import Final as Final
 
 from ..core.absent import absent, lazily
 from ..futures import Future as Future
 from ..nn import Module
-
-__all__ = [
-    "Attribute", "CompilationUnit", "Error", "Final", "Future", "ScriptFunction", "ScriptModule", "TracerWarning", "annotate", "export",
-    "export_opnames", "fork", "freeze", "ignore", "interface", "is_scripting", "is_tracing", "isinstance", "load", "onednn_fusion_enabled",
-    "enable_onednn_fusion", "optimize_for_inference", "optimized_execution", "run_frozen_optimizations", "save", "script",
-    "script_if_tracing", "script_method", "set_fusion_strategy", "strict_fusion", "trace", "trace_module", "unused", "wait",
-]  # fmt: skip
 
 _is = builtins.isinstance
 _CALL = "there is no TorchScript: call the function or module as it is, or compile it by torch.compile()"

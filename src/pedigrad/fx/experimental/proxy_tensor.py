@@ -5,7 +5,7 @@ from typing import Any
 from ... import fx as _fx
 from ...core.absent import absent
 
-globals().update(absent(__name__, _fx.WHY, functions="make_fx", classes="ProxyTorchDispatchMode"))
+globals().update(absent(__name__, _fx._WHY, functions="make_fx", classes="ProxyTorchDispatchMode"))
 
 
 def get_proxy_mode() -> Any:

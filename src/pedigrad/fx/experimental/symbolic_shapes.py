@@ -5,7 +5,7 @@ from typing import Any
 from ... import fx as _fx
 from ...core.absent import absent
 
-globals().update(absent(__name__, _fx.WHY, classes="ShapeEnv DimDynamic StatelessSymbolicContext GuardOnDataDependentSymNode"))
+globals().update(absent(__name__, _fx._WHY, classes="ShapeEnv DimDynamic StatelessSymbolicContext GuardOnDataDependentSymNode"))
 
 
 def is_symbolic(value: Any) -> bool:

@@ -3,4 +3,4 @@
 from ... import fx as _fx
 from ...core.absent import absent
 
-globals().update(absent(__name__, _fx.WHY, classes="ShapeProp TensorMetadata"))
+globals().update(absent(__name__, _fx._WHY, classes="ShapeProp TensorMetadata"))
