@@ -13,7 +13,7 @@ from .graph import Leaf
 from .op import publish
 from .origin import located
 from .storage import storage_of
-from .tensor import Tensor, copied, read
+from .tensor import Tensor, copied, read_elements
 
 _new = object.__new__
 Array = np.ndarray[Any, Any]
@@ -52,7 +52,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
 
 def _reduce(self: Tensor, protocol: Any) -> tuple[Any, ...]:
     """Elements, attributes, and whether it needs a gradient; a tensor with a history comes back as a leaf."""
-    read(self._array, "a copy or pickle()")
+    read_elements(self._array, "a copy or pickle()")
     attributes = {name: value for name, value in self.__dict__.items() if name not in ("_grad", "_retains")}
     return _new, (type(self),), (self._array, self.requires_grad, attributes)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes, large, modes
+from . import dtypes, large, meta, modes
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
@@ -61,7 +61,9 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
     forward = Forward(op, attributes)
-    if recorder is None:
+    if meta.alive and any(map(meta.is_meta, arrays)):
+        results = _nowhere(forward, arrays)
+    elif recorder is None:
         results = forward(*arrays)
     else:
         made = recorder.run(forward, arrays, op.name, forward)
@@ -78,6 +80,15 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
     if op.outputs is None:
         return tensors
     return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
+
+
+def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What a forward gives for operands without memory: what it gives for zeros, or for identity matrices if it refuses zeros."""
+    try:
+        results = forward(*arrays)
+    except (RuntimeError, ValueError):
+        results = forward(*map(meta.regular, arrays))
+    return tuple(r if meta.is_meta(r) else meta.like(r) for r in results)
 
 
 def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
@@ -229,7 +240,9 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
             target._array = np.empty(result.shape, target._array.dtype)
         elif result.size:
             check_overlap(target._array, op.name)
-        np.copyto(target._array, result, casting="unsafe")
+        if not meta.is_meta(target._array):
+            meta.require_data(result, op.name + "()")
+            np.copyto(target._array, result, casting="unsafe")
         note_write(target._array, op.name)
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.write(target._array, result)
@@ -259,6 +272,8 @@ def check_no_history(what: str, *values: Any) -> None:
 
 def check_overlap(array: np.ndarray[Any, Any], what: str) -> None:
     """RuntimeError if `array` shows an element several times (it is expanded), or is read-only."""
+    if meta.is_meta(array):
+        return
     if not array.flags.writeable or (
         0 in array.strides and array.size and any(step == 0 and size > 1 for step, size in zip(array.strides, array.shape, strict=True))
     ):

@@ -39,6 +39,7 @@ class _Settings(threading.local):
         self.anomaly = False
         self.recorder: Any = None
         self.saved_hooks: list[Any] = []
+        self.devices: list[Any] = []  # where tensors are made, the innermost last
 
 
 settings = _Settings()
