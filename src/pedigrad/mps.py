@@ -1,7 +1,7 @@
 """`torch.mps` where there is none: the questions have answers, the rest says so."""
 
-from .core.absent import absent
 from .core.accelerators import answers, why
+from .core.refused import refused
 
 globals().update(
     answers(
@@ -11,5 +11,5 @@ globals().update(
         classes="Event",
     )
 )
-globals().update(absent(__name__, why(__name__), functions="compile_shader load_metallib _host_alias_storage"))
+globals().update(refused(__name__, why(__name__), functions="compile_shader load_metallib _host_alias_storage"))
 del set_device  # type: ignore[name-defined]  # noqa: F821  # PyTorch has none here

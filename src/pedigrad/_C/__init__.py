@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.absent import absent, lazily
 from ..core.device import device
 from ..core.dtypes import dtype as dtype
 from ..core.failures import AcceleratorError as AcceleratorError
 from ..core.failures import OutOfMemoryError as OutOfMemoryError
+from ..core.refused import lazily, refused
 from ..core.shapes import Size as Size
 from ..core.tensor import Tensor
 from ..futures import Future as Future
@@ -22,7 +22,7 @@ TensorBase = _TensorBase = Tensor
 _GLIBCXX_USE_CXX11_ABI = True
 has_openmp = has_mkl = has_lapack = has_mps = has_cuda = has_xpu = _has_cuda = _has_mps = False
 
-globals().update(absent(__name__, _WHY, classes="PyTorchFileWriter PyTorchFileReader ScriptModule ScriptFunction Graph Node Value Type"))
+globals().update(refused(__name__, _WHY, classes="PyTorchFileWriter PyTorchFileReader ScriptModule ScriptFunction Graph Node Value Type"))
 
 
 def _get_accelerator(check: Any = None) -> device:

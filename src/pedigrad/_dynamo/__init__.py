@@ -12,12 +12,12 @@ from ..compiler import disable as disable
 from ..compiler import is_compiling as is_compiling
 from ..compiler import list_backends as list_backends
 from ..compiler import reset as reset
-from ..core.absent import absent, lazily
+from ..core.refused import lazily, refused
 
 _WHY = "torch.compile() is another compiler here: call compiled.explain() to see what it did"
 
-globals().update(absent(__name__, _WHY, functions="explain export optimize optimize_assert run replay lookup_backend register_backend"))
-globals().update(absent(__name__, _WHY, functions="substitute_in_graph nonstrict_trace", classes="OptimizedModule"))
+globals().update(refused(__name__, _WHY, functions="explain export optimize optimize_assert run replay lookup_backend register_backend"))
+globals().update(refused(__name__, _WHY, functions="substitute_in_graph nonstrict_trace", classes="OptimizedModule"))
 
 
 def forbid_in_graph(fn: Any) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..compiler import cudagraph_mark_step_begin as cudagraph_mark_step_begin
-from ..core.absent import absent, lazily
+from ..core.refused import lazily, refused
 
-globals().update(absent(__name__, "torch.compile() is another compiler here", functions="compile aot_compile aoti_compile_and_package"))
+globals().update(refused(__name__, "torch.compile() is another compiler here", functions="compile aot_compile aoti_compile_and_package"))
 
 
 def list_mode_options(mode: str | None = None, dynamic: Any = None) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.absent import absent, lazily
 from ..core.accelerators import NoDevice
+from ..core.refused import lazily, refused
 
 _WHY = "Cannot access accelerator device when none is available: tensors live on 'cpu'. Guard it with torch.accelerator.is_available()."
 
 globals().update(
-    absent(
+    refused(
         __name__,
         _WHY,
         functions="current_device_index current_device_idx set_device_index set_device_idx current_stream set_stream synchronize"

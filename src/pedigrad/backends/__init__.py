@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..core.absent import lazily
+from ..core.refused import lazily
 
 fp32_precision = "none"
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from ..core.absent import absent
+from ..core.refused import refused
 
 
 class SDPBackend(enum.IntEnum):
@@ -36,7 +36,7 @@ cufft_plan_cache = SimpleNamespace(size=0, max_size=0, clear=lambda: None)
 _ways = {"flash": True, "math": True, "mem_efficient": True, "cudnn": True, "reduced": False}
 _libraries = {"linalg": "default", "blas": "default", "rocm_fa": "default"}
 
-globals().update(absent(__name__, "there is no CUDA", classes="SDPAParams"))
+globals().update(refused(__name__, "there is no CUDA", classes="SDPAParams"))
 
 
 def is_built() -> bool:

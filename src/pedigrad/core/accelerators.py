@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from .absent import absent
+from .refused import refused
 
 FALSE = "is_available is_initialized is_bf16_supported is_tf32_supported is_current_stream_capturing _is_compiled _is_in_bad_fork"
 ZERO = (
@@ -47,16 +47,16 @@ CLASSES = "Stream ExternalStream Event CUDAGraph XPUGraph MTIAGraph graph MemPoo
 def answers(module: str, names: str, classes: str = "") -> dict[str, Any]:
     """Those of the functions and classes above that are named, for the globals of an accelerator's module."""
     wanted = names.split()
-    refused = [name for name in wanted if name in REFUSED.split()]
+    needing = [name for name in wanted if name in REFUSED.split()]
     simple = {name: _constant(module, name, bool, "False") for name in FALSE.split()}
     simple |= {name: _constant(module, name, int, "0") for name in ZERO.split()}
     simple |= {name: _constant(module, name, lambda: None, "Nothing") for name in NOTHING.split()}
     simple |= {name: _constant(module, name, make, repr(make())) for name, make in EMPTY.items()}
-    made = {name: simple[name] for name in wanted if name not in refused}
+    made = {name: simple[name] for name in wanted if name not in needing}
     made["synchronize"] = synchronizer(module)
     made["set_device"] = _setter(module)
-    made |= absent(module, why(module), functions=" ".join(refused), error=AssertionError)
-    return made | absent(module, why(module), classes=classes)
+    made |= refused(module, why(module), functions=" ".join(needing), error=AssertionError)
+    return made | refused(module, why(module), classes=classes)
 
 
 def why(module: str) -> str:

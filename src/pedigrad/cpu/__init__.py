@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ..codegen.emit.llvm import host
-from ..core.absent import lazily
 from ..core.accelerators import NoStream
+from ..core.refused import lazily
 
 
 class Stream:

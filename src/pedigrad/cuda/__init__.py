@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.absent import absent, lazily
 from ..core.accelerators import answers, contexts, index_of, why
 from ..core.failures import AcceleratorError as AcceleratorError
 from ..core.failures import OutOfMemoryError as OutOfMemoryError
+from ..core.refused import lazily, refused
 
 _TYPES = " ".join(f"{kind}Tensor" for kind in "BFloat16 Bool Byte Char Double Float Half Int Long Short".split())
 _STORAGES = " ".join(f"{kind}Storage" for kind in "BFloat16 Bool Byte Char Double Float Half Int Long Short".split())
@@ -30,7 +30,7 @@ globals().update(
     )
 )
 globals().update(contexts(__name__))
-globals().update(absent(__name__, why(__name__), classes=f"{_TYPES} {_STORAGES}", error=TypeError))
+globals().update(refused(__name__, why(__name__), classes=f"{_TYPES} {_STORAGES}", error=TypeError))
 
 default_generators: tuple[Any, ...] = ()
 has_half = True

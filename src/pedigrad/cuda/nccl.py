@@ -1,10 +1,10 @@
 """`torch.cuda.nccl`: messages between GPUs, of which there are none."""
 
-from ..core.absent import absent
 from ..core.accelerators import why
+from ..core.refused import refused
 
 globals().update(
-    absent(
+    refused(
         __name__,
         why(__name__),
         functions="version unique_id init_rank all_reduce reduce broadcast all_gather reduce_scatter",

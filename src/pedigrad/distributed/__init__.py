@@ -11,16 +11,16 @@ import enum
 import os
 from typing import Any
 
-from ..core.absent import absent, lazily
+from ..core.refused import lazily, refused
 
 _WHY = "training takes place in one process: ask torch.distributed.is_available(), or run the program without a launcher"
 _NO_GROUP = "Default process group has not been initialized, please make sure to call init_process_group. But " + _WHY
 
 default_pg_timeout = datetime.timedelta(minutes=30)
 
-globals().update(absent(__name__, _WHY, functions="init_process_group init_device_mesh breakpoint"))
+globals().update(refused(__name__, _WHY, functions="init_process_group init_device_mesh breakpoint"))
 globals().update(
-    absent(
+    refused(
         __name__,
         _WHY,
         classes="ProcessGroup ProcessGroupGloo ProcessGroupNCCL DeviceMesh Store TCPStore FileStore HashStore PrefixStore P2POp Work"
@@ -28,7 +28,7 @@ globals().update(
     )
 )
 globals().update(
-    absent(
+    refused(
         __name__,
         _NO_GROUP,
         functions="get_backend get_backend_config get_process_group_ranks get_global_rank get_group_rank get_pg_count new_group"

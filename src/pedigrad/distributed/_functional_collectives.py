@@ -1,11 +1,11 @@
 """`torch.distributed._functional_collectives`, messages as functions: the names are there; using them is refused."""
 
 from .. import distributed as _distributed
-from ..core.absent import absent
+from ..core.refused import refused
 
-globals().update(absent(__name__, _distributed._WHY, classes="AsyncCollectiveTensor"))
+globals().update(refused(__name__, _distributed._WHY, classes="AsyncCollectiveTensor"))
 globals().update(
-    absent(
+    refused(
         __name__,
         _distributed._WHY,
         functions="all_reduce all_gather_tensor all_gather_tensor_autograd all_to_all_single all_to_all_single_autograd broadcast"

@@ -1,12 +1,12 @@
 """`torch.export`: nothing is exported; what harmless programs ask is answered."""
 
-from ..core.absent import absent, lazily
+from ..core.refused import lazily, refused
 
 _WHY = "programs are not exported: save model.state_dict() by torch.save(), or compile the model by torch.compile()"
 
-globals().update(absent(__name__, _WHY, functions="export draft_export save load unflatten dims default_decompositions Dim"))
+globals().update(refused(__name__, _WHY, functions="export draft_export save load unflatten dims default_decompositions Dim"))
 globals().update(
-    absent(
+    refused(
         __name__,
         _WHY,
         classes="ExportedProgram ExportGraphSignature ExportBackwardSignature ModuleCallEntry ModuleCallSignature ShapesCollection"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.absent import REFUSED, absent, lazily
+from ..core.refused import REFUSED, lazily, refused
 from ..nn import Module
 
 _WHY = "there are no graphs of modules: torch.compile() records a program itself, and tensor.family() shows where a tensor came from"
 
-globals().update(absent(__name__, _WHY, classes="Graph Node Proxy Tracer Interpreter Transformer CodeGen Attribute"))
-globals().update(absent(__name__, _WHY, functions="symbolic_trace replace_pattern map_arg has_side_effect"))
+globals().update(refused(__name__, _WHY, classes="Graph Node Proxy Tracer Interpreter Transformer CodeGen Attribute"))
+globals().update(refused(__name__, _WHY, functions="symbolic_trace replace_pattern map_arg has_side_effect"))
 
 
 class GraphModule(Module):

@@ -1,13 +1,13 @@
 """`torch.fx._symbolic_trace`: the names are there; using them is refused."""
 
 from .. import fx as _fx
-from ..core.absent import absent
+from ..core.refused import refused
 
 Tracer = vars(_fx)["Tracer"]
 symbolic_trace = vars(_fx)["symbolic_trace"]
 wrap = vars(_fx)["wrap"]
 
-globals().update(absent(__name__, _fx._WHY, classes="ProxyableClassMeta"))
+globals().update(refused(__name__, _fx._WHY, classes="ProxyableClassMeta"))
 
 
 def is_fx_tracing() -> bool:

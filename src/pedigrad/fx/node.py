@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import fx as _fx
-from ..core.absent import absent
+from ..core.refused import refused
 
 Node = vars(_fx)["Node"]
 map_arg = vars(_fx)["map_arg"]
 Argument = Any
 Target = Callable[..., Any] | str
 
-globals().update(absent(__name__, _fx._WHY, functions="map_aggregate"))
+globals().update(refused(__name__, _fx._WHY, functions="map_aggregate"))

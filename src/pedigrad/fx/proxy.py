@@ -1,11 +1,11 @@
 """`torch.fx.proxy`: the names are there; using them is refused."""
 
 from .. import fx as _fx
-from ..core.absent import absent
+from ..core.refused import refused
 
 Proxy = vars(_fx)["Proxy"]
 
-globals().update(absent(__name__, _fx._WHY, classes="GraphAppendingTracer TracerBase ParameterProxy"))
+globals().update(refused(__name__, _fx._WHY, classes="GraphAppendingTracer TracerBase ParameterProxy"))
 
 
 class TraceError(ValueError):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from typing import Final as Final
 
-from ..core.absent import absent, lazily
+from ..core.refused import lazily, refused
 from ..futures import Future as Future
 from ..nn import Module
 
@@ -22,11 +22,11 @@ _CALL = "there is no TorchScript: call the function or module as it is, or compi
 _SAVE = "there are no TorchScript programs to keep in files: save model.state_dict() by torch.save(), and build the model in Python"
 
 globals().update(
-    absent(__name__, _CALL, functions="trace trace_module freeze optimize_for_inference run_frozen_optimizations export_opnames")
+    refused(__name__, _CALL, functions="trace trace_module freeze optimize_for_inference run_frozen_optimizations export_opnames")
 )
-globals().update(absent(__name__, _CALL, functions="last_executed_optimized_graph _get_trace_graph", classes="CompilationUnit"))
-globals().update(absent(__name__, _CALL, classes="ScriptFunction TracedModule TopLevelTracedModule RecursiveScriptModule"))
-globals().update(absent(__name__, _SAVE, functions="save load save_jit_module_to_flatbuffer jit_module_from_flatbuffer"))
+globals().update(refused(__name__, _CALL, functions="last_executed_optimized_graph _get_trace_graph", classes="CompilationUnit"))
+globals().update(refused(__name__, _CALL, classes="ScriptFunction TracedModule TopLevelTracedModule RecursiveScriptModule"))
+globals().update(refused(__name__, _SAVE, functions="save load save_jit_module_to_flatbuffer jit_module_from_flatbuffer"))
 
 
 class Error(RuntimeError):

@@ -2,12 +2,12 @@
 
 import enum
 
-from ..core.absent import absent, lazily
+from ..core.refused import lazily, refused
 
 _WHY = "models are not exported: save model.state_dict() by torch.save(), load it into PyTorch itself and export it there"
 
-globals().update(absent(__name__, _WHY, functions="export _export register_custom_op_symbolic unregister_custom_op_symbolic"))
-globals().update(absent(__name__, _WHY, functions="dynamo_export select_model_mode_for_export", classes="ONNXProgram InputObserver"))
+globals().update(refused(__name__, _WHY, functions="export _export register_custom_op_symbolic unregister_custom_op_symbolic"))
+globals().update(refused(__name__, _WHY, functions="dynamo_export select_model_mode_for_export", classes="ONNXProgram InputObserver"))
 producer_name = "pytorch"
 producer_version = "2.13.0"
 

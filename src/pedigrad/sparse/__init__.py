@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.absent import absent, lazily
+from ..core.refused import lazily, refused
 
 _WHY = "there are no sparse tensors: keep them dense, or use scipy.sparse"
 
 globals().update(
-    absent(__name__, _WHY, functions="addmm mm sampled_addmm softmax log_softmax spdiags spsolve sum to_sparse_semi_structured")
+    refused(__name__, _WHY, functions="addmm mm sampled_addmm softmax log_softmax spdiags spsolve sum to_sparse_semi_structured")
 )
-globals().update(absent(__name__, _WHY, functions="as_sparse_gradcheck"))
+globals().update(refused(__name__, _WHY, functions="as_sparse_gradcheck"))
 globals().update(
-    absent(
+    refused(
         __name__,
         _WHY,
         classes="SparseSemiStructuredTensor BFloat16Tensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor"

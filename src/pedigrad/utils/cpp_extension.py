@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.absent import absent
+from ..core.refused import refused
 
 _WHY = "extensions in C++ or CUDA need PyTorch's C++ half, which pedigrad has not: write the operation in NumPy (see the README)"
 
@@ -13,8 +13,8 @@ ROCM_HOME: Any = None
 CUDNN_HOME: Any = None
 IS_HIP_EXTENSION = False
 
-globals().update(absent(__name__, _WHY, classes="BuildExtension", functions="CppExtension CUDAExtension SyclExtension load load_inline"))
-globals().update(absent(__name__, _WHY, functions="include_paths library_paths get_cxx_compiler verify_ninja_availability"))
+globals().update(refused(__name__, _WHY, classes="BuildExtension", functions="CppExtension CUDAExtension SyclExtension load load_inline"))
+globals().update(refused(__name__, _WHY, functions="include_paths library_paths get_cxx_compiler verify_ninja_availability"))
 
 
 def is_ninja_available() -> bool:

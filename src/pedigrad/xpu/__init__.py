@@ -1,7 +1,7 @@
 """`torch.xpu` where there is none: the questions have answers, the rest says so."""
 
-from ..core.absent import lazily
 from ..core.accelerators import answers, contexts
+from ..core.refused import lazily
 
 globals().update(
     answers(

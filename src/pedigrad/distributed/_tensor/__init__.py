@@ -1,6 +1,6 @@
 """`torch.distributed._tensor`: names of `torch.distributed.tensor`."""
 
-from ...core.absent import lazily
+from ...core.refused import lazily
 from .. import tensor as _place
 
 globals().update(

@@ -1,6 +1,6 @@
 """`torch.distributed.algorithms.join`, processes with unequal shares: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent
+from ...core.refused import refused
 
-globals().update(absent(__name__, _distributed._WHY, classes="Join Joinable JoinHook"))
+globals().update(refused(__name__, _distributed._WHY, classes="Join Joinable JoinHook"))

@@ -1,10 +1,10 @@
 """`torch.distributed.checkpoint`, files that many processes write: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent, lazily
+from ...core.refused import lazily, refused
 
 globals().update(
-    absent(
+    refused(
         __name__,
         _distributed._WHY,
         classes="FileSystemReader FileSystemWriter StorageReader StorageWriter LoadPlanner SavePlanner DefaultLoadPlanner"
@@ -13,7 +13,7 @@ globals().update(
     )
 )
 globals().update(
-    absent(
+    refused(
         __name__,
         _distributed._WHY,
         functions="load save async_save load_state_dict save_state_dict load_sharded_optimizer_state_dict",

@@ -1,11 +1,11 @@
 """`torch.distributed.checkpoint.state_dict`, states of models and optimizers: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent
+from ...core.refused import refused
 
-globals().update(absent(__name__, _distributed._WHY, classes="StateDictOptions"))
+globals().update(refused(__name__, _distributed._WHY, classes="StateDictOptions"))
 globals().update(
-    absent(
+    refused(
         __name__,
         _distributed._WHY,
         functions="get_model_state_dict get_optimizer_state_dict get_state_dict set_model_state_dict set_optimizer_state_dict"

@@ -1,6 +1,6 @@
 """`torch.distributed.checkpoint.stateful`, what has a state: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent
+from ...core.refused import refused
 
-globals().update(absent(__name__, _distributed._WHY, classes="Stateful"))
+globals().update(refused(__name__, _distributed._WHY, classes="Stateful"))

@@ -1,7 +1,7 @@
 """`torch.distributed.elastic.multiprocessing`, starting processes: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent
+from ...core.refused import refused
 
-globals().update(absent(__name__, _distributed._WHY, classes="Std"))
-globals().update(absent(__name__, _distributed._WHY, functions="start_processes"))
+globals().update(refused(__name__, _distributed._WHY, classes="Std"))
+globals().update(refused(__name__, _distributed._WHY, functions="start_processes"))

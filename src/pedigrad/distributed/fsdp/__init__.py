@@ -3,10 +3,10 @@
 import enum
 
 from ... import distributed as _distributed
-from ...core.absent import absent, lazily
+from ...core.refused import lazily, refused
 
 globals().update(
-    absent(
+    refused(
         __name__,
         _distributed._WHY,
         classes="FullyShardedDataParallel FSDPModule MixedPrecision MixedPrecisionPolicy CPUOffload CPUOffloadPolicy OffloadPolicy"
@@ -14,7 +14,7 @@ globals().update(
         " ShardedOptimStateDictConfig OptimStateDictConfig StateDictConfig StateDictSettings FlatParameter UnshardHandle",
     )
 )
-globals().update(absent(__name__, _distributed._WHY, functions="fully_shard register_fsdp_forward_method"))
+globals().update(refused(__name__, _distributed._WHY, functions="fully_shard register_fsdp_forward_method"))
 
 
 class ShardingStrategy(enum.Enum):

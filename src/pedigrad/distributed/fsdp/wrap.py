@@ -1,11 +1,11 @@
 """`torch.distributed.fsdp.wrap`, which modules would be divided: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent
+from ...core.refused import refused
 
-globals().update(absent(__name__, _distributed._WHY, classes="ModuleWrapPolicy CustomPolicy"))
+globals().update(refused(__name__, _distributed._WHY, classes="ModuleWrapPolicy CustomPolicy"))
 globals().update(
-    absent(
+    refused(
         __name__,
         _distributed._WHY,
         functions="always_wrap_policy enable_wrap wrap lambda_auto_wrap_policy size_based_auto_wrap_policy"

@@ -1,11 +1,11 @@
 """`torch.distributed.nn`, messages that gradients pass through: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent, lazily
+from ...core.refused import lazily, refused
 
-globals().update(absent(__name__, _distributed._WHY, classes="RemoteModule"))
+globals().update(refused(__name__, _distributed._WHY, classes="RemoteModule"))
 globals().update(
-    absent(
+    refused(
         __name__,
         _distributed._WHY,
         functions="all_gather all_reduce all_to_all all_to_all_single broadcast gather reduce reduce_scatter scatter",

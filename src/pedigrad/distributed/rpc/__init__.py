@@ -1,11 +1,11 @@
 """`torch.distributed.rpc`, calls of functions in other processes: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent, lazily
+from ...core.refused import lazily, refused
 from ...futures import Future as Future
 
-globals().update(absent(__name__, _distributed._WHY, classes="RRef WorkerInfo RpcBackendOptions TensorPipeRpcBackendOptions BackendType"))
-globals().update(absent(__name__, _distributed._WHY, functions="init_rpc shutdown remote rpc_sync rpc_async get_worker_info"))
+globals().update(refused(__name__, _distributed._WHY, classes="RRef WorkerInfo RpcBackendOptions TensorPipeRpcBackendOptions BackendType"))
+globals().update(refused(__name__, _distributed._WHY, functions="init_rpc shutdown remote rpc_sync rpc_async get_worker_info"))
 
 
 def is_available() -> bool:

@@ -1,6 +1,6 @@
 """`torch.distributed.rpc.functions`, calls of functions in other processes: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent
+from ...core.refused import refused
 
-globals().update(absent(__name__, _distributed._WHY, functions="async_execution"))
+globals().update(refused(__name__, _distributed._WHY, functions="async_execution"))

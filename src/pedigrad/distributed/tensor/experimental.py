@@ -1,6 +1,6 @@
 """`torch.distributed.tensor.experimental`, trials: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent
+from ...core.refused import refused
 
-globals().update(absent(__name__, _distributed._WHY, functions="context_parallel implicit_replication local_map register_sharding"))
+globals().update(refused(__name__, _distributed._WHY, functions="context_parallel implicit_replication local_map register_sharding"))

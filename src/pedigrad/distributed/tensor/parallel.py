@@ -1,14 +1,14 @@
 """`torch.distributed.tensor.parallel`, models that are divided by their tensors: the names are there; using them is refused."""
 
 from ... import distributed as _distributed
-from ...core.absent import absent
+from ...core.refused import refused
 
 globals().update(
-    absent(
+    refused(
         __name__,
         _distributed._WHY,
         classes="ColwiseParallel RowwiseParallel SequenceParallel ParallelStyle PrepareModuleInput PrepareModuleOutput"
         " PrepareModuleInputOutput",
     )
 )
-globals().update(absent(__name__, _distributed._WHY, functions="parallelize_module loss_parallel"))
+globals().update(refused(__name__, _distributed._WHY, functions="parallelize_module loss_parallel"))

@@ -3,9 +3,9 @@
 from typing import Any
 
 from ... import fx as _fx
-from ...core.absent import absent
+from ...core.refused import refused
 
-globals().update(absent(__name__, _fx._WHY, functions="make_fx", classes="ProxyTorchDispatchMode"))
+globals().update(refused(__name__, _fx._WHY, functions="make_fx", classes="ProxyTorchDispatchMode"))
 
 
 def get_proxy_mode() -> Any:

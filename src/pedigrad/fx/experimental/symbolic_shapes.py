@@ -3,9 +3,9 @@
 from typing import Any
 
 from ... import fx as _fx
-from ...core.absent import absent
+from ...core.refused import refused
 
-globals().update(absent(__name__, _fx._WHY, classes="ShapeEnv DimDynamic StatelessSymbolicContext GuardOnDataDependentSymNode"))
+globals().update(refused(__name__, _fx._WHY, classes="ShapeEnv DimDynamic StatelessSymbolicContext GuardOnDataDependentSymNode"))
 
 
 def is_symbolic(value: Any) -> bool:

@@ -3,10 +3,10 @@
 import enum
 
 from .... import distributed as _distributed
-from ....core.absent import absent
+from ....core.refused import refused
 
-globals().update(absent(__name__, _distributed._WHY, classes="CheckpointWrapper OffloadWrapper ActivationWrapper"))
-globals().update(absent(__name__, _distributed._WHY, functions="apply_activation_checkpointing checkpoint_wrapper offload_wrapper"))
+globals().update(refused(__name__, _distributed._WHY, classes="CheckpointWrapper OffloadWrapper ActivationWrapper"))
+globals().update(refused(__name__, _distributed._WHY, functions="apply_activation_checkpointing checkpoint_wrapper offload_wrapper"))
 
 
 class CheckpointImpl(enum.Enum):

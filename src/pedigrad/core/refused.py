@@ -18,14 +18,14 @@ from .origin import mark_internal
 REFUSED = "__refused__"  # an attribute of what refuses: why
 
 
-def absent(module: str, why: str, *, classes: str = "", functions: str = "", error: type[Exception] = RuntimeError) -> dict[str, Any]:
+def refused(module: str, why: str, *, classes: str = "", functions: str = "", error: type[Exception] = RuntimeError) -> dict[str, Any]:
     """Classes and functions by their names, for a module's globals: each raises `error` with `why` when it is called."""
     path = module.replace("pedigrad", "torch", 1)
-    made: dict[str, Any] = {name: absent_class(module, name, f"{path}.{name}: {why}", error) for name in classes.split()}
+    made: dict[str, Any] = {name: refused_class(module, name, f"{path}.{name}: {why}", error) for name in classes.split()}
     return made | {name: _function(module, name, f"{path}.{name}(): {why}", error) for name in functions.split()}
 
 
-def absent_class(module: str, name: str, message: str, error: type[Exception] = RuntimeError) -> type:
+def refused_class(module: str, name: str, message: str, error: type[Exception] = RuntimeError) -> type:
     """A class without instances, which can be a base and be asked for by `isinstance`."""
 
     def refuse(cls: type, *args: Any, **kwargs: Any) -> Any:
