@@ -20,15 +20,56 @@ from . import version as torch_version
 from .core import copies, family, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
+from .core.checks import (
+    _assert,
+    _assert_async,
+    _check,
+    _check_index,
+    _check_is_size,
+    _check_not_implemented,
+    _check_tensor_all,
+    _check_tensor_all_with,
+    _check_type,
+    _check_value,
+    _check_with,
+    sym_float,
+    sym_int,
+    sym_ite,
+    sym_max,
+    sym_min,
+    sym_not,
+    sym_sqrt,
+    sym_sum,
+)
 from .core.device import device
 from .core.dtypes import ALIASES as _ALIASES
 from .core.dtypes import ALL as _ALL
 from .core.dtypes import dtype, get_default_dtype, set_default_dtype
+from .core.failures import AcceleratorError, OutOfMemoryError
 from .core.formatting import set_printoptions
 from .core.graph import Node
 from .core.limits import finfo, iinfo
 from .core.modes import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .core.origin import mark_internal as _mark_internal
+from .core.process import (
+    are_deterministic_algorithms_enabled,
+    compiled_with_cxx11_abi,
+    get_default_device,
+    get_deterministic_debug_mode,
+    get_device_module,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_warn_always_enabled,
+    set_default_device,
+    set_default_tensor_type,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_num_interop_threads,
+    set_warn_always,
+    use_deterministic_algorithms,
+)
+from .core.refused import refused as _refused
 from .core.shapes import Size
 from .core.tensor import Tensor
 from .eager import threads
@@ -43,6 +84,8 @@ globals().update(_op.PLACES["torch"])
 globals().update({"bool" if each.name == "bool" else each.name: each for each in _ALL})
 globals().update(_ALIASES)
 globals().update(creation.LEGACY_TYPES)
+globals().update(_refused(__name__, "sizes are plain numbers", classes="SymInt SymFloat SymBool"))
+globals().update(_refused(__name__, "work is done when a function returns: there are no streams", classes="Stream Event"))
 layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
