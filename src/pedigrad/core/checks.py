@@ -9,7 +9,7 @@ from typing import Any
 from .tensor import Tensor
 
 
-def _check_with(error_type: type[Exception], cond: Any, message: Callable[[], str] | None = None) -> None:
+def _check_with(error_type: type[Exception], cond: Any, message: Callable[[], str] | None) -> None:
     """Raise an error of this type, with what `message` returns, unless a condition is true."""
     if not isinstance(cond, bool):
         raise TypeError(f"cond must be a bool, but got {type(cond)}")
@@ -50,7 +50,7 @@ def _check_is_size(i: Any, message: Callable[[], str] | None = None, *, max: Any
     _check(i >= 0 and (max is None or i <= max), message)
 
 
-def _check_tensor_all_with(error_type: type[Exception], cond: Any, message: Callable[[], str] | None = None) -> None:
+def _check_tensor_all_with(error_type: type[Exception], cond: Any, message: Callable[[], str] | None) -> None:
     """Raise an error of this type unless all elements of a tensor are true."""
     if not isinstance(cond, Tensor):
         raise TypeError(f"cond must be a tensor, but got {type(cond)}")

@@ -12,7 +12,12 @@ producer_name = "pytorch"
 producer_version = "2.13.0"
 
 
-class TrainingMode(enum.IntEnum):
+class _Choice(enum.Enum):
+    def __int__(self) -> int:
+        return int(self.value)
+
+
+class TrainingMode(_Choice):
     """Whether a model would be exported as it is evaluated or as it is trained."""
 
     EVAL = 0
@@ -20,7 +25,7 @@ class TrainingMode(enum.IntEnum):
     TRAINING = 2
 
 
-class OperatorExportTypes(enum.IntEnum):
+class OperatorExportTypes(_Choice):
     """Which operators an export would use."""
 
     ONNX = 0
