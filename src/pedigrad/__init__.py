@@ -94,7 +94,7 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\."
 _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeWarning, r"numpy\._core\.numeric")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
-_INTERNAL = frozenset(("about", "alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
+_INTERNAL = frozenset(("about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
 
 

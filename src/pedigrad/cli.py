@@ -1,4 +1,4 @@
-"""The command line: `pedigrad run script.py [args]`, and what is about it: `demo`, `env`, `alias`."""
+"""The command line: `pedigrad run script.py [args]`, and what is about it: `doctor`, `alias`, `env`, `demo`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 
-from . import about, demo, version
+from . import about, demo, doctor, version
 from .alias import environment, install_as_torch, missing_name, shim
 
 
@@ -53,6 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     stand_in = commands.add_parser("alias", help="let `import torch` give pedigrad in this environment, without `pedigrad run`")
     stand_in.add_argument("action", choices=("install", "remove", "status"))
     stand_in.add_argument("--site", help="the site-packages to use (default: this environment's)")
+    check = commands.add_parser("doctor", help="list the names of torch that a program uses and pedigrad lacks, without running it")
+    check.add_argument("script")
+    check.add_argument("--limit", type=int, default=doctor.LIMIT, help="how many files to read at most (default %(default)s)")
+    check.add_argument("-v", "--verbose", action="store_true", help="list the names that are there, too")
     commands.add_parser("env", help="the machine, the caches and the versions")
     given = parser.parse_args(argv)
     if given.command == "run":
@@ -62,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if given.command == "alias":
         return environment.main(given.action, given.site)
+    if given.command == "doctor":
+        return doctor.main(given.script, given.limit, given.verbose)
     if given.command == "env":
         print(about.report())
         return 0
