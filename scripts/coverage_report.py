@@ -54,9 +54,15 @@ REASONS = [
     (r"(Tensor\.)?(names|has_names|rename_?|refine_names|align_(as|to|tensors))", "dimensions have no names"),
     (r".*(mkldnn|miopen|cudnn|vulkan|xpu|ipu|hpu|xla|mtia|privateuse|hip|metal|kleidiai|acc_).*|Tensor\.(mps|pin_memory|is_pinned)",
      "a device or library that is not here"),
-    (r".*(float8|float4|complex32|chalf|ComplexHalf|ScalingType|SwizzleType|scaled_mm|grouped_mm|bits\d\w*|u?int[1-7])",
+    (r".*(float8.*|float4.*|complex32|chalf|ComplexHalf|ScalingType|SwizzleType|scaled_mm|grouped_mm|bits\d\w*|u?int[1-7])",
      "complex64, float16, bfloat16 and whole bytes are the narrowest"),
     (r"(cond|while_loop|unravel_sym|Sym\w+|sym_\w+|constrain_range|guard\w*)", "sizes are plain numbers"),
+    (r"eig|symeig|lstsq|matrix_rank|solve|Tensor\.(eig|symeig|lstsq|solve)", "PyTorch has taken it out: calling it there is an error"),
+    (r"batch_norm_(backward|elemt|gather|stats|update).*|native_\w+|embedding_renorm_|unsafe_\w+|\w+_(copy|inverse)",
+     "a step of PyTorch's kernels"),
+    (r"AVG|SUM|JITException|FatalError|DisableTorchFunction\w*|bit|cpp|classes|monitor|package|choose_\w+",
+     "of PyTorch's C++ half and its scripts"),
+    (r"masked", "a prototype of PyTorch's"),
     (r"autograd\.profiler\.(emit_nvtx|emit_itt|load_nvprof)", "for profilers of devices"),
 ]  # fmt: skip
 

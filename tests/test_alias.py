@@ -133,6 +133,32 @@ if __name__ == "__main__":
     assert list((tmp_path / "temporary").glob("pedigrad-alias-*")) == []
 
 
+def test_modules_are_attributes_and_attributes_are_modules():
+    """What can be imported can be asked for without an import, and the reverse."""
+    code = """
+import importlib, pkgutil, sys, types
+import pedigrad
+pedigrad.install_as_torch()
+import torch
+found = [each.name for each in pkgutil.walk_packages(pedigrad.__path__, "pedigrad.")]
+found = [name for name in found if not pedigrad._INTERNAL & set(name.split(".")) and "__main__" not in name and ".utils." not in name]
+for name in found:
+    thing = torch
+    for part in name.split(".")[1:]:
+        thing = getattr(thing, part)
+    assert importlib.import_module("torch" + name.removeprefix("pedigrad")) is importlib.import_module(name)
+for owner in (torch, torch.nn, torch.optim, torch.autograd, torch.cuda, torch.backends):
+    shown = owner.__name__.replace("pedigrad", "torch", 1)
+    for name, thing in list(vars(owner).items()):
+        ours = isinstance(thing, types.ModuleType) and thing.__name__.startswith("pedigrad")
+        if ours and name[0] != "_" and name not in pedigrad._INTERNAL:
+            assert importlib.import_module(f"{shown}.{name}").__name__ == thing.__name__, (shown, name)
+print("fine")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "fine\n", done.stderr
+
+
 def test_a_module_that_is_missing_is_named():
     code = "import pedigrad; pedigrad.install_as_torch(); import torch.nn.fonctional"
     failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

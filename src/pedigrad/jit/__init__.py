@@ -114,7 +114,7 @@ def annotate(the_type: Any, the_value: Any) -> Any:
 def isinstance(obj: Any, target_type: Any) -> bool:
     """Whether a value is of a type, the types of what a list, tuple, dict or Optional holds included.
 
-    >>> isinstance([1, 2], list[int]), isinstance({"a": 1}, dict[str, float])
+    >>> isinstance(["a"], list[str]), isinstance({"a": "b"}, dict[str, bytes])
     (True, False)
     """
     if type(target_type) is tuple:
