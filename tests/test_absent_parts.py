@@ -13,7 +13,9 @@ from pedigrad.core.refused import REFUSED, why_refused
 PARTS = (
     "_C",
     "_dynamo",
+    "_functorch",
     "_inductor",
+    "_subclasses",
     "accelerator",
     "backends",
     "cpu",

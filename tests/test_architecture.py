@@ -127,6 +127,7 @@ def test_names_of_modules():
         "optim.swa_utils",
         "_utils",
         "distributed.utils",
+        "distributed.tensor._utils",
         "distributed.checkpoint.format_utils",
         "distributed.fsdp._runtime_utils",
     }  # PyTorch's own
