@@ -104,6 +104,10 @@ def __getattr__(name: str) -> _Any:
         module = _import_module(f"{__name__}.{name}")
         _mark_internal()
         return module
+    if name == "torch":  # PyTorch's module has itself as an attribute, and programs write torch.torch.Tensor
+        return _sys.modules[__name__]
+    if name in ("Future", "ScriptModule"):
+        return getattr(_import_module(f"{__name__}.{'futures' if name == 'Future' else 'jit'}"), name)
     if name == "compile":
         return _import_module(f"{__name__}.capture").compile
     if name == "install_as_torch":

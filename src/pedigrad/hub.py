@@ -35,10 +35,13 @@ _folder: str | None = None
 
 def get_dir() -> str:
     """The folder for downloads: what `set_dir` set, or `hub` in $TORCH_HOME, in $XDG_CACHE_HOME/torch, or in ~/.cache/torch."""
-    if _folder is not None:
-        return _folder
+    return os.path.join(_get_torch_home(), "hub") if _folder is None else _folder
+
+
+def _get_torch_home() -> str:
+    """The folder that holds the one for downloads where `set_dir` has set none."""
     home = os.getenv(ENV_TORCH_HOME) or os.path.join(os.getenv(ENV_XDG_CACHE_HOME) or DEFAULT_CACHE_DIR, "torch")
-    return os.path.join(os.path.expanduser(home), "hub")
+    return os.path.expanduser(home)
 
 
 def set_dir(d: str | os.PathLike[str]) -> None:

@@ -22,7 +22,13 @@ TensorBase = _TensorBase = Tensor
 _GLIBCXX_USE_CXX11_ABI = True
 has_openmp = has_mkl = has_lapack = has_mps = has_cuda = has_xpu = _has_cuda = _has_mps = False
 
-globals().update(refused(__name__, _WHY, classes="PyTorchFileWriter PyTorchFileReader ScriptModule ScriptFunction Graph Node Value Type"))
+globals().update(
+    refused(
+        __name__,
+        _WHY,
+        classes="_CudaDeviceProperties PyTorchFileWriter PyTorchFileReader ScriptModule ScriptFunction Graph Node Value Type",
+    )
+)
 
 
 def _get_accelerator(check: Any = None) -> device:
@@ -51,6 +57,11 @@ def _log_api_usage_once(event: str) -> None:
 
 def _are_functorch_transforms_active() -> bool:
     """False."""
+    return False
+
+
+def _cuda_isInBadFork() -> bool:
+    """False: nothing was begun that a fork could break."""
     return False
 
 

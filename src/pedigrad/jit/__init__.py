@@ -89,7 +89,7 @@ def interface(obj: Any) -> Any:
     return obj
 
 
-_drop = _overload = _overload_method = unused
+_drop = _overload = _overload_method = _script_if_tracing = unused
 
 
 def _same(fn: Any) -> Any:

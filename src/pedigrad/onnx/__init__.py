@@ -7,7 +7,9 @@ from ..core.refused import lazily, refused
 _WHY = "models are not exported: save model.state_dict() by torch.save(), load it into PyTorch itself and export it there"
 
 globals().update(refused(__name__, _WHY, functions="export _export register_custom_op_symbolic unregister_custom_op_symbolic"))
-globals().update(refused(__name__, _WHY, functions="dynamo_export select_model_mode_for_export", classes="ONNXProgram InputObserver"))
+globals().update(
+    refused(__name__, _WHY, functions="dynamo_export select_model_mode_for_export", classes="ONNXProgram InputObserver ExportOptions")
+)
 producer_name = "pytorch"
 producer_version = "2.13.0"
 

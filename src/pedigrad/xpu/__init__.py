@@ -1,7 +1,7 @@
 """`torch.xpu` where there is none: the questions have answers, the rest says so."""
 
-from ..core.accelerators import answers, contexts
-from ..core.refused import lazily
+from ..core.accelerators import answers, contexts, why
+from ..core.refused import lazily, refused
 
 globals().update(
     answers(
@@ -18,6 +18,8 @@ globals().update(
     )
 )
 globals().update(contexts(__name__))
+_TYPES = " ".join(f"{kind}Tensor" for kind in "BFloat16 Bool Byte Char Double Float Half Int Long Short".split())
+globals().update(refused(__name__, why(__name__), classes=_TYPES, error=TypeError))
 default_generators = ()
 
 __getattr__ = lazily(__name__, __path__)
