@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,12 +11,14 @@ from ..compiler import disable as disable
 from ..compiler import is_compiling as is_compiling
 from ..compiler import list_backends as list_backends
 from ..compiler import reset as reset
+from ..compiler import set_stance as set_stance
+from ..compiler import substitute_in_graph as substitute_in_graph
 from ..core.refused import lazily, refused
 
 _WHY = "torch.compile() is another compiler here: call compiled.explain() to see what it did"
 
 globals().update(refused(__name__, _WHY, functions="explain export optimize optimize_assert run replay lookup_backend register_backend"))
-globals().update(refused(__name__, _WHY, functions="substitute_in_graph nonstrict_trace", classes="OptimizedModule"))
+globals().update(refused(__name__, _WHY, functions="nonstrict_trace", classes="OptimizedModule"))
 
 
 def forbid_in_graph(fn: Any) -> Any:
@@ -57,22 +58,6 @@ is_inductor_supported = is_dynamo_supported
 def reset_code_caches() -> None:
     """Forget all compiled programs of all functions."""
     reset()
-
-
-class set_stance:
-    """A context that changes nothing: what cannot be compiled runs as usual in any case."""
-
-    def __init__(self, stance: str = "default", **kwargs: Any):
-        self.stance = stance
-
-    def __call__(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        return fn
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *exc: object) -> None:
-        pass
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.accelerators import answers, contexts, index_of, why
+from ..core.accelerators import NoStream, answers, contexts, index_of, why
 from ..core.failures import AcceleratorError as AcceleratorError
 from ..core.failures import OutOfMemoryError as OutOfMemoryError
 from ..core.refused import lazily, refused
@@ -43,6 +43,17 @@ class CudaError(RuntimeError):
 
 class DeferredCudaCallError(Exception):
     """What a call would report that waited for CUDA's first use."""
+
+
+def caching_allocator_enable(value: bool = True) -> None:
+    """Nothing: there is no such memory."""
+
+
+caching_allocator_disabled = NoStream  # a context that changes nothing
+
+
+def check_error(res: int) -> None:
+    """Nothing: there was no call of CUDA's."""
 
 
 def _lazy_init() -> None:

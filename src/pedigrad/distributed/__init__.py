@@ -18,13 +18,14 @@ _NO_GROUP = "Default process group has not been initialized, please make sure to
 
 default_pg_timeout = datetime.timedelta(minutes=30)
 
-globals().update(refused(__name__, _WHY, functions="init_process_group init_device_mesh breakpoint"))
+globals().update(refused(__name__, _WHY, functions="init_process_group init_device_mesh breakpoint rendezvous register_rendezvous_handler"))
 globals().update(
     refused(
         __name__,
         _WHY,
         classes="ProcessGroup ProcessGroupGloo ProcessGroupNCCL DeviceMesh Store TCPStore FileStore HashStore PrefixStore P2POp Work"
-        " GradBucket Reducer Logger BackendConfig AllreduceOptions BroadcastOptions",
+        " GradBucket Reducer Logger BackendConfig AllreduceOptions BroadcastOptions AllToAllOptions BarrierOptions"
+        " AllreduceCoalescedOptions GatherOptions ReduceOptions ReduceScatterOptions ScatterOptions BuiltinCommHookType",
     )
 )
 globals().update(
@@ -199,6 +200,14 @@ def get_default_backend_for_device(device: Any) -> str:
 def get_debug_level() -> DebugLevel:
     """OFF."""
     return DebugLevel.OFF
+
+
+def set_debug_level(level: DebugLevel) -> None:
+    """Nothing: there is no group to tell about."""
+
+
+def set_debug_level_from_env() -> None:
+    """Nothing: there is no group to tell about."""
 
 
 def destroy_process_group(group: Any = None) -> None:
