@@ -124,6 +124,7 @@ def test_names_of_modules():
     assert {part for part in parts if "torch" in part} <= {"_functorch"}  # PyTorch's own path; other libraries look for it in type names
     assert not parts & {"utils_", "helpers", "helper", "common", "misc", "impl", "_impl"}
     paths = {
+        "distributions.utils",
         "optim.swa_utils",
         "_utils",
         "distributed.utils",

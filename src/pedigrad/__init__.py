@@ -16,10 +16,13 @@ from typing import Any as _Any
 
 from . import autograd, random, return_types
 from . import ops as _ops
+from . import storage as _storage
 from . import version as torch_version
-from .core import copies, family, repr
+from .core import autocast as _autocast
+from .core import copies, family, memory, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
+from .core import override as _override
 from .core.checks import (
     _assert,
     _assert_async,
@@ -49,6 +52,7 @@ from .core.failures import AcceleratorError, OutOfMemoryError
 from .core.formatting import set_printoptions
 from .core.graph import Node
 from .core.limits import finfo, iinfo
+from .core.memory import UntypedStorage
 from .core.modes import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .core.origin import mark_internal as _mark_internal
 from .core.process import (
@@ -77,15 +81,18 @@ from .ops import creation
 from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from .rng.generator import Generator, default_generator
+from .storage import TypedStorage
 
 __version__ = torch_version.own_version
 
 globals().update(_op.PLACES["torch"])
-globals().update({"bool" if each.name == "bool" else each.name: each for each in _ALL})
+globals().update({each.name: each for each in (*_ALL, *_dtypes.UNUSABLE)})
+chalf = _dtypes.named("complex32")
 globals().update(_ALIASES)
 globals().update(creation.LEGACY_TYPES)
 globals().update(_refused(__name__, "sizes are plain numbers", classes="SymInt SymFloat SymBool"))
 globals().update(_refused(__name__, "work is done when a function returns: there are no streams", classes="Stream Event"))
+globals().update(_storage.LEGACY_STORAGES)
 layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
@@ -96,6 +103,14 @@ _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeW
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
 _INTERNAL = frozenset(("about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
+_MOVED_IN = {
+    "Future": "futures",
+    "GradScaler": "amp",
+    "ScriptModule": "jit",
+    "vmap": "func",
+    "save": "serialization",
+    "load": "serialization",
+}  # names of torch that stand in a submodule
 
 
 def __getattr__(name: str) -> _Any:
@@ -106,8 +121,8 @@ def __getattr__(name: str) -> _Any:
         return module
     if name == "torch":  # PyTorch's module has itself as an attribute, and programs write torch.torch.Tensor
         return _sys.modules[__name__]
-    if name in ("Future", "ScriptModule"):
-        return getattr(_import_module(f"{__name__}.{'futures' if name == 'Future' else 'jit'}"), name)
+    if name in _MOVED_IN:
+        return getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name)
     if name == "compile":
         return _import_module(f"{__name__}.capture").compile
     if name == "install_as_torch":

@@ -1,4 +1,4 @@
-"""The command line: `pedigrad run script.py [args]`, and what is about it: `doctor`, `alias`, `env`, `demo`."""
+"""The command line: `pedigrad run script.py [args]`, and what is about it: `doctor`, `alias`, `env`, `convert`, `demo`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import os
 import runpy
 import sys
 from collections.abc import Sequence
+from pickle import UnpicklingError
 
 from . import about, demo, doctor, version
 from .alias import environment, install_as_torch, missing_name, shim
+from .serialization.convert import convert
 
 
 def run(script: str, args: Sequence[str], as_module: bool = False) -> None:
@@ -58,7 +60,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     check.add_argument("--limit", type=int, default=doctor.LIMIT, help="how many files to read at most (default %(default)s)")
     check.add_argument("-v", "--verbose", action="store_true", help="list the names that are there, too")
     commands.add_parser("env", help="the machine, the caches and the versions")
+    converter = commands.add_parser("convert", help="write the tensors of a file in another format")
+    converter.add_argument("source", help="a state dict: PyTorch's format, or safetensors if the name ends so")
+    converter.add_argument("target", help="where it goes; safetensors if the name ends so, else PyTorch's format")
     given = parser.parse_args(argv)
+    if given.command == "convert":
+        try:
+            print(convert(given.source, given.target))
+        except (OSError, ValueError, RuntimeError, UnpicklingError) as error:
+            parser.error(str(error))
+        return 0
     if given.command == "run":
         if not given.module and not os.path.exists(given.script):
             parser.error(f"no such file: {given.script}")

@@ -18,22 +18,7 @@ from .shim import METADATA
 
 PACKAGE = __package__.partition(".")[0]
 # Modules of PyTorch's that are somewhere else here; a module of ours under PyTorch's own name goes first.
-MOVED = {
-    "torch_version": "version",
-    "functional": "",
-    "_tensor": "core.tensor",
-    "nn.modules": "nn",
-    "nn.modules.batchnorm": "nn.normalization",
-    "nn.modules.container": "nn.containers",
-    "nn.modules.conv": "nn.convolution",
-    "nn.modules.flatten": "nn.shape",
-    "nn.modules.fold": "nn.convolution",
-    "nn.modules.instancenorm": "nn.normalization",
-    "nn.modules.pixelshuffle": "nn.upsampling",
-    "nn.modules.rnn": "nn.recurrent",
-    "nn.modules.sparse": "nn.embedding",
-    "utils.hooks": "core.graph",
-}
+MOVED = {"torch_version": "version", "functional": "", "_tensor": "core.tensor"}
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -89,8 +74,6 @@ def _module(path: str) -> ModuleType | None:
             if error.name is None or not (ours == error.name or ours.startswith(error.name + ".")):
                 raise
     above, _, last = path.rpartition(".")
-    if above in MOVED and above.startswith("nn."):  # torch.nn.modules.loss
-        return _module(f"{MOVED[above]}.{last}")
     found = getattr(sys.modules.get(f"torch.{above}".rstrip(".")), last, None)
     return found if isinstance(found, ModuleType) else None
 

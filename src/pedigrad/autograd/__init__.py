@@ -2,13 +2,29 @@
 
 from ..core.graph import Node
 from ..core.modes import detect_anomaly, enable_grad, grad_enabled, inference_mode, no_grad, set_detect_anomaly, set_grad_enabled
-from . import function
+from . import function, functional, graph, profiler
 from .backward import backward, grad
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 
 __all__ = [
-    "Function", "Node", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "grad", "grad_enabled", "gradcheck",
-    "gradgradcheck", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
-]  # fmt: skip
+    "Function",
+    "Node",
+    "Variable",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "function",
+    "functional",
+    "grad",
+    "grad_enabled",
+    "gradcheck",
+    "gradgradcheck",
+    "graph",
+    "inference_mode",
+    "no_grad",
+    "profiler",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]

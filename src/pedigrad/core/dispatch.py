@@ -10,6 +10,7 @@ arrays, on traced arrays and on Tensors alike.
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 from collections.abc import Callable
@@ -20,11 +21,12 @@ import numpy as np
 from . import dtypes, large, meta, modes
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
-from .graph import Node, Output, note_write
+from .graph import Node, Output, Packed, note_write
 from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .layout import ALWAYS, check_operands, laid_out
 from .origin import located, outside
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
+from .profiling import spanned
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -43,9 +45,21 @@ NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch 
 
 def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
     """Run `op` on Tensors (or arrays): the general way."""
+    if modes.special and modes.settings.profiler is not None:
+        run = functools.partial(_dispatched, op, operands, attributes, out)
+        return spanned(modes.settings.profiler, f"aten::{op.name}", "op", run, operands)
+    return _dispatched(op, operands, attributes, out)
+
+
+def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
+    if modes.special:
+        if modes.overriding and (answer := modes.answer(op, operands, attributes, out)) is not modes.NO_ANSWER:
+            return answer
+        if modes.settings.autocast is not None and out is None:
+            operands = modes.settings.autocast(op, operands)
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
-        return _on_arrays(op, flat, attributes)
+        return _on_arrays(op, flat, attributes, out)
     if any(isinstance(value, Tensor) for value in attributes):  # a tensor of one where a number is wanted
         named = zip(op.attributes, attributes, strict=True)
         attributes = tuple(v.item() if n in SCALARS and isinstance(v, Tensor) else v for n, v in named)
@@ -55,7 +69,10 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
             if isinstance(value, Tensor) and (op.differentiable or op.kind == "view"):
                 refresh(value)
         recorder = modes.settings.recorder
-    operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
+    try:
+        operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
+    except Foreign:
+        return modes.answer(op, operands, attributes, out)
     if out is not None:
         names = op.operands * len(operands) if op.variadic else op.operands
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
@@ -91,8 +108,14 @@ def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(r if meta.is_meta(r) else meta.like(r) for r in results)
 
 
-def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
+class Foreign(Exception):
+    """An operand is of a class that takes operations over itself, by `__torch_function__`."""
+
+
+def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...], out: Any = None) -> Any:
     if not any(hasattr(value, "__array_function__") or isinstance(value, np.generic) for value in operands):
+        if any(hasattr(type(value), "__torch_function__") for value in operands):
+            return modes.answer(op, (operands,) if op.variadic else operands, attributes, out)
         for name, value in zip(op.public_names, operands, strict=False):
             if value is not None:
                 raise not_a_tensor(op, name, value)
@@ -115,6 +138,8 @@ def _as_operand(op: Op, index: int, value: Any) -> Any:
         return dtypes.python_number(value)
     if isinstance(value, np.ndarray):
         return wrap(native_array(value))
+    if hasattr(type(value), "__torch_function__"):
+        raise Foreign
     raise not_a_tensor(op, op.public_names[0 if op.variadic else index], value)
 
 
@@ -329,6 +354,9 @@ def record(
     node = _new(op.wide_node_class if wide else op.node_class)
     node.parents = parents
     node.saved = _saved(op, parents, arrays, attributes, results)
+    if modes.special and modes.settings.saved_hooks and not isinstance(modes.settings.saved_hooks[-1], str):
+        pack, unpack = modes.settings.saved_hooks[-1]
+        node.saved = Packed(node.saved, pack, unpack, wrap)
     node.shape, node.dtype = results[0].shape, results[0].dtype
     node.hooks = None
     node.seq = next(_clock)

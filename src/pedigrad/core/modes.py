@@ -19,6 +19,7 @@ from . import locks
 
 special = 0
 grad_off = 0
+overriding = 0  # how many reasons there are to ask classes and modes whether they take an operation over (`core/override.py`)
 clock = itertools.count(1)  # one time line for the creation of nodes and for writes in place
 _lock = locks.renewed()
 
@@ -38,11 +39,19 @@ class _Settings(threading.local):
         self.inference = False
         self.anomaly = False
         self.recorder: Any = None
-        self.saved_hooks: list[Any] = []
+        self.saved_hooks: list[Any] = []  # what saved arrays go through, the innermost last; a text: why there may be none
+        self.profiler: Any = None  # what is told of each operation
+        self.backward: Any = None  # the backward pass that runs
         self.devices: list[Any] = []  # where tensors are made, the innermost last
+        self.autocast: Any = None  # what casts operands, while it is on (`core/autocast.py`)
+        self.autocast_state: Any = None
+        self.functions_off = 0  # how many contexts say that classes do not take operations over
+        self.function_modes: list[Any] = []  # modes that take operations over, the innermost last
 
 
 settings = _Settings()
+NO_ANSWER = object()
+answer: Any = None  # asks classes and modes to do an operation; set by `core/override.py`
 
 
 def need_long_way(change: int) -> None:
@@ -50,6 +59,14 @@ def need_long_way(change: int) -> None:
     global special
     with _lock:
         special += change
+
+
+def ask_others(change: int) -> None:
+    """Count `change` more reasons to ask classes and modes before an operation is run."""
+    global overriding
+    with _lock:
+        overriding += change
+    need_long_way(change)
 
 
 def grad_enabled() -> bool:

@@ -15,6 +15,10 @@ __all__ = [
     "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Fold", "Unfold",
 ]  # fmt: skip
 
+FUNCTIONS = {  # by the number of spatial dimensions, and whether it is transposed
+    (1, False): conv1d, (2, False): conv2d, (3, False): conv3d,
+    (1, True): conv_transpose1d, (2, True): conv_transpose2d, (3, True): conv_transpose3d,
+}  # fmt: skip
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
@@ -22,10 +26,11 @@ class _ConvNd(Module):
     """What convolution layers share: weight, bias, how both are drawn, and what is shown of the settings."""
 
     def __init__(
-        self, n, function, in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding,
-        groups, bias, padding_mode, device=None, dtype=None,
+        self, in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding, groups, bias,
+        padding_mode, device=None, dtype=None,
     ):  # fmt: skip
         super().__init__()
+        n = len(kernel_size)
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
         if in_channels % groups != 0:
@@ -41,7 +46,6 @@ class _ConvNd(Module):
         self.groups, self.padding_mode = groups, padding_mode
         self._check_padding()
         self._reversed_padding_repeated_twice = self._around()
-        self._function = function
         shape = (in_channels, out_channels // groups) if transposed else (out_channels, in_channels // groups)
         self.weight = Parameter(creation.empty((*shape, *self.kernel_size), device=device, dtype=dtype))
         if bias:
@@ -92,6 +96,15 @@ class _ConvNd(Module):
             text += f", padding_mode={self.padding_mode}"
         return text
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_function", None)  # PyTorch's have none
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self._function = FUNCTIONS[len(self.kernel_size), self.transposed]
+
 
 class _Conv(_ConvNd):
     """A convolution layer."""
@@ -110,12 +123,14 @@ class _Conv(_ConvNd):
 class Conv1d(_Conv):
     """A convolution along sequences: (N, in_channels, L) gives (N, out_channels, L_out)."""
 
+    _function = staticmethod(conv1d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            1, conv1d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode,
+            in_channels, out_channels, pair(kernel_size, 1), stride, padding, dilation, False, 0, groups, bias, padding_mode,
             device, dtype,
         )  # fmt: skip
 
@@ -123,12 +138,14 @@ class Conv1d(_Conv):
 class Conv2d(_Conv):
     """A convolution over images: (N, in_channels, H, W) gives (N, out_channels, H_out, W_out)."""
 
+    _function = staticmethod(conv2d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            2, conv2d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode,
+            in_channels, out_channels, pair(kernel_size, 2), stride, padding, dilation, False, 0, groups, bias, padding_mode,
             device, dtype,
         )  # fmt: skip
 
@@ -136,12 +153,14 @@ class Conv2d(_Conv):
 class Conv3d(_Conv):
     """A convolution over volumes: (N, in_channels, D, H, W) gives (N, out_channels, D_out, H_out, W_out)."""
 
+    _function = staticmethod(conv3d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            3, conv3d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode,
+            in_channels, out_channels, pair(kernel_size, 3), stride, padding, dilation, False, 0, groups, bias, padding_mode,
             device, dtype,
         )  # fmt: skip
 
@@ -150,13 +169,13 @@ class _ConvTransposeNd(_ConvNd):
     """A transposed convolution layer: the shapes of a convolution's gradient."""
 
     def __init__(
-        self, n, function, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation,
-        padding_mode, device, dtype,
+        self, in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding, groups, bias,
+        padding_mode, device=None, dtype=None,
     ):  # fmt: skip
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         super().__init__(
-            n, function, in_channels, out_channels, kernel_size, stride, padding, dilation, True, output_padding, groups, bias,
+            in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding, groups, bias,
             padding_mode, device, dtype,
         )  # fmt: skip
 
@@ -189,12 +208,14 @@ class _ConvTransposeNd(_ConvNd):
 class ConvTranspose1d(_ConvTransposeNd):
     """A transposed convolution along sequences: (N, in_channels, L) gives (N, out_channels, L_out)."""
 
+    _function = staticmethod(conv_transpose1d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            1, conv_transpose1d, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation,
+            in_channels, out_channels, pair(kernel_size, 1), stride, padding, dilation, True, output_padding, groups, bias,
             padding_mode, device, dtype,
         )  # fmt: skip
 
@@ -202,12 +223,14 @@ class ConvTranspose1d(_ConvTransposeNd):
 class ConvTranspose2d(_ConvTransposeNd):
     """A transposed convolution over images: (N, in_channels, H, W) gives (N, out_channels, H_out, W_out)."""
 
+    _function = staticmethod(conv_transpose2d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            2, conv_transpose2d, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation,
+            in_channels, out_channels, pair(kernel_size, 2), stride, padding, dilation, True, output_padding, groups, bias,
             padding_mode, device, dtype,
         )  # fmt: skip
 
@@ -215,12 +238,14 @@ class ConvTranspose2d(_ConvTransposeNd):
 class ConvTranspose3d(_ConvTransposeNd):
     """A transposed convolution over volumes: (N, in_channels, D, H, W) gives (N, out_channels, D_out, H_out, W_out)."""
 
+    _function = staticmethod(conv_transpose3d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            3, conv_transpose3d, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation,
+            in_channels, out_channels, pair(kernel_size, 3), stride, padding, dilation, True, output_padding, groups, bias,
             padding_mode, device, dtype,
         )  # fmt: skip
 

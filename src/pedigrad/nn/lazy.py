@@ -4,7 +4,7 @@ from ..ops.creation import dtypes, tensor
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
-from .uninitialized import UninitializedBuffer, UninitializedParameter, is_lazy
+from .parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 
 __all__ = [
     "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyConv1d", "LazyConv2d", "LazyConv3d", "LazyConvTranspose1d",
@@ -26,6 +26,11 @@ class LazyModuleMixin:
             return super().__call__(*args, **kwargs)
         self.__class__ = self.cls_to_become
         return self(*args, **kwargs)
+
+    def _infer_parameters(self, module, *args, **kwargs):
+        """Nothing: PyTorch's modules have it for a hook, which their pickles name; here the call itself initializes."""
+
+    _lazy_load_hook = _infer_parameters
 
     def initialize_parameters(self, *args, **kwargs):
         """Give every parameter the shape that follows from the first input; each subclass has its own."""

@@ -299,8 +299,8 @@ class Module(Members, Hooked, Stateful):
         return self._apply(lambda t: wrap(like(t._array)), recurse=recurse)
 
     def share_memory(self):
-        """The module itself: its memory is this process's own, and forked workers see a copy of it."""
-        return self
+        """The module itself, its parameters and buffers moved into memory that other processes can be handed."""
+        return self._apply(lambda t: t.share_memory_())
 
     def compile(self, *args, **kwargs):
         """Have calls of this module run compiled programs of it, as `torch.compile` would make them."""
@@ -375,8 +375,11 @@ class Module(Members, Hooked, Stateful):
         for name, table in _TABLES.items():
             if name not in attributes:
                 attributes[name] = table()
-            elif name in _CALL_HOOKS and attributes[name]:
-                hooks_seen["any"] = True
+            elif name in _CALL_HOOKS:
+                if type(attributes[name]) is not HookTable:  # PyTorch's pickles have plain dictionaries
+                    attributes[name] = HookTable(attributes[name])
+                if attributes[name]:
+                    hooks_seen["any"] = True
         attributes.setdefault("_non_persistent_buffers_set", set())
         attributes.setdefault("_is_full_backward_hook", None)
 

@@ -5,6 +5,8 @@ import warnings
 
 import numpy as np
 
+from ..core import modes
+from ..core.autocast import lowered
 from ..core.op import PLACES
 from ..core.tensor import constant
 from ..ops import creation
@@ -95,6 +97,15 @@ class RNNBase(Module):
         if "_given_weights" in self.__dict__ and name in self._flat_weights_names:
             del self.__dict__["_given_weights"]
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_given_weights", None)
+        state["_flat_weights"] = [getattr(self, name) for name in self._flat_weights_names]  # PyTorch's look here
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__({name: value for name, value in state.items() if name != "_flat_weights"})
+
     def _apply(self, fn, recurse=True):
         self.__dict__.pop("_given_weights", None)
         return super()._apply(fn, recurse)
@@ -142,6 +153,8 @@ class RNNBase(Module):
         cat, stack = PLACES["torch"]["cat"], PLACES["torch"]["stack"]
         last = []
         weights = self._weights_by_layer()
+        if modes.settings.autocast is not None and (self.mode == "LSTM" or x.dtype.itemsize == 2):
+            (x, states), weights = lowered((x, states)), lowered(weights)
         for layer in range(self.num_layers):
             outs = []
             for direction in range(directions):
@@ -174,7 +187,7 @@ class RNNBase(Module):
                 which = f"hidden[{i}]" if len(states) == 2 else "hidden"
                 raise RuntimeError(f"Expected {which} size {(layers, batch, size)}, got {list(state.shape)}")
         weight = self._parameters["weight_ih_l0"]
-        if x.dtype != weight.dtype:
+        if x.dtype != weight.dtype and modes.settings.autocast is None:
             raise ValueError(f"{type(self).__name__}: input must have the same type as its parameters, got {x.dtype} and {weight.dtype}")
 
     def _as_states(self, hx):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import device as devices
-from ..core import dtypes, inplace, meta, modes
+from ..core import dtypes, inplace, meta, modes, override
 from ..core.data import array_of, element, is_sequence, native_array, plain_number, scalar
 from ..core.dispatch import check_overlap, in_our_words, unordered, words_of
 from ..core.exchange import imported
@@ -411,6 +411,8 @@ def construct(cls: Any = Tensor, *args: Any, device: Any = None, dtype: Any = No
         raise TypeError(located(f"new() got an unexpected keyword argument '{next(iter(named))}'"))
     array = _constructed(args, dtype)
     announce(array)
+    if cls is not Tensor:
+        override.made(cls)
     tensor = _new(cls)
     tensor._array = array
     tensor._node = tensor._cut = None

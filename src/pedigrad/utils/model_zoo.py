@@ -1,4 +1,10 @@
-"""`torch.utils.model_zoo`: the old name of what `torch.hub` does with weights."""
+"""torch.utils.model_zoo: the old name of what `torch.hub` has."""
 
-from ..hub import download_url_to_file as _download_url_to_file  # noqa: F401
-from ..hub import load_state_dict_from_url as load_url  # noqa: F401
+from .. import hub as _hub
+
+__all__ = ["load_url"]
+
+
+def load_url(url, *args, **kwargs):
+    """`hub.load_state_dict_from_url(url, ...)`, whose arguments it takes."""
+    return _hub.load_state_dict_from_url(url, *args, **kwargs)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 
 from ...core import device as devices
-from ...core import dtypes, meta, modes
+from ...core import dtypes, meta, modes, override
 from ...core.dispatch import dispatch
 from ...core.layout import formatted, is_channels_last
 from ...core.op import composite, function, view
@@ -54,7 +55,12 @@ def _(g):
 )  # fmt: skip
 def cast(x, /, dtype):
     """The elements in another dtype."""
-    return np.astype(np.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x, dtypes.to_numpy(dtype))
+    x = np.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x
+    if dtype.name == "float8_e4m3fn":  # which has no infinity: what is beyond its range becomes its ends
+        x = np.clip(np.astype(x, np.float32), -448.0, 448.0)
+    elif dtype.name == "float8_e8m0fnu":  # powers of two alone
+        x = np.maximum(np.abs(np.astype(x, np.float32)), 2.0**-127)
+    return np.astype(x, dtypes.to_numpy(dtype))
 
 
 @cast.grad("x")
@@ -71,6 +77,15 @@ def alias(x, /):
 @alias.grad("x")
 def _(g):
     return g
+
+
+@function("Tensor")
+def as_subclass(self: Tensor, cls: Any) -> Any:
+    """A tensor of class `cls`, a subclass of Tensor, on the same memory, with the history of this one."""
+    if not (inspect.isclass(cls) and issubclass(cls, Tensor)):
+        raise TypeError(located(f"as_subclass(): cls must be a subclass of Tensor, not {cls!r}"))
+    with override.DisableTorchFunctionSubclass():
+        return override.as_class(alias(self), cls)
 
 
 @function("Tensor")
@@ -158,12 +173,6 @@ def cuda(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 @function("Tensor")
 def pin_memory(self: Tensor, device: Any = None) -> Tensor:
     """Itself: memory is pinned for accelerators only."""
-    return self
-
-
-@function("Tensor")
-def share_memory_(self: Tensor) -> Tensor:
-    """Itself."""
     return self
 
 

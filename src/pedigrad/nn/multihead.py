@@ -3,15 +3,11 @@
 from ..ops import creation
 from ..ops.nn.multi_head import multi_head_attention_forward
 from . import init
-from .linear import Linear
+from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 from .parameter import Parameter
 
 __all__ = ["MultiheadAttention"]
-
-
-class NonDynamicallyQuantizableLinear(Linear):
-    """A linear layer; the name is PyTorch's, for what `repr` shows."""
 
 
 class MultiheadAttention(Module):
