@@ -103,14 +103,15 @@ _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeW
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
 _INTERNAL = frozenset(("about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
+# Names of torch that stand in a submodule.
 _MOVED_IN = {
     "Future": "futures",
     "GradScaler": "amp",
     "ScriptModule": "jit",
-    "vmap": "func",
-    "save": "serialization",
     "load": "serialization",
-}  # names of torch that stand in a submodule
+    "save": "serialization",
+    "vmap": "func",
+}
 
 
 def __getattr__(name: str) -> _Any:

@@ -166,7 +166,7 @@ class Backward:
             while saved.__class__ is not tuple and isinstance(saved, Remade):
                 source = saved.node()
                 saved = source.saved
-            if saved.__class__ is not tuple and not source.asks_for_saved:
+            if not isinstance(saved, tuple) and not source.asks_for_saved:
                 if saved.__class__ is Freed:
                     raise second_backward(source)
                 saved = saved.unpacked()
