@@ -119,7 +119,7 @@ class Forward:
         if self.op.refuses:
             _check_kinds(self.op, arrays)
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
-        return self.laid_out(arrays, _forward(self.op, ready, self.attributes))
+        return self.laid_out(arrays, _forward(self.op, ready, self.attributes, arrays))
 
     def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...], traced: bool = False) -> tuple[Any, ...]:
         """The results in the order in memory that the op's rule gives them; how they lie if they were `traced` is by chance."""
@@ -162,8 +162,11 @@ def _as_array(x: Any) -> Any:
     return np.asarray(x) if isinstance(x, (np.generic, bool)) else x
 
 
-def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[np.ndarray[Any, Any], ...]:
-    """The arrays the forward returns, computed in float32 where operands are of 16 bits and the op is one that computes."""
+def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], shown: Any = None) -> tuple[np.ndarray[Any, Any], ...]:
+    """The arrays the forward returns, computed in float32 where operands are of 16 bits and the op is one that computes.
+
+    `shown` are the operands as the user gave them, for errors.
+    """
     named = dict(zip(op.attributes, attributes, strict=True))
     if op.real and any(getattr(a, "dtype", None) in COMPLEX for a in arrays):
         raise NotImplementedError(located(f'"{op.name}" not implemented for complex numbers'))
@@ -185,7 +188,10 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
     except modes.Untraceable:
         raise
     except Exception as error:
-        raise explained(op, arrays, error, named) from error
+        told = explained(op, arrays if shown is None else shown, error, named)
+        if told is error:
+            raise
+        raise told from None  # what NumPy said is its `__context__`, which is not printed
     if narrow is not None:
         results = rounded(op, results, narrow, named)
     results = results if isinstance(results, (tuple, list)) else (results,)

@@ -78,7 +78,7 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
             else:  # NumPy's loops for processors with AVX-512 lay some strided results wrongly (`np.negative` of 2.4 does)
                 write_result(here, op.ufunc(*values))
         except Exception as error:
-            raise explained(op, values, error) from error
+            raise explained(op, values, error) from None
         note_change(target, op.name + "_")
         return target
     result = dispatch(op, operands, attributes)

@@ -42,7 +42,9 @@ from . import dispatch, fastpath, inplace, precision
 from .dispatch import words_of
 from .errors import MISSING
 from .graph import Node
+from .origin import MARK
 from .tensor import Tensor, wrap
+from .traces import trim
 
 Function = Callable[..., Any]
 REGISTRY: dict[str, Op] = {}
@@ -128,6 +130,7 @@ class Op:
         self.result_class: Any = return_types.named(self.name, visible) if len(visible) > 1 else None
         self.of_storage: Any = None  # of a view of the operand's whole storage: the attributes for another operand there
         self.domain, self.samples = domain, samples
+        self.mistake: Any = None  # says what is wrong with operands that NumPy refused, given what the forward is; None if it cannot tell
         self.rules: list[Rule] = []
         self.differentiable: tuple[str, ...] = ()
         self.saves: tuple[str, ...] = ()
@@ -199,7 +202,7 @@ class Op:
     def _stub(self) -> Any:
         """The public function; its code is generated when it is first called (`fastpath.build`)."""
         module = self.forward.__module__
-        namespace = {"__name__": module, "__builtins__": __builtins__, "_op": self, "_build": fastpath.build}
+        namespace = {"__name__": module, "__builtins__": __builtins__, "_op": self, "_build": fastpath.build, "_trim": trim, MARK: True}
         function = types.FunctionType(_first_call.__code__, namespace, self.name)
         function.__doc__ = self.forward.__doc__
         function.__module__, function.__qualname__ = module, self.name
@@ -253,7 +256,11 @@ class Op:
 
 
 def _first_call(*args: Any, **kwargs: Any) -> Any:
-    return _build(_op)(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+    try:
+        return _build(_op)(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+    except Exception as error:
+        _trim(error)  # type: ignore[name-defined]  # noqa: F821
+        raise
 
 
 def publish(function: Function, name: str, places: list[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import linecache
 import sys
 from types import CodeType, FrameType
+from typing import Any
 
 MARK = "_internal_to_pedigrad"
 
@@ -97,12 +98,35 @@ class Origin:
         return f"<Origin {self}>"
 
 
-def located(message: str) -> str:
-    """`message` with the user's line under it.
+class Message(str):
+    """What an error says, in parts: the text, what the operation was given, the layer it happened in, the user's line."""
+
+    text: str
+    given: str
+    layer: str  # `model.encoder.0 (Linear)`, once a module has seen the error go by
+    where: str
+    module: Any = None  # the outermost module that has seen it so far
+    path: str = ""  # from there to the innermost one, which is a `kind`
+    kind: str = ""
+
+    def __new__(cls, text: str, given: str = "", layer: str = "", where: str = "") -> Message:
+        parts = [text, *(f"  {word} {part}" for word, part in (("given", given), ("in", layer), ("at", where)) if part)]
+        self = super().__new__(cls, "\n".join(parts))
+        self.text, self.given, self.layer, self.where = text, given, layer, where
+        return self
+
+    def __reduce__(self) -> Any:
+        return str, (str(self),)
+
+
+def located(message: str, given: str = "") -> str:
+    """`message` with what was given and the user's line under it.
 
     >>> print(located("expected a float"))  # doctest: +ELLIPSIS
     expected a float
       at ...
     """
+    if isinstance(message, Message):
+        return message
     here = Origin.here()
-    return message if here.code is None else f"{message}\n  at {here}"
+    return Message(message, given, where="" if here.code is None else str(here))

@@ -38,11 +38,22 @@ def embedding(weight, indices, /, padding_idx=-1, scale_grad_by_freq=False, spar
             f" but got {indices.dtype.name} instead (while checking arguments for embedding)"
         )
     if 0 not in indices.shape and np.minimum.reduce(indices, axis=None) < 0:
-        raise IndexError("index out of range in self")
+        raise IndexError(_no_such_row(weight, indices))
     try:
         return np.take(weight, indices, axis=0)
     except IndexError:
-        raise IndexError("index out of range in self") from None
+        raise IndexError(_no_such_row(weight, indices)) from None
+
+
+def _no_such_row(weight, indices, **attributes):
+    """Which index is none of a row, and where it stands."""
+    count = weight.shape[0]
+    wrong = np.argwhere((indices < 0) | (indices >= count))
+    if not len(wrong):
+        return "index out of range in self"
+    at = tuple(map(int, wrong[0]))
+    rows = f"has rows 0 to {count - 1}" if count else "has no rows"
+    return f"index out of range in self: index {indices[at]} at {list(at)}, and the table of shape {tuple(weight.shape)} {rows}"
 
 
 @embedding.grad("weight")
