@@ -1,9 +1,14 @@
 """What errors say: what is wrong, with which operands, and the user's line."""
 
 import copy
+import pickle
 import re
+import subprocess
+import sys
 import traceback
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pedigrad as torch
@@ -403,8 +408,6 @@ def test_a_module_that_its_caller_does_not_hold():
 
 def test_a_refusal_of_ours_keeps_its_type_whatever_it_says():
     """What NumPy says is translated, and nothing else; not even if it speaks of arrays and broadcasting."""
-    import numpy as np
-
     from pedigrad.core.op import composite
 
     @composite(places="")
@@ -424,8 +427,6 @@ def test_a_refusal_of_ours_keeps_its_type_whatever_it_says():
 
 
 def test_an_error_can_be_pickled():
-    import pickle
-
     with pytest.raises(RuntimeError) as caught:
         torch.ones(2) + torch.ones(3)
     again = pickle.loads(pickle.dumps(caught.value))
@@ -534,3 +535,32 @@ def test_probabilities_out_of_range(size):
     for x in (bad, bad.clone().requires_grad_()):
         with pytest.raises(RuntimeError, match="between 0 and 1"):
             torch.nn.functional.binary_cross_entropy(x, good)
+
+
+# NumPy's warnings
+
+
+@pytest.mark.parametrize("how", ["always", "error", "strict"])
+def test_numpys_warnings_stay_inside(how):
+    """Whatever filters the user sets after the import, and where NumPy is told to raise; the user's own NumPy code hears of it all."""
+    program = Path(__file__).parent / "support" / "special_values.py"
+    result = subprocess.run([sys.executable, program, how], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    assert int(result.stdout.split()[0]) > 3000 and not result.stderr, result.stderr
+
+
+def test_numpys_warnings_stay_inside_with_filters_of_the_command_line():
+    program = "import pedigrad as torch; x = torch.zeros(2); print((x / x).isnan().all(), x.log(), (1 / x).mean())"
+    result = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0 and "tensor(True)" in result.stdout, result.stderr
+
+
+def test_modules_have_their_names():
+    import pedigrad.core.origin as origin
+
+    assert origin.__name__ == "pedigrad.core.origin" and "pedigrad.core.origin" in repr(origin)
+    x = (leaf(1.0) * 2).exp()
+    assert type(x.grad_fn).__module__ == "pedigrad.core.graph" and torch.exp.__module__.startswith("pedigrad.")
+    assert pickle.loads(pickle.dumps(torch.exp)) is torch.exp
+    model = torch.nn.Linear(2, 2)
+    assert pickle.loads(pickle.dumps(model)).__class__ is torch.nn.Linear

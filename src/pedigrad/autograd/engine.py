@@ -24,6 +24,7 @@ from ..core.graph import Freed, Leaf, Node, Output, note_write
 from ..core.layout import lying_as
 from ..core.origin import Origin, located
 from ..core.precision import widened
+from ..core.quiet import astype, is_strict
 from ..core.shapes import Size
 from ..core.tensor import Tensor, copied, wrap
 from ..ops.xp import total
@@ -43,7 +44,7 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     if isinstance(g, Tensor):
         if g._array.dtype == dtype:
             return g
-        return np.astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)  # type: ignore[arg-type]
+        return astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)  # type: ignore[arg-type]
     if g.dtype == dtype:
         return g
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
@@ -119,6 +120,9 @@ class Backward:
 
     def run(self) -> None:
         """Visit what is pending until nothing is."""
+        if is_strict():
+            with np.errstate(all="ignore"):
+                return self.run()
         heap, pending, leaves = self.heap, self.pending, self.leaves
         create, freed, everything = self.create, self.freed, self.wanted is None
         anomaly = modes.settings.anomaly

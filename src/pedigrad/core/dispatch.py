@@ -25,6 +25,7 @@ from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .layout import ALWAYS, check_operands, laid_out
 from .origin import located, outside
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
+from .quiet import is_strict
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -43,6 +44,9 @@ NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch 
 
 def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
     """Run `op` on Tensors (or arrays): the general way."""
+    if is_strict():
+        with np.errstate(all="ignore"):
+            return dispatch(op, operands, attributes, out)
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
         return _on_arrays(op, flat, attributes)
@@ -179,6 +183,9 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], shown
     try:
         try:
             results = large.forward(op, given, attributes) if native else op.forward(*given, **named)
+        except RuntimeWarning:  # of a function that NumPy has in Python, made an error by the user's filters
+            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+                results = op.forward(*given, **named)
         except (TypeError, ValueError):
             narrow = next((a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "V"), None)
             if narrow is None:

@@ -48,7 +48,6 @@ def build(op: Op) -> Any:
     for name in (op.name, "backward"):
         scope[name].__code__ = _declared_there(scope[name].__code__, op.forward.__code__)
     built = scope[op.name]
-    namespace[MARK] = True
     function.__code__, function.__defaults__, function.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
     if "_words" in built.__code__.co_varnames:
         function.__signature__ = signature(op)

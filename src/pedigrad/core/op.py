@@ -156,7 +156,9 @@ class Op:
     def node_class(self) -> Any:
         """The subclass of Node whose instances are runs of this op; `keeps_arrays` says whether it saves more than sizes."""
         keeps = any(name in self.operands or name in (self.outputs or ("outs",)) for name in self.saves)
-        return type(self.node_name, (Node,), {"__slots__": (), "op": self, "keeps_arrays": keeps, **self.named})
+        return type(
+            self.node_name, (Node,), {"__slots__": (), "__module__": Node.__module__, "op": self, "keeps_arrays": keeps, **self.named}
+        )
 
     @property
     def wide_rules(self) -> bool:
@@ -170,7 +172,8 @@ class Op:
         """The node class for 16-bit floats, whose rules are given float32; the ordinary one where they need not be."""
         if not self.wide_rules:
             return self.node_class
-        return type(self.node_name, (self.node_class,), {"__slots__": (), "wide": True, "backward": staticmethod(self._wide_backward)})
+        own = {"__slots__": (), "__module__": Node.__module__, "wide": True, "backward": staticmethod(self._wide_backward)}
+        return type(self.node_name, (self.node_class,), own)
 
     def _wide_backward(self, g: Any, parents: Any, saved: Any) -> Any:
         return self.node_class.backward(precision.widened(g), parents, precision.widened(saved))
@@ -179,7 +182,7 @@ class Op:
     def node_class_named(self, name: str, wide: bool = False) -> Any:
         """The node class under another name, where PyTorch has several operations for this one."""
         self.build()
-        return type(name, (self.wide_node_class if wide else self.node_class,), {"__slots__": ()})
+        return type(name, (self.wide_node_class if wide else self.node_class,), {"__slots__": (), "__module__": Node.__module__})
 
     def build(self) -> None:
         """Generate the short function and the backward, which every node needs."""
@@ -202,7 +205,8 @@ class Op:
     def _stub(self) -> Any:
         """The public function; its code is generated when it is first called (`fastpath.build`)."""
         module = self.forward.__module__
-        namespace = {"__name__": module, "__builtins__": __builtins__, "_op": self, "_build": fastpath.build, "_trim": trim, MARK: True}
+        namespace: dict[str, Any] = {"__name__": None, MARK: module, "__builtins__": __builtins__}
+        namespace |= {"_op": self, "_build": fastpath.build, "_trim": trim}
         function = types.FunctionType(_first_call.__code__, namespace, self.name)
         function.__doc__ = self.forward.__doc__
         function.__module__, function.__qualname__ = module, self.name

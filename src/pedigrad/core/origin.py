@@ -11,8 +11,7 @@ import sys
 from types import CodeType, FrameType
 from typing import Any
 
-MARK = "_internal_to_pedigrad"
-
+from .quiet import MARK, name_of, silence
 
 AS_USER = frozenset({"pedigrad.demo", "pedigrad.__main__"})  # modules whose lines are shown as a program's would be
 
@@ -20,8 +19,10 @@ AS_USER = frozenset({"pedigrad.demo", "pedigrad.__main__"})  # modules whose lin
 def mark_internal() -> None:
     """Mark every loaded module of the library; whoever loads more of them later calls it again."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("pedigrad.") and module is not None and name not in AS_USER:
-            module.__dict__[MARK] = True
+        if not name.startswith("pedigrad.") or module is None or name in AS_USER or MARK in module.__dict__:
+            continue
+        if not getattr(module.__spec__, "_initializing", False):  # until then what it defines is named after it
+            silence(module, name)
 
 
 def outside(frame: FrameType | None) -> FrameType | None:
@@ -29,7 +30,7 @@ def outside(frame: FrameType | None) -> FrameType | None:
     while frame is not None:
         names = frame.f_globals
         if MARK not in names:
-            name = names.get("__name__", "")
+            name = name_of(names)
             if not name.startswith("pedigrad.") or name in AS_USER:
                 return frame
             mark_internal()  # a module that was imported by itself since the last marking

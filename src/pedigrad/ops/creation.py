@@ -19,6 +19,7 @@ from ..core.origin import located
 from ..core.shapes import Size, as_shape
 from ..core.storage import on_buffer
 from ..core.tensor import Tensor, TensorMeta, _new, announce, constant, wrap
+from ..core.traces import is_refusal
 from .shape.convert import LEGACY_NAMES, converted
 
 strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
@@ -52,9 +53,12 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
         try:
             array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         except (MemoryError, ValueError) as error:
-            if isinstance(error, ValueError) and "\n  at " in str(error):  # not NumPy's
+            if is_refusal(error):  # not NumPy's
                 raise
-            raise RuntimeError(located(f"{made.__name__}(): {error}")) from error
+            raise RuntimeError(located(f"{made.__name__}(): {error}")) from None
+        except FloatingPointError:  # what `np.seterr` asks for
+            with np.errstate(all="ignore"):
+                array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         if memory_format is not None and memory_format.name != "preserve_format":
             array = arranged(array, order_of_format(array.ndim, memory_format.name))
         if out is not None:

@@ -16,7 +16,7 @@ import numpy as np
 from ..core import dispatch, dtypes, fastpath, inplace
 from ..core.data import native_array
 from ..core.op import Function
-from ..core.origin import is_users
+from ..core.origin import MARK, is_users
 from ..core.tensor import Tensor, wrap
 from .linalg import matmul
 from .math import arithmetic, compare, division, powers
@@ -70,7 +70,7 @@ def _build(op: Any, form: Any) -> Any:
 def operator_form(function: Function, name: str) -> Any:
     """The function that is Python's operator for an op; its code is taken from the op when it is first called."""
     op = function.op  # type: ignore[attr-defined]
-    namespace = {"__name__": __name__, "__builtins__": __builtins__, "_op": op, "_build": _build}
+    namespace = {"__name__": None, MARK: __name__, "__builtins__": __builtins__, "_op": op, "_build": _build}
     form = types.FunctionType(_first_call.__code__, namespace, name)
     namespace["_self"] = form
     form.__doc__, form.__module__, form.__qualname__ = op.forward.__doc__, __name__, f"Tensor.{name}"

@@ -20,6 +20,7 @@ from ..core import dtypes, modes
 from ..core.graph import Handle, Leaf, note_writes
 from ..core.modes import enable_grad
 from ..core.origin import located
+from ..core.quiet import is_strict
 from ..core.tensor import Tensor, wrap
 from .bucket import Plan
 from .options import number
@@ -241,7 +242,11 @@ class Optimizer:
         plan = self._plans.get(index)
         if plan is None or not plan.fits(self, group, params):
             plan = self._plans[index] = Plan(self, group, params, 0 if plan is None else plan.rebuilt + 1)
-        plan.run(grads, group)
+        if is_strict():
+            with np.errstate(all="ignore"):
+                plan.run(grads, group)
+        else:
+            plan.run(grads, group)
         note_writes(plan.arrays, f"{type(self).__name__}.step")
 
     # Hooks

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.op import composite, function
 from ...core.origin import located
+from ...core.quiet import astype
 from ...eager import native
 from .. import xp
 from ..destination import deliver
@@ -24,7 +25,7 @@ def product(x, y):
         raise RuntimeError(f"expected mat1 and mat2 to have the same dtype, but got {x.dtype.name} and {y.dtype.name}")
     if is_narrow(x):
         wide = np.dtype(np.float32)
-        return np.astype(np.matmul(np.astype(x, wide), np.astype(y, wide))[...], kind_of(x))
+        return astype(np.matmul(astype(x, wide), astype(y, wide))[...], kind_of(x))
     return xp.matmul(x, y)
 
 
@@ -307,7 +308,7 @@ def scaled(x, factor):
         return x
     if x.dtype.kind in "iub":
         return x & bool(factor) if x.dtype.kind == "b" else x * int(factor)
-    return np.astype(x * factor, kind_of(x)) if is_narrow(x) else x * factor
+    return astype(x * factor, kind_of(x)) if is_narrow(x) else x * factor
 
 
 def scale(g, factor):

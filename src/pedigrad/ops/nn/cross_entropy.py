@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ...core.op import composite, function
+from ...core.quiet import astype
 from ..linalg.matmul import linear
 from ..linked import linked
 from ..xp import kind_of, row_total, total
@@ -65,7 +66,7 @@ def is_class(x, target):
 
 def one_hot_like(x, target):
     """One at the class of each target, zero elsewhere, in the shape and dtype of `x`."""
-    return np.astype(is_class(x, target), kind_of(x))
+    return astype(is_class(x, target), kind_of(x))
 
 
 def shares(x, target, weight, ignore_index, reduction):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.inplace import inplace_form
 from ...core.op import composite, function
+from ...core.quiet import astype
 from ...rng.generator import default_generator
 from .reduction import in_dtype_of
 
@@ -51,7 +52,7 @@ def _(g, keep, x_dtype, p):
 
 
 def _factors(keep, kind, p):
-    return np.astype(keep, kind) / (1 - p if p < 1 else 1)
+    return astype(keep, kind) / (1 - p if p < 1 else 1)
 
 
 @composite(
@@ -62,14 +63,14 @@ def saturated(x, /, p=0.5, whole_channels=False):
     mean and variance."""
     keep = drawn(x, p, whole_channels)
     scale = _alpha_scale(p)
-    noise = np.astype(keep, x.dtype)
+    noise = astype(keep, x.dtype)
     out = x * (noise * scale) + ((noise - 1) * (NEGATIVE_LIMIT * scale) + NEGATIVE_LIMIT * scale * p)
     return in_dtype_of(x, out), keep
 
 
 @saturated.grad("x")
 def _(g, keep, x_dtype, p):
-    return g * (np.astype(keep, x_dtype) * _alpha_scale(p))
+    return g * (astype(keep, x_dtype) * _alpha_scale(p))
 
 
 def _alpha_scale(p):

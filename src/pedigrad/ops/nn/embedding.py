@@ -12,6 +12,7 @@ from ...core.graph import note_write
 from ...core.op import composite, function, kernel
 from ...core.origin import located
 from ...core.precision import widened
+from ...core.quiet import astype
 from ...core.tensor import Tensor, announce, read
 from ..xp import kind_of, zeros
 
@@ -86,7 +87,7 @@ def _(g, indices, padding_idx, scale_grad_by_freq):
 def _weighed(rows, indices, padding_idx, scale_grad_by_freq):
     """The gradients of rows: zero of padding, divided by the number of times that a row is named where that is asked for."""
     if scale_grad_by_freq and indices.size:
-        rows = rows / np.astype(np.bincount(indices.reshape(-1))[indices], kind_of(rows))[..., None]
+        rows = rows / astype(np.bincount(indices.reshape(-1))[indices], kind_of(rows))[..., None]
     return np.where(np.not_equal(indices, padding_idx)[..., None], rows, 0)
 
 
@@ -244,7 +245,7 @@ def embedding_bag(
     if mode == "mean":
         sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(sums._array.dtype)
         sums = sums / _known(sizes[:, None])
-    return sums if sums._array.dtype == kind else np.astype(sums, kind)
+    return sums if sums._array.dtype == kind else astype(sums, kind)
 
 
 # One-hot

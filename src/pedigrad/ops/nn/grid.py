@@ -14,6 +14,7 @@ import numpy as np
 
 from ...core.op import composite, function
 from ...core.precision import widened
+from ...core.quiet import astype
 from ...core.tensor import Tensor
 from ..linked import linked
 from ..xp import zeros
@@ -170,7 +171,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         value = value if weight is None else value * np.expand_dims(weight, 1)
         total = value if total is None else total + value
     out = np.reshape(total, (*input.shape[:2], *grid.shape[1:-1]))
-    out = out if out._array.dtype == dtype else np.astype(out, dtype)
+    out = out if out._array.dtype == dtype else astype(out, dtype)
     return linked(out, grid) if mode == "nearest" and grid.requires_grad else out
 
 

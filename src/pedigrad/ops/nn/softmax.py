@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.op import composite, function
+from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ...core.tensor import constant, wrap
 from ...rng.generator import default_generator
@@ -28,11 +29,11 @@ def is_trivial(x, dim, name):
 
 
 def _as_wanted(x, dtype):
-    return x if dtype is None else np.astype(x, dtypes.to_numpy(dtype))
+    return x if dtype is None else astype(x, dtypes.to_numpy(dtype))
 
 
 def _as_operand(g, x_dtype):
-    return g if g.dtype == x_dtype or g.dtype.name == x_dtype.name else np.astype(g, x_dtype)
+    return g if g.dtype == x_dtype or g.dtype.name == x_dtype.name else astype(g, x_dtype)
 
 
 @composite(places="torch Tensor special", out=True, samples=ALONG)
@@ -113,7 +114,7 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     settled = soft.detach()
     places = np.reshape(np.arange(array.shape[dim]), [-1 if d == dim % array.ndim else 1 for d in range(array.ndim)])
     choice = constant(places) == settled.argmax(dim, keepdim=True)
-    return np.astype(choice, array.dtype) - settled + soft
+    return astype(choice, array.dtype) - settled + soft
 
 
 # Scaled to unit norm

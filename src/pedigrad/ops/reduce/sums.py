@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.op import function, reduction
+from ...core.quiet import astype
 from ...core.shapes import all_dims, as_int
 from ...eager import native
 from ..destination import deliver
@@ -43,14 +44,14 @@ def is_narrow(x):
 
 def through_float32(compute, x):
     """`compute` on `x` in float32, brought back to the dtype of `x`."""
-    out = compute(np.astype(x, np.dtype(np.float32)))
+    out = compute(astype(x, np.dtype(np.float32)))
     narrow = x.dtype
-    return np.astype(out[...], dtypes.to_numpy(narrow) if isinstance(narrow, dtypes.dtype) else narrow)
+    return astype(out[...], dtypes.to_numpy(narrow) if isinstance(narrow, dtypes.dtype) else narrow)
 
 
 def converted(x, dtype):
     """`x` in the dtype that a reduction was asked to compute in."""
-    return x if dtype is None else np.astype(x, dtypes.to_numpy(dtype))
+    return x if dtype is None else astype(x, dtypes.to_numpy(dtype))
 
 
 def need_float(name, x):
@@ -252,11 +253,16 @@ def _(g, x, out, dim, keepdim):
     return g * product_of_others(x, dim)
 
 
+def running_product(x):
+    """`np.cumprod` along the last dimension, which for arrays would warn from NumPy's own frame."""
+    return np.multiply.accumulate(x, -1) if x.__class__ is np.ndarray else np.cumprod(x, -1)
+
+
 def product_of_others(x, dim):
     """For each element the conjugate product of all others along `dim`; no division, so zeros do no harm."""
     x = np.swapaxes(np.conj(x), dim, -1)
-    before = np.cumprod(shifted_in(x), -1)
-    after = np.flip(np.cumprod(shifted_in(np.flip(x, (-1,))), -1), (-1,))
+    before = running_product(shifted_in(x))
+    after = np.flip(running_product(shifted_in(np.flip(x, (-1,)))), (-1,))
     return np.swapaxes(before * after, dim, -1)
 
 
@@ -280,7 +286,7 @@ def all(x, /, dim=None, keepdim=False):
 
 def _logical(ufunc, x, dim, keepdim):
     if isinstance(dim, (list, tuple)) and not dim:  # of these two alone PyTorch takes no dimensions for none
-        return x != 0 if x.dtype != np.uint8 else np.astype(x != 0, np.uint8)
+        return x != 0 if x.dtype != np.uint8 else astype(x != 0, np.uint8)
     out = ufunc.reduce(x, axis=axes(dim, x.ndim), keepdims=keepdim)
     return np.asarray(out, np.uint8) if x.dtype == np.uint8 else out
 
@@ -297,7 +303,7 @@ def count_nonzero(x, /, dim=None):
 @reduction(places="torch Tensor special", samples=[((3, 4), (0, 1)), *FILLED[1:]])
 def logsumexp(x, /, dim, keepdim=False):
     """Logarithm of the sum of the exponentials along `dim`, computed without overflow."""
-    x = np.astype(x, dtypes.to_numpy(dtypes.get_default_dtype())) if x.dtype.kind in "biu" else x
+    x = astype(x, dtypes.to_numpy(dtypes.get_default_dtype())) if x.dtype.kind in "biu" else x
     dim = axes(dim, x.ndim)
     if not x.size:
         return np.log(total(np.exp(x), dim, keepdim))

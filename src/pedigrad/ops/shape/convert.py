@@ -12,6 +12,7 @@ from ...core.dispatch import dispatch
 from ...core.layout import formatted, is_channels_last
 from ...core.op import composite, function, view
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.tensor import Tensor
 
 
@@ -54,12 +55,12 @@ def _(g):
 )  # fmt: skip
 def cast(x, /, dtype):
     """The elements in another dtype."""
-    return np.astype(np.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x, dtypes.to_numpy(dtype))
+    return astype(np.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x, dtypes.to_numpy(dtype))
 
 
 @cast.grad("x")
 def _(g, x_dtype):
-    return np.astype(np.real(g) if g.dtype.kind == "c" and x_dtype.kind != "c" else g, x_dtype)
+    return astype(np.real(g) if g.dtype.kind == "c" and x_dtype.kind != "c" else g, x_dtype)
 
 
 @view(name="alias", places="Tensor", node="AliasBackward0", samples=[((2, 3),)])

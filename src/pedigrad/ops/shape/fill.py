@@ -13,6 +13,7 @@ from ...core.inplace import note_change, write
 from ...core.layout import check_operands
 from ...core.op import composite, function
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.shapes import as_shape
 from ...core.tensor import Tensor, read
 from ..xp import broadcast_to
@@ -22,7 +23,7 @@ from .region import as_strided, diagonal, part
 @composite(wide="rules", layout="like", name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
 def replaced(x, y, /):
     """The elements of `y` in the shape and dtype of `x`."""
-    return np.astype(broadcast_to(y, x.shape), x.dtype)
+    return astype(broadcast_to(y, x.shape), x.dtype)
 
 
 @replaced.grad("x")
@@ -49,6 +50,9 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     check_overlap(self._array, "copy_")
     try:
         np.copyto(self._array, other._array, casting="unsafe")
+    except FloatingPointError:  # what `np.seterr` asks for
+        with np.errstate(all="ignore"):
+            np.copyto(self._array, other._array, casting="unsafe")
     except ValueError:
         message = f"copy_(): shape {tuple(other.shape)} does not broadcast to the shape {tuple(self.shape)} of the tensor written to"
         raise RuntimeError(located(message)) from None
