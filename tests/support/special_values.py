@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 
 import pedigrad as torch
+from pedigrad.core.inplace import inplace_form
 from pedigrad.core.op import REGISTRY
 
 strict = sys.argv[1] == "strict"
@@ -47,7 +48,7 @@ def run(op, dtype):
     attempt(f"{op.name} of {dtype}", lambda: op.function(*xs))
     attempt(f"{op.name} of {dtype}, strided", lambda: op.function(*(x.reshape(3, 4).T for x in xs)))
     if op.inplace:
-        write, others = getattr(torch.Tensor, op.name + "_"), [x.reshape(3, 4).T for x in xs[1:]]
+        write, others = inplace_form(op), [x.reshape(3, 4).T for x in xs[1:]]
         attempt(f"{op.name}_ of {dtype}", lambda: write(xs[0].clone(), *xs[1:]))
         attempt(f"{op.name}_ of {dtype}, strided", lambda: write(xs[0].reshape(3, 4).clone().T, *others))
     if op.rules and dtype.is_floating_point:

@@ -23,7 +23,7 @@ from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, note_write
 from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .layout import ALWAYS, check_operands, laid_out
-from .origin import located, outside
+from .origin import located, outside, warn
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .quiet import is_strict
 from .storage import storage_of
@@ -239,6 +239,11 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
         if not dtypes.can_cast(dtypes.of(result), target.dtype):
             raise RuntimeError(located(f"result type {dtypes.of(result)} can't be cast to the desired output type {target.dtype}"))
         if target._array.shape != result.shape:
+            if target._array.size:
+                warn(
+                    f"An output with one or more elements was resized since it had shape {list(target._array.shape)}, which does not"
+                    f" match the required output shape {list(result.shape)}: make it of that shape, or empty"
+                )
             target._array = np.empty(result.shape, target._array.dtype)
         elif result.size:
             check_overlap(target._array, op.name)
@@ -435,7 +440,7 @@ def in_new_order(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
     if len(numbers) > len(op.scalars):
         return args, kwargs
     message = f"This overload of {op.name} is deprecated: give {' and '.join(op.scalars)} by name, after the tensors"
-    warnings.warn(located(message), UserWarning, stacklevel=4)
+    warn(located(message), UserWarning)
     return tuple(v for v in args if isinstance(v, Tensor)), {**dict(zip(op.scalars, numbers, strict=False)), **kwargs}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+import warnings
 from types import CodeType, FrameType
 from typing import Any
 
@@ -50,6 +51,21 @@ def outside_depth() -> int:
     while frame is not user and frame.f_back is not None:
         frame, depth = frame.f_back, depth + 1
     return depth
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the user's line; in the library's own frames nothing is heard (`core/quiet.py`), so all warnings of ours go this way."""
+    warnings.warn(message, category, stacklevel=outside_depth())
+
+
+_warned: set[str] = set()
+
+
+def warn_once(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the user's line, the first time in the process: so PyTorch does where the same call may be made often."""
+    if message not in _warned:
+        _warned.add(message)
+        warn(message, category)
 
 
 class Origin:

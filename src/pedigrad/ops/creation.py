@@ -15,13 +15,14 @@ from ..core.dispatch import check_overlap, in_our_words, unordered, words_of
 from ..core.exchange import imported
 from ..core.layout import arranged, empty_like, order_of_format
 from ..core.op import function
-from ..core.origin import located
+from ..core.origin import located, warn, warn_once
 from ..core.shapes import Size, as_shape
 from ..core.storage import on_buffer
 from ..core.tensor import Tensor, TensorMeta, _new, announce, constant, wrap
 from ..core.traces import is_refusal
 from .shape.convert import LEGACY_NAMES, converted
 
+READ_ONLY = "the tensor shows its memory, and to write to it is an error; copy it first if you want to"
 strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
 Tensor.layout = strided
 
@@ -120,6 +121,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     if device is not None:
         devices.require_cpu(device)
+    if isinstance(data, Tensor):
+        warn("To copy a tensor, use source.detach().clone(), or source.detach().clone().requires_grad_(True), rather than tensor(source)")
     result = constant(array_of(data, dtype))
     return result.requires_grad_() if requires_grad else result
 
@@ -176,6 +179,8 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """A tensor on the memory of `array`: a change of one shows in the other."""
     if not isinstance(array, np.ndarray):
         raise TypeError(located(f"expected np.ndarray (got {type(array).__name__})"))
+    if not array.flags.writeable:
+        warn_once(f"The given NumPy array is not writable: {READ_ONLY}")
     return constant(on_buffer(native_array(array)))
 
 
@@ -201,6 +206,8 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     if count < 0 and (size - offset) % kind.itemsize:
         length = f"buffer length ({size - offset} bytes) after offset ({offset} bytes)"
         raise ValueError(located(f"{length} must be a multiple of element size ({kind.itemsize})"))
+    if memoryview(buffer).readonly:
+        warn_once(f"The given buffer is not writable: {READ_ONLY}")
     result = wrap(on_buffer(np.frombuffer(buffer, kind, count, offset)))
     return result.requires_grad_() if requires_grad else result
 
@@ -339,6 +346,7 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
 @factory
 def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Any:
     """Numbers from `start` to `end` included, `step` apart."""
+    warn_once("torch.range is deprecated, as its end is included: use torch.arange, which gives values in [start, end)")
     return (start + np.arange(int((end - start) / step) + 1) * step).astype(numpy_dtype(dtype))
 
 

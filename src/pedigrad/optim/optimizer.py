@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeAlias
@@ -19,7 +18,7 @@ from ..codegen.runtime.memory import zeros_like
 from ..core import dtypes, modes
 from ..core.graph import Handle, Leaf, note_writes
 from ..core.modes import enable_grad
-from ..core.origin import located
+from ..core.origin import located, warn
 from ..core.quiet import is_strict
 from ..core.tensor import Tensor, wrap
 from .bucket import Plan
@@ -188,7 +187,7 @@ class Optimizer:
                 raise ValueError(located(f"parameter group didn't specify a value of required optimization parameter {name}"))
             param_group.setdefault(name, default)
         if len(set(params)) != len(params):
-            warnings.warn("optimizer contains a parameter group with duplicate parameters", stacklevel=3)
+            warn("optimizer contains a parameter group with duplicate parameters")
         earlier = {p for group in self.param_groups for p in group["params"]}
         if any(("param_names" in group) != ("param_names" in param_group) for group in self.param_groups):
             this = "with names" if "param_names" in param_group else "without names"

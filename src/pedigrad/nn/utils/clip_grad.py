@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core import modes
 from ...core.graph import note_write
-from ...core.origin import located
+from ...core.origin import located, warn
 from ...core.tensor import Tensor, wrap
 
 
@@ -63,6 +63,14 @@ def clip_grad_norm_(
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
     clip_grads_with_norm_(listed, max_norm, total)
     return total
+
+
+def clip_grad_norm(
+    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Tensor:
+    """The old name of `clip_grad_norm_`."""
+    warn("`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.", FutureWarning)
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
 def _recorded(arrays: list[np.ndarray[Any, Any]], max_norm: float, order: float, recorder: Any) -> Tensor:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...core.op import composite, function
-from ...core.origin import located
+from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...eager import native
 from .. import xp
@@ -466,4 +466,5 @@ def multi_dot(tensors, *, out=None):
 @function("torch")
 def chain_matmul(*matrices, out=None):
     """The product of matrices in the cheapest order."""
+    warn_once("torch.chain_matmul is deprecated in favor of torch.linalg.multi_dot")
     return multi_dot(matrices, out=out) if len(matrices) > 1 else matrices[0]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
 from ...core.inplace import inplace_form
 from ...core.op import composite, function
+from ...core.origin import warn
 from ...core.quiet import astype
 from ...rng.generator import default_generator
 from .reduction import in_dtype_of
@@ -132,16 +132,14 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
     """`input` of shape (N, C, H, W) with whole channels set to zero with probability `p`."""
     _is_idle(input, p, training)
     if input.ndim not in (3, 4):
-        warnings.warn(
+        warn(
             f"dropout2d: Received a {input.ndim}-D input to dropout2d, which is deprecated and will result in an error in a"
-            " future release. To retain the behavior and silence this warning, please use dropout instead.",
-            stacklevel=2,
+            " future release. To retain the behavior and silence this warning, please use dropout instead."
         )
     if input.ndim == 3:
-        warnings.warn(
+        warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired -"
-            " input is interpreted as shape (N, C, L), where C is the channel dim. Please use dropout1d for that.",
-            stacklevel=2,
+            " input is interpreted as shape (N, C, L), where C is the channel dim. Please use dropout1d for that."
         )
     return _feature_dropout(input, p, training, inplace)
 
@@ -151,10 +149,9 @@ def dropout3d(input, p=0.5, training=True, inplace=False):
     """`input` of shape (N, C, D, H, W) or (C, D, H, W) with whole channels set to zero with probability `p`."""
     _is_idle(input, p, training)
     if input.ndim not in (4, 5):
-        warnings.warn(
+        warn(
             f"dropout3d: Received a {input.ndim}-D input to dropout3d, which is deprecated and will result in an error in a"
-            " future release. To retain the behavior and silence this warning, please use dropout instead.",
-            stacklevel=2,
+            " future release. To retain the behavior and silence this warning, please use dropout instead."
         )
     return (_feature_dropout if input.ndim == 5 else _unbatched)(input, p, training, inplace)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from ...core import modes
 from ...core.dtypes import int64
 from ...core.graph import note_write
 from ...core.op import composite, function, kernel
-from ...core.origin import located
+from ...core.origin import located, warn
 from ...core.precision import widened
 from ...core.quiet import astype
 from ...core.tensor import Tensor, announce, read
@@ -209,7 +207,7 @@ def embedding_bag(
         raise TypeError(located("embedding_bag(): input and weight must be Tensors"))
     if input.is_floating_point() and weight.dtype is int64:
         message = "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is deprecated"
-        warnings.warn(f"{message}, and should now be `embedding_bag(input, weight, ...)`.", stacklevel=2)
+        warn(f"{message}, and should now be `embedding_bag(input, weight, ...)`.")
         input, weight = weight, input
     if per_sample_weights is not None:
         if mode != "sum":

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.op import function, reduction
+from ...core.origin import warn
 from ...core.quiet import astype
 from ...core.shapes import all_dims, as_int
 from ...eager import native
@@ -196,10 +197,25 @@ def _freedom(dim, unbiased, correction):
     return dim, correction
 
 
+def _warn_of_freedom(name, input, dim, correction):
+    """Warn if the sum of squares is divided by zero or less."""
+    shape = input._array.shape
+    try:
+        n = count(shape, dim)
+    except IndexError:
+        return  # the op says it
+    if n <= correction:
+        warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input of shape"
+            f" {list(shape)}, {n} elements for each result, correction {correction})"
+        )
+
+
 @function()
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """Variance along `dim`: the sum of square distances from the mean, over n - correction."""
     dim, correction = _freedom(dim, unbiased, correction)
+    _warn_of_freedom("var", input, dim, correction)
     return variance(input, dim, correction, keepdim, out=out)
 
 
@@ -207,6 +223,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """Standard deviation along `dim`: the root of the variance."""
     dim, correction = _freedom(dim, unbiased, correction)
+    _warn_of_freedom("std", input, dim, correction)
     return deviation(input, dim, correction, keepdim, out=out)
 
 
@@ -214,6 +231,7 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The variance and the mean along `dim`."""
     dim, correction = _freedom(dim, unbiased, correction)
+    _warn_of_freedom("var_mean", input, dim, correction)
     return variance(input, dim, correction, keepdim), mean(input, dim, keepdim)
 
 
@@ -221,6 +239,7 @@ def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The standard deviation and the mean along `dim`."""
     dim, correction = _freedom(dim, unbiased, correction)
+    _warn_of_freedom("std_mean", input, dim, correction)
     return deviation(input, dim, correction, keepdim), mean(input, dim, keepdim)
 
 

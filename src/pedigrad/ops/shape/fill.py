@@ -12,11 +12,12 @@ from ...core.dispatch import check_overlap, is_recorded, unordered
 from ...core.inplace import note_change, write
 from ...core.layout import check_operands
 from ...core.op import composite, function
-from ...core.origin import located
+from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...core.shapes import as_shape
 from ...core.tensor import Tensor, read
 from ..xp import broadcast_to
+from .convert import DISCARDS
 from .region import as_strided, diagonal, part
 
 
@@ -47,6 +48,8 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     if is_recorded(self, other) or modes.special:
         return write(replaced.op, (self, other), ())
     check_operands(replaced.op, self._array, (other,), "copy_")
+    if other._array.dtype.kind == "c" and self._array.dtype.kind not in "cb":
+        warn_once(DISCARDS)
     check_overlap(self._array, "copy_")
     try:
         np.copyto(self._array, other._array, casting="unsafe")
