@@ -434,9 +434,10 @@ class Tensor(metaclass=TensorMeta):
         return value
 
     def __float__(self) -> float:
+        value = float(self._real())
         if self._node is not None:
             warn_once("Converting a tensor with requires_grad=True to a scalar loses its history: use tensor.detach() first")
-        return float(self._real())
+        return value
 
     def __int__(self) -> int:
         return int(self._real())
