@@ -1,6 +1,8 @@
 """What errors say: what is wrong, with which operands, and the user's line."""
 
 import copy
+import inspect
+import os
 import pickle
 import re
 import subprocess
@@ -335,6 +337,21 @@ def test_a_wrong_operation_prints_the_line_of_its_declaration():
     assert "matmul.py" in frames[-1] and "def matmul(x, y, /):" in text
 
 
+def test_all_frames_are_shown_when_asked():
+    program = "import pedigrad as torch; torch.ones(2, 3) @ torch.ones(2, 3)"
+    for value, count in (("full", 5), ("", 2)):
+        environment = os.environ | {"PEDIGRAD_TRACEBACK": value}
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+        frames = [line for line in result.stderr.split("\n") if line.startswith("  File ")]
+        assert len(frames) >= count if value else len(frames) <= count, result.stderr
+
+
+def test_the_source_of_an_op_is_its_declaration():
+    torch.tanh(torch.ones(2))
+    assert inspect.getsource(torch.tanh).startswith("def tanh(x, /):")
+    assert "_forward" in torch.tanh.op.source
+
+
 @pytest.mark.parametrize("name", ["add", "matmul", "sum", "cat"])
 def test_errors_of_the_fast_path_have_no_chain(name):
     x, y = torch.ones(2, 3), torch.ones(4)
@@ -564,3 +581,22 @@ def test_modules_have_their_names():
     assert pickle.loads(pickle.dumps(torch.exp)) is torch.exp
     model = torch.nn.Linear(2, 2)
     assert pickle.loads(pickle.dumps(model)).__class__ is torch.nn.Linear
+
+
+# Our own warnings; which there are is compared in `tests/conformance/test_warnings.py`
+
+
+def test_warnings_point_to_the_users_line_however_deep_they_come_from():
+    loss = torch.nn.MSELoss()
+    calls = [lambda: loss(torch.ones(3), torch.ones(3, 1)), lambda: torch.nn.functional.softmax(torch.ones(2, 2))]
+    for call in calls:
+        with pytest.warns(UserWarning) as heard:
+            call()
+        assert [(each.filename, each.lineno) for each in heard] == [(__file__, call.__code__.co_firstlineno)]
+
+
+def test_all_warnings_go_one_way():
+    """A plain `warnings.warn` that names one of our own frames would not be heard."""
+    source = Path(torch.__file__).parent
+    found = [path for path in source.rglob("*.py") if "warnings.warn(" in path.read_text()]
+    assert [path.name for path in found] == ["origin.py"], found
