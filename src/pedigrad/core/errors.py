@@ -12,6 +12,14 @@ from .origin import Message, located
 from .shapes import broadcast_shapes, one_dim
 from .traces import is_refusal, variables
 
+try:
+    from numpy._core._exceptions import UFuncTypeError  # type: ignore[attr-defined]
+except ImportError:  # NumPy has it elsewhere
+
+    class UFuncTypeError(TypeError):  # type: ignore[no-redef]
+        """NumPy's error for dtypes that a ufunc has no loop for."""
+
+
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()  # of an argument that has another name too
 
 
@@ -52,7 +60,8 @@ def _translated(op: Any, operands: tuple[Any, ...], attributes: Any, error: Exce
     """The type and the text of PyTorch's error for one of NumPy's."""
     text = str(error)
     if isinstance(error, TypeError):
-        if not all(_is_ordinary(value, op.defaults.get(name)) for name, value in dict(attributes).items()):
+        odd = not all(_is_ordinary(value, op.defaults.get(name)) for name, value in dict(attributes).items())
+        if odd and not isinstance(error, UFuncTypeError):
             return TypeError, text
         return NotImplementedError, f'"{op.name}" not implemented for {", ".join(dtypes.of(a).name for a in _arrays(operands))}'
     kind = RuntimeError if isinstance(error, ValueError) else type(error)
@@ -69,10 +78,10 @@ def _arrays(operands: tuple[Any, ...]) -> list[Any]:
 
 
 def _is_ordinary(value: Any, default: Any) -> bool:
-    """Whether an attribute is of a kind that attributes are of, so that it is not what NumPy does not know."""
+    """Whether an attribute is of a kind that attributes are of, so that it is not what NumPy does not know; floats only where one is due."""
     if isinstance(value, (list, tuple)):
         return all(_is_ordinary(each, None) for each in value)
-    usual = (bool, int, float, complex, np.generic, np.ndarray, dtypes.dtype, np.dtype)
+    usual = (bool, int, complex, np.generic, np.ndarray, dtypes.dtype, np.dtype)
     return value is None or isinstance(value, (*usual, type(default)))
 
 
