@@ -62,8 +62,8 @@ def test_operators_that_are_said_not_to_be_written_are_not_there():
 
 
 def test_the_readme_gives_the_two_commands():
-    assert "pip install . && pedigrad demo\n" in README
-    assert "pip install -e '.[test]' && pytest\n" in README
+    assert "pip install '.[demo]' && pedigrad demo\n" in README
+    assert "pip install -e '.[test]' && pytest -n auto\n" in README
 
 
 def block(after):

@@ -97,9 +97,8 @@ globals().update(_storage.LEGACY_STORAGES)
 layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
-# NumPy warns of 1/0 and the like where PyTorch does not; the filters are for our own modules, and for np.astype, alone.
+# NumPy warns of 1/0 and the like where PyTorch does not. `core/quiet.py` sees to that; this is for interpreters where it cannot.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
-_warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeWarning, r"numpy\._core\.numeric")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
 _INTERNAL = frozenset(("about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "rng"))

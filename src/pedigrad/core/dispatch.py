@@ -24,9 +24,10 @@ from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, Packed, note_write
 from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .layout import ALWAYS, check_operands, laid_out
-from .origin import located, outside
+from .origin import located, outside, warn
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
+from .quiet import is_strict
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -52,6 +53,9 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
 
 
 def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
+    if is_strict():
+        with np.errstate(all="ignore"):
+            return _dispatched(op, operands, attributes, out)
     if modes.special:
         if modes.overriding and (answer := modes.answer(op, operands, attributes, out)) is not modes.NO_ANSWER:
             return answer
@@ -155,7 +159,7 @@ class Forward:
         if self.op.refuses:
             _check_kinds(self.op, arrays)
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
-        return self.laid_out(arrays, _forward(self.op, ready, self.attributes))
+        return self.laid_out(arrays, _forward(self.op, ready, self.attributes, arrays))
 
     def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...], traced: bool = False) -> tuple[Any, ...]:
         """The results in the order in memory that the op's rule gives them; how they lie if they were `traced` is by chance."""
@@ -198,8 +202,11 @@ def _as_array(x: Any) -> Any:
     return np.asarray(x) if isinstance(x, (np.generic, bool)) else x
 
 
-def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[np.ndarray[Any, Any], ...]:
-    """The arrays the forward returns, computed in float32 where operands are of 16 bits and the op is one that computes."""
+def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], shown: Any = None) -> tuple[np.ndarray[Any, Any], ...]:
+    """The arrays the forward returns, computed in float32 where operands are of 16 bits and the op is one that computes.
+
+    `shown` are the operands as the user gave them, for errors.
+    """
     named = dict(zip(op.attributes, attributes, strict=True))
     if op.real and any(getattr(a, "dtype", None) in COMPLEX for a in arrays):
         raise NotImplementedError(located(f'"{op.name}" not implemented for complex numbers'))
@@ -212,6 +219,9 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
     try:
         try:
             results = large.forward(op, given, attributes) if native else op.forward(*given, **named)
+        except RuntimeWarning:  # of a function that NumPy has in Python, made an error by the user's filters
+            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+                results = op.forward(*given, **named)
         except (TypeError, ValueError):
             narrow = next((a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "V"), None)
             if narrow is None:
@@ -221,7 +231,10 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
     except modes.Untraceable:
         raise
     except Exception as error:
-        raise explained(op, arrays, error, named) from error
+        told = explained(op, arrays if shown is None else shown, error, named)
+        if told is error:
+            raise
+        raise told from None  # what NumPy said is its `__context__`, which is not printed
     if narrow is not None:
         results = rounded(op, results, narrow, named)
     results = results if isinstance(results, (tuple, list)) else (results,)
@@ -262,6 +275,11 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
         if not dtypes.can_cast(dtypes.of(result), target.dtype):
             raise RuntimeError(located(f"result type {dtypes.of(result)} can't be cast to the desired output type {target.dtype}"))
         if target._array.shape != result.shape:
+            if target._array.size:
+                warn(
+                    f"An output with one or more elements was resized since it had shape {list(target._array.shape)}, which does not"
+                    f" match the required output shape {list(result.shape)}: make it of that shape, or empty"
+                )
             target._array = np.empty(result.shape, target._array.dtype)
         elif result.size:
             check_overlap(target._array, op.name)
@@ -465,7 +483,7 @@ def in_new_order(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
     if len(numbers) > len(op.scalars):
         return args, kwargs
     message = f"This overload of {op.name} is deprecated: give {' and '.join(op.scalars)} by name, after the tensors"
-    warnings.warn(located(message), UserWarning, stacklevel=4)
+    warn(located(message), UserWarning)
     return tuple(v for v in args if isinstance(v, Tensor)), {**dict(zip(op.scalars, numbers, strict=False)), **kwargs}
 
 

@@ -239,7 +239,7 @@ class UntypedStorage:
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         if protocol >= 5 and self.array.size:  # the bytes may go beside the pickle
-            return _from_bytes, (pickle.PickleBuffer(self.array),)
+            return _from_bytes, (pickle.PickleBuffer(self.array.data),)
         return _from_bytes, (self.array.tobytes(),)
 
 

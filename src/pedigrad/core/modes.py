@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import locks
+from .origin import warn
 
 special = 0
 grad_off = 0
@@ -226,6 +227,7 @@ class detect_anomaly(_Switch):
     mode = True
 
     def __init__(self, check_nan: bool = True) -> None:
+        warn("Anomaly detection is on: backward passes take longer, so use it only to debug")
         self.before: list[bool] = []
 
     def __enter__(self) -> None:

@@ -1,13 +1,13 @@
 """Recurrent layers over sequences, and their cells."""
 
 import math
-import warnings
 
 import numpy as np
 
 from ..core import modes
 from ..core.autocast import lowered
 from ..core.op import PLACES
+from ..core.origin import warn
 from ..core.tensor import constant
 from ..ops import creation
 from ..ops.nn.dropout import dropout
@@ -58,10 +58,9 @@ class RNNBase(Module):
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ValueError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed")
         if dropout > 0 and self.num_layers == 1:
-            warnings.warn(
+            warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
-                f"num_layers greater than 1, but got dropout={dropout} and num_layers={self.num_layers}",
-                stacklevel=4,
+                f"num_layers greater than 1, but got dropout={dropout} and num_layers={self.num_layers}"
             )
         if not isinstance(self.hidden_size, int):
             raise TypeError(f"hidden_size should be of type int, got: {type(self.hidden_size).__name__}")

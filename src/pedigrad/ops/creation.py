@@ -15,12 +15,14 @@ from ..core.dispatch import check_overlap, in_our_words, unordered, words_of
 from ..core.exchange import imported
 from ..core.layout import arranged, empty_like, order_of_format
 from ..core.op import function
-from ..core.origin import located
+from ..core.origin import located, warn, warn_once
 from ..core.shapes import Size, as_shape
 from ..core.storage import on_buffer
 from ..core.tensor import Tensor, TensorMeta, _new, announce, constant, wrap
+from ..core.traces import is_refusal
 from .shape.convert import LEGACY_NAMES, converted, placed
 
+READ_ONLY = "the tensor shows its memory, and to write to it is an error; copy it first if you want to"
 strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
 Tensor.layout = strided
 
@@ -57,9 +59,12 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             else:
                 array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         except (MemoryError, ValueError) as error:
-            if isinstance(error, ValueError) and "\n  at " in str(error):  # not NumPy's
+            if is_refusal(error):  # not NumPy's
                 raise
-            raise RuntimeError(located(f"{made.__name__}(): {error}")) from error
+            raise RuntimeError(located(f"{made.__name__}(): {error}")) from None
+        except FloatingPointError:  # what `np.seterr` asks for
+            with np.errstate(all="ignore"):
+                array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         if nowhere and not meta.is_meta(array):
             array = meta.like(array)
         if memory_format is not None and memory_format.name != "preserve_format":
@@ -126,6 +131,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     >>> tensor([[1.0, 2.0]])
     tensor([[1., 2.]])
     """
+    if isinstance(data, Tensor):
+        warn("To copy a tensor, use source.detach().clone(), or source.detach().clone().requires_grad_(True), rather than tensor(source)")
     result = _there(constant(array_of(data, dtype)), device)
     return result.requires_grad_() if requires_grad else result
 
@@ -181,6 +188,8 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """A tensor on the memory of `array`: a change of one shows in the other."""
     if not isinstance(array, np.ndarray):
         raise TypeError(located(f"expected np.ndarray (got {type(array).__name__})"))
+    if not array.flags.writeable:
+        warn_once(f"The given NumPy array is not writable: {READ_ONLY}")
     return constant(on_buffer(native_array(array)))
 
 
@@ -206,6 +215,8 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     if count < 0 and (size - offset) % kind.itemsize:
         length = f"buffer length ({size - offset} bytes) after offset ({offset} bytes)"
         raise ValueError(located(f"{length} must be a multiple of element size ({kind.itemsize})"))
+    if memoryview(buffer).readonly:
+        warn_once(f"The given buffer is not writable: {READ_ONLY}")
     result = wrap(on_buffer(np.frombuffer(buffer, kind, count, offset)))
     return result.requires_grad_() if requires_grad else result
 
@@ -344,6 +355,7 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
 @factory
 def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Any:
     """Numbers from `start` to `end` included, `step` apart."""
+    warn_once("torch.range is deprecated, as its end is included: use torch.arange, which gives values in [start, end)")
     return (start + np.arange(int((end - start) / step) + 1) * step).astype(numpy_dtype(dtype))
 
 

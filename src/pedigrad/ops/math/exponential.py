@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...core.op import elementwise, publish
+from ...core.quiet import astype
 from ..xp import conj
 
 
@@ -143,7 +144,7 @@ def _(g, out):
 def sigmoid(x, /):
     """`1 / (1 + exp(-x))` of each element."""
     if x.dtype.itemsize == 2:  # float16 and bfloat16 are rounded once, at the end
-        x = np.astype(x, np.float32)
+        x = astype(x, np.float32)
     return 1 / (1 + np.exp(-x))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.op import composite, function
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.shapes import all_dims, one_dim
 from ...core.tensor import Tensor
 from ..destination import deliver
@@ -44,7 +45,7 @@ def vector_norm(x, /, ord=2, dim=None, keepdim=False, *, dtype=None):
     if ord == -math.inf:
         return np.minimum.reduce(size, axis=dim, keepdims=keepdim)
     if ord == 0:
-        return total(np.astype(size != 0, size.dtype), dim, keepdim)
+        return total(astype(size != 0, size.dtype), dim, keepdim)
     if ord == 1:
         return total(size, dim, keepdim)
     return total(size**ord, dim, keepdim) ** (1.0 / ord)
@@ -74,7 +75,7 @@ def norm_slope(g, x, x_dtype, out, ord, dim, keepdim):
         return np.sign(x) * g
     size = np.abs(x)
     if abs(ord) == math.inf:
-        chosen = np.astype(size == out, size._array.dtype if isinstance(size, Tensor) else size.dtype)
+        chosen = astype(size == out, size._array.dtype if isinstance(size, Tensor) else size.dtype)
         return sign_of(x) * np.where(chosen != 0, g / total(chosen, axes(dim, len(shape)), True), 0)
     scale = np.where(out == 0, 0, g * out ** (1 - ord))
     if ord < 2:

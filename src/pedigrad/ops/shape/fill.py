@@ -13,17 +13,19 @@ from ...core.inplace import note_change, write
 from ...core.layout import check_operands
 from ...core.memory import UntypedStorage, laid
 from ...core.op import composite, function
-from ...core.origin import located
+from ...core.origin import located, warn_once
+from ...core.quiet import astype
 from ...core.shapes import as_shape
 from ...core.tensor import Tensor, read
 from ..xp import broadcast_to
+from .convert import DISCARDS
 from .region import as_strided, diagonal, part
 
 
 @composite(wide="rules", layout="like", name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
 def replaced(x, y, /):
     """The elements of `y` in the shape and dtype of `x`."""
-    return np.astype(broadcast_to(y, x.shape), x.dtype)
+    return astype(broadcast_to(y, x.shape), x.dtype)
 
 
 @replaced.grad("x")
@@ -47,9 +49,14 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     if is_recorded(self, other) or modes.special:
         return write(replaced.op, (self, other), ())
     check_operands(replaced.op, self._array, (other,), "copy_")
+    if other._array.dtype.kind == "c" and self._array.dtype.kind not in "cb":
+        warn_once(DISCARDS)
     check_overlap(self._array, "copy_")
     try:
         np.copyto(self._array, other._array, casting="unsafe")
+    except FloatingPointError:  # what `np.seterr` asks for
+        with np.errstate(all="ignore"):
+            np.copyto(self._array, other._array, casting="unsafe")
     except ValueError:
         message = f"copy_(): shape {tuple(other.shape)} does not broadcast to the shape {tuple(self.shape)} of the tensor written to"
         raise RuntimeError(located(message)) from None

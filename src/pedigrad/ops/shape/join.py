@@ -11,7 +11,7 @@ import numpy as np
 from ...core.dispatch import under_name
 from ...core.layout import arranged, channels_last, is_channels_last
 from ...core.op import composite, function, view
-from ...core.origin import located
+from ...core.origin import located, warn_once
 from ...core.shapes import as_int, broadcast_shapes, one_dim
 from ...core.tensor import Tensor, constant
 from ..xp import zeros
@@ -329,6 +329,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         raise RuntimeError("torch.meshgrid: Expected 0D or 1D tensors in the tensor list")
     if any(x.dtype != tensors[0].dtype for x in tensors):
         raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
+    if indexing is None:
+        warn_once("torch.meshgrid: it will be required to pass the indexing argument: 'ij' is what it is without")
     order = list(range(len(tensors)))
     if indexing == "xy" and len(order) > 1:
         order[:2] = [1, 0]
