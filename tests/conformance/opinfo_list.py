@@ -110,6 +110,7 @@ KNOWN: tuple[Known, ...] = (
     Known("pca_lowrank", "grad", "rounding of single precision; double precision agrees", "^complex64"),
     Known("renorm", "grad", "PyTorch's gradient is nan", r"^complex64.*expected \(nan"),
     Known("renorm", "inplace", "PyTorch's gradient is nan", r"^complex64.*expected \(nan"),
+    Known("fft.ihfft[2n]", "out", "along one dimension PyTorch leaves `out` as it was", "expected 0j"),
     Known("linalg.norm.subgradients_at_zero", "gradgrad", "PyTorch's second gradient is nan, ours 0", "expected nan"),
     Known("as_strided_scatter", "grad", "PyTorch's gradient of `input` is no derivative: overwritten elements get one", "for input 0"),
     Known("nn.functional.linear_cross_entropy.chunked", "gradgrad", "PyTorch has no second gradient", "is there, expected none"),
