@@ -74,7 +74,6 @@ REASONS = {
     "*nested*": "nested tensors are not supported",
     "nn.functional.scaled_grouped_mm": "a GPU kernel",
     "nn.functional.grouped_mm": "a GPU kernel",
-    "resize*": "`resize_` changes storages under existing views",
 }
 
 
