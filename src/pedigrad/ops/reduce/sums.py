@@ -323,4 +323,6 @@ def sum_to_size(self, *size):
     if lead < 0 or [n for n, m in zip(shape, self.shape[lead:], strict=True) if n not in (1, m)]:
         raise RuntimeError(located(f"size {{{list(shape)}}} is not expandable to size {{{list(self.shape)}}}."))
     dims = tuple(d for d in range(self.ndim) if d < lead or (shape[d - lead] == 1 and self.shape[d] != 1))
+    if not shape:
+        return self.sum()
     return self.sum(dims, True).reshape(shape) if dims else self
