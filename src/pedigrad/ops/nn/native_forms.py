@@ -33,7 +33,7 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
     if input.numel() != N * C * HxW:
         raise RuntimeError(located(f"native_group_norm: N * C * HxW is {N * C * HxW}, but the input has {input.numel()} elements"))
     out = group_norm(input, group, weight, bias, eps)
-    groups = input.reshape(N, group, -1)
+    groups = input.reshape(N, group, input.shape[1] // group * HxW)
     return out, groups.mean(-1), (groups.var(-1, correction=0) + eps) ** -0.5
 
 
