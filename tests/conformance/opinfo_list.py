@@ -64,7 +64,6 @@ TIES = {"argsort": 0, "sort": 1, "topk": 1, "kthvalue": 1, "mode": 1}
 
 REASONS = {
     "*sparse*": "sparse tensors are not supported",
-    "masked.*": "`torch.masked` is a prototype of PyTorch",
     "*_scaled_mm*": "a GPU kernel",
     "torch.ops.aten.*": "an internal operator of PyTorch",
     "_*": "private to PyTorch",
