@@ -16,6 +16,7 @@ from .core.shapes import all_dims
 from .core.tensor import Tensor
 from .ops.math.exponential import logaddexp as _logaddexp
 from .ops.reduce.norms import vector_norm
+from .ops.shape.convert import converted
 
 
 def _is_real(dtype: Any) -> bool:
@@ -42,8 +43,7 @@ def _counting(input: Any, mask: Any) -> Any:
         raise TypeError(located(f"mask must be a Tensor, not {type(mask).__name__}"))
     if mask.ndim > input.ndim:
         raise IndexError(located(f"the mask has {mask.ndim} dimensions, more than the input, which has {input.ndim}"))
-    mask = mask.bool()
-    return mask.expand(input.shape)
+    return converted(mask, dtypes.bool_).expand(input.shape)  # type: ignore[attr-defined]
 
 
 def _filled(input: Any, mask: Any, value: Any) -> Any:
@@ -164,8 +164,8 @@ def _variance(input: Any, dim: Any, unbiased: Any, correction: Any, keepdim: boo
     count = _count(input, dims, mask)
     centred = _filled(input - sum(input, dims, keepdim=True, mask=mask) / count, mask, 0)
     squares = (centred * centred.conj()).sum(dims, True)
-    freedom = count - correction
-    return _finished(squares / (freedom.clamp(min=0) if isinstance(freedom, Tensor) else max(freedom, 0)), dims, keepdim)
+    freedom: Any = count - correction
+    return _finished(squares / (max(freedom, 0) if mask is None else freedom.clamp(min=0)), dims, keepdim)
 
 
 def var(
