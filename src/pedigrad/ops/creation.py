@@ -27,7 +27,7 @@ strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
 Tensor.layout = strided
 
 
-def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
+def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Tensor]:
     """Give a function that returns an array the keywords all factories share: device, layout, requires_grad, out, ..."""
 
     code = make.__code__
@@ -74,7 +74,7 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
         tensor = constant(array)
         return tensor.requires_grad_() if requires_grad else tensor
 
-    return function("torch")(made)
+    return function(places)(made)
 
 
 def _filled(out: Tensor, array: np.ndarray[Any, Any], what: str) -> Tensor:

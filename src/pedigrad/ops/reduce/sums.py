@@ -8,9 +8,9 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.op import function, reduction
-from ...core.origin import warn
+from ...core.origin import located, warn
 from ...core.quiet import astype
-from ...core.shapes import all_dims, as_int
+from ...core.shapes import all_dims, as_int, as_shape
 from ...eager import native
 from ..destination import deliver
 from ..xp import broadcast_to, cast, conj, double_total, kind_of, less, restore_dims, row_total, total
@@ -337,3 +337,16 @@ def _(g, x, out, dim, keepdim):
     shape = tuple(x.shape)
     out = restore_dims(out, shape, dim, keepdim)
     return restore_dims(g, shape, dim, keepdim) * conj(np.exp(x - out))
+
+
+@function("Tensor")
+def sum_to_size(self, *size):
+    """The sum along the dimensions that are of size one in `size`, or in front of it; the tensor itself where there are none."""
+    shape = as_shape(size)
+    lead = self.ndim - len(shape)
+    if lead < 0 or [n for n, m in zip(shape, self.shape[lead:], strict=True) if n not in (1, m)]:
+        raise RuntimeError(located(f"size {{{list(shape)}}} is not expandable to size {{{list(self.shape)}}}."))
+    dims = tuple(d for d in range(self.ndim) if d < lead or (shape[d - lead] == 1 and self.shape[d] != 1))
+    if not shape:
+        return self.sum()
+    return self.sum(dims, True).reshape(shape) if dims else self

@@ -93,6 +93,16 @@ def _fill(input: Tensor, value: Any) -> Tensor:
     return input
 
 
+@function("torch")
+def fill(input: Tensor, value: Any) -> Tensor:
+    """A tensor like `input` with `value`, a number or a tensor of one element, everywhere."""
+    if isinstance(value, Tensor):
+        if value._array.ndim:
+            raise RuntimeError(located(f"fill only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."))
+        return replaced(input, value)
+    return filled(input, scalar(value, input._array.dtype, "fill()"))
+
+
 @function("torch Tensor")
 def zero_(input: Tensor) -> Tensor:
     """Write zero everywhere; returns the tensor."""
@@ -161,3 +171,9 @@ def resize_(self: Tensor, *sizes: Any, size: Any = None, memory_format: Any = No
     array.reshape(-1)[:n] = old.reshape(-1)[:n]
     self._array = array
     return self
+
+
+@function("torch Tensor")
+def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
+    """Give it the shape of another tensor in place, as `resize_` does."""
+    return resize_(input, the_template.shape)
