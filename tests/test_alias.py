@@ -141,7 +141,10 @@ import pedigrad
 pedigrad.install_as_torch()
 import torch
 found = [each.name for each in pkgutil.walk_packages(pedigrad.__path__, "pedigrad.")]
-found = [name for name in found if not pedigrad._INTERNAL & set(name.split(".")) and "__main__" not in name and ".utils." not in name]
+whole = {"backends", "cuda", "cpu", "distributed", "export", "fx", "jit", "onnx", "utils", "xpu"}
+parts = {name: name.split(".") for name in found}
+found = [name for name in found if len(parts[name]) == 2 or parts[name][1] in whole and "data" not in parts[name]]
+found = [name for name in found if not pedigrad._INTERNAL & set(parts[name]) and "__main__" not in name]
 for name in found:
     thing = torch
     for part in name.split(".")[1:]:
