@@ -81,7 +81,7 @@ def _is_ordinary(value: Any, default: Any) -> bool:
     """Whether an attribute is of a kind that attributes are of, and not what NumPy does not know; a float only where one is due."""
     if isinstance(value, (list, tuple)):
         return all(_is_ordinary(each, None) for each in value)
-    usual = (bool, int, complex, np.generic, np.ndarray, dtypes.dtype, np.dtype)
+    usual = (bool, int, complex, np.generic, dtypes.dtype, np.dtype)
     return value is None or isinstance(value, (*usual, type(default)))
 
 
