@@ -19,7 +19,6 @@ from . import ops as _ops
 from . import storage as _storage
 from . import version as torch_version
 from .core import autocast as _autocast
-from .core import choices as _choices
 from .core import copies, family, memory, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
@@ -70,6 +69,7 @@ from .core.process import (
     set_default_tensor_type,
     set_deterministic_debug_mode,
     set_float32_matmul_precision,
+    set_flush_denormal,
     set_num_interop_threads,
     set_warn_always,
     use_deterministic_algorithms,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from enum import Enum
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.graph import note_write
-from ..core.origin import located
+from ..core.origin import located, warn
 from ..core.tensor import Tensor, constant
 
 __all__ = ["GradScaler", "OptState"]
@@ -42,7 +41,7 @@ class GradScaler:
         self._device, self._enabled = device, enabled
         if enabled and device != "cpu":
             message = f"torch.{device}.amp.GradScaler is enabled, but {device.upper()} is not available.  Disabling."
-            warnings.warn(located(message), UserWarning, stacklevel=2)
+            warn(message)
             self._enabled = False
         if self._enabled:
             if growth_factor <= 1.0:

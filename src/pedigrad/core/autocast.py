@@ -7,13 +7,12 @@ operations go through `dispatch`, which asks `cast` here; while it is off nothin
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import dtypes, interception, modes
 from .op import publish
-from .origin import located
+from .origin import located, warn
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -207,12 +206,12 @@ class autocast:
         self._enabled = bool(enabled)
         if self._enabled and self.device != "cpu":
             message = f"User provided device_type of '{device_type}', but {device_type.upper()} is not available. Disabling"
-            warnings.warn(located(message), UserWarning, stacklevel=2)
+            warn(message)
             self._enabled = False
         if self._enabled and self.fast_dtype.name not in NARROW:
             message = f"In CPU autocast, but the target dtype {self.fast_dtype} is not supported. Disabling autocast.\n"
             message += "CPU Autocast only supports dtype of torch.bfloat16, torch.float16 currently."
-            warnings.warn(located(message), UserWarning, stacklevel=2)
+            warn(message)
             self._enabled = False
         self._before: list[Any] = []
 

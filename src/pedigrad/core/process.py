@@ -7,7 +7,6 @@ are kept for whoever asks, and change nothing.
 from __future__ import annotations
 
 import sys
-import warnings
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from . import modes
 from .device import device, is_nowhere
 from .dtypes import dtype, set_default_dtype
+from .origin import warn
 
 _MODES = ("default", "warn", "error")
 _deterministic = 0
@@ -66,7 +66,7 @@ def set_float32_matmul_precision(precision: str) -> None:
     if precision in ("highest", "high", "medium"):
         _precision = precision
     else:  # as in PyTorch no error
-        warnings.warn(f"{precision!r} is not one of 'highest', 'high', or 'medium'; the setting stays {_precision!r}", stacklevel=2)
+        warn(f"{precision!r} is not one of 'highest', 'high', or 'medium'; the setting stays {_precision!r}")
 
 
 def get_float32_matmul_precision() -> str:
@@ -83,6 +83,11 @@ def set_warn_always(b: bool, /) -> None:
 def is_warn_always_enabled() -> bool:
     """What `set_warn_always` set."""
     return _warn_always
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False: denormal numbers are computed with."""
+    return False
 
 
 def set_num_interop_threads(n: int, /) -> None:
@@ -126,7 +131,7 @@ def get_device_module(device: Any = None) -> ModuleType:
     """The module of a kind of device: `torch.cpu`, or `torch.cuda` for 'cuda'."""
     kind = "cpu" if device is None else _device(device).type
     try:
-        return import_module(f"{__name__.partition('.')[0]}.{kind}")
+        return import_module(f"{__package__.partition('.')[0]}.{kind}")
     except ModuleNotFoundError:
         raise RuntimeError(f"Device '{kind}' does not have a corresponding module registered as 'torch.{kind}'.") from None
 
@@ -136,7 +141,7 @@ def set_default_tensor_type(t: Any, /) -> None:
     kind = t
     if isinstance(t, str):
         place, _, name = t.rpartition(".")
-        found = sys.modules.get(f"{__name__.partition('.')[0]}{place.removeprefix('torch')}") if place.startswith("torch") else None
+        found = sys.modules.get(f"{__package__.partition('.')[0]}{place.removeprefix('torch')}") if place.startswith("torch") else None
         kind = getattr(found, name, None)
     wanted = getattr(kind, "dtype", None)
     if not isinstance(wanted, dtype):

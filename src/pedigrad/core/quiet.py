@@ -34,6 +34,8 @@ class QuietModule(ModuleType):
         return name_of(self.__dict__)
 
 
+# Where the library computes: other modules keep their names.
+COMPUTES = ("core", "ops", "eager", "codegen", "autograd", "optim", "rng", "random", "nn", "capture")
 # Modules that compute nothing and whose variables are read at each operation: Python looks them up faster in ordinary modules.
 ORDINARY = frozenset({"pedigrad.core.modes", "pedigrad.core.large", "pedigrad.core.dtypes"})
 MARK = "_internal_to_pedigrad"  # in the globals of the library's modules and generated functions: the module's name
@@ -43,7 +45,7 @@ def silence(module: ModuleType, name: str) -> None:
     """Mark a module as the library's, and drop what NumPy warns of in its frames."""
     names = module.__dict__
     names[MARK] = name
-    if name not in ORDINARY:
+    if name not in ORDINARY and name.partition(".")[2].partition(".")[0] in COMPUTES:
         module.__class__ = QuietModule
         names["__name__"] = None
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import Any
 
 from ..amp import autocast_mode, grad_scaler
 from ..core import dtypes
+from ..core.origin import warn
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
 
 def _warn(name: str) -> None:
     message = f"`torch.cuda.amp.{name}(args...)` is deprecated. Please use `torch.amp.{name}('cuda', args...)` instead."
-    warnings.warn(message, FutureWarning, stacklevel=3)
+    warn(message, FutureWarning)
 
 
 class autocast(autocast_mode.autocast):

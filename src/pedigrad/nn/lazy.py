@@ -174,7 +174,7 @@ def _lazy_norm(base):
 def _named(lazy, base):
     lazy.__name__ = lazy.__qualname__ = "Lazy" + base.__name__
     lazy.__doc__ = f"A `{base.__name__}` that takes the number of channels from its first input."
-    lazy.__module__ = __name__
+    lazy.__module__ = f"{__package__}.lazy"
     return lazy
 
 

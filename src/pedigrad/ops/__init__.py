@@ -11,5 +11,5 @@ def __getattr__(name):
     """A namespace of operations: this package is `torch.ops` too."""
     if name.startswith("__"):
         raise AttributeError(name)
-    namespaces = import_module(f"{__name__}.namespaces")
+    namespaces = import_module(f"{__package__}.namespaces")
     return namespaces.NAMESPACES.setdefault(name, namespaces.Namespace(name))

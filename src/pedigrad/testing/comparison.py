@@ -6,14 +6,13 @@ Values are taken apart into pairs: None, booleans, numbers and tensors, in whate
 from __future__ import annotations
 
 import cmath
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.op import PLACES
-from ..core.origin import located
+from ..core.origin import located, warn
 from ..core.tensor import Tensor
 
 torch: Any = PLACES["torch"]
@@ -210,7 +209,7 @@ def assert_allclose(
 ) -> None:
     """The same as `assert_close`, under its old name: dtypes may differ."""
     message = "`torch.testing.assert_allclose()` is deprecated: use `torch.testing.assert_close()` instead."
-    warnings.warn(message, FutureWarning, stacklevel=2)
+    warn(message, FutureWarning)
     actual, expected = _as_tensor(actual), _as_tensor(expected)
     assert_close(
         actual,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from ..core.limits import finfo, iinfo
 from ..core.op import PLACES
-from ..core.origin import located
+from ..core.origin import located, warn
 from ..core.tensor import Tensor
 
 torch: Any = PLACES["torch"]
@@ -22,7 +21,7 @@ def _bounds(low: Any, high: Any, least: float, most: float, usual: tuple[float, 
             raise ValueError(located(f"make_tensor(): {name} must not be nan, got low={low!r} and high={high!r}"))
     if low == high and dtype.is_floating_point:
         message = "Passing `low==high` to `torch.testing.make_tensor` for floating or complex types is deprecated"
-        warnings.warn(f"{message}: use torch.full(...) instead.", FutureWarning, stacklevel=3)
+        warn(f"{message}: use torch.full(...) instead.", FutureWarning)
     elif low >= high:
         raise ValueError(located(f"make_tensor(): `low` must be less than `high`, but got {low} >= {high}"))
     elif high < least or low > most:

@@ -7,7 +7,6 @@ node of the same number lacks.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -16,7 +15,7 @@ from .. import amp as _amp
 from ..core import graph, modes
 from ..core.graph import Freed, Leaf, Node, Remade
 from ..core.history import refresh
-from ..core.origin import located, outside_depth
+from ..core.origin import located, warn
 from ..core.tensor import Tensor
 from ..rng.generator import default_generator
 from ._pytree import tree_leaves
@@ -161,7 +160,7 @@ def checkpoint(
     """
     if use_reentrant is None:
         message = "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly; use_reentrant=False is recommended"
-        warnings.warn(message, stacklevel=outside_depth())
+        warn(message)
         use_reentrant = True
     if use_reentrant:
         if kwargs:
@@ -175,7 +174,7 @@ def checkpoint(
         with first:  # nothing is recorded, or by a compiler, which sees itself to what is kept
             return function(*args, **kwargs)
     if use_reentrant and not any(isinstance(each, Tensor) and each.requires_grad for each in args):
-        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=outside_depth())
+        warn("None of the inputs have requires_grad=True. Gradients will be None")
         with modes.no_grad():
             return function(*args)
     state = default_generator.get_state() if preserve_rng_state else None
@@ -193,7 +192,7 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
     """
     if use_reentrant is None:
         message = "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed explicitly"
-        warnings.warn(f"{message}; use_reentrant=False is recommended", stacklevel=outside_depth())
+        warn(f"{message}; use_reentrant=False is recommended")
         use_reentrant = True
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:

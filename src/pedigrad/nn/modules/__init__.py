@@ -63,7 +63,7 @@ _MORE = {"module": MODULE_NAMES, "utils": UTILS, "padding": PADDINGS, "container
 
 
 def _family(name, sources):
-    made = ModuleType(f"{__name__}.{name}", f"`torch.nn.modules.{name}`: names of layers and what they share.")
+    made = ModuleType(f"{__package__}.{name}", f"`torch.nn.modules.{name}`: names of layers and what they share.")
     for source in sources:
         made.__dict__.update({each: value for each, value in vars(source).items() if not each.startswith("__")})
     made.__dict__.update(_MORE.get(name, {}))

@@ -1,10 +1,8 @@
 """`weight_norm` and `spectral_norm` of old: hooks that compute the weight before each call. `parametrizations` has the new ones."""
 
-import warnings
-
 from ...core import modes
 from ...core.op import PLACES
-from ...core.origin import located
+from ...core.origin import located, warn
 from ..convolution import _ConvTransposeNd
 from ..module import Module
 from ..parameter import Parameter
@@ -57,7 +55,7 @@ class WeightNorm:
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """`module`, whose weight is a direction, `weight_v`, times a norm, `weight_g`, for each index of `dim`."""
     message = "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`."
-    warnings.warn(message, FutureWarning, stacklevel=2)
+    warn(message, FutureWarning)
     WeightNorm.apply(module, name, dim)
     return module
 

@@ -1,9 +1,8 @@
 """Calling a module with other parameters and buffers than its own."""
 
-import warnings
 from contextlib import contextmanager
 
-from ...core.origin import located
+from ...core.origin import located, warn
 from ...core.tensor import Tensor
 from ..registry import registry
 
@@ -97,5 +96,5 @@ def call(module, given, args=None, kwargs=None, *, tie_weights=True, strict=Fals
 def functional_call(module, parameters_and_buffers, args=None, kwargs=None, *, tie_weights=True, strict=False):
     """The same as `torch.func.functional_call`, under its old name."""
     message = "`torch.nn.utils.stateless.functional_call` is deprecated: use `torch.func.functional_call` instead."
-    warnings.warn(message, FutureWarning, stacklevel=2)
+    warn(message, FutureWarning)
     return call(module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict)

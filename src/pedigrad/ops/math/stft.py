@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ...core import dtypes
 from ...core.op import composite, function
-from ...core.origin import located, outside_depth
+from ...core.origin import located, warn
 from ...core.shapes import as_int
 from ...core.tensor import Tensor, constant, read
 from ..shape.padding import constant_pad_nd, pad
@@ -62,10 +61,9 @@ def _sizes(name: str, n_fft: Any, hop_length: Any, win_length: Any) -> tuple[int
 def _window(name: str, window: Any, n_fft: int, width: int) -> Any:
     """The window in the middle of `n_fft` elements; None where all are taken as they are."""
     if window is None:
-        warnings.warn(
+        warn(
             f"{name}: no window was given, so frames are cut out sharply, which smears frequencies; torch.hann_window(n_fft) avoids"
-            " that, and window=torch.ones(n_fft) this warning",
-            stacklevel=outside_depth(),
+            " that, and window=torch.ones(n_fft) this warning"
         )
         if width == n_fft:
             return None
@@ -174,7 +172,7 @@ def istft(
         raise RuntimeError(located("istft: window overlap add min: 1: somewhere all windows are zero, so the signal is not known there"))
     out = out / weight
     if length is not None and out.shape[-1] < length:
-        warnings.warn("istft: the signal is shorter than `length`, and filled up with zeros", stacklevel=outside_depth())
+        warn("istft: the signal is shorter than `length`, and filled up with zeros")
         out = constant_pad_nd(out, (0, length - out.shape[-1]))
     return out[0] if input.ndim == 2 else out
 
