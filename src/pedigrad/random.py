@@ -150,6 +150,8 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, dtype: Any = None, ge
     means, stds = (v._array if isinstance(v, Tensor) else np.asarray(v) for v in (mean, std))
     like = means if isinstance(mean, Tensor) else stds
     shape = np.broadcast_shapes(means.shape, stds.shape)
+    if meta.is_meta(means) or meta.is_meta(stds):
+        return meta.empty(shape, like.dtype)
     return (_from(generator).normal(shape, 0.0, 1.0, like.dtype) * stds + means).astype(like.dtype)
 
 

@@ -107,7 +107,7 @@ def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """What a forward gives for operands without memory: what it gives for zeros, or for identity matrices if it refuses zeros."""
     try:
         results = forward(*arrays)
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, IndexError):
         results = forward(*map(meta.regular, arrays))
     return tuple(r if meta.is_meta(r) else meta.like(r) for r in results)
 

@@ -34,14 +34,18 @@ def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Te
     sizes = bool(code.co_flags & 0x04)  # a function of `*size`, which may also be given by name
     typed = "dtype" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     words = words_of(code.co_varnames[: code.co_argcount], {})
+    modelled = code.co_varnames[:1] == ("input",)  # what is made has the shape of the first argument
 
     @functools.wraps(make)
     def made(
         *args: Any, device: Any = None, requires_grad: bool = False, out: Tensor | None = None,
         layout: Any = None, pin_memory: bool = False, memory_format: Any = None, **kwargs: Any,
     ) -> Tensor:  # fmt: skip
-        model = args[0] if args and isinstance(args[0], Tensor) else None
-        nowhere = model.is_meta if device is None and model is not None else devices.is_nowhere(device)
+        model = args[0] if modelled and args and isinstance(args[0], Tensor) else None
+        if device is None and meta.alive and any(isinstance(each, Tensor) for each in args):
+            nowhere = any(isinstance(each, Tensor) and each.is_meta for each in args)
+        else:
+            nowhere = devices.is_nowhere(device)
         if sizes and not args:
             args = (kwargs.pop("size", None),)
             if args[0] is None:
@@ -66,7 +70,7 @@ def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Te
             with np.errstate(all="ignore"):
                 array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         if nowhere and not meta.is_meta(array):
-            array = meta.like(array)
+            array = meta.like(array) if array.flags.c_contiguous else meta.placed(array)
         if memory_format is not None and memory_format.name != "preserve_format":
             array = arranged(array, order_of_format(array.ndim, memory_format.name))
         if out is not None:
@@ -359,10 +363,17 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Any:
     return (start + np.arange(int((end - start) / step) + 1) * step).astype(numpy_dtype(dtype))
 
 
+def _bound(given: Any) -> Any:
+    """The number at an end of a ramp; of a tensor without memory any."""
+    if not isinstance(given, Tensor):
+        return given
+    return given._array.dtype.type(1).item() if given.is_meta else given.item()
+
+
 @factory
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
-    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    start, end = map(_bound, (start, end))
     kind = _ramp_dtype("linspace", numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None)), steps)
     if kind.kind in "iu":
         start, end = element(start, kind).item(), element(end, kind).item()
@@ -376,7 +387,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
 @factory
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Any:
     """`steps` numbers from base**start to base**end, evenly spaced on a logarithmic scale."""
-    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    start, end = map(_bound, (start, end))
     kind = _ramp_dtype("logspace", numpy_dtype(dtype), steps)
     if kind.kind in "iu":
         start, end = element(start, kind).item(), element(end, kind).item()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core import dtypes
+from ...core import dtypes, meta
 from ...core.op import function
 from ...core.origin import located
 from ...core.tensor import Tensor, wrap
@@ -14,7 +14,7 @@ from .softmax import log_softmax, softmax
 
 
 def _statistic(array, shape, like):
-    return wrap(np.ascontiguousarray(np.asarray(array).reshape(shape)).astype(like._array.dtype))
+    return wrap(meta.following(np.ascontiguousarray(np.asarray(array).reshape(shape)).astype(like._array.dtype), like._array))
 
 
 @function("torch")

@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 
+from ...core import meta
 from ...core.dtypes import float32, float64
 from ...core.op import function, kernel
 from ...core.origin import located
@@ -278,4 +279,5 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0, out=None):
         raise RuntimeError(located("hash_tensor: Expected reduction dim to be specified for input.numel() == 0."))
     read(input._array, "hash_tensor()")
     wide = np.array(input._array, np.float64 if input.is_floating_point() else np.int64).view(np.uint64)
-    return deliver(wrap(np.asarray(np.bitwise_xor.reduce(wide, axis=dims, keepdims=keepdim))), out)
+    found = np.asarray(np.bitwise_xor.reduce(wide, axis=dims, keepdims=keepdim))
+    return deliver(wrap(meta.following(found, input._array)), out)

@@ -340,9 +340,9 @@ def _(g, x, out, dim, keepdim):
 
 
 @function("Tensor")
-def sum_to_size(self, *size):
+def sum_to_size(self, *sizes, size=None):
     """The sum along the dimensions that are of size one in `size`, or in front of it; the tensor itself where there are none."""
-    shape = as_shape(size)
+    shape = as_shape(sizes if size is None else (size,))
     lead = self.ndim - len(shape)
     if lead < 0 or [n for n, m in zip(shape, self.shape[lead:], strict=True) if n not in (1, m)]:
         raise RuntimeError(located(f"size {{{list(shape)}}} is not expandable to size {{{list(self.shape)}}}."))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import inplace, modes
+from ...core import inplace, meta, modes
 from ...core.data import fitting, scalar
 from ...core.dispatch import check_overlap, is_recorded, unordered
 from ...core.inplace import note_change, write
@@ -169,7 +169,7 @@ def resize_(self: Tensor, *sizes: Any, size: Any = None, memory_format: Any = No
     array = np.empty(shape, old.dtype)
     n = min(array.size, old.size)
     array.reshape(-1)[:n] = old.reshape(-1)[:n]
-    self._array = array
+    self._array = meta.following(array, old)
     return self
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import meta
 from ...core.op import function
 from ...core.origin import located
 from ...core.shapes import one_dim
@@ -26,6 +27,12 @@ def _lengths(data: Tensor, lengths: Any, offsets: Any, axis: int, unsafe: bool) 
     if given.ndim != axis + 1:
         raise RuntimeError(located(f"segment_reduce(): Expected axis to be the last dimension of lengths but got {axis}."))
     read(given._array, "segment_reduce()")
+    if meta.is_meta(given._array):  # any lengths will do: all are in the first segment
+        if not data.is_meta:
+            meta.require_data(given._array, "segment_reduce()")
+        counts = np.zeros((*given.shape[:-1], given.shape[-1] - (lengths is None)), given._array.dtype)
+        counts[..., :1] = data.shape[axis]
+        return counts, np.cumsum(counts, -1) - counts
     if lengths is None:
         starts = given._array[..., :-1]
         return np.diff(given._array, axis=-1), starts
