@@ -99,11 +99,14 @@ class RNNBase(Module):
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_given_weights", None)
-        state["_flat_weights"] = [getattr(self, name) for name in self._flat_weights_names]  # PyTorch's look here
+        state["_flat_weights"] = self._flat_weights  # PyTorch's look here
         return state
 
     def __setstate__(self, state):
         super().__setstate__({name: value for name, value in state.items() if name != "_flat_weights"})
+        flat = state.get("_flat_weights", ())
+        if any(weight is not getattr(self, name) for name, weight in zip(self._flat_weights_names, flat, strict=False)):
+            self._flat_weights = flat
 
     def _apply(self, fn, recurse=True):
         self.__dict__.pop("_given_weights", None)

@@ -165,6 +165,8 @@ def resize_(self: Tensor, *sizes: Any, size: Any = None, memory_format: Any = No
     """Give it another shape in place, keeping the elements there is room for; new ones are not initialised."""
     shape = as_shape(sizes if size is None else (size,))
     old = self._array
+    if shape == old.shape and memory_format is None:
+        return self  # and lies as it did
     read(old, "resize_()")
     array = np.empty(shape, old.dtype)
     n = min(array.size, old.size)
