@@ -560,7 +560,7 @@ def test_probabilities_out_of_range(size):
 @pytest.mark.parametrize("how", ["always", "error", "strict"])
 def test_numpys_warnings_stay_inside(how):
     """Whatever filters the user sets after the import, and where NumPy is told to raise; the user's own NumPy code hears of it all."""
-    program = Path(__file__).parent / "support" / "special_values.py"
+    program = Path(__file__).parent / "support" / "special_values.txt"
     result = subprocess.run([sys.executable, program, how], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
     assert int(result.stdout.split()[0]) > 3000 and not result.stderr, result.stderr

@@ -26,6 +26,14 @@ EXCEPTIONS = {
     "linalg.cholesky_ex": "as linalg.cholesky",
     "cholesky": "as linalg.cholesky",
     "cholesky_inverse": "LAPACK's column order",
+    **dict.fromkeys(
+        """fft.fft fft.fft2 fft.fftn fft.hfft fft.hfft2 fft.hfftn fft.ifft fft.ifft2 fft.ifftn fft.ihfft fft.ihfft2 fft.ihfftn
+        fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn stft""".split(),
+        "MKL's order of the transformed dimensions",
+    ),
+    "_softmax_backward_data": "the order of the operand, as the operation of which it is the gradient",
+    "einsum": "an outer product: PyTorch's order follows from how it multiplies",
+    "masked.logaddexp": "made of other operations",
     "linalg.householder_product": "LAPACK's column order",
     "linalg.lstsq": "LAPACK's column order",
     "linalg.lstsq.grad_oriented": "LAPACK's column order",

@@ -76,6 +76,8 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order:
         spacings = [1 if spacing is None else spacing] * len(dims)
     if input.dtype is bool_:
         raise RuntimeError(located("torch.gradient of a bool tensor is not supported: convert it with .float()"))
+    if dim is not None and not input.ndim:
+        raise IndexError(located(f"Dimension specified as {dim} but tensor has no dimensions"))
     for d, each in zip(dims, spacings, strict=True):
         if input.shape[d] < edge_order + 1:
             raise RuntimeError(located("torch.gradient expected each dimension size to be at least edge_order+1"))

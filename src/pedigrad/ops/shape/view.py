@@ -131,7 +131,7 @@ def t(x, /):
 
 @t.grad("x")
 def _(g):
-    return g.T
+    return np.transpose(g)
 
 
 @function(aliases=("moveaxis",))
