@@ -76,7 +76,7 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order:
         spacings = [1 if spacing is None else spacing] * len(dims)
     if input.dtype is bool_:
         raise RuntimeError(located("torch.gradient of a bool tensor is not supported: convert it with .float()"))
-    if dim is not None and not input.ndim:
+    if not (input.ndim or dim is None or dim == ()):
         raise IndexError(located(f"Dimension specified as {dim} but tensor has no dimensions"))
     for d, each in zip(dims, spacings, strict=True):
         if input.shape[d] < edge_order + 1:
