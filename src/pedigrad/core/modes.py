@@ -44,6 +44,7 @@ class _Settings(threading.local):
         self.profiler: Any = None  # what is told of each operation
         self.backward: Any = None  # the backward pass that runs
         self.devices: list[Any] = []  # where tensors are made, the innermost last
+        self.default_device: Any = None  # the outermost of them, where the program set one for all
         self.autocast: Any = None  # what casts operands, while it is on (`core/autocast.py`)
         self.autocast_state: Any = None
         self.functions_off = 0  # how many contexts say that classes do not take operations over

@@ -113,12 +113,11 @@ def set_default_device(device: Any) -> None:
     here, where = modes.settings, None if device is None else _device(device)
     if where is not None:
         is_nowhere(where)
-    present = getattr(here, "default_device", None)
-    if present is not None:
-        here.devices.remove(present)
+    if here.default_device is not None:
+        here.devices.remove(here.default_device)
     if where is not None:
         here.devices.insert(0, where)
-    here.default_device = where  # type: ignore[attr-defined]
+    here.default_device = where
 
 
 def get_default_device() -> device:
