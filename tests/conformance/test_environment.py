@@ -77,7 +77,7 @@ torch.backends.cudnn.is_acceptable(torch.ones(1))
 torch.backends.cuda.is_built(), torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.math_sdp_enabled()
 torch.backends.cuda.matmul.allow_tf32
 torch.backends.mps.is_available(), torch.backends.mps.is_built()
-torch.backends.mkldnn.enabled, torch.backends.mkldnn.deterministic, torch.backends.flags_frozen(), torch.backends.fp32_precision
+torch.backends.mkldnn.enabled, torch.backends.mkldnn.deterministic, torch.backends.fp32_precision
 torch.backends.cusparselt.is_available(), torch.backends.kleidiai.is_available(), torch.backends.mha.get_fastpath_enabled()
 torch.jit.is_scripting(), torch.jit.is_tracing(), torch.jit.annotate(int, 3), torch.jit.wait(torch.jit.fork(lambda: 3))
 torch.jit.isinstance([1], list)

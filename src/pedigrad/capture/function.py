@@ -63,7 +63,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         settings = modes.settings
-        if settings.recorder is not None or settings.anomaly or settings.autocast is not None or modes.overriding:
+        if settings.recorder is not None or settings.anomaly or settings.autocast is not None or settings.function_modes:
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
         others: list[Any] = []

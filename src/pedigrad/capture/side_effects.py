@@ -18,6 +18,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..codegen.frontend.record import Recorder
+from ..core import interception
 from ..core.formatting import set_printoptions
 from ..core.origin import AS_USER, MARK, Origin
 from ..core.quiet import name_of
@@ -37,6 +38,7 @@ RECORDED = Generator.recorded.__code__
 SEEDS = {  # what sets or tells the state of a generator
     getattr(MersenneTwister, name).__code__ for name in ("manual_seed", "seed", "initial_seed", "get_state", "set_state")
 }
+SETTERS = (Generator.__module__, MersenneTwister.__module__, interception.__name__, "pedigrad.random")  # by way of which users do so
 BUILT_IN = frozenset("print input open exec eval breakpoint __import__".split())
 FILES = frozenset("fromfile tofile dump".split())  # functions and methods of NumPy's
 OUTSIDE = frozenset(
@@ -175,11 +177,7 @@ class Effects:
     def sets(self, frame: FrameType) -> None:
         """The state of a generator is set or looked at, or how tensors are printed: by the user's code, or for itself by ours."""
         outer = frame.f_back
-        while outer is not None and name_of(outer.f_globals) in (
-            Generator.__module__,
-            MersenneTwister.__module__,
-            "pedigrad.random",
-        ):
+        while outer is not None and name_of(outer.f_globals) in SETTERS:
             if outer.f_code is MersenneTwister.__init__.__code__:
                 return
             outer = outer.f_back

@@ -257,8 +257,7 @@ def lay_out(op: Op, tensor: Tensor, arrays: tuple[Any, ...], attributes: tuple[A
     """`result` of `op` on `arrays`, not all of which lie row by row, laid out by PyTorch's rule and put into `tensor`."""
     if op.layout in ALWAYS or not _all_in_rows(arrays):
         tensor._array = result = laid_out(op.layout, arrays, attributes, result)
-        if not result.flags.c_contiguous:
-            tensor._view = STRIDED
+        tensor._view = unordered(result)
     return result
 
 

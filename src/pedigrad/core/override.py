@@ -110,6 +110,8 @@ def answer(what: Any, given: Any, rest: Any, out: Any = None) -> Any:
     found = [] if settings.functions_off else takers(_flat(values))
     if not found and not settings.function_modes:
         return modes.NO_ANSWER
+    if settings.recorder is not None:
+        settings.recorder.refuse("a class or a mode takes operations over by __torch_function__")
     if not isinstance(what, Op):
         plain = "F" in PLACES and PLACES["F"].get(what.__name__) is what and any(type(value) is Tensor for value in values)
         return handle(what, found, given, rest, plain)

@@ -46,11 +46,11 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Write the elements of `other`, broadcast and converted, into this tensor; returns it."""
     if not isinstance(other, Tensor):
         raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(other).__name__}"))
+    if other._array.dtype.kind == "c" and self._array.dtype.kind not in "cb":
+        warn_once(DISCARDS)
     if is_recorded(self, other) or modes.special:
         return write(replaced.op, (self, other), ())
     check_operands(replaced.op, self._array, (other,), "copy_")
-    if other._array.dtype.kind == "c" and self._array.dtype.kind not in "cb":
-        warn_once(DISCARDS)
     check_overlap(self._array, "copy_")
     try:
         np.copyto(self._array, other._array, casting="unsafe")
