@@ -70,6 +70,26 @@ def test_random_windows(seed, dtype, monkeypatch):
     same(correlation.weight_grad(x, y, geo, 1), slope)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", range(200, 230))
+def test_each_channel_by_itself(seed, dtype, monkeypatch):
+    geo, (x, _, _), _ = given(seed, dtype)
+    r, channels = np.random.default_rng(seed), x.shape[1]
+    weight, y = r.standard_normal((channels, 1, *geo.kernel)).astype(dtype), r.standard_normal((*x.shape[:2], *geo.out)).astype(dtype)
+    bias = r.standard_normal(channels).astype(dtype) if seed % 2 else None
+    monkeypatch.setattr(native, "LARGE_PRODUCT", 1 << 60)
+    wanted = (
+        correlation.correlate(x, weight, bias, geo, channels),
+        correlation.input_grad(y, weight, geo, channels),
+        correlation.weight_grad(x, y, geo, channels),
+    )
+    monkeypatch.setattr(native, "LARGE_PRODUCT", 1)
+    monkeypatch.setattr(native, "_threads", 1 + seed % 3)
+    same(correlation.correlate(x, weight, bias, geo, channels), wanted[0])
+    same(correlation.input_grad(y, weight, geo, channels), wanted[1])
+    same(correlation.weight_grad(x, y, geo, channels), wanted[2])
+
+
 @pytest.mark.parametrize("seed", range(100, 106))
 def test_the_number_of_threads_changes_no_bit(seed):
     geo, (x, weight, y), bias = given(seed, "float32")

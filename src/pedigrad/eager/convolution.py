@@ -53,7 +53,7 @@ def loaded(bodies: dict[str, Body]) -> dict[str, int]:
 
 def weight_function(shape: Shape, bits: int, dense: bool) -> Callable[..., Body]:
     """What writes the function that packs a weight, whose elements for each output channel follow each other if it is `dense`."""
-    enough = shape.inputs * shape.kernel[0] * shape.kernel[1] >= shape.tile(bits).lanes
+    enough = shape.depth * shape.kernel[0] * shape.kernel[1] >= shape.tile(bits).lanes
     return layouts.dense_weight_function if dense and enough else layouts.weight_function
 
 
@@ -78,16 +78,17 @@ def gradient_functions(shape: Shape, bits: int, dense: bool, sources: tuple[str,
     wide = weight_gradient.padded_outputs(shape, bits) // shape.tile(bits).lanes
     bodies = {
         "pack": weight_gradient.pack_function(shape, bits, "pack", sources),
-        "sums": weight_gradient.gradient_function(shape, bits, "sums"),
+        "sums": (weight_gradient.by_channel_function if shape.by_channel else weight_gradient.gradient_function)(shape, bits, "sums"),
         "weight": weight_function(shape, bits, dense)(shape, bits, "weight", wide, 1, back=True),
     }
     return loaded(bodies)
 
 
-def shape_of(x: Array, outputs: int, geometry: Any) -> Shape:
-    """The shape of a convolution of images."""
+def shape_of(x: Array, weight: Array, geometry: Any) -> Shape:
+    """The shape of a convolution of images, whose weight has one input channel for many where each channel is by itself."""
     pads = tuple(low for low, _ in geometry.pads)
-    return Shape(x.dtype.name, x.shape[1], outputs, geometry.sizes, geometry.kernel, geometry.stride, geometry.dilation, pads, geometry.out)
+    same = geometry.sizes, geometry.kernel, geometry.stride, geometry.dilation, pads, geometry.out
+    return Shape(x.dtype.name, x.shape[1], len(weight), *same, weight.shape[1] < x.shape[1])
 
 
 def in_two_dimensions(geometry: Any, *arrays: Array) -> tuple[Any, list[Array]]:
@@ -100,13 +101,16 @@ def in_two_dimensions(geometry: Any, *arrays: Array) -> tuple[Any, list[Array]]:
 
 
 def multiply(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Array, threads: int) -> None:
-    """The windows of x (N, C, *sizes) times weight (O, C, *kernel), plus bias (O,), in out (N, O, *out)."""
+    """The windows of x (N, C, *sizes) times weight (O, C, *kernel), plus bias (O,), in out (N, O, *out).
+
+    A weight (C, 1, *kernel) is for each channel by itself.
+    """
     geometry, (x, weight, out) = in_two_dimensions(geometry, x, weight, out)
-    shape, bits = shape_of(x, len(weight), geometry), llvm.vector_bits()
+    shape, bits = shape_of(x, weight, geometry), llvm.vector_bits()
     functions = forward_functions(shape, bits, is_dense(weight), layout_of(x), layout_of(out))
     vectors, count = shape.blocks(bits)
     wide = vectors * shape.tile(bits).lanes * count
-    packed = aligned(wide * shape.inputs * shape.kernel[0] * shape.kernel[1], x.dtype)
+    packed = aligned(wide * shape.depth * shape.kernel[0] * shape.kernel[1], x.dtype)
     offsets = np.zeros(wide, x.dtype)
     if bias is not None:
         offsets[: shape.outputs] = bias
@@ -134,12 +138,13 @@ def bands(shape: Shape, bits: int, images: int, threads: int) -> tuple[int, int]
 def weight_grad(x: Array, y: Array, geometry: Any, out: Array, threads: int) -> bool:
     """Put the gradient of a weight into out (O, C, *kernel), from x (N, C, *sizes) and y (N, O, *out); False if no tile fits well."""
     geometry, (x, y, out) = in_two_dimensions(geometry, x, y, out)
-    shape, bits, images = shape_of(x, len(out), geometry), llvm.vector_bits(), len(x)
-    if not shape.gradient_tile(bits)[0]:
+    shape, bits, images = shape_of(x, out, geometry), llvm.vector_bits(), len(x)
+    if not shape.by_channel and not shape.gradient_tile(bits)[0]:
         return False
     functions = gradient_functions(shape, bits, is_dense(out), (layout_of(x), layout_of(y)))
-    wide, elements = weight_gradient.padded_outputs(shape, bits), shape.inputs * shape.kernel[0] * shape.kernel[1]
-    inputs = aligned(images * shape.height(shape.out[0]) * shape.width * shape.inputs, x.dtype)
+    wide, elements = weight_gradient.padded_outputs(shape, bits), shape.depth * shape.kernel[0] * shape.kernel[1]
+    lanes = shape.tile(bits).lanes  # of the last pixels' vectors some lie behind
+    inputs = aligned(images * shape.height(shape.out[0]) * shape.width * shape.inputs + lanes, x.dtype)
     gradients = aligned(images * shape.out[0] * shape.out[1] * wide, x.dtype)
     sums = aligned(elements * wide, x.dtype)
     given = address(x), *steps(x), address(y), *steps(y), address(inputs), address(gradients), images

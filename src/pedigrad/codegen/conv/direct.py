@@ -49,12 +49,13 @@ def band_function(shape: Shape, bits: int, name: str, source: str, target: str) 
             taken = Source(source, pointer, "%xc", "%xr", "%xi")
             pack_padded(body, tile, shape, taken, top, touched, body.at(scratch, integer("mul", image.index, image_size), element))
         with body.loop(0, count) as block:
-            size = shape.kernel[0] * shape.kernel[1] * shape.inputs * vectors * tile.lanes
+            size = shape.kernel[0] * shape.kernel[1] * shape.depth * vectors * tile.lanes
             weight = body.at("%packed", integer("mul", block.index, size), element)
             column = integer("mul", block.index, vectors * tile.lanes)
             bias = [load(body, tile, body.at("%bias", integer("add", column, v * tile.lanes), element)) for v in range(vectors)]
             with body.loop(0, images) as image:
-                x = body.at(scratch, integer("mul", image.index, image_size), element)
+                at = integer("mul", image.index, image_size)
+                x = body.at(scratch, integer("add", at, column) if shape.by_channel else at, element)
                 out = body.at(made, integer("add", integer("mul", image.index, made_size), column), element)
                 windows(body, tile, shape, bits, x, weight, bias, out, wide, rows)
         with body.loop(0, images) as image:
@@ -90,7 +91,9 @@ def windows(body: Body, tile: Tile, shape: Shape, bits: int, x: str, weight: str
                     to = body.integer("add", body.integer("mul", row.index, shape.out[1]), column.index)
                     pixels = [(a * shape.stride[0] * line + b * step, (a * shape.out[1] + b) * wide)
                               for a in range(high) for b in range(columns)]  # fmt: skip
-                    sums = through_window(body, tile, shape, body.at(x, at, tile.element), weight, bias, [p for p, _ in pixels])
+                    sums = (by_channel if shape.by_channel else through_window)(
+                        body, tile, shape, body.at(x, at, tile.element), weight, bias, [p for p, _ in pixels]
+                    )
                     place = body.at(out, body.integer("mul", to, wide), tile.element)
                     for i, value in enumerate(sums):
                         offset = pixels[i // len(bias)][1] + i % len(bias) * tile.lanes
@@ -123,4 +126,23 @@ def through_window(body: Body, tile: Tile, shape: Shape, x: str, weight: str, bi
                 part.next = [body.at(place, together, element), body.at(factors, together * vectors * lanes, element), *values]
             piece.next = [body.at(from_piece, shape.dilation[1] * shape.inputs, element), *part.carried[1:]]
         row.next = [body.at(from_row, shape.dilation[0] * shape.width * shape.inputs, element), *piece.carried[1:]]
+    return row.carried[2:]
+
+
+def by_channel(body: Body, tile: Tile, shape: Shape, x: str, weight: str, bias: list[str], pixels: list[int]) -> list[str]:
+    """`through_window` where each channel is by itself: the lanes of inputs and weights are those of the results."""
+    vector, element, lanes, vectors = tile.vector, tile.element, tile.lanes, len(bias)
+    sums = [(vector, value) for _ in pixels for value in bias]
+    across, wide = shape.dilation[1] * shape.inputs, vectors * lanes
+    with body.loop(0, shape.kernel[0], 1, [("ptr", x), ("ptr", weight), *sums]) as row:
+        place, factors, *values = row.carried
+        for k in range(shape.kernel[1]):
+            right = [load(body, tile, body.at(factors, k * wide + v * lanes, element)) for v in range(vectors)]
+            for p, offset in enumerate(pixels):
+                for v, each in enumerate(right):
+                    left = load(body, tile, body.at(place, offset + k * across + v * lanes, element))
+                    terms = f"{vector} {left}", f"{vector} {each}", f"{vector} {values[p * vectors + v]}"
+                    values[p * vectors + v] = body.call(vector, f"llvm.fmuladd.{tile.suffix}", *terms)
+        line = shape.dilation[0] * shape.width * shape.inputs
+        row.next = [body.at(place, line, element), body.at(factors, shape.kernel[1] * wide, element), *values]
     return row.carried[2:]

@@ -199,11 +199,11 @@ def weight_function(shape: Shape, bits: int, name: str, vectors: int, count: int
     """
     tile = shape.tile(bits)
     lanes, element, (high, wide) = tile.lanes, tile.element, shape.kernel
-    wide_block, size = vectors * lanes, high * wide * shape.inputs
+    wide_block, size = vectors * lanes, high * wide * shape.depth
     body = Body(name, "ptr %w, i64 %o, i64 %i, i64 %r, i64 %c, ptr %packed, i64 %thread, i64 %threads", bits, linkage="")
-    low, end = share(body, count * vectors * shape.inputs)
+    low, end = share(body, count * vectors * shape.depth)
     with body.loop(low, end) as unit:
-        vector, channel = body.integer("udiv", unit.index, shape.inputs), body.integer("urem", unit.index, shape.inputs)
+        vector, channel = body.integer("udiv", unit.index, shape.depth), body.integer("urem", unit.index, shape.depth)
         first = body.integer("mul", vector, lanes)
         block, inner = body.integer("udiv", vector, vectors), body.integer("urem", vector, vectors)
         mask = lanes_below(body, tile, body.integer("sub", shape.outputs, first))
@@ -214,7 +214,7 @@ def weight_function(shape: Shape, bits: int, name: str, vectors: int, count: int
             for column in range(wide):
                 at = body.integer("add", body.integer("mul", "%r", row), body.integer("mul", "%c", column))
                 places = spread(body, tile, body.at(start, at, element), "%o")
-                place = body.at(there, (row * wide + column) * shape.inputs * wide_block, element)
+                place = body.at(there, (row * wide + column) * shape.depth * wide_block, element)
                 if back:
                     scatter(body, tile, load(body, tile, place), places, mask)
                 else:
@@ -229,7 +229,7 @@ def dense_weight_function(shape: Shape, bits: int, name: str, vectors: int, coun
     """
     tile = shape.tile(bits)
     lanes, element, taps = tile.lanes, tile.element, shape.kernel[0] * shape.kernel[1]
-    wide_block, size = vectors * lanes, taps * shape.inputs
+    wide_block, size = vectors * lanes, taps * shape.depth
     body = Body(name, "ptr %w, i64 %o, i64 %i, i64 %r, i64 %c, ptr %packed, i64 %thread, i64 %threads", bits, linkage="")
     integer, squares = body.integer, -(-size // lanes)
     low, end = share(body, count * vectors * squares)
@@ -241,7 +241,7 @@ def dense_weight_function(shape: Shape, bits: int, name: str, vectors: int, coun
         places, rows = [], []
         for i in range(lanes):
             number = integer("add", start, i)
-            at = integer("add", integer("mul", integer("urem", number, taps), shape.inputs), integer("udiv", number, taps))
+            at = integer("add", integer("mul", integer("urem", number, taps), shape.depth), integer("udiv", number, taps))
             places.append(body.at("%packed", integer("add", there, integer("mul", at, wide_block)), element))
             row = body.smaller(integer("add", first, i), shape.outputs - 1)
             rows.append(body.at("%w", integer("add", integer("mul", row, "%o"), start), element))

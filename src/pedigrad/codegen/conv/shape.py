@@ -13,7 +13,8 @@ ROWS = {512: {1: 20, 2: 12}, 256: {1: 10, 2: 6}, 128: {1: 10, 2: 6}}  # elements
 class Shape(NamedTuple):
     """What a kernel is written for: windows of `kernel` elements over planes of `size`, `inputs` channels giving `outputs`.
 
-    All pairs are of rows and columns; `before` is the padding above and to the left, negative where the input is cropped.
+    All pairs are of rows and columns; `before` is the padding above and to the left, negative where the input is cropped. With `by_channel`
+    each output channel is of one input channel alone.
     """
 
     dtype: str
@@ -25,6 +26,12 @@ class Shape(NamedTuple):
     dilation: tuple[int, int]
     before: tuple[int, int]
     out: tuple[int, int]
+    by_channel: bool = False
+
+    @property
+    def depth(self) -> int:
+        """Input channels that an output channel follows from."""
+        return 1 if self.by_channel else self.inputs
 
     def tile(self, bits: int) -> Tile:
         """Vectors as wide as they can be filled."""

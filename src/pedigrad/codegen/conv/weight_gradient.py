@@ -41,7 +41,8 @@ def pack_function(shape: Shape, bits: int, name: str, layouts: tuple[str, str]) 
 
 def padded_outputs(shape: Shape, bits: int) -> int:
     """Output channels in whole blocks of vectors."""
-    return -(-shape.outputs // (lanes := shape.tile(bits).lanes * shape.gradient_tile(bits)[1])) * lanes
+    lanes = shape.tile(bits).lanes * (1 if shape.by_channel else shape.gradient_tile(bits)[1])
+    return -(-shape.outputs // lanes) * lanes
 
 
 def gradient_function(shape: Shape, bits: int, name: str) -> Body:
@@ -94,4 +95,43 @@ def gradient_function(shape: Shape, bits: int, name: str) -> Body:
                     place = body.at(there, i // vectors * wide + i % vectors * lanes, element)
                     before = body.put(f"select i1 {first}, {vector} zeroinitializer, {vector} {load(body, tile, place)}")
                     body.do(f"store {vector} {body.put(f'fadd {vector} {before}, {value}')}, ptr {place}, align {tile.size}")
+    return body
+
+
+def by_channel_function(shape: Shape, bits: int, name: str) -> Body:
+    """`gradient_function` where each channel is by itself: `out` is [row][column][output], and threads divide rows and vectors."""
+    tile = shape.tile(bits)
+    element, vector, lanes = tile.element, tile.vector, tile.lanes
+    body = Body(name, "ptr %inputs, ptr %gradients, ptr %out, i64 %images, i64 %band, i64 %thread, i64 %threads", bits, "")
+    integer, wide, columns = body.integer, padded_outputs(shape, bits), shape.out[1]
+    count, taps = wide // lanes, shape.kernel[1]
+    step, line = shape.stride[1] * shape.inputs, shape.stride[0] * shape.width * shape.inputs
+    low, high = share(body, shape.kernel[0] * count)
+    with body.loop(0, "%images") as image, body.loop(0, shape.out[0], "%band") as band:
+        first = body.put(f"icmp eq i64 {integer('or', image.index, band.index)}, 0")
+        height = body.smaller("%band", integer("sub", shape.out[0], band.index))
+        at = integer("mul", image.index, shape.height(shape.out[0]) * shape.width * shape.inputs)
+        inputs = body.at("%inputs", integer("add", at, integer("mul", band.index, line)), element)
+        at = integer("add", integer("mul", image.index, shape.out[0]), band.index)
+        gradients = body.at("%gradients", integer("mul", at, columns * wide), element)
+        with body.loop(low, high) as unit:
+            channel, down = integer("mul", integer("urem", unit.index, count), lanes), integer("udiv", unit.index, count)
+            at = integer("add", integer("mul", down, shape.dilation[0] * shape.width * shape.inputs), channel)
+            start = [("ptr", body.at(inputs, at, element)), ("ptr", body.at(gradients, channel, element))]
+            with body.loop(0, height, 1, [*start, *[(vector, "zeroinitializer")] * taps]) as row:
+                kinds = ["ptr", "ptr", *[vector] * taps]
+                with body.loop(0, columns, 1, list(zip(kinds, row.carried, strict=True))) as pixel:
+                    x, y, *values = pixel.carried
+                    right = load(body, tile, y)
+                    for k in range(taps):
+                        left = load(body, tile, body.at(x, k * shape.dilation[1] * shape.inputs, element))
+                        terms = f"{vector} {left}", f"{vector} {right}", f"{vector} {values[k]}"
+                        values[k] = body.call(vector, f"llvm.fmuladd.{tile.suffix}", *terms)
+                    pixel.next = [body.at(x, step, element), body.at(y, wide, element), *values]
+                row.next = [body.at(row.carried[0], line, element), *pixel.carried[1:]]
+            out = body.at("%out", integer("add", integer("mul", down, taps * wide), channel), element)
+            for k, value in enumerate(row.carried[2:]):
+                place = body.at(out, k * wide, element)
+                before = body.put(f"select i1 {first}, {vector} zeroinitializer, {vector} {load(body, tile, place)}")
+                body.do(f"store {vector} {body.put(f'fadd {vector} {before}, {value}')}, ptr {place}, align {tile.size}")
     return body

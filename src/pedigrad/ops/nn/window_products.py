@@ -22,13 +22,19 @@ def suits(x, channels: int, geo: Geometry, groups: int) -> bool:
     """Whether native code takes the products of such an input or gradient with `channels` on the other side."""
     own = x.shape[1] // groups * math.prod(geo.kernel)
     work = x.shape[0] * channels * own * math.prod(geo.out)
-    enough = min(channels // groups, own) >= FEWEST or (groups == 1 and is_direct(geo))
+    by_channel = groups == x.shape[1] == channels
+    enough = min(channels // groups, own) >= FEWEST or (is_direct(geo) and (groups == 1 or by_channel))
     return enough and native.takes_product(x, work)
 
 
 def is_direct(geo: Geometry) -> bool:
     """Whether there are direct kernels for such windows."""
     return len(geo.out) < 3
+
+
+def is_by_channel(geo: Geometry, weight) -> bool:
+    """Whether each channel is convolved by itself, with a weight (groups, 1, 1, *kernel)."""
+    return is_direct(geo) and len(weight) > 1 and weight.shape[1:3] == (1, 1)
 
 
 def images(like, channels: int, sizes):
@@ -78,6 +84,9 @@ def dimensions(sizes, *operands) -> list[tuple[int, ...]]:
 
 def multiply(weight, x, geo: Geometry, out, bias=None) -> None:
     """The windows of x (N, groups, I, *sizes) times weight (groups, O, I, *kernel), plus `bias`, in out (N, groups, O, *out)."""
+    if is_by_channel(geo, weight):
+        native.convolve(x[:, :, 0], weight[:, 0], bias, geo, out[:, :, 0])
+        return
     if is_direct(geo):
         biases = [None] * len(weight) if bias is None else split(bias, 0, len(weight))
         for group, (each, offset) in enumerate(zip(weight, biases, strict=True)):
@@ -149,6 +158,9 @@ def weight_grad(x, y, geo: Geometry, groups: int):
     count = len(geo.out)
     out = np.empty((y.shape[1], x.shape[1] // groups, *geo.kernel), x.dtype)
     made = split(out, 0, groups)
+    if is_by_channel(geo, made):
+        native.convolution_weight(x, y, geo, out)
+        return out
     if is_direct(geo):
         pairs = zip(np.split(x, groups, 1), np.split(y, groups, 1), made, strict=True)
         if all(native.convolution_weight(one, other, geo, each) for one, other, each in pairs):
