@@ -19,6 +19,7 @@ from . import ops as _ops
 from .core import copies, family, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
+from .core import signatures as _signatures
 from .core.device import device
 from .core.dtypes import ALIASES as _ALIASES
 from .core.dtypes import ALL as _ALL
@@ -37,6 +38,9 @@ from .ops.shape.convert import channels_last, channels_last_3d, contiguous_forma
 from .rng.generator import Generator, default_generator
 
 __version__ = "0.1.0"
+
+for _each in (set_printoptions, get_default_dtype, set_default_dtype, is_inference_mode_enabled):
+    _signatures.known_as(_each, _each.__name__, "torch")
 
 globals().update(_op.PLACES["torch"])
 globals().update({"bool" if each.name == "bool" else each.name: each for each in _ALL})
@@ -61,7 +65,7 @@ def __getattr__(name: str) -> _Any:
         _mark_internal()
         return module
     if name == "compile":
-        return _import_module(f"{__name__}.capture").compile
+        return _signatures.known_as(_import_module(f"{__name__}.capture").compile, name, "torch")
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
     raise AttributeError(_missing(name), name=name, obj=_sys.modules[__name__])

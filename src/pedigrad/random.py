@@ -191,8 +191,10 @@ def fill_with(target: Tensor, array: Any, what: str) -> Tensor:
     return target
 
 
-def _fill(name: str, draw: Any, summary: str, *names: str) -> None:
+def _fill(name: str, draw: Any, summary: str, *parameters: str) -> None:
     """Publish a method that fills a tensor with `draw(generator, shape, dtype, *parameters)`."""
+    names = [each.partition("=")[0] for each in parameters]
+    shown = ", ".join(each.replace("from=", "from_=") + ", /" * each.startswith("from=") for each in parameters)
 
     def method(self: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> Tensor:
         values = dict(zip(names, args, strict=False)) | kwargs
@@ -206,7 +208,7 @@ def _fill(name: str, draw: Any, summary: str, *names: str) -> None:
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = summary
-    function("Tensor")(method)
+    function("Tensor", form=f"(self, {shown}, *, generator=None)")(method)
 
 
 def _uniform(g: Generator, shape: Any, kind: Any, **given: Any) -> Any:
@@ -234,19 +236,19 @@ def _bernoulli_fill(g: Generator, shape: Any, kind: Any, p: Any = 0.5) -> Any:
     return g.bernoulli(shape, p._array if isinstance(p, Tensor) else p, kind)
 
 
-_fill("uniform_", _uniform, "Fill with uniform numbers from [from, to).", "from", "to")
-_fill("normal_", _normal_fill, "Fill with normal numbers.", "mean", "std")
-_fill("random_", _random, "Fill with integers from [from, to).", "from", "to")
-_fill("bernoulli_", _bernoulli_fill, "Fill with ones of probability p, zeros else.", "p")
-_fill("exponential_", lambda g, shape, kind, lambd=1.0: g.exponential(shape, lambd, kind), "Fill with exponential numbers.", "lambd")
+_fill("uniform_", _uniform, "Fill with uniform numbers from [from, to).", "from=0.0", "to=1.0")
+_fill("normal_", _normal_fill, "Fill with normal numbers.", "mean=0.0", "std=1.0")
+_fill("random_", _random, "Fill with integers from [from, to).", "from=0", "to=None")
+_fill("bernoulli_", _bernoulli_fill, "Fill with ones of probability p, zeros else.", "p=0.5")
+_fill("exponential_", lambda g, shape, kind, lambd=1.0: g.exponential(shape, lambd, kind), "Fill with exponential numbers.", "lambd=1.0")
 _fill(
     "log_normal_",
     lambda g, shape, kind, mean=1.0, std=2.0: g.log_normal(shape, mean, std, kind),
-    "Fill with numbers whose logarithm is normal.", "mean", "std",
+    "Fill with numbers whose logarithm is normal.", "mean=1.0", "std=2.0",
 )  # fmt: skip
 _fill(
     "cauchy_",
     lambda g, shape, kind, median=0.0, sigma=1.0: g.cauchy(shape, median, sigma, kind),
-    "Fill with Cauchy numbers.", "median", "sigma",
+    "Fill with Cauchy numbers.", "median=0.0", "sigma=1.0",
 )  # fmt: skip
 _fill("geometric_", lambda g, shape, kind, p: g.geometric(shape, p, kind), "Fill with geometric numbers.", "p")

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from ..core import signatures
 from ..core.op import PLACES
 from ..core.tensor import constant
 from ..ops import creation
@@ -231,6 +232,10 @@ def _permuted(state, indices):
     return state if indices is None else state.index_select(1, indices)
 
 
+SIZES = "input_size, hidden_size, num_layers=1"
+OPTIONS = "bias=True, batch_first=False, dropout=0.0, bidirectional=False, device=None, dtype=None"
+
+
 class RNN(RNNBase):
     """Elman's recurrent network: `h' = nonlinearity(W_ih x + b_ih + W_hh h + b_hh)` along a sequence."""
 
@@ -245,6 +250,8 @@ class RNN(RNNBase):
         self.nonlinearity = nonlinearity
         super().__init__(f"RNN_{nonlinearity.upper()}", *args, **kwargs)
 
+    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, nonlinearity='tanh', {OPTIONS})")  # type: ignore[attr-defined]
+
 
 class GRU(RNNBase):
     """A gated recurrent unit along a sequence, its gates in the order reset, update, new."""
@@ -254,12 +261,18 @@ class GRU(RNNBase):
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         super().__init__("GRU", *args, **kwargs)
 
+    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, {OPTIONS})")  # type: ignore[attr-defined]
+
 
 class LSTM(RNNBase):
     """A long short-term memory along a sequence, its gates in the order input, forget, cell, output; the state is (h, c)."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__("LSTM", *args, **kwargs)
+    def __init__(
+        self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False, proj_size=0,
+        device=None, dtype=None,
+    ):  # fmt: skip
+        sizes = input_size, hidden_size, num_layers
+        super().__init__("LSTM", *sizes, bias, batch_first, dropout, bidirectional, proj_size, device, dtype)
 
     def _layer(self, x, states, weights, batch_sizes, reverse):
         bias = weights[2:4] if self.bias else (None, None)

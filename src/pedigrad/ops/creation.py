@@ -62,6 +62,9 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
         tensor = constant(array)
         return tensor.requires_grad_() if requires_grad else tensor
 
+    shared = {"out": None, "layout": strided, "device": None, "requires_grad": False, "pin_memory": False}
+    formatted = {"memory_format": None} if make.__name__ == "empty" or make.__name__.endswith("_like") else {}
+    made.adds = shared | formatted  # type: ignore[attr-defined]
     return function("torch")(made)
 
 
@@ -168,11 +171,11 @@ def _is_buffer(obj: Any) -> bool:
 
 
 @function("torch")
-def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
-    """A tensor on the memory of `array`: a change of one shows in the other."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(located(f"expected np.ndarray (got {type(array).__name__})"))
-    return constant(on_buffer(native_array(array)))
+def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor on the memory of `ndarray`: a change of one shows in the other."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(located(f"expected np.ndarray (got {type(ndarray).__name__})"))
+    return constant(on_buffer(native_array(ndarray)))
 
 
 @function("torch")
@@ -374,14 +377,15 @@ def _new_form(name: str) -> None:
 
     new_form.__name__ = new_form.__qualname__ = "new_" + name
     new_form.__doc__ = f"As `{name}`, with this tensor's dtype."
-    function("Tensor")(new_form)
+    first = {"full": "size: Sequence[int], fill_value, *", "tensor": "data: Any, *"}.get(name, "*size")
+    function("Tensor", form=f"(self, {first}, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False)")(new_form)
 
 
 for _name in ("zeros", "ones", "empty", "full", "tensor"):
     _new_form(_name)
 
 
-@function("Tensor")
+@function("Tensor", form="(self, *args, device=None)")
 def new(self: Tensor, *args: Any, size: Any = None, other: Any = None, device: Any = None) -> Tensor:
     """A tensor of this dtype from sizes or data."""
     args = tuple(size) if size is not None else (other,) if other is not None else args

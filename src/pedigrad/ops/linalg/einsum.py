@@ -269,7 +269,7 @@ def on_diagonals(grad, distinct, wanted):
     return np.where(mask, np.reshape(grad, shape), 0) if dims == distinct else grad
 
 
-@function("torch")
+@function("torch", form="(equation, *operands)")
 def einsum(*args):
     """The sum of products of operands that the equation describes: `einsum("bij,bjk->bik", x, y)`.
 

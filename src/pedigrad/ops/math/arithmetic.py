@@ -121,7 +121,7 @@ def _old_order(second: Any, third: Any) -> tuple[Any, Any]:
     return (third, second) if isinstance(third, Tensor) else (second, third)
 
 
-@function(short=plain_add)
+@function(short=plain_add, form="(input, other, *, alpha=1, out=None)")
 def add(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """The sum `input + alpha * other`."""
     if more:
@@ -129,7 +129,7 @@ def add(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> 
     return plain_add(input, other, out=out) if _is_one(alpha) else add_scaled(input, other, _number(alpha), out=out)
 
 
-@function("Tensor")
+@function("Tensor", form="(self, other, *, alpha=1)")
 def add_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     """Add `alpha * other` in place."""
     if more:
@@ -138,7 +138,7 @@ def add_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     return write(op, (self, other), attributes)
 
 
-@function(aliases=("subtract",), short=plain_sub)
+@function(aliases=("subtract",), short=plain_sub, form="(input, other, *, alpha=1, out=None)")
 def sub(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """The difference `input - alpha * other`."""
     if more:
@@ -146,7 +146,7 @@ def sub(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> 
     return plain_sub(input, other, out=out) if _is_one(alpha) else sub_scaled(input, other, _number(alpha), out=out)
 
 
-@function("Tensor", aliases=("subtract_",))
+@function("Tensor", aliases=("subtract_",), form="(self, other, *, alpha=1)")
 def sub_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     """Subtract `alpha * other` in place."""
     if more:

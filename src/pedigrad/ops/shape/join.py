@@ -259,7 +259,7 @@ def _split_along(name: str, least: int, dim: int, what: str) -> None:
 
     along.__name__ = along.__qualname__ = name
     along.__doc__ = f"Views of the parts of a tensor along its {what} dimension: so many equal ones, or those between positions."
-    function(takes=ENDS)(along)
+    function(takes=ENDS, form="(input, indices_or_sections) -> tuple[Tensor, ...]")(along)
 
 
 _split_along("hsplit", 1, 1, "second (a vector: its only)")

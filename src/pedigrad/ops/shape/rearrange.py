@@ -38,7 +38,7 @@ def _(g, x_shape, repeats):
     return reshaped(total(apart, tuple(range(0, 2 * len(shape), 2))), x_shape) if shape else apart
 
 
-@function()
+@function(form="(input, *dims)")
 def tile(input: Tensor, *sizes: Any, dims: Any = None) -> Tensor:
     """The tensor set side by side with itself; as `repeat`, but fewer numbers than dimensions mean the last ones."""
     dims = as_shape(sizes if dims is None else (dims,))

@@ -76,7 +76,7 @@ def view_dtype(x, /, dtype):
     return x.view(dtypes.to_numpy(dtype))
 
 
-@function("Tensor", name="view")
+@function("Tensor", name="view", form="(self, *shape: int | Sequence[int] | dtype)")
 def view_(self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same storage in another shape, or read as another dtype; RuntimeError if its strides do not allow that."""
     if len(sizes) == 1:
@@ -197,7 +197,7 @@ def sum_dims(shape, x_shape):
     return tuple(range(lead)) + tuple(i + lead for i, n in enumerate(x_shape) if n == 1 and shape[i + lead] != 1)
 
 
-@function()
+@function(form="(input, size)")
 def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """`input` expanded to `size` without copying."""
     return expand(input, as_shape(sizes if size is None else (size,)))
