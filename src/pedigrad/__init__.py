@@ -16,9 +16,12 @@ from typing import Any as _Any
 
 from . import autograd, random, return_types
 from . import ops as _ops
-from .core import copies, family, repr
+from .core import absent as _absent
+from .core import copies as _copies
 from .core import dtypes as _dtypes
+from .core import family as _family
 from .core import op as _op
+from .core import repr as _repr
 from .core import signatures as _signatures
 from .core.device import device
 from .core.dtypes import ALIASES as _ALIASES
@@ -31,8 +34,8 @@ from .core.modes import enable_grad, inference_mode, is_inference_mode_enabled, 
 from .core.origin import mark_internal as _mark_internal
 from .core.shapes import Size
 from .core.tensor import Tensor
-from .eager import threads
-from .ops import creation
+from .eager import threads as _threads
+from .ops import creation as _creation
 from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from .rng.generator import Generator, default_generator
@@ -45,7 +48,7 @@ for _each in (set_printoptions, get_default_dtype, set_default_dtype, is_inferen
 globals().update(_op.PLACES["torch"])
 globals().update({"bool" if each.name == "bool" else each.name: each for each in _ALL})
 globals().update(_ALIASES)
-globals().update(creation.LEGACY_TYPES)
+globals().update({name: kind for name, kind in _creation.LEGACY_TYPES.items() if not name.startswith("Complex")})
 layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
@@ -54,8 +57,9 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\."
 _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeWarning, r"numpy\._core\.numeric")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
-_INTERNAL = frozenset(("alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
+_INTERNAL = frozenset(("__main__", "alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
+_LATER = frozenset(("compile", "install_as_torch"))
 
 
 def __getattr__(name: str) -> _Any:
@@ -68,14 +72,14 @@ def __getattr__(name: str) -> _Any:
         return _signatures.known_as(_import_module(f"{__name__}.capture").compile, name, "torch")
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
-    raise AttributeError(_missing(name), name=name, obj=_sys.modules[__name__])
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=_sys.modules[__name__])
+    raise AttributeError(_absent.message(f"torch.{name}", __dir__()), name=name, obj=_sys.modules[__name__])
 
 
-def _missing(name: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, [each for each in globals() if not each.startswith("_")], n=1)
-    return f"pedigrad has no {name!r}" + (f"; the nearest name it has is {near[0]!r}" if near else "")
+def __dir__() -> list[str]:
+    """What is PyTorch's, and `install_as_torch`."""
+    return sorted({*globals(), *_SUBMODULES, *_LATER} - _INTERNAL)
 
 
 _mark_internal()

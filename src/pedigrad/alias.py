@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from .core import absent
 from .core.origin import mark_internal
 
 PACKAGE = __package__ or "pedigrad"
@@ -48,9 +48,10 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def _no_module(name: str) -> str:
     package = importlib.import_module(PACKAGE)
-    known = ["torch." + each.name[len(PACKAGE) + 1 :] for each in pkgutil.walk_packages(package.__path__, PACKAGE + ".")]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"pedigrad has no module for {name!r}" + (f"; the nearest it has is {near[0]!r}" if near else "")
+    known = [absent.public_path(each.name) for each in pkgutil.walk_packages(package.__path__, PACKAGE + ".")]
+    outer = name.rpartition(".")[0]
+    beside = [each.rpartition(".")[2] for each in known if each.rpartition(".")[0] == outer]
+    return absent.message(name, beside)
 
 
 def install_as_torch() -> None:
@@ -64,7 +65,7 @@ def install_as_torch() -> None:
 
 
 def missing_name(error: Exception) -> str | None:
-    """What to add to an error about a name that pedigrad lacks: the nearest one it has."""
+    """What to add to an error about a name that pedigrad lacks, if it does not say it itself."""
     name, module = getattr(error, "name", None), None
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
         module = error.obj
@@ -72,6 +73,5 @@ def missing_name(error: Exception) -> str | None:
         module, name = sys.modules[name], str(error).split("'")[1]
     if module is None or not module.__name__.startswith(PACKAGE) or not name:
         return None
-    shown = module.__name__.replace(PACKAGE, "torch", 1)
-    near = difflib.get_close_matches(name, dir(module), n=1, cutoff=0.5)
-    return f"pedigrad has no {shown}.{name}" + (f"; the nearest it has is {shown}.{near[0]}" if near else "")
+    said = absent.message(f"{absent.public_path(module.__name__)}.{name}", dir(module))
+    return None if said in str(error) else said

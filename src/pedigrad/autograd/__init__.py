@@ -1,8 +1,9 @@
 """Automatic differentiation: the backward pass and what is around it."""
 
+from ..core import absent
 from ..core.graph import Node
 from ..core.modes import detect_anomaly, enable_grad, grad_enabled, inference_mode, no_grad, set_detect_anomaly, set_grad_enabled
-from . import function
+from . import function, variable
 from .backward import backward, grad
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
@@ -10,5 +11,7 @@ from .variable import Variable
 
 __all__ = [
     "Function", "Node", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "grad", "grad_enabled", "gradcheck",
-    "gradgradcheck", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "gradgradcheck", "inference_mode", "no_grad", "set_detect_anomaly", "set_grad_enabled", "variable",
 ]  # fmt: skip
+
+globals().update(absent.handlers(__name__))

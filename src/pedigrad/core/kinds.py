@@ -16,8 +16,9 @@ NAMES = {
     " k_proj_weight v_proj_weight static_k static_v key_padding_mask attn_mask pos_weight offsets per_sample_weights linear_bias bias"
     " fweights aweights prepend append sorter weights tau gradient M mean_tensor input_tensor self batch_sizes data_tensor end_tensor",
     "Sequence[Tensor]": "tensors",
-    "int": "dim dim0 dim1 dim2 dimension axis0 axis1 n k q diagonal offset correction groups num_groups decimals padding_idx blank minlength"
-    " upscale_factor downscale_factor num_heads embed_dim_to_check ignore_index num_classes niter ind num_samples N steps row col start_dim"
+    "int": "dim dim0 dim1 dim2 dimension axis0 axis1 n k q diagonal offset correction groups num_groups decimals padding_idx blank"
+    " minlength upscale_factor downscale_factor num_heads embed_dim_to_check ignore_index num_classes niter ind num_samples"
+    " N steps row col start_dim"
     " end_dim storage_offset unfold_dim step n_fft length _stacklevel",
     "int | Sequence[int]": "size d sizes kernel_size stride padding dilation output_size output_padding dims shifts repeats shape"
     " normalized_shape chunks_or_sections indices_or_sections split_size_or_sections upscale input_lengths target_lengths destination pad",
@@ -25,8 +26,9 @@ NAMES = {
     "bool": "keepdim upper transpose unitriangular some compute_uv left training train inplace ceil_mode count_include_pad return_indices"
     " return_inverse return_counts out_int32 right descending stable sorted sorted_ check_errors scale_grad_by_freq sparse cudnn_enabled"
     " cudnn_enable density implicit hermitian is_causal full swap unpack_data unpack_pivots center transposed assume_unique invert"
-    " increasing equal_nan zero_infinity accumulate use_input_stats largest full_matrices adjoint enable_gqa hard log_target log_input pivot get_infos"
-    " include_last_offset antialias add_zero_attn need_weights use_separate_proj_weight average_attn_weights requires_grad pin_memory"
+    " increasing equal_nan zero_infinity accumulate use_input_stats largest full_matrices adjoint enable_gqa hard log_target log_input"
+    " pivot get_infos include_last_offset antialias add_zero_attn need_weights use_separate_proj_weight average_attn_weights"
+    " requires_grad pin_memory"
     " unbiased size_average reduce align_corners recompute_scale_factor force retain_graph create_graph non_blocking sparse_grad as_tuple"
     " include_self",
     "float": "p alpha beta eps margin lambd momentum negative_slope min_val max_val lower upper_bound rtol atol rcond tol dropout_p"
@@ -107,6 +109,31 @@ RETURNS = {
     " atleast_3d storage untyped_storage apply construct size stride",
 }  # fmt: skip
 RESULTS = {name: kind for kind, names in RETURNS.items() for name in names.split()}
+
+
+# Where a name is not published although its op is: PyTorch has few in-place forms outside of Tensor, and some functions there alone.
+FUNCTIONS_IN_PLACE = frozenset(
+    "abs_ acos_ acosh_ addmv_ alpha_dropout_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ as_strided_ asin_ asinh_ atan_ atanh_ ceil_"
+    " celu_ clamp_ clamp_max_ clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ detach_ dropout_ embedding_renorm_ erf_ erfc_ exp2_ exp_"
+    " expm1_ feature_alpha_dropout_ feature_dropout_ fill_ fix_ floor_ frac_ gcd_ i0_ index_put_ lcm_ ldexp_ log10_ log1p_ log2_ log_"
+    " logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ resize_as_ round_ rrelu_ rsqrt_ selu_ sigmoid_ sin_ sinc_ sinh_ sqrt_"
+    " square_ tan_ tanh_ threshold_ trunc_ xlogy_ zero_".split()
+)
+ELSEWHERE = {
+    "torch": frozenset("gammainc gammaincc adaptive_max_pool1d_with_indices".split()),
+    "special": frozenset("igamma igammac".split()),
+    "Tensor": frozenset(
+        "bucketize combinations complex gammainc gammainc_ gammaincc gammaincc_ logaddexp2_ logaddexp_ polar searchsorted".split()
+    ),
+}
+
+
+def is_published(name: str, place: str) -> bool:
+    """Whether PyTorch has a function of that name there."""
+    if name in ELSEWHERE.get(place, ()):
+        return False
+    in_place = name.endswith("_") and not name.startswith("_")
+    return not in_place or place not in ("torch", "special") or (place == "torch" and name in FUNCTIONS_IN_PLACE)
 
 
 RENAMED = {"swapaxes": {"dim0": "axis0", "dim1": "axis1"}}  # aliases that call their parameters otherwise

@@ -42,6 +42,7 @@ from . import dispatch, fastpath, inplace, precision, signatures
 from .dispatch import words_of
 from .errors import MISSING
 from .graph import Node
+from .kinds import is_published
 from .tensor import Tensor, wrap
 
 Function = Callable[..., Any]
@@ -144,7 +145,7 @@ class Op:
         self.function = self._stub()
         self.forms = [self.function]  # the same function under other names: what is generated goes into all of them
         if self.ufunc is not None:
-            Tensor.numpy_functions[self.ufunc] = self.function
+            Tensor._numpy_functions[self.ufunc] = self.function
         self._publish(places.split(), aliases, operators.split())
 
     def __repr__(self) -> str:
@@ -267,6 +268,8 @@ def publish(function: Function, name: str, places: list[str], form: str | None =
     op: Any = getattr(function, "op", None)
     stub = op is not None and function.__globals__.get("_op") is op
     for place in places:
+        if not is_published(name, place):
+            continue
         known = signatures.known_as(function, name, place, form)
         if stub and known is not function:
             op.forms.append(known)

@@ -62,7 +62,7 @@ class Tensor(metaclass=TensorMeta):
 
     __slots__ = ("__dict__", "__weakref__", "_array", "_cut", "_node", "_view")
     __array_priority__ = 1000
-    numpy_functions: ClassVar[dict[Any, Any]] = {}  # NumPy function -> the op that stands for it (`ops/xp.py`)
+    _numpy_functions: ClassVar[dict[Any, Any]] = {}  # NumPy function -> the op that stands for it (`ops/xp.py`)
 
     _array: Array
     _node: Node | None
@@ -70,9 +70,9 @@ class Tensor(metaclass=TensorMeta):
     _cut: Cut | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return cls.construct(*args, **kwargs)
+        return cls._construct(*args, **kwargs)
 
-    construct: ClassVar[Any]  # the legacy constructor, attached by creation.py
+    _construct: ClassVar[Any]  # the legacy constructor, attached by creation.py
 
     # What it holds
 

@@ -1,5 +1,6 @@
 """Modules, losses and what they are made of."""
 
+from ..core import absent
 from ..core.origin import mark_internal
 from . import functional, grad, init, utils
 from .activation import (
@@ -313,4 +314,5 @@ __all__ = [
     "utils",
 ]  # fmt: skip
 
+globals().update(absent.handlers(__name__))
 mark_internal()

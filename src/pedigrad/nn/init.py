@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from .. import random
-from ..core import modes
+from ..core import absent, modes
 from ..core.tensor import wrap
 
 __all__ = [
@@ -262,3 +262,5 @@ kaiming_uniform = _deprecated(kaiming_uniform_)
 kaiming_normal = _deprecated(kaiming_normal_)
 orthogonal = _deprecated(orthogonal_)
 sparse = _deprecated(sparse_)
+
+globals().update(absent.handlers(__name__))

@@ -434,7 +434,7 @@ def _constructed(args: tuple[Any, ...], dtype: Any) -> np.ndarray[Any, Any]:
     return np.empty(_sizes((data,)), kind)
 
 
-Tensor.construct = classmethod(construct)
+Tensor._construct = classmethod(construct)
 
 
 class LegacyType(TensorMeta):
