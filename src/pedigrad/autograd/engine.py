@@ -43,7 +43,7 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     if isinstance(g, Tensor):
         if g._array.dtype == dtype:
             return g
-        return np.astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)  # type: ignore[arg-type]
+        return np.astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)  # type: ignore[call-overload]
     if g.dtype == dtype:
         return g
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)

@@ -74,7 +74,7 @@ def filled_in(signature: inspect.Signature, name: str, scope: Mapping[str, Any] 
     for p in signature.parameters.values():
         said = p.annotation
         if said in (EMPTY, Any, "Any"):
-            known = _of_out(result) if p.name == "out" else kind_of(name, p.name, p.default is None)
+            known = _of_out(result) if p.name == "out" else kind_of(name, p.name, p.default)
             said = known if known is not None else Any
         parts.append(p.replace(annotation=evaluated(said, scope)))
     returned = signature.return_annotation

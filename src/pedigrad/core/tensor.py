@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -57,7 +57,13 @@ class TensorMeta(type):
     """Lets `isinstance(t, FloatTensor)` and the like look at the dtype (see `ops/creation.py`)."""
 
 
-class Tensor(metaclass=TensorMeta):
+if TYPE_CHECKING:
+    from .methods import TensorMethods  # a stub of what ops attach, written by scripts/stubs.py
+else:
+    TensorMethods = object
+
+
+class Tensor(TensorMethods, metaclass=TensorMeta):
     """An n-dimensional array that remembers the operation and the parents it came from."""
 
     __slots__ = ("__dict__", "__weakref__", "_array", "_cut", "_node", "_view")

@@ -21,7 +21,15 @@ from ..core.storage import on_buffer
 from ..core.tensor import Tensor, TensorMeta, _new, announce, constant, wrap
 from .shape.convert import LEGACY_NAMES, converted
 
-strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
+
+class layout:
+    """How elements lie in memory: by strides, the one layout there is."""
+
+    def __repr__(self) -> str:
+        return "torch.strided"
+
+
+strided = layout()
 Tensor.layout = strided
 
 

@@ -211,4 +211,4 @@ for _name, _function in REFLECTED.items():
     setattr(Tensor, f"__{_name}__", _swapped(_function, f"__{_name}__"))
 for _name in IN_PLACE:
     setattr(Tensor, f"__i{_name}__", _in_place(OPERATORS[_name], f"__i{_name}__"))
-Tensor.__pos__ = arithmetic.positive  # type: ignore[attr-defined, operator]
+setattr(Tensor, "__pos__", arithmetic.positive)  # noqa: B010  (a stub says that it is a method)
