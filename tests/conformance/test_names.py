@@ -1,6 +1,9 @@
 """The public modules list what PyTorch's list, and nothing else."""
 
 import inspect
+import pathlib
+import subprocess
+import sys
 import types
 
 import pytest
@@ -44,3 +47,9 @@ def test_what_is_pytorchs_and_here_is_listed(module):
 def _is_torchs(value):
     module = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None) or ""
     return str(module).startswith("torch")
+
+
+def test_all_missing_names_are_listed_in_the_documentation():
+    script = pathlib.Path(__file__).parents[2] / "scripts" / "missing.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"run python scripts/missing.py:\n{done.stdout}{done.stderr}"
