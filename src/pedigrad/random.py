@@ -72,13 +72,23 @@ def _from(generator: Generator | None) -> Generator:
 
 @factory
 def rand(*size: Any, dtype: Any = None, generator: Any = None) -> Any:
-    """Uniform numbers from [0, 1)."""
+    """Uniform numbers from [0, 1) of shape `size`.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.rand(3)
+    tensor([0.4963, 0.7682, 0.0885])
+    """
     return _from(generator).uniform(_sizes(size), 0.0, 1.0, numpy_dtype(dtype))
 
 
 @factory
 def randn(*size: Any, dtype: Any = None, generator: Any = None) -> Any:
-    """Normal numbers of mean 0 and variance 1."""
+    """Normal numbers of mean 0 and variance 1, of shape `size`.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randn(3)
+    tensor([ 1.5410, -0.2934, -2.1788])
+    """
     return _normal(_from(generator), _sizes(size), numpy_dtype(dtype))
 
 
@@ -112,7 +122,11 @@ def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = No
 
 @factory
 def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
-    """The integers from 0 to n-1 in random order."""
+    """The integers from 0 to n-1 in random order: an order in which to go through a data set.
+
+    >>> torch.randperm(5).sort().values
+    tensor([0, 1, 2, 3, 4])
+    """
     return _from(generator).permutation(as_int(n)).astype(numpy_dtype(dtype or int64), copy=False)
 
 
@@ -163,7 +177,19 @@ function("Tensor")(bernoulli)
 
 @function("torch Tensor")
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:
-    """Indices drawn with the weights in the last dimension of `input`, int64 of shape (..., num_samples)."""
+    """Indices drawn with the weights in the last dimension of `input`, int64 of shape (..., num_samples).
+
+    Args:
+        input: weights, not negative; they need not sum to one.
+        num_samples: how many indices to draw from each row.
+        replacement: whether an index may be drawn more than once.
+
+    Raises:
+        RuntimeError: more samples than weights that are not zero, without replacement.
+
+    >>> torch.multinomial(torch.tensor([0.0, 1.0, 0.0]), 4, replacement=True)
+    tensor([1, 1, 1, 1])
+    """
     return deliver(wrap(_from(generator).multinomial(input._array, num_samples, replacement)), out)
 
 

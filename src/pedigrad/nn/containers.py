@@ -67,7 +67,9 @@ class _Row(Module):
 class Sequential(_Row):
     """Modules called one after the other, each on the result of the one before.
 
-    Made from modules, or from one ordered dictionary that names them.
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> model(torch.zeros(3, 4)).shape, len(model)
+    (torch.Size([3, 2]), 3)
     """
 
     def __init__(self, *args):

@@ -33,7 +33,11 @@ class _WeightedLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """The mean of the squared differences; see `mse_loss`."""
+    """The mean of the squared differences; see `mse_loss`.
+
+    >>> torch.nn.MSELoss()(torch.zeros(2), torch.tensor([1.0, 3.0]))
+    tensor(5.)
+    """
 
     def forward(self, input, target):
         return F.mse_loss(input, target, None, None, self.reduction)
@@ -69,7 +73,11 @@ class HuberLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """The cross entropy between the softmax of scores and classes or probabilities; see `cross_entropy`."""
+    """The cross entropy between the softmax of scores and classes or probabilities; see `cross_entropy`.
+
+    >>> torch.nn.CrossEntropyLoss()(torch.zeros(2, 4), torch.tensor([1, 3]))
+    tensor(1.3863)
+    """
 
     def __init__(
         self,

@@ -133,7 +133,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 @function("torch")
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """A tensor of `data` that shares its memory where it can."""
+    """A tensor of `data` that shares its memory where it can: tensors and arrays of the asked dtype are not copied."""
     devices.require_cpu(device)
     if isinstance(data, Tensor):
         return converted(data, dtype)
@@ -180,7 +180,11 @@ def _is_buffer(obj: Any) -> bool:
 
 @function("torch")
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
-    """A tensor on the memory of `ndarray`: a change of one shows in the other."""
+    """A tensor on the memory of `ndarray`: a change of one shows in the other.
+
+    Raises:
+        TypeError: for anything but an array.
+    """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(located(f"expected np.ndarray (got {type(ndarray).__name__})"))
     return constant(on_buffer(native_array(ndarray)))
@@ -230,25 +234,34 @@ def to_dlpack(tensor: Tensor) -> Any:
 
 @factory
 def zeros(*size: Any, dtype: Any = None) -> Any:
-    """Zeros."""
+    """Zeros of shape `size`, which may be numbers or one tuple; float32 unless `dtype` is given.
+
+    >>> torch.zeros(2, 3).shape, torch.zeros((2,), dtype=torch.int64)
+    (torch.Size([2, 3]), tensor([0, 0]))
+    """
     return np.zeros(_sizes(size), numpy_dtype(dtype))
 
 
 @factory
 def ones(*size: Any, dtype: Any = None) -> Any:
-    """Ones."""
+    """Ones of shape `size`, which may be numbers or one tuple; float32 unless `dtype` is given."""
     return np.ones(_sizes(size), numpy_dtype(dtype))
 
 
 @factory
 def empty(*size: Any, dtype: Any = None) -> Any:
-    """Uninitialised memory."""
+    """Memory of shape `size` as it comes, not initialised; float32 unless `dtype` is given."""
     return np.empty(_sizes(size), numpy_dtype(dtype))
 
 
 @factory
 def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Any:
-    """`fill_value` everywhere; its type decides the dtype."""
+    """`fill_value` in every element of shape `size`; its type decides the dtype.
+
+    >>> torch.full((2, 2), 7)
+    tensor([[7, 7],
+            [7, 7]])
+    """
     if not isinstance(size, (tuple, list)):
         raise TypeError(located(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"))
     value = plain_number(fill_value, "full()")
@@ -304,13 +317,17 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Any:
 
 @factory
 def eye(n: int, m: int | None = None, *, dtype: Any = None) -> Any:
-    """The identity matrix, n by m."""
+    """The identity matrix, n by m; square if `m` is left out."""
     return np.eye(n, m, dtype=numpy_dtype(dtype))
 
 
 @factory
 def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
-    """Numbers from `start` (0 if left out) up to but without `end`, `step` apart."""
+    """Numbers from `start` (0 if left out) up to but without `end`, `step` apart; int64 if all three are whole numbers.
+
+    >>> torch.arange(1, 2.5, 0.5)
+    tensor([1.0000, 1.5000, 2.0000])
+    """
     if start is None and end is None:
         raise TypeError(located("arange() missing 1 required argument: 'end'"))
     start, end = (0, start) if end is None else (start or 0, end)
@@ -351,7 +368,11 @@ def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Any:
 
 @factory
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
-    """`steps` numbers evenly spaced from `start` to `end`, both included."""
+    """`steps` numbers evenly spaced from `start` to `end`, both included.
+
+    >>> torch.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     kind = _ramp_dtype("linspace", numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None)), steps)
     if kind.kind in "iu":

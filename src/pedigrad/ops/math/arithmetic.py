@@ -123,7 +123,11 @@ def _old_order(second: Any, third: Any) -> tuple[Any, Any]:
 
 @function(short=plain_add, form="(input, other, *, alpha=1, out=None)")
 def add(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> Tensor:
-    """The sum `input + alpha * other`."""
+    """The sum `input + alpha * other`, element by element; shapes broadcast, dtypes are promoted.
+
+    >>> torch.add(torch.tensor([1, 2]), torch.tensor([10, 20]), alpha=2)
+    tensor([21, 42])
+    """
     if more:
         other, alpha = _old_order(other, *more)
     return plain_add(input, other, out=out) if _is_one(alpha) else add_scaled(input, other, _number(alpha), out=out)

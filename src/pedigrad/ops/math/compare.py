@@ -133,7 +133,11 @@ def all_near(x, y, /, rtol, atol, equal_nan):
 
 @function()
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-    """Whether no two elements differ by more than `atol + rtol * abs(other)`."""
+    """Whether no two elements differ by more than `atol + rtol * abs(other)`.
+
+    >>> torch.allclose(torch.tensor([1.0]), torch.tensor([1.0 + 1e-7]))
+    True
+    """
     return bool(all_near(input, other, rtol, atol, equal_nan))
 
 

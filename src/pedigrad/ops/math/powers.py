@@ -59,7 +59,11 @@ def _power_by_exponent(g, x, exponent, out):
 
 @elementwise(domain=(0.5, 2))
 def pow(x, exponent, /):
-    """Each element to the power of `exponent`, a number or a tensor."""
+    """Each element to the power of `exponent`, a number or a tensor.
+
+    >>> torch.tensor([1.0, 2.0, 3.0]).pow(2)
+    tensor([1., 4., 9.])
+    """
     return _power(x, exponent)
 
 

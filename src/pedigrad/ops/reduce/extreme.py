@@ -147,7 +147,11 @@ def smallest(input, dim=None, keepdim=False, *, other=None, out=None):
 
 @reduction(real=True, samples=DISTINCT[:2])
 def argmax(x, /, dim=None, keepdim=False):
-    """Index of the largest element along `dim`, or in the flattened tensor; the first of equal ones."""
+    """Index of the largest element along `dim`, or in the flattened tensor; the first of equal ones.
+
+    >>> torch.tensor([[1, 9], [7, 3]]).argmax(dim=1)
+    tensor([1, 0])
+    """
     if dim is None and not x.size:
         raise IndexError("Expected reduction dim to be specified for input.numel() == 0.")
     need_elements(x, dim)

@@ -34,7 +34,15 @@ def _is_nothing(shape):
 
 @composite(wide="rules", places="torch", aliases=("concat", "concatenate"), promote=True, out=True, samples=PAIR)
 def cat(*xs, dim=0):
-    """The tensors one after the other along `dim`; their other sizes must agree."""
+    """The tensors one after the other along `dim`; their other sizes must agree.
+
+    Shape: (..., n1, ...), (..., n2, ...) give (..., n1 + n2, ...).
+
+    >>> torch.cat([torch.zeros(1, 2), torch.ones(2, 2)])
+    tensor([[0., 0.],
+            [1., 1.],
+            [1., 1.]])
+    """
     if not xs:
         raise ValueError("expected a non-empty list of Tensors")
     joined = [x for x in xs if not _is_nothing(x.shape)] or list(xs)
@@ -75,7 +83,14 @@ def _(g, xs_shape, needs, dim):
 
 @composite(wide="rules", places="torch", promote=True, out=True, samples=[[((2, 3), (2, 3))], [((2, 3), (2, 3)), -1], [((), (), ())]])
 def stack(*xs, dim=0):
-    """The tensors, all of one shape, side by side along a new dimension."""
+    """The tensors, all of one shape, side by side along a new dimension.
+
+    Shape: k tensors of shape (a, b) give (k, a, b) for `dim=0`, (a, b, k) for `dim=-1`.
+
+    >>> torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
     if not xs:
         raise RuntimeError("stack expects a non-empty TensorList")
     for i, x in enumerate(xs):
@@ -188,7 +203,13 @@ def _(g, x_shape, x_dtype, split_sizes, dim):
 
 @function(aliases=("unsafe_split",), takes={"input": "tensor", "split_size": "split_size_or_sections"})
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of the parts along `dim`: of one size each (the last may be smaller), or of the sizes in a list."""
+    """Views of the parts along `dim`: of one size each (the last may be smaller), or of the sizes in a list.
+
+    >>> [part.tolist() for part in torch.arange(5).split(2)]
+    [[0, 1], [2, 3], [4]]
+    >>> [part.tolist() for part in torch.arange(5).split([1, 4])]
+    [[0], [1, 2, 3, 4]]
+    """
     if not hasattr(split_size_or_sections, "__index__"):
         return split_with_sizes(tensor, tuple(split_size_or_sections), dim)
     size = as_int(split_size_or_sections)
@@ -203,7 +224,11 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 
 @function(aliases=("unsafe_chunk",))
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of at most `chunks` parts of one size along `dim`; the last may be smaller."""
+    """Views of `chunks` parts along `dim`, all of one size but the last; fewer parts if they do not work out.
+
+    >>> [part.tolist() for part in torch.arange(5).chunk(2)]
+    [[0, 1, 2], [3, 4]]
+    """
     if input.ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     chunks = as_int(chunks)
@@ -319,7 +344,13 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 @function("torch")
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """The vectors expanded over the grid they span; `indexing` "xy" exchanges the first two dimensions."""
+    """The vectors expanded over the grid they span; `indexing` "xy" exchanges the first two dimensions.
+
+    >>> rows, columns = torch.meshgrid(torch.arange(2), torch.arange(3), indexing="ij")
+    >>> columns
+    tensor([[0, 1, 2],
+            [0, 1, 2]])
+    """
     tensors = _listed(tensors)
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")

@@ -247,7 +247,12 @@ def _(g, offset, dim1, dim2):
 
 @function()
 def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
-    """The diagonal of a matrix, or the matrix with a vector as its diagonal."""
+    """The diagonal of a matrix, or the matrix with a vector as its diagonal.
+
+    >>> torch.diag(torch.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     if input.ndim not in (1, 2):
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     return diag_embed(input, diagonal, out=out) if input.ndim == 1 else diagonal_copy(input, diagonal, out=out)
