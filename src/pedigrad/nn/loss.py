@@ -1,5 +1,6 @@
 """Losses as modules."""
 
+from ..core.tensor import Tensor
 from ..ops.nn.reduction import legacy_reduction
 from . import functional as F
 from .distance import PairwiseDistance
@@ -122,7 +123,8 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         self.linear = Linear(in_features, rows, bias=bias, device=device, dtype=dtype)
 
     def forward(self, input, target):
-        weight, bias = self.linear.weight, self.linear.bias
+        weight: Tensor = self.linear.weight
+        bias: Tensor | None = self.linear.bias
         if self.out_features:
             shape = (self.num_classes, *self.out_features)
             weight = weight.reshape(*shape, weight.shape[-1])

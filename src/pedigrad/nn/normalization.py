@@ -188,8 +188,8 @@ class _BatchNorm(_NormBase):
         keep = not training or self.track_running_stats
         return F.batch_norm(
             input,
-            self.running_mean if keep else None,
-            self.running_var if keep else None,
+            self.running_mean if keep else None,  # type: ignore[arg-type]  # the running statistics may be None
+            self.running_var if keep else None,  # type: ignore[arg-type]
             self.weight,
             self.bias,
             training or (self.running_mean is None and self.running_var is None),

@@ -65,6 +65,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     """
 
     __slots__ = ()
+    persistent: bool
 
     def __new__(cls, data=None, *, persistent=True):
         source = _tensor_of(data, "Buffer")

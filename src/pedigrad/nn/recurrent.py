@@ -40,7 +40,7 @@ class RNNBase(Module):
         self._all_weights = []
         for layer in range(num_layers):
             width = input_size if layer == 0 else state * directions
-            shapes = {"weight_ih": (rows, width), "weight_hh": (rows, state)}
+            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, width), "weight_hh": (rows, state)}
             if bias:
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
             if proj_size:
