@@ -230,6 +230,8 @@ def package() -> str:
             defined += definition(name, value)
         elif isinstance(value, type) and name.endswith("Tensor") and name != "Tensor":
             defined += f"class {name}(_Tensor): ...\n"
+        elif isinstance(value, type) and name.endswith("Storage") and issubclass(value, pedigrad.TypedStorage) and name != "TypedStorage":
+            defined += f"class {name}(TypedStorage): ...\n"
         elif isinstance(value, type):
             imports += imported(name, value)
         else:

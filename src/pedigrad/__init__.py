@@ -16,10 +16,12 @@ from typing import Any as _Any
 
 from . import autograd, random, return_types
 from . import ops as _ops
+from . import storage as _storage
 from .core import absent as _absent
 from .core import copies as _copies
 from .core import dtypes as _dtypes
 from .core import family as _family
+from .core import memory as _memory
 from .core import op as _op
 from .core import repr as _repr
 from .core import signatures as _signatures
@@ -30,6 +32,7 @@ from .core.dtypes import dtype, get_default_dtype, set_default_dtype
 from .core.formatting import set_printoptions
 from .core.graph import Node
 from .core.limits import finfo, iinfo
+from .core.memory import UntypedStorage
 from .core.modes import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .core.origin import mark_internal as _mark_internal
 from .core.shapes import Size
@@ -39,6 +42,7 @@ from .ops import creation as _creation
 from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from .rng.generator import Generator, default_generator
+from .storage import TypedStorage
 
 __version__ = "0.1.0"
 
@@ -46,9 +50,11 @@ for _each in (set_printoptions, get_default_dtype, set_default_dtype, is_inferen
     _signatures.known_as(_each, _each.__name__, "torch")
 
 globals().update(_op.PLACES["torch"])
-globals().update({"bool" if each.name == "bool" else each.name: each for each in _ALL})
+globals().update({each.name: each for each in (*_ALL, *_dtypes.UNUSABLE)})
+chalf = _dtypes.named("complex32")
 globals().update(_ALIASES)
 globals().update({name: kind for name, kind in _creation.LEGACY_TYPES.items() if not name.startswith("Complex")})
+globals().update(_storage.LEGACY_STORAGES)
 layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
@@ -59,7 +65,7 @@ _warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeW
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
 _INTERNAL = frozenset(("__main__", "alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
-_LATER = frozenset(("compile", "install_as_torch"))
+_LATER = frozenset(("compile", "install_as_torch", "load", "save", "vmap"))
 
 
 def __getattr__(name: str) -> _Any:
@@ -68,8 +74,12 @@ def __getattr__(name: str) -> _Any:
         module = _import_module(f"{__name__}.{name}")
         _mark_internal()
         return module
+    if name == "vmap":
+        return _import_module(f"{__name__}.func").vmap
     if name == "compile":
         return _signatures.known_as(_import_module(f"{__name__}.capture").compile, name, "torch")
+    if name in ("save", "load"):
+        return _signatures.known_as(getattr(_import_module(f"{__name__}.serialization"), name), name, "torch")
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
     if name.startswith("__"):

@@ -16,7 +16,7 @@ from .core import absent
 from .core.origin import mark_internal
 
 PACKAGE = __package__ or "pedigrad"
-MOVED = {"torch.nn.modules": "nn", "torch.utils.hooks": "graph", "torch.optim.sgd": "optim.sgd", "torch.types": "typing"}
+MOVED = {"torch.nn.modules": "nn", "torch.optim.sgd": "optim.sgd", "torch.types": "typing"}
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

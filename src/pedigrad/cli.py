@@ -1,4 +1,4 @@
-"""The command line: `pedigrad run script.py [args]` and `pedigrad demo`."""
+"""The command line: `pedigrad run script.py [args]`, `pedigrad demo` and `pedigrad convert`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import runpy
 import sys
 from collections.abc import Sequence
+from pickle import UnpicklingError
 
 from . import demo
 from .alias import install_as_torch, missing_name
+from .serialization.convert import convert
 
 
 def run(script: str, args: Sequence[str], as_module: bool = False) -> None:
@@ -41,7 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     show = commands.add_parser("demo", help="train two models and show where a loss comes from")
     show.add_argument("--epochs", type=int, default=30, help="epochs on the digits (default 30)")
     show.add_argument("--plot", default="pedigrad-demo.png", help="where the loss curve goes (default %(default)s)")
+    converter = commands.add_parser("convert", help="write the tensors of a file in another format")
+    converter.add_argument("source", help="a state dict: PyTorch's format, or safetensors if the name ends so")
+    converter.add_argument("target", help="where it goes; safetensors if the name ends so, else PyTorch's format")
     given = parser.parse_args(argv)
+    if given.command == "convert":
+        try:
+            print(convert(given.source, given.target))
+        except (OSError, ValueError, RuntimeError, UnpicklingError) as error:
+            parser.error(str(error))
+        return 0
     if given.command == "run":
         if not given.module and not os.path.exists(given.script):
             parser.error(f"no such file: {given.script}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import inplace, modes
+from .core import inplace, meta, modes
 from .core.dispatch import check_overlap, is_recorded
 from .core.dtypes import int64
 from .core.history import refresh
@@ -205,6 +205,8 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
 def fill_with(target: Tensor, array: Any, what: str) -> Tensor:
     """Write `array` into `target` in place; its history ends there."""
     check_overlap(target._array, what)
+    if meta.is_meta(target._array):
+        return inplace.store(target, target.detach(), target._array, what)
     if modes.special:
         refresh(target)
     if is_recorded(target):
@@ -226,6 +228,8 @@ def _fill(name: str, draw: Any, summary: str, *parameters: str) -> None:
         values = dict(zip(names, args, strict=False)) | kwargs
         if unknown := set(values) - set(names):
             raise TypeError(located(f"{name}() got an unexpected keyword argument {unknown.pop()!r}"))
+        if meta.is_meta(self._array):
+            return fill_with(self, self._array, name)
         if name == "normal_":
             values["contiguous"] = self.is_contiguous()
         if isinstance(values.get("p"), Tensor):  # one for each element, in rows

@@ -69,6 +69,7 @@ REASONS = {
     "torch.ops.aten.*": "an internal operator of PyTorch",
     "_*": "private to PyTorch",
     "jiterator_*": "compiles CUDA C++",
+    "chalf": "there is no complex32",
     "to_sparse": "sparse tensors are not supported",
     "*quantize*": "quantization is not supported",
     "*nested*": "nested tensors are not supported",

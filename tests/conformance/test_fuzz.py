@@ -1,7 +1,7 @@
 """Random programs of fixed seeds give what PyTorch gives; `scripts/fuzz` runs more of them."""
 
 import pytest
-from fuzz import eager, ops, programs
+from fuzz import data, eager, ops, programs
 
 OPS = frozenset(ops.OPEN)  # what is known to differ: generated programs leave it out. To be emptied.
 
@@ -29,3 +29,8 @@ def test_eager_programs_agree(first):
 @pytest.mark.parametrize("first", range(0, 320, 40))
 def test_single_operations_agree(first):
     check(ops, range(first, first + 40), OPS)
+
+
+@pytest.mark.parametrize("first", range(0, 240, 60))
+def test_loaders_agree(first):
+    check(data, range(first, first + 60), frozenset())

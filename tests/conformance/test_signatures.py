@@ -28,7 +28,7 @@ STATE += " use_deterministic_algorithms vmap"
 UNINITIALISED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "new"}
 UP_TO_SIGN = {"eig", "eigh", "pca_lowrank", "svd_lowrank", "svd", "qr"}
 # What another branch of the work, or nobody, makes equal; the call itself must be taken.
-OTHER_VALUES = UNINITIALISED | UP_TO_SIGN | {"cholesky_ex", "cholesky_solve"}
+OTHER_VALUES = UNINITIALISED | UP_TO_SIGN | {"cholesky_ex", "cholesky_solve", "storage_type"}
 ACCELERATORS = {"out_dtype"}  # arguments that PyTorch takes for devices we have not, and refuses on the CPU
 CASES = [
     (space, name)

@@ -13,6 +13,7 @@ from ..core.history import refresh
 from ..core.op import publish
 from ..core.origin import located
 from ..core.tensor import Tensor, announce, constant, wrap
+from ..ops.shape.join import stack
 from .engine import Backward
 
 
@@ -129,10 +130,14 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of the sum of `outputs` with respect to each of `inputs`; no `.grad` is touched.
 
-    With `create_graph=True` they have a history themselves. RuntimeError if an input was not used, unless `allow_unused`.
+    With `create_graph=True` they have a history themselves. RuntimeError if an input was not used, unless `allow_unused`. With
+    `is_grads_batched` the gradients to start with have a first dimension of as many passes, as then the results have.
     """
     if is_grads_batched:
-        raise NotImplementedError(located("grad(): is_grads_batched is not supported: call grad() once per gradient"))
+        batch = _listed(grad_outputs)
+        kept: dict[str, Any] = {"create_graph": create_graph, "allow_unused": allow_unused, "materialize_grads": materialize_grads}
+        rows = [grad(outputs, inputs, each, retain_graph=True, **kept) for each in zip(*(g.unbind(0) for g in batch), strict=True)]
+        return tuple(None if any(g is None for g in column) else stack(list(column)) for column in zip(*rows, strict=True))
     wanted = _listed(inputs)
     if modes.special:
         for tensor in wanted:

@@ -9,6 +9,7 @@ On plain arrays the gradient rules run as NumPy. With `create_graph` the same ru
 
 from __future__ import annotations
 
+import functools
 import sys
 import weakref
 from collections.abc import Sequence
@@ -19,14 +20,14 @@ import numpy as np
 
 from ..codegen.runtime.memory import is_whole
 from ..core import graph, modes
-from ..core.dispatch import output
-from ..core.graph import Freed, Leaf, Node, Output, note_write
+from ..core.graph import Freed, Leaf, Node, Output, Remade, note_write
 from ..core.layout import lying_as
 from ..core.origin import Origin, located
 from ..core.precision import widened
-from ..core.shapes import Size
+from ..core.profiling import spanned
 from ..core.tensor import Tensor, copied, wrap
 from ..ops.xp import total
+from .saved import check_unmodified, saved_tensors, second_backward
 
 Array = np.ndarray[Any, Any]
 
@@ -86,6 +87,7 @@ class Backward:
         self.heap: list[int] = []  # the numbers, negated: the youngest comes first
         self.leaves: dict[Leaf, Any] = {}  # their gradients so far
         self.captured: dict[int, Any] = {}
+        self.visiting: list[Node] = []  # the node whose hooks run
         self.wanted = None if wanted is None else {node.seq for node in wanted}
         self.useful: set[int] = set()
         self.shown: dict[int, Any] = {}  # by the array's id, what hooks were given: a Tensor they wrote on, a reference to others
@@ -117,12 +119,31 @@ class Backward:
             if any(p is not None and p.seq in useful for p in nodes[seq].parents):
                 useful.add(seq)
 
+    def reached(self) -> set[int]:
+        """The numbers of the nodes that the pass has yet to visit, and of those that it visits now."""
+        found: set[int] = set()
+        stack = [entry[0] for entry in self.pending.values()] + list(self.leaves) + list(self.visiting)
+        while stack:
+            node = stack.pop()
+            if node is not None and node.seq not in found:
+                found.add(node.seq)
+                stack.extend(node.parents)
+        return found if self.wanted is None else found & (self.useful | self.wanted)
+
     def run(self) -> None:
         """Visit what is pending until nothing is."""
+        outer, modes.settings.backward = modes.settings.backward, self
+        try:
+            self._run()
+        finally:
+            modes.settings.backward = outer
+
+    def _run(self) -> None:
         heap, pending, leaves = self.heap, self.pending, self.leaves
         create, freed, everything = self.create, self.freed, self.wanted is None
         anomaly = modes.settings.anomaly
         watching = modes.settings.recorder if modes.special else None
+        profiler = modes.settings.profiler if modes.special else None
         recorder = None if create else watching
         fit, add = (fitted, added) if recorder is None else (followed(recorder, fitted), followed(recorder, added))
         while heap:
@@ -141,26 +162,38 @@ class Backward:
             parents, saved = node.parents, node.saved
             if not everything:
                 parents = tuple(p if p is not None and p.seq in self.useful else None for p in parents)
-            if saved.__class__ is Freed and not node.asks_for_saved:
-                raise second_backward(node)
-            if graph.last_write > node.seq:
-                check_unmodified(node)
-                saved = node.saved
+            source = node
+            while saved.__class__ is not tuple and isinstance(saved, Remade):
+                source = saved.node()
+                saved = source.saved
+            if saved.__class__ is not tuple and not source.asks_for_saved:
+                if saved.__class__ is Freed:
+                    raise second_backward(source)
+                saved = saved.unpacked()  # type: ignore[union-attr]
+            elif graph.last_write > source.seq:
+                check_unmodified(source)
+                saved = source.saved
             if watching is not None and node.seq < watching.begin:
                 watching.refuse("a backward pass goes on into what was computed before the call")
-            if recorder is None or node.op is None:
-                grads = node.backward(g, parents, saved_tensors(node) if create else saved)
-                if create:  # where a rule made an array of its own (zeros, say)
-                    grads = tuple(wrap(d) if d.__class__ is np.ndarray else d for d in grads)
-            else:
+            if recorder is not None and node.op is not None:
                 rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
                 grads = recorder.run(rules, (g, saved), f"{node.op.name}.grad", rules)
+            else:
+                given = saved_tensors(source, saved) if create else saved
+                if profiler is None:
+                    grads = source.backward(g, parents, given)
+                else:
+                    run = functools.partial(source.backward, g, parents, given)
+                    name = f"autograd::engine::evaluate_function: {node.name()}"
+                    grads = spanned(profiler, name, "backward", run, (), (node.code, node.lasti))
+                if create:  # where a rule made an array of its own (zeros, say)
+                    grads = tuple(wrap(d) if d.__class__ is np.ndarray else d for d in grads)
             if anomaly:
                 check_finite(node, grads)
             if node.hooks is not None and node.hooks.after:
                 grads = self.after(node, g, grads)
             if freed is not None and saved and node.keeps_arrays:
-                node.saved = freed
+                node.saved = source.saved = freed
             for parent, d in zip(parents, grads):  # noqa: B905  (the check costs 0.1 us)
                 if parent is None or d is None:
                     continue
@@ -230,6 +263,7 @@ class Backward:
 
     def before(self, node: Node, g: Any) -> Any:
         """Run the hooks on a tensor's gradient, and keep it where `retain_grad` asked."""
+        self.visiting = [node]
         with modes.set_grad_enabled(self.create):
             return self._before(node, g)
 
@@ -365,106 +399,6 @@ def checked_all(hook: Any, grads: tuple[Any, ...], replaced: Any, fills: bool = 
         if new is not None:
             checked(hook, new if g is None else g, new)
     return replaced
-
-
-def saved_tensors(node: Node) -> tuple[Any, ...]:
-    """What a node saved, as Tensors with their own history, so that the rules' operations are recorded."""
-    op = node.op
-    if op is None:  # a user's Function keeps Tensors itself
-        return node.saved
-    parents = dict(zip(op.differentiable, node.parents, strict=True)) if not op.variadic else {}
-    outputs = op.outputs or ()
-    hidden = outputs[len(outputs) - op.hidden :] if op.hidden else ()
-    recomputed: dict[str, Any] = {}
-
-    def revive(name: str, value: Any) -> Any:
-        if isinstance(value, np.generic):  # of a 0-d operand NumPy gives scalars
-            value = np.asarray(value)
-        if not isinstance(value, np.ndarray):
-            if op.variadic and name in op.operands:
-                return tuple(None if a is None else with_node(a, p) for a, p in zip(value, node.parents, strict=True))
-            return value
-        if name in parents:
-            return with_node(value, parents[name])
-        if name in hidden and value.dtype.kind in "fcV":
-            if not recomputed:
-                recomputed.update(recompute(node, parents))
-            return recomputed[name]
-        if name in outputs and value.dtype.kind in "fcV":
-            alone = len(outputs) - op.hidden == 1
-            return with_node(value, node if alone else edge_to(node, name, value))
-        return value
-
-    return tuple(map(revive, op.saves, node.saved))
-
-
-def edge_to(node: Node, name: str, array: Array) -> Output:
-    """A new edge to the output `name` of a node with several."""
-    outputs = node.op.outputs or ()
-    among = [wrap(array)] * (len(outputs) - node.op.hidden)
-    return output(node, outputs.index(name), among)
-
-
-def recompute(node: Node, parents: dict[str, Node | None]) -> dict[str, Any]:
-    """Hidden outputs depend on the operands too: run the forward again, on Tensors, to get them with their history."""
-    op = node.op
-    saved = dict(zip(op.saves, node.saved, strict=True))
-    operands = [with_node(saved[n], parents.get(n)) if isinstance(saved.get(n), np.ndarray) else None for n in op.operands]
-    operands = widened(operands) if node.wide else operands
-    named = {name: saved[name] for name in op.attributes if name in saved}
-    return dict(zip(op.outputs or (), op.forward(*operands, **named), strict=True))
-
-
-def with_node(array: Array, node: Node | None) -> Tensor:
-    """A Tensor on `array` with that history."""
-    tensor = wrap(array)
-    tensor._node = node
-    return tensor
-
-
-def second_backward(node: Node) -> RuntimeError:
-    """The error for a graph whose saved arrays were released by an earlier backward."""
-    first = node.saved.origin
-    return RuntimeError(
-        located(
-            "Trying to backward through the graph a second time: what "
-            f"{node.name()} saved (made at {node.origin}) was freed by the first backward, which ran at {first}. "
-            "Specify retain_graph=True there if you need to go through it again."
-        )
-    )
-
-
-def check_unmodified(node: Node) -> None:
-    """RuntimeError if an array that `node` saved has been written to since, unless its op makes it again."""
-    if node.saved.__class__ is Freed:  # a Function complains where it asks for what it saved
-        return
-    op, remake = node.op, False
-    names, outputs = ((), ()) if op is None else (op.saves, op.outputs or ())
-    for name, value in zip(names, node.saved, strict=False):
-        for array in value if isinstance(value, tuple) else (value,):
-            if not isinstance(array, np.ndarray) or not array.size:
-                continue
-            write = graph.write_to(array)
-            if write is not None and write.stamp > node.seq:
-                if name in outputs and op.remade:
-                    remake = True
-                    continue
-                raise modified(node, name, array, write)
-    if remake:
-        values = dict(zip(names, node.saved, strict=True))
-        results = op.forward(*(values[n] for n in op.operands), **{n: values[n] for n in op.attributes})
-        values |= zip(outputs, results if len(outputs) > 1 else (results,), strict=True)
-        node.saved = tuple(values[n] for n in names)
-
-
-def modified(node: Node, name: str, array: Array, write: graph.Write) -> RuntimeError:
-    """The error for what a node saved and was written to since."""
-    message = (
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"{node.name()} (made at {node.origin}) saved its {name!r} of shape {Size(array.shape)}, which "
-        f"{write.what}() wrote to at {write.origin}"
-    )
-    return RuntimeError(located(message))
 
 
 def check_finite(node: Node, grads: Any) -> None:

@@ -17,7 +17,7 @@ from ..core.inplace import check_writable, note_change, rebase
 from ..core.origin import Origin, located
 from ..core.tensor import Tensor, constant, wrap
 from ..ops.shape.convert import alias
-from .engine import modified, second_backward
+from .saved import modified, second_backward
 
 
 class FunctionNode(Node):
@@ -52,7 +52,11 @@ class FunctionNode(Node):
         return g if isinstance(g, Tensor) else wrap(np.asarray(g))
 
 
-class Context:
+class FunctionCtx:
+    """Base of what `forward` and `backward` of a Function share."""
+
+
+class Context(FunctionCtx):
     """What `forward` keeps for `backward`; further attributes may be set freely."""
 
     def __init__(self, function: type[Function], args: tuple[Any, ...]):
@@ -81,6 +85,8 @@ class Context:
             return self.to_save
         if isinstance(node.saved, Freed):
             raise second_backward(node)
+        if isinstance(node.saved, _PackedTensors):
+            return node.saved.unpacked(self)
         for saved in node.saved:
             write = None if saved is None else write_to(saved._array)
             if write is not None and write.stamp > self.stamp:
@@ -115,6 +121,30 @@ class _Result:
             alone = len(ctx.output_kinds) == 1
             tensor._node = node if alone else output(node, self.index, [tensor] * len(ctx.output_kinds))
         return tensor
+
+
+class _PackedTensors:
+    """What a user's hooks have made of the tensors that a Function saved."""
+
+    __slots__ = ("unpack", "values")
+
+    def __init__(self, saved: tuple[Any, ...], pack: Any, unpack: Any):
+        self.unpack = unpack
+        with modes.no_grad():
+            self.values = tuple(None if s is None else (s, pack(wrap(s._array))) for s in saved)
+
+    def unpacked(self, ctx: Context) -> tuple[Any, ...]:
+        """The tensors that the hooks give back, with the histories of those that were saved."""
+        found: list[Any] = []
+        for value in self.values:
+            if value is None:
+                found.append(None)
+                continue
+            saved, packed = value
+            tensor = wrap(self.unpack(packed)._array)
+            tensor._node = (saved.revive(ctx) if isinstance(saved, _Result) else saved)._node
+            found.append(tensor)
+        return tuple(found)
 
 
 class Function:
@@ -198,6 +228,9 @@ class Function:
         places = {id(t): i for i, t in enumerate(t for t in final if isinstance(t, Tensor))}
         if node is not None:
             node.saved = tuple(_Result(t._array, places[id(t)]) if id(t) in places else t for t in ctx.to_save)
+            hooks = modes.settings.saved_hooks
+            if hooks and not isinstance(hooks[-1], str):
+                node.saved = _PackedTensors(node.saved, *hooks[-1])
             ctx.to_save, ctx.stamp = (), next(modes.clock)
         return tuple(final)
 

@@ -14,11 +14,7 @@ FAMILIES = (
     (r"torch\.fft(\..*)?", "Fourier transforms", "not written yet; numpy.fft works on x.numpy()"),
     (r"torch\.(stft|istft|(bartlett|blackman|hamming|hann|kaiser)_window|Tensor\.i?stft|signal(\..*)?)", "signals",
      "not written yet; scipy.signal works on x.numpy()"),
-    (r"torch\.(func(\..*)?|vmap|autograd\.(functional|forward_ad)(\..*)?|_dual.*)", "transformations of functions",
-     "not written yet; autograd.grad(..., create_graph=True) gives derivatives of any order"),
-    (r"torch\.(save|load|serialization(\..*)?)", "files", "not written yet; pickle keeps tensors and state dicts"),
-    (r"torch\.utils\.data(\..*)?", "loading data", "not written yet; take slices of tensors, in the order of torch.randperm(n)"),
-    (r"torch\.distributions(\..*)?", "distributions", "not written yet; torch.randn, torch.multinomial and the others draw numbers"),
+    (r"torch\.(autograd\.)?forward_ad(\..*)?|torch\._dual.*", "forward-mode derivatives", "torch.func.jvp gives them"),
     (r"torch\.(amp|cuda\.amp|cpu\.amp)(\..*)?|torch\.(.*autocast.*)", "mixed precision", "not there; compute in float32"),
     (r".*(sparse|_coo|_cs[rc]|_bs[rc]|crow_ind|ccol_ind|col_ind|row_ind|coalesce|to_dense|to_mkldnn|smm|hspmm|saddmm|sspaddmm|SparseAdam"
      r"|Tensor\.(indices|values)$).*",

@@ -1,4 +1,4 @@
-"""Copies of tensors: `copy.copy`, `copy.deepcopy`, and what pickle keeps of one."""
+"""Deep copies of tensors; `core/memory.py` has what pickle keeps of one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .graph import Leaf
 from .op import publish
 from .origin import located
 from .storage import storage_of
-from .tensor import Tensor, copied, read
+from .tensor import Tensor, copied
 
 _new = object.__new__
 Array = np.ndarray[Any, Any]
@@ -50,13 +50,6 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return out
 
 
-def _reduce(self: Tensor, protocol: Any) -> tuple[Any, ...]:
-    """Elements, attributes, and whether it needs a gradient; a tensor with a history comes back as a leaf."""
-    read(self._array, "a copy or pickle()")
-    attributes = {name: value for name, value in self.__dict__.items() if name not in ("_grad", "_retains")}
-    return _new, (type(self),), (self._array, self.requires_grad, attributes)
-
-
 def _set_state(self: Tensor, state: tuple[Any, bool, dict[str, Any]]) -> None:
     """Become what was pickled."""
     self._array, needs_grad, attributes = state
@@ -67,5 +60,5 @@ def _set_state(self: Tensor, state: tuple[Any, bool, dict[str, Any]]) -> None:
         self.requires_grad_()
 
 
-for _name, _method in (("__deepcopy__", _deepcopy), ("__reduce_ex__", _reduce), ("__setstate__", _set_state)):
+for _name, _method in (("__deepcopy__", _deepcopy), ("__setstate__", _set_state)):
     publish(_method, _name, ["Tensor"])

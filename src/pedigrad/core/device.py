@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import modes
+
 
 class device:
-    """Where a tensor's memory is; only `cpu` holds any, `meta` and accelerators are refused when used."""
+    """Where a tensor's memory is: `cpu`, or `meta` for tensors without any; accelerators are refused when used.
+
+    In a `with` block, the device of tensors that are made there.
+    """
 
     __slots__ = ("index", "type")
     type: str
@@ -39,20 +44,33 @@ class device:
         return device, (self.type, self.index)
 
     def __enter__(self) -> device:
-        require_cpu(self)
+        is_nowhere(self)
+        modes.settings.devices.append(self)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        pass
+        modes.settings.devices.pop()
 
 
 CPU = device("cpu")
+META = device("meta")
+
+
+def is_nowhere(where: Any) -> bool:
+    """Whether `where` (None for the default, a string, a device) is `meta`; RuntimeError if it is neither that nor the CPU."""
+    if where is None:
+        devices = modes.settings.devices
+        return bool(devices) and devices[-1].type == "meta"
+    if where is CPU or where == "cpu":
+        return False
+    wanted = device(where)
+    if wanted.type not in ("cpu", "meta"):
+        message = f"pedigrad has no device {str(wanted)!r}: tensors live on 'cpu', or have no memory on 'meta'."
+        raise RuntimeError(f"{message} Guard it with torch.cuda.is_available().")
+    return wanted.type == "meta"
 
 
 def require_cpu(where: Any) -> None:
     """RuntimeError unless `where` (None, a string, a device) is the CPU."""
-    if where is None or where is CPU or where == "cpu":
-        return
-    wanted = device(where)
-    if wanted.type != "cpu":
-        raise RuntimeError(f"pedigrad has no device {str(wanted)!r}: tensors live on 'cpu'. Guard it with torch.cuda.is_available().")
+    if where is not None and is_nowhere(where):
+        raise RuntimeError("tensors with elements that are given cannot be on 'meta'")

@@ -10,6 +10,7 @@ arrays, on traced arrays and on Tensors alike.
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 from collections.abc import Callable
@@ -17,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes, large, modes
+from . import dtypes, large, meta, modes
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
-from .graph import Node, Output, note_write
+from .graph import Node, Output, Packed, note_write
 from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .layout import ALWAYS, check_operands, laid_out
 from .origin import located, outside
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
+from .profiling import spanned
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -43,6 +45,13 @@ NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch 
 
 def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
     """Run `op` on Tensors (or arrays): the general way."""
+    if modes.special and modes.settings.profiler is not None:
+        run = functools.partial(_dispatched, op, operands, attributes, out)
+        return spanned(modes.settings.profiler, f"aten::{op.name}", "op", run, operands)
+    return _dispatched(op, operands, attributes, out)
+
+
+def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
         return _on_arrays(op, flat, attributes)
@@ -61,7 +70,9 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
     forward = Forward(op, attributes)
-    if recorder is None:
+    if meta.alive and any(map(meta.is_meta, arrays)):
+        results = _nowhere(forward, arrays)
+    elif recorder is None:
         results = forward(*arrays)
     else:
         made = recorder.run(forward, arrays, op.name, forward)
@@ -78,6 +89,15 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
     if op.outputs is None:
         return tensors
     return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
+
+
+def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What a forward gives for operands without memory: what it gives for zeros, or for identity matrices if it refuses zeros."""
+    try:
+        results = forward(*arrays)
+    except (RuntimeError, ValueError):
+        results = forward(*map(meta.regular, arrays))
+    return tuple(r if meta.is_meta(r) else meta.like(r) for r in results)
 
 
 def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
@@ -229,7 +249,9 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
             target._array = np.empty(result.shape, target._array.dtype)
         elif result.size:
             check_overlap(target._array, op.name)
-        np.copyto(target._array, result, casting="unsafe")
+        if not meta.is_meta(target._array):
+            meta.require_data(result, op.name + "()")
+            np.copyto(target._array, result, casting="unsafe")
         note_write(target._array, op.name)
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.write(target._array, result)
@@ -259,6 +281,8 @@ def check_no_history(what: str, *values: Any) -> None:
 
 def check_overlap(array: np.ndarray[Any, Any], what: str) -> None:
     """RuntimeError if `array` shows an element several times (it is expanded), or is read-only."""
+    if meta.is_meta(array):
+        return
     if not array.flags.writeable or (
         0 in array.strides and array.size and any(step == 0 and size > 1 for step, size in zip(array.strides, array.shape, strict=True))
     ):
@@ -314,6 +338,9 @@ def record(
     node = _new(op.wide_node_class if wide else op.node_class)
     node.parents = parents
     node.saved = _saved(op, parents, arrays, attributes, results)
+    if modes.special and modes.settings.saved_hooks and not isinstance(modes.settings.saved_hooks[-1], str):
+        pack, unpack = modes.settings.saved_hooks[-1]
+        node.saved = Packed(node.saved, pack, unpack, wrap)
     node.shape, node.dtype = results[0].shape, results[0].dtype
     node.hooks = None
     node.seq = next(_clock)

@@ -51,7 +51,9 @@ class dtype:
         return {"complex64": float32, "complex128": float64}.get(self.name, self)
 
 
-LAZY = frozenset({"bfloat16", "float8_e4m3fn", "float8_e5m2"})  # their NumPy dtypes come from ml_dtypes
+EIGHT = ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")
+NAMES = ("complex32", "qint8", "quint8", "qint32", "quint4x2", "quint2x4")  # dtypes that have a name alone: no tensor has them
+LAZY = frozenset(("bfloat16", *EIGHT, *NAMES))  # the NumPy dtypes of those that tensors have come from ml_dtypes
 
 bool_ = dtype("bool", 1, BOOL, is_signed=False)
 uint8 = dtype("uint8", 1, INTEGER, is_signed=False)
@@ -71,10 +73,13 @@ complex128 = dtype("complex128", 16, COMPLEX)
 
 ALL: tuple[dtype, ...] = (bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64)
 ALL += (float16, bfloat16, float32, float64, complex64, complex128)
+ALL += tuple(dtype(name, 1, FLOATING) for name in EIGHT)
 ALIASES = {"half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64}
 ALIASES |= {"cfloat": complex64, "cdouble": complex128}
 
-_BY_NAME = {d.name: d for d in ALL}
+UNUSABLE = (dtype("complex32", 4, COMPLEX), *(dtype(name, 4 if name == "qint32" else 1, INTEGER) for name in NAMES[1:]))
+
+_BY_NAME = {d.name: d for d in (*ALL, *UNUSABLE)}
 _BY_NUMPY: dict[Any, dtype] = {d._numpy: d for d in ALL if d._numpy is not None}
 
 
@@ -107,6 +112,8 @@ def to_numpy(d: Any) -> np.dtype[Any]:
     if d.__class__ is not dtype:
         d = of_argument(d)
     if d._numpy is None:
+        if d.name in NAMES:
+            raise TypeError(f"there are no tensors of {d}: it is a name that programs may ask for")
         import ml_dtypes
 
         d._numpy = np.dtype(getattr(ml_dtypes, d.name))
@@ -164,6 +171,8 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     low, high = sorted((a, b), key=lambda d: d.category)
     if (a in _BAREBONES or b in _BAREBONES) and not high.is_floating_point:
         raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a} and {b}")
+    if a.name in EIGHT or b.name in EIGHT:
+        raise RuntimeError(f"Promotion for Float8 Types is not supported, attempted to promote {a} and {b}")
     if low.category != high.category:
         if high.is_complex and low.is_floating_point:
             return complex128 if low is float64 else high

@@ -212,7 +212,7 @@ def _variadic_source(op: Op) -> str:
         VARIADIC, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general,
         no_out=" and out is None" if _takes_out(op) else "", public=op.public_names[0], attributes=attributes,
         call=", ".join(f"{n}={n}" for n in op.attributes),
-        usual=["if _a and _a[0].itemsize == 2:", f"    return {general}"] if op.wide_forward else [],
+        usual=["if _a and _a[0].itemsize < 4 and _a[0].dtype.kind in 'fV':", f"    return {general}"] if op.wide_forward else [],
         same=["for _x in _a:", "    if _x.dtype is not _a[0].dtype:", f"        return {general}"] if op.promoted else [],
     )  # fmt: skip
 
@@ -244,7 +244,7 @@ def _source(op: Op) -> str:
 def _dtype_checks(op: Op, first: str, general: str) -> list[str]:
     """Lines that leave for the general way if the operand is complex and may not be, or of 16 bits and to be widened."""
     tests = ["_d is _COMPLEX64", "_d is _COMPLEX128"] if op.real else []
-    tests += ["_d.itemsize == 2"] if op.wide_forward else []
+    tests += ["(_d.itemsize < 4 and _d.kind in 'fV')"] if op.wide_forward else []
     if not tests:
         return []
     asked = (

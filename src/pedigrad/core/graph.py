@@ -70,6 +70,30 @@ class Freed:
         self.origin = origin
 
 
+class Packed:
+    """In a node what a user's hooks have made of the arrays that it saved."""
+
+    __slots__ = ("unpack", "values")
+
+    def __init__(self, saved: tuple[Any, ...], pack: Any, unpack: Any, wrap: Any):
+        self.unpack = unpack
+        with modes.no_grad():
+            self.values = tuple((True, pack(wrap(s))) if isinstance(s, np.ndarray) else (False, s) for s in saved)
+
+    def unpacked(self) -> tuple[Any, ...]:
+        """The arrays that the hooks give back, and what else was saved."""
+        with modes.no_grad():
+            return tuple(self.unpack(value)._array if packed else value for packed, value in self.values)
+
+
+class Remade:
+    """Stands in a node for saved arrays that are computed anew when a backward pass needs them."""
+
+    def node(self) -> Node:
+        """The node of the same operation, run again, which has the arrays and takes this one's place in the pass."""
+        raise NotImplementedError
+
+
 class Node:
     """One operation that was run: its parents, what its gradient rules need, and where it came from."""
 
@@ -83,7 +107,7 @@ class Node:
     code: Any  # with `lasti`, the user's instruction that ran it
     lasti: int
     parents: tuple[Node | None, ...]
-    saved: Any  # tuple of what the rules named, a Freed, or () where they need nothing
+    saved: Any  # tuple of what the rules named (() where they need nothing), a Packed, a Remade, or a Freed
     shape: tuple[int, ...]  # of its (first) output
     dtype: Any  # NumPy's, of its output
     hooks: Hooks | None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes, modes
+from . import dtypes, meta, modes
 from .dispatch import NUMBERS, bind, check_overlap, dispatch, is_recorded, record
 from .errors import explained, not_a_tensor
 from .graph import Leaf, Node, note_write
@@ -67,9 +67,12 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         raise RuntimeError(located(f"{op.name}_(): {message}. Please clone() the tensor before performing the operation."))
     check_operands(op, target._array, operands[1:], op.name + "_")
     recording = is_recorded(target, *operands[1:])
+    if not recording and op.name in IDEMPOTENT and meta.is_meta(target._array):
+        note_change(target, op.name + "_")
+        return target
     if recording:
         check_writable(target)
-    elif op.ufunc is not None and _plain(target, operands[1:]) and modes.settings.recorder is None:
+    elif op.ufunc is not None and _plain(target, operands[1:]) and modes.settings.recorder is None and not meta.alive:
         here = target._array
         check_overlap(here, op.name + "_")
         values = tuple(v._array if isinstance(v, Tensor) else v for v in operands)
@@ -153,7 +156,9 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
         node.saved = tuple(copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
     if node is not None:
         node.dtype = here.dtype  # gradients come in that of the target
-    np.copyto(here, array, casting="unsafe")
+    if not meta.is_meta(here):
+        meta.require_data(array, what + "()")
+        np.copyto(here, array, casting="unsafe")
     if modes.special and modes.settings.recorder is not None:
         modes.settings.recorder.write(here, array)
     note_change(target, what)

@@ -11,6 +11,14 @@ __all__ = ["finfo", "iinfo"]
 
 # Bits of exponent and of fraction. Every limit follows from them, so bfloat16's need no ml_dtypes.
 _LAYOUTS = {"float16": (5, 10), "bfloat16": (8, 7), "float32": (8, 23), "float64": (11, 52)}
+# Largest number, distance from 1 to the next, smallest of full precision.
+_EIGHT = {
+    "float8_e4m3fn": (448.0, 2.0**-3, 2.0**-6),
+    "float8_e5m2": (57344.0, 2.0**-2, 2.0**-14),
+    "float8_e4m3fnuz": (240.0, 2.0**-3, 2.0**-7),
+    "float8_e5m2fnuz": (57344.0, 2.0**-3, 2.0**-15),
+    "float8_e8m0fnu": (2.0**127, 1.0, 2.0**-127),
+}
 
 
 class finfo:
@@ -29,10 +37,14 @@ class finfo:
         part = _checked("finfo", dtypes.get_default() if type is None else type).to_real()
         if not part.is_floating_point:
             raise TypeError(f"finfo() requires a floating point dtype, not {part}; see iinfo() for integers")
+        self.bits, self.dtype = 8 * part.itemsize, part.name
+        if part.name in _EIGHT:
+            self.max, self.eps, self.tiny = _EIGHT[part.name]
+            self.min = -self.max if part.name != "float8_e8m0fnu" else self.tiny
+            self.smallest_normal, self.resolution = self.tiny, 1.0
+            return
         exponent, fraction = _LAYOUTS[part.name]
         bias = 2 ** (exponent - 1) - 1
-        self.bits = 8 * part.itemsize
-        self.dtype = part.name
         self.eps = 2.0**-fraction
         self.max = (2.0 - self.eps) * 2.0**bias
         self.min = -self.max

@@ -38,7 +38,10 @@ class _Settings(threading.local):
         self.inference = False
         self.anomaly = False
         self.recorder: Any = None
-        self.saved_hooks: list[Any] = []
+        self.saved_hooks: list[Any] = []  # what saved arrays go through, the innermost last; a text: why there may be none
+        self.profiler: Any = None  # what is told of each operation
+        self.backward: Any = None  # the backward pass that runs
+        self.devices: list[Any] = []  # where tensors are made, the innermost last
 
 
 settings = _Settings()

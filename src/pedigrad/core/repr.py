@@ -8,13 +8,18 @@ from . import dtypes, modes
 from .data import plain_number
 from .formatting import tensor_text
 from .op import function, publish
-from .tensor import Tensor, read
+from .tensor import Tensor, read, read_elements
 
 
 def tensor_repr(tensor: Tensor) -> str:
     """PyTorch's text of a tensor."""
     read(tensor._array, "a tensor's text")
     from_op = tensor.grad_fn
+    if tensor.is_meta:
+        notes = [f"device='meta', size={tuple(tensor.shape)}"]
+        notes += [] if tensor.dtype is dtypes.get_default_dtype() else [f"dtype={tensor.dtype}"]
+        notes += [f"grad_fn=<{from_op.name()}>"] if from_op is not None else ["requires_grad=True"] if tensor.requires_grad else []
+        return f"tensor(..., {', '.join(notes)})"
     return tensor_text(
         tensor._array,
         tensor.dtype.name,
@@ -47,7 +52,7 @@ publish(_format, "__format__", ["Tensor"])
 def contains(self: Tensor, value: Any) -> bool:
     """Whether an element is equal to `value`."""
     value = value._array if isinstance(value, Tensor) else value
-    read(self._array, "`in`")
+    read_elements(self._array, "`in`")
     return bool((self._array == value).any())
 
 

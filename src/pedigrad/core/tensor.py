@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from . import device as devices
-from . import dtypes, graph, modes
+from . import dtypes, graph, meta, modes
 from .graph import Handle, Leaf, Node
 from .history import STRIDED, UNTRACKED, View, refresh
 from .layout import dense_copy, is_in_format, steps
@@ -41,6 +41,13 @@ def read(array: Array, what: str) -> None:
         modes.settings.recorder.read(array, what)
 
 
+def read_elements(array: Array, what: str) -> None:
+    """Python is about to be given elements of `array`, which must have some."""
+    if modes.special:
+        read(array, what)
+        meta.require_data(array, what)
+
+
 def announce(array: Array) -> None:
     """This array follows from plain numbers, shapes and dtypes alone: a recorder may keep it."""
     if modes.special and modes.settings.recorder is not None:
@@ -49,6 +56,8 @@ def announce(array: Array) -> None:
 
 def copied(array: Array) -> Array:
     """A copy of `array` that lies as it does, without gaps; also for a recorder."""
+    if meta.is_meta(array):
+        return meta.like(array)
     recorder = modes.settings.recorder if modes.special else None
     return dense_copy(array) if recorder is None else recorder.run(np.copy, (array,))
 
@@ -105,8 +114,13 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
 
     @property
     def device(self) -> devices.device:
-        """Where it is: the CPU."""
-        return devices.CPU
+        """Where it is: the CPU, or `meta`."""
+        return devices.META if meta.alive and meta.is_meta(self._array) else devices.CPU
+
+    @property
+    def is_meta(self) -> bool:
+        """Whether it has no memory."""
+        return meta.is_meta(self._array)
 
     @property
     def ndim(self) -> int:
@@ -176,8 +190,13 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         """Whether its elements can be negative."""
         return self.dtype.is_signed
 
-    is_cuda = is_sparse = is_quantized = is_mps = is_meta = is_mkldnn = is_xpu = False
-    is_cpu = True
+    is_cuda = is_sparse = is_quantized = is_mps = is_mkldnn = is_xpu = False
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether it is on the CPU."""
+        return not meta.is_meta(self._array)
+
     names: ClassVar[Any] = None
     layout: ClassVar[Any]
 
@@ -385,14 +404,14 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         if array.size != 1:
             shape = tuple(array.shape)
             raise RuntimeError(located(f"a Tensor with {array.size} elements cannot be converted to Scalar: its shape is {shape}"))
-        read(array, "item()")
+        read_elements(array, "item()")
         value = array.item()
         return value if array.dtype.kind != "V" else float(value)
 
     def tolist(self) -> Any:
         """Its elements as nested lists of Python numbers."""
         array = self._array
-        read(array, "tolist()")
+        read_elements(array, "tolist()")
         return array.tolist() if array.dtype.kind != "V" else array.astype(np.float32).tolist()
 
     def numpy(self, *, force: bool = False) -> Array:
@@ -402,7 +421,7 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         if self._node is not None and not force and modes.settings.grad:
             message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             raise RuntimeError(located(message))
-        read(self._array, "numpy()")
+        read_elements(self._array, "numpy()")
         return self._array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -417,6 +436,7 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
             raise RuntimeError(located(f"Boolean value of Tensor with {many} is ambiguous: its shape is {tuple(self.shape)}"))
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.branch(self._array)
+        meta.require_data(self._array, "the truth of a tensor")
         return bool(self._array.item())
 
     def _number(self) -> Any:
@@ -445,7 +465,7 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
     def __index__(self) -> int:
         if self._array.dtype.kind not in "iub" or self._array.size != 1:
             raise TypeError(located("only integer tensors of a single element can be converted to an index"))
-        read(self._array, "an index")
+        read_elements(self._array, "an index")
         return int(self._array.item())
 
     def __iter__(self) -> Iterator[Tensor]:

@@ -15,6 +15,10 @@ __all__ = [
     "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Fold", "Unfold",
 ]  # fmt: skip
 
+FUNCTIONS = {  # by the number of spatial dimensions, and whether it is transposed
+    (1, False): conv1d, (2, False): conv2d, (3, False): conv3d,
+    (1, True): conv_transpose1d, (2, True): conv_transpose2d, (3, True): conv_transpose3d,
+}  # fmt: skip
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
@@ -91,6 +95,15 @@ class _ConvNd(Module):
         if self.padding_mode != "zeros":
             text += f", padding_mode={self.padding_mode}"
         return text
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_function", None)  # PyTorch's have none
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self._function = FUNCTIONS[len(self.kernel_size), self.transposed]
 
 
 class _Conv(_ConvNd):

@@ -80,10 +80,14 @@ class WithModule:
         return self.hook(module, *args, **kwargs)
 
     def __getstate__(self):
-        return self.hook, self.module(), self.__name__
+        return {"hook": self.hook, "with_module": True, "module": self.module()}
 
     def __setstate__(self, state):
-        self.hook, module, self.__name__ = state
+        self.hook, module = state["hook"], state.get("module")
+        self.__name__ = getattr(self.hook, "__name__", type(self.hook).__name__)
+        if module is None:  # of PyTorch's pickles: the hook is not given the module
+            hook, self.hook = self.hook, lambda module, *args, **kwargs: hook(*args, **kwargs)
+            module = self
         self.module = weakref.ref(module)
 
 

@@ -27,6 +27,11 @@ class LazyModuleMixin:
         self.__class__ = self.cls_to_become
         return self(*args, **kwargs)
 
+    def _infer_parameters(self, module, *args, **kwargs):
+        """Nothing: PyTorch's modules have it for a hook, which their pickles name; here the call itself initializes."""
+
+    _lazy_load_hook = _infer_parameters
+
     def initialize_parameters(self, *args, **kwargs):
         """Give every parameter the shape that follows from the first input; each subclass has its own."""
         raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")

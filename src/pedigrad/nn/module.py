@@ -9,9 +9,9 @@ from importlib import import_module
 
 import numpy as np
 
-from ..core import dtypes, modes
+from ..core import dtypes, meta, modes
 from ..core.device import device as Device
-from ..core.device import require_cpu
+from ..core.device import is_nowhere, require_cpu
 from ..core.tensor import Tensor, wrap
 from .calling import call_with_hooks
 from .hooks import Hooked, HookTable, hooks_seen, registered
@@ -251,11 +251,14 @@ class Module(Members, Hooked, Stateful):
     def to(self, *args, **kwargs):
         """The module, with its floating point and complex state converted in place.
 
-        Called as `to(dtype)`, `to(device, dtype)` or `to(tensor)`; the only device is "cpu".
+        Called as `to(dtype)`, `to(device, dtype)` or `to(tensor)`; devices are "cpu" and "meta".
         """
-        dtype, form = _requested_dtype(args, kwargs), kwargs.get("memory_format")
+        device, dtype = _requested(args, kwargs)
+        form = kwargs.get("memory_format")
         if form is not None:
             self._apply(lambda t: t.to(memory_format=form) if t.ndim in (4, 5) else t)
+        if device is not None:
+            self._apply(lambda t: t.to(device))
         if dtype is None:
             return self
         if not (dtype.is_floating_point or dtype.is_complex):
@@ -283,8 +286,8 @@ class Module(Members, Hooked, Stateful):
         return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
 
     def cpu(self):
-        """The module, which is on the CPU already."""
-        return self
+        """The module, which is on the CPU unless it has no memory."""
+        return self._apply(lambda t: t.cpu())
 
     def cuda(self, device=None):
         """RuntimeError: there is no such device."""
@@ -292,12 +295,12 @@ class Module(Members, Hooked, Stateful):
 
     def to_empty(self, *, device, recurse=True):
         """The module, with new uninitialised memory for all its state."""
-        require_cpu(device)
-        return self._apply(lambda t: wrap(np.empty_like(t._array)), recurse=recurse)
+        like = meta.like if is_nowhere(device) else np.empty_like
+        return self._apply(lambda t: wrap(like(t._array)), recurse=recurse)
 
     def share_memory(self):
-        """The module itself: its memory is this process's own, and forked workers see a copy of it."""
-        return self
+        """The module itself, its parameters and buffers moved into memory that other processes can be handed."""
+        return self._apply(lambda t: t.share_memory_())
 
     def compile(self, *args, **kwargs):
         """Have calls of this module run compiled programs of it, as `torch.compile` would make them."""
@@ -372,8 +375,11 @@ class Module(Members, Hooked, Stateful):
         for name, table in _TABLES.items():
             if name not in attributes:
                 attributes[name] = table()
-            elif name in _CALL_HOOKS and attributes[name]:
-                hooks_seen["any"] = True
+            elif name in _CALL_HOOKS:
+                if type(attributes[name]) is not HookTable:  # PyTorch's pickles have plain dictionaries
+                    attributes[name] = HookTable(attributes[name])
+                if attributes[name]:
+                    hooks_seen["any"] = True
         attributes.setdefault("_non_persistent_buffers_set", set())
         attributes.setdefault("_is_full_backward_hook", None)
 
@@ -402,8 +408,8 @@ def typename(value):
     return kind.__qualname__ if module in ("builtins", "__builtin__", None) else f"{module}.{kind.__qualname__}"
 
 
-def _requested_dtype(args, kwargs):
-    """The dtype that the arguments of `to` ask for, None for the present one."""
+def _requested(args, kwargs):
+    """The device and the dtype that the arguments of `to` ask for, None for the present ones."""
     known = ("device", "dtype", "tensor", "non_blocking", "copy", "memory_format")
     for name in kwargs:
         if name not in known:
@@ -419,7 +425,8 @@ def _requested_dtype(args, kwargs):
             raise TypeError(f"to() expects a device, a dtype or a Tensor first, got {typename(device)}")
         if len(args) > 1:
             dtype = args[1]
-    require_cpu(device)
     if tensor is not None:
-        return tensor.dtype
-    return None if dtype is None else dtypes.of_argument(dtype)
+        return tensor.device, tensor.dtype
+    if device is not None:
+        is_nowhere(device)
+    return device, None if dtype is None else dtypes.of_argument(dtype)

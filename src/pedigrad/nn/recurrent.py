@@ -96,6 +96,15 @@ class RNNBase(Module):
         if "_given_weights" in self.__dict__ and name in self._flat_weights_names:
             del self.__dict__["_given_weights"]
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_given_weights", None)
+        state["_flat_weights"] = [getattr(self, name) for name in self._flat_weights_names]  # PyTorch's look here
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__({name: value for name, value in state.items() if name != "_flat_weights"})
+
     def _apply(self, fn, recurse=True):
         self.__dict__.pop("_given_weights", None)
         return super()._apply(fn, recurse)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import device as devices
-from ..core import dtypes, inplace, modes
+from ..core import dtypes, inplace, meta, modes
 from ..core.data import array_of, element, is_sequence, native_array, plain_number, scalar
 from ..core.dispatch import check_overlap, in_our_words, unordered, words_of
 from ..core.exchange import imported
@@ -19,7 +19,7 @@ from ..core.origin import located
 from ..core.shapes import Size, as_shape
 from ..core.storage import on_buffer
 from ..core.tensor import Tensor, TensorMeta, _new, announce, constant, wrap
-from .shape.convert import LEGACY_NAMES, converted
+from .shape.convert import LEGACY_NAMES, converted, placed
 
 
 class layout:
@@ -46,8 +46,8 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
         *args: Any, device: Any = None, requires_grad: bool = False, out: Tensor | None = None,
         layout: Any = None, pin_memory: bool = False, memory_format: Any = None, **kwargs: Any,
     ) -> Tensor:  # fmt: skip
-        if device is not None:
-            devices.require_cpu(device)
+        model = args[0] if args and isinstance(args[0], Tensor) else None
+        nowhere = model.is_meta if device is None and model is not None else devices.is_nowhere(device)
         if sizes and not args:
             args = (kwargs.pop("size", None),)
             if args[0] is None:
@@ -58,11 +58,18 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             elif dtypes.of_argument(kwargs["dtype"]) is not out.dtype:
                 raise RuntimeError(located(f"dtype {kwargs['dtype']} does not match dtype of out parameter ({out.dtype})"))
         try:
-            array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
+            if nowhere and model is not None:
+                array = meta.like(model._array, numpy_dtype(kwargs["dtype"]) if kwargs.get("dtype") else None)
+            elif nowhere and sizes:
+                array = meta.empty(_sizes(args), numpy_dtype(kwargs.get("dtype")))
+            else:
+                array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         except (MemoryError, ValueError) as error:
             if isinstance(error, ValueError) and "\n  at " in str(error):  # not NumPy's
                 raise
             raise RuntimeError(located(f"{made.__name__}(): {error}")) from error
+        if nowhere and not meta.is_meta(array):
+            array = meta.like(array)
         if memory_format is not None and memory_format.name != "preserve_format":
             array = arranged(array, order_of_format(array.ndim, memory_format.name))
         if out is not None:
@@ -115,6 +122,11 @@ def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
+def _there(tensor: Tensor, device: Any) -> Tensor:
+    """A new tensor on the device, the default one if that is None."""
+    return placed(tensor, devices.META) if devices.is_nowhere(device) else tensor
+
+
 # From data
 
 
@@ -125,19 +137,16 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     >>> tensor([[1.0, 2.0]])
     tensor([[1., 2.]])
     """
-    if device is not None:
-        devices.require_cpu(device)
-    result = constant(array_of(data, dtype))
+    result = _there(constant(array_of(data, dtype)), device)
     return result.requires_grad_() if requires_grad else result
 
 
 @function("torch")
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of `data` that shares its memory where it can: tensors and arrays of the asked dtype are not copied."""
-    devices.require_cpu(device)
     if isinstance(data, Tensor):
-        return converted(data, dtype)
-    return constant(array_of(data, dtype, shares=True))
+        return placed(converted(data, dtype), device)
+    return _there(constant(array_of(data, dtype, shares=True)), device)
 
 
 @function("torch")
@@ -145,7 +154,7 @@ def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
 ) -> Tensor:  # fmt: skip
     """A tensor of `obj`, sharing its memory unless `copy`; it needs a gradient where `obj` does unless that is said."""
-    devices.require_cpu(device)
+    devices.is_nowhere(device)
     aliases = True
     if isinstance(obj, Tensor):
         result = obj
@@ -164,7 +173,7 @@ def asarray(
     wanted = result.dtype if dtype is None else dtypes.of_argument(dtype)
     if copy is False and wanted is not result.dtype:
         raise ValueError(located(f"can't alias tensor with dtype '{result.dtype}' into dtype '{wanted}'."))
-    result = converted(result, wanted, copy=bool(copy) and aliases)
+    result = placed(converted(result, wanted, copy=bool(copy) and aliases), device)
     if requires_grad is None:
         return result
     return result.detach().requires_grad_(requires_grad) if requires_grad != result.requires_grad else result
@@ -402,6 +411,7 @@ def _new_form(name: str) -> None:
 
     def new_form(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         kwargs["dtype"] = kwargs.get("dtype") or self.dtype
+        kwargs["device"] = self.device if kwargs.get("device") is None else kwargs["device"]
         return maker(*args, **kwargs)
 
     new_form.__name__ = new_form.__qualname__ = "new_" + name

@@ -39,7 +39,9 @@ class Adagrad(Optimizer):
         return (np.full_like(p, complex(start, start) if p.dtype.kind == "c" else start),)
 
     def share_memory(self) -> None:
-        """Nothing: memory of tensors is not shared between processes."""
+        """Move the sums into memory that other processes can be handed."""
+        for state in self.state.values():
+            state["sum"].share_memory_()
 
     @staticmethod
     def update(p: Any, g: Any, state: Any, step: int, group: dict[str, Any]) -> Any:

@@ -81,6 +81,8 @@ def _weighed(rows, indices, padding_idx, scale_grad_by_freq):
 
 def limit_rows(weight, indices, max_norm, norm_type):
     """Scale the rows of `weight` that `indices` names down in place where their norm exceeds `max_norm`."""
+    if weight.is_meta:
+        return
     read(weight._array, "embedding(max_norm=...)")
     rows = np.unique(indices)
     chosen = widened(weight._array[rows])

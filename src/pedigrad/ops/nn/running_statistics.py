@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core import modes
+from ...core import meta, modes
 from ...core.graph import note_write
 from ...core.precision import is_narrow, widened
 
@@ -48,6 +48,8 @@ class Running:
                 if hasattr(change, "tracer"):
                     change = np.astype(change, array.dtype)
                     change.tracer.assign(array, change.tracer.state(array) * (1 - self.momentum) + change)
+                elif meta.is_meta(array):
+                    pass
                 elif is_narrow(array.dtype):
                     array[...] = widened(array) * (1 - self.momentum) + change
                 else:

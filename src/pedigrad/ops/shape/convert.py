@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...core import device as devices
-from ...core import dtypes
+from ...core import dtypes, meta, modes
 from ...core.dispatch import dispatch
 from ...core.layout import formatted, is_channels_last
 from ...core.op import composite, function, view
 from ...core.origin import located
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 
 
 class memory_format:
@@ -54,7 +54,12 @@ def _(g):
 )  # fmt: skip
 def cast(x, /, dtype):
     """The elements in another dtype."""
-    return np.astype(np.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x, dtypes.to_numpy(dtype))
+    x = np.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x
+    if dtype.name == "float8_e4m3fn":  # which has no infinity: what is beyond its range becomes its ends
+        x = np.clip(np.astype(x, np.float32), -448.0, 448.0)
+    elif dtype.name == "float8_e8m0fnu":  # powers of two alone
+        x = np.maximum(np.abs(np.astype(x, np.float32)), 2.0**-127)
+    return np.astype(x, dtypes.to_numpy(dtype))
 
 
 @cast.grad("x")
@@ -126,8 +131,18 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         raise TypeError(located(f"to() received an invalid combination of arguments, with {rest[0]!r} among them"))
     if rest:
         copy = bool(rest[1]) if len(rest) > 1 else copy
-    devices.require_cpu(device)
-    return converted(self, dtype, copy, form)
+    return placed(converted(self, dtype, copy, form), device)
+
+
+def placed(tensor: Tensor, device: Any) -> Tensor:
+    """`tensor` where it is wanted: itself, or one without memory for `meta`; NotImplementedError if it has none and should have."""
+    if device is None or devices.is_nowhere(device) == tensor.is_meta:
+        return tensor
+    if tensor.is_meta:
+        message = f"{meta.NO_DATA} Please use torch.nn.Module.to_empty() instead of torch.nn.Module.to() when moving module from meta"
+        raise NotImplementedError(located(f"{message} to a different device."))
+    with modes.no_grad():
+        return wrap(meta.like(tensor._array))
 
 
 @function("Tensor")
@@ -139,7 +154,7 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 @function("Tensor")
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
     """Itself: it is on the CPU."""
-    return self
+    return placed(self, "cpu")
 
 
 @function("Tensor", form="(self, device=None, non_blocking=False, memory_format=None)")
@@ -152,12 +167,6 @@ def cuda(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 @function("Tensor")
 def pin_memory(self: Tensor, device: Any = None) -> Tensor:
     """Itself: memory is pinned for accelerators only."""
-    return self
-
-
-@function("Tensor")
-def share_memory_(self: Tensor) -> Tensor:
-    """Itself."""
     return self
 
 

@@ -11,6 +11,7 @@ from ...core.data import fitting, scalar
 from ...core.dispatch import check_overlap, is_recorded, unordered
 from ...core.inplace import note_change, write
 from ...core.layout import check_operands
+from ...core.memory import UntypedStorage, laid
 from ...core.op import composite, function
 from ...core.origin import located
 from ...core.shapes import as_shape
@@ -108,11 +109,38 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
 
 
 @function("Tensor")
-def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
-    """Make this tensor one on the storage of `source`; returns it."""
-    self._array = np.empty(0, self._array.dtype) if source is None else source._array
-    self._view = self._view or unordered(self._array)
+def set_(
+    self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None, *, storage: Any = None
+) -> Tensor:  # fmt: skip
+    """Make this tensor one on a storage, or on that of the tensor `source`, from an offset on, of these sizes and strides."""
+    source = storage if source is None else source
+    if source is None:
+        array = np.empty(0, self._array.dtype)
+    elif isinstance(source, Tensor) and size is None:
+        _check_dtype(self, source.dtype)
+        array = source._array
+    else:
+        _check_dtype(self, getattr(source, "dtype", self.dtype))
+        memory = UntypedStorage.on(source._array) if isinstance(source, Tensor) else source.untyped()
+        shape = (memory.nbytes() // self.itemsize - storage_offset,) if size is None else as_shape((size,))
+        array = laid(memory, self.dtype, storage_offset, shape, rows(shape) if not stride else as_shape((stride,)))
+    self._array = array
+    self._view = self._view or unordered(array)
     return self
+
+
+def _check_dtype(self: Tensor, given: Any) -> None:
+    if given is not self.dtype:
+        raise RuntimeError(located(f"set_(): the source is of {given}, the tensor of {self.dtype}: they must be of one dtype"))
+
+
+def rows(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides, in elements, of a tensor that lies in rows."""
+    found, step = [], 1
+    for n in reversed(shape):
+        found.append(step)
+        step *= max(n, 1)
+    return tuple(found[::-1])
 
 
 @function("Tensor", form="(self, *sizes, memory_format=None)")

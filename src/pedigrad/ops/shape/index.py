@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import dtypes, inplace, modes
+from ...core import dtypes, inplace, meta, modes
 from ...core.data import element
 from ...core.dispatch import check_overlap, is_recorded, record
 from ...core.history import refresh
@@ -363,6 +363,8 @@ def _write(target: Tensor, basic: Any, at: Any, source: Any) -> None:
     here = target._array
     try:
         region = here if basic is None else here[basic]
+        if meta.is_meta(here):
+            return
         check_overlap(region, "__setitem__")
         if getattr(source, "size", 1) != 1:
             refuse_overlap(region, source, at is not None, "__setitem__")

@@ -1,0 +1,10 @@
+"""torch.func: derivatives of functions as functions, and functions of samples for batches."""
+
+from .derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
+from .stateless import functional_call, functionalize, stack_module_state
+from .vmap import vmap
+
+__all__ = [
+    "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
+    "vjp", "vmap",
+]  # fmt: skip

@@ -1,1 +1,0 @@
-"""torch.serialization: save and load."""

@@ -1,0 +1,98 @@
+"""What pickles call to make tensors, under the names of PyTorch's own functions. Nothing they are given is believed."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes
+from ..core.memory import laid
+from ..core.tensor import Tensor, wrap
+from ..nn.parameter import share
+from ..ops.creation import strided
+from ..storage import TypedStorage
+
+
+def _whole(value: Any, what: str) -> int:
+    if type(value) is not int:
+        raise pickle.UnpicklingError(f"the {what} of a tensor is {type(value).__name__}, not an int")
+    return value
+
+
+def _numbers(values: Any, what: str) -> tuple[int, ...]:
+    if not isinstance(values, (tuple, list)):
+        raise pickle.UnpicklingError(f"the {what} of a tensor is {type(values).__name__}, not a tuple")
+    return tuple(_whole(value, what) for value in values)
+
+
+def _tensor(storage: Any, dtype: Any, offset: Any, size: Any, stride: Any) -> Tensor:
+    if not isinstance(storage, TypedStorage) or not isinstance(dtype, dtypes.dtype):
+        raise pickle.UnpicklingError(f"a tensor is in a storage, not in {type(storage).__name__}, and of a dtype, not {dtype!r}")
+    size, stride = _numbers(size, "size"), _numbers(stride, "stride")
+    try:
+        array = laid(storage._untyped_storage, dtype, _whole(offset, "offset"), size, stride)
+    except RuntimeError as error:
+        raise pickle.UnpicklingError(f"the file describes a tensor that is not there: {error}") from None
+    return wrap(array)
+
+
+def _rebuild_tensor(storage: Any, storage_offset: Any, size: Any, stride: Any) -> Tensor:
+    """A tensor in a storage, as old files have it."""
+    return _tensor(storage, getattr(storage, "dtype", None), storage_offset, size, stride)
+
+
+def _rebuild_tensor_v2(
+    storage: Any, storage_offset: Any, size: Any, stride: Any, requires_grad: Any, backward_hooks: Any, metadata: Any = None
+) -> Tensor:
+    """A tensor in a storage of its dtype."""
+    out = _tensor(storage, getattr(storage, "dtype", None), storage_offset, size, stride)
+    return _finished(out, requires_grad, metadata)
+
+
+def _rebuild_tensor_v3(
+    storage: Any, storage_offset: Any, size: Any, stride: Any, requires_grad: Any, backward_hooks: Any, dtype: Any, metadata: Any = None
+) -> Tensor:
+    """A tensor in a storage of bytes."""
+    return _finished(_tensor(storage, dtype, storage_offset, size, stride), requires_grad, metadata)
+
+
+def _finished(out: Tensor, requires_grad: Any, metadata: Any) -> Tensor:
+    """`out` with what PyTorch marks as still to be done to it done: conjugates and negatives; then whether it needs a gradient."""
+    if isinstance(metadata, dict):
+        if metadata.get("conj"):
+            out = wrap(np.conjugate(out._array))
+        if metadata.get("neg"):
+            out = wrap(np.negative(out._array))
+    return out.requires_grad_() if requires_grad else out
+
+
+def _rebuild_from_type_v2(func: Any, new_type: Any, args: Any, state: Any) -> Any:
+    """What `func` makes, as an instance of a subclass of Tensor, with attributes."""
+    made = func(*args)
+    if not isinstance(made, Tensor) or not (isinstance(new_type, type) and issubclass(new_type, Tensor)):
+        raise pickle.UnpicklingError(f"a tensor is to be of the class {new_type!r}, which is no tensor's")
+    if type(made) is not new_type:
+        needs_grad = made.requires_grad
+        made = share(new_type, made)
+        if needs_grad:
+            made.requires_grad_()
+    slots: Any = None
+    if isinstance(state, tuple) and len(state) == 2:
+        state, slots = state
+    if not all(each is None or isinstance(each, dict) for each in (state, slots)):
+        raise pickle.UnpicklingError(f"the attributes of a tensor are {type(state).__name__}, not a dict")
+    if state:
+        made.__dict__.update(copy.copy(state))
+    for name, value in (slots or {}).items():
+        setattr(made, name, value)
+    return made
+
+
+def _get_layout(name: Any) -> Any:
+    """The layout of that name."""
+    if name != "torch.strided":
+        raise pickle.UnpicklingError(f"the file holds the layout {name!r}, and pedigrad has torch.strided only")
+    return strided

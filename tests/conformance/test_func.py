@@ -1,0 +1,179 @@
+"""Derivatives of functions, vmap and modules as functions: what pedigrad gives is what PyTorch gives."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import pedigrad  # noqa: E402
+
+
+def data(t, *shape, start=-1.0, dtype="float64"):
+    n = 1
+    for size in shape:
+        n *= size
+    return (t.arange(float(n), dtype=getattr(t, dtype)) * 0.37 + start).reshape(shape)
+
+
+def plain(value):
+    """What can be compared of a result: nested lists of shapes, dtypes, flags and numbers."""
+    if isinstance(value, (tuple, list)):
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if hasattr(value, "detach"):
+        rounded = [round(v, 8) for v in value.detach().double().reshape(-1).tolist()]
+        return [tuple(value.shape), str(value.dtype), value.requires_grad, [v + 0.0 for v in rounded]]
+    return value
+
+
+def net(t):
+    t.manual_seed(0)
+    return t.nn.Sequential(t.nn.Linear(3, 4), t.nn.Tanh(), t.nn.Linear(4, 2)).double()
+
+
+def maml(t):
+    """One inner step of gradient descent, differentiated."""
+    w = data(t, 3)
+
+    def loss(w, x):
+        return ((x @ w) ** 2).sum()
+
+    def outer(w):
+        step = w - 0.1 * t.func.grad(loss)(w, data(t, 2, 3))
+        return loss(step, data(t, 4, 3, start=0.2))
+
+    return t.func.grad(outer)(w)
+
+
+def per_sample(t):
+    m = net(t)
+    params = {k: v.detach() for k, v in m.named_parameters()}
+
+    def loss(params, x, y):
+        return ((t.func.functional_call(m, params, (x,)) - y) ** 2).sum()
+
+    return t.func.vmap(t.func.grad(loss), in_dims=(None, 0, 0))(params, data(t, 5, 3), data(t, 5, 2))
+
+
+def ensemble(t):
+    models = [net(t) for _ in range(3)]
+    params, buffers = t.func.stack_module_state(models)
+    call = lambda p, b, x: t.func.functional_call(models[0], (p, b), (x,))  # noqa: E731
+    return t.func.vmap(call, in_dims=(0, 0, None))(params, buffers, data(t, 2, 3)), params
+
+
+def under_outer_autograd(t):
+    x = data(t, 3).requires_grad_()
+    w = data(t, 3, start=0.5).requires_grad_()
+    g = t.func.grad(lambda x: (x.sin() * w).sum())(x)
+    (g**2).sum().backward()
+    return g, x.grad, w.grad
+
+
+def with_no_grad(t):
+    x = data(t, 3)
+    with t.no_grad():
+        outside = t.func.grad(lambda x: (x**2).sum())(x)
+
+    def inside(x):
+        with t.no_grad():
+            c = x**2
+        return (x**2 - c).sum()
+
+    return outside, t.func.grad(inside)(x)
+
+
+def nested(t):
+    f = lambda x: (x**4).sin()  # noqa: E731
+    x = t.tensor(0.7, dtype=t.float64)
+    return t.func.grad(t.func.grad(t.func.grad(f)))(x), t.func.jvp(t.func.grad(f), (x,), (t.ones_like(x),))
+
+
+def products(t):
+    out, back = t.func.vjp(lambda x, y: (x * y, {"s": x.sum()}), data(t, 3), data(t, 3, start=0.1))
+    return out, back((data(t, 3), {"s": t.tensor(2.0, dtype=t.float64)}))
+
+
+f = lambda t: lambda x, y: (x.sin() * y).sum(0)  # noqa: E731
+PROGRAMS = {
+    "grad": lambda t: t.func.grad(lambda x: (x**3).sum())(data(t, 3)),
+    "grad by several": lambda t: t.func.grad(lambda x, y, k=2: (x * y * k).sum(), argnums=(0, 1))(data(t, 3), data(t, 3), k=3),
+    "grad of a dict": lambda t: t.func.grad(lambda p: (p["a"] * p["b"][0]).sum())({"a": data(t, 2), "b": [data(t, 2, start=3.0)]}),
+    "grad_and_value with aux": lambda t: t.func.grad_and_value(lambda x: ((x**2).sum(), x * 2), has_aux=True)(data(t, 3)),
+    "unused": lambda t: t.func.grad(lambda x, y: y.sum())(data(t, 3), data(t, 2)),
+    "vjp": products,
+    "jvp": lambda t: t.func.jvp(
+        lambda x, y: (x * y, x.sum()), (data(t, 3), data(t, 3)), (data(t, 3, start=2.0), t.ones(3, dtype=t.float64))
+    ),
+    "linearize": lambda t: t.func.linearize(t.sin, data(t, 3))[1](data(t, 3)),
+    "jacrev": lambda t: t.func.jacrev(f(t), argnums=(0, 1))(data(t, 2, 3), data(t, 2, 3)),
+    "jacfwd": lambda t: t.func.jacfwd(lambda x: x.exp().cumsum(0))(data(t, 4)),
+    "hessian": lambda t: t.func.hessian(lambda x: (x**3).sum() * x[0])(data(t, 3)),
+    "maml": maml,
+    "per-sample gradients": per_sample,
+    "ensemble": ensemble,
+    "under outer autograd": under_outer_autograd,
+    "no_grad": with_no_grad,
+    "nested": nested,
+    "vmap dims": lambda t: t.vmap(lambda x, y: (x * y, x.sum()), in_dims=(1, None), out_dims=(1, 0))(data(t, 2, 3), data(t, 2)),
+    "vmap nested": lambda t: t.vmap(t.vmap(t.dot, (None, 0)), (0, None))(data(t, 2, 3), data(t, 4, 3)),
+    "vmap of a dict": lambda t: t.vmap(lambda d: {"s": d["a"] + d["b"]}, in_dims=({"a": 0, "b": None},))({"a": data(t, 3), "b": data(t)}),
+    "vmap with gradients": lambda t: t.autograd.grad(t.vmap(lambda x: x.sin().sum())(data(t, 2, 3).requires_grad_()).sum(), []) or 0,
+    "vmap same numbers": lambda t: t.vmap(lambda x: x + t.rand(()), randomness="same")(t.zeros(3)).unique().numel(),
+    "functional.jacobian": lambda t: t.autograd.functional.jacobian(lambda x, y: (x * y, y.sum()), (data(t, 2), data(t, 2))),
+    "functional.hessian": lambda t: t.autograd.functional.hessian(lambda x, y: (x * y**2).sum(), (data(t, 2), data(t, 2))),
+    "functional.vjp": lambda t: t.autograd.functional.vjp(lambda x: x.exp(), data(t, 3), data(t, 3)),
+    "functional.jvp": lambda t: t.autograd.functional.jvp(lambda x: x.exp(), data(t, 3), data(t, 3)),
+    "functional.hvp": lambda t: t.autograd.functional.hvp(lambda x: (x**3).sum(), data(t, 3), data(t, 3)),
+    "functional.vhp": lambda t: t.autograd.functional.vhp(lambda x: (x**3).sum(), data(t, 3), data(t, 3)),
+    "functional create_graph": lambda t: t.autograd.functional.jacobian(lambda x: x**2, data(t, 2).requires_grad_(), create_graph=True),
+    "grads batched": lambda t: (lambda x: t.autograd.grad(x**2, x, t.eye(3, dtype=t.float64), is_grads_batched=True))(
+        data(t, 3).requires_grad_()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [n for n in PROGRAMS if n != "vmap with gradients"])
+def test_a_program_gives_what_pytorch_gives(name):
+    assert plain(PROGRAMS[name](pedigrad)) == plain(PROGRAMS[name](torch))
+
+
+def test_a_tied_weight_is_replaced_everywhere():
+    def run(t):
+        class Tied(t.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = t.nn.Linear(2, 2)
+                self.b = t.nn.Linear(2, 2)
+                self.b.weight = self.a.weight
+
+            def forward(self, x):
+                return self.b(self.a(x))
+
+        t.manual_seed(0)
+        return t.func.functional_call(Tied(), {"a.weight": t.eye(2)}, t.ones(1, 2))
+
+    assert plain(run(pedigrad)) == plain(run(torch))
+
+
+REFUSED = {
+    "grad of no number": lambda t: t.func.grad(lambda x: x)(t.ones(2)),
+    "argnums": lambda t: t.func.grad(lambda x: x.sum(), argnums=1)(t.ones(2)),
+    "vmap sizes": lambda t: t.vmap(t.dot)(t.ones(2, 3), t.ones(3, 3)),
+    "vmap no dims": lambda t: t.vmap(lambda x: x, in_dims=None)(t.ones(2)),
+    "vmap dim": lambda t: t.vmap(lambda x: x, in_dims=3)(t.ones(2)),
+    "vmap result": lambda t: t.vmap(lambda x: 3)(t.ones(2)),
+    "vmap random": lambda t: t.vmap(lambda x: x + t.rand(()))(t.zeros(3)),
+    "jvp sizes": lambda t: t.func.jvp(t.sin, (t.ones(2),), (t.ones(3),)),
+    "strict": lambda t: t.autograd.functional.jacobian(lambda x: t.ones(2), t.ones(2), strict=True),
+    "hessian of no number": lambda t: t.autograd.functional.hessian(lambda x: x, t.ones(2)),
+    "functional_call strict": lambda t: t.func.functional_call(t.nn.Linear(1, 1), {}, t.ones(1, 1), strict=True),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_have_the_same_type(name):
+    with pytest.raises(Exception) as theirs:
+        REFUSED[name](torch)
+    with pytest.raises(theirs.type if theirs.type is not AssertionError else (AssertionError, RuntimeError)):
+        REFUSED[name](pedigrad)

@@ -1,0 +1,87 @@
+"""Profiles say which operations ran, how often, for how long, and at which line."""
+
+import gzip
+import json
+
+import pytest
+
+import pedigrad as torch
+from pedigrad.profiler import ProfilerAction, ProfilerActivity, profile, record_function, schedule
+
+
+def work():
+    x = torch.ones(4, 4, requires_grad=True)
+    with record_function("my part"):
+        y = (x @ x).exp()
+    y.sum().backward()
+    return x.grad
+
+
+def test_operations_are_counted_and_timed():
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as found:
+        work()
+    sums = {e.key: e for e in found.key_averages()}
+    assert sums["aten::exp"].count == sums["my part"].count == 1 and sums["my part"].is_user_annotation
+    assert sums["autograd::engine::evaluate_function: ExpBackward0"].count == 1
+    assert 0 < sums["aten::exp"].self_cpu_time_total <= sums["my part"].cpu_time_total
+    assert any((4, 4) in e.input_shapes for e in found.key_averages(group_by_input_shape=True))
+    text = found.key_averages().table(sort_by="cpu_time_total", row_limit=5)
+    assert "Self CPU time total" in text and "aten::" in text and len(text.splitlines()) == 10
+    with pytest.raises(AttributeError, match="no column"):
+        found.table(sort_by="nonsense")
+
+
+def test_forward_and_backward_of_a_line_are_together():
+    x = torch.ones(3, requires_grad=True)
+    with profile() as found:
+        y = x.sin()
+        y.sum().backward()
+    (line,) = (e for e in found.by_line() if "y = x.sin()" in e.key)
+    assert line.count == 2
+
+
+def test_results_and_gradients_are_the_same():
+    with profile():
+        observed = work()
+    assert torch.equal(observed, work())
+
+
+def test_schedules():
+    plan = schedule(skip_first=1, wait=1, warmup=1, active=2, repeat=2)
+    names = [plan(i).name for i in range(11)]
+    cycle = ["NONE", "WARMUP", "RECORD", "RECORD_AND_SAVE"]
+    assert names == ["NONE", *cycle, *cycle, "NONE", "NONE"]
+    ready = []
+    with profile(schedule=schedule(wait=1, warmup=0, active=1, repeat=2), on_trace_ready=lambda p: ready.append(len(p.events()))) as p:
+        for _ in range(6):
+            torch.ones(2).exp()
+            p.step()
+    assert len(ready) == 2 and all(ready) and p.current_action is ProfilerAction.NONE
+
+
+def test_traces_are_written(tmp_path):
+    with profile() as found:
+        work()
+    found.export_chrome_trace(str(tmp_path / "trace.json.gz"))
+    with gzip.open(tmp_path / "trace.json.gz", "rt") as file:
+        events = json.load(file)["traceEvents"]
+    assert {"aten::exp", "my part"} <= {e["name"] for e in events} and all(e["dur"] >= 0 for e in events)
+    found.export_stacks(str(tmp_path / "stacks.txt"))
+    assert any(line.startswith("my part;aten::exp ") for line in (tmp_path / "stacks.txt").read_text().splitlines())
+
+
+def test_the_older_names():
+    with torch.autograd.profiler.profile(enabled=False) as off:
+        work()
+    with torch.autograd.profiler.profile() as on:
+        work()
+    assert not off.function_events and on.self_cpu_time_total > 0 and "aten::exp" in on.key_averages().table()
+
+
+def test_nothing_is_left_on():
+    from pedigrad.core import modes
+
+    before = modes.special
+    with pytest.raises(ZeroDivisionError), profile():
+        1 / 0  # noqa: B018
+    assert modes.special == before and modes.settings.profiler is None
