@@ -109,7 +109,11 @@ def _whole(low: Any, high: Any) -> tuple[int, int]:
 
 @factory
 def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
-    """Integers from [low, high), int64 unless `dtype` is given: `randint(high, size)` or `randint(low, high, size)`."""
+    """Integers from [low, high), int64 unless `dtype` is given: `randint(high, size)` or `randint(low, high, size)`.
+
+    >>> torch.randint(5, 6, (2,))
+    tensor([5, 5])
+    """
     if size is None:
         low, high, size = 0, low, high
     elif high is None:

@@ -167,7 +167,12 @@ def rsub(input: Any, other: Any, alpha: Any = 1) -> Tensor:
 
 @elementwise(aliases=("multiply",), operators="mul rmul")
 def mul(x, y, /):
-    """Product of two tensors, element by element."""
+    """Product of two tensors, element by element; shapes broadcast, dtypes are promoted.
+
+    >>> torch.tensor([[1], [2]]) * torch.tensor([10, 20])
+    tensor([[10, 20],
+            [20, 40]])
+    """
     return np.multiply(x, y)
 
 
@@ -239,7 +244,11 @@ def positive(input: Tensor) -> Tensor:
 
 @elementwise(result=None, aliases=("absolute",), operators="abs")
 def abs(x, /):
-    """The absolute value of each element; the modulus, a float, of a complex one."""
+    """The absolute value of each element; the modulus, a float, of a complex one.
+
+    >>> torch.tensor([-1.5, 2.0]).abs(), torch.tensor([3 + 4j]).abs()
+    (tensor([1.5000, 2.0000]), tensor([5.]))
+    """
     return np.absolute(x)
 
 

@@ -149,7 +149,11 @@ def same(x, y, /):
 
 @function()
 def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same shape and equal elements."""
+    """Whether two tensors have the same shape and equal elements: one bool, where `==` compares element by element.
+
+    >>> torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2]))
+    True
+    """
     if not isinstance(other, Tensor):
         raise TypeError(located(f"equal(): argument 'other' must be Tensor, not {type(other).__name__}"))
     return bool(same(input, other))

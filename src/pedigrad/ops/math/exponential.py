@@ -45,7 +45,7 @@ def _(g, out):
 
 @elementwise(result="float", domain=(0.2, 4))
 def log(x, /):
-    """Natural logarithm of each element."""
+    """Natural logarithm of each element; -inf for zero, nan for negative numbers."""
     return np.log(x)
 
 

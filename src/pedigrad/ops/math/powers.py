@@ -128,7 +128,7 @@ def _(g, x):
 
 @elementwise(result="float", domain=(0.2, 4))
 def sqrt(x, /):
-    """Square root of each element."""
+    """Square root of each element; nan for negative numbers."""
     return np.sqrt(x)
 
 

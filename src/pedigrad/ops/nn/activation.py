@@ -39,7 +39,11 @@ def _error_function(x):
 
 @elementwise(wide=False, real=True, refuses="b")
 def relu(x, /):
-    """Each element, or zero if it is negative."""
+    """Each element, or zero if it is negative: max(x, 0).
+
+    >>> torch.tensor([-1.0, 2.0]).relu()
+    tensor([0., 2.])
+    """
     return np.maximum(x, 0)
 
 

@@ -127,7 +127,13 @@ def _(g, indices, x_shape, dim, keepdim):
 
 @function(name="max")
 def largest(input, dim=None, keepdim=False, *, other=None, out=None):
-    """`max(x)`: the largest element; `max(x, dim)`: values and indices along it; `max(x, y)`: the larger, element by element."""
+    """`max(x)`: the largest element; `max(x, dim)`: values and indices along it; `max(x, y)`: the larger of each two elements.
+
+    >>> x = torch.tensor([[1, 9], [7, 3]])
+    >>> values, indices = x.max(dim=1)
+    >>> x.max(), values, indices
+    (tensor(9), tensor([9, 7]), tensor([1, 0]))
+    """
     if isinstance(dim, Tensor):
         dim, other = None, dim
     if other is not None:

@@ -125,7 +125,11 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
 
 @kernel(real=True, out=True, layout="like")
 def argsort(x, /, dim=-1, descending=False, stable=False):
-    """The indices that sort the elements along `dim`."""
+    """The indices that sort the elements along `dim`.
+
+    >>> torch.tensor([3, 1, 2]).argsort()
+    tensor([1, 2, 0])
+    """
     return along_last(lambda rows: (order(rows, descending),), x, dim)[0]
 
 

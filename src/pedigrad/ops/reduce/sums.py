@@ -307,13 +307,21 @@ def shifted_in(x):
 
 @reduction(samples=DIMS)
 def any(x, /, dim=None, keepdim=False):
-    """Whether any element along `dim` is nonzero."""
+    """Whether any element along `dim` is nonzero.
+
+    >>> torch.tensor([[0, 0], [0, 3]]).any(dim=1)
+    tensor([False,  True])
+    """
     return _logical(np.logical_or, x, dim, keepdim)
 
 
 @reduction(samples=DIMS)
 def all(x, /, dim=None, keepdim=False):
-    """Whether all elements along `dim` are nonzero."""
+    """Whether all elements along `dim` are nonzero.
+
+    >>> torch.tensor([[True, False], [True, True]]).all(dim=1)
+    tensor([False,  True])
+    """
     return _logical(np.logical_and, x, dim, keepdim)
 
 

@@ -61,7 +61,11 @@ def _(g, x_shape, repeats, dim):
 
 @function(name="repeat_interleave")
 def repeat_interleave(input: Any = None, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
-    """Each slice along `dim` (each element of all, without it) as many times as `repeats`, a number or a vector, says."""
+    """Each slice along `dim` (each element of all, without it) as many times as `repeats`, a number or one for each, says.
+
+    >>> torch.tensor([1, 2]).repeat_interleave(torch.tensor([2, 1]))
+    tensor([1, 1, 2])
+    """
     if input is None or repeats is None:
         input = repeats if input is None else input
         read(input._array, "repeat_interleave()")
