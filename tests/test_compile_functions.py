@@ -14,6 +14,7 @@ from compile_checks import check, runs, same, tensor
 import pedigrad as torch
 from pedigrad import nn
 from pedigrad.capture.specialization import MISS
+from pedigrad.core import modes
 
 pytestmark = pytest.mark.filterwarnings("ignore:pedigrad.compile")
 
@@ -266,7 +267,7 @@ def test_parts_written_to():
 
 def test_errors_leave_everything_right():
     w = tensor(3, grad=True)
-    fail = [True]
+    fail, special = [True], modes.special
 
     def function(x):
         y = x * w
@@ -282,9 +283,7 @@ def test_errors_leave_everything_right():
                 compiled(tensor(3))
         else:
             same(compiled(tensor(3)), function(tensor(3)))
-        from pedigrad.core import modes
-
-        assert modes.settings.recorder is None and sys.getprofile() is None and modes.special == 0
+        assert modes.settings.recorder is None and sys.getprofile() is None and modes.special == special
     with pytest.raises(RuntimeError):
         compiled(tensor(4))
 
@@ -449,3 +448,67 @@ def test_one_warning_that_names_the_line():
             for _ in range(4):
                 compiled(tensor(n))
     assert len(seen) == 1 and "x.sum().item()" in str(seen[0].message) and seen[0].filename == __file__
+
+
+# Classes and modes that take operations over
+
+
+class SumsTwice(torch.Tensor):
+    """Its sums are twice what they are."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        result = super().__torch_function__(func, types, args, kwargs)
+        return result * 2 if func in (torch.sum, torch.Tensor.sum) else result
+
+
+class Counts(torch.overrides.TorchFunctionMode):
+    """Counts the calls of the library."""
+
+    calls = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        Counts.calls += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_functions_are_compiled_beside_tensors_of_classes_that_take_operations_over():
+    kept = tensor(3).as_subclass(SumsTwice)
+    compiled = torch.compile(lambda x: (x * 2).sum())
+    for _ in range(6):
+        x = tensor(3)
+        same(compiled(x), (x * 2).sum())
+    assert runs(compiled)
+    for _ in range(6):
+        same(compiled(kept).as_subclass(torch.Tensor), (tensor_of(kept) * 2).sum() * 2)
+
+
+def test_what_a_class_takes_over_is_left_to_it():
+    kept = tensor(3).as_subclass(SumsTwice)
+    compiled = torch.compile(lambda x: x * (kept * 1).sum().as_subclass(torch.Tensor))
+    for _ in range(6):
+        x = tensor(3)
+        same(compiled(x), x * tensor_of(kept).sum() * 2)
+    assert not runs(compiled)
+
+
+@pytest.mark.parametrize("args", [(), (3.0,)], ids=["without arguments", "with arguments"])
+def test_a_mode_sees_the_calls_within_a_compiled_function(args):
+    w = tensor(3)
+    compiled = torch.compile(lambda *given: (w * 2).sum() + sum(given))
+    for _ in range(6):
+        compiled(*args)
+    assert runs(compiled)
+    before = Counts.calls
+    with Counts():
+        compiled(*args)
+    assert Counts.calls > before
+    with pytest.raises(ValueError, match="mine"), Counts():
+        raise ValueError("mine")
+    ran = runs(compiled)
+    compiled(*args)
+    assert runs(compiled) > ran
+
+
+def tensor_of(x):
+    return x.as_subclass(torch.Tensor)

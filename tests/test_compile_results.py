@@ -148,6 +148,7 @@ def test_an_argument_that_becomes_a_gradient():
 # What is no constant
 
 
+@pytest.mark.filterwarnings("ignore:To copy a tensor")
 @pytest.mark.parametrize("name", ["bfloat16", "complex", "copy", "list", "attention", "one_hot", "counts", "resized"])
 def test_what_hangs_on_inputs_is_not_taken_for_constant(name):
     attention = nn.MultiheadAttention(4, 2, batch_first=True)
@@ -188,6 +189,7 @@ def test_what_no_key_tells_of_arguments(look):
         equal(function(x), x * (1 + look(x)))
 
 
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
 def test_memory_that_cannot_be_written_to():
     function = torch.compile(lambda x: x.add_(1))
     for _ in range(3):

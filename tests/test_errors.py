@@ -1,9 +1,16 @@
 """What errors say: what is wrong, with which operands, and the user's line."""
 
 import copy
+import inspect
+import os
+import pickle
 import re
+import subprocess
+import sys
 import traceback
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pedigrad as torch
@@ -279,10 +286,168 @@ def test_the_line_is_not_inside_the_library():
     assert not re.search(r"at .*pedigrad/(nn|ops|dispatch|autograd)", refusal.message)
 
 
-def test_the_cause_is_kept():
+def test_what_numpy_said_is_kept_and_not_printed():
     with pytest.raises(RuntimeError) as caught:
         torch.ones(2, 3) + torch.ones(4)
-    assert isinstance(caught.value.__cause__, ValueError)  # what NumPy said
+    assert isinstance(caught.value.__context__, ValueError) and caught.value.__suppress_context__
+
+
+# Tracebacks
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+
+    def forward(self, x):
+        return self.encoder(x)
+
+
+def printed(call):
+    """The traceback that `call` ends with, from this file's frames on."""
+    try:
+        call()
+    except Exception:
+        return traceback.format_exc()
+    raise AssertionError("no error")
+
+
+def test_a_wrong_layer_prints_one_short_traceback():
+    def call():
+        model = Net()
+        model(torch.ones(2, 8))
+
+    text = printed(call)
+    assert text.count("Traceback") == 1 and "another exception" not in text
+    frames = [line for line in text.split("\n") if line.startswith("  File ")]
+    assert len(frames) == 4 and sum(__file__ in line for line in frames) == 3, text  # this test's two, one `__call__`, Net.forward
+    assert len(text.split("\n")) <= 16
+    last = text[text.index("RuntimeError: ") :]
+    for part in ("(2x4 and 3x2)", "(out_features, in_features) = (2, 3)", "in model.encoder.2 (Linear)", f"at {__file__}"):
+        assert part in last, text
+
+
+def test_a_wrong_operation_prints_the_line_of_its_declaration():
+    x = torch.ones(2, 3)
+    for _ in range(2):  # the first call generates the code
+        text = printed(lambda: x @ x)
+        frames = [line for line in text.split("\n") if line.startswith("  File ")]
+        assert all(__file__ in frame for frame in frames[:-1]) and "<pedigrad" not in text, text
+    assert "matmul.py" in frames[-1] and "def matmul(x, y, /):" in text
+
+
+def test_all_frames_are_shown_when_asked():
+    program = "import pedigrad as torch; torch.ones(2, 3) @ torch.ones(2, 3)"
+    for value, count in (("full", 5), ("", 2)):
+        environment = os.environ | {"PEDIGRAD_TRACEBACK": value}
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+        frames = [line for line in result.stderr.split("\n") if line.startswith("  File ")]
+        assert len(frames) >= count if value else len(frames) <= count, result.stderr
+
+
+def test_the_source_of_an_op_is_its_declaration():
+    torch.tanh(torch.ones(2))
+    assert inspect.getsource(torch.tanh).startswith("def tanh(x, /):")
+    assert "_forward" in torch.tanh.op.source
+
+
+@pytest.mark.parametrize("name", ["add", "matmul", "sum", "cat"])
+def test_errors_of_the_fast_path_have_no_chain(name):
+    x, y = torch.ones(2, 3), torch.ones(4)
+    calls = {"add": lambda: x + y, "matmul": lambda: x @ y, "sum": lambda: x.sum(5), "cat": lambda: torch.cat([x, y])}
+    text = printed(calls[name])
+    assert text.count("Traceback") == 1, text
+
+
+def test_a_users_frame_within_the_library_stays():
+    def hook(module, args, out):
+        raise KeyError("mine")
+
+    layer = torch.nn.Linear(3, 2)
+    layer.register_forward_hook(hook)
+    text = printed(lambda: layer(torch.ones(1, 3)))
+    assert "in hook" in text and "calling.py" in text  # an error that is not ours keeps all its frames
+
+
+@pytest.mark.parametrize(
+    "layer, given, parts",
+    [
+        ("nn.Conv2d(3, 8, 3)", "torch.ones(1, 4, 8, 8)", ["weight of size [8, 3, 3, 3]", "to have 3 channels", "got 4", "(Conv2d)"]),
+        ("nn.Embedding(10, 3)", "torch.tensor([[1, 12]])", ["index 12 at [0, 1]", "(10, 3)", "0 to 9", "(Embedding)"]),
+        ("nn.Embedding(10, 3)", "torch.tensor([-2])", ["index -2 at [0]", "(Embedding)"]),
+        ("nn.BatchNorm1d(5)", "torch.ones(4, 3)", ["should contain 3 elements not 5", "3 channels", "5 features", "(BatchNorm1d)"]),
+        ("nn.Linear(3, 2)", "torch.ones(4)", ["(1x4 and 3x2)", "(out_features, in_features) = (2, 3)", "(Linear)"]),
+    ],
+)
+def test_layers_say_what_they_take(layer, given, parts):
+    names = {"nn": torch.nn, "torch": torch}
+    layer, given = eval(layer, names), eval(given, names)
+    with Refusal(Exception, *parts, "in layer ("):
+        layer(given)
+
+
+def test_a_target_that_is_no_class():
+    scores = torch.zeros(3, 4)
+    for loss in (torch.nn.CrossEntropyLoss(), torch.nn.NLLLoss()):
+        for wrong in (4, -1):
+            with Refusal(IndexError, f"Target {wrong} is out of bounds", "at [1]", "4 classes, 0 to 3", "in loss ("):
+                loss(scores, torch.tensor([0, wrong, 2]))
+
+
+def test_operands_have_the_users_names():
+    x, w = torch.ones(4, 3), torch.ones(5, 2)
+    with Refusal(RuntimeError, "input = x: float32[4, 3]", "other = w: float32[5, 2]"):
+        x @ w
+    with Refusal(RuntimeError, "tensors = (x: float32[4, 3], w: float32[5, 2])"):
+        torch.cat([x, w])
+
+    class Layer:
+        def __init__(self):
+            self.w = w
+
+        def __call__(self, x):
+            return x @ self.w
+
+    with Refusal(RuntimeError, "input = x: float32[4, 3]", "other = self.w: float32[5, 2]"):
+        Layer()(x)
+
+
+def test_a_module_that_its_caller_does_not_hold():
+    class Caller(torch.nn.Module):
+        def forward(self, x):
+            return torch.nn.Linear(3, 2)(x)
+
+    with Refusal(RuntimeError, "in caller.Linear (Linear)"):
+        caller = Caller()
+        caller(torch.ones(1, 4))
+
+
+def test_a_refusal_of_ours_keeps_its_type_whatever_it_says():
+    """What NumPy says is translated, and nothing else; not even if it speaks of arrays and broadcasting."""
+    from pedigrad.core.op import composite
+
+    @composite(places="")
+    def picky(x, /, how=0):
+        if how == 0:
+            raise ValueError("broadcast these NumPy arrays with ufunc matmul along axes")
+        if how == 1:
+            raise TypeError("numpy boolean ufunc")
+        return np.reshape(x, (7,))
+
+    with pytest.raises(ValueError, match=r"picky\(\): broadcast"):
+        picky(torch.ones(2))
+    with pytest.raises(TypeError, match="picky"):
+        picky(torch.ones(2), 1)
+    with pytest.raises(RuntimeError, match="picky"):
+        picky(torch.ones(2), 2)
+
+
+def test_an_error_can_be_pickled():
+    with pytest.raises(RuntimeError) as caught:
+        torch.ones(2) + torch.ones(3)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
 
 
 # Calls with `out=`
@@ -387,3 +552,51 @@ def test_probabilities_out_of_range(size):
     for x in (bad, bad.clone().requires_grad_()):
         with pytest.raises(RuntimeError, match="between 0 and 1"):
             torch.nn.functional.binary_cross_entropy(x, good)
+
+
+# NumPy's warnings
+
+
+@pytest.mark.parametrize("how", ["always", "error", "strict"])
+def test_numpys_warnings_stay_inside(how):
+    """Whatever filters the user sets after the import, and where NumPy is told to raise; the user's own NumPy code hears of it all."""
+    program = Path(__file__).parent / "support" / "special_values.txt"
+    result = subprocess.run([sys.executable, program, how], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    assert int(result.stdout.split()[0]) > 3000 and not result.stderr, result.stderr
+
+
+def test_numpys_warnings_stay_inside_with_filters_of_the_command_line():
+    program = "import pedigrad as torch; x = torch.zeros(2); print((x / x).isnan().all(), x.log(), (1 / x).mean())"
+    result = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0 and "tensor(True)" in result.stdout, result.stderr
+
+
+def test_modules_have_their_names():
+    import pedigrad.core.origin as origin
+
+    assert origin.__name__ == "pedigrad.core.origin" and "pedigrad.core.origin" in repr(origin)
+    x = (leaf(1.0) * 2).exp()
+    assert type(x.grad_fn).__module__ == "pedigrad.core.graph" and torch.exp.__module__.startswith("pedigrad.")
+    assert pickle.loads(pickle.dumps(torch.exp)) is torch.exp
+    model = torch.nn.Linear(2, 2)
+    assert pickle.loads(pickle.dumps(model)).__class__ is torch.nn.Linear
+
+
+# Our own warnings; which there are is compared in `tests/conformance/test_warnings.py`
+
+
+def test_warnings_point_to_the_users_line_however_deep_they_come_from():
+    loss = torch.nn.MSELoss()
+    calls = [lambda: loss(torch.ones(3), torch.ones(3, 1)), lambda: torch.nn.functional.softmax(torch.ones(2, 2))]
+    for call in calls:
+        with pytest.warns(UserWarning) as heard:
+            call()
+        assert [(each.filename, each.lineno) for each in heard] == [(__file__, call.__code__.co_firstlineno)]
+
+
+def test_all_warnings_go_one_way():
+    """A plain `warnings.warn` that names one of our own frames would not be heard."""
+    source = Path(torch.__file__).parent
+    found = [path for path in source.rglob("*.py") if "warnings.warn(" in path.read_text()]
+    assert [path.name for path in found] == ["origin.py"], found

@@ -59,4 +59,4 @@ def test_a_family_that_is_not_there_is_told_with_what_to_do_meanwhile():
         absent.message("torch.sparse_coo_tensor", [])
         == "pedigrad has no torch.sparse_coo_tensor: there are no sparse tensors; use dense ones"
     )
-    assert "numpy.fft" in absent.message("torch.fft.rfft", [])
+    assert "torch.func.jvp" in absent.message("torch.autograd.forward_ad", [])

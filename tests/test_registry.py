@@ -4,6 +4,7 @@ Elementwise ops are tried on a few shapes in their `domain`, the others on the s
 """
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -34,10 +35,22 @@ def check_documented(each):
     assert each.function.__doc__ == doc
 
 
+LAYOUTS = {
+    "rows": lambda array: array.copy(),
+    "columns": lambda array: np.array(array, order="F"),
+    "gaps": lambda array: np.stack([array, np.zeros_like(array)], -1)[..., 0] if array.ndim else array.copy(),
+    "channels last": lambda array: np.moveaxis(np.moveaxis(array, 1, -1).copy(), -1, 1) if array.ndim > 3 else array.copy(),
+}
+
+
 def check_ways_agree(each):
-    """The generated function and general dispatch give the same values, dtypes and nodes."""
-    for sample in cases(each):
+    """The generated function and general dispatch give the same values, dtypes, strides and nodes, however operands lie in memory."""
+    layouts = [LAYOUTS["rows"]] if each.name in ABOUT_STRIDES else LAYOUTS.values()
+    for sample, lie in itertools.product(cases(each), layouts):
         tensors = tensors_of(each, sample)
+        for tensor in tensors:
+            if tensor is not None and lie is not LAYOUTS["rows"]:
+                tensor.data = wrap(lie(tensor._array))
         short = call(each, tensors, sample.attributes)
         attributes = tuple(sample.attributes.get(n, each.defaults.get(n)) for n in each.attributes)
         operands = (list(tensors),) if each.variadic else tuple(tensors)
@@ -47,6 +60,7 @@ def check_ways_agree(each):
         for one, other in zip(short, general, strict=True):
             assert isinstance(one, Tensor) and isinstance(one._array, np.ndarray), f"{each.name}{sample}"
             assert one.dtype == other.dtype and one.shape == other.shape, f"{each.name}{sample}"
+            assert one.stride() == other.stride() and one.is_contiguous() == other.is_contiguous(), f"{each.name}{sample}"
             assert np.array_equal(one._array, other._array, equal_nan=one._array.dtype.kind in "fc"), f"{each.name}{sample}"
             assert one.requires_grad == other.requires_grad, f"{each.name}{sample}"
             assert type(one.grad_fn) is type(other.grad_fn), f"{each.name}{sample}"

@@ -17,24 +17,69 @@ from typing import Any as _Any
 from . import autograd, random, return_types
 from . import ops as _ops
 from . import storage as _storage
+from . import version as torch_version
 from .core import absent as _absent
+from .core import autocast as _autocast
 from .core import copies as _copies
 from .core import dtypes as _dtypes
 from .core import family as _family
 from .core import memory as _memory
 from .core import op as _op
+from .core import override as _override
 from .core import repr as _repr
 from .core import signatures as _signatures
+from .core.checks import (
+    _assert,
+    _assert_async,
+    _check,
+    _check_index,
+    _check_is_size,
+    _check_not_implemented,
+    _check_tensor_all,
+    _check_tensor_all_with,
+    _check_type,
+    _check_value,
+    _check_with,
+    sym_float,
+    sym_int,
+    sym_ite,
+    sym_max,
+    sym_min,
+    sym_not,
+    sym_sqrt,
+    sym_sum,
+)
 from .core.device import device
 from .core.dtypes import ALIASES as _ALIASES
 from .core.dtypes import ALL as _ALL
 from .core.dtypes import dtype, get_default_dtype, set_default_dtype
+from .core.failures import AcceleratorError, OutOfMemoryError
 from .core.formatting import set_printoptions
 from .core.graph import Node
 from .core.limits import finfo, iinfo
 from .core.memory import UntypedStorage
 from .core.modes import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
 from .core.origin import mark_internal as _mark_internal
+from .core.process import (
+    are_deterministic_algorithms_enabled,
+    compiled_with_cxx11_abi,
+    get_default_device,
+    get_deterministic_debug_mode,
+    get_device_module,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_warn_always_enabled,
+    set_default_device,
+    set_default_tensor_type,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_interop_threads,
+    set_warn_always,
+    use_deterministic_algorithms,
+)
+from .core.refused import refused as _refused
 from .core.shapes import Size
 from .core.tensor import Tensor
 from .eager import threads as _threads
@@ -44,28 +89,39 @@ from .ops.shape.convert import channels_last, channels_last_3d, contiguous_forma
 from .rng.generator import Generator, default_generator
 from .storage import TypedStorage
 
-__version__ = "0.1.0"
+__version__ = torch_version.own_version
 
-for _each in (set_printoptions, get_default_dtype, set_default_dtype, is_inference_mode_enabled):
-    _signatures.known_as(_each, _each.__name__, "torch")
+for _name, _each in list(globals().items()):  # what no op is
+    if not _name.startswith("_"):
+        globals()[_name] = _signatures.known_as(_each, _name, "torch")
 
 globals().update(_op.PLACES["torch"])
 globals().update({each.name: each for each in (*_ALL, *_dtypes.UNUSABLE)})
 chalf = _dtypes.named("complex32")
 globals().update(_ALIASES)
 globals().update({name: kind for name, kind in _creation.LEGACY_TYPES.items() if not name.startswith("Complex")})
+globals().update(_refused(__name__, "sizes are plain numbers", classes="SymInt SymFloat SymBool"))
+globals().update(_refused(__name__, "work is done when a function returns: there are no streams", classes="Stream Event"))
 globals().update(_storage.LEGACY_STORAGES)
 layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
-# NumPy warns of 1/0 and the like where PyTorch does not; the filters are for our own modules, and for np.astype, alone.
+# NumPy warns of 1/0 and the like where PyTorch does not. `core/quiet.py` sees to that; this is for interpreters where it cannot.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
-_warnings.filterwarnings("ignore", r"\w+( value)? encountered in cast", RuntimeWarning, r"numpy\._core\.numeric")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
-_INTERNAL = frozenset(("__main__", "alias", "capture", "cli", "codegen", "core", "demo", "eager", "ops", "rng"))
+_INTERNAL = frozenset(("__main__", "about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
-_LATER = frozenset(("compile", "install_as_torch", "load", "save", "vmap"))
+# Names of torch that stand in a submodule.
+_MOVED_IN = {
+    "Future": "futures",
+    "GradScaler": "amp",
+    "ScriptModule": "jit",
+    "load": "serialization",
+    "save": "serialization",
+    "vmap": "func",
+}
+_LATER = frozenset(("compile", "install_as_torch", "torch", *_MOVED_IN))
 
 
 def __getattr__(name: str) -> _Any:
@@ -74,12 +130,12 @@ def __getattr__(name: str) -> _Any:
         module = _import_module(f"{__name__}.{name}")
         _mark_internal()
         return module
-    if name == "vmap":
-        return _import_module(f"{__name__}.func").vmap
+    if name == "torch":  # PyTorch's module has itself as an attribute, and programs write torch.torch.Tensor
+        return _sys.modules[__name__]
+    if name in _MOVED_IN:
+        return _signatures.known_as(getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name), name, "torch")
     if name == "compile":
         return _signatures.known_as(_import_module(f"{__name__}.capture").compile, name, "torch")
-    if name in ("save", "load"):
-        return _signatures.known_as(getattr(_import_module(f"{__name__}.serialization"), name), name, "torch")
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
     if name.startswith("__"):

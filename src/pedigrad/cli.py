@@ -1,29 +1,30 @@
-"""The command line: `pedigrad run script.py [args]`, `pedigrad demo` and `pedigrad convert`."""
+"""The command line: `pedigrad run script.py [args]`, and what is about it: `doctor`, `alias`, `env`, `convert`, `demo`."""
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import runpy
 import sys
 from collections.abc import Sequence
 from pickle import UnpicklingError
 
-from . import demo
-from .alias import install_as_torch, missing_name
+from . import about, demo, doctor, version
+from .alias import environment, install_as_torch, missing_name, shim
 from .serialization.convert import convert
 
 
 def run(script: str, args: Sequence[str], as_module: bool = False) -> None:
-    """Run a program as Python would, with pedigrad in the place of torch."""
+    """Run a program as Python would, with pedigrad in the place of torch, in it and in the processes that it starts."""
     install_as_torch()
     sys.argv = [script, *args]
+    sys.path.insert(0, os.getcwd() if as_module else os.path.dirname(os.path.abspath(script)))
+    hand_down_torch()
     try:
         if as_module:
-            sys.path.insert(0, os.getcwd())
             runpy.run_module(script, run_name="__main__", alter_sys=True)
         else:
-            sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
             runpy.run_path(script, run_name="__main__")
     except (ImportError, AttributeError) as error:
         hint = missing_name(error)
@@ -32,9 +33,17 @@ def run(script: str, args: Sequence[str], as_module: bool = False) -> None:
         raise
 
 
+def hand_down_torch() -> None:
+    """Let the processes that the program starts find pedigrad as torch, for as long as it runs."""
+    folder, maker = shim.temporary(), os.getpid()
+    shim.hand_down(folder)
+    atexit.register(lambda: shim.discard(folder) if os.getpid() == maker else None)  # a forked child may end before
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point of the `pedigrad` command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="pedigrad", description="Tensors that remember where they come from.")
+    parser.add_argument("--version", action="version", version=f"pedigrad {version.own_version} (as torch: {version.__version__})")
     commands = parser.add_subparsers(dest="command", required=True)
     runner = commands.add_parser("run", help="run an unchanged PyTorch program on pedigrad")
     runner.add_argument("-m", dest="module", action="store_true", help="run a module instead of a file")
@@ -43,6 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     show = commands.add_parser("demo", help="train two models and show where a loss comes from")
     show.add_argument("--epochs", type=int, default=30, help="epochs on the digits (default 30)")
     show.add_argument("--plot", default="pedigrad-demo.png", help="where the loss curve goes (default %(default)s)")
+    stand_in = commands.add_parser("alias", help="let `import torch` give pedigrad in this environment, without `pedigrad run`")
+    stand_in.add_argument("action", choices=("install", "remove", "status"))
+    stand_in.add_argument("--site", help="the site-packages to use (default: this environment's)")
+    check = commands.add_parser("doctor", help="list the names of torch that a program uses and pedigrad lacks, without running it")
+    check.add_argument("script")
+    check.add_argument("--limit", type=int, default=doctor.LIMIT, help="how many files to read at most (default %(default)s)")
+    check.add_argument("-v", "--verbose", action="store_true", help="list the names that are there, too")
+    commands.add_parser("env", help="the machine, the caches and the versions")
     converter = commands.add_parser("convert", help="write the tensors of a file in another format")
     converter.add_argument("source", help="a state dict: PyTorch's format, or safetensors if the name ends so")
     converter.add_argument("target", help="where it goes; safetensors if the name ends so, else PyTorch's format")
@@ -57,5 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not given.module and not os.path.exists(given.script):
             parser.error(f"no such file: {given.script}")
         run(given.script, given.args, given.module)
+        return 0
+    if given.command == "alias":
+        return environment.main(given.action, given.site)
+    if given.command == "doctor":
+        return doctor.main(given.script, given.limit, given.verbose)
+    if given.command == "env":
+        print(about.report())
         return 0
     return demo.main(epochs=given.epochs, plot=given.plot)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .core import modes
+from .core.refused import refused
 
 instances: weakref.WeakSet[Any] = weakref.WeakSet()  # everything that was compiled
 
@@ -67,3 +68,53 @@ def allow_in_graph(fn: Any) -> Any:
 def list_backends(exclude_tags: Any = ()) -> list[str]:
     """The names of the compilers: there is one."""
     return ["inductor"]
+
+
+def get_default_backend() -> str:
+    """The compiler that is taken where none is named: there is one."""
+    return "inductor"
+
+
+def set_default_backend(backend: Any) -> None:
+    """Nothing: there is one compiler."""
+
+
+def substitute_in_graph(original_fn: Any, **options: Any) -> Callable[[Any], Any]:
+    """A decorator that does nothing: the function itself is recorded, not one in its place."""
+    return lambda fn: fn
+
+
+def nested_compile_region(fn: Any = None, **options: Any) -> Any:
+    """The function itself: kernels that are alike are compiled once in any case."""
+    return fn if fn is not None else lambda each: each
+
+
+def save_cache_artifacts() -> Any:
+    """None: compiled code is in a directory, which `pedigrad env` names."""
+    return None
+
+
+def load_cache_artifacts(serialized_artifacts: bytes) -> Any:
+    """None: compiled code is in a directory, which `pedigrad env` names."""
+    return None
+
+
+class set_stance:
+    """A context that changes nothing: what cannot be compiled runs as usual in any case."""
+
+    def __init__(self, stance: str = "default", **kwargs: Any):
+        self.stance = stance
+
+    def __call__(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        return fn
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+globals().update(
+    refused(__name__, "compiled functions are not kept as files: compiled code is, in a directory", functions="load_compiled_function")
+)

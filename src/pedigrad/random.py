@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from .core.shapes import as_int, as_shape
 from .core.tensor import Tensor, wrap
 from .ops.creation import _sizes, factory, numpy_dtype
 from .ops.destination import deliver
+from .ops.linked import link
 from .ops.shape.fill import replaced
 from .rng.generator import Generator, default_generator
 
@@ -166,7 +168,28 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, dtype: Any = None, ge
     means, stds = (v._array if isinstance(v, Tensor) else np.asarray(v) for v in (mean, std))
     like = means if isinstance(mean, Tensor) else stds
     shape = np.broadcast_shapes(means.shape, stds.shape)
+    if meta.is_meta(means) or meta.is_meta(stds):
+        return meta.empty(shape, like.dtype)
     return (_from(generator).normal(shape, 0.0, 1.0, like.dtype) * stds + means).astype(like.dtype)
+
+
+def _without_slope(draw: Any) -> Any:
+    """`draw`, whose result has a history that gives its operands gradients of zero: what is drawn does not change with them."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        result = draw(*args, out=out, **kwargs)
+        if out is None and modes.settings.grad:
+            for operand in (*args, *kwargs.values()):
+                if isinstance(operand, Tensor) and operand.requires_grad:
+                    result = link(result, operand)
+        return result
+
+    return drawn
+
+
+normal = _without_slope(normal)
+function("torch")(normal)
 
 
 @factory
@@ -176,7 +199,8 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None) -
     return _from(generator).bernoulli(input.shape, chance, numpy_dtype(input.dtype))
 
 
-function("Tensor")(bernoulli)
+bernoulli = _without_slope(bernoulli)
+function("torch Tensor")(bernoulli)
 
 
 @function("torch Tensor")

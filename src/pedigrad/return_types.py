@@ -30,6 +30,6 @@ class Results(tuple):
 def named(name: str, fields: tuple[str, ...]) -> type[Results]:
     """The class of results with these names, found here as `name`, as pickle wants it."""
     items = {field: property(operator.itemgetter(i)) for i, field in enumerate(fields)}
-    made = type(name, (Results,), {"__slots__": (), "__module__": __name__, "_fields": fields, **items})
+    made = type(name, (Results,), {"__slots__": (), "__module__": Results.__module__, "_fields": fields, **items})
     globals()[name] = made
     return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from .core import dtypes
 from .core.device import CPU, require_cpu
 from .core.memory import UntypedStorage, laid
 from .core.op import publish
-from .core.origin import located
+from .core.origin import located, warn
 from .core.tensor import Tensor, wrap
 from .ops.shape.convert import LEGACY_NAMES
 
@@ -241,7 +240,7 @@ def storage_dtype(kind: Any) -> dtypes.dtype:
         return dtypes.uint8
     dtype = getattr(kind, "dtype", None) if isinstance(kind, type) else None
     if not isinstance(dtype, dtypes.dtype):
-        raise pickle.UnpicklingError(f"the pickle refers to a storage of the type {kind!r}, which is none")
+        raise pickle.UnpicklingError("the pickle refers to a storage of a type that is none")
     return dtype
 
 
@@ -266,7 +265,7 @@ for _name, _dtype in {
 
 def storage(self: Tensor) -> TypedStorage:
     """The memory it lies in, as elements of its dtype."""
-    warnings.warn("TypedStorage is deprecated: ask for tensor.untyped_storage() instead of tensor.storage()", UserWarning, stacklevel=2)
+    warn("TypedStorage is deprecated: ask for tensor.untyped_storage() instead of tensor.storage()")
     return typed_storage(self)
 
 

@@ -30,6 +30,8 @@ def array_of(tensor):
     """A copy of a PyTorch tensor as an array, its strides and storage offset kept."""
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested:
         raise Untranslatable(f"a tensor of layout {tensor.layout}")
+    if tensor.is_meta:
+        raise Untranslatable("a tensor on another device")
     if tensor.ndim > 64:
         raise Untranslatable("NumPy has at most 64 dimensions")
     tensor = plain(tensor)
@@ -197,6 +199,8 @@ def _cell(cell, function, depth):
 
 def resolve(entry):
     """pedigrad's function for an OpInfo entry; Missing if it has none."""
+    if entry.name.startswith("__") or isinstance(getattr(torch, entry.name, None), torch.dtype):
+        return named(pedigrad.Tensor, entry.name)
     if not isinstance(entry.op, types.FunctionType) or entry.op.__name__ == entry.name.rpartition(".")[2]:
         try:
             return named(pedigrad, entry.name)

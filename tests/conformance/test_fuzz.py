@@ -1,7 +1,7 @@
 """Random programs of fixed seeds give what PyTorch gives; `scripts/fuzz` runs more of them."""
 
 import pytest
-from fuzz import data, eager, ops, programs
+from fuzz import data, distributions, eager, ops, programs
 
 OPS = frozenset(ops.OPEN)  # what is known to differ: generated programs leave it out. To be emptied.
 
@@ -34,3 +34,8 @@ def test_single_operations_agree(first):
 @pytest.mark.parametrize("first", range(0, 240, 60))
 def test_loaders_agree(first):
     check(data, range(first, first + 60), frozenset())
+
+
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_programs_on_distributions_agree(first):
+    check(distributions, range(first, first + 50), frozenset())

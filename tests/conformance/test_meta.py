@@ -23,8 +23,8 @@ EXCEPTIONS = dict.fromkeys(
 EXCEPTIONS |= dict.fromkeys(
     """linalg.solve_ex linalg.cholesky_ex linalg.inv_ex lu_solve lu_unpack linalg.lu linalg.lu_solve linalg.matrix_rank
     linalg.matrix_rank.hermitian multinomial nanquantile quantile narrow nn.functional.fractional_max_pool2d
-    nn.functional.fractional_max_pool3d nn.functional.gaussian_nll_loss nn.functional.multi_margin_loss resize_
-    as_strided.partial_views""".split(),
+    nn.functional.fractional_max_pool3d nn.functional.gaussian_nll_loss nn.functional.multi_margin_loss
+    as_strided.partial_views cov histogramdd""".split(),
     REFUSED,
 )
 EXCEPTIONS |= {"to": "samples ask for the CPU", "median": "a stride of one element", "nanmedian": "as median"}

@@ -19,6 +19,7 @@ OWN = {
     "": {"install_as_torch", "family", "onnx"},  # PyTorch's `torch.onnx` is there once it was imported
     "Tensor": {"family", "names", "alias"},
     "autograd": {"Node", "grad_enabled"},
+    "nn.utils": {"prune"},  # in PyTorch once it was imported
 }
 
 

@@ -342,3 +342,13 @@ def test_places(writer, reader, tmp_path):
         file.seek(0)
         assert reader.load(file, map_location=place).tolist() == [1, 1]
     assert seen == [("cpu", 8)]
+
+
+@pytest.mark.parametrize("dtype", [d for d in DTYPES])
+@pytest.mark.parametrize("giver,taker", [(pedigrad, torch), (torch, pedigrad)], ids=["out", "in"])
+def test_dlpack(giver, taker, dtype):
+    for shape in [(), (0, 2), (3, 4)]:
+        for t in (made(giver, dtype, shape), made(giver, dtype, shape)[..., :1] if shape else made(giver, dtype, ())):
+            got = taker.from_dlpack(t)
+            assert str(got.dtype) == str(t.dtype) and got.tolist() == t.tolist() and tuple(got.shape) == tuple(t.shape)
+            assert not got.numel() or got.data_ptr() == t.data_ptr()

@@ -16,6 +16,7 @@ import pedigrad  # noqa: E402
 SAMPLES = 2
 
 REFUSED_BY_US = {
+    "__rdiv__": "the operand is saved, PyTorch's reciprocal saves its result",
     "einsum": "an operand whose dimension is broadcast is saved",
     "kron": "PyTorch's multiplies copies",
     "linalg.eigh": "PyTorch's gradient follows from the modified matrix's phase",

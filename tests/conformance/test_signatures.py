@@ -23,9 +23,9 @@ SPACES = {
 }  # fmt: skip
 OFFICIAL = {"self": "input", "from_": "from"}  # names that stubs cannot have, or have not
 STATE = "compile from_file get_num_threads load manual_seed save seed set_default_device set_default_dtype set_default_tensor_type"
-STATE += " set_flush_denormal set_num_interop_threads set_num_threads set_printoptions set_rng_state share_memory_"
+STATE += " get_num_interop_threads set_flush_denormal set_num_interop_threads set_num_threads set_printoptions set_rng_state share_memory_"
 STATE += " use_deterministic_algorithms vmap"
-UNINITIALISED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "new"}
+UNINITIALISED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "resize_as_", "new"}
 UP_TO_SIGN = {"eig", "eigh", "pca_lowrank", "svd_lowrank", "svd", "qr"}
 # What another branch of the work, or nobody, makes equal; the call itself must be taken.
 OTHER_VALUES = UNINITIALISED | UP_TO_SIGN | {"cholesky_ex", "cholesky_solve", "storage_type"}
@@ -101,7 +101,7 @@ def called(function, args, kwargs):
 
 def of_binding(error):
     """Whether an error says that a function does not take these arguments."""
-    words = ("keyword", "invalid combination", "missing", "positional", "multiple values", "argument twice")
+    words = ("keyword", "invalid combination", "missing", "positional", "multiple values", "argument twice", "takes exactly")
     return isinstance(error, TypeError) and any(word in str(error) for word in words)
 
 

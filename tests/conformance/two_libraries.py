@@ -81,6 +81,7 @@ def normal(text):
     """A text without what may differ: the paths of classes, addresses, and the user's line under an error."""
     text = re.sub(r"<class '[\w.<>]*\.(\w+)'>", r"<class '\1'>", text)
     text = re.sub(r"0x[0-9a-f]+", "0x", text)
+    text = re.sub(r"\n  in \S+ \(\w+\)(?=\n  at |$)|\n  at \S+:\d+: .*$", "", text)
     return re.sub(r"[\w.]*<locals>\.", "", text)
 
 

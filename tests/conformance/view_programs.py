@@ -344,7 +344,6 @@ c=torch.ones(2,2).requires_grad_()*1; c[0].mul_(c[1]); c[0].add_(c[0]) => None
 c=torch.zeros(4).bool(); c.logical_or_(c[:1]) => None
 c=torch.zeros(4); c.view(torch.int32).add_(1); c.pow_(c.view(1,4)[0]); c.view(2,2).add_(c.view(2,2)) => None
 c=torch.ones(1,1); c.add_(c.T) => None
-c=torch.ones(1,3); c.T.add_(c.view(3,1)) => None
 c=torch.ones(4); c.floor_divide_(c[:2].sum()); c.sub_(c[:1].expand(4)); c.bernoulli_(c) => None
 c=torch.ones(4); c.eq_(c[:1]) => None
 c=torch.ones(4); c.index_fill_(0,torch.tensor([0]),c[0]) => None

@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 import pedigrad as torch
+from pedigrad.core import origin
 from pedigrad.core.op import composite
 
 
@@ -74,13 +75,15 @@ def test_numpys_names_of_operands():
     assert torch.linalg.norm(x=x).item() == torch.linalg.norm(A=x).item() == torch.linalg.norm(input=x).item()
 
 
-def test_old_orders_of_numbers_and_tensors():
+def test_old_orders_of_numbers_and_tensors(monkeypatch):
     x, m = vector(), torch.ones(2, 2)
     with pytest.warns(UserWarning, match="deprecated"):
         assert torch.addmm(2, m, 3, m, m).tolist() == m.addmm(2, 3, m, m).tolist() == torch.addmm(m, m, m, beta=2, alpha=3).tolist()
     with pytest.warns(UserWarning, match="deprecated"):
         assert x.clone().addcmul_(2, x, x).tolist() == torch.addcmul(x, 2, x, x).tolist() == [21.0, 3.0, 10.0]
-    assert x.add(2, x).tolist() == x.clone().add_(2, x).tolist() == x.add(x, alpha=2).tolist()
+    monkeypatch.setattr(origin, "_warned", set())
+    with pytest.warns(UserWarning, match="deprecated"):
+        assert x.add(2, x).tolist() == x.clone().add_(2, x).tolist() == x.add(x, alpha=2).tolist()
     with pytest.raises(TypeError):
         torch.addmm(m, m, m, 2, 3, 4)
 

@@ -17,7 +17,7 @@ ULPS = 2
 
 
 def numbers(tensor):
-    return tensor.detach().double().numpy()
+    return tensor.detach().to(torch.complex128 if tensor.is_complex() else torch.float64).numpy()
 
 
 def near(got, expected, unit, ulps, what):

@@ -91,6 +91,12 @@ def test_files(tmp_path):
         torch.UntypedStorage.from_file(path, False, 17)
 
 
+def test_bfloat16_by_dlpack():
+    t = torch.arange(6.0, dtype=torch.bfloat16).reshape(2, 3).t()
+    for other in (torch.from_dlpack(t), torch.from_dlpack(t.__dlpack__()), torch.from_dlpack(t.__dlpack__(max_version=(1, 0)))):
+        assert other.dtype is torch.bfloat16 and other.data_ptr() == t.data_ptr() and torch.equal(other, t)
+
+
 def test_shared_memory():
     t = torch.arange(4.0)
     assert not t.is_shared() and t.share_memory_() is t and t.is_shared() and t.tolist() == [0, 1, 2, 3]

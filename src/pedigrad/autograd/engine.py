@@ -25,6 +25,7 @@ from ..core.layout import lying_as
 from ..core.origin import Origin, located
 from ..core.precision import widened
 from ..core.profiling import spanned
+from ..core.quiet import astype, is_strict
 from ..core.tensor import Tensor, copied, wrap
 from ..ops.xp import total
 from .saved import check_unmodified, saved_tensors, second_backward
@@ -44,7 +45,7 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     if isinstance(g, Tensor):
         if g._array.dtype == dtype:
             return g
-        return np.astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)  # type: ignore[call-overload]
+        return astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)  # type: ignore[call-overload]
     if g.dtype == dtype:
         return g
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
@@ -134,7 +135,11 @@ class Backward:
         """Visit what is pending until nothing is."""
         outer, modes.settings.backward = modes.settings.backward, self
         try:
-            self._run()
+            if is_strict():
+                with np.errstate(all="ignore"):
+                    self._run()
+            else:
+                self._run()
         finally:
             modes.settings.backward = outer
 
@@ -166,7 +171,7 @@ class Backward:
             while saved.__class__ is not tuple and isinstance(saved, Remade):
                 source = saved.node()
                 saved = source.saved
-            if saved.__class__ is not tuple and not source.asks_for_saved:
+            if not isinstance(saved, tuple) and not source.asks_for_saved:
                 if saved.__class__ is Freed:
                     raise second_backward(source)
                 saved = saved.unpacked()  # type: ignore[union-attr]

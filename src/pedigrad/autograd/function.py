@@ -261,7 +261,7 @@ class Function:
 
 @functools.cache
 def _node_class(function: type[Function]) -> Any:
-    return type(function.__name__ + "Backward", (FunctionNode,), {"__slots__": ()})
+    return type(function.__name__ + "Backward", (FunctionNode,), {"__slots__": (), "__module__": FunctionNode.__module__})
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:

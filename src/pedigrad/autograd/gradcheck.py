@@ -6,13 +6,12 @@ by central differences and by one backward pass per output number, and compared 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core.origin import located
+from ..core.origin import located, warn
 from ..core.tensor import Tensor, wrap
 from .backward import grad
 
@@ -164,10 +163,9 @@ class _Check:
             raise ValueError(located(message))
         for i, tensor in self.wanted:
             if tensor._array.dtype.name not in ("float64", "complex128"):
-                warnings.warn(
+                warn(
                     f"Input #{i} requires gradient and is of dtype {tensor.dtype}: in less than double precision "
-                    "the check will likely fail.",
-                    stacklevel=4,
+                    "the check will likely fail."
                 )
             repeated = any(n > 1 and stride == 0 for n, stride in zip(tensor._array.shape, tensor._array.strides, strict=True))
             if repeated and tensor._array.size:

@@ -26,6 +26,7 @@ import numpy as np
 from ..core import dtypes, modes
 from ..core.graph import Leaf
 from ..core.origin import MARK
+from ..core.quiet import name_of
 from ..core.storage import storage_of
 from ..core.tensor import Tensor
 from ..eager import threads
@@ -379,7 +380,7 @@ class Environment:
         if id(table) in self.tables and self.tables[id(table)].complete:
             return
         self.kept.append(table)
-        self.tables[id(table)] = self.watch(Table(table, what=table.get("__name__", "")))
+        self.tables[id(table)] = self.watch(Table(table, what=name_of(table)))
         if MARK in table or is_installed(table):
             return
         for name, value in list(table.items()):
@@ -458,7 +459,7 @@ def _places() -> tuple[str, ...]:
 
 def is_installed(table: dict[str, Any]) -> bool:
     """Whether a module came with Python, or is NumPy's or SciPy's: what its functions find is not watched."""
-    name = table.get("__name__")
+    name = name_of(table)
     file = table.get("__file__") or ""
     if not file:
         return name != "__main__" and name in sys.builtin_module_names

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import gc
 import sys
-import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from .. import compiler
 from ..codegen.frontend.record import Recorder
 from ..codegen.runtime.executable import GuardFailed
 from ..core import dtypes, modes
-from ..core.origin import outside_depth
+from ..core.origin import warn
 from ..core.tensor import Tensor
 from . import agreement
 from .environment import Environment
@@ -64,7 +63,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         settings = modes.settings
-        if settings.recorder is not None or settings.anomaly:
+        if settings.recorder is not None or settings.anomaly or settings.autocast is not None or settings.function_modes:
             return self.function(*args, **kwargs)
         tensors: list[Tensor] = []
         others: list[Any] = []
@@ -196,7 +195,7 @@ class Compiled:
         if not self.warned:
             self.warned = True
             name = getattr(self.function, "__qualname__", None) or type(self.function).__name__
-            warnings.warn(f"pedigrad.compile: {name} is run without being compiled: {why}", stacklevel=outside_depth())
+            warn(f"pedigrad.compile: {name} is run without being compiled: {why}")
 
 
 @contextmanager
@@ -217,7 +216,7 @@ def compiling() -> Iterator[None]:
 @functools.cache
 def without_compiler() -> None:
     """Say once that there is no compiler."""
-    warnings.warn("pedigrad.compile: llvmlite is not installed, all functions run without being compiled", stacklevel=outside_depth() + 1)
+    warn("pedigrad.compile: llvmlite is not installed, all functions run without being compiled")
 
 
 def compiled_function(function: Callable[..., Any], fullgraph: bool = False) -> Callable[..., Any]:

@@ -21,6 +21,7 @@ import numpy as np
 from ..codegen.runtime import guard_words
 from ..codegen.runtime.guard_words import Word
 from ..core.graph import Leaf
+from ..core.quiet import name_of
 from ..core.tensor import Tensor
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(...))
@@ -188,7 +189,7 @@ class Published(Guard):
 
     def change(self) -> str | None:
         found = next((name for name, value in self.seen.items() if self.table.get(name) is not value), None)
-        return None if found is None else f"{self.table.get('__name__')}.{found}"
+        return None if found is None else f"{name_of(self.table)}.{found}"
 
 
 class Sequence(Guard):
@@ -419,7 +420,7 @@ class Standing(Guard):
 class Settings(Guard):
     """The modes of a thread."""
 
-    NAMES = ("grad", "asked", "inference", "anomaly", "recorder")
+    NAMES = ("grad", "asked", "inference", "anomaly", "recorder", "autocast", "function_modes")
 
     about = "table"
 
@@ -475,7 +476,7 @@ def imported_by(code: CodeType, table: dict[str, Any]) -> set[str]:
             if step.opcode == IMPORT:
                 name = step.argval
                 if level.argval:
-                    package = table.get("__package__") or str(table.get("__name__")).rpartition(".")[0]
+                    package = table.get("__package__") or name_of(table).rpartition(".")[0]
                     name = ".".join([*package.split(".")[: 1 - level.argval or None], *([name] if name else [])])
                 found |= {name, name.partition(".")[0]}
     return found

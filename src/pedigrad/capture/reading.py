@@ -12,6 +12,7 @@ import itertools
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 
+from ..core.quiet import name_of
 from .guards import is_plain
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Reading:
 
 def tells(frame: FrameType) -> bool:
     """Whether a call is one of a function that gives, or copies, what optimizers and schedules hold."""
-    name = frame.f_globals.get("__name__") or ""
+    name = name_of(frame.f_globals)
     asked = name.startswith(OPTIMIZERS) and frame.f_code.co_name not in ASKED and not name.endswith(".swa_utils")
     return asked or name in COPIES
 

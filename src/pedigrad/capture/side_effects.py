@@ -18,8 +18,10 @@ from typing import Any, cast
 import numpy as np
 
 from ..codegen.frontend.record import Recorder
+from ..core import interception
 from ..core.formatting import set_printoptions
 from ..core.origin import AS_USER, MARK, Origin
+from ..core.quiet import name_of
 from ..rng.generator import Generator, default_generator
 from ..rng.mersenne import MersenneTwister
 from .environment import Environment, is_installed
@@ -36,6 +38,7 @@ RECORDED = Generator.recorded.__code__
 SEEDS = {  # what sets or tells the state of a generator
     getattr(MersenneTwister, name).__code__ for name in ("manual_seed", "seed", "initial_seed", "get_state", "set_state")
 }
+SETTERS = (Generator.__module__, MersenneTwister.__module__, interception.__name__, "pedigrad.random")  # by way of which users do so
 BUILT_IN = frozenset("print input open exec eval breakpoint __import__".split())
 FILES = frozenset("fromfile tofile dump".split())  # functions and methods of NumPy's
 OUTSIDE = frozenset(
@@ -55,7 +58,7 @@ def is_ours(table: dict[str, Any]) -> bool:
     """Whether globals are those of a module of the library."""
     if MARK in table:
         return True
-    name = table.get("__name__") or ""
+    name = name_of(table)
     return name.startswith("pedigrad.") and name not in AS_USER
 
 
@@ -139,7 +142,7 @@ class Effects:
     def looks_up(self, code: CodeType, table: dict[str, Any]) -> None:
         """Note the names of the attributes that code may read."""
         self.ran.add(code)
-        name = table.get("__name__") or ""
+        name = name_of(table)
         if name.startswith(RECORDING):
             return  # it reads nothing of the user's
         self.names |= strings_of(code)
@@ -161,7 +164,7 @@ class Effects:
                 self.sets(frame)
                 return None
         elif is_installed(table):
-            name = table.get("__name__") or ""
+            name = name_of(table)
             if name.partition(".")[0] not in PURE or name.startswith("numpy.random"):
                 return None if self.imports(frame) else self.refuse(f"{name}.{code.co_qualname}() is called", frame)
             if code.co_qualname == "import_module" and not self.is_within_ours(frame):
@@ -174,11 +177,7 @@ class Effects:
     def sets(self, frame: FrameType) -> None:
         """The state of a generator is set or looked at, or how tensors are printed: by the user's code, or for itself by ours."""
         outer = frame.f_back
-        while outer is not None and outer.f_globals.get("__name__") in (
-            Generator.__module__,
-            MersenneTwister.__module__,
-            "pedigrad.random",
-        ):
+        while outer is not None and name_of(outer.f_globals) in SETTERS:
             if outer.f_code is MersenneTwister.__init__.__code__:
                 return
             outer = outer.f_back

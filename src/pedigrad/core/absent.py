@@ -11,11 +11,8 @@ PACKAGE = (__package__ or "pedigrad").partition(".")[0]
 
 # Families of names of PyTorch's that are not there: a pattern for the whole name, a title, and what to do meanwhile.
 FAMILIES = (
-    (r"torch\.fft(\..*)?", "Fourier transforms", "not written yet; numpy.fft works on x.numpy()"),
-    (r"torch\.(stft|istft|(bartlett|blackman|hamming|hann|kaiser)_window|Tensor\.i?stft|signal(\..*)?)", "signals",
-     "not written yet; scipy.signal works on x.numpy()"),
     (r"torch\.(autograd\.)?forward_ad(\..*)?|torch\._dual.*", "forward-mode derivatives", "torch.func.jvp gives them"),
-    (r"torch\.(amp|cuda\.amp|cpu\.amp)(\..*)?|torch\.(.*autocast.*)", "mixed precision", "not there; compute in float32"),
+    (r"torch\.\w*autocast_(ipu|xla)\w*", "mixed precision elsewhere", "there is no device but the CPU; torch.autocast(\"cpu\") is there"),
     (r".*(sparse|_coo|_cs[rc]|_bs[rc]|crow_ind|ccol_ind|col_ind|row_ind|coalesce|to_dense|to_mkldnn|smm|hspmm|saddmm|sspaddmm|SparseAdam"
      r"|Tensor\.(indices|values)$).*",
      "sparse tensors", "there are no sparse tensors; use dense ones"),
@@ -25,8 +22,7 @@ FAMILIES = (
     (r"torch\.(Tensor\.)?(names|has_names|rename_?|refine_names|align_\w+)", "named dimensions", "dimensions have numbers and no names"),
     (r".*(cuda|cudnn|miopen|mkldnn|xpu|mps|mtia|ipu|hpu|xla|vulkan|hip|Stream|Event|privateuse|acc\b|DeviceObjType|get_device_module).*",
      "devices", "there is no device but the CPU"),
-    (r"torch\.(distributed|multiprocessing|futures|nn\.(parallel|DataParallel|SyncBatchNorm)|share_memory|distributed_rpc)(\..*)?.*",
-     "several processes and machines", "one process computes; it uses all cores"),
+    (r"torch\.distributed(\..*)?.*", "several processes and machines", "one process computes; it uses all cores"),
     (r"torch\.(jit|fx|export|onnx|package|library|_dynamo|_inductor|classes|ops|Tensor\._?to_onnx)(\..*)?|torch\.\w*(Script|Graph|Jit|jit)\w*"
      r"|torch\.(ErrorReport|CompilationUnit|FatalError|Future\w*|LiteScriptModule|LoggerBase|LockingLogger|NoopLogger|ConcreteModuleType\w*"
      r"|DeepCopyMemoTable|Dict|AggregationType|AliasDb|Argument\w*|AwaitType|BenchmarkConfig|Block|BufferDict|Call|Capsule|ClassType|Code"
@@ -80,9 +76,9 @@ def likely(name: str, known: Iterable[str]) -> str | None:
 def message(path: str, known: Iterable[str]) -> str:
     """What is said of `torch.a.b`, which is not there; `known` are the names beside it."""
     outer, _, name = path.rpartition(".")
-    if family := family_of(path):
+    near, family = likely(name, known), family_of(path)
+    if family and not near:
         return f"pedigrad has no {path}: {family[1]}"
-    near = likely(name, known)
     more = f"the nearest it has is {outer}.{near}" if near else "docs/differences.md lists what is not there"
     return f"pedigrad has no {path}; {more}"
 

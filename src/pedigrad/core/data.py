@@ -18,6 +18,7 @@ import numpy as np
 from . import dtypes, limits
 from .exchange import imported
 from .origin import located
+from .quiet import is_strict
 from .tensor import Tensor, read
 
 MOST_DIMS = 128
@@ -34,6 +35,9 @@ OF_TYPE: dict[type, Callable[[], dtypes.dtype]] = {
 
 def array_of(data: Any, dtype: Any = None, shares: bool = False) -> np.ndarray[Any, Any]:
     """An array of `data`, a new one unless it `shares` memory where it can."""
+    if is_strict():
+        with np.errstate(all="ignore"):
+            return array_of(data, dtype, shares)
     wanted = None if dtype is None else dtypes.to_numpy(dtypes.of_argument(dtype))
     if isinstance(data, (str, bytes)):
         raise TypeError(located(f"new(): invalid data type '{_name_of(data)}'"))

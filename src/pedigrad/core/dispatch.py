@@ -24,9 +24,10 @@ from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, Packed, note_write
 from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .layout import ALWAYS, check_operands, laid_out
-from .origin import located, outside
+from .origin import located, outside, warn
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
+from .quiet import is_strict
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -52,9 +53,17 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
 
 
 def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
+    if is_strict():
+        with np.errstate(all="ignore"):
+            return _dispatched(op, operands, attributes, out)
+    if modes.special:
+        if modes.overriding and (answer := modes.answer(op, operands, attributes, out)) is not modes.NO_ANSWER:
+            return answer
+        if modes.settings.autocast is not None and out is None:
+            operands = modes.settings.autocast(op, operands)
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
-        return _on_arrays(op, flat, attributes)
+        return _on_arrays(op, flat, attributes, out)
     if any(isinstance(value, Tensor) for value in attributes):  # a tensor of one where a number is wanted
         named = zip(op.attributes, attributes, strict=True)
         attributes = tuple(v.item() if n in SCALARS and isinstance(v, Tensor) else v for n, v in named)
@@ -64,7 +73,10 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
             if isinstance(value, Tensor) and (op.differentiable or op.kind == "view"):
                 refresh(value)
         recorder = modes.settings.recorder
-    operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
+    try:
+        operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
+    except Foreign:
+        return modes.answer(op, operands, attributes, out)
     if out is not None:
         names = op.operands * len(operands) if op.variadic else op.operands
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
@@ -95,13 +107,19 @@ def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """What a forward gives for operands without memory: what it gives for zeros, or for identity matrices if it refuses zeros."""
     try:
         results = forward(*arrays)
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, IndexError):
         results = forward(*map(meta.regular, arrays))
     return tuple(r if meta.is_meta(r) else meta.like(r) for r in results)
 
 
-def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...]) -> Any:
+class Foreign(Exception):
+    """An operand is of a class that takes operations over itself, by `__torch_function__`."""
+
+
+def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...], out: Any = None) -> Any:
     if not any(hasattr(value, "__array_function__") or isinstance(value, np.generic) for value in operands):
+        if any(hasattr(type(value), "__torch_function__") for value in operands):
+            return modes.answer(op, (operands,) if op.variadic else operands, attributes, out)
         for name, value in zip(op.public_names, operands, strict=False):
             if value is not None:
                 raise not_a_tensor(op, name, value)
@@ -124,6 +142,8 @@ def _as_operand(op: Op, index: int, value: Any) -> Any:
         return dtypes.python_number(value)
     if isinstance(value, np.ndarray):
         return wrap(native_array(value))
+    if hasattr(type(value), "__torch_function__"):
+        raise Foreign
     raise not_a_tensor(op, op.public_names[0 if op.variadic else index], value)
 
 
@@ -139,7 +159,7 @@ class Forward:
         if self.op.refuses:
             _check_kinds(self.op, arrays)
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
-        return self.laid_out(arrays, _forward(self.op, ready, self.attributes))
+        return self.laid_out(arrays, _forward(self.op, ready, self.attributes, arrays))
 
     def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...], traced: bool = False) -> tuple[Any, ...]:
         """The results in the order in memory that the op's rule gives them; how they lie if they were `traced` is by chance."""
@@ -182,8 +202,11 @@ def _as_array(x: Any) -> Any:
     return np.asarray(x) if isinstance(x, (np.generic, bool)) else x
 
 
-def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[np.ndarray[Any, Any], ...]:
-    """The arrays the forward returns, computed in float32 where operands are of 16 bits and the op is one that computes."""
+def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], shown: Any = None) -> tuple[np.ndarray[Any, Any], ...]:
+    """The arrays the forward returns, computed in float32 where operands are of 16 bits and the op is one that computes.
+
+    `shown` are the operands as the user gave them, for errors.
+    """
     named = dict(zip(op.attributes, attributes, strict=True))
     if op.real and any(getattr(a, "dtype", None) in COMPLEX for a in arrays):
         raise NotImplementedError(located(f'"{op.name}" not implemented for complex numbers'))
@@ -196,6 +219,9 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
     try:
         try:
             results = large.forward(op, given, attributes) if native else op.forward(*given, **named)
+        except RuntimeWarning:  # of a function that NumPy has in Python, made an error by the user's filters
+            with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+                results = op.forward(*given, **named)
         except (TypeError, ValueError):
             narrow = next((a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "V"), None)
             if narrow is None:
@@ -205,7 +231,10 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
     except modes.Untraceable:
         raise
     except Exception as error:
-        raise explained(op, arrays, error, named) from error
+        told = explained(op, arrays if shown is None else shown, error, named)
+        if told is error:
+            raise
+        raise told from None  # what NumPy said is its `__context__`, which is not printed
     if narrow is not None:
         results = rounded(op, results, narrow, named)
     results = results if isinstance(results, (tuple, list)) else (results,)
@@ -228,8 +257,7 @@ def lay_out(op: Op, tensor: Tensor, arrays: tuple[Any, ...], attributes: tuple[A
     """`result` of `op` on `arrays`, not all of which lie row by row, laid out by PyTorch's rule and put into `tensor`."""
     if op.layout in ALWAYS or not _all_in_rows(arrays):
         tensor._array = result = laid_out(op.layout, arrays, attributes, result)
-        if not result.flags.c_contiguous:
-            tensor._view = STRIDED
+        tensor._view = unordered(result)
     return result
 
 
@@ -246,6 +274,11 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
         if not dtypes.can_cast(dtypes.of(result), target.dtype):
             raise RuntimeError(located(f"result type {dtypes.of(result)} can't be cast to the desired output type {target.dtype}"))
         if target._array.shape != result.shape:
+            if target._array.size:
+                warn(
+                    f"An output with one or more elements was resized since it had shape {list(target._array.shape)}, which does not"
+                    f" match the required output shape {list(result.shape)}: make it of that shape, or empty"
+                )
             target._array = np.empty(result.shape, target._array.dtype)
         elif result.size:
             check_overlap(target._array, op.name)
@@ -449,7 +482,7 @@ def in_new_order(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
     if len(numbers) > len(op.scalars):
         return args, kwargs
     message = f"This overload of {op.name} is deprecated: give {' and '.join(op.scalars)} by name, after the tensors"
-    warnings.warn(located(message), UserWarning, stacklevel=4)
+    warn(located(message), UserWarning)
     return tuple(v for v in args if isinstance(v, Tensor)), {**dict(zip(op.scalars, numbers, strict=False)), **kwargs}
 
 

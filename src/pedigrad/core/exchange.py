@@ -6,10 +6,27 @@ from typing import Any
 
 import numpy as np
 
+from . import dtypes
 from .origin import located
+from .storage import Between
 from .tensor import Tensor, read
 
 CPU = (1, 0)  # DLPack's name of it
+UNSIGNED, BFLOAT = 1, 4  # DLPack's codes of kinds of numbers
+_CODES = {b"dltensor": 20, b"dltensor_versioned": 52}  # where a capsule of this name has that code
+
+
+def _code(capsule: Any) -> Any:
+    """The byte of a DLPack capsule that says of what kind its numbers are, and the next, how many bits they have."""
+    import ctypes
+
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype, api.PyCapsule_GetPointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    name = api.PyCapsule_GetName(capsule)
+    if name not in _CODES:
+        return None
+    return (ctypes.c_uint8 * 2).from_address(api.PyCapsule_GetPointer(capsule, name) + _CODES[name])
 
 
 class _Capsule:
@@ -25,6 +42,14 @@ class _Capsule:
         return CPU
 
 
+def _capsule_of(exporter: Any) -> Any:
+    """What it exports, by the newest of DLPack's versions that both know."""
+    try:
+        return exporter.__dlpack__(max_version=(1, 0))
+    except TypeError:  # it is older than that argument
+        return exporter.__dlpack__()
+
+
 def imported(exporter: Any, copy: bool | None = None) -> np.ndarray[Any, Any]:
     """The array on the memory of an object with `__dlpack__`, or of a capsule that it returned."""
     if isinstance(exporter, Tensor):
@@ -35,7 +60,20 @@ def imported(exporter: Any, copy: bool | None = None) -> np.ndarray[Any, Any]:
             message = "from_dlpack received an invalid capsule: it takes an object with __dlpack__, or what that returned"
             raise RuntimeError(located(f"{message}, not {type(exporter).__name__}"))
         exporter = _Capsule(exporter)
-    return np.from_dlpack(exporter) if copy is None else np.from_dlpack(exporter, copy=copy)
+    elif tuple(exporter.__dlpack_device__()) == CPU and not isinstance(exporter, np.ndarray):
+        exporter = _Capsule(_capsule_of(exporter))
+    bfloat = False
+    if isinstance(exporter, _Capsule):  # NumPy knows no bfloat16: it is given them as whole numbers of as many bits
+        code = _code(exporter.capsule)
+        bfloat = code is not None and tuple(code) == (BFLOAT, 16)
+        if bfloat:
+            code[0] = UNSIGNED
+    array = np.from_dlpack(exporter) if copy is None else np.from_dlpack(exporter, copy=copy)
+    if isinstance(exporter, _Capsule) and not array.flags.writeable:
+        # A capsule of the old kind cannot say whether its memory may be written to, so NumPy forbids it.
+        address = array.__array_interface__["data"][0]
+        array = np.array(array) if copy else np.asarray(Between(array.__array_interface__ | {"data": (address, False)}, array))
+    return array.view(dtypes.to_numpy(dtypes.bfloat16)) if bfloat else array
 
 
 def exported(tensor: Tensor) -> np.ndarray[Any, Any]:
@@ -51,8 +89,10 @@ def _dlpack(self: Tensor, *, stream: Any = None, max_version: Any = None, dl_dev
     if stream not in (None, -1):
         raise AssertionError(located("stream should be None on cpu."))
     array = exported(self)
-    if array.dtype.kind == "V":
-        raise BufferError(located(f"NumPy exports no {self.dtype}: convert it to float32 first"))
+    if self.dtype is dtypes.bfloat16:
+        capsule = array.view(np.uint16).__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
+        _code(capsule)[0] = BFLOAT
+        return capsule
     return array.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
 
 

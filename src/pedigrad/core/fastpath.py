@@ -6,7 +6,9 @@ the code of an op: `print(pedigrad.tanh.op.source)` after a first call.
 
 from __future__ import annotations
 
+import linecache
 import sys
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from .history import STRIDED
 from .layout import ALWAYS
 from .origin import MARK, outside
 from .tensor import Tensor
+from .traces import trim
 
 if TYPE_CHECKING:
     from .op import Op
@@ -33,7 +36,7 @@ def build(op: Op) -> Any:
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
         _called=called, _lay_out=lay_out, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
         _FLOAT32=np.dtype(np.float32), _FLOAT64=np.dtype(np.float64),
-        _LARGE=large.LARGE, _STRIDED=STRIDED, _large_forward=large.forward, _large_backward=large.backward,
+        _trim=trim, _LARGE=large.LARGE, _STRIDED=STRIDED, _large_forward=large.forward, _large_backward=large.backward,
     )  # fmt: skip
     namespace.update({f"_rule{i}": rule.function for i, rule in enumerate(op.rules)})
     namespace.update({f"_default_{n}": v for n, v in op.defaults.items()})
@@ -41,8 +44,9 @@ def build(op: Op) -> Any:
     source += "\n" + _backward_source(op)
     scope: dict[str, Any] = {}
     exec(compile(source, f"<pedigrad op {op.name}>", "exec"), namespace, scope)
+    for name in (op.name, "backward"):
+        scope[name].__code__ = _declared_there(scope[name].__code__, op.forward.__code__)
     built = scope[op.name]
-    namespace[MARK] = True
     for form in op.forms:
         form.__code__, form.__defaults__, form.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
     op.source = source
@@ -50,6 +54,24 @@ def build(op: Op) -> Any:
     namespace["_Node"], namespace["_WideNode"] = op.node_class, op.wide_node_class
     op.node_class.backward = staticmethod(scope["backward"])
     return function
+
+
+def _declared_there(code: CodeType, forward: CodeType) -> CodeType:
+    """`code`, which has no file, with the place of the op's declaration in that of each of its instructions.
+
+    Tracebacks, debuggers and profilers then show what the user can read. The table is CPython's of 3.11 and later: an entry for up to
+    eight instructions, here without columns and on the line of the one before.
+    """
+    units = len(code.co_code) // 2
+    table = b"".join(bytes((0x80 | 13 << 3 | min(8, units - at) - 1, 0)) for at in range(0, units, 8))
+    return code.replace(co_filename=forward.co_filename, co_firstlineno=_line_of(forward), co_linetable=table)
+
+
+def _line_of(forward: CodeType) -> int:
+    """The line of a declaration's `def`, which comes after its decorators."""
+    lines = linecache.getlines(forward.co_filename)
+    first = forward.co_firstlineno
+    return next((n for n in range(first, min(first + 40, len(lines) + 1)) if lines[n - 1].startswith("def ")), first)
 
 
 def _parameters(op: Op) -> str:
@@ -100,29 +122,35 @@ def _prologue(op: Op) -> list[str]:
 
 SHORT = """
 def {name}({parameters}):
-    {prologue}
-    if not _modes.special{no_out}:
-        try:
-            {unwrap}
-        except AttributeError:
-            return {general}
-        {usual}
-        try:
-            {forward}
-        except Exception:
-            return {general}
-        {unpack}
-        if _r.__class__ is not _ndarray:
-            _r = _asarray(_r)
-        {same}
-        _t = _new(_Tensor)
-        _t._array = _r
-        _t._view = None
-        {view}
-        {layout}
-        {history}
-        return _t
-    return {general}
+    try:
+        {prologue}
+        if not _modes.special{no_out}:
+            try:
+                {unwrap}
+            except AttributeError:
+                pass
+            else:
+                {usual}
+                try:
+                    {forward}
+                except Exception:
+                    pass
+                else:
+                    {unpack}
+                    if _r.__class__ is not _ndarray:
+                        _r = _asarray(_r)
+                    {same}
+                    _t = _new(_Tensor)
+                    _t._array = _r
+                    _t._view = None
+                    {view}
+                    {layout}
+                    {history}
+                    return _t
+        return {general}
+    except Exception as _e:
+        _trim(_e)
+        raise
 """
 
 HISTORY = """
@@ -157,27 +185,45 @@ _t._cut = {cuts} or (_cut_of(_op, ({operands}), (), False) if {needed} else None
 
 VARIADIC = """
 def {name}({parameters}):
-    {prologue}
-    if not _modes.special{no_out}:
-        try:
-            {public} = tuple({public})
-            _a = tuple([_t._array for _t in {public}])
-        except (AttributeError, TypeError):
-            return {general}
-        {usual}
-        {same}
-        try:
-            _r = _forward(*_a, {call})
-        except Exception:
-            return {general}
-        if _r.__class__ is not _ndarray:
-            _r = _asarray(_r)
-        _t = _new(_Tensor)
-        _t._array = _r
-        _t._view = None if _r.flags.c_contiguous else _STRIDED
-        _record(_op, (_t,), {public}, _a, ({attributes}), (_r,))
-        return _t
-    return {general}
+    try:
+        {prologue}
+        if not _modes.special{no_out}:
+            try:
+                {public} = tuple({public})
+                _a = tuple([_t._array for _t in {public}])
+            except (AttributeError, TypeError):
+                pass
+            else:
+                {usual}
+                {same}
+                try:
+                    _r = _forward(*_a, {call})
+                except Exception:
+                    pass
+                else:
+                    if _r.__class__ is not _ndarray:
+                        _r = _asarray(_r)
+                    _t = _new(_Tensor)
+                    _t._array = _r
+                    _t._view = None if _r.flags.c_contiguous else _STRIDED
+                    {layout}
+                    _record(_op, (_t,), {public}, _a, ({attributes}), (_r,))
+                    return _t
+        return {general}
+    except Exception as _e:
+        _trim(_e)
+        raise
+"""
+
+# Operations that always go the general way.
+GENERAL = """
+def {name}({parameters}):
+    try:
+        {prologue}
+        return {general}
+    except Exception as _e:
+        _trim(_e)
+        raise
 """
 
 
@@ -205,15 +251,18 @@ def _variadic_source(op: Op) -> str:
     """An op on a list of tensors; those with a varying number of outputs always go the general way."""
     attributes = _each("{}", op.attributes)
     general = f"_dispatch(_op, ({_each('{}', op.public_names)}), ({attributes}){', out' if _takes_out(op) else ''})"
-    head = f"def {op.name}({_parameters(op)}):"
     if not op.variadic or op.outputs is None or len(op.outputs) != 1 or op.result:
-        return "\n    ".join([head, *_prologue(op), f"return {general}\n"])
+        return _filled(GENERAL, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general)
     return _filled(
         VARIADIC, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general,
         no_out=" and out is None" if _takes_out(op) else "", public=op.public_names[0], attributes=attributes,
         call=", ".join(f"{n}={n}" for n in op.attributes),
         usual=["if _a and _a[0].itemsize < 4 and _a[0].dtype.kind in 'fV':", f"    return {general}"] if op.wide_forward else [],
         same=["for _x in _a:", "    if _x.dtype is not _a[0].dtype:", f"        return {general}"] if op.promoted else [],
+        layout=[
+            "for _x in _a:", "    if not _x.flags.c_contiguous:",
+            f"        _r = _lay_out(_op, _t, _a, ({attributes}), _r)", "        break",
+        ] if op.layout not in (None, "own") else [],
     )  # fmt: skip
 
 
@@ -223,7 +272,7 @@ def _source(op: Op) -> str:
     general = f"_dispatch(_op, ({_each('{}', op.public_names)}), ({_each('{}', op.attributes)}){', out' if _takes_out(op) else ''})"
     outputs = op.outputs or ()
     if len(outputs) - op.hidden > 1:  # several visible outputs: `record` deals with them
-        return "\n    ".join([f"def {op.name}({_parameters(op)}):", *_prologue(op), f"return {general}\n"])
+        return _filled(GENERAL, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general)
     first = f"a_{(op.promoted or op.operands)[0]}"
     keyword = ", ".join(f"{n}={n}" if n in op.keyword_only else n for n in op.attributes)
     parameters = f"{pairs[0][0]}=_MISSING, *{op.varargs}, **_named" if op.varargs else _parameters(op)

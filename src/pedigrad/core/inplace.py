@@ -22,6 +22,7 @@ from .graph import Leaf, Node, note_write
 from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, shown_by
 from .layout import check_operands
 from .origin import located
+from .quiet import is_strict
 from .tensor import Tensor, copied, wrap
 
 if TYPE_CHECKING:
@@ -81,8 +82,10 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
                 op.ufunc(*values, out=here)
             else:  # NumPy's loops for processors with AVX-512 lay some strided results wrongly (`np.negative` of 2.4 does)
                 write_result(here, op.ufunc(*values))
+        except FloatingPointError:
+            pass  # what `np.seterr` asks for is raised when all is written
         except Exception as error:
-            raise explained(op, values, error) from error
+            raise explained(op, values, error) from None
         note_change(target, op.name + "_")
         return target
     result = dispatch(op, operands, attributes)
@@ -156,7 +159,12 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
         node.saved = tuple(copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
     if node is not None:
         node.dtype = here.dtype  # gradients come in that of the target
-    if not meta.is_meta(here):
+    if meta.is_meta(here):
+        pass
+    elif is_strict():
+        with np.errstate(all="ignore"):
+            np.copyto(here, array, casting="unsafe")
+    else:
         meta.require_data(array, what + "()")
         np.copyto(here, array, casting="unsafe")
     if modes.special and modes.settings.recorder is not None:

@@ -62,7 +62,7 @@ KINDS = {name: kind for kind, names in NAMES.items() for name in names.split()}
 SEVERAL = "int | Sequence[int]"  # what `dim` is of operations over several dimensions
 OVER_SEVERAL = (
     "sum nansum mean nanmean amax amin all any var std var_mean std_mean logsumexp norm vector_norm matrix_norm count_nonzero squeeze flip"
-    " roll rot90 renorm_over movedim moveaxis"
+    " hash_tensor roll rot90 renorm_over movedim moveaxis"
 )
 NUMBER = "Tensor | complex"
 
@@ -74,6 +74,7 @@ EXCEPTIONS = {
     "cond.p": "float | str",
     "quantile.q": "float | Tensor",
     "nanquantile.q": "float | Tensor",
+    "hash_tensor.mode": "int",
     "histogram.bins": "int | Tensor",
     "histogramdd.bins": "int | Sequence[int] | Sequence[Tensor]",
     "histc.bins": "int",
@@ -195,7 +196,7 @@ RETURNS = {
     "bool": (
         "equal allclose is_tensor is_storage is_complex is_floating_point is_nonzero is_conj is_neg is_inference is_signed "
         "is_same_size is_shared is_pinned is_set_to is_contiguous is_distributed is_grad_enabled is_inference_mode_enabled "
-        "is_autocast_enabled can_cast are_deterministic_algorithms_enabled is_warn_always_enabled "
+        "is_autocast_enabled is_autocast_cpu_enabled can_cast are_deterministic_algorithms_enabled is_warn_always_enabled "
         "is_deterministic_algorithms_warn_only_enabled is_coalesced"
     ),
     "int": (
@@ -204,9 +205,10 @@ RETURNS = {
     ),
     "None": (
         "backward retain_grad set_printoptions set_default_dtype set_num_threads set_rng_state set_default_device "
-        "set_default_tensor_type use_deterministic_algorithms set_num_interop_threads"
+        "set_default_tensor_type use_deterministic_algorithms set_num_interop_threads set_autocast_enabled set_autocast_cpu_enabled "
+        "set_autocast_dtype set_autocast_cpu_dtype set_autocast_gpu_dtype"
     ),
-    "dtype": "promote_types result_type get_default_dtype",
+    "dtype": "promote_types result_type get_default_dtype get_autocast_dtype get_autocast_cpu_dtype get_autocast_gpu_dtype",
     "Size": "broadcast_shapes",
     "str": "type typename",
     "bool | int | float | complex": "item",
@@ -214,6 +216,7 @@ RETURNS = {
         "split tensor_split chunk unbind meshgrid atleast broadcast_tensors split_with_sizes hsplit vsplit dsplit unravel_index "
         "unbind_copy split_copy split_with_sizes_copy gradient unsafe_chunk unsafe_split"
     ),
+    "tuple[Tensor, Tensor, Tensor]": "native_batch_norm native_layer_norm native_group_norm",
     "tuple[Tensor, Tensor]": "var_mean std_mean frexp multi_head_attention_forward",
     "Any": (
         "max min unique unique_consecutive nonzero to_dlpack median nanmedian where tolist lu histogramdd atleast_1d atleast_2d "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import mmap
 import os
+import pickle
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ from .layout import steps
 from .op import publish
 from .origin import located
 from .shared import SharedMemory
-from .storage import Between, Buffer, whole_of
+from .storage import Between, Buffer, on_buffer, whole_of
 from .tensor import Tensor, read
 
 Array = np.ndarray[Any, Any]
@@ -236,7 +237,9 @@ class UntypedStorage:
             memo[id(self)] = self.clone()
         return memo[id(self)]
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if protocol >= 5 and self.array.size:  # the bytes may go beside the pickle
+            return _from_bytes, (pickle.PickleBuffer(self.array.data),)
         return _from_bytes, (self.array.tobytes(),)
 
 
@@ -269,8 +272,9 @@ def _bytes_of(whole: Array) -> Array:
 
 
 def _from_bytes(data: Any) -> UntypedStorage:
-    """A storage of these bytes, from a pickle."""
-    return UntypedStorage.on(np.frombuffer(bytearray(data), np.uint8).copy())
+    """A storage of these bytes, from a pickle: on their memory where that may be written to."""
+    array = np.frombuffer(data, np.uint8)
+    return UntypedStorage.on(on_buffer(array) if array.flags.writeable else array.copy())
 
 
 def place(array: Array) -> tuple[UntypedStorage, int, tuple[int, ...]]:

@@ -57,6 +57,17 @@ def like(array: Array, dtype: Any = None) -> Array:
     return empty(array.shape, array.dtype if dtype is None else dtype, iterator_order(array.shape, (array,)))
 
 
+def placed(array: Array) -> Array:
+    """An array without memory that lies as `array` does, gaps included."""
+    extent = 1 + sum((n - 1) * s // array.itemsize for n, s in zip(array.shape, array.strides, strict=True)) if array.size else 0
+    return np.ndarray(array.shape, array.dtype, empty((extent,), array.dtype), 0, array.strides)  # type: ignore[call-overload,no-any-return]
+
+
+def following(array: Array, source: Array) -> Array:
+    """What was computed from `source`: without memory if that has none."""
+    return like(array) if is_meta(source) and not is_meta(array) else array
+
+
 def regular(array: Any) -> Any:
     """In the place of an array without memory one of regular matrices, or of ones."""
     if not is_meta(array):

@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import locks
+from .origin import warn
 
 special = 0
 grad_off = 0
+overriding = 0  # how many reasons there are to ask classes and modes whether they take an operation over (`core/override.py`)
 clock = itertools.count(1)  # one time line for the creation of nodes and for writes in place
 _lock = locks.renewed()
 
@@ -42,9 +44,16 @@ class _Settings(threading.local):
         self.profiler: Any = None  # what is told of each operation
         self.backward: Any = None  # the backward pass that runs
         self.devices: list[Any] = []  # where tensors are made, the innermost last
+        self.default_device: Any = None  # the outermost of them, where the program set one for all
+        self.autocast: Any = None  # what casts operands, while it is on (`core/autocast.py`)
+        self.autocast_state: Any = None
+        self.functions_off = 0  # how many contexts say that classes do not take operations over
+        self.function_modes: list[Any] = []  # modes that take operations over, the innermost last
 
 
 settings = _Settings()
+NO_ANSWER = object()
+answer: Any = None  # asks classes and modes to do an operation; set by `core/override.py`
 
 
 def need_long_way(change: int) -> None:
@@ -52,6 +61,14 @@ def need_long_way(change: int) -> None:
     global special
     with _lock:
         special += change
+
+
+def ask_others(change: int) -> None:
+    """Count `change` more reasons to ask classes and modes before an operation is run."""
+    global overriding
+    with _lock:
+        overriding += change
+    need_long_way(change)
 
 
 def grad_enabled() -> bool:
@@ -218,6 +235,7 @@ class detect_anomaly(_Switch):
     mode = True
 
     def __init__(self, check_nan: bool = True) -> None:
+        warn("Anomaly detection is on: backward passes take longer, so use it only to debug")
         self.before: list[bool] = []
 
     def __enter__(self) -> None:

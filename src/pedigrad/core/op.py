@@ -43,7 +43,9 @@ from .dispatch import words_of
 from .errors import MISSING
 from .graph import Node
 from .kinds import is_published
+from .origin import MARK
 from .tensor import Tensor, wrap
+from .traces import trim
 
 Function = Callable[..., Any]
 REGISTRY: dict[str, Op] = {}
@@ -129,6 +131,7 @@ class Op:
         self.result_class: Any = return_types.named(self.name, visible) if len(visible) > 1 else None
         self.of_storage: Any = None  # of a view of the operand's whole storage: the attributes for another operand there
         self.domain, self.samples = domain, samples
+        self.mistake: Any = None  # says what is wrong with operands that NumPy refused, given what the forward is; None if it cannot tell
         self.rules: list[Rule] = []
         self.differentiable: tuple[str, ...] = ()
         self.saves: tuple[str, ...] = ()
@@ -155,7 +158,9 @@ class Op:
     def node_class(self) -> Any:
         """The subclass of Node whose instances are runs of this op; `keeps_arrays` says whether it saves more than sizes."""
         keeps = any(name in self.operands or name in (self.outputs or ("outs",)) for name in self.saves)
-        return type(self.node_name, (Node,), {"__slots__": (), "op": self, "keeps_arrays": keeps, **self.named})
+        return type(
+            self.node_name, (Node,), {"__slots__": (), "__module__": Node.__module__, "op": self, "keeps_arrays": keeps, **self.named}
+        )
 
     @property
     def wide_rules(self) -> bool:
@@ -169,7 +174,8 @@ class Op:
         """The node class for 16-bit floats, whose rules are given float32; the ordinary one where they need not be."""
         if not self.wide_rules:
             return self.node_class
-        return type(self.node_name, (self.node_class,), {"__slots__": (), "wide": True, "backward": staticmethod(self._wide_backward)})
+        own = {"__slots__": (), "__module__": Node.__module__, "wide": True, "backward": staticmethod(self._wide_backward)}
+        return type(self.node_name, (self.node_class,), own)
 
     def _wide_backward(self, g: Any, parents: Any, saved: Any) -> Any:
         return self.node_class.backward(precision.widened(g), parents, precision.widened(saved))
@@ -178,7 +184,7 @@ class Op:
     def node_class_named(self, name: str, wide: bool = False) -> Any:
         """The node class under another name, where PyTorch has several operations for this one."""
         self.build()
-        return type(name, (self.wide_node_class if wide else self.node_class,), {"__slots__": ()})
+        return type(name, (self.wide_node_class if wide else self.node_class,), {"__slots__": (), "__module__": Node.__module__})
 
     def build(self) -> None:
         """Generate the short function and the backward, which every node needs."""
@@ -201,7 +207,8 @@ class Op:
     def _stub(self) -> Any:
         """The public function; its code is generated when it is first called (`fastpath.build`)."""
         module = self.forward.__module__
-        namespace = {"__name__": module, "__builtins__": __builtins__, "_op": self, "_build": fastpath.build}
+        namespace: dict[str, Any] = {"__name__": None, MARK: module, "__builtins__": __builtins__}
+        namespace |= {"_op": self, "_build": fastpath.build, "_trim": trim}
         function = types.FunctionType(_first_call.__code__, namespace, self.name)
         function.__doc__ = self.forward.__doc__
         function.__module__, function.__qualname__ = module, self.name
@@ -260,7 +267,11 @@ for _name, _method in list(vars(Tensor).items()):  # what a tensor is, and does 
 
 
 def _first_call(*args: Any, **kwargs: Any) -> Any:
-    return _build(_op)(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+    try:
+        return _build(_op)(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
+    except Exception as error:
+        _trim(error)  # type: ignore[name-defined]  # noqa: F821
+        raise
 
 
 def publish(function: Function, name: str, places: list[str], form: str | None = None) -> None:

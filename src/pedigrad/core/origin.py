@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import linecache
 import sys
+import warnings
 from types import CodeType, FrameType
+from typing import Any
 
-MARK = "_internal_to_pedigrad"
-
+from .quiet import MARK, name_of, silence
 
 AS_USER = frozenset({"pedigrad.demo", "pedigrad.__main__"})  # modules whose lines are shown as a program's would be
 
@@ -19,8 +20,10 @@ AS_USER = frozenset({"pedigrad.demo", "pedigrad.__main__"})  # modules whose lin
 def mark_internal() -> None:
     """Mark every loaded module of the library; whoever loads more of them later calls it again."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("pedigrad.") and module is not None and name not in AS_USER:
-            module.__dict__[MARK] = True
+        if not name.startswith("pedigrad.") or module is None or name in AS_USER or MARK in module.__dict__:
+            continue
+        if not getattr(module.__spec__, "_initializing", False):  # until then what it defines is named after it
+            silence(module, name)
 
 
 def outside(frame: FrameType | None) -> FrameType | None:
@@ -28,7 +31,7 @@ def outside(frame: FrameType | None) -> FrameType | None:
     while frame is not None:
         names = frame.f_globals
         if MARK not in names:
-            name = names.get("__name__", "")
+            name = name_of(names)
             if not name.startswith("pedigrad.") or name in AS_USER:
                 return frame
             mark_internal()  # a module that was imported by itself since the last marking
@@ -48,6 +51,21 @@ def outside_depth() -> int:
     while frame is not user and frame.f_back is not None:
         frame, depth = frame.f_back, depth + 1
     return depth
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the user's line; in the library's own frames nothing is heard (`core/quiet.py`), so all warnings of ours go this way."""
+    warnings.warn(message, category, stacklevel=outside_depth())
+
+
+_warned: set[str] = set()
+
+
+def warn_once(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the user's line, the first time in the process: so PyTorch does where the same call may be made often."""
+    if message not in _warned:
+        _warned.add(message)
+        warn(message, category)
 
 
 class Origin:
@@ -97,12 +115,35 @@ class Origin:
         return f"<Origin {self}>"
 
 
-def located(message: str) -> str:
-    """`message` with the user's line under it.
+class Message(str):
+    """What an error says, in parts: the text, what the operation was given, the layer it happened in, the user's line."""
+
+    text: str
+    given: str
+    layer: str  # `model.encoder.0 (Linear)`, once a module has seen the error go by
+    where: str
+    module: Any = None  # the outermost module that has seen it so far
+    path: str = ""  # from there to the innermost one, which is a `kind`
+    kind: str = ""
+
+    def __new__(cls, text: str, given: str = "", layer: str = "", where: str = "") -> Message:
+        parts = [text, *(f"  {word} {part}" for word, part in (("given", given), ("in", layer), ("at", where)) if part)]
+        self = super().__new__(cls, "\n".join(parts))
+        self.text, self.given, self.layer, self.where = text, given, layer, where
+        return self
+
+    def __reduce__(self) -> Any:
+        return str, (str(self),)
+
+
+def located(message: str, given: str = "") -> str:
+    """`message` with what was given and the user's line under it.
 
     >>> print(located("expected a float"))  # doctest: +ELLIPSIS
     expected a float
       at ...
     """
+    if isinstance(message, Message):
+        return message
     here = Origin.here()
-    return message if here.code is None else f"{message}\n  at {here}"
+    return Message(message, given, where="" if here.code is None else str(here))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes
+from .quiet import astype
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def widened(value: Any) -> Any:
     dtype = getattr(value._array if isinstance(value, Tensor) else value, "dtype", None)
     if not isinstance(dtype, np.dtype) or not is_narrow(dtype):
         return value
-    return np.astype(value, FLOAT32) if isinstance(value, Tensor) else value.astype(FLOAT32)  # type: ignore[call-overload]
+    return astype(value, FLOAT32) if isinstance(value, Tensor) else value.astype(FLOAT32)  # type: ignore[call-overload]
 
 
 def in_dtype(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], named: dict[str, Any]) -> Any:

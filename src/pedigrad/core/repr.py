@@ -75,12 +75,6 @@ def is_tensor(obj: Any, /) -> bool:
 
 
 @function("torch")
-def is_storage(obj: Any, /) -> bool:
-    """False: storages are NumPy arrays here."""
-    return False
-
-
-@function("torch")
 def is_floating_point(input: Tensor) -> bool:
     """Whether its elements are floats."""
     return input.is_floating_point()

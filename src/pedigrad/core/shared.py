@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
-import uuid
 import weakref
 from typing import Any
 
 STRATEGIES = ("file_descriptor", "file_system")
 settings = {"strategy": STRATEGIES[0]}
-FOLDER = "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
+FOLDER = "/dev/shm" if os.path.isdir("/dev/shm") else os.environ.get("TMPDIR", "/tmp")
 
 
 class SharedMemory:
@@ -35,7 +33,7 @@ class SharedMemory:
     def new(cls, size: int) -> SharedMemory:
         """Zeros, in memory made as `torch.multiprocessing.set_sharing_strategy` says."""
         if settings["strategy"] == "file_system":
-            path = os.path.join(FOLDER, f"pedigrad-{os.getpid()}-{uuid.uuid4().hex}")
+            path = os.path.join(FOLDER, f"pedigrad-{os.getpid()}-{os.urandom(16).hex()}")
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 _reserve(descriptor, size)
@@ -59,7 +57,8 @@ class SharedMemory:
 def _nameless() -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("pedigrad")
-    descriptor, path = tempfile.mkstemp(dir=FOLDER)
+    path = os.path.join(FOLDER, f"pedigrad-{os.urandom(16).hex()}")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     os.unlink(path)
     return descriptor
 

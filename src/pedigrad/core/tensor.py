@@ -17,7 +17,7 @@ from . import dtypes, graph, meta, modes
 from .graph import Handle, Leaf, Node
 from .history import STRIDED, UNTRACKED, View, refresh
 from .layout import dense_copy, is_in_format, steps
-from .origin import Origin, located
+from .origin import Origin, located, warn, warn_once
 from .shapes import Size
 from .storage import whole_of
 
@@ -269,7 +269,13 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
             if modes.special:
                 leaf.look()  # type: ignore[union-attr]
             return leaf.read_grad() if leaf.zeroed else leaf.grad  # type: ignore[union-attr]
-        return self.__dict__.get("_grad")
+        own = self.__dict__.get("_grad")
+        if own is None and leaf is not None and not self.retains_grad:  # type: ignore[attr-defined]
+            warn(
+                "The .grad of a tensor that is not a leaf is read: backward() does not fill it. Call .retain_grad() on the tensor"
+                " if you want it, or read that of the leaf, if you have the wrong tensor"
+            )
+        return own
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -454,7 +460,10 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         return value
 
     def __float__(self) -> float:
-        return float(self._real())
+        value = float(self._real())
+        if self._node is not None:
+            warn_once("Converting a tensor with requires_grad=True to a scalar loses its history: use tensor.detach() first")
+        return value
 
     def __int__(self) -> int:
         return int(self._real())

@@ -16,17 +16,14 @@ def leaves(tree: Any) -> list[Any]:
     return [tree]
 
 
-def mapped(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
-    """The nest with `function` of its leaves, and of those at the same places of `others`, in their place."""
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The nest with `function` of each leaf in its place."""
     if isinstance(tree, (tuple, list)):
-        for other in others:
-            if not isinstance(other, (tuple, list)) or len(other) != len(tree):
-                raise ValueError(f"two nests differ: one has {len(tree)} items where the other is {other!r:.60}")
-        items = [mapped(function, *each) for each in zip(tree, *others, strict=True)]
+        items = [mapped(function, each) for each in tree]
         return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
     if type(tree) in (dict, OrderedDict):
-        return type(tree)((key, mapped(function, value, *(other[key] for other in others))) for key, value in tree.items())
-    return function(tree, *others)
+        return type(tree)((key, mapped(function, value)) for key, value in tree.items())
+    return function(tree)
 
 
 def filled(tree: Any, values: list[Any]) -> Any:

@@ -1,8 +1,7 @@
 """Distribution: what all distributions have in common."""
 
-import warnings
-
 from ..core.modes import no_grad
+from ..core.origin import warn
 from ..core.shapes import Size
 from ..core.tensor import Tensor
 from . import constraints
@@ -32,9 +31,7 @@ class Distribution:
         try:
             limits = self.arg_constraints
         except NotImplementedError:
-            warnings.warn(
-                f"{type(self)} does not define `arg_constraints`: set it to {{}}, or initialize with `validate_args=False`", stacklevel=3
-            )
+            warn(f"{type(self)} does not define `arg_constraints`: set it to {{}}, or initialize with `validate_args=False`")
             limits = {}
         for name, constraint in limits.items():
             if constraints.is_dependent(constraint):
@@ -106,7 +103,7 @@ class Distribution:
 
     def sample_n(self, n):
         """`sample((n,))`, deprecated."""
-        warnings.warn("sample_n(n) will be deprecated. Use .sample((n,)) instead.", UserWarning, stacklevel=2)
+        warn("sample_n(n) will be deprecated. Use .sample((n,)) instead.")
         return self.sample(Size((n,)))
 
     def log_prob(self, value):
@@ -185,7 +182,7 @@ class Distribution:
         try:
             support = self.support
         except NotImplementedError:
-            warnings.warn(f"{type(self)} does not define `support`: samples are not validated", stacklevel=3)
+            warn(f"{type(self)} does not define `support`: samples are not validated")
             return
         if not support.check(value).all():
             raise ValueError(

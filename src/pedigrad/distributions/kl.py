@@ -1,8 +1,9 @@
 """The divergence of Kullback and Leibler, KL(p || q) = E_p[log p(x) - log q(x)]: what is registered for two types, and the call."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
+
+from ..core.origin import warn
 
 __all__ = ["kl_divergence", "register_kl"]
 
@@ -34,11 +35,8 @@ def _dispatch_kl(type_p, type_q):
     by_q = min(fitting, key=lambda pair: (of_q(pair[1]), of_p(pair[0])))
     if _KL_REGISTRY[by_p] is not _KL_REGISTRY[by_q]:
         names = [f"{p.__name__}, {q.__name__}" for p, q in (by_p, by_q)]
-        warnings.warn(
-            f"Ambiguous kl_divergence({type_p.__name__}, {type_q.__name__}). Please register_kl({names[0]}) or ({names[1]})",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+        pair = f"{type_p.__name__}, {type_q.__name__}"
+        warn(f"Ambiguous kl_divergence({pair}). Please register_kl({names[0]}) or ({names[1]})", RuntimeWarning)
     return _KL_REGISTRY[by_p]
 
 

@@ -1,9 +1,9 @@
 """The Wishart distribution."""
 
 import math
-import warnings
 from numbers import Number
 
+from ..core.origin import warn
 from ..core.shapes import Size, broadcast_shapes
 from ..ops.creation import arange, tensor
 from ..ops.linalg.solve import cholesky, cholesky_inverse, cholesky_solve, slogdet
@@ -51,7 +51,7 @@ class Wishart(ExponentialFamily):
         setattr(self, name, matrix.expand((*batch, -1, -1)))
         super().__init__(batch, event, validate_args=validate_args)
         if self.df.lt(event[-1]).any():
-            warnings.warn("Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.", stacklevel=2)
+            warn("Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.")
         if name == "scale_tril":
             self._unbroadcasted_scale_tril = matrix
         else:
@@ -119,7 +119,7 @@ class Wishart(ExponentialFamily):
         sample = self._bartlett_sampling(sample_shape)
         singular = self._singular(sample)
         if singular.any():
-            warnings.warn("Singular sample detected.", stacklevel=2)
+            warn("Singular sample detected.")
             for _ in range(max_try_correction):
                 again = self._bartlett_sampling(singular[singular].shape)
                 sample[singular] = again

@@ -1,7 +1,8 @@
 """torch.func: derivatives of functions as functions, and functions of samples for batches."""
 
+from ..nn.utils.stateless import call as functional_call
 from .derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
-from .stateless import functional_call, functionalize, stack_module_state
+from .stateless import functionalize, stack_module_state
 from .vmap import vmap
 
 __all__ = [

@@ -60,6 +60,15 @@ def _chosen(args: tuple[Any, ...], argnums: Any, what: str) -> tuple[tuple[int, 
     return tuple(n % len(args) for n in numbers), single
 
 
+def _entered_at(numbers: tuple[int, ...], args: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any]]:
+    """The arguments with those of `numbers` entered into a new level, these alone, and their leaves."""
+    entered = list(args)
+    for n in numbers:
+        entered[n] = trees.mapped(_entered, args[n])
+    nests = [entered[n] for n in numbers]
+    return entered, nests, trees.leaves(nests)
+
+
 def _split(result: Any, has_aux: bool, what: str) -> tuple[Any, Any]:
     if not has_aux:
         return result, None
@@ -95,10 +104,7 @@ def grad_and_value(func: Function, argnums: int | tuple[int, ...] = 0, has_aux: 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _chosen(args, argnums, "grad()")
         with modes.enable_grad():
-            entered = list(args)
-            for n in numbers:
-                entered[n] = trees.mapped(_entered, args[n])
-            inputs = [leaf for n in numbers for leaf in trees.leaves(entered[n])]
+            entered, nests, inputs = _entered_at(numbers, args)
             output, aux = _split(func(*entered, **kwargs), has_aux, "grad()")
             if not isinstance(output, Tensor):
                 raise RuntimeError(located(f"grad(): the function must return a Tensor, got {type(output).__name__}"))
@@ -106,7 +112,7 @@ def grad_and_value(func: Function, argnums: int | tuple[int, ...] = 0, has_aux: 
                 message = f"grad(): the function must return a number (a tensor without dimensions), got one of shape {tuple(output.shape)}"
                 raise RuntimeError(located(message))
             found = _derivative([output], inputs, None)
-        shaped = trees.filled([entered[n] for n in numbers], found)
+        shaped = trees.filled(nests, found)
         result, value = _left(shaped[0] if single else tuple(shaped), inputs), _left(output, inputs)
         return (result, (value, _left(aux, inputs))) if has_aux else (result, value)
 
@@ -194,11 +200,7 @@ def jacrev(
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _chosen(args, argnums, "jacrev()")
         with modes.enable_grad():
-            entered = list(args)
-            for n in numbers:
-                entered[n] = trees.mapped(_entered, args[n])
-            nests = [entered[n] for n in numbers]
-            inputs = trees.leaves(nests)
+            entered, nests, inputs = _entered_at(numbers, args)
             output, aux = _split(func(*entered, **kwargs), has_aux, "jacrev()")
 
             def rows(result: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from builtins import bool as _bool, bytes as _bytes, complex as _complex, float as _float, int as _int, str as _str
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any, ClassVar, Literal, Self, TypeVar, overload
 
 import numpy as np
@@ -17,9 +18,13 @@ from .. import return_types as _return_types
 from ..core.graph import Handle as _Handle
 from ..ops.creation import layout as _layout
 
+from . import attention as attention
+from . import common_types as common_types
 from . import functional as functional
 from . import grad as grad
 from . import init as init
+from . import modules as modules
+from . import parallel as parallel
 from . import utils as utils
 
 class Buffer(_Tensor):
@@ -106,6 +111,9 @@ class ChannelShuffle(Module):
 class CosineSimilarity(Module):
     def __init__(self, dim: _int = 1, eps: _float = 1e-08) -> None: ...
     def forward(self, x1: _Tensor, x2: _Tensor) -> Any: ...  # type: ignore[override]
+class DataParallel(Module):
+    def __init__(self, module: Any, device_ids: Any = None, output_device: Any = None, dim: _int = 0) -> None: ...
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any: ...  # type: ignore[override]
 class ELU(Module):
     def __init__(self, alpha: _float = 1.0, inplace: _bool = False) -> None: ...
     def extra_repr(self) -> _str: ...  # type: ignore[override]
@@ -678,7 +686,7 @@ class SyncBatchNorm(Module):
     def reset_parameters(self) -> None: ...  # type: ignore[override]
     def reset_running_stats(self) -> Any: ...  # type: ignore[override]
 class NLLLoss2d(NLLLoss):
-    ...
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 class ZeroPad1d(Module):
     def __init__(self, padding: _int | Sequence[_int]) -> None: ...
     def extra_repr(self) -> _str: ...  # type: ignore[override]

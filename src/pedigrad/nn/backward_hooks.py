@@ -1,12 +1,12 @@
 """Hooks on the gradients that flow through a module: identity operations at its inputs and outputs."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ..core import modes
 from ..core.op import composite
+from ..core.origin import warn
 from ..core.tensor import Tensor, wrap
 from .hooks import WithModule
 
@@ -58,11 +58,10 @@ class BackwardHooks:
         return [zeros if given[i] is None else given[i] for i, zeros in zip(self.output_places, filled, strict=True)]
 
     def _run_without_inputs(self):
-        warnings.warn(
+        warn(
             "Full backward hook is firing when gradients are computed with respect to module outputs since no"
             " inputs require gradients. See https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html"
-            "#torch.nn.Module.register_full_backward_hook for more details.",
-            stacklevel=5,
+            "#torch.nn.Module.register_full_backward_hook for more details."
         )
         for hook in self.hooks:
             out = hook(self.module, (None,) * self.n_inputs, self.grad_outputs)
@@ -151,7 +150,7 @@ def attach_old_hooks(module, hooks, args, result):
         node.register_hook(WithModule(hook, module))
     message = _what_old_hooks_miss(args, result, node)
     if message is not None:
-        warnings.warn(_OLD.format(*message), FutureWarning, stacklevel=5)
+        warn(_OLD.format(*message), FutureWarning)
 
 
 def _what_old_hooks_miss(args, result, node):

@@ -1,9 +1,9 @@
 """The call of a module that has hooks: what runs before, around and after its forward."""
 
 import itertools
-import warnings
 
 from ..core import modes
+from ..core.origin import warn
 from ..core.tensor import Tensor
 from .backward_hooks import BackwardHooks, attach_old_hooks
 from .hooks import (
@@ -91,10 +91,7 @@ class _Call:
             return watch.outputs(result)
         if isinstance(result, Tensor):
             return watch.outputs((result,))[0]
-        warnings.warn(
-            f"For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received {type(result)}",
-            stacklevel=5,
-        )
+        warn(f"For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received {type(result)}")
         return result
 
     def run_the_rest(self):
@@ -106,4 +103,4 @@ class _Call:
                 self._run_forward_hook(hook, with_kwargs)
             except Exception as error:
                 whose = "global module" if id in global_forward_hooks else "module"
-                warnings.warn(f"{whose} forward hook with ``always_call=True`` {_SILENCED}{error}", stacklevel=4)
+                warn(f"{whose} forward hook with ``always_call=True`` {_SILENCED}{error}")

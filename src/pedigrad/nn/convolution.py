@@ -26,10 +26,11 @@ class _ConvNd(Module):
     """What convolution layers share: weight, bias, how both are drawn, and what is shown of the settings."""
 
     def __init__(
-        self, n, function, in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding,
-        groups, bias, padding_mode, device=None, dtype=None,
+        self, in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding, groups, bias,
+        padding_mode, device=None, dtype=None,
     ):  # fmt: skip
         super().__init__()
+        n = len(kernel_size)
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
         if in_channels % groups != 0:
@@ -45,7 +46,6 @@ class _ConvNd(Module):
         self.groups, self.padding_mode = groups, padding_mode
         self._check_padding()
         self._reversed_padding_repeated_twice = self._around()
-        self._function = function
         shape = (in_channels, out_channels // groups) if transposed else (out_channels, in_channels // groups)
         self.weight = Parameter(creation.empty((*shape, *self.kernel_size), device=device, dtype=dtype))
         if bias:
@@ -123,12 +123,14 @@ class _Conv(_ConvNd):
 class Conv1d(_Conv):
     """A convolution along sequences: (N, in_channels, L) gives (N, out_channels, L_out)."""
 
+    _function = staticmethod(conv1d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            1, conv1d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode,
+            in_channels, out_channels, pair(kernel_size, 1), stride, padding, dilation, False, 0, groups, bias, padding_mode,
             device, dtype,
         )  # fmt: skip
 
@@ -151,12 +153,14 @@ class Conv2d(_Conv):
     torch.Size([1, 8, 16, 16])
     """
 
+    _function = staticmethod(conv2d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            2, conv2d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode,
+            in_channels, out_channels, pair(kernel_size, 2), stride, padding, dilation, False, 0, groups, bias, padding_mode,
             device, dtype,
         )  # fmt: skip
 
@@ -164,12 +168,14 @@ class Conv2d(_Conv):
 class Conv3d(_Conv):
     """A convolution over volumes: (N, in_channels, D, H, W) gives (N, out_channels, D_out, H_out, W_out)."""
 
+    _function = staticmethod(conv3d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            3, conv3d, in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode,
+            in_channels, out_channels, pair(kernel_size, 3), stride, padding, dilation, False, 0, groups, bias, padding_mode,
             device, dtype,
         )  # fmt: skip
 
@@ -178,13 +184,13 @@ class _ConvTransposeNd(_ConvNd):
     """A transposed convolution layer: the shapes of a convolution's gradient."""
 
     def __init__(
-        self, n, function, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation,
-        padding_mode, device, dtype,
+        self, in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding, groups, bias,
+        padding_mode, device=None, dtype=None,
     ):  # fmt: skip
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         super().__init__(
-            n, function, in_channels, out_channels, kernel_size, stride, padding, dilation, True, output_padding, groups, bias,
+            in_channels, out_channels, kernel_size, stride, padding, dilation, transposed, output_padding, groups, bias,
             padding_mode, device, dtype,
         )  # fmt: skip
 
@@ -217,12 +223,14 @@ class _ConvTransposeNd(_ConvNd):
 class ConvTranspose1d(_ConvTransposeNd):
     """A transposed convolution along sequences: (N, in_channels, L) gives (N, out_channels, L_out)."""
 
+    _function = staticmethod(conv_transpose1d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            1, conv_transpose1d, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation,
+            in_channels, out_channels, pair(kernel_size, 1), stride, padding, dilation, True, output_padding, groups, bias,
             padding_mode, device, dtype,
         )  # fmt: skip
 
@@ -230,12 +238,14 @@ class ConvTranspose1d(_ConvTransposeNd):
 class ConvTranspose2d(_ConvTransposeNd):
     """A transposed convolution over images: (N, in_channels, H, W) gives (N, out_channels, H_out, W_out)."""
 
+    _function = staticmethod(conv_transpose2d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            2, conv_transpose2d, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation,
+            in_channels, out_channels, pair(kernel_size, 2), stride, padding, dilation, True, output_padding, groups, bias,
             padding_mode, device, dtype,
         )  # fmt: skip
 
@@ -243,12 +253,14 @@ class ConvTranspose2d(_ConvTransposeNd):
 class ConvTranspose3d(_ConvTransposeNd):
     """A transposed convolution over volumes: (N, in_channels, D, H, W) gives (N, out_channels, D_out, H_out, W_out)."""
 
+    _function = staticmethod(conv_transpose3d)
+
     def __init__(
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
         padding_mode="zeros", device=None, dtype=None,
     ):  # fmt: skip
         super().__init__(
-            3, conv_transpose3d, in_channels, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation,
+            in_channels, out_channels, pair(kernel_size, 3), stride, padding, dilation, True, output_padding, groups, bias,
             padding_mode, device, dtype,
         )  # fmt: skip
 

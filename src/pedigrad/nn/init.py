@@ -2,12 +2,12 @@
 
 import functools
 import math
-import warnings
 
 import numpy as np
 
 from .. import random
 from ..core import absent, modes
+from ..core.origin import warn
 from ..core.tensor import wrap
 
 __all__ = [
@@ -66,10 +66,7 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """The tensor, filled from the normal distribution restricted to [a, b]."""
     if mean < a - 2 * std or mean > b + 2 * std:
-        warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
-            stacklevel=3,
-        )
+        warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.")
     lower, upper = (math.erf((bound - mean) / std / math.sqrt(2)) / 2 for bound in (a, b))
     if upper - lower > 0.3:
         return _redraw_normal(tensor, mean, std, a, b, generator)
@@ -198,7 +195,7 @@ def _kaiming_std(tensor, a, mode, nonlinearity):
 
 
 def _untouched(tensor):
-    warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+    warn("Initializing zero-element tensors is a no-op")
     return tensor
 
 
@@ -243,7 +240,7 @@ def _deprecated(function):
 
     @functools.wraps(function)
     def warned(*args, **kwargs):
-        warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{name}`.", FutureWarning, stacklevel=2)
+        warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{name}`.", FutureWarning)
         return function(*args, **kwargs)
 
     warned.__name__ = old

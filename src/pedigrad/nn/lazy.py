@@ -4,7 +4,7 @@ from ..ops.creation import dtypes, tensor
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
-from .uninitialized import UninitializedBuffer, UninitializedParameter, is_lazy
+from .parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 
 __all__ = [
     "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyConv1d", "LazyConv2d", "LazyConv3d", "LazyConvTranspose1d",
@@ -174,7 +174,7 @@ def _lazy_norm(base):
 def _named(lazy, base):
     lazy.__name__ = lazy.__qualname__ = "Lazy" + base.__name__
     lazy.__doc__ = f"A `{base.__name__}` that takes the number of channels from its first input."
-    lazy.__module__ = __name__
+    lazy.__module__ = f"{__package__}.lazy"
     return lazy
 
 

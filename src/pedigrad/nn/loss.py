@@ -1,5 +1,6 @@
 """Losses as modules."""
 
+from ..core.origin import warn
 from ..core.tensor import Tensor
 from ..ops.nn.reduction import legacy_reduction
 from . import functional as F
@@ -162,6 +163,10 @@ class NLLLoss(_WeightedLoss):
 
 class NLLLoss2d(NLLLoss):
     """The old name of `NLLLoss` for images."""
+
+    def __init__(self, *args, **kwargs):
+        warn("`NLLLoss2d` has been deprecated: use `NLLLoss`, which does the same", FutureWarning)
+        super().__init__(*args, **kwargs)
 
 
 class BCELoss(_WeightedLoss):

@@ -13,6 +13,7 @@ from ..core import dtypes, meta, modes
 from ..core.device import device as Device
 from ..core.device import is_nowhere, require_cpu
 from ..core.tensor import Tensor, wrap
+from ..core.traces import within
 from .calling import call_with_hooks
 from .hooks import Hooked, HookTable, hooks_seen, registered
 from .members import Members
@@ -71,9 +72,13 @@ class Module(Members, Hooked, Stateful):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args, **kwargs):
-        if hooks_seen and self._is_hooked():
-            return call_with_hooks(self, args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            if hooks_seen and self._is_hooked():
+                return call_with_hooks(self, args, kwargs)
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            within(error, self)
+            raise
 
     # Attributes
 

@@ -52,7 +52,7 @@ class _ZeroPadNd(_ConstantPadNd):
 def _layer(base, name, n, what, mode="constant"):
     """A padding layer for `n` dimensions."""
     described = f"{what} added around the last {'dimension' if n == 1 else f'{n} dimensions'}."
-    return type(name, (base,), {"__doc__": described, "__module__": __name__, "_n": n, "_mode": mode})
+    return type(name, (base,), {"__doc__": described, "__module__": base.__module__, "_n": n, "_mode": mode})
 
 
 ConstantPad1d, ConstantPad2d, ConstantPad3d = (_layer(_ConstantPadNd, f"ConstantPad{n}d", n, "Elements of one value") for n in (1, 2, 3))

@@ -1,12 +1,13 @@
 """Recurrent layers over sequences, and their cells."""
 
 import math
-import warnings
 
 import numpy as np
 
-from ..core import signatures
+from ..core import modes, signatures
+from ..core.autocast import lowered
 from ..core.op import PLACES
+from ..core.origin import warn
 from ..core.tensor import constant
 from ..ops import creation
 from ..ops.nn.dropout import dropout
@@ -57,10 +58,9 @@ class RNNBase(Module):
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ValueError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed")
         if dropout > 0 and self.num_layers == 1:
-            warnings.warn(
+            warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
-                f"num_layers greater than 1, but got dropout={dropout} and num_layers={self.num_layers}",
-                stacklevel=4,
+                f"num_layers greater than 1, but got dropout={dropout} and num_layers={self.num_layers}"
             )
         if not isinstance(self.hidden_size, int):
             raise TypeError(f"hidden_size should be of type int, got: {type(self.hidden_size).__name__}")
@@ -99,11 +99,14 @@ class RNNBase(Module):
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_given_weights", None)
-        state["_flat_weights"] = [getattr(self, name) for name in self._flat_weights_names]  # PyTorch's look here
+        state["_flat_weights"] = self._flat_weights  # PyTorch's look here
         return state
 
     def __setstate__(self, state):
         super().__setstate__({name: value for name, value in state.items() if name != "_flat_weights"})
+        flat = state.get("_flat_weights", ())
+        if any(weight is not getattr(self, name) for name, weight in zip(self._flat_weights_names, flat, strict=False)):
+            self._flat_weights = flat
 
     def _apply(self, fn, recurse=True):
         self.__dict__.pop("_given_weights", None)
@@ -152,6 +155,8 @@ class RNNBase(Module):
         cat, stack = PLACES["torch"]["cat"], PLACES["torch"]["stack"]
         last = []
         weights = self._weights_by_layer()
+        if modes.settings.autocast is not None and (self.mode == "LSTM" or x.dtype.itemsize == 2):
+            (x, states), weights = lowered((x, states)), lowered(weights)
         for layer in range(self.num_layers):
             outs = []
             for direction in range(directions):
@@ -184,7 +189,7 @@ class RNNBase(Module):
                 which = f"hidden[{i}]" if len(states) == 2 else "hidden"
                 raise RuntimeError(f"Expected {which} size {(layers, batch, size)}, got {list(state.shape)}")
         weight = self._parameters["weight_ih_l0"]
-        if x.dtype != weight.dtype:
+        if x.dtype != weight.dtype and modes.settings.autocast is None:
             raise ValueError(f"{type(self).__name__}: input must have the same type as its parameters, got {x.dtype} and {weight.dtype}")
 
     def _as_states(self, hx):

@@ -1,12 +1,12 @@
 """A module's state dict: saving parameters and buffers by name, and loading them again."""
 
 import itertools
-import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 from typing import Any
 
 from ..core import modes
+from ..core.origin import warn
 from ..core.tensor import Tensor
 from .hooks import WithModule, add_hook
 from .parameter import Parameter
@@ -63,11 +63,10 @@ class Stateful:
         parameters themselves. Entries go into `destination` if given, with `prefix` before each name.
         """
         if args:
-            warnings.warn(
+            warn(
                 "Positional args are being deprecated, use kwargs instead. Refer to https://pytorch.org/docs/main/"
                 "generated/torch.nn.Module.html#torch.nn.Module.state_dict for details.",
                 FutureWarning,
-                stacklevel=2,
             )
             given = (*args, *(destination, prefix, keep_vars)[len(args) :])
             destination, prefix, keep_vars = given

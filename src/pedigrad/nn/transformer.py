@@ -4,15 +4,16 @@ import copy
 
 import numpy as np
 
+from ..core.origin import warn
 from ..core.tensor import constant, read
 from ..ops import creation
 from . import functional as F
 from . import init
-from .attention import MultiheadAttention
 from .containers import ModuleList
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
+from .multihead import MultiheadAttention
 from .normalization import LayerNorm
 
 __all__ = [
@@ -143,6 +144,19 @@ class TransformerDecoderLayer(_Layer):
         return self.dropout3(self._feed_forward(x))
 
 
+def _without_nested(layer):
+    """Why PyTorch would not skip padding with this layer; None if it would (here padding is always computed)."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return "encoder_layer is not a TransformerEncoderLayer"
+    if layer.norm_first:
+        return "encoder_layer.norm_first is True"
+    if not layer.self_attn.batch_first:
+        return "encoder_layer.self_attn.batch_first is not True"
+    if layer.self_attn.num_heads % 2:
+        return "encoder_layer.self_attn.num_heads is odd"
+    return None
+
+
 class TransformerEncoder(Module):
     """`num_layers` copies of an encoder layer, and a norm after them if one is given."""
 
@@ -151,6 +165,9 @@ class TransformerEncoder(Module):
         self.layers = _copies(encoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
         self.enable_nested_tensor, self.use_nested_tensor, self.mask_check = enable_nested_tensor, False, mask_check
+        why = _without_nested(encoder_layer) if enable_nested_tensor else None
+        if why is not None:
+            warn(f"enable_nested_tensor is True, but self.use_nested_tensor is False because {why}")
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
         """The last layer's output, in the shape of `src`."""

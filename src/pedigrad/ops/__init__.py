@@ -5,3 +5,11 @@ from pkgutil import walk_packages
 
 for _module in walk_packages(__path__, f"{__name__}."):
     import_module(_module.name)
+
+
+def __getattr__(name):
+    """A namespace of operations: this package is `torch.ops` too."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    namespaces = import_module(f"{__package__}.namespaces")
+    return namespaces.NAMESPACES.setdefault(name, namespaces.Namespace(name))

@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 
 from ..core import device as devices
-from ..core import dtypes, inplace, meta, modes
+from ..core import dtypes, inplace, meta, modes, override
 from ..core.data import array_of, element, is_sequence, native_array, plain_number, scalar
 from ..core.dispatch import check_overlap, in_our_words, unordered, words_of
 from ..core.exchange import imported
 from ..core.layout import arranged, empty_like, order_of_format
 from ..core.op import function
-from ..core.origin import located
+from ..core.origin import located, warn, warn_once
 from ..core.shapes import Size, as_shape
 from ..core.storage import on_buffer
 from ..core.tensor import Tensor, TensorMeta, _new, announce, constant, wrap
+from ..core.traces import is_refusal
 from .shape.convert import LEGACY_NAMES, converted, placed
+
+READ_ONLY = "the tensor shows its memory, and to write to it is an error; copy it first if you want to"
 
 
 class layout:
@@ -33,21 +36,25 @@ strided = layout()
 Tensor.layout = strided
 
 
-def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
+def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Tensor]:
     """Give a function that returns an array the keywords all factories share: device, layout, requires_grad, out, ..."""
 
     code = make.__code__
     sizes = bool(code.co_flags & 0x04)  # a function of `*size`, which may also be given by name
     typed = "dtype" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     words = words_of(code.co_varnames[: code.co_argcount], {})
+    modelled = code.co_varnames[:1] == ("input",)  # what is made has the shape of the first argument
 
     @functools.wraps(make)
     def made(
         *args: Any, device: Any = None, requires_grad: bool = False, out: Tensor | None = None,
         layout: Any = None, pin_memory: bool = False, memory_format: Any = None, **kwargs: Any,
     ) -> Tensor:  # fmt: skip
-        model = args[0] if args and isinstance(args[0], Tensor) else None
-        nowhere = model.is_meta if device is None and model is not None else devices.is_nowhere(device)
+        model = args[0] if modelled and args and isinstance(args[0], Tensor) else None
+        if device is None and meta.alive and any(isinstance(each, Tensor) for each in args):
+            nowhere = any(isinstance(each, Tensor) and each.is_meta for each in args)
+        else:
+            nowhere = devices.is_nowhere(device)
         if sizes and not args:
             args = (kwargs.pop("size", None),)
             if args[0] is None:
@@ -65,11 +72,14 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             else:
                 array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         except (MemoryError, ValueError) as error:
-            if isinstance(error, ValueError) and "\n  at " in str(error):  # not NumPy's
+            if is_refusal(error):  # not NumPy's
                 raise
-            raise RuntimeError(located(f"{made.__name__}(): {error}")) from error
+            raise RuntimeError(located(f"{made.__name__}(): {error}")) from None
+        except FloatingPointError:  # what `np.seterr` asks for
+            with np.errstate(all="ignore"):
+                array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         if nowhere and not meta.is_meta(array):
-            array = meta.like(array)
+            array = meta.like(array) if array.flags.c_contiguous else meta.placed(array)
         if memory_format is not None and memory_format.name != "preserve_format":
             array = arranged(array, order_of_format(array.ndim, memory_format.name))
         if out is not None:
@@ -80,7 +90,7 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
     shared = {"out": None, "layout": strided, "device": None, "requires_grad": False, "pin_memory": False}
     formatted = {"memory_format": None} if make.__name__ == "empty" or make.__name__.endswith("_like") else {}
     made.adds = shared | formatted  # type: ignore[attr-defined]
-    return function("torch")(made)
+    return function(places)(made)
 
 
 def _filled(out: Tensor, array: np.ndarray[Any, Any], what: str) -> Tensor:
@@ -137,6 +147,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     >>> tensor([[1.0, 2.0]])
     tensor([[1., 2.]])
     """
+    if isinstance(data, Tensor):
+        warn("To copy a tensor, use source.detach().clone(), or source.detach().clone().requires_grad_(True), rather than tensor(source)")
     result = _there(constant(array_of(data, dtype)), device)
     return result.requires_grad_() if requires_grad else result
 
@@ -196,6 +208,8 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(located(f"expected np.ndarray (got {type(ndarray).__name__})"))
+    if not ndarray.flags.writeable:
+        warn_once(f"The given NumPy array is not writable: {READ_ONLY}")
     return constant(on_buffer(native_array(ndarray)))
 
 
@@ -221,6 +235,8 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     if count < 0 and (size - offset) % kind.itemsize:
         length = f"buffer length ({size - offset} bytes) after offset ({offset} bytes)"
         raise ValueError(located(f"{length} must be a multiple of element size ({kind.itemsize})"))
+    if memoryview(buffer).readonly:
+        warn_once(f"The given buffer is not writable: {READ_ONLY}")
     result = wrap(on_buffer(np.frombuffer(buffer, kind, count, offset)))
     return result.requires_grad_() if requires_grad else result
 
@@ -372,7 +388,15 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
 @factory
 def range(start: Any, end: Any, step: Any = 1, *, dtype: Any = None) -> Any:
     """Numbers from `start` to `end` included, `step` apart."""
+    warn_once("torch.range is deprecated, as its end is included: use torch.arange, which gives values in [start, end)")
     return (start + np.arange(int((end - start) / step) + 1) * step).astype(numpy_dtype(dtype))
+
+
+def _bound(given: Any) -> Any:
+    """The number at an end of a ramp; of a tensor without memory any."""
+    if not isinstance(given, Tensor):
+        return given
+    return given._array.dtype.type(1).item() if given.is_meta else given.item()
 
 
 @factory
@@ -382,7 +406,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
     >>> torch.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
-    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    start, end = map(_bound, (start, end))
     kind = _ramp_dtype("linspace", numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None)), steps)
     if kind.kind in "iu":
         start, end = element(start, kind).item(), element(end, kind).item()
@@ -396,7 +420,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
 @factory
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Any:
     """`steps` numbers from base**start to base**end, evenly spaced on a logarithmic scale."""
-    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    start, end = map(_bound, (start, end))
     kind = _ramp_dtype("logspace", numpy_dtype(dtype), steps)
     if kind.kind in "iu":
         start, end = element(start, kind).item(), element(end, kind).item()
@@ -444,6 +468,8 @@ def construct(cls: Any = Tensor, *args: Any, device: Any = None, dtype: Any = No
         raise TypeError(located(f"new() got an unexpected keyword argument '{next(iter(named))}'"))
     array = _constructed(args, dtype)
     announce(array)
+    if cls is not Tensor:
+        override.made(cls)
     tensor = _new(cls)
     tensor._array = array
     tensor._node = tensor._cut = None

@@ -16,8 +16,9 @@ import numpy as np
 from ..core import dispatch, dtypes, fastpath, inplace
 from ..core.data import native_array
 from ..core.op import Function
-from ..core.origin import is_users
+from ..core.origin import MARK, is_users
 from ..core.tensor import Tensor, wrap
+from ..core.traces import trim
 from .linalg import matmul
 from .math import arithmetic, compare, division, powers
 
@@ -54,7 +55,11 @@ def with_arrays(ufunc: Any, op: Any, operands: Any) -> Any:
 
 
 def _first_call(*args: Any) -> Any:
-    return _build(_op, _self)(*args)  # type: ignore[name-defined]  # noqa: F821
+    try:
+        return _build(_op, _self)(*args)  # type: ignore[name-defined]  # noqa: F821
+    except Exception as error:
+        _trim(error)  # type: ignore[name-defined]  # noqa: F821
+        raise
 
 
 def _build(op: Any, form: Any) -> Any:
@@ -70,7 +75,7 @@ def _build(op: Any, form: Any) -> Any:
 def operator_form(function: Function, name: str) -> Any:
     """The function that is Python's operator for an op; its code is taken from the op when it is first called."""
     op = function.op  # type: ignore[attr-defined]
-    namespace = {"__name__": __name__, "__builtins__": __builtins__, "_op": op, "_build": _build}
+    namespace = {"__name__": None, MARK: __name__, "__builtins__": __builtins__, "_op": op, "_build": _build, "_trim": trim}
     form = types.FunctionType(_first_call.__code__, namespace, name)
     namespace["_self"] = form
     form.__doc__, form.__module__, form.__qualname__ = op.forward.__doc__, __name__, f"Tensor.{name}"

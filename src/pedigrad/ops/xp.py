@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import modes
+from ..core.quiet import astype
 from ..core.shapes import kept_shape
 from ..eager import native
 
@@ -91,13 +92,13 @@ def cast(x, dtype):
     """`x`, an array, a number of NumPy's, a traced array or a Tensor, in NumPy's `dtype`."""
     if isinstance(x, (np.ndarray, np.generic)):
         return x.astype(dtype)  # np.astype would warn of overflow, in NumPy's name
-    return np.astype(x, dtype)
+    return astype(x, dtype)
 
 
 def in_double(x):
     """`x` in float64, or complex128: for what is squared, multiplied or added up over and over."""
     wide = np.dtype(np.complex128 if kind_of(x).kind == "c" else np.float64)
-    return x if kind_of(x) == wide else np.astype(x, wide)
+    return x if kind_of(x) == wide else astype(x, wide)
 
 
 def double_total(x, dim=None, keepdim=False):

@@ -69,7 +69,7 @@ class LBFGS(Optimizer):
         state = self.state[group["params"][0]]
         memory = Memory(state, group["history_size"])
         first = _call(closure)
-        loss, g = float(first), self._gradient()
+        loss, g = float(number(first)), self._gradient()
         evaluated = 1
         state["func_evals"] = state.get("func_evals", 0) + 1
         state.setdefault("n_iter", 0)
@@ -79,7 +79,7 @@ class LBFGS(Optimizer):
         def at(step: float, direction: Array, start: list[Array]) -> Point:
             """The loss and its gradient at a distance; the parameters are left there."""
             self._move(step, direction, start)
-            value = float(_call(closure))
+            value = float(number(_call(closure)))
             slope = self._gradient()
             return Point(step, value, slope, slope @ direction)
 
@@ -107,7 +107,7 @@ class LBFGS(Optimizer):
             else:
                 self._move(length, direction)
                 if iteration != group["max_iter"]:
-                    loss, g = float(_call(closure)), self._gradient()
+                    loss, g = float(number(_call(closure))), self._gradient()
                     calls = 1
             evaluated += calls
             state["func_evals"] += calls

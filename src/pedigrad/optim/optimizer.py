@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeAlias
@@ -19,7 +18,8 @@ from ..codegen.runtime.memory import zeros_like
 from ..core import dtypes, modes
 from ..core.graph import Handle, Leaf, note_writes
 from ..core.modes import enable_grad
-from ..core.origin import located
+from ..core.origin import located, warn
+from ..core.quiet import is_strict
 from ..core.tensor import Tensor, wrap
 from .bucket import Plan
 from .options import number
@@ -187,7 +187,7 @@ class Optimizer:
                 raise ValueError(located(f"parameter group didn't specify a value of required optimization parameter {name}"))
             param_group.setdefault(name, default)
         if len(set(params)) != len(params):
-            warnings.warn("optimizer contains a parameter group with duplicate parameters", stacklevel=3)
+            warn("optimizer contains a parameter group with duplicate parameters")
         earlier = {p for group in self.param_groups for p in group["params"]}
         if any(("param_names" in group) != ("param_names" in param_group) for group in self.param_groups):
             this = "with names" if "param_names" in param_group else "without names"
@@ -241,7 +241,11 @@ class Optimizer:
         plan = self._plans.get(index)
         if plan is None or not plan.fits(self, group, params):
             plan = self._plans[index] = Plan(self, group, params, 0 if plan is None else plan.rebuilt + 1)
-        plan.run(grads, group)
+        if is_strict():
+            with np.errstate(all="ignore"):
+                plan.run(grads, group)
+        else:
+            plan.run(grads, group)
         note_writes(plan.arrays, f"{type(self).__name__}.step")
 
     # Hooks

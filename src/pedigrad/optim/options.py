@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.origin import located
+from ..core.quiet import astype
 from ..core.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -64,4 +65,4 @@ def number(value: Any) -> Any:
 
 def widened(array: Array) -> Array:
     """The array in float32 if its elements have fewer bits."""
-    return array if array.dtype.itemsize > 2 else np.astype(array, np.float32)
+    return array if array.dtype.itemsize > 2 else astype(array, np.float32)

@@ -17,7 +17,7 @@ __all__ = ["beta_slope", "gamma_slope"]
 Array = NDArray[Any]
 _STEP = 1e-40
 _SMALL = 1e-300  # in the place of a zero denominator
-_MOST = 100_000
+_MOST = 20_000  # terms: of the order of the root of the largest parameter are needed
 
 
 def gamma_slope(x: Array, a: Array) -> Array:
@@ -96,6 +96,8 @@ def _fraction(first: Array, step: Callable[[int], tuple[Array, Array]]) -> Array
         c = np.where(c == 0, _SMALL, c)
         change = c * d
         value = value * change
-        if not (np.abs(change.real - 1) > 1e-16).any() and not (np.abs(change.imag) > 1e-15 * np.abs(value.imag / value.real)).any():
+        # what is left is rounding: of the factor, and of the derivatives that it is made of
+        rounding = 1e-15 * (np.abs(c.imag / c.real) + np.abs(value.imag / value.real))
+        if not ((np.abs(change.real - 1) > 1e-15) | (np.abs(change.imag) > rounding)).any():
             break
     return np.asarray(value)

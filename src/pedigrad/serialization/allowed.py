@@ -31,6 +31,12 @@ def _size(*args: Any) -> Any:
     return Size(args[0])
 
 
+def _device(*args: Any) -> Any:
+    if not args or not isinstance(args[0], str) or not all(isinstance(each, int) for each in args[1:]):
+        raise pickle.UnpicklingError("a device is made of its name and number")
+    return device(*args)
+
+
 def _bytearray(*args: Any) -> Any:
     if args and not (isinstance(args[0], (bytes, bytearray)) and len(args) == 1) and not (isinstance(args[0], str) and len(args) == 2):
         raise pickle.UnpicklingError("a bytearray is made of bytes")  # a number would reserve as many
@@ -39,7 +45,7 @@ def _bytearray(*args: Any) -> Any:
 
 def _encode(text: Any, encoding: Any = "latin1") -> Any:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8", "utf8", "ascii"):
-        raise pickle.UnpicklingError(f"bytes are made of a text in latin1, not in {encoding!r}")
+        raise pickle.UnpicklingError("bytes are made of a text in latin1, and this file says otherwise")
     return text.encode(encoding)
 
 
@@ -63,7 +69,7 @@ CALLS: dict[Any, Callable[..., Any]] = {
     complex: complex,
     bytearray: _bytearray,
     Size: _size,
-    device: device,
+    device: _device,
     _rebuild_parameter: _parameter,
     _rebuild_parameter_with_state: _parameter,
     _encode: _encode,

@@ -27,7 +27,7 @@ class _Storages:
     def load(self, identity: Any) -> TypedStorage:
         """The storage that a pickle means, with room for its bytes."""
         if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
-            raise pickle.UnpicklingError(f"the pickle refers to {str(identity)[:100]}, which is no storage")
+            raise pickle.UnpicklingError("the pickle refers to something by what is no description of a storage")
         _, kind, key, location, count, *view = identity
         dtype = storage_dtype(kind)
         key = str(key) if isinstance(key, int) else key
@@ -51,6 +51,8 @@ class _Storages:
         if not isinstance(view, tuple) or len(view) != 3 or type(view[1]) is not int or type(view[2]) is not int:
             raise pickle.UnpicklingError("the pickle has a part of a storage that is not described by key, offset and size")
         key, offset, size = view
+        if not isinstance(key, (str, int)):
+            raise pickle.UnpicklingError("the pickle has a part of a storage whose key is neither a text nor a number")
         if str(key) not in self.parts:
             if not 0 <= offset <= offset + size <= whole.size():
                 raise pickle.UnpicklingError(f"the pickle has a part {offset}:{offset + size} of a storage of {whole.size()} elements")
@@ -73,14 +75,15 @@ def load_legacy(file: Any, unpickle: Any, restore: Callable[[Any, str], Any]) ->
         raise pickle.UnpicklingError("load(): this is no file that torch.save has written: it begins otherwise")
     version, end = unpickle(data, end, None)
     if version != PROTOCOL:
-        raise RuntimeError(f"load(): the file is of the protocol {str(version)[:50]}, and {PROTOCOL} is known")
+        shown = version if isinstance(version, int) else type(version).__name__
+        raise RuntimeError(f"load(): the file is of the protocol {shown}, and {PROTOCOL} is known")
     about, end = unpickle(data, end, None)
     if isinstance(about, dict) and about.get("little_endian") is False:
         raise RuntimeError("load(): the file is of the old format and from a big-endian machine: save it anew there, in the new one")
     storages = _Storages(len(data) - end, restore)
     found, end = unpickle(data, end, storages.load)
     keys, end = unpickle(data, end, None)
-    if not isinstance(keys, list):
+    if not isinstance(keys, list) or not all(isinstance(key, (str, int)) for key in keys):
         raise pickle.UnpicklingError("the file has no list of its storages")
     missing = set(storages.known)
     for key in map(str, keys):

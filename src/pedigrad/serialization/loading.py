@@ -119,7 +119,7 @@ def _load_archive(file: Any, unpickle: Any, restore: Callable[[Any, str], Any], 
 
     def persistent_load(identity: Any) -> TypedStorage:
         if not isinstance(identity, tuple) or len(identity) != 5 or identity[0] != "storage":
-            raise pickle.UnpicklingError(f"the pickle refers to {str(identity)[:100]}, which is no storage")
+            raise pickle.UnpicklingError("the pickle refers to something by what is no description of a storage")
         _, kind, key, location, count = identity
         dtype = storage_dtype(kind)
         if not isinstance(key, str) or not isinstance(location, str) or type(count) is not int:

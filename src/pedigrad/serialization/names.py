@@ -14,8 +14,8 @@ from ..core.memory import UntypedStorage
 from ..core.op import PLACES
 from ..core.shapes import Size
 from ..core.tensor import Tensor
-from ..nn import hooks, parameter, uninitialized
-from ..nn.attention import NonDynamicallyQuantizableLinear
+from ..nn import hooks, parameter
+from ..nn.linear import NonDynamicallyQuantizableLinear
 from ..storage import LEGACY_STORAGES, TypedStorage
 from . import rebuild
 
@@ -65,8 +65,8 @@ EXACT: dict[Any, tuple[str, str]] = {
     dtypes.dtype: ("torch", "dtype"),
     parameter.Parameter: ("torch.nn.parameter", "Parameter"),
     parameter.Buffer: ("torch.nn.parameter", "Buffer"),
-    uninitialized.UninitializedParameter: ("torch.nn.parameter", "UninitializedParameter"),
-    uninitialized.UninitializedBuffer: ("torch.nn.parameter", "UninitializedBuffer"),
+    parameter.UninitializedParameter: ("torch.nn.parameter", "UninitializedParameter"),
+    parameter.UninitializedBuffer: ("torch.nn.parameter", "UninitializedBuffer"),
     parameter._rebuild_parameter: ("torch._utils", "_rebuild_parameter"),
     parameter._rebuild_parameter_with_state: ("torch._utils", "_rebuild_parameter_with_state"),
     rebuild._rebuild_tensor: ("torch._utils", "_rebuild_tensor"),

@@ -12,8 +12,7 @@ from ..core import dtypes
 from ..core.device import device
 from ..core.memory import UntypedStorage, attributes_of, place
 from ..core.tensor import Tensor, read
-from ..nn.parameter import Parameter, _rebuild_parameter, _rebuild_parameter_with_state
-from ..nn.uninitialized import is_lazy
+from ..nn.parameter import Parameter, _rebuild_parameter, _rebuild_parameter_with_state, is_lazy
 from ..ops.creation import strided
 from ..storage import LEGACY_STORAGES, NAMES, TypedStorage
 from . import names

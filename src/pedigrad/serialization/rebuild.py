@@ -30,7 +30,7 @@ def _numbers(values: Any, what: str) -> tuple[int, ...]:
 
 def _tensor(storage: Any, dtype: Any, offset: Any, size: Any, stride: Any) -> Tensor:
     if not isinstance(storage, TypedStorage) or not isinstance(dtype, dtypes.dtype):
-        raise pickle.UnpicklingError(f"a tensor is in a storage, not in {type(storage).__name__}, and of a dtype, not {dtype!r}")
+        raise pickle.UnpicklingError(f"a tensor is in a storage and of a dtype, not in {type(storage).__name__} of {type(dtype).__name__}")
     size, stride = _numbers(size, "size"), _numbers(stride, "stride")
     try:
         array = laid(storage._untyped_storage, dtype, _whole(offset, "offset"), size, stride)
@@ -73,7 +73,7 @@ def _rebuild_from_type_v2(func: Any, new_type: Any, args: Any, state: Any) -> An
     """What `func` makes, as an instance of a subclass of Tensor, with attributes."""
     made = func(*args)
     if not isinstance(made, Tensor) or not (isinstance(new_type, type) and issubclass(new_type, Tensor)):
-        raise pickle.UnpicklingError(f"a tensor is to be of the class {new_type!r}, which is no tensor's")
+        raise pickle.UnpicklingError("a tensor is to be made by something that makes none, or of a class that is no tensor's")
     if type(made) is not new_type:
         needs_grad = made.requires_grad
         made = share(new_type, made)
@@ -94,5 +94,6 @@ def _rebuild_from_type_v2(func: Any, new_type: Any, args: Any, state: Any) -> An
 def _get_layout(name: Any) -> Any:
     """The layout of that name."""
     if name != "torch.strided":
-        raise pickle.UnpicklingError(f"the file holds the layout {name!r}, and pedigrad has torch.strided only")
+        shown = name if isinstance(name, str) else type(name).__name__
+        raise pickle.UnpicklingError(f"the file holds the layout {shown}, and pedigrad has torch.strided only")
     return strided

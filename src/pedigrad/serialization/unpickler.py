@@ -61,13 +61,16 @@ class Unpickler:
             raise EOFError("the file ends where a pickle should begin")
         try:
             return self._run()
+        except RecursionError as error:
+            raise pickle.UnpicklingError("the pickle has calls within calls without end") from error
         except (pickle.UnpicklingError, RuntimeError):
             raise
         except MemoryError as error:
             raise pickle.UnpicklingError(f"what the pickle describes at byte {self.end} does not fit into memory") from error
         except Exception as error:
-            kind = type(error).__name__
-            raise pickle.UnpicklingError(f"the pickle is damaged at byte {self.end}: {kind}: {error}. Make the file anew") from error
+            # Only texts are shown: what else an error has may be the file's, and of any size when it is printed.
+            why = ": ".join([type(error).__name__, *(each for each in error.args[:1] if isinstance(each, str))])
+            raise pickle.UnpicklingError(f"the pickle is damaged at byte {self.end}: {why}. Make the file anew") from error
 
     # Reading
 
@@ -266,9 +269,9 @@ class Unpickler:
             if not allowed.is_added(function):
                 raise pickle.UnpicklingError(f"the pickle calls {_shown(function)}, which a file of weights may not")
             checked = function
-        if checked in (Counter, OrderedDict) or function in (set, Counter, OrderedDict):
+        if function in (set, Counter, OrderedDict):
             for each in arguments:
-                _check_entries(each)
+                _check_entries(each, pairs=function is OrderedDict)
         return checked(*arguments)
 
     def _new(self) -> None:
@@ -308,20 +311,17 @@ class Unpickler:
 
 
 def _look_up(function: Any) -> Any:
-    try:
-        return allowed.CALLS.get(function)
-    except TypeError:  # what cannot be hashed is no function of ours
-        return None
+    return allowed.CALLS.get(function) if callable(function) else None  # to hash other things might take for ever
 
 
-def _check_entries(given: Any) -> None:
+def _check_entries(given: Any, pairs: bool) -> None:
     """UnpicklingError for what cannot be the items of a set or a dict."""
     if isinstance(given, dict):
         return
     if not isinstance(given, (list, tuple, set, frozenset)):
         raise pickle.UnpicklingError(f"a set or dict is made of a list, not of {type(given).__name__}")
     for each in given:
-        _check_key(each[0] if isinstance(each, (list, tuple)) and len(each) == 2 else each)
+        _check_key(each[0] if pairs and isinstance(each, (list, tuple)) and len(each) == 2 else each)
 
 
 def _shown(thing: Any) -> str:

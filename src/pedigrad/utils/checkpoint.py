@@ -7,20 +7,23 @@ node of the same number lacks.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from .. import amp as _amp
 from ..core import graph, modes
-from ..core.graph import Leaf, Node, Remade
+from ..core.graph import Freed, Leaf, Node, Remade
 from ..core.history import refresh
-from ..core.origin import located, outside_depth
+from ..core.origin import located, warn
 from ..core.tensor import Tensor
 from ..rng.generator import default_generator
 from ._pytree import tree_leaves
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
+
+
+amp: Any = _amp
 
 
 class CheckpointError(RuntimeError):
@@ -36,6 +39,14 @@ def noop_context_fn() -> tuple[AbstractContextManager[Any], AbstractContextManag
 def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
     """Does nothing: a part is always run again to its end."""
     yield
+
+
+def _autocast() -> AbstractContextManager[Any]:
+    """A context with the autocast that is on, or off, now."""
+    if not hasattr(amp, "autocast"):
+        return nullcontext()
+    mode = amp.autocast_mode
+    return amp.autocast("cpu", dtype=mode.get_autocast_dtype("cpu"), enabled=mode.is_autocast_enabled("cpu"))
 
 
 def _nodes(values: Any, begin: int) -> list[Node]:
@@ -63,6 +74,7 @@ class Part:
         self.context = context
         self.state = state
         self.check = check
+        self.autocast = _autocast()
         self.begin = next(modes.clock)
         self.kinds: list[tuple[Any, ...]] = []
         self.again: list[Node] | None = None
@@ -77,7 +89,7 @@ class Part:
 
     def node(self, index: int) -> Node:
         """The node of this number, run again."""
-        if self.again is None:
+        if self.again is None or self.again[index].saved.__class__ is Freed:  # by a pass that went through the second run itself
             self.again = self._run_again()
         return self.again[index]
 
@@ -91,7 +103,7 @@ class Part:
         try:
             if self.state is not None:
                 default_generator.set_state(self.state)
-            with modes.set_grad_enabled(True), self.context:
+            with modes.set_grad_enabled(True), self.autocast, self.context:
                 nodes = _nodes(self.function(*self.args, **self.kwargs), begin)
         finally:
             if self.state is not None:
@@ -148,7 +160,7 @@ def checkpoint(
     """
     if use_reentrant is None:
         message = "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly; use_reentrant=False is recommended"
-        warnings.warn(message, stacklevel=outside_depth())
+        warn(message)
         use_reentrant = True
     if use_reentrant:
         if kwargs:
@@ -162,7 +174,7 @@ def checkpoint(
         with first:  # nothing is recorded, or by a compiler, which sees itself to what is kept
             return function(*args, **kwargs)
     if use_reentrant and not any(isinstance(each, Tensor) and each.requires_grad for each in args):
-        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=outside_depth())
+        warn("None of the inputs have requires_grad=True. Gradients will be None")
         with modes.no_grad():
             return function(*args)
     state = default_generator.get_state() if preserve_rng_state else None
@@ -180,7 +192,7 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
     """
     if use_reentrant is None:
         message = "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed explicitly"
-        warnings.warn(f"{message}; use_reentrant=False is recommended", stacklevel=outside_depth())
+        warn(f"{message}; use_reentrant=False is recommended")
         use_reentrant = True
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from ..core.origin import warn
 from ..nn.hooks import RemovableHandle
 
 __all__ = ["RemovableHandle", "unserializable_hook", "warn_if_has_hooks"]
@@ -20,4 +20,4 @@ def warn_if_has_hooks(tensor: Any) -> None:
     """Nothing: hooks belong to a tensor's history, which is never pickled. A warning if `tensor` has other marks of some."""
     for hook in (getattr(tensor, "_backward_hooks", None) or {}).values():
         if not hasattr(hook, "__torch_unserializable__"):
-            warnings.warn(f"backward hook {hook!r} on tensor will not be serialized", stacklevel=2)
+            warn(f"backward hook {hook!r} on tensor will not be serialized")

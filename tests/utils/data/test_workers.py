@@ -112,6 +112,36 @@ def test_batches_that_cannot_be_sent():
         list(DataLoader(range(3), num_workers=1, collate_fn=lambda samples: lambda: samples))
 
 
+class Stubborn:
+    def __init__(self, i):
+        self.i = i
+
+    def __setstate__(self, state):
+        raise OSError("not here")
+
+
+def test_batches_that_cannot_be_read():
+    batches = iter(DataLoader(range(3), None, num_workers=1, collate_fn=lambda i: Stubborn(i) if i == 1 else i))
+    assert next(batches) == 0
+    with pytest.raises(OSError, match="not here"):
+        next(batches)
+    assert next(batches) == 2 and next(batches, None) is None
+
+
+def test_an_interrupted_pass_is_over_and_the_loader_goes_on():
+    loader = DataLoader(range(8), 2, num_workers=1, persistent_workers=True)
+    batches = iter(loader)
+    next(batches)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared.Receiver, "receive", lambda self: fail(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            list(batches)
+    with pytest.raises(RuntimeError, match="have ended"):
+        next(batches)
+    assert len(list(loader)) == 4
+    loader._iterator._shutdown_workers()
+
+
 def test_errors_of_worker_init_fn_and_of_iter():
     with pytest.raises(ValueError, match=r"(?s)worker process 0.*no start"):
         list(DataLoader(range(3), num_workers=1, worker_init_fn=lambda i: fail(ValueError(f"no start {i}"))))
@@ -253,7 +283,7 @@ def test_what_a_worker_keeps_is_not_written_over():
     for i, (first, part, row, total) in enumerate(DataLoader(Caching(), None, num_workers=1)):
         assert bool((first == 7).all()) and bool((part == i).all()) and bool((row == i).all()) and total == i * 20000
         row += 1
-        assert bool((part == i).all()), "each tensor of a batch has memory of its own"
+        assert bool((part[1] == i + 1).all()) and bool((part[0] == i).all()), "what shared memory in the worker does so here"
 
 
 def test_arrays_of_every_kind_arrive():

@@ -17,11 +17,11 @@ import stat
 import struct
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 
 from ...core import locks
+from ...core.origin import warn
 
 VERSION = 1
 MAGIC = b"pedigrad"
@@ -231,4 +231,4 @@ def _say(text: str) -> None:
         new = text not in _said
         _said.add(text)
     if new:
-        warnings.warn(text, UserWarning, stacklevel=4)
+        warn(text, UserWarning)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ...core import modes
 from ...core.graph import note_write
-from ...core.origin import located
+from ...core.origin import located, warn
 from ...core.tensor import Tensor, wrap
 
 
@@ -65,6 +64,14 @@ def clip_grad_norm_(
     return total
 
 
+def clip_grad_norm(
+    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Tensor:
+    """The old name of `clip_grad_norm_`."""
+    warn("`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.", FutureWarning)
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+
+
 def _recorded(arrays: list[np.ndarray[Any, Any]], max_norm: float, order: float, recorder: Any) -> Tensor:
     """The same while a program is recorded: without a look at the norm, the gradients are always scaled."""
     places = list(map(id, arrays))  # one that is that of two parameters is scaled twice
@@ -97,24 +104,3 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
             recorder.write(array, recorder.run(np.clip, (array, -clip_value, clip_value), "clip_grad_value_"))
         np.clip(array, -clip_value, clip_value, out=array)
         note_write(array, "clip_grad_value_")
-
-
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters end to end in one vector."""
-    parts = [p.reshape(-1) for p in parameters]  # type: ignore[attr-defined]
-    return parts[0].new_empty(0) if not parts else _cat(parts)
-
-
-def _cat(parts: list[Tensor]) -> Tensor:
-    return np.concatenate(parts)  # type: ignore[return-value, call-overload]  # on Tensors this is the op `cat`
-
-
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Give the parameters the values that lie end to end in `vec`."""
-    if not isinstance(vec, Tensor):
-        raise TypeError(located(f"expected torch.Tensor, but got: {type(vec).__name__}"))
-    start = 0
-    for p in parameters:
-        size = p.numel()
-        p.data = wrap(vec._array[start : start + size].reshape(p.shape))
-        start += size

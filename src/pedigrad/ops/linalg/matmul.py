@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from ...core.op import composite, function
-from ...core.origin import located
+from ...core.origin import located, warn_once
+from ...core.quiet import astype
 from ...eager import native
 from .. import xp
 from ..destination import deliver
@@ -21,10 +22,10 @@ def product(x, y):
     if small and x.dtype is y.dtype and x.itemsize > 2:
         return x.dot(y)
     if x.dtype != y.dtype:
-        raise RuntimeError(f"expected both operands to have the same dtype, but got {x.dtype.name} and {y.dtype.name}")
+        raise RuntimeError(f"expected mat1 and mat2 to have the same dtype, but got {x.dtype.name} and {y.dtype.name}")
     if is_narrow(x):
         wide = np.dtype(np.float32)
-        return np.astype(np.matmul(np.astype(x, wide), np.astype(y, wide))[...], kind_of(x))
+        return astype(np.matmul(astype(x, wide), astype(y, wide))[...], kind_of(x))
     return xp.matmul(x, y)
 
 
@@ -93,6 +94,22 @@ def _(g, x, y_shape):
     return product(adjoint(x), g)
 
 
+def _unmatched(x, y, *others, **attributes):
+    """What is wrong with the sizes of a product."""
+    if x.ndim == 2 and y.ndim == 2:
+        return f"mat1 and mat2 shapes cannot be multiplied ({_by(x.shape)} and {_by(y.shape)}): {x.shape[1]} columns and {y.shape[0]} rows"
+    if x.ndim and y.ndim and x.shape[-1] == y.shape[-2 if y.ndim > 1 else -1]:
+        return f"the batches of {tuple(x.shape)} and {tuple(y.shape)} do not broadcast: {list(x.shape[:-2])} and {list(y.shape[:-2])}"
+    return f"shapes cannot be multiplied: {tuple(x.shape)} and {tuple(y.shape)}"
+
+
+def _by(shape):
+    return "x".join(map(str, shape))
+
+
+matmul.op.mistake = _unmatched
+
+
 @function("Tensor", name="__rmatmul__")
 def matmul_from_the_left(self, other):
     """`other @ self`."""
@@ -119,6 +136,23 @@ def linear(x, weight, bias=None, /):
     if out.__class__ is np.ndarray and bias.dtype is out.dtype and bias.shape == weight.shape[:-1]:
         return np.add(out, bias, out)  # nobody else has the product
     return np.add(out, bias)
+
+
+def _misfit(x, weight, bias=None):
+    """What is wrong with the sizes of a linear layer's operands, the weight's as the user knows it."""
+    if weight.ndim == 2 and x.ndim and x.shape[-1] != weight.shape[1]:
+        flat = (math.prod(x.shape[:-1]), x.shape[-1])
+        return (
+            f"mat1 and mat2 shapes cannot be multiplied ({_by(flat)} and {_by(weight.shape[::-1])}): the last dimension of the input"
+            f" {tuple(x.shape)} is {x.shape[-1]}, and the weight of shape (out_features, in_features) = {tuple(weight.shape)} takes"
+            f" {weight.shape[1]}"
+        )
+    if bias is not None and weight.ndim == 2 and bias.shape != weight.shape[:1]:
+        return f"the bias {tuple(bias.shape)} does not go with the weight of shape (out_features, in_features) = {tuple(weight.shape)}"
+    return None
+
+
+linear.op.mistake = _misfit
 
 
 def _affine(x, weight, bias):
@@ -168,6 +202,9 @@ def mm(x, mat2, /):
     return product(x, mat2)
 
 
+mm.op.mistake = _unmatched
+
+
 @mm.grad("x")
 def _(g, mat2):
     return product(g, adjoint(mat2))
@@ -191,6 +228,9 @@ def bmm(x, mat2, /):
     return product(x, mat2)
 
 
+bmm.op.mistake = _unmatched
+
+
 @bmm.grad("x")
 def _(g, mat2):
     return product(g, adjoint(mat2))
@@ -207,6 +247,9 @@ def mv(x, vec, /):
     check_ndim("mv", 2, input=x)
     check_ndim("mv", 1, vec=vec)
     return product(x, vec)
+
+
+mv.op.mistake = _unmatched
 
 
 @mv.grad("x")
@@ -293,7 +336,7 @@ def scaled(x, factor):
         return x
     if x.dtype.kind in "iub":
         return x & bool(factor) if x.dtype.kind == "b" else x * int(factor)
-    return np.astype(x * factor, kind_of(x)) if is_narrow(x) else x * factor
+    return astype(x * factor, kind_of(x)) if is_narrow(x) else x * factor
 
 
 def scale(g, factor):
@@ -451,4 +494,5 @@ def multi_dot(tensors, *, out=None):
 @function("torch")
 def chain_matmul(*matrices, out=None):
     """The product of matrices in the cheapest order."""
+    warn_once("torch.chain_matmul is deprecated in favor of torch.linalg.multi_dot")
     return multi_dot(matrices, out=out) if len(matrices) > 1 else matrices[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.op import composite, function
-from ...core.origin import located
+from ...core.origin import located, warn_once
 from ...core.shapes import one_dim
 from ..destination import deliver
 from ..xp import conj, in_double
@@ -66,6 +66,7 @@ def _cross(input, other, dim, out):
 def cross(input, other, dim=None, *, out=None):
     """The cross product of the vectors along `dim`, or along the first dimension of size three."""
     if dim is None:
+        warn_once("Using torch.cross without specifying the dim arg is deprecated: pass it, or use torch.linalg.cross, whose dim is -1")
         dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
         if dim is None:
             raise RuntimeError(located("no dimension of size 3 in input"))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...core.op import function, kernel
-from ...core.origin import located
+from ...core.origin import located, warn_once
 from ...core.tensor import constant, read, wrap
 from ...return_types import named
 from ..destination import deliver
@@ -179,6 +179,7 @@ TRIANGULAR_SOLVE = named("triangular_solve", ("solution", "cloned_coefficient"))
 @function()
 def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """The solution of a triangular system with right-hand sides `input`, and a copy of the coefficients."""
+    warn_once("torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular")
     sizes = np.broadcast_shapes(A.shape[:-2], input.shape[:-2])
     A, input = A.expand(*sizes, *A.shape[-2:]), input.expand(*sizes, *input.shape[-2:])
     matrix = A.mT if transpose else A
@@ -281,6 +282,7 @@ def cholesky(A, *, upper=False, out=None):
 @function(name="cholesky")
 def cholesky_method(input, upper=False, *, out=None):
     """The lower triangular L with `input = L @ L.mH` of positive definite matrices, or its adjoint."""
+    warn_once("torch.cholesky is deprecated in favor of torch.linalg.cholesky")
     return deliver(factor_cholesky(input, upper), out)
 
 
@@ -360,6 +362,7 @@ SVD = named("svd", ("U", "S", "V"))
 @function(name="qr")
 def qr_method(input, some=True, *, out=None):
     """Q with orthonormal columns and the upper triangular R, `input = Q @ R`."""
+    warn_once("torch.qr is deprecated in favor of torch.linalg.qr")
     return deliver(QR(factor_qr(input, "reduced" if some else "complete")), out)
 
 
@@ -435,6 +438,7 @@ LU = named("linalg_lu", ("P", "L", "U"))
 @function(name="lu")
 def lu_method(A, pivot=True, get_infos=False, out=None):
     """L and U in one matrix and the exchanges of rows; with `get_infos` also a zero for each matrix."""
+    warn_once("torch.lu is deprecated in favor of torch.linalg.lu_factor")
     _need_pivot(pivot)
     LU, pivots = factor_lu(A)
     return deliver((LU, pivots, *((zero_pivots(LU.detach()),) if get_infos else ())), out)

@@ -9,6 +9,7 @@ import numpy as np
 from ...core.data import element
 from ...core.inplace import inplace_form, write
 from ...core.op import elementwise, function, publish, taking_words
+from ...core.origin import warn_once
 from ...core.tensor import Tensor
 from ..linked import kept
 from ..xp import conj
@@ -118,7 +119,10 @@ def _number(alpha: Any) -> Any:
 
 def _old_order(second: Any, third: Any) -> tuple[Any, Any]:
     """`other` and `alpha` of a call that gives both by place: before a tensor stands its factor, after a number."""
-    return (third, second) if isinstance(third, Tensor) else (second, third)
+    if not isinstance(third, Tensor):
+        return second, third
+    warn_once("A call with the factor before the tensor is deprecated: give it by name, as alpha, after the tensor")
+    return third, second
 
 
 @function(short=plain_add, form="(input, other, *, alpha=1, out=None)")

@@ -7,6 +7,7 @@ import numpy as np
 from ...core import dtypes
 from ...core.op import elementwise, function, kernel
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.tensor import Tensor
 
 
@@ -114,7 +115,7 @@ def _near(x, y, rtol, atol, equal_nan):
     if equal_nan and x.dtype.kind in "fcV":
         near = near | (np.isnan(x) & np.isnan(y))
     if x.dtype.kind == "b":
-        x, y = np.astype(x, np.int64), np.astype(y, np.int64)
+        x, y = astype(x, np.int64), astype(y, np.int64)
     error = np.abs(x - y) if x.dtype.kind != "u" else np.where(x > y, x - y, y - x)
     return near | (np.isfinite(error) & (error <= atol + np.abs(rtol * y)))
 

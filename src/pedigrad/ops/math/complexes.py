@@ -11,6 +11,7 @@ from ...core import dtypes
 from ...core.inplace import inplace_form
 from ...core.op import elementwise, function, publish, view
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.storage import whole_of
 from ...core.tensor import Tensor
 from ..xp import conj as conj_of
@@ -126,7 +127,7 @@ def angle(x, /):
     if x.dtype.kind == "c":
         return np.arctan2(np.imag(x), np.real(x))
     if x.dtype.kind in "biu":
-        x = np.astype(x, dtypes.to_numpy(dtypes.get_default_dtype()))
+        x = astype(x, dtypes.to_numpy(dtypes.get_default_dtype()))
     return np.where(np.isnan(x), x, np.where(x < 0, np.full_like(x, math.pi), np.zeros_like(x)))
 
 

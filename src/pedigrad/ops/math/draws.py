@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.op import composite, function
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.tensor import Tensor, wrap
 from ...rng.generator import default_generator
 from ...rng.reparameterization import beta_slope, gamma_slope
@@ -23,7 +24,7 @@ def _refuse(name: str) -> Any:
 @composite(places="torch", layout="rows", names="input output", samples=[])
 def _standard_gamma_grad(a, x, /):
     """The derivative of gamma distributed numbers `x` of scale 1 by their shapes `a`."""
-    return np.astype(gamma_slope(x, a), x.dtype)
+    return astype(gamma_slope(x, a), x.dtype)
 
 
 @composite(places="torch", layout="rows", samples=[])
@@ -40,7 +41,7 @@ def _(g, x, out):
 @composite(places="torch", layout="rows", names="x alpha total", samples=[])
 def _dirichlet_grad(x, a, total, /):
     """The derivative of the elements `x` of Dirichlet distributed vectors by their own concentrations `a`, over 1 - x."""
-    return np.astype(beta_slope(x, a, np.asarray(total, np.float64) - a), x.dtype)
+    return astype(beta_slope(x, a, np.asarray(total, np.float64) - a), x.dtype)
 
 
 @composite(places="torch", layout="rows", samples=[])
@@ -48,7 +49,7 @@ def _sample_dirichlet(x, /, generator=None):
     """Vectors with elements that sum to one, Dirichlet distributed with the concentrations `input`."""
     drawn = (generator or default_generator).standard_gamma(np.asarray(x, np.float64, order="C"))
     kind = np.finfo(x.dtype)
-    parts = np.astype(drawn / drawn.sum(-1, keepdims=True), x.dtype)
+    parts = astype(drawn / drawn.sum(-1, keepdims=True), x.dtype)
     return np.clip(parts, kind.tiny, np.nextafter(x.dtype.type(1), x.dtype.type(0)))
 
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...core.op import elementwise, publish
+from ...core.quiet import astype
 from ..xp import conj
 
 
@@ -147,7 +148,7 @@ def sigmoid(x, /):
     tensor([0.5000, 0.8808])
     """
     if x.dtype.itemsize == 2:  # float16 and bfloat16 are rounded once, at the end
-        x = np.astype(x, np.float32)
+        x = astype(x, np.float32)
     return 1 / (1 + np.exp(-x))
 
 

@@ -11,6 +11,7 @@ from ...core import dtypes
 from ...core.inplace import write
 from ...core.op import elementwise, function
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.tensor import Tensor
 from ..xp import conj
 
@@ -80,11 +81,11 @@ def _(g, x, exponent, out):
 def _wide(x):
     if isinstance(x, (int, float, complex)):
         return x
-    return np.astype(x, np.complex128 if x.dtype.kind == "c" else np.float64)
+    return astype(x, np.complex128 if x.dtype.kind == "c" else np.float64)
 
 
 def _like(g, dtype):
-    return np.astype(g, dtype) if dtype and np.dtype(dtype).kind in "fc" else g
+    return astype(g, dtype) if dtype and np.dtype(dtype).kind in "fc" else g
 
 
 @elementwise(
@@ -118,7 +119,7 @@ def float_power_(self: Tensor, exponent: Any) -> Tensor:
 @elementwise(result=None, node="PowBackward0")
 def square(x, /):
     """Each element times itself."""
-    return np.multiply(x, x) if x.dtype.kind != "b" else np.astype(x, np.int64)
+    return np.multiply(x, x) if x.dtype.kind != "b" else astype(x, np.int64)
 
 
 @square.grad("x")
@@ -190,4 +191,4 @@ def frexp(x, /):
 
 @frexp.grad("x")
 def _(g_mantissa, exponent, x_dtype):
-    return None if g_mantissa is None else g_mantissa / np.exp2(np.astype(exponent, x_dtype))
+    return None if g_mantissa is None else g_mantissa / np.exp2(astype(exponent, x_dtype))

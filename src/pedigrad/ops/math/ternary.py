@@ -9,7 +9,7 @@ import numpy as np
 from ...core.data import element, element_of
 from ...core.inplace import write
 from ...core.op import elementwise, function, kernel
-from ...core.origin import located
+from ...core.origin import located, warn_once
 from ...core.tensor import Tensor
 from ..xp import conj
 
@@ -40,12 +40,14 @@ def places_of(x, /):
 
 @function("torch", common=False)
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
-    """Elements of `input` where `condition` is true, else of `other`; without them the indices of what is true.
+    """Elements of `input` where `condition` is true, else of `other`; without them the indices of what is not zero.
 
     >>> x = torch.tensor([-1.0, 2.0])
     >>> torch.where(x > 0, x, 0.1 * x)
     tensor([-0.1000,  2.0000])
     """
+    if isinstance(condition, Tensor) and condition._array.dtype == np.uint8:
+        warn_once("where received a uint8 condition tensor, which is deprecated: use a boolean condition")
     if input is None and other is None:
         return places_of(condition)
     if input.__class__ is not Tensor and isinstance(other, Tensor):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...core.op import composite, function
+from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, wrap
 from ...rng.generator import default_generator
 from ..xp import matmul, total, transposed
@@ -172,4 +173,4 @@ def _dropout_factors(query, key, attn_mask, dropout_p):
     if dropout_p == 1:
         return constant(np.zeros(shape, array.dtype))
     kept = default_generator.bernoulli(shape, 1 - dropout_p, np.bool_)
-    return np.astype(wrap(kept), array.dtype) / (1 - dropout_p)
+    return astype(wrap(kept), array.dtype) / (1 - dropout_p)

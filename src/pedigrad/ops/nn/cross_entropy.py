@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ...core.op import composite, function
+from ...core.quiet import astype
 from ..linalg.matmul import linear
 from ..linked import linked
 from ..xp import kind_of, row_total, total
@@ -65,7 +66,7 @@ def is_class(x, target):
 
 def one_hot_like(x, target):
     """One at the class of each target, zero elsewhere, in the shape and dtype of `x`."""
-    return np.astype(is_class(x, target), kind_of(x))
+    return astype(is_class(x, target), kind_of(x))
 
 
 def shares(x, target, weight, ignore_index, reduction):
@@ -80,7 +81,7 @@ def shares(x, target, weight, ignore_index, reduction):
     safe = np.where(valid, target, 0)
     lowest = np.minimum.reduce(safe, axis=None) if n else 0
     if lowest < 0:
-        raise IndexError(f"Target {lowest} is out of bounds.")
+        raise IndexError(no_such_class(x, target, ignore_index=ignore_index))
     factors = np.where(valid, np.ones((), kind), np.zeros((), kind)) if weight is None else np.where(valid, weight[safe], 0)
     return safe, valid, factors, factors if reduction != "mean" else np.where(valid, factors / total(factors), 0)
 
@@ -102,6 +103,19 @@ def combined(losses, valid, factors, reduction):
 def counted(g, target, ignore_index):
     """The gradient of each loss, zero for those that are ignored."""
     return g if g.ndim == 0 and target.ndim else np.where(target != ignore_index, g, 0)
+
+
+def no_such_class(x, target, *others, ignore_index=-100, **attributes):
+    """Which target is none of the classes of the scores, and where it stands; None if all are."""
+    if not (x.ndim and are_classes(target.dtype)):
+        return None
+    count = x.shape[class_dim(x)]
+    wrong = np.argwhere(((target < 0) | (target >= count)) & (target != ignore_index))
+    if not len(wrong):
+        return None
+    at = tuple(map(int, wrong[0]))
+    place = f" (at {list(at)})" if at else ""
+    return f"Target {target[at]} is out of bounds{place}: the scores {tuple(x.shape)} are of {count} classes, 0 to {count - 1}"
 
 
 def check_target(x, target):
@@ -150,6 +164,9 @@ def index_cross_entropy(x, target, weight=None, /, ignore_index=-100, reduction=
         losses = losses * (1 - label_smoothing) + row_total(x, dim) * (label_smoothing / x.shape[dim])
     losses = (height[:, 0] if dim else height[0]) - losses
     return combined(losses, valid, factors, reduction), top, height, share
+
+
+index_cross_entropy.op.mistake = no_such_class
 
 
 @index_cross_entropy.grad("x")
@@ -237,6 +254,9 @@ def index_nll(x, target, weight=None, /, ignore_index=-100, reduction="mean"):
         check_target(x, target)
     target, valid, factors, share = shares(x, target, weight, ignore_index, reduction)
     return combined(-x[places_of(target)], valid, factors, reduction), share
+
+
+index_nll.op.mistake = no_such_class
 
 
 @index_nll.grad("x")

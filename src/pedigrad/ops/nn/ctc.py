@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.op import composite, function
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, read, wrap
 from .loss import reduce_tensor
 from .reduction import not_a_reduction
@@ -69,7 +70,7 @@ def alignment_losses(x, targets, input_lengths, target_lengths, /, blank=0, zero
     for t in range(1, x.shape[0]):
         ways[t] = _step(ways[t - 1], skips) + emitted[t]
     losses = _losses(ways, input_lengths, target_lengths)
-    return np.astype(np.where(losses == np.inf, 0, losses) if zero_infinity else losses, x.dtype), ways
+    return astype(np.where(losses == np.inf, 0, losses) if zero_infinity else losses, x.dtype), ways
 
 
 def _losses(ways, input_lengths, target_lengths):
@@ -101,7 +102,7 @@ def _(g, x, targets, input_lengths, target_lengths, ways, blank, zero_infinity):
     inside = np.arange(x.shape[0])[:, None] < input_lengths
     if zero_infinity:
         inside = inside & (losses != np.inf)
-    return np.astype(np.where(inside[:, :, None], slope * g[:, None], 0), x.dtype)
+    return astype(np.where(inside[:, :, None], slope * g[:, None], 0), x.dtype)
 
 
 def _lengths(lengths, count, what):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
 from ...core.inplace import inplace_form
 from ...core.op import composite, function
+from ...core.origin import warn
+from ...core.quiet import astype
 from ...rng.generator import default_generator
 from .reduction import in_dtype_of
 
@@ -51,7 +52,7 @@ def _(g, keep, x_dtype, p):
 
 
 def _factors(keep, kind, p):
-    return np.astype(keep, kind) / (1 - p if p < 1 else 1)
+    return astype(keep, kind) / (1 - p if p < 1 else 1)
 
 
 @composite(
@@ -62,14 +63,14 @@ def saturated(x, /, p=0.5, whole_channels=False):
     mean and variance."""
     keep = drawn(x, p, whole_channels)
     scale = _alpha_scale(p)
-    noise = np.astype(keep, x.dtype)
+    noise = astype(keep, x.dtype)
     out = x * (noise * scale) + ((noise - 1) * (NEGATIVE_LIMIT * scale) + NEGATIVE_LIMIT * scale * p)
     return in_dtype_of(x, out), keep
 
 
 @saturated.grad("x")
 def _(g, keep, x_dtype, p):
-    return g * (np.astype(keep, x_dtype) * _alpha_scale(p))
+    return g * (astype(keep, x_dtype) * _alpha_scale(p))
 
 
 def _alpha_scale(p):
@@ -135,16 +136,14 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
     """`input` of shape (N, C, H, W) with whole channels set to zero with probability `p`."""
     _is_idle(input, p, training)
     if input.ndim not in (3, 4):
-        warnings.warn(
+        warn(
             f"dropout2d: Received a {input.ndim}-D input to dropout2d, which is deprecated and will result in an error in a"
-            " future release. To retain the behavior and silence this warning, please use dropout instead.",
-            stacklevel=2,
+            " future release. To retain the behavior and silence this warning, please use dropout instead."
         )
     if input.ndim == 3:
-        warnings.warn(
+        warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired -"
-            " input is interpreted as shape (N, C, L), where C is the channel dim. Please use dropout1d for that.",
-            stacklevel=2,
+            " input is interpreted as shape (N, C, L), where C is the channel dim. Please use dropout1d for that."
         )
     return _feature_dropout(input, p, training, inplace)
 
@@ -154,10 +153,9 @@ def dropout3d(input, p=0.5, training=True, inplace=False):
     """`input` of shape (N, C, D, H, W) or (C, D, H, W) with whole channels set to zero with probability `p`."""
     _is_idle(input, p, training)
     if input.ndim not in (4, 5):
-        warnings.warn(
+        warn(
             f"dropout3d: Received a {input.ndim}-D input to dropout3d, which is deprecated and will result in an error in a"
-            " future release. To retain the behavior and silence this warning, please use dropout instead.",
-            stacklevel=2,
+            " future release. To retain the behavior and silence this warning, please use dropout instead."
         )
     return (_feature_dropout if input.ndim == 5 else _unbatched)(input, p, training, inplace)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from ...core import modes
 from ...core.dtypes import int64
 from ...core.graph import note_write
 from ...core.op import composite, function, kernel
-from ...core.origin import located
+from ...core.origin import located, warn
 from ...core.precision import widened
+from ...core.quiet import astype
 from ...core.tensor import Tensor, announce, read
 from ..xp import kind_of, zeros
 
@@ -38,11 +37,22 @@ def embedding(weight, indices, /, padding_idx=-1, scale_grad_by_freq=False, spar
             f" but got {indices.dtype.name} instead (while checking arguments for embedding)"
         )
     if 0 not in indices.shape and np.minimum.reduce(indices, axis=None) < 0:
-        raise IndexError("index out of range in self")
+        raise IndexError(_no_such_row(weight, indices))
     try:
         return np.take(weight, indices, axis=0)
     except IndexError:
-        raise IndexError("index out of range in self") from None
+        raise IndexError(_no_such_row(weight, indices)) from None
+
+
+def _no_such_row(weight, indices, **attributes):
+    """Which index is none of a row, and where it stands."""
+    count = weight.shape[0]
+    wrong = np.argwhere((indices < 0) | (indices >= count))
+    if not len(wrong):
+        return "index out of range in self"
+    at = tuple(map(int, wrong[0]))
+    rows = f"has rows 0 to {count - 1}" if count else "has no rows"
+    return f"index out of range in self: index {indices[at]} at {list(at)}, and the table of shape {tuple(weight.shape)} {rows}"
 
 
 @embedding.grad("weight")
@@ -75,7 +85,7 @@ def _(g, indices, padding_idx, scale_grad_by_freq):
 def _weighed(rows, indices, padding_idx, scale_grad_by_freq):
     """The gradients of rows: zero of padding, divided by the number of times that a row is named where that is asked for."""
     if scale_grad_by_freq and indices.size:
-        rows = rows / np.astype(np.bincount(indices.reshape(-1))[indices], kind_of(rows))[..., None]
+        rows = rows / astype(np.bincount(indices.reshape(-1))[indices], kind_of(rows))[..., None]
     return np.where(np.not_equal(indices, padding_idx)[..., None], rows, 0)
 
 
@@ -199,7 +209,7 @@ def embedding_bag(
         raise TypeError(located("embedding_bag(): input and weight must be Tensors"))
     if input.is_floating_point() and weight.dtype is int64:
         message = "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is deprecated"
-        warnings.warn(f"{message}, and should now be `embedding_bag(input, weight, ...)`.", stacklevel=2)
+        warn(f"{message}, and should now be `embedding_bag(input, weight, ...)`.")
         input, weight = weight, input
     if per_sample_weights is not None:
         if mode != "sum":
@@ -235,7 +245,7 @@ def embedding_bag(
     if mode == "mean":
         sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(sums._array.dtype)
         sums = sums / _known(sizes[:, None])
-    return sums if sums._array.dtype == kind else np.astype(sums, kind)
+    return sums if sums._array.dtype == kind else astype(sums, kind)
 
 
 # One-hot

@@ -7,13 +7,14 @@ arrays, and the gradient flows through the slopes and the weights of the neighbo
 from __future__ import annotations
 
 import math
-import warnings
 from itertools import product
 
 import numpy as np
 
 from ...core.op import composite, function
+from ...core.origin import warn
 from ...core.precision import widened
+from ...core.quiet import astype
 from ...core.tensor import Tensor
 from ..linked import linked
 from ..xp import zeros
@@ -146,10 +147,9 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     `padding_mode` says what there is: "zeros", "border" or "reflection".
     """
     if align_corners is None:
-        warnings.warn(
+        warn(
             "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
-            "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
-            stacklevel=2,
+            "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details."
         )
     _check(input, grid, mode, padding_mode)
     dtype = input._array.dtype
@@ -170,7 +170,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         value = value if weight is None else value * np.expand_dims(weight, 1)
         total = value if total is None else total + value
     out = np.reshape(total, (*input.shape[:2], *grid.shape[1:-1]))
-    out = out if out._array.dtype == dtype else np.astype(out, dtype)
+    out = out if out._array.dtype == dtype else astype(out, dtype)
     return linked(out, grid) if mode == "nearest" and grid.requires_grad else out
 
 
@@ -178,10 +178,9 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
 def affine_grid(theta, size, align_corners=None):
     """The grid for `grid_sample` that maps an output of shape `size` (N, C, H, W) by the affine maps `theta` (N, 2, 3)."""
     if align_corners is None:
-        warnings.warn(
+        warn(
             "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
-            "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
-            stacklevel=2,
+            "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details."
         )
     array = _array(theta)
     if array.dtype.kind not in "fV":

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
 from ...core import modes
 from ...core.op import composite, function
-from ...core.origin import located
+from ...core.origin import located, warn
 from ..math.arithmetic import sign_of
 from ..math.special import xlogy
 from ..xp import FEW
@@ -333,11 +332,10 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     if size_average is not None or reduce is not None:
         reduction = legacy_reduction(size_average, reduce)
     elif reduction == "mean":
-        warnings.warn(
+        warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size."
             "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
-            stacklevel=2,
+            "'mean' will be changed to behave the same as 'batchmean' in the next major release."
         )
     if reduction == "batchmean":
         total_loss = divergences(input, target, "sum", log_target)

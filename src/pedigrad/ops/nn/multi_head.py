@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...core.op import PLACES, composite, function
+from ...core.origin import warn
 from ...core.tensor import constant
 from ..linalg.matmul import linear
 from ..shape.masked import masked_fill
@@ -114,6 +115,8 @@ def multi_head_attention_forward(
     _check(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
     if is_causal and attn_mask is None:
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+    if key_padding_mask is not None and attn_mask is not None and key_padding_mask.dtype is not attn_mask.dtype:
+        warn("Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type for both instead.")
     causal = is_causal and key_padding_mask is None and not need_weights
     attn_mask = None if causal else _additive(attn_mask, "attn_mask", query)
     padding = _additive(key_padding_mask, "key_padding_mask", query)

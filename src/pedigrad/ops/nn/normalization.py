@@ -262,7 +262,8 @@ def check_channels(input, **vectors):
     channels = shape[1] if len(shape) > 1 else 0
     for name, tensor in vectors.items():
         if tensor is not None and tensor._array.size != channels:
-            raise RuntimeError(f"{name} should contain {channels} elements not {tensor.numel()}")
+            layer = f"the input {tuple(shape)} has {channels} channels, the layer {tensor.numel()} features"
+            raise RuntimeError(f"{name} should contain {channels} elements not {tensor.numel()}: {layer}")
 
 
 def _without_gradient(running_mean, running_var):

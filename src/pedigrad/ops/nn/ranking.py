@@ -7,6 +7,7 @@ import numpy as np
 from ...core import dtypes
 from ...core.op import composite, function
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.shapes import broadcast_shapes, one_dim
 from ...core.tensor import read, wrap
 from ..reduce.norms import vector_norm
@@ -206,7 +207,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     _need_classes("multi_margin_loss", target)
     if classes.numel() and ((classes < 0) | (classes >= count)).any():
         raise RuntimeError("target out of range")
-    own = np.astype(one_hot_rows(classes, count), scores._array.dtype)
+    own = astype(one_hot_rows(classes, count), scores._array.dtype)
     excess = margin - scores.gather(1, classes.unsqueeze(1)) + scores
     excess = excess.where((excess > 0) & (own == 0), 0)
     excess = excess if p == 1 else excess * excess

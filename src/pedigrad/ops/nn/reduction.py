@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
-from ...core.origin import located
+from ...core.origin import located, warn
 from ...core.tensor import Tensor
 from ..xp import total
 
@@ -47,7 +46,7 @@ def legacy_reduction(size_average, reduce, emit_warning=True):
     reduce = True if reduce is None else reduce
     word = "none" if not reduce else "mean" if size_average else "sum"
     if emit_warning:
-        warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.", stacklevel=3)
+        warn(f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.")
     return word
 
 
@@ -60,8 +59,7 @@ def constant(name, argument, tensor):
 
 def warn_of_shapes(input, target):
     """Warn that a target of another shape is broadcast."""
-    warnings.warn(
+    warn(
         f"Using a target size ({target.shape}) that is different to the input size ({input.shape})."
-        " This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-        stacklevel=3,
+        " This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
     )

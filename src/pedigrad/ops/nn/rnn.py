@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.op import composite, function
+from ...core.quiet import astype
 from ..xp import kind_of, matmul, total
 
 
@@ -281,7 +282,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, nonlinearity, batch_sizes,
     rows = _rows(out)
     g_out = None if g_out is None else _rows(g_out)
     dh = _zeros(h0) if g_h is None else g_h
-    slope = 1 - rows * rows if nonlinearity == "tanh" else np.astype(rows > 0, _zeros(rows, ()).dtype)
+    slope = 1 - rows * rows if nonlinearity == "tanh" else astype(rows > 0, _zeros(rows, ()).dtype)
     deltas = []
     for start, end, n in reversed(steps):
         head = dh if n == dh.shape[0] else dh[:n]

@@ -9,6 +9,7 @@ import numpy as np
 from ...core import meta, modes
 from ...core.graph import note_write
 from ...core.precision import is_narrow, widened
+from ...core.quiet import astype
 
 
 def channel_dims(ndim):
@@ -46,7 +47,7 @@ class Running:
                 array = running._array
                 change = (of_batch * (self.momentum * bias)).reshape(-1)
                 if hasattr(change, "tracer"):
-                    change = np.astype(change, array.dtype)
+                    change = astype(change, array.dtype)
                     change.tracer.assign(array, change.tracer.state(array) * (1 - self.momentum) + change)
                 elif meta.is_meta(array):
                     pass

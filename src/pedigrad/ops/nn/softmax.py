@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from ...core import dtypes
 from ...core.op import composite, function
+from ...core.origin import warn
+from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ...core.tensor import constant, wrap
 from ...rng.generator import default_generator
@@ -28,11 +28,11 @@ def is_trivial(x, dim, name):
 
 
 def _as_wanted(x, dtype):
-    return x if dtype is None else np.astype(x, dtypes.to_numpy(dtype))
+    return x if dtype is None else astype(x, dtypes.to_numpy(dtype))
 
 
 def _as_operand(g, x_dtype):
-    return g if g.dtype == x_dtype or g.dtype.name == x_dtype.name else np.astype(g, x_dtype)
+    return g if g.dtype == x_dtype or g.dtype.name == x_dtype.name else astype(g, x_dtype)
 
 
 @composite(places="torch Tensor special", out=True, samples=ALONG)
@@ -81,10 +81,7 @@ def _(g, out, dim, x_dtype):
 
 def _dim_or_usual(name, ndim, dim, stacklevel):
     if dim is None:
-        warnings.warn(
-            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-            stacklevel=stacklevel + 1,
-        )
+        warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.")
         return 0 if ndim in (0, 1, 3) else 1
     return dim
 
@@ -113,6 +110,8 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
 
     With `hard` it is one-hot, and its gradient is still that of the soft choice.
     """
+    if eps != 1e-10:
+        warn("The parameter `eps` of gumbel_softmax is deprecated and has no effect.")
     array = logits._array
     noise = np.log(wrap(default_generator.exponential(array.shape, 1.0, array.dtype)))
     soft = softmax((logits - noise) / tau, dim)
@@ -121,7 +120,7 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     settled = soft.detach()
     places = np.reshape(np.arange(array.shape[dim]), [-1 if d == dim % array.ndim else 1 for d in range(array.ndim)])
     choice = constant(places) == settled.argmax(dim, keepdim=True)
-    return np.astype(choice, array.dtype) - settled + soft
+    return astype(choice, array.dtype) - settled + soft
 
 
 # Scaled to unit norm

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.op import function, kernel, reduction
+from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor
 from ..math.ternary import maximum, minimum
@@ -18,7 +19,7 @@ ONE_DIM = [((3, 4), -1), ((2, 3, 4), 1, True), ((), 0)]
 def ties(g, x, x_dtype, out, dim=None, keepdim=False):
     """The gradient of a chosen value, in equal shares for all elements of `x` that are equal to it."""
     shape = tuple(x.shape)
-    chosen = np.astype(x == restore_dims(out, shape, dim, keepdim), x_dtype)
+    chosen = astype(x == restore_dims(out, shape, dim, keepdim), x_dtype)
     return chosen * (restore_dims(g, shape, dim, keepdim) / total(chosen, axes(dim, len(shape)), True))
 
 

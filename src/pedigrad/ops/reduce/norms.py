@@ -9,13 +9,15 @@ import numpy as np
 
 from ...core.op import composite, function
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.shapes import all_dims, one_dim
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, constant
 from ..destination import deliver
 from ..linalg.factor import factor_svd
 from ..linked import linked
 from ..math.arithmetic import sign_of
 from ..nn.reduction import in_dtype_of
+from ..shape.index_along import selected
 from ..xp import conj, restore_dims, total
 from .sums import axes, converted
 
@@ -44,7 +46,7 @@ def vector_norm(x, /, ord=2, dim=None, keepdim=False, *, dtype=None):
     if ord == -math.inf:
         return np.minimum.reduce(size, axis=dim, keepdims=keepdim)
     if ord == 0:
-        return total(np.astype(size != 0, size.dtype), dim, keepdim)
+        return total(astype(size != 0, size.dtype), dim, keepdim)
     if ord == 1:
         return total(size, dim, keepdim)
     return total(size**ord, dim, keepdim) ** (1.0 / ord)
@@ -74,7 +76,7 @@ def norm_slope(g, x, x_dtype, out, ord, dim, keepdim):
         return np.sign(x) * g
     size = np.abs(x)
     if abs(ord) == math.inf:
-        chosen = np.astype(size == out, size._array.dtype if isinstance(size, Tensor) else size.dtype)
+        chosen = astype(size == out, size._array.dtype if isinstance(size, Tensor) else size.dtype)
         return sign_of(x) * np.where(chosen != 0, g / total(chosen, axes(dim, len(shape)), True), 0)
     scale = np.where(out == 0, 0, g * out ** (1 - ord))
     if ord < 2:
@@ -196,3 +198,16 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     if x1.shape[-1] != x2.shape[-1]:
         raise RuntimeError(located(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"))
     return pairwise_norms(x1, x2, float(p))
+
+
+@function("torch F")
+def pdist(input, p=2.0):
+    """The p-norm distance of each row from each row after it, as a vector: (N, M) -> (N * (N - 1) / 2)."""
+    if input.ndim != 2:
+        raise RuntimeError(located(f"pdist only supports 2D tensors, got: {input.ndim}D"))
+    if p < 0:
+        raise RuntimeError(located("pdist only supports non-negative p values"))
+    if not input.is_floating_point():
+        raise NotImplementedError(located(f"pdist() is not implemented for {input.dtype}: use a floating point dtype"))
+    rows, others = (constant(places) for places in np.triu_indices(input.shape[0], 1))
+    return vector_norm(selected(input, rows, 0) - selected(input, others, 0), float(p), 1)

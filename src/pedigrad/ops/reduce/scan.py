@@ -9,6 +9,7 @@ import numpy as np
 from ...core.dtypes import get_default_dtype
 from ...core.op import composite, function, kernel
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ..destination import deliver
 from ..xp import cast, in_double
@@ -24,7 +25,7 @@ def accumulate(ufunc, x, dim, dtype=None):
         raise NotImplementedError(f'"{ufunc.__name__}" up to each element is not implemented for bool')
     if not x.ndim:
         one_dim(dim, 0)
-        return np.astype(x, np.dtype(np.int64)) if x.dtype.kind in "biu" else np.copy(x)
+        return astype(x, np.dtype(np.int64)) if x.dtype.kind in "biu" else np.copy(x)
     if x.dtype.kind in "biu":
         return ufunc.accumulate(x, axis=dim, dtype=np.int64)
     return running(ufunc, x, dim)
@@ -49,7 +50,7 @@ def cumsum(x, /, dim, *, dtype=None):
     """Sum of all elements up to and with each along `dim`."""
     x = converted(x, dtype)
     out = accumulate(np.add, x, dim, dtype)
-    return out if dtype is None or x.dtype.kind not in "biu" else np.astype(out, x.dtype)
+    return out if dtype is None or x.dtype.kind not in "biu" else astype(out, x.dtype)
 
 
 @cumsum.grad("x")
@@ -68,7 +69,7 @@ def cumprod(x, /, dim, *, dtype=None):
     """Product of all elements up to and with each along `dim`."""
     x = converted(x, dtype)
     out = accumulate(np.multiply, x, dim, dtype)
-    return out if dtype is None or x.dtype.kind not in "biu" else np.astype(out, x.dtype)
+    return out if dtype is None or x.dtype.kind not in "biu" else astype(out, x.dtype)
 
 
 @cumprod.grad("x")

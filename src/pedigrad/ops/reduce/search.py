@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
+from ...core import meta
 from ...core.dtypes import float32, float64
 from ...core.op import function, kernel
 from ...core.origin import located
-from ...core.shapes import as_int
-from ...core.tensor import Tensor, constant, wrap
+from ...core.shapes import all_dims, as_int
+from ...core.tensor import Tensor, constant, read, wrap
 from ..destination import deliver
 
 
@@ -226,12 +229,36 @@ def histogramdd(input, bins, range=None, weight=None, density=False):
     """A histogram of points, one per row of `input`, and the list of its edges in every dimension."""
     points = input.detach().numpy()
     points = points.reshape(-1, points.shape[-1])
-    if isinstance(bins, (tuple, list)) and isinstance(bins[0], Tensor):
-        bins = [b.detach().numpy() for b in bins]
-    pairs = None if range is None else list(zip(range[::2], range[1::2], strict=True))
     weights = None if weight is None else weight.detach().numpy().reshape(-1)
-    hist, edges = np.histogramdd(points, bins, pairs, density, weights)
-    return wrap(hist.astype(points.dtype)), tuple(wrap(e.astype(points.dtype)) for e in edges)
+    if isinstance(bins, (tuple, list)) and len(bins) != points.shape[1]:
+        raise RuntimeError(located(f"histogramdd: bins must be given for each of {points.shape[1]} dimensions, but got {len(bins)}"))
+    if isinstance(bins, (tuple, list)) and isinstance(bins[0], Tensor):
+        edges = [b.detach().numpy() for b in bins]
+        hist = _points_counted(points, edges, weights)
+        if density:
+            volumes = functools.reduce(np.multiply.outer, [np.diff(e) for e in edges])
+            hist = hist / (hist.sum() * volumes)
+    else:
+        pairs = None if range is None else list(zip(range[::2], range[1::2], strict=True))
+        hist, edges = np.histogramdd(points, bins, pairs, density, weights)
+    return wrap(hist.astype(points.dtype)), tuple(wrap(e.astype(points.dtype, copy=False)) for e in edges)
+
+
+def _points_counted(points, edges, weights):
+    """How many points, or what weight, lie between given edges; of those that do not rise, where a search by halves ends."""
+    inside = np.ones(len(points), bool)
+    at = []
+    for x, edge in zip(points.T, edges, strict=True):
+        inside &= (x >= edge[0]) & (x <= edge[-1])
+        low, count = np.zeros(len(x), np.int64), np.full(len(x), len(edge))
+        while (count > 0).any():
+            half = count // 2
+            right = (count > 0) & ~(x < edge[np.minimum(low + half, len(edge) - 1)])
+            low, count = np.where(right, low + half + 1, low), np.where(right, count - half - 1, half)
+        at.append(np.minimum(low - 1, len(edge) - 2))
+    hist = np.zeros([len(e) - 1 for e in edges], points.dtype)
+    np.add.at(hist, tuple(a[inside] for a in at), 1 if weights is None else weights[inside])
+    return hist
 
 
 @function("torch")
@@ -242,3 +269,19 @@ def vander(x, N=None, increasing=False):
     n = x.numel() if N is None else N
     powers = constant(np.arange(n) if increasing else np.arange(n)[::-1])
     return np.expand_dims(x, -1) ** powers
+
+
+@function(name="hash_tensor")
+def hash_tensor(input, dim=(), *, keepdim=False, mode=0, out=None):
+    """The exclusive or of the 64 bits of each element along `dim`: floats as float64, integers as int64; uint64."""
+    if mode != 0:
+        raise RuntimeError(located(f"hash_tensor: mode must be 0, the exclusive or, got {mode}"))
+    if input.is_complex():
+        raise NotImplementedError(located(f"hash_tensor is not implemented for {input.dtype}"))
+    dims = all_dims(dim, input.ndim)
+    if not input.numel() and (dim is None or dim == ()):
+        raise RuntimeError(located("hash_tensor: Expected reduction dim to be specified for input.numel() == 0."))
+    read(input._array, "hash_tensor()")
+    wide = np.array(input._array, np.float64 if input.is_floating_point() else np.int64).view(np.uint64)
+    found = np.asarray(np.bitwise_xor.reduce(wide, axis=dims, keepdims=keepdim))
+    return deliver(wrap(meta.following(found, input._array)), out)

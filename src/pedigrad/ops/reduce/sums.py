@@ -8,7 +8,9 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.op import function, reduction
-from ...core.shapes import all_dims, as_int
+from ...core.origin import located, warn
+from ...core.quiet import astype
+from ...core.shapes import all_dims, as_int, as_shape
 from ...eager import native
 from ..destination import deliver
 from ..xp import broadcast_to, cast, conj, double_total, kind_of, less, restore_dims, row_total, total
@@ -43,14 +45,14 @@ def is_narrow(x):
 
 def through_float32(compute, x):
     """`compute` on `x` in float32, brought back to the dtype of `x`."""
-    out = compute(np.astype(x, np.dtype(np.float32)))
+    out = compute(astype(x, np.dtype(np.float32)))
     narrow = x.dtype
-    return np.astype(out[...], dtypes.to_numpy(narrow) if isinstance(narrow, dtypes.dtype) else narrow)
+    return astype(out[...], dtypes.to_numpy(narrow) if isinstance(narrow, dtypes.dtype) else narrow)
 
 
 def converted(x, dtype):
     """`x` in the dtype that a reduction was asked to compute in."""
-    return x if dtype is None else np.astype(x, dtypes.to_numpy(dtype))
+    return x if dtype is None else astype(x, dtypes.to_numpy(dtype))
 
 
 def need_float(name, x):
@@ -212,6 +214,20 @@ def _freedom(dim, unbiased, correction):
     return dim, correction
 
 
+def _warn_of_freedom(name, input, dim, correction):
+    """Warn if the sum of squares is divided by zero or less."""
+    shape = input._array.shape
+    try:
+        n = count(shape, dim)
+    except IndexError:
+        return  # the op says it
+    if n <= correction:
+        warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input of shape"
+            f" {list(shape)}, {n} elements for each result, correction {correction})"
+        )
+
+
 @function()
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """Variance along `dim`: the squared deviations from the mean, summed and divided by n - correction.
@@ -227,6 +243,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
     (tensor(1.6667), tensor(1.2500))
     """
     dim, correction = _freedom(dim, unbiased, correction)
+    _warn_of_freedom("var", input, dim, correction)
     return variance(input, dim, correction, keepdim, out=out)
 
 
@@ -245,6 +262,7 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
     (tensor(1.2910), tensor(1.1180))
     """
     dim, correction = _freedom(dim, unbiased, correction)
+    _warn_of_freedom("std", input, dim, correction)
     return deviation(input, dim, correction, keepdim, out=out)
 
 
@@ -252,6 +270,7 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The variance and the mean along `dim`."""
     dim, correction = _freedom(dim, unbiased, correction)
+    _warn_of_freedom("var_mean", input, dim, correction)
     return variance(input, dim, correction, keepdim), mean(input, dim, keepdim)
 
 
@@ -259,6 +278,7 @@ def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """The standard deviation and the mean along `dim`."""
     dim, correction = _freedom(dim, unbiased, correction)
+    _warn_of_freedom("std_mean", input, dim, correction)
     return deviation(input, dim, correction, keepdim), mean(input, dim, keepdim)
 
 
@@ -291,11 +311,16 @@ def _(g, x, out, dim, keepdim):
     return g * product_of_others(x, dim)
 
 
+def running_product(x):
+    """`np.cumprod` along the last dimension, which for arrays would warn from NumPy's own frame."""
+    return np.multiply.accumulate(x, -1) if x.__class__ is np.ndarray else np.cumprod(x, -1)
+
+
 def product_of_others(x, dim):
     """For each element the conjugate product of all others along `dim`; no division, so zeros do no harm."""
     x = np.swapaxes(np.conj(x), dim, -1)
-    before = np.cumprod(shifted_in(x), -1)
-    after = np.flip(np.cumprod(shifted_in(np.flip(x, (-1,))), -1), (-1,))
+    before = running_product(shifted_in(x))
+    after = np.flip(running_product(shifted_in(np.flip(x, (-1,)))), (-1,))
     return np.swapaxes(before * after, dim, -1)
 
 
@@ -327,7 +352,7 @@ def all(x, /, dim=None, keepdim=False):
 
 def _logical(ufunc, x, dim, keepdim):
     if isinstance(dim, (list, tuple)) and not dim:  # of these two alone PyTorch takes no dimensions for none
-        return x != 0 if x.dtype != np.uint8 else np.astype(x != 0, np.uint8)
+        return x != 0 if x.dtype != np.uint8 else astype(x != 0, np.uint8)
     out = ufunc.reduce(x, axis=axes(dim, x.ndim), keepdims=keepdim)
     return np.asarray(out, np.uint8) if x.dtype == np.uint8 else out
 
@@ -344,7 +369,7 @@ def count_nonzero(x, /, dim=None):
 @reduction(places="torch Tensor special", samples=[((3, 4), (0, 1)), *FILLED[1:]])
 def logsumexp(x, /, dim, keepdim=False):
     """Logarithm of the sum of the exponentials along `dim`, computed without overflow."""
-    x = np.astype(x, dtypes.to_numpy(dtypes.get_default_dtype())) if x.dtype.kind in "biu" else x
+    x = astype(x, dtypes.to_numpy(dtypes.get_default_dtype())) if x.dtype.kind in "biu" else x
     dim = axes(dim, x.ndim)
     if not x.size:
         return np.log(total(np.exp(x), dim, keepdim))
@@ -359,3 +384,16 @@ def _(g, x, out, dim, keepdim):
     shape = tuple(x.shape)
     out = restore_dims(out, shape, dim, keepdim)
     return restore_dims(g, shape, dim, keepdim) * conj(np.exp(x - out))
+
+
+@function("Tensor")
+def sum_to_size(self, *sizes, size=None):
+    """The sum along the dimensions that are of size one in `size`, or in front of it; the tensor itself where there are none."""
+    shape = as_shape(sizes if size is None else (size,))
+    lead = self.ndim - len(shape)
+    if lead < 0 or [n for n, m in zip(shape, self.shape[lead:], strict=True) if n not in (1, m)]:
+        raise RuntimeError(located(f"size {{{list(shape)}}} is not expandable to size {{{list(self.shape)}}}."))
+    dims = tuple(d for d in range(self.ndim) if d < lead or (shape[d - lead] == 1 and self.shape[d] != 1))
+    if not shape:
+        return self.sum()
+    return self.sum(dims, True).reshape(shape) if dims else self

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 
 from ...core import device as devices
-from ...core import dtypes, meta, modes
+from ...core import dtypes, meta, modes, override
 from ...core.dispatch import dispatch
 from ...core.layout import formatted, is_channels_last
 from ...core.op import composite, function, view
-from ...core.origin import located
+from ...core.origin import located, warn_once
+from ...core.quiet import astype
 from ...core.tensor import Tensor, wrap
 
 
@@ -59,12 +61,12 @@ def cast(x, /, dtype):
         x = np.clip(np.astype(x, np.float32), -448.0, 448.0)
     elif dtype.name == "float8_e8m0fnu":  # powers of two alone
         x = np.maximum(np.abs(np.astype(x, np.float32)), 2.0**-127)
-    return np.astype(x, dtypes.to_numpy(dtype))
+    return astype(x, dtypes.to_numpy(dtype))
 
 
 @cast.grad("x")
 def _(g, x_dtype):
-    return np.astype(np.real(g) if g.dtype.kind == "c" and x_dtype.kind != "c" else g, x_dtype)
+    return astype(np.real(g) if g.dtype.kind == "c" and x_dtype.kind != "c" else g, x_dtype)
 
 
 @view(name="alias", places="Tensor", node="AliasBackward0", samples=[((2, 3),)])
@@ -79,6 +81,15 @@ def _(g):
 
 
 @function("Tensor")
+def as_subclass(self: Tensor, cls: Any) -> Any:
+    """A tensor of class `cls`, a subclass of Tensor, on the same memory, with the history of this one."""
+    if not (inspect.isclass(cls) and issubclass(cls, Tensor)):
+        raise TypeError(located(f"as_subclass(): cls must be a subclass of Tensor, not {cls!r}"))
+    with override.DisableTorchFunctionSubclass():
+        return override.as_class(alias(self), cls)
+
+
+@function("Tensor")
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     """Itself if its elements lie in memory in order, else a copy of which that is true."""
     if self.is_contiguous(memory_format):
@@ -86,6 +97,9 @@ def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     if memory_format is preserve_format:
         raise RuntimeError(located("preserve memory format is unsupported by the contiguous operator"))
     return clone(self, memory_format=memory_format or contiguous_format)
+
+
+DISCARDS = "Casting complex values to real discards the imaginary part"
 
 
 def converted(tensor: Tensor, dtype: Any, copy: bool = False, form: memory_format | None = None) -> Tensor:
@@ -97,6 +111,8 @@ def converted(tensor: Tensor, dtype: Any, copy: bool = False, form: memory_forma
         return changed if changed is tensor and not copy and form is own else clone(changed, memory_format=form)
     if wanted is None or wanted is tensor.dtype:
         return clone(tensor) if copy else tensor
+    if tensor.dtype.is_complex and not wanted.is_complex and wanted.name != "bool":
+        warn_once(DISCARDS)
     if tensor._node is not None and not (wanted.is_floating_point or wanted.is_complex):
         return dispatch(cast.op, (tensor,), (wanted,))  # the long way looks at the dtype of the result: integers have no history
     return cast(tensor, wanted)

@@ -6,24 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from ...core import inplace, modes
+from ...core import inplace, meta, modes
 from ...core.data import fitting, scalar
 from ...core.dispatch import check_overlap, is_recorded, unordered
 from ...core.inplace import note_change, write
 from ...core.layout import check_operands
 from ...core.memory import UntypedStorage, laid
 from ...core.op import composite, function
-from ...core.origin import located
+from ...core.origin import located, warn_once
+from ...core.quiet import astype
 from ...core.shapes import as_shape
 from ...core.tensor import Tensor, read
 from ..xp import broadcast_to
+from .convert import DISCARDS
 from .region import as_strided, diagonal, part
 
 
 @composite(wide="rules", layout="like", name="copy", places="", node="CopyBackwards", samples=[((2, 3), (2, 3)), ((2, 3), (3,))])
 def replaced(x, y, /):
     """The elements of `y` in the shape and dtype of `x`."""
-    return np.astype(broadcast_to(y, x.shape), x.dtype)
+    return astype(broadcast_to(y, x.shape), x.dtype)
 
 
 @replaced.grad("x")
@@ -44,12 +46,17 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Write the elements of `other`, broadcast and converted, into this tensor; returns it."""
     if not isinstance(other, Tensor):
         raise TypeError(located(f"copy_(): argument 'other' must be Tensor, not {type(other).__name__}"))
+    if other._array.dtype.kind == "c" and self._array.dtype.kind not in "cb":
+        warn_once(DISCARDS)
     if is_recorded(self, other) or modes.special:
         return write(replaced.op, (self, other), ())
     check_operands(replaced.op, self._array, (other,), "copy_")
     check_overlap(self._array, "copy_")
     try:
         np.copyto(self._array, other._array, casting="unsafe")
+    except FloatingPointError:  # what `np.seterr` asks for
+        with np.errstate(all="ignore"):
+            np.copyto(self._array, other._array, casting="unsafe")
     except ValueError:
         message = f"copy_(): shape {tuple(other.shape)} does not broadcast to the shape {tuple(self.shape)} of the tensor written to"
         raise RuntimeError(located(message)) from None
@@ -84,6 +91,16 @@ def _fill(input: Tensor, value: Any) -> Tensor:
     input._array.fill(value)
     note_change(input, "fill_")
     return input
+
+
+@function("torch")
+def fill(input: Tensor, value: Any) -> Tensor:
+    """A tensor like `input` with `value`, a number or a tensor of one element, everywhere."""
+    if isinstance(value, Tensor):
+        if value._array.ndim:
+            raise RuntimeError(located(f"fill only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."))
+        return replaced(input, value)
+    return filled(input, scalar(value, input._array.dtype, "fill()"))
 
 
 @function("torch Tensor")
@@ -148,9 +165,17 @@ def resize_(self: Tensor, *sizes: Any, size: Any = None, memory_format: Any = No
     """Give it another shape in place, keeping the elements there is room for; new ones are not initialised."""
     shape = as_shape(sizes if size is None else (size,))
     old = self._array
+    if shape == old.shape and memory_format is None:
+        return self  # and lies as it did
     read(old, "resize_()")
     array = np.empty(shape, old.dtype)
     n = min(array.size, old.size)
     array.reshape(-1)[:n] = old.reshape(-1)[:n]
-    self._array = array
+    self._array = meta.following(array, old)
     return self
+
+
+@function("torch Tensor")
+def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
+    """Give it the shape of another tensor in place, as `resize_` does."""
+    return resize_(input, the_template.shape)

@@ -13,6 +13,7 @@ import numpy as np
 from ...core.data import element
 from ...core.inplace import write
 from ...core.op import composite, function
+from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor
 from ..xp import total, zeros
@@ -302,7 +303,7 @@ def _(g, x, index, src, out, x_shape, src_shape, dim, reduce, include_self):
     elif reduce == "mean":
         line = np.asarray(index).reshape(1) if index.ndim == 0 else index
         counts = _counts(tuple(x_shape) or (1,), line, dim, include_self).reshape(x_shape)
-        shares = g / np.astype(counts, _plain_dtype(g))
+        shares = g / astype(counts, _plain_dtype(g))
         grad_x, grad_src = shares, gathered(shares, index, dim)
     else:
         src = _taken(src, index)
@@ -328,7 +329,7 @@ def _of_products(g, x, index, src, out, dim, include_self):
     safe_own, safe_src = np.where(own == 0, one, own), np.where(src == 0, one, src)
     grad_x = g * scatter_reduced(safe_own, index, src, dim, "prod", True) / safe_own
     # A zero among the others makes the quotient of the whole product right; an only zero needs the product without it.
-    zeros = gathered(scattered_in_zeros(np.astype(src == 0, one.dtype), index, tuple(x.shape), dim), index, dim)
+    zeros = gathered(scattered_in_zeros(astype(src == 0, one.dtype), index, tuple(x.shape), dim), index, dim)
     alone = (src == 0) & (zeros == 1)
     others = scatter_reduced(own, index, np.where(alone, one, src), dim, "prod", True)
     return grad_x, np.where(alone, gathered(g * others, index, dim), gathered(g * out, index, dim) / safe_src)
@@ -337,8 +338,8 @@ def _of_products(g, x, index, src, out, dim, include_self):
 def _of_extremes(g, x, index, src, out, dim, include_self):
     """The gradient is shared by all that are equal to the extreme."""
     dtype = _plain_dtype(g)
-    of_src = np.astype(src == gathered(out, index, dim), dtype)
-    of_own = np.astype(x == out, dtype)
+    of_src = astype(src == gathered(out, index, dim), dtype)
+    of_own = astype(x == out, dtype)
     meeting = scattered_in_zeros(of_src, index, tuple(x.shape), dim)
     # Where a nan is the extreme, nothing equals it: nan.
     shares = g / (of_own + meeting if include_self else np.where((meeting == 0) & (out == out), np.ones((), dtype), meeting))

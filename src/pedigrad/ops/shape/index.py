@@ -23,7 +23,8 @@ from ...core.history import refresh
 from ...core.inplace import check_writable, note_change, rebase
 from ...core.layout import arranged, broadcast_strides, order_of, refuse_overlap
 from ...core.op import composite, function
-from ...core.origin import located
+from ...core.origin import located, warn_once
+from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, wrap
 from ..xp import broadcast_to, zeros
 from .region import ALL, part, region_in_zeros, replace_region, select
@@ -165,7 +166,7 @@ def put_at(x, y, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, b
     out = np.copy(x, order="C")
     at = where(places, (i, j, k, l, m, n, o, p))
     if accumulate:
-        add_at(shown(out, basic), at, np.astype(y, out.dtype, copy=False))
+        add_at(shown(out, basic), at, astype(y, out.dtype, copy=False))
     else:
         shown(out, basic)[at] = y
     return out
@@ -200,6 +201,7 @@ def _index_array(entry: Any) -> Any:
         array = array.astype(np.int64)
     kind = array.dtype.kind
     if array.dtype == np.uint8:
+        warn_once("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead")
         return wrap(array.astype(bool))
     if kind != "b" and array.dtype not in (np.int64, np.int32):
         if isinstance(entry, (Tensor, np.ndarray)) or kind not in "iu":

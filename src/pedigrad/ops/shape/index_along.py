@@ -11,6 +11,7 @@ from ...core.data import element
 from ...core.inplace import write
 from ...core.op import composite, function
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor
 from ..xp import total, zeros
@@ -112,7 +113,7 @@ def index_added(x, index, source, /, dim, alpha=1):
     _check_source(x, at, source, "index_add")
     out = np.copy(x, order="C")
     values = source.reshape(-1) if x.ndim == 0 else source.reshape(out[at].shape) if source.ndim == 0 else source
-    add_at(_line(out), at, values if alpha == 1 else np.astype(values * alpha, x.dtype))
+    add_at(_line(out), at, values if alpha == 1 else astype(values * alpha, x.dtype))
     return out
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...core.dispatch import under_name
-from ...core.layout import arranged, channels_last, is_channels_last
+from ...core.layout import channels_last, is_channels_last
 from ...core.op import composite, function, view
-from ...core.origin import located
+from ...core.origin import located, warn_once
 from ...core.shapes import as_int, broadcast_shapes, one_dim
 from ...core.tensor import Tensor, constant
 from ..xp import zeros
@@ -19,7 +19,7 @@ from .index import index
 from .region import ALL, narrow, part
 from .view import expand, reshape, reshaped
 
-PAIR = [[((2, 3), (2, 3))], [((2, 3), (1, 3)), 0], [((2, 3), (2, 1), (2, 0)), -1]]
+PAIR = [[((2, 3), (2, 3))], [((2, 3, 2, 2), (2, 1, 2, 2)), 1], [((2, 3), (1, 3)), 0], [((2, 3), (2, 1), (2, 0)), -1]]
 
 
 def _listed(tensors: Any) -> tuple[Tensor, ...]:
@@ -32,7 +32,12 @@ def _is_nothing(shape):
     return shape == (0,)
 
 
-@composite(wide="rules", places="torch", aliases=("concat", "concatenate"), promote=True, out=True, samples=PAIR)
+def joined_order(shape, arrays, attributes):
+    """Rows, or channels last if all tensors have them so."""
+    return channels_last(len(shape)) if all(map(is_channels_last, arrays)) else None
+
+
+@composite(wide="rules", layout=joined_order, places="torch", aliases=("concat", "concatenate"), promote=True, out=True, samples=PAIR)
 def cat(*xs, dim=0):
     """The tensors one after the other along `dim`; their other sizes must agree.
 
@@ -55,16 +60,7 @@ def cat(*xs, dim=0):
             raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {x.ndim}")
         if any(a != b for d, (a, b) in enumerate(zip(first, x.shape, strict=True)) if d != dim):
             raise RuntimeError(f"Sizes of tensors must match except in dimension {dim}: {first} and {x.shape} for tensor number {i}")
-    return in_format(np.concatenate(joined, dim), joined)
-
-
-def in_format(out, xs):
-    """`out`, joined from the arrays `xs`, in rows; with channels last if all of them have them so."""
-    if out.__class__ is np.ndarray:
-        for x in xs:
-            if not x.flags.c_contiguous:
-                return arranged(out, channels_last(out.ndim) if all(map(is_channels_last, xs)) else None)
-    return out
+    return np.concatenate(joined, dim)
 
 
 @cat.grad("xs")
@@ -81,7 +77,17 @@ def _(g, xs_shape, needs, dim):
     return grads
 
 
-@composite(wide="rules", places="torch", promote=True, out=True, samples=[[((2, 3), (2, 3))], [((2, 3), (2, 3)), -1], [((), (), ())]])
+STACKS = [[((2, 3), (2, 3))], [((2, 3, 2, 2), (2, 3, 2, 2)), 1], [((2, 3), (2, 3)), -1], [((), (), ())]]
+
+
+def _stacked_order(shape, arrays, attributes):
+    """That of the tensors joined along `dim`, which then is two dimensions."""
+    dim = one_dim(attributes[0], len(shape))
+    order = joined_order(shape[1:], arrays, ()) if dim < len(shape) - 1 else None
+    return order and [new for old in order for new in ([dim + 1, dim] if old == dim else [old + (old > dim)])]
+
+
+@composite(wide="rules", layout=_stacked_order, places="torch", promote=True, out=True, samples=STACKS)
 def stack(*xs, dim=0):
     """The tensors, all of one shape, side by side along a new dimension.
 
@@ -97,12 +103,7 @@ def stack(*xs, dim=0):
         if x.shape != xs[0].shape:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {xs[0].shape} at entry 0 and {x.shape} at entry {i}")
     dim = one_dim(dim, xs[0].ndim + 1)
-    if dim == xs[0].ndim or dim == 0:
-        out = np.stack(xs, dim)
-        return arranged(out, None) if out.__class__ is np.ndarray else out
-    joined = in_format(np.concatenate(xs, dim), xs)
-    shape = xs[0].shape
-    return np.reshape(joined, (*shape[:dim], len(xs), *shape[dim:]))
+    return np.stack(xs, dim)
 
 
 @stack.grad("xs")
@@ -360,6 +361,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         raise RuntimeError("torch.meshgrid: Expected 0D or 1D tensors in the tensor list")
     if any(x.dtype != tensors[0].dtype for x in tensors):
         raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
+    if indexing is None:
+        warn_once("torch.meshgrid: it will be required to pass the indexing argument: 'ij' is what it is without")
     order = list(range(len(tensors)))
     if indexing == "xy" and len(order) > 1:
         order[:2] = [1, 0]

@@ -12,6 +12,7 @@ from ...core.dispatch import check_overlap, is_recorded
 from ...core.inplace import note_change, write
 from ...core.op import composite, function, kernel
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.shapes import broadcast_shapes
 from ...core.tensor import Tensor, wrap
 from ..xp import broadcast_to, total
@@ -48,7 +49,7 @@ def filled_with_tensor(x, mask, value, /):
         raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
     if value.dtype.kind == "c" and x.dtype.kind != "c":
         raise RuntimeError(f"value cannot be converted to type {dtypes.of(x).name} without overflow")
-    return np.where(mask, np.astype(value, x.dtype), x)
+    return np.where(mask, astype(value, x.dtype), x)
 
 
 @filled_with_tensor.grad("x")

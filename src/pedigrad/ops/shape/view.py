@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.op import function, view
+from ...core.origin import warn_once
 from ...core.shapes import all_dims, as_shape, broadcast_shapes, one_dim
 from ...core.tensor import Tensor
 from .. import xp
@@ -146,7 +147,7 @@ def t(x, /):
 
 @t.grad("x")
 def _(g):
-    return g.T
+    return np.transpose(g)
 
 
 @function(aliases=("moveaxis",))
@@ -327,12 +328,19 @@ def _(g, x_shape):
 
 def _reversed(self: Tensor) -> Tensor:
     """With its dimensions in reverse order: a matrix transposed."""
+    if self.ndim != 2:
+        if self.ndim:
+            use = "x.mT for batches of matrices, or x.permute(*range(x.ndim - 1, -1, -1)) to reverse the dimensions"
+            warn_once(f"The use of `x.T` on tensors of dimension other than 2 is deprecated: use {use}")
+        else:
+            warn_once("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.")
     return transpose(self, 0, 1) if self.ndim == 2 else permute(self, tuple(range(self.ndim))[::-1])
 
 
 def _matrices_transposed(self: Tensor) -> Tensor:
     """Its matrices (the last two dimensions) transposed; a single number as it is."""
     if not self.ndim:
+        warn_once("Tensor.mT is deprecated on 0-D tensors. This function is the identity in these cases.")
         return self
     if self.ndim < 2:
         raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
@@ -343,6 +351,8 @@ def _matrix_adjoint(self: Tensor) -> Tensor:
     """A matrix, transposed and conjugated."""
     if self.ndim not in (0, 2):
         raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.")
+    if not self.ndim:
+        warn_once("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().")
     return conj(t(self))
 
 
@@ -358,6 +368,8 @@ def adjoint(input: Tensor) -> Tensor:
 
 def _matrices_adjoint(self: Tensor) -> Tensor:
     """Its matrices transposed and conjugated; a single number as it is."""
+    if not self.ndim:
+        warn_once("Tensor.mH is deprecated on 0-D tensors. Consider using x.conj().")
     return adjoint(self) if self.ndim else self
 
 

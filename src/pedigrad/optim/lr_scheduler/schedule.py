@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from types import FunctionType
 from typing import Any
 
 from ...core import modes
-from ...core.origin import MARK, located
+from ...core.origin import MARK, located, warn
 from ...core.tensor import Tensor
 from ..optimizer import Optimizer
 
@@ -152,21 +151,21 @@ def switched(scheduler: LRScheduler, flag: str) -> Iterator[None]:
 def warn_of_order(optimizer: Any) -> None:
     if not hasattr(optimizer.step, WRAPPED):
         message = "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization."
-        warnings.warn(f"{message} Call `optimizer.step()` before `lr_scheduler.step()`. {LATE}", stacklevel=3)
+        warn(f"{message} Call `optimizer.step()` before `lr_scheduler.step()`. {LATE}")
     elif not getattr(optimizer, "_opt_called", False):
         message = "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first value of the schedule is skipped."
-        warnings.warn(f"{message} Call them in the opposite order. {LATE}", stacklevel=3)
+        warn(f"{message} Call them in the opposite order. {LATE}")
 
 
 def warn_of_epoch() -> None:
     message = "The epoch parameter in `scheduler.step()` is deprecated: call `scheduler.step()`"
-    warnings.warn(f"{message}. With an epoch the closed form of the schedule is used where there is one.", stacklevel=3)
+    warn(f"{message}. With an epoch the closed form of the schedule is used where there is one.")
 
 
 def warn_unless_stepping(scheduler: LRScheduler) -> None:
     """`get_lr` computes the next rates from those in the groups: outside of a step that is hardly what is meant."""
     if not scheduler._get_lr_called_within_step:
-        warnings.warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.", stacklevel=3)
+        warn("To get the last learning rate computed by the scheduler, please use `get_last_lr()`.")
 
 
 # Options of groups

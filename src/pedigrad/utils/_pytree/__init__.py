@@ -215,7 +215,8 @@ def _with_keys(kind: NodeDef, tree: Any) -> Iterable[tuple[Any, Any]]:
     if kind.type is namedtuple:
         return [(GetAttrKey(name), value) for name, value in zip(tree._fields, tree, strict=True)]
     if kind.type not in BUILTIN_TYPES and not is_structseq_class(kind.type):
-        raise ValueError(f"Did not find a flatten_with_keys_fn for type: {kind.type}. Please pass a flatten_with_keys_fn argument.")
+        message = f"Did not find a flatten_with_keys_fn for type: {kind.type}. Please pass a flatten_with_keys_fn argument"
+        raise ValueError(f"{message} to register_pytree_node.")
     return [(SequenceKey(i), value) for i, value in enumerate(tree)]
 
 
@@ -249,14 +250,12 @@ def _broadcast_to_and_flatten(tree: Any, treespec: TreeSpec, is_leaf: Leafy = No
     """A value for each leaf of a structure: a leaf of `tree` stands for all at its place. None if they do not fit."""
     if tree_is_leaf(tree, is_leaf):
         return [tree] * treespec.num_leaves
-    kind = _kind(tree)
-    if treespec.is_leaf() or kind is None or kind.type is not treespec.type:
-        return None
-    children, context = kind.flatten_fn(tree)
-    if len(children) != treespec.num_children or context != treespec.context:
+    try:
+        children = treespec.one_level(tree)
+    except ValueError:
         return None
     out: list[Any] = []
-    for child, spec in zip(children, treespec._children, strict=True):
+    for child, spec in zip(children, treespec.children_specs, strict=True):
         part = _broadcast_to_and_flatten(child, spec, is_leaf)
         if part is None:
             return None

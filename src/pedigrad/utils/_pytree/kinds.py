@@ -147,5 +147,12 @@ def register_dataclass(
 
 
 def register_constant(cls: Any) -> None:
-    """Make a class one whose instances are no leaves but part of the structure; they are compared when structures are."""
+    """Make a class one whose instances are no leaves but part of the structure; they are compared when structures are.
+
+    TypeError if the class does not say when two of its instances are equal, and how to hash one.
+    """
+    if cls.__eq__ is object.__eq__:
+        raise TypeError("register_constant(cls) expects `cls` to have a non-default `__eq__` implementation.")
+    if cls.__hash__ is None or cls.__hash__ is object.__hash__:
+        raise TypeError("register_constant(cls) expects `cls` to have a non-default `__hash__` implementation.")
     register_pytree_node(cls, lambda x: ([], x), lambda _, context: context)

@@ -85,9 +85,14 @@ class TreeSpec:
         if self.type is None:
             out.append(tree)
             return
+        for child, spec in zip(self.one_level(tree), self._children, strict=True):
+            spec._walk(child, out)
+
+    def one_level(self, tree: Any) -> list[Any]:
+        """The children of `tree` in the order of this structure's. ValueError if it is a container of another kind or size."""
         kind = _kind(tree)
         dicts = kind is not None and kind.type in STANDARD_DICT_TYPES and self.type in STANDARD_DICT_TYPES
-        if kind is None or (kind.type is not self.type and not dicts):
+        if self.type is None or kind is None or (kind.type is not self.type and not dicts):
             raise ValueError(f"Node type mismatch; expected {self.type!r}, but got {type(tree)!r}.")
         if dicts:
             keys = self.context[1] if self.type is defaultdict else self.context
@@ -95,15 +100,13 @@ class TreeSpec:
             if missing or extra:
                 texts = [f"{name} key(s): {set(found)!r}" for name, found in (("missing", missing), ("extra", extra)) if found]
                 raise ValueError(f"Node keys mismatch; {'; '.join(texts)}.")
-            children = [tree[key] for key in keys]
-        else:
-            children, context = kind.flatten_fn(tree)
-            if len(children) != self.num_children:
-                raise ValueError(f"Node arity mismatch; expected {self.num_children}, but got {len(children)}.")
-            if context != self.context and self.type is not deque:
-                raise ValueError(f"Node context mismatch for custom node type {self.type!r}: {context!r}, expected {self.context!r}.")
-        for child, spec in zip(children, self._children, strict=True):
-            spec._walk(child, out)
+            return [tree[key] for key in keys]
+        children, context = kind.flatten_fn(tree)
+        if len(children) != self.num_children:
+            raise ValueError(f"Node arity mismatch; expected {self.num_children}, but got {len(children)}.")
+        if context != self.context and self.type is not deque:
+            raise ValueError(f"Node context mismatch for custom node type {self.type!r}: {context!r}, expected {self.context!r}.")
+        return list(children)
 
 
 PyTreeSpec = TreeSpec

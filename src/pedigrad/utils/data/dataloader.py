@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from ...core.origin import warn
 from ._utils.collate import default_collate, default_convert
 from ._utils.fetch import fetcher_of, plain_tensors
 from ._utils.worker import Job, get_worker_info
@@ -195,10 +195,9 @@ class DataLoader(Generic[T_co]):
         """Warn if there are to be more workers than processors."""
         most = _processors()
         if self.num_workers > most:
-            warnings.warn(
+            warn(
                 f"This DataLoader will create {self.num_workers} worker processes in total. Our suggested max number of worker in current "
-                f"system is {most}: with more of them loading may get slower.",
-                stacklevel=3,
+                f"system is {most}: with more of them loading may get slower."
             )
 
 
@@ -217,7 +216,7 @@ class _BaseDataLoaderIter:
         self._persistent_workers = loader.persistent_workers
         if loader.pin_memory:
             message = "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used."
-            warnings.warn(message, stacklevel=5)
+            warn(message)
         self._begin(loader)
         self._base_seed = drawn_seed(loader.generator)
 
@@ -249,7 +248,7 @@ class _BaseDataLoaderIter:
             if said is not None and self._num_yielded > said:
                 where = " Each worker has a copy of the dataset, which has to give its share only." if self._num_workers else ""
                 message = f"was reported to be {said} (when accessing len(dataloader)), but {self._num_yielded} samples have been fetched."
-                warnings.warn(f"Length of IterableDataset {self._dataset} {message}{where}", stacklevel=2)
+                warn(f"Length of IterableDataset {self._dataset} {message}{where}")
         return data
 
     def __getstate__(self) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+from ...core.origin import warn
 from ...core.tensor import Tensor
 from ...random import randperm
 from ...rng.generator import Generator, default_generator
@@ -140,7 +140,7 @@ class ConcatDataset(Dataset[T_co]):
     @property
     def cummulative_sizes(self) -> list[int]:
         """The same as `cumulative_sizes`; deprecated."""
-        warnings.warn("cummulative_sizes is deprecated: the name is cumulative_sizes", DeprecationWarning, stacklevel=2)
+        warn("cummulative_sizes is deprecated: the name is cumulative_sizes", DeprecationWarning)
         return self.cumulative_sizes
 
 
@@ -202,7 +202,7 @@ def _shares(total: int, fractions: Sequence[float]) -> list[int]:
         lengths[i % len(lengths)] += 1
     for i, length in enumerate(lengths):
         if length == 0:
-            warnings.warn(f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=3)
+            warn(f"Length of split at index {i} is 0. This might result in an empty dataset.")
     return lengths
 
 

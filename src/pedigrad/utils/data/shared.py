@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import mmap
 import os
 import pickle
 import tempfile
+from collections.abc import Callable
 from multiprocessing import reduction
 from typing import Any
 
@@ -120,8 +122,8 @@ class Sender:
         segment = self.segments[self.made] = Segment(self.made, descriptor, rounded, self.unheld)
         return segment
 
-    def send(self, message: Any) -> None:
-        """Send a message; what it raises while it is pickled leaves the connection as it was."""
+    def send(self, tag: Any, message: Any) -> None:
+        """Send a message behind a small tag; what it raises while it is pickled leaves the connection as it was."""
         large: list[memoryview] = []
 
         def in_line(buffer: pickle.PickleBuffer) -> bool:
@@ -135,7 +137,7 @@ class Sender:
             body = pickle.dumps(message, protocol=5, buffer_callback=in_line)
             places = self._placed(large)
             new = [(number, size) for number, size, _ in self.new]
-            self.connection.send_bytes(pickle.dumps((body, places, new, self.dropped)))
+            self.connection.send_bytes(pickle.dumps((tag, body, places, new, self.dropped)))
             self.dropped = []
             while self.new:
                 reduction.send_handle(self.connection, self.new[0][2], None)
@@ -197,9 +199,9 @@ class Receiver:
                 out.append(self._freed.pop())
         return out
 
-    def receive(self) -> Any:
-        """The next message. EOFError or OSError if the other side is gone."""
-        body, places, new, dropped = pickle.loads(self.connection.recv_bytes())
+    def receive(self) -> tuple[Any, Callable[[], Any]]:
+        """The tag of the next message, and what unpickles the message. EOFError or OSError if the other side is gone."""
+        tag, body, places, new, dropped = pickle.loads(self.connection.recv_bytes())
         for number in dropped:
             self.segments.pop(number, None)
         for number, size in new:
@@ -209,7 +211,9 @@ class Receiver:
             finally:
                 os.close(descriptor)
         if sum(bool(each.lying) for each in self.segments.values()) < LENT:
-            return pickle.loads(body, buffers=[np.asarray(Piece(self.segments[number], *place)) for number, *place in places])
+            pieces = [np.asarray(Piece(self.segments[number], *place)) for number, *place in places]
+            return tag, functools.partial(pickle.loads, body, buffers=pieces)
         copies = [self.segments[number].memory[start : start + size].tobytes() for number, start, size, _ in places]
         self._freed.extend({number for number, *_ in places})
-        return pickle.loads(body, buffers=[c if p[3] else bytearray(c) for c, p in zip(copies, places, strict=True)])
+        given = [c if p[3] else bytearray(c) for c, p in zip(copies, places, strict=True)]
+        return tag, functools.partial(pickle.loads, body, buffers=given)

@@ -134,6 +134,9 @@ class Team:
             worker.connection.send((self.epoch, self.given, keys, worker.receiver.take_freed()))
         except (BrokenPipeError, ConnectionResetError):
             raise self._lost(worker) from None
+        except KeyboardInterrupt:
+            self.close()
+            raise
         worker.tasks += 1
         self.waiting[self.given] = [worker]
         self.outstanding += 1
@@ -199,11 +202,17 @@ class Team:
             for connection in wait(list(busy), max(0.0, left)):
                 worker = busy[connection]
                 try:
-                    epoch, number, answer = worker.receiver.receive()
+                    (epoch, number), load = worker.receiver.receive()
                 except (EOFError, ConnectionResetError):
                     raise self._lost(worker) from None
+                except KeyboardInterrupt:  # perhaps in the middle of a message
+                    self.close()
+                    raise
                 if epoch == self.epoch:
-                    return number, answer
+                    try:
+                        return number, load()
+                    except Exception as error:
+                        return number, Failure(error, "when a batch arrived from a DataLoader worker process")
             for worker in busy.values():
                 if left == LOOK and not worker.process.is_alive() and not worker.connection.poll():
                     raise self._lost(worker)

@@ -151,7 +151,7 @@ def work(job: Job, connection: Any) -> None:
 def _answer(sender: Sender, task: tuple[int, int], answer: Any, where: str) -> bool:
     """Send an answer, or why it cannot be sent; whether there is somebody to take it."""
     try:
-        sender.send((*task, answer))
+        sender.send(task, answer)
     except (BrokenPipeError, ConnectionResetError):
         return False
     except Exception as error:
@@ -160,5 +160,5 @@ def _answer(sender: Sender, task: tuple[int, int], answer: Any, where: str) -> b
         else:
             answer = Failure(error, where + ", when it sent a batch")
             answer.type = answer.type if answer.type in (TypeError, AttributeError) else RuntimeError
-        sender.send((*task, answer))
+        return _answer(sender, task, answer, where)
     return True

@@ -1,0 +1,101 @@
+"""`torch._C`: names of PyTorch's C++ half that programs read. There is no such half."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.device import device
+from ..core.dtypes import dtype as dtype
+from ..core.failures import AcceleratorError as AcceleratorError
+from ..core.failures import OutOfMemoryError as OutOfMemoryError
+from ..core.refused import lazily, refused
+from ..core.shapes import Size as Size
+from ..core.tensor import Tensor
+from ..futures import Future as Future
+from ..ops.linalg.factor import LinAlgError
+from ..rng.generator import Generator as Generator
+
+_WHY = "there is no C++ half"
+_LinAlgError = LinAlgError
+_TensorMeta = type(Tensor)
+TensorBase = _TensorBase = Tensor
+_GLIBCXX_USE_CXX11_ABI = True
+has_openmp = has_mkl = has_lapack = has_mps = has_cuda = has_xpu = _has_cuda = _has_mps = False
+
+globals().update(
+    refused(
+        __name__,
+        _WHY,
+        classes="_CudaDeviceProperties PyTorchFileWriter PyTorchFileReader ScriptModule ScriptFunction Graph Node Value Type",
+    )
+)
+
+
+def _get_accelerator(check: Any = None) -> device:
+    """The CPU: there is no accelerator."""
+    return device("cpu")
+
+
+def _get_default_device() -> str:
+    """'cpu'."""
+    return "cpu"
+
+
+def _get_tracing_state() -> Any:
+    """None: nothing is being traced."""
+    return None
+
+
+def _get_privateuse1_backend_name() -> str:
+    """The name that PyTorch gives to a kind of device that nobody has named."""
+    return "privateuseone"
+
+
+def _log_api_usage_once(event: str) -> None:
+    """Nothing: no usage is counted."""
+
+
+def _are_functorch_transforms_active() -> bool:
+    """False."""
+    return False
+
+
+def _cuda_isInBadFork() -> bool:
+    """False: nothing was begun that a fork could break."""
+    return False
+
+
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    """Nothing: there is no such compiler."""
+
+
+def _false(*args: Any, **kwargs: Any) -> bool:
+    """False: there is no such compiler."""
+    return False
+
+
+_jit_set_profiling_executor = _jit_set_profiling_mode = _jit_set_texpr_fuser_enabled = _jit_set_nvfuser_enabled = _false
+_jit_can_fuse_on_cpu = _jit_can_fuse_on_gpu = _jit_set_nvfuser_guard_mode = _get_graph_executor_optimize = _false
+_jit_override_can_fuse_on_cpu = _jit_override_can_fuse_on_gpu = _set_graph_executor_optimize = _nothing
+_set_math_sdp_allow_fp16_bf16_reduction = _nothing
+
+
+class DisableTorchFunctionSubclass:
+    """A context that changes nothing."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+DisableTorchFunction = DisableTorchFunctionSubclass
+
+
+def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """What `func` returns."""
+    return func(*args, **(kwargs or {}))
+
+
+__getattr__ = lazily(__name__, __path__)

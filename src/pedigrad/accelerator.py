@@ -1,1 +1,0 @@
-"""torch.accelerator: there is none."""

@@ -1,0 +1,105 @@
+"""What the traceback of a mistake shows: the user's frames, and the layer in which it happened.
+
+Everything here runs only once something has gone wrong. An error of ours is known by its message (`origin.Message`); errors of
+other people's code, and faults of our own, keep all their frames. `PEDIGRAD_TRACEBACK=full` keeps them for every error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from opcode import opmap
+from types import FrameType
+from typing import Any
+
+from .origin import MARK, Message, located, outside
+
+FULL = os.environ.get("PEDIGRAD_TRACEBACK") == "full"
+_RAISE = opmap["RAISE_VARARGS"]
+_OTHERS = ("numpy", "scipy", "llvmlite")  # whose own errors are translated
+_PLAIN = frozenset({RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AssertionError})
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a `raise` of ours, or of the user's, made `error`.
+
+    NumPy's compiled functions have no frame, so the innermost one is that of whoever called them, at a call and not at a `raise`.
+    """
+    trace = error.__traceback__
+    if trace is None:
+        return True  # it was made and is to be raised
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    module = trace.tb_frame.f_globals.get("__name__") or ""
+    return module.partition(".")[0] not in _OTHERS and trace.tb_frame.f_code.co_code[trace.tb_lasti] == _RAISE
+
+
+def trim(error: BaseException) -> None:
+    """Drop the library's frames beneath the one that caught `error`, if what it says is complete without them."""
+    if FULL or not (error.args and error.args[0].__class__ is Message):
+        return
+    last = error.__traceback__
+    if last is None:
+        return
+    trace = last.tb_next
+    while trace is not None:
+        if MARK not in trace.tb_frame.f_globals:
+            last.tb_next = trace
+            last = trace
+        trace = trace.tb_next
+    last.tb_next = None
+
+
+def variables() -> dict[int, str]:
+    """What the user's frame calls its tensors: the name of each, by the identity of its array."""
+    frame = outside(sys._getframe(1))
+    found: dict[int, str] = {}
+    for name, value in _visible(frame):
+        if hasattr(type(value), "_array"):
+            found.setdefault(id(value._array), name)
+    return found
+
+
+def _visible(frame: FrameType | None) -> Any:
+    """The variables that a frame can name, and the attributes of its `self`."""
+    if frame is None:
+        return
+    yield from list(frame.f_locals.items())
+    names = frame.f_globals
+    yield from [(name, names[name]) for name in frame.f_code.co_names if name in names]
+    own = getattr(frame.f_locals.get("self"), "__dict__", None)
+    if isinstance(own, dict):
+        yield from [(f"self.{name}", value) for name, value in own.items()]
+
+
+def within(error: Exception, module: Any) -> None:
+    """Enter into `error`, which leaves the call of `module`, that it happened there, and trim its traceback."""
+    if error.__class__ not in _PLAIN or len(error.args) != 1:
+        return
+    message = error.args[0]
+    if message.__class__ is not Message:
+        if message.__class__ is not str or error.__class__ is NotImplementedError or not _is_ours(error):
+            return  # a module without a forward names itself
+        message = located(message)
+    inner = message.module
+    if inner is None:
+        path, kind = "", type(module).__name__
+    else:
+        path, kind = message.path, message.kind
+        name = next((name for name, each in module.named_modules() if each is inner), None)
+        if name != "":  # it may have called itself
+            path = f"{name or type(inner).__name__}.{path}".rstrip(".")
+    root = next((name for name, value in _visible(outside(sys._getframe(1))) if value is module), None)
+    layer = ".".join(filter(None, (root or (type(module).__name__ if path else ""), path)))
+    new = Message(message.text, message.given, f"{layer} ({kind})" if layer else kind, message.where)
+    new.module, new.path, new.kind = module, path, kind
+    error.args = (new,)
+    trim(error)
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether a `raise` of the library made `error`."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and MARK in trace.tb_frame.f_globals and is_refusal(error)

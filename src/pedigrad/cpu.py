@@ -1,1 +1,0 @@
-"""torch.cpu: the device there is."""

@@ -1,0 +1,6 @@
+"""`torch.distributed.algorithms.join`, processes with unequal shares: the names are there; using them is refused."""
+
+from ... import distributed as _distributed
+from ...core.refused import refused
+
+globals().update(refused(__name__, _distributed._WHY, classes="Join Joinable JoinHook"))

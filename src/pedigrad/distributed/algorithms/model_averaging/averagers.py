@@ -1,0 +1,6 @@
+"""`torch.distributed.algorithms.model_averaging.averagers`, models that are averaged: the names are there; using them is refused."""
+
+from .... import distributed as _distributed
+from ....core.refused import refused
+
+globals().update(refused(__name__, _distributed._WHY, classes="ModelAverager PeriodicModelAverager"))

@@ -1,0 +1,13 @@
+"""`torch.distributed.checkpoint.filesystem`: names of `torch.distributed.checkpoint`."""
+
+from .. import checkpoint as _place
+
+globals().update(
+    {
+        _name: getattr(_place, _name)
+        for _name in (
+            "FileSystemReader",
+            "FileSystemWriter",
+        )
+    }
+)

@@ -1,0 +1,184 @@
+"""`__torch_function__`: subclasses, classes beside Tensor, and modes, against PyTorch's."""
+
+import importlib
+
+import pytest
+from side_by_side import agree
+
+PROGRAMS = []
+
+
+def program(function):
+    PROGRAMS.append(function)
+    return function
+
+
+def names(values):
+    return [type(each).__name__ for each in values]
+
+
+@program
+def plain_subclasses(torch, tell):
+    class Mine(torch.Tensor):
+        pass
+
+    class Yours(torch.Tensor):
+        pass
+
+    class Finer(Mine):
+        pass
+
+    x = torch.randn(3, 3).as_subclass(Mine)
+    y = torch.ones(3, 3)
+    tell(names([x, x + 1, x + y, y + x, 1 - x, x @ y, y @ x, x.sum(), x[0], x.reshape(9), x.t(), torch.exp(x), -x, x == x]))
+    tell(names([torch.cat([y, x]), torch.stack([x, y]), x.max(0)[0], x.max(0).values, torch.where(x > 0, x, y), x.float(), x.detach()]))
+    tell(names([torch.nn.functional.relu(x), torch.nn.functional.linear(x, y), x.clone(), x.data, x.T, torch.zeros_like(x), x.new_ones(2)]))
+    tell(names([*x.unbind(0), *x.split(1), x.as_subclass(torch.Tensor)]), x + y, str(x[0, 0].item() == float(x[0, 0])))
+    tell(names([x.add_(1), x]), isinstance(x.max(0), tuple), names([torch.nn.Linear(3, 2)(x), torch.nn.Conv1d(3, 2, 1)(x)]))
+    z = x.as_subclass(Finer)
+    tell(names([z + x, x + z]), isinstance(z, Mine))
+    tell.error(lambda: x + y.as_subclass(Yours))
+    p = torch.nn.Parameter(x)
+    tell(type(p).__name__, isinstance(p, torch.nn.Parameter), names([p + 1, p * y]), p.requires_grad)
+    (p * 2).sum().backward()
+    tell(p.grad, type(p.grad).__name__)
+    q = torch.nn.Parameter(y)
+    tell(names([q + 1, q + x]))
+    m = Mine([1.0, 2.0])
+    tell(m, type(m * 2).__name__, repr(m).replace("\n", ""))
+    with torch.DisableTorchFunctionSubclass():
+        tell(names([x + 1, x.sum()]))
+    n = torch.Tensor._make_subclass(Mine, y, True)
+    tell(type(n).__name__, n.requires_grad, n.is_leaf, type(n * 2).__name__)
+    tell.error(y.as_subclass, int)
+
+
+@program
+def own_handlers(torch, tell):
+    log = []
+
+    class Logged(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append((func.__name__.strip("_"), [t.__name__ for t in types], len(args)))
+            return super().__torch_function__(func, types, args, kwargs)
+
+    class Noted(torch.Tensor):
+        @staticmethod
+        def __new__(cls, data, note):
+            self = torch.Tensor._make_subclass(cls, data)
+            self.note = note
+            return self
+
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            result = super().__torch_function__(func, types, args, kwargs or {})
+            notes = [a.note for a in args if isinstance(a, cls) and hasattr(a, "note")]
+            if isinstance(result, cls) and notes:
+                result.note = notes[0] + "+" + func.__name__.strip("_")
+            return result
+
+    x = torch.ones(2, 2).as_subclass(Logged)
+    y = torch.ones(2, 2)
+    for call in (lambda: torch.exp(x), lambda: torch.matmul(y, x), lambda: torch.nn.functional.cross_entropy(x, torch.tensor([0, 1]))):
+        call()
+    torch.cat([y, x], dim=1)
+    torch.nn.functional.layer_norm(x, (2,))
+    torch.sum(x, dim=0)
+    tell(log)
+    n = Noted(torch.ones(2), "a")
+    tell((torch.exp(n)).note, torch.abs(torch.tanh(n)).note)
+
+
+@program
+def classes_beside_tensor(torch, tell):
+    handled = {}
+
+    class Diagonal:
+        def __init__(self, n, value):
+            self.n, self.value = n, value
+
+        def tensor(self):
+            return self.value * torch.eye(self.n)
+
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            if func not in handled or not all(issubclass(t, (torch.Tensor, cls)) for t in types):
+                return NotImplemented
+            return handled[func](*args, **(kwargs or {}))
+
+    def implements(function):
+        def register(own):
+            handled[function] = own
+            return own
+
+        return register
+
+    @implements(torch.mean)
+    def mean(input):
+        return float(input.value) / input.n
+
+    @implements(torch.add)
+    def add(input, other):
+        as_tensor = [each.tensor() if isinstance(each, Diagonal) else each for each in (input, other)]
+        return torch.add(*as_tensor)
+
+    handled[torch.Tensor.add] = add
+
+    d = Diagonal(2, 3)
+    tell(torch.mean(d), torch.add(d, torch.ones(2, 2)), torch.add(torch.ones(2, 2), d))
+    for call in (lambda: torch.mul(d, d), lambda: torch.exp(d), lambda: torch.mul(torch.ones(2, 2), d)):
+        tell.error(call)
+    overrides = importlib.import_module(torch.__name__ + ".overrides")
+    tell(overrides.is_tensor_like(d), overrides.is_tensor_like(3), overrides.is_tensor_like(torch.ones(1)))
+    tell(overrides.has_torch_function((d,)), overrides.has_torch_function((torch.ones(1), 3)), overrides.has_torch_function_unary(d))
+
+    def own(a, b=0):
+        if overrides.has_torch_function_variadic(a, b):
+            return overrides.handle_torch_function(own, (a, b), a, b=b)
+        return "plain"
+
+    handled[own] = lambda a, b=0: "taken over"
+    tell(own(1), own(d), own(1, d))
+    wrapped = overrides.wrap_torch_function(lambda a: (a,))(lambda a: "plain")
+    handled[wrapped] = lambda a: "taken over"
+    tell(wrapped(1), wrapped(d))
+    tell(overrides.resolve_name(torch.nn.functional.cross_entropy), overrides.get_default_nowrap_functions() is not None)
+    tell(torch.mean in overrides.get_testing_overrides())
+
+
+@program
+def modes(torch, tell):
+    overrides = importlib.import_module(torch.__name__ + ".overrides")
+    log = []
+
+    class Counting(overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            log.append(func.__name__.strip("_"))
+            return func(*args, **(kwargs or {}))
+
+    class Doubling(overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            return func(*args, **(kwargs or {})) * 2
+
+    x = torch.ones(2)
+    with Counting():
+        torch.exp(x)
+        torch.zeros(2)
+        torch.nn.functional.mse_loss(x, x)
+        torch.stack([x, x])
+    torch.exp(x)
+    tell(log)
+    with Doubling(), Counting():
+        result = torch.exp(torch.zeros(1))
+    tell(result)
+    with Doubling(), Doubling():
+        pass
+    tell(torch.exp(torch.zeros(1)), overrides._len_torch_function_stack())
+    with torch._C.DisableTorchFunctionSubclass() if hasattr(torch, "_C") else torch.DisableTorchFunctionSubclass():
+        tell(torch.exp(x))
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: each.__name__)
+def test_agrees(program):
+    agree(program)
