@@ -56,7 +56,8 @@ class Here:
         self.thread = thread
 
 
-here: ContextVar[Here] = ContextVar("pedigrad_scope", default=Here(-1))
+NOWHERE = Here(-1)  # of threads that have not called a module yet; nobody writes to it
+here: ContextVar[Here] = ContextVar("pedigrad_scope", default=NOWHERE)
 
 
 def own_here() -> Here:
