@@ -277,7 +277,8 @@ def _variadic_source(op: Op) -> str:
         usual=["if _a and _a[0].itemsize < 4 and _a[0].dtype.kind in 'fV':", f"    return {general}"] if op.wide_forward else [],
         same=["for _x in _a:", "    if _x.dtype is not _a[0].dtype:", f"        return {general}"] if op.promoted else [],
         layout=[
-            "for _x in _a:", "    if not _x.flags.c_contiguous:", f"        _r = _lay_out(_op, _t, _a, ({attributes}), _r)", "        break",
+            "for _x in _a:", "    if not _x.flags.c_contiguous:",
+            f"        _r = _lay_out(_op, _t, _a, ({attributes}), _r)", "        break",
         ] if op.layout not in (None, "own") else [],
     )  # fmt: skip
 
