@@ -19,7 +19,7 @@ from . import ops as _ops
 from . import storage as _storage
 from . import version as torch_version
 from .core import autocast as _autocast
-from .core import copies, family, memory, repr
+from .core import copies, memory, repr
 from .core import dtypes as _dtypes
 from .core import op as _op
 from .core import override as _override
@@ -81,6 +81,7 @@ from .eager import threads
 from .ops import creation
 from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
+from .provenance import family
 from .rng.generator import Generator, default_generator
 from .storage import TypedStorage
 
@@ -101,7 +102,7 @@ pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
-_INTERNAL = frozenset(("about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "rng"))
+_INTERNAL = frozenset(("about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "provenance", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
 # Names of torch that stand in a submodule.
 _MOVED_IN = {

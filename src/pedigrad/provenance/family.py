@@ -1,0 +1,81 @@
+"""What a tensor says of where it comes from: its family tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from ..core.graph import Node
+from ..core.op import function
+from ..core.tensor import Tensor
+from ..core.traces import variables
+from . import text
+from .ancestors import Ancestors, tensors
+from .facts import Facts
+from .folding import Folder, Group
+
+
+class Family:
+    """The operations a tensor came from, youngest first, as a tree that prints, and as a page and pictures.
+
+    Iterating gives the nodes, parents after children; `leaves` are the tensors that gradients arrive in.
+    """
+
+    def __init__(
+        self, tensor: Tensor, names: Mapping[str, Tensor] | None = None, *, depth: int | None = None,
+        modules: bool | str | Sequence[str] = True, until: Any = None, to: Any = None, lines: int | None = 50,
+    ):  # fmt: skip
+        self.ancestors = Ancestors(tensor, tensors(until), tensors(to))
+        self.tensor = tensor
+        self.facts = Facts({id(t._node): name for name, t in (names or {}).items() if t._node is not None}, variables())
+        self.by_module = modules is not False
+        opened = () if isinstance(modules, bool) else (modules,) if isinstance(modules, str) else tuple(modules)
+        self.view = text.View(depth, opened, None if depth is not None and lines == text.View.lines else lines, modules is not False)
+
+    @cached_property
+    def tree(self) -> Group:
+        """The operations in groups, by module and by what is repeated."""
+        return Folder(self.ancestors, self.by_module).folded()
+
+    def __iter__(self) -> Iterator[Node]:
+        both = [*self.ancestors.nodes, *self.ancestors.leaves]
+        return iter(sorted(both, key=lambda node: -node.seq))
+
+    def __len__(self) -> int:
+        return len(self.ancestors.nodes) + len(self.ancestors.leaves)
+
+    @property
+    def leaves(self) -> list[Tensor]:
+        """The leaf tensors that receive a gradient, in the order they were made."""
+        return [t for t in (leaf.variable for leaf in self.ancestors.leaves) if t is not None]
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the tree."""
+        return text.lines(self.ancestors, self.tree, self.facts, self.view)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+
+@function("torch Tensor")
+def family(
+    input: Tensor, names: Any = None, *, depth: int | None = None, modules: Any = True, until: Any = None, to: Any = None,
+    lines: int | None = 50,
+) -> Family:  # fmt: skip
+    """The family tree of a tensor: the operations, modules and source lines it came from, and the leaves it gives gradients to.
+
+    It prints at most `lines` rows (None: all) and opens modules as far as there is room, or to a `depth`. `modules` are the paths of
+    those to open (`"layer4.1"`), or False to see operations only. It goes back until the tensors `until`; of tensors `to` it shows
+    only the paths that lead from them. `names` is a mapping or the `named_parameters()` of a module, used to call leaves by name.
+
+    >>> import pedigrad as torch
+    >>> w = torch.ones(3, requires_grad=True)
+    >>> print((w * 2).sum().family({"w": w}))  # doctest: +ELLIPSIS
+    () float32: 2 operations, 1 leaf of 3 numbers...
+      1 │ sum ()...
+      2 ╵ mul (3,)  ← w (3,)
+    """
+    return Family(input, dict(names) if names is not None else None, depth=depth, modules=modules, until=until, to=to, lines=lines)
