@@ -1,4 +1,4 @@
-"""The command line: `pedigrad run script.py [args]`, and what is about it: `doctor`, `alias`, `env`, `convert`, `demo`."""
+"""The command line: `pedigrad run script.py [args]`, and what is about it: `graph`, `doctor`, `alias`, `env`, `convert`, `demo`."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import runpy
 import sys
 from collections.abc import Sequence
 from pickle import UnpicklingError
+from typing import Any
 
-from . import about, demo, doctor, version
+from . import about, demo, doctor, graph_page, version
 from .alias import environment, install_as_torch, missing_name, shim
 from .serialization.convert import convert
 
 
-def run(script: str, args: Sequence[str], as_module: bool = False) -> None:
-    """Run a program as Python would, with pedigrad in the place of torch, in it and in the processes that it starts."""
+def run(script: str, args: Sequence[str], as_module: bool = False) -> dict[str, Any]:
+    """The globals of a program, run as Python would, with pedigrad in the place of torch, in it and in the processes that it starts."""
     install_as_torch()
     sys.argv = [script, *args]
     sys.path.insert(0, os.getcwd() if as_module else os.path.dirname(os.path.abspath(script)))
     hand_down_torch()
     try:
         if as_module:
-            runpy.run_module(script, run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(script, run_name="__main__")
+            return runpy.run_module(script, run_name="__main__", alter_sys=True)
+        return runpy.run_path(script, run_name="__main__")
     except (ImportError, AttributeError) as error:
         hint = missing_name(error)
         if hint is not None:
@@ -59,6 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     check.add_argument("script")
     check.add_argument("--limit", type=int, default=doctor.LIMIT, help="how many files to read at most (default %(default)s)")
     check.add_argument("-v", "--verbose", action="store_true", help="list the names that are there, too")
+    graph = commands.add_parser("graph", help="run a program until its first backward pass and show where the loss came from, as a page")
+    graph.add_argument("--tensor", metavar="NAME", help="the variable to show instead of what backward() is called on")
+    graph.add_argument("--out", metavar="FILE", help="where the page goes (default: the script's name with .html)")
+    graph.add_argument("script", help="the program")
+    graph.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments")
     commands.add_parser("env", help="the machine, the caches and the versions")
     converter = commands.add_parser("convert", help="write the tensors of a file in another format")
     converter.add_argument("source", help="a state dict: PyTorch's format, or safetensors if the name ends so")
@@ -75,6 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"no such file: {given.script}")
         run(given.script, given.args, given.module)
         return 0
+    if given.command == "graph":
+        if not os.path.exists(given.script):
+            parser.error(f"no such file: {given.script}")
+        return graph_page.main(given.script, given.args, given.tensor, given.out, run)
     if given.command == "alias":
         return environment.main(given.action, given.site)
     if given.command == "doctor":

@@ -128,7 +128,23 @@ class Facts:
     def __init__(self, names: dict[int, str], variables: dict[int, str]):
         self.names, self.variables = names, {i: name for i, name in variables.items() if not name.startswith("@")}
         self.places: dict[tuple[Any, int], Place] = {}
+        self.gradients: dict[int, float] = {}  # norms that were noted, by the number of the node
         self.owned: dict[int, dict[int, str]] = {}  # of a module: its parameters' and buffers' names
+
+    def note_gradient(self, node: Node) -> None:
+        """Note the norm of the gradient of what an operation computed when a backward pass comes by."""
+        seq, gradients = node.seq, self.gradients
+
+        def hook(grads: Any) -> None:
+            known = [grad._array for grad in grads if grad is not None]
+            if known:
+                gradients[seq] = math.sqrt(sum(norm(array) ** 2 for array in known))
+
+        node.register_prehook(hook)
+
+    def gradient_norm(self, node: Node) -> float | None:
+        """The norm of the gradient, as far as it is known."""
+        return self.gradients.get(node.seq, gradient_norm(node))
 
     def place(self, node: Node) -> Place | None:
         """The user's line that ran an operation."""
@@ -141,7 +157,7 @@ class Facts:
         return self.places[key]
 
     def leaf_name(self, leaf: Leaf, scope: Scope | None = None, name: str = "") -> str:
-        """What the user calls a leaf: by `names`, its module as seen from `scope`, a variable; if it is gone, what the operand is called."""
+        """What the user calls a leaf: by `names`, its module as seen from `scope`, a variable; if it is gone, the operand's name."""
         if id(leaf) in self.names:
             return self.names[id(leaf)]
         tensor = leaf.variable

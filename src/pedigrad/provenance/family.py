@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ..core.graph import Node
 from ..core.op import function
 from ..core.tensor import Tensor
 from ..core.traces import variables
-from . import text
+from . import drawing, page, text
 from .ancestors import Ancestors, tensors
 from .facts import Facts
 from .folding import Folder, Group
+from .graph import Graph, of_family
 
 
 class Family:
@@ -56,6 +59,46 @@ class Family:
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+    def with_gradients(self) -> Family:
+        """The family itself, which notes the norm of each operation's gradient at the next backward pass, for the page.
+
+        What operations computed can be told afterwards only if that pass was called with `retain_graph=True`.
+        """
+        for node in self.ancestors.nodes:
+            self.facts.note_gradient(node)
+        return self
+
+    def graph(self) -> Graph:
+        """What the page shows, as data."""
+        summary = text.header(self.ancestors) if self.ancestors.nodes else str(self)
+        return of_family(self.ancestors, self.tree, self.facts, summary)
+
+    def html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The family as one HTML page that needs no network, in which modules open and close; written to `path` if there is one."""
+        made = page.page(self.graph())
+        if path is not None:
+            Path(path).write_text(made, encoding="utf-8")
+        return made
+
+    def _repr_html_(self) -> str:
+        return page.framed(self.html())
+
+    def printer(self) -> text.Printer:
+        """The rows that are shown, for pictures."""
+        return text.Printer(self.ancestors, self.facts, text.rows(self.tree, self.view), self.view.by_module)
+
+    def svg(self) -> str:
+        """The rows that are printed as an SVG picture, edges as arcs."""
+        return drawing.svg(self.printer())
+
+    def dot(self) -> str:
+        """The rows that are printed as a graph in Graphviz' language."""
+        return drawing.dot(self.printer())
+
+    def mermaid(self) -> str:
+        """The rows that are printed as a graph in Mermaid's language."""
+        return drawing.mermaid(self.printer())
 
     __repr__ = __str__
 
