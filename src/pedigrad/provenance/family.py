@@ -39,7 +39,7 @@ class Family:
     @cached_property
     def tree(self) -> Group:
         """The operations in groups, by module and by what is repeated."""
-        return Folder(self.ancestors, self.by_module).folded()
+        return Folder(self.ancestors.nodes, modules=self.by_module).folded()
 
     def __iter__(self) -> Iterator[Node]:
         both = [*self.ancestors.nodes, *self.ancestors.leaves]

@@ -8,13 +8,12 @@ Since groups are stretches of an order in which all edges lead backwards, a grap
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.graph import Leaf
 from ..core.scope import Scope
-from .ancestors import Ancestors
 from .facts import title
 
 LONGEST = 512  # items of a stretch that is looked for again
@@ -47,10 +46,10 @@ class Group(Item):
 
 
 class Folder:
-    """Folds the operations of some ancestors."""
+    """Folds nodes, or what has `parents`, `scope`, `code` and `lasti` as these have; alike are those of which `name` says the same."""
 
-    def __init__(self, ancestors: Ancestors, modules: bool = True, repeats: bool = True):
-        self.ancestors, self.modules, self.repeats = ancestors, modules, repeats
+    def __init__(self, nodes: Sequence[Any], name: Callable[[Any], str] = title, modules: bool = True):
+        self.nodes, self.name, self.modules = nodes, name, modules
         self.tokens: dict[Any, int] = {}
 
     def token(self, key: Any) -> int:
@@ -79,23 +78,22 @@ class Folder:
     def _operations(self) -> Iterator[tuple[Item, list[Scope]]]:
         """Each operation with the modules that it was run in, the outermost first."""
         chains: dict[int, list[Scope]] = {}
-        for i, node in enumerate(self.ancestors.nodes):
+        for i, node in enumerate(self.nodes):
             scope = node.scope if self.modules else None
             if scope is not None and id(scope) not in chains:
                 chains[id(scope)] = scope.chain()
-            yield Item(self.token((title(node), *self._sides(i))), i, i), chains[id(scope)] if scope is not None else []
+            yield Item(self.token((self.name(node), *self._sides(i))), i, i), chains[id(scope)] if scope is not None else []
 
     def _sides(self, place: int) -> Iterator[bool]:
         """Of each operand whether it is a leaf; where others come from differs in the first round of a loop."""
-        for parent in self.ancestors.nodes[place].parents:
+        for parent in self.nodes[place].parents:
             yield parent.__class__ is Leaf
 
     def _close(self, group: Group) -> None:
         """All items of a group are there."""
         if group.items:
             group.first, group.last = group.items[0].first, group.items[-1].last
-        if self.repeats:
-            group.items = self._repeats_folded(group.items)
+        group.items = self._repeats_folded(group.items)
         group.token = self.token((group.kind, *(item.token for item in group.items)))
 
     def _repeats_folded(self, items: list[Item]) -> list[Item]:
@@ -118,7 +116,7 @@ class Folder:
 
     def _turn(self, items: list[Item]) -> int:
         """Where among the items of a round the loop's body begins: at the first of its instructions, if all are in one function."""
-        nodes = [self.ancestors.nodes[item.first] for item in items]
+        nodes = [self.nodes[item.first] for item in items]
         if any(node.code is not nodes[0].code for node in nodes):
             return 0
         return min(range(len(nodes)), key=lambda i: nodes[i].lasti)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import linecache
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.graph import Leaf, Node
@@ -56,7 +56,7 @@ class Graph:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain containers, for JSON."""
-        return asdict(self)
+        return {**vars(self), "nodes": [vars(node) for node in self.nodes]}
 
 
 class Sources:
@@ -162,6 +162,7 @@ def as_tree(group: Group) -> dict[str, Any]:
         item, made = stack.pop()
         scope = item.scope
         made.update(what=item.what, name=item.name, kind=item.kind, path="" if scope is None else scope.path)
+        made["times"] = len(item.items)
         made["items"] = in_parts([_planted(each, stack) for each in item.items])
     return root
 

@@ -66,7 +66,11 @@ function openWhileThereIsRoom() {
 
 function heading(item) {
   if (!isGroup(item)) return item.title;
-  if (item.what === "repeat") return `${item.items.length} x ${item.name || label(item.items[item.items.length - 1])}`;
+  if (item.what === "repeat") {
+    let each = item.items.at(-1);
+    while (each.what === "part") each = each.items.at(-1);
+    return `${item.times} x ${item.name || (each.what === "round" ? "round" : label(each))}`;
+  }
   return label(item);
 }
 function label(group) {
@@ -86,7 +90,7 @@ function sized(item) {
   const lines = [heading(item), subtext(item)];
   if (item.leaves) lines.push(item.leaves);
   const text = Math.max(...lines.map((line, i) => Math.min(line.length, 34) * (i ? 6 : 7.2)));
-  const width = data.total ? Math.max(64, 900 * (item.time || 0) / data.total) : Math.max(64, text + 18);
+  const width = data.total ? Math.max(88, 1200 * (item.time || 0) / data.total) : Math.max(64, text + 18);
   return { width, height: 22 + 14 * (lines.filter(Boolean).length - 1) + 4, lines };
 }
 
