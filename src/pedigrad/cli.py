@@ -13,6 +13,7 @@ from typing import Any
 
 from . import about, demo, doctor, graph_page, version
 from .alias import environment, install_as_torch, missing_name, shim
+from .profiler import profile
 from .serialization.convert import convert
 
 
@@ -33,6 +34,24 @@ def run(script: str, args: Sequence[str], as_module: bool = False) -> dict[str, 
         raise
 
 
+def run_profiled(path: str, script: str, args: Sequence[str], as_module: bool) -> int:
+    """Run a program, print which of its lines take how long, and write the profile; returns the exit status."""
+    found = profile()
+    try:
+        with found:
+            run(script, args, as_module)
+    finally:  # also of a program that ends early
+        print(found.lines())
+        if path.endswith(".speedscope.json"):
+            found.export_speedscope(path)
+        elif path.endswith((".json", ".json.gz")):
+            found.export_chrome_trace(path)
+        else:
+            found.html(path)
+        print(f"\n{path}")
+    return 0
+
+
 def hand_down_torch() -> None:
     """Let the processes that the program starts find pedigrad as torch, for as long as it runs."""
     folder, maker = shim.temporary(), os.getpid()
@@ -47,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     runner = commands.add_parser("run", help="run an unchanged PyTorch program on pedigrad")
     runner.add_argument("-m", dest="module", action="store_true", help="run a module instead of a file")
+    runner.add_argument("--profile", metavar="FILE", help="time it: a flame graph (.html), a Chrome trace (.json) or .speedscope.json")
     runner.add_argument("script", help="the program: a file, or a module with -m")
     runner.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments")
     show = commands.add_parser("demo", help="train two models and show where a loss comes from")
@@ -78,6 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.command == "run":
         if not given.module and not os.path.exists(given.script):
             parser.error(f"no such file: {given.script}")
+        if given.profile is not None:
+            return run_profiled(given.profile, given.script, given.args, given.module)
         run(given.script, given.args, given.module)
         return 0
     if given.command == "graph":

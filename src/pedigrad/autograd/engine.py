@@ -191,7 +191,7 @@ class Backward:
                 else:
                     run = functools.partial(source.backward, g, parents, given)
                     name = f"autograd::engine::evaluate_function: {node.name()}"
-                    grads = spanned(profiler, name, "backward", run, (), (node.code, node.lasti))
+                    grads = spanned(profiler, name, "backward", run, (), node)
                 if create:  # where a rule made an array of its own (zeros, say)
                     grads = tuple(wrap(d) if d.__class__ is np.ndarray else d for d in grads)
             if anomaly:

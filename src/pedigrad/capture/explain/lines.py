@@ -6,12 +6,12 @@ A step computes operations of several lines where these are fused. Its time is s
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ...codegen.ir.kernel import Kernel
 from ...core.origin import Origin, Source
+from ...profiler.spent import Spent
 
 BACKWARD = (".grad", "AccumulateGrad")  # how the names end of what a backward pass runs
 OTHERS = "between operations"
@@ -51,20 +51,6 @@ def places_of(step: Any) -> dict[Place, int]:
     return found
 
 
-@dataclass
-class Spent:
-    """What one line, or one module, takes of a run: seconds."""
-
-    what: str
-    forward: float = 0.0
-    backward: float = 0.0
-    operations: int = 0
-
-    @property
-    def seconds(self) -> float:
-        return self.forward + self.backward
-
-
 def spent(sections: Iterable[Any], key: Callable[[Place], str]) -> list[Spent]:
     """Seconds of a run by what `key` makes of operations, the most first."""
     found: dict[str, Spent] = {}
@@ -83,37 +69,3 @@ def spent(sections: Iterable[Any], key: Callable[[Place], str]) -> list[Spent]:
             if not step.places and step.seconds:
                 found.setdefault(OTHERS, Spent(OTHERS)).forward += step.seconds
     return sorted(found.values(), key=lambda entry: -entry.seconds)
-
-
-@dataclass
-class Table:
-    """Times by line or by module; prints."""
-
-    rows: list[Spent]
-    heading: str
-    total: float
-
-    def lines(self, most: int | None = 30) -> Iterator[str]:
-        """The lines of the table."""
-        yield f"{'time':>9}  {'share':>6}  {'forward':>9}  {'backward':>9}  {self.heading}"
-        for row in self.rows[:most]:
-            times = [f"{micro(s):>9}" for s in (row.seconds, row.forward, row.backward)]
-            yield f"{times[0]}  {row.seconds / (self.total or 1):>6.1%}  {times[1]}  {times[2]}  {row.what}"
-        if most is not None and len(self.rows) > most:
-            yield f"and {len(self.rows) - most} more"
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    __repr__ = __str__
-
-    def __iter__(self) -> Iterator[Spent]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-def micro(seconds: float) -> str:
-    """Microseconds."""
-    return f"{seconds * 1e6:,.1f} us"

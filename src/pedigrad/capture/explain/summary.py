@@ -22,11 +22,12 @@ from ...codegen.ir.sources import SEEDS, held, read_option
 from ...codegen.ir.steps import Call, Contraction, Scatter
 from ...codegen.runtime.executable import Executable
 from ...core.origin import Origin
+from ...profiler.spent import Table
 from ...provenance.graph import Graph
 from ...provenance.page import page
 from ..recording import layout
 from .graph import of_report
-from .lines import OTHERS, Place, Table, places_of, spent
+from .lines import OTHERS, Place, places_of, spent
 from .measured import Machine, guards_of, machine, measure, profiled
 from .opening import Speed, compared
 from .report import as_html, as_text
