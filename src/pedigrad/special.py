@@ -1,7 +1,10 @@
 """`torch.special`: special functions."""
 
+from .core import absent
 from .core.op import PLACES
 
 globals().update(PLACES["special"])
 
 __all__ = sorted(PLACES["special"])
+
+globals().update(absent.handlers(__name__))

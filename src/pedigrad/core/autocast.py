@@ -246,11 +246,12 @@ _SWITCHES = (
 )  # fmt: skip
 for _each in _SWITCHES[1:]:
     publish(_each, _each.__name__, ["torch"])
-for _each in (
-    _old("cpu", is_autocast_enabled, "is_autocast_cpu_enabled"), _old("cpu", set_autocast_enabled, "set_autocast_cpu_enabled"),
-    _old("cpu", get_autocast_dtype, "get_autocast_cpu_dtype"), _old("cpu", set_autocast_dtype, "set_autocast_cpu_dtype"),
-    _old("cuda", get_autocast_dtype, "get_autocast_gpu_dtype"), _old("cuda", set_autocast_dtype, "set_autocast_gpu_dtype"),
+for _name, _device_type, _switch, _form in (
+    ("is_autocast_cpu_enabled", "cpu", is_autocast_enabled, "()"),
+    ("set_autocast_cpu_enabled", "cpu", set_autocast_enabled, "(enabled: bool)"),
+    ("get_autocast_cpu_dtype", "cpu", get_autocast_dtype, "()"), ("set_autocast_cpu_dtype", "cpu", set_autocast_dtype, "(dtype)"),
+    ("get_autocast_gpu_dtype", "cuda", get_autocast_dtype, "()"), ("set_autocast_gpu_dtype", "cuda", set_autocast_dtype, "(dtype)"),
 ):  # fmt: skip
-    publish(_each, _each.__name__, ["torch"])
+    publish(_old(_device_type, _switch, _name), _name, ["torch"], _form)
 publish(autocast, "autocast", ["torch"])
 interception.AROUND.append(cast_call)

@@ -6,7 +6,6 @@ the code of an op: `print(pedigrad.tanh.op.source)` after a first call.
 
 from __future__ import annotations
 
-import inspect
 import linecache
 import sys
 from types import CodeType
@@ -49,9 +48,8 @@ def build(op: Op) -> Any:
     for name in (op.name, "backward"):
         scope[name].__code__ = _declared_there(scope[name].__code__, op.forward.__code__)
     built = scope[op.name]
-    function.__code__, function.__defaults__, function.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
-    if "_words" in built.__code__.co_varnames:
-        function.__signature__ = signature(op)
+    for form in op.forms:
+        form.__code__, form.__defaults__, form.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
     op.source = source
     op.built = True
     namespace["_Node"], namespace["_WideNode"] = op.node_class, op.wide_node_class
@@ -92,19 +90,6 @@ def _parameters(op: Op) -> str:
     if _takes_out(op):
         keyword.append("out=None")
     return ", ".join([*parts, "*", *keyword] if keyword else parts)
-
-
-def signature(op: Op) -> inspect.Signature:
-    """How users may call `op`, without the further names of its arguments."""
-    kinds, empty = inspect.Parameter, inspect.Parameter.empty
-    parts = [
-        kinds(public, kinds.POSITIONAL_OR_KEYWORD, default=op.defaults.get(name, empty))
-        for public, name in zip(op.public_names, op.operands, strict=True)
-    ]
-    for name in op.attributes:
-        kind = kinds.KEYWORD_ONLY if name in op.keyword_only else kinds.POSITIONAL_OR_KEYWORD
-        parts.append(kinds(name, kind, default=op.defaults.get(name, empty)))
-    return inspect.Signature([*parts, kinds("out", kinds.KEYWORD_ONLY, default=None)] if op.out else parts)
 
 
 def _takes_out(op: Op) -> bool:

@@ -49,6 +49,7 @@ def inplace_form(op: Op) -> Callable[..., Any]:
         return write(op, operands, attributes)
 
     form.__name__ = form.__qualname__ = op.name + "_"
+    form.op, form.in_place = op, True  # type: ignore[attr-defined]
     form.__module__ = op.forward.__module__
     form.__doc__ = f"In-place form of `{op.name}`; returns its first operand."
     return form

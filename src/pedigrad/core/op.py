@@ -38,10 +38,11 @@ from typing import Any
 import numpy as np
 
 from .. import return_types
-from . import dispatch, fastpath, inplace, precision
+from . import dispatch, fastpath, inplace, precision, signatures
 from .dispatch import words_of
 from .errors import MISSING
 from .graph import Node
+from .kinds import is_published
 from .origin import MARK
 from .tensor import Tensor, wrap
 from .traces import trim
@@ -145,8 +146,9 @@ class Op:
         self.named: dict[str, Any] = {} if node is None or isinstance(node, str) else {"name": node}
         self.built = False
         self.function = self._stub()
+        self.forms = [self.function]  # the same function under other names: what is generated goes into all of them
         if self.ufunc is not None:
-            Tensor.numpy_functions[self.ufunc] = self.function
+            Tensor._numpy_functions[self.ufunc] = self.function
         self._publish(places.split(), aliases, operators.split())
 
     def __repr__(self) -> str:
@@ -259,6 +261,11 @@ class Op:
         return out
 
 
+for _name, _method in list(vars(Tensor).items()):  # what a tensor is, and does not compute
+    if not _name.startswith("_"):
+        setattr(Tensor, _name, signatures.known_as(_method, _name, "Tensor"))
+
+
 def _first_call(*args: Any, **kwargs: Any) -> Any:
     try:
         return _build(_op)(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
@@ -267,12 +274,19 @@ def _first_call(*args: Any, **kwargs: Any) -> Any:
         raise
 
 
-def publish(function: Function, name: str, places: list[str]) -> None:
-    """Make `function` available as `name` in these places; `Tensor` makes it a method."""
+def publish(function: Function, name: str, places: list[str], form: str | None = None) -> None:
+    """Make `function` available as `name` in these places; `Tensor` makes it a method. `form`: its signature, if Python cannot tell."""
+    op: Any = getattr(function, "op", None)
+    stub = op is not None and function.__globals__.get("_op") is op
     for place in places:
-        PLACES.setdefault(place, {})[name] = function
+        if not is_published(name, place):
+            continue
+        known = signatures.known_as(function, name, place, form)
+        if stub and known is not function:
+            op.forms.append(known)
+        PLACES.setdefault(place, {})[name] = known
         if place == "Tensor":
-            setattr(Tensor, name, function)
+            setattr(Tensor, name, known)
 
 
 def taking_words(written: Function, words: dict[str, str], short: Function | None = None) -> Function:
@@ -301,24 +315,25 @@ def taking_words(written: Function, words: dict[str, str], short: Function | Non
 
 def function(
     places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = (),
-    takes: dict[str, str] = {}, short: Function | None = None, common: bool = True,  # noqa: B006
+    takes: dict[str, str] = {}, short: Function | None = None, common: bool = True, form: str | None = None,  # noqa: B006
 ) -> Callable[[Function], Function]:  # fmt: skip
     """Publish a hand-written function over the ops: an overload, a default worked out, a loop.
 
     `takes` says by which further names its arguments may be given. A method's own tensor comes first, so methods of functions that
     have no other names than NumPy's for operands are published as they are. `short` is what a call with two operands comes to;
-    without `common` there are no other names than those in `takes`.
+    without `common` there are no other names than those in `takes`. `form` is the signature as text where the one that is written
+    says less, `(self, *size, dtype=None)`.
     """
 
     def declare(written: Function) -> Function:
         code = written.__code__
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         words = words_of(own, takes, common and places != "F") if not code.co_flags & 0x08 else {}  # not with `**kwargs` of its own
-        form = taking_words(written, words, short) if words else written
+        worded = taking_words(written, words, short) if words else written
         beside = takes or short or any(n not in ("input", "other", "A") for n in words.values())
         for place in places.split():
             for each in (name or written.__name__, *aliases):
-                publish(form if beside or place != "Tensor" else written, each, [place])
+                publish(worded if beside or place != "Tensor" else written, each, [place], form)
         return written
 
     return declare

@@ -14,7 +14,7 @@ from ..core.op import PLACES
 from ..core.tensor import Tensor
 from .shape import convert
 
-TABLE = Tensor.numpy_functions
+TABLE = Tensor._numpy_functions
 
 
 def _op(name: str) -> Any:

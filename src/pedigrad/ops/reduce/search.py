@@ -50,7 +50,11 @@ def _asked(results, return_inverse, return_counts):
 
 @function()
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
-    """The distinct elements in order; also each element's place among them and how often each occurs, if asked."""
+    """The distinct elements in order; also each element's place among them and how often each occurs, if asked for.
+
+    >>> torch.tensor([3, 1, 3]).unique(return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
     return _asked(distinct(input, dim), return_inverse, return_counts)
 
 

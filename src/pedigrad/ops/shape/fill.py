@@ -160,7 +160,7 @@ def rows(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(found[::-1])
 
 
-@function("Tensor")
+@function("Tensor", form="(self, *sizes, memory_format=None)")
 def resize_(self: Tensor, *sizes: Any, size: Any = None, memory_format: Any = None) -> Tensor:
     """Give it another shape in place, keeping the elements there is room for; new ones are not initialised."""
     shape = as_shape(sizes if size is None else (size,))
