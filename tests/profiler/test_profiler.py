@@ -124,9 +124,7 @@ def test_flame_graphs_add_up(tmp_path):
     ("name", "begin"), [("p.html", "<!doctype html>"), ("p.json", '{"schemaVersion"'), ("p.speedscope.json", '{"$schema"')]
 )
 def test_a_program_is_profiled_from_the_command_line(tmp_path, name, begin):
-    (tmp_path / "program.py").write_text(
-        "import torch\nx = torch.ones(3, requires_grad=True)\nx.sin().sum().backward()\nraise SystemExit(3)\n"
-    )
+    (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, "-m", "pedigrad", "run", "--profile", name, "program.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 3, done.stderr
