@@ -119,7 +119,9 @@ _MOVED_IN = {
     "ScriptModule": "jit",
     "load": "serialization",
     "save": "serialization",
+    "summary": "overview",
     "vmap": "func",
+    "watch": "overview",
 }
 _LATER = frozenset(("compile", "install_as_torch", "torch", *_MOVED_IN))
 

@@ -9,13 +9,15 @@ import numpy as np
 
 from .core.device import device as _device
 from .core.dtypes import dtype as _dtype
-from .provenance.family import Family as _Family
 from .core.shapes import Size as _Size
 from .core.tensor import Tensor as _Tensor
 from .ops.shape.convert import memory_format as _memory_format
 from .rng.generator import Generator as _Generator
 from . import return_types as _return_types
 from .core.graph import Handle as _Handle
+from .overview.summary import Summary as _Summary
+from .overview.watch import Watch as _Watch
+from .provenance.family import Family as _Family
 from .ops.creation import layout as _layout
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -58,6 +60,7 @@ from .ops.creation import layout as layout
 from . import library as library
 from . import linalg as linalg
 from . import masked as masked
+from . import memory as memory
 from .ops.shape.convert import memory_format as memory_format
 from . import mps as mps
 from . import mtia as mtia
@@ -67,6 +70,7 @@ from .core.modes import no_grad as no_grad
 from . import onnx as onnx
 from . import optim as optim
 from . import overrides as overrides
+from . import overview as overview
 from . import profiler as profiler
 from . import random as random
 from . import return_types as return_types
@@ -713,6 +717,7 @@ def stft(input: _Tensor, n_fft: _int, hop_length: _int | None = None, win_length
 def sub(input: _Tensor, other: _Tensor | _complex, *, alpha: _float = 1, out: _Tensor | None = None) -> _Tensor: ...
 def subtract(input: _Tensor, other: _Tensor, *, alpha: _float = 1, out: _Tensor | None = None) -> _Tensor: ...
 def sum(input: _Tensor, dim: _int | Sequence[_int] | None = None, keepdim: _bool = False, *, dtype: _dtype | None = None, out: _Tensor | None = None) -> _Tensor: ...
+def summary(model: Callable[..., Any], *inputs: Any, depth: _int | None = None, **kwargs: Any) -> _Summary: ...
 def svd(input: _Tensor, some: _bool = True, compute_uv: _bool = True, *, out: tuple[_Tensor, ...] | None = None) -> _return_types.svd: ...
 def svd_lowrank(A: _Tensor, q: _int = 6, niter: _int = 2, M: _Tensor | None = None) -> _Tensor: ...
 def swapaxes(input: _Tensor, axis0: _int, axis1: _int) -> _Tensor: ...
@@ -780,6 +785,7 @@ def view_copy(input: _Tensor, size: _int | Sequence[_int], *, out: _Tensor | Non
 def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0, randomness: _str = 'error', *, chunk_size: _int | None = None) -> Callable[..., Any]: ...
 def vsplit(input: _Tensor, indices_or_sections: _int | Sequence[_int]) -> tuple[_Tensor, ...]: ...
 def vstack(tensors: Sequence[_Tensor], *, out: _Tensor | None = None) -> _Tensor: ...
+def watch(model: Callable[..., Any], total: _int | None = None, every: _float = 0.5, writer: Any = None, file: Any = None) -> _Watch: ...
 @overload
 def where(condition: _Tensor) -> tuple[_Tensor, ...]: ...
 @overload

@@ -120,6 +120,13 @@ def test_flame_graphs_add_up(tmp_path):
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == text
 
 
+PROGRAM = """import torch
+x = torch.ones(3, requires_grad=True)
+x.sin().sum().backward()
+raise SystemExit(3)
+"""
+
+
 @pytest.mark.parametrize(
     ("name", "begin"), [("p.html", "<!doctype html>"), ("p.json", '{"schemaVersion"'), ("p.speedscope.json", '{"$schema"')]
 )
@@ -128,5 +135,5 @@ def test_a_program_is_profiled_from_the_command_line(tmp_path, name, begin):
     command = [sys.executable, "-m", "pedigrad", "run", "--profile", name, "program.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 3, done.stderr
-    assert "program.py:4: x.sin().sum().backward()" in done.stdout and done.stdout.endswith(f"{name}\n")
+    assert "program.py:3: x.sin().sum().backward()" in done.stdout and done.stdout.endswith(f"{name}\n")
     assert (tmp_path / name).read_text().startswith(begin)

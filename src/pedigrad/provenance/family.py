@@ -105,8 +105,8 @@ class Family:
 
 @function("torch Tensor")
 def family(
-    input: Tensor, names: Any = None, *, depth: int | None = None, modules: bool | str | Sequence[str] = True, until: Any = None, to: Any = None,
-    lines: int | None = 50,
+    input: Tensor, names: Any = None, *, depth: int | None = None, modules: bool | str | Sequence[str] = True,
+    until: Any = None, to: Any = None, lines: int | None = 50,
 ) -> Family:  # fmt: skip
     """The family tree of a tensor: the operations, modules and source lines it came from, and the leaves it gives gradients to.
 
