@@ -23,7 +23,6 @@ from .core import autocast as _autocast
 from .core import copies as _copies
 from .core import declare as _declare
 from .core import dtypes as _dtypes
-from .core import family as _family
 from .core import memory as _memory
 from .core import override as _override
 from .core import repr as _repr
@@ -86,6 +85,7 @@ from .eager import threads as _threads
 from .ops import creation as _creation
 from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
+from .provenance import family as _family
 from .rng.generator import Generator, default_generator
 from .storage import TypedStorage
 
@@ -110,7 +110,7 @@ pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
-_INTERNAL = frozenset(("__main__", "about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "rng"))
+_INTERNAL = frozenset("__main__ about alias capture cli codegen core demo doctor eager graph_page ops provenance rng".split())
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
 # Names of torch that stand in a submodule.
 _MOVED_IN = {
@@ -119,7 +119,9 @@ _MOVED_IN = {
     "ScriptModule": "jit",
     "load": "serialization",
     "save": "serialization",
+    "summary": "overview",
     "vmap": "func",
+    "watch": "overview",
 }
 _LATER = frozenset(("compile", "install_as_torch", "torch", *_MOVED_IN))
 

@@ -22,7 +22,7 @@ from ..codegen.runtime.memory import is_whole
 from ..core import graph, modes
 from ..core.graph import Freed, Leaf, Node, Output, Remade, note_write
 from ..core.layout import lying_as
-from ..core.origin import Origin, located
+from ..core.origin import Origin, Source, located
 from ..core.precision import widened
 from ..core.profiling import spanned
 from ..core.quiet import astype, is_strict
@@ -182,7 +182,8 @@ class Backward:
                 watching.refuse("a backward pass goes on into what was computed before the call")
             if recorder is not None and node.op is not None:
                 rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
-                grads = recorder.run(rules, (g, saved), f"{node.op.name}.grad", rules)
+                source_of = Source(f"{node.op.name}.grad", node.code, node.lasti, node.scope)
+                grads = recorder.run(rules, (g, saved), source_of, rules)
             else:
                 given = saved_tensors(source, saved) if create else saved
                 if profiler is None:
@@ -190,7 +191,7 @@ class Backward:
                 else:
                     run = functools.partial(source.backward, g, parents, given)
                     name = f"autograd::engine::evaluate_function: {node.name()}"
-                    grads = spanned(profiler, name, "backward", run, (), (node.code, node.lasti))
+                    grads = spanned(profiler, name, "backward", run, (), node)
                 if create:  # where a rule made an array of its own (zeros, say)
                     grads = tuple(wrap(d) if d.__class__ is np.ndarray else d for d in grads)
             if anomaly:

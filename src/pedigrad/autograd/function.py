@@ -15,6 +15,7 @@ from ..core.graph import Freed, Node, write_to
 from ..core.history import FUNCTION, SEVERAL
 from ..core.inplace import check_writable, note_change, rebase
 from ..core.origin import Origin, located
+from ..core.scope import here
 from ..core.tensor import Tensor, constant, wrap
 from ..ops.shape.convert import alias
 from .saved import modified, second_backward
@@ -201,8 +202,8 @@ class Function:
         node = object.__new__(_node_class(cls))  # type: ignore[arg-type]
         node.parents = tuple(a._node for a in args if isinstance(a, Tensor))
         node.hooks, node.ctx, node.seq = None, ctx, next(modes.clock)
-        here = Origin.here()
-        node.code, node.lasti = here.code, here.lasti
+        origin = Origin.here()
+        node.code, node.lasti, node.scope = origin.code, origin.lasti, here.get().scope
         node.shape, node.dtype = tensors[0]._array.shape, tensors[0]._array.dtype
         ctx.node = weakref.ref(node)
         ctx.output_kinds = [(t._array.shape, t._array.dtype) for t in tensors]

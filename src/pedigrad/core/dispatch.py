@@ -31,6 +31,7 @@ from .origin import located, outside, warn
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
 from .quiet import is_strict
+from .scope import here
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -376,6 +377,7 @@ def record(
     node.seq = next(_clock)
     frame = outside(_getframe(1))
     node.code, node.lasti = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
+    node.scope = here.get().scope
     if op.outputs is not None and len(tensors) == 1:
         tensors[0]._node, tensors[0]._cut = node, None
     else:
@@ -417,7 +419,7 @@ def output(node: Node, index: int, outputs: Any) -> Output:
     edge = _new(Output)
     edge.parents, edge.index, edge.count, edge.saved, edge.hooks = (node,), index, len(outputs), (), None
     edge.shape, edge.dtype = outputs[index]._array.shape, outputs[index]._array.dtype
-    edge.code, edge.lasti, edge.seq = node.code, node.lasti, next(_clock)
+    edge.code, edge.lasti, edge.scope, edge.seq = node.code, node.lasti, node.scope, next(_clock)
     return edge
 
 

@@ -23,6 +23,7 @@ from .layout import ALWAYS
 from .op import Op
 from .origin import MARK, outside
 from .precision import widened
+from .scope import here
 from .tensor import Tensor
 from .traces import trim
 
@@ -32,7 +33,7 @@ def build(op: Op) -> Any:
     function = op.function
     namespace = function.__globals__
     namespace.update(
-        _dispatch=dispatch, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray,
+        _dispatch=dispatch, _modes=modes, _Tensor=Tensor, _new=object.__new__, _here=here.get, _ndarray=np.ndarray, _asarray=np.asarray,
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
         _called=called, _lay_out=lay_out, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
@@ -185,6 +186,7 @@ if {due}:
         _f = _outside(_f) or _getframe(0)
     _n.code = _f.f_code
     _n.lasti = _f.f_lasti
+    _n.scope = _here().scope
     _t._node = _n
     _t._cut = None
 else:

@@ -19,6 +19,7 @@ import numpy as np
 from . import modes
 from .op import Op
 from .origin import Origin, outside
+from .scope import Scope
 from .storage import storage_of
 
 Tensor: TypeAlias = Any  # the class is defined above, and made of what is here
@@ -96,7 +97,7 @@ class Remade:
 class Node:
     """One operation that was run: its parents, what its gradient rules need, and where it came from."""
 
-    __slots__ = ("__weakref__", "code", "dtype", "hooks", "lasti", "parents", "saved", "seq", "shape")
+    __slots__ = ("__weakref__", "code", "dtype", "hooks", "lasti", "parents", "saved", "scope", "seq", "shape")
     op: ClassVar[Op]  # each op has a subclass of its own
     keeps_arrays: ClassVar[bool] = True
     wide: ClassVar[bool] = False  # whether its rules are given float32 in the place of 16-bit floats
@@ -105,6 +106,7 @@ class Node:
     seq: int  # its place on the time line
     code: Any  # with `lasti`, the user's instruction that ran it
     lasti: int
+    scope: Scope | None  # the module that ran it
     parents: tuple[Node | None, ...]
     saved: Any  # tuple of what the rules named (() where they need nothing), a Packed, a Remade, or a Freed
     shape: tuple[int, ...]  # of its (first) output
@@ -176,7 +178,7 @@ class Leaf(Node):
         self.saved = ()
         self.hooks = None
         self.seq = next(modes.clock)
-        self.code, self.lasti = None, 0
+        self.code, self.lasti, self.scope = None, 0, None
         self.tensor: Callable[[], Any] = weakref.ref(tensor)
         self.shape = tensor._array.shape
         self.dtype = tensor._array.dtype

@@ -4,6 +4,7 @@ What a module registers is an ordinary attribute as well (see `registry.py`), an
 hooks is one look at a dictionary and then its `forward`.
 """
 
+from _thread import get_ident
 from collections import OrderedDict
 from importlib import import_module
 
@@ -12,6 +13,7 @@ import numpy as np
 from ..core import dtypes, meta, modes
 from ..core.device import device as Device
 from ..core.device import is_nowhere, require_cpu
+from ..core.scope import entered, here, own_here
 from ..core.tensor import Tensor, wrap
 from ..core.traces import within
 from .calling import call_with_hooks
@@ -34,6 +36,7 @@ _TABLES = dict.fromkeys(_CALL_HOOKS, HookTable) | dict.fromkeys(
     ),
     OrderedDict,
 )
+_here = here.get
 _SPECIAL = frozenset((*KINDS, *_CALL_HOOKS, "__dict__"))
 
 
@@ -72,6 +75,14 @@ class Module(Members, Hooked, Stateful):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args, **kwargs):
+        where = _here()
+        if where.thread != get_ident():
+            where = own_here()
+        caller = where.scope
+        scope = self._modules.scope
+        if scope is None or scope.outer is not caller:
+            scope = self._modules.scope = entered(self, caller)
+        where.scope = scope
         try:
             if hooks_seen and self._is_hooked():
                 return call_with_hooks(self, args, kwargs)
@@ -79,6 +90,8 @@ class Module(Members, Hooked, Stateful):
         except Exception as error:
             within(error, self)
             raise
+        finally:
+            where.scope = caller
 
     # Attributes
 
