@@ -111,6 +111,7 @@ _MOVED_IN = {
     "load": "serialization",
     "save": "serialization",
     "vmap": "func",
+    "why": "autograd",
 }
 
 
@@ -126,6 +127,8 @@ def __getattr__(name: str) -> _Any:
         return getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name)
     if name == "compile":
         return _import_module(f"{__name__}.capture").compile
+    if name == "check":
+        return _import_module(f"{__name__}.doctor.session").check
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
     raise AttributeError(_missing(name), name=name, obj=_sys.modules[__name__])

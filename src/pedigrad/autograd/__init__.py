@@ -6,6 +6,7 @@ from . import function, functional, graph, profiler
 from .backward import backward, grad
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
+from .reasons import why
 from .variable import Variable
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "why",
 ]

@@ -5,7 +5,7 @@ import weakref
 from collections import OrderedDict
 from typing import Any, ClassVar
 
-#: Empty until the first hook of any module is registered in this process; `Module.__call__` looks here first.
+#: Empty until the first hook of any module is registered in this process, or a watcher told; `Module.__call__` looks here first.
 hooks_seen: dict[str, bool] = {}
 
 
