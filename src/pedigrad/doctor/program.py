@@ -177,11 +177,15 @@ class Program:
         self._loose: dict[int, tuple[Tensor, Any]] = {}  # leaves of the last pass that no optimizer has, and the state of their values
 
     def is_model(self, module: Module) -> bool:
-        """Whether a module that the user calls has parameters: losses and activations have none."""
+        """Whether a module that the user calls is a model of its own: losses and activations have no parameters."""
         known = self._has.get(id(module))
         if known is None or not known[1]:
-            known = self._has[id(module)] = (module, next(module.parameters(), None) is not None)
+            known = self._has[id(module)] = (module, next(module.parameters(), None) is not None and not self.is_part(module))
         return known[1]
+
+    def is_part(self, module: Module) -> bool:
+        """Whether a module is within a model that is known: calling it by itself makes it no other model."""
+        return any(each is module for model in self.models.values() for each in model.module.modules() if each is not model.module)
 
     def model(self, module: Module) -> Model:
         """The record of a module that the user's program calls."""

@@ -139,7 +139,7 @@ class NoSeed(Check):
         self.seeded = True
 
     def backwarded(self, run: Pass) -> None:
-        if self.seeded or self.draws >= SEVERAL:
+        if self.seeded or self.draws:
             return
         state = default_generator.get_state().tobytes()
         if self.before is not None and state != self.before:
@@ -149,5 +149,5 @@ class NoSeed(Check):
 
     def finish(self) -> None:
         seeded = self.seeded or default_generator.initial_seed() != self.start
-        if self.program.whole and not seeded and self.draws >= SEVERAL and self.program.steps:
+        if self.program.whole and not seeded and self.draws and self.program.steps:
             self.found("Random numbers are drawn while the model is trained, and no seed was set: no two runs give the same.", self.at)

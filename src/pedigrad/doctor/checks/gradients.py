@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...autograd.nonfinite import ancestors
 from ...autograd.reasons import cuts_between
-from ...core.graph import Leaf
+from ...core.graph import Leaf, Node
 from ...core.origin import Origin
 from ...core.tensor import Tensor
 from ..findings import NOWHERE, Check, listed
-from ..program import Pass, Updater, gradient_of
+from ..program import FunctionCall, Pass, Updater, gradient_of
 
 SEVERAL = 3
+LOOKED = 6  # backward passes before which it is noted what leaves the graph
 
 
 class ParametersHistory(Check):
@@ -89,39 +91,52 @@ class NoGradient(ParametersHistory):
     """An optimizer's parameters never get a gradient."""
 
     name = "no-gradient"
-    remedy = "Use the layer in forward(), or take it away; if a value was cut off from the graph there, do not detach it."
+    remedy = "Use the layer in forward(), or take it away; if its values are cut off from the graph there, let them keep their history."
+    functions = ("detach", "numpy", "tolist", "item", "detach_")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.cuts: dict[str, Origin] = {}
-        self.looked = 0
+        self.left: list[tuple[Node, str, Origin]] = []  # values that left the graph since the last pass: the node, how, where
+        self.cuts: dict[int, tuple[str, Origin]] = {}  # by the leaf that is behind: how its values left the graph
+        self.passes = 0
+
+    def function(self, call: FunctionCall) -> None:
+        tensor = call.argument(0, "self")
+        if self.passes < LOOKED and isinstance(tensor, Tensor) and isinstance(tensor._node, Node) and len(self.left) < LOOKED**2:
+            self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here()))
 
     def backward(self, run: Pass) -> None:
-        if run.accumulates and self.looked < 2 * SEVERAL and run.tensors and run.tensors[0]._node is not None:
-            self.looked += 1
-            for cut in cuts_between(run.tensors[0]._node):
-                self.cuts.setdefault(cut.reason, cut.origin)
+        if not run.accumulates or self.passes >= LOOKED:
+            return
+        self.passes += 1
+        for tensor in run.tensors:
+            for cut in cuts_between(tensor._node) if tensor._node is not None else ():
+                self.left += [(node, cut.reason, cut.origin) for node in cut.behind]
+        left, self.left = self.left, []
+        for node, how, origin in left:
+            for leaf in ancestors(node):
+                if isinstance(leaf, Leaf):
+                    self.cuts.setdefault(id(leaf), (how, origin))
 
     def finish(self) -> None:
-        stepping = [u for u in self.program.updaters.values() if u.steps]
         if not self.program.passes:
             return
         skipped = {id(p) for p in self.replaced()[0]}
-        for updater in stepping:
-            never = [
-                p for p in updater.parameters if id(p) not in skipped and p.requires_grad and not self.is_reached(p) and p.grad is None
-            ]
-            if not never:
-                continue
-            names = listed(self.program.name_of(p) for p in never)
-            message = f"{names} never got a gradient: no operation leads from them to the loss."
-            frozen = "requires_grad" in "".join(self.cuts)
-            at = self.program.made_at(never[0])
-            if self.cuts and not frozen:
-                reason, origin = next(iter(self.cuts.items()))
-                message += f" On the way to the loss a value was {reason} ({origin})."
-                at = origin
-            self.found(message, at if at.code is not None else updater.origin)
+        for updater in self.program.updaters.values():
+            never = [p for p in updater.parameters if id(p) not in skipped and p.requires_grad and not self.is_reached(p)]
+            never = [p for p in never if p.grad is None] if updater.steps else []
+            if never:
+                self.tell(never, updater)
+
+    def tell(self, never: list[Tensor], updater: Updater) -> None:
+        """Enter a finding about parameters that never got a gradient."""
+        message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from them to the loss."
+        at = self.program.made_at(never[0])
+        known = [self.cuts[id(p._node)] for p in never if id(p._node) in self.cuts]
+        if known:
+            how, at = known[0]
+            message += f" What was computed from them was {how}."
+        self.found(message, at if at.code is not None else updater.origin)
 
 
 class ZeroGradient(Check):

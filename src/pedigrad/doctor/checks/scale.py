@@ -77,6 +77,7 @@ class Exploding(Check):
         self.huge: dict[int, int] = {}
         self.tensors: dict[int, tuple[Tensor, float]] = {}
         self.first: dict[int, list[float]] = {}
+        self.ended = False  # they have become nan or infinite
 
     def step(self, updater: Updater) -> None:
         if updater.steps >= 20 and updater.steps % 10:
@@ -86,6 +87,9 @@ class Exploding(Check):
             if array is None or array.dtype.kind != "f" or not array.size:
                 continue
             largest = float(np.abs(array).max())
+            if not np.isfinite(largest):
+                self.ended = True
+                continue
             norm, own = float(np.linalg.norm(array)), float(np.linalg.norm(p._array))
             early = self.first.setdefault(id(p), [])
             if len(early) < SEVERAL:
@@ -96,7 +100,7 @@ class Exploding(Check):
                 self.tensors[id(p)] = (p, largest)
 
     def finish(self) -> None:
-        worst = [self.tensors[key] for key, times in self.huge.items() if times >= SEVERAL]
+        worst = [self.tensors[key] for key, times in self.huge.items() if times >= (1 if self.ended else SEVERAL)]
         if worst:
             p, largest = max(worst, key=lambda pair: pair[1])
             updater = next(u for u in self.program.updaters.values() if u.steps)

@@ -9,7 +9,7 @@ from ...core.graph import Leaf
 from ...core.origin import Origin
 from ...core.tensor import Tensor
 from ..findings import Check
-from ..program import FunctionCall, Pass, Updater
+from ..program import Call, FunctionCall, Pass, Updater
 
 MANY = 8  # samples that are computed one by one
 READS = 16  # numbers that a line takes out in one step
@@ -134,6 +134,9 @@ class NumbersOneByOne(Check):
         key = here.code, here.lasti
         self.counts[key] = self.counts.get(key, 0) + 1
         self.total += 1
+
+    def calling(self, call: Call) -> None:
+        self.counts.clear()  # a number for each call, as an agent's action, is what has to be
 
     def backwarded(self, run: Pass) -> None:
         counts, self.counts = self.counts, {}
