@@ -65,6 +65,7 @@ class Model:
     def __init__(self, module: Module, name: str, origin: Origin):
         self.module, self.name, self.origin = module, name, origin
         self.calls = 0
+        self.sample: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments of a call with gradients
         self.trained = False  # an optimizer has updated something of it
 
     @property
@@ -101,9 +102,9 @@ class Call:
         self.args, self.kwargs = args, kwargs
         self.inputs = [*tensors_in(args), *tensors_in(kwargs)]
         self.training = model.module.training
-        self.active = model.active() if self.training else []
         self.result: Any = None
         self.output: Tensor | None = None
+        self.active: list[str] = []  # layers that acted as in training when it was measured
         self.measured = False  # a loss or a comparison was made of what came out
         self.passed = False  # a backward pass came after it
 
@@ -236,15 +237,6 @@ class Program:
         """The user's line that put a parameter into a module, if it was seen."""
         tensor, origin = self.made.get(id(p), (None, NOWHERE))
         return origin if tensor is p else NOWHERE
-
-    def gain(self) -> str:
-        """What `compile` would give for the model, as a sentence; empty where there is none to measure."""
-        return ""
-
-    @property
-    def trains(self) -> bool:
-        """Whether an optimizer has taken steps, or parameters were updated by hand after backward passes."""
-        return self.steps > 0 or (self.passes > 0 and bool(self.written))
 
 
 SCHEDULES = (LRScheduler, ReduceLROnPlateau)

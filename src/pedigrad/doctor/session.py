@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 from ..core import interception, watching
@@ -11,6 +12,7 @@ from ..nn.hooks import hooks_seen
 from ..nn.hooks import register_module_parameter_registration_hook as on_registration
 from . import checks  # noqa: F401  (it declares them)
 from .findings import CHECKS, Finding, Findings
+from .gain import gain_of
 from .observer import Observer
 from .program import Program
 from .report import text_of
@@ -87,8 +89,19 @@ class check:
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
             self.observer.tell("failed", error)
         self.observer.tell("finish")
+        self._measure()
         if self.raises and error is None and self.findings:
             raise AssertionError(self.report())
+
+    def _measure(self) -> None:
+        """Say with findings of speed what `compile` would give for the model that was called most."""
+        slow = [i for i, finding in enumerate(self._found.items) if CHECKS[finding.check].is_of_speed]
+        models = sorted(self.program.models.values(), key=lambda model: -model.calls)
+        if slow and models:
+            gain = gain_of(models[0])
+            for i in slow:
+                finding = self._found.items[i]
+                self._found.items[i] = replace(finding, message=finding.message + gain)
 
     def __repr__(self) -> str:
         return f"<check: {len(self.findings)} findings>"

@@ -152,9 +152,13 @@ class ZeroGradient(Check):
         super().__init__(*given)
         self.counts: dict[int, list[int]] = {}  # by parameter, in how many steps it had a gradient, and one of zeros
         self.tensors: dict[int, Tensor] = {}
+        self.solved = False  # the loss is zero
+
+    def backward(self, run: Pass) -> None:
+        self.solved = not any(t._array.any() for t in run.tensors)
 
     def step(self, updater: Updater) -> None:
-        if updater.steps >= 10 and updater.steps % 10:
+        if self.solved or (updater.steps >= 10 and updater.steps % 10):
             return
         for p in updater.parameters:
             array = gradient_of(p)

@@ -24,6 +24,10 @@ class GradientsAccumulate(Check):
         self.stale: dict[int, Origin] = {}  # those of them to which a pass has added, and where
         self.times: dict[int, int] = {}  # by optimizer, steps with such gradients
 
+    def fall_asleep(self) -> None:
+        self.used.clear()
+        self.stale.clear()
+
     def backward(self, run: Pass) -> None:
         for key, p in list(self.used.items()):
             if not has_gradient(p):
@@ -75,6 +79,9 @@ class ZeroedBeforeStep(Check):
         super().__init__(*given)
         self.reached: dict[int, bool] = {}  # leaves that a gradient other than zero has reached since the last step
         self.times: dict[int, int] = {}
+
+    def fall_asleep(self) -> None:
+        self.reached.clear()
 
     def backwarded(self, run: Pass) -> None:
         if run.accumulates:
@@ -145,9 +152,14 @@ class GradientsThrownAway(Check):
         self.last: Pass | None = None
         self.stepped_since = False
         self.wasted = 0
+        self.heard = 0
         self.at = NOWHERE
 
+    def fall_asleep(self) -> None:
+        self.last = None
+
     def backward(self, run: Pass) -> None:
+        self.heard += 1
         last, self.last = self.last, None
         if last is None or self.stepped_since or not self.program.steps:
             return
@@ -165,8 +177,8 @@ class GradientsThrownAway(Check):
         self.stepped_since = True
 
     def finish(self) -> None:
-        if self.wasted >= SEVERAL and self.wasted >= self.program.passes / 5:
-            message = f"The gradients of {self.wasted} of {self.program.passes} backward passes were zeroed before a step used them."
+        if self.wasted >= SEVERAL and self.wasted >= self.heard / 5:
+            message = f"The gradients of {self.wasted} of {self.heard} backward passes were zeroed before a step used them."
             self.found(message, self.at)
 
 
@@ -179,8 +191,10 @@ class RateIsZero(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.zero: dict[tuple[int, int], int] = {}
+        self.heard: dict[int, int] = {}
 
     def step(self, updater: Updater) -> None:
+        self.heard[id(updater)] = self.heard.get(id(updater), 0) + 1
         for index, group in enumerate(updater.optimizer.param_groups):
             rate = group.get("lr")
             if rate is not None and float(rate._array if isinstance(rate, Tensor) else rate) == 0:
@@ -188,15 +202,14 @@ class RateIsZero(Check):
 
     def finish(self) -> None:
         for updater in self.program.updaters.values():
+            heard = self.heard.get(id(updater), 0)
             for index in range(len(updater.optimizer.param_groups)):
                 count = self.zero.get((id(updater), index), 0)
-                if count >= SEVERAL and count > updater.steps / 2:
+                if count >= SEVERAL and count > heard / 2:
                     which = f" of group {index}" if len(updater.optimizer.param_groups) > 1 else ""
                     by = next((s for s in self.program.schedules.values() if s.scheduler.optimizer is updater.optimizer), None)
                     who = f", set by {type(by.scheduler).__name__}" if by is not None else ""
-                    message = (
-                        f"The learning rate{which} of {updater.name} was 0 in {count} of {updater.steps} steps{who}: these change nothing."
-                    )
+                    message = f"The learning rate{which} of {updater.name} was 0 in {count} of {heard} steps{who}: these change nothing."
                     self.found(message, by.origin if by is not None else updater.origin)
 
 

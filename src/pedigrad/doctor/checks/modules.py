@@ -88,11 +88,8 @@ class TrainingWhileMeasuring(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.derived: dict[int, tuple[weakref.ref[Tensor], Call, bool]] = {}  # what was computed from an output; is it a choice?
-        self.idle: dict[int, int] = {}  # by model, measured calls in a row without a backward pass
 
     def calling(self, call: Call) -> None:
-        last = self.program.last_call
-        del last
         pending = [c for c in self.program.calls if c.model is call.model and c.measured and not c.passed]
         if len(pending) >= SEVERAL and self.program.steps:
             self.tell(pending[-1])
@@ -103,7 +100,7 @@ class TrainingWhileMeasuring(Check):
                 self.tell(call)
 
     def called(self, call: Call) -> None:
-        if call.output is not None and call.active:
+        if call.output is not None and call.training:
             self.derived[id(call.output)] = (weakref.ref(call.output), call, False)
 
     def look(self, on: bool) -> None:
@@ -134,9 +131,11 @@ class TrainingWhileMeasuring(Check):
 
     def measure(self, call: Call) -> None:
         """Something that tells how good the output is was computed of it."""
-        call.measured = True
-        if not call.grad and call.model.trained and call.active:
-            self.tell(call)
+        if not call.measured:
+            call.measured = True
+            call.active = call.model.active()
+            if not call.grad:
+                self.tell(call)
 
     def tell(self, call: Call) -> None:
         """Enter a finding."""
@@ -155,15 +154,18 @@ class EvalWhileTraining(Check):
         self.last: dict[int, tuple[Call, Model]] = {}
         self.times: dict[int, int] = {}
 
+    def fall_asleep(self) -> None:
+        self.last.clear()
+
     def called(self, call: Call) -> None:
-        if call.grad:
+        if call.grad and not call.training:
             self.last[id(call.model)] = (call, call.model)
 
     def step(self, updater: Updater) -> None:
         owned = {id(p) for p in updater.parameters}
         for key, (call, model) in list(self.last.items()):
             del self.last[key]
-            moody = [] if call.training or not call.passed else model.moody()
+            moody = model.moody() if call.passed else []
             if moody and any(id(p) in owned for p in model.module.parameters()):
                 self.times[key] = self.times.get(key, 0) + 1
                 if self.times[key] == SEVERAL:
@@ -229,8 +231,10 @@ class UnusedInput(Check):
         self.waiting.clear()
 
     def calling(self, call: Call) -> None:
-        names = argument_names(call)
-        self.waiting = {id(t): names.get(id(t), "an argument") for t in call.inputs} if self.looks and call.grad else {}
+        self.waiting = {}
+        if self.looks and call.grad:
+            names = argument_names(call)
+            self.waiting = {id(t): names.get(id(t), "an argument") for t in call.inputs}
 
     def use(self, value: Any) -> None:
         """A tensor is used."""
@@ -289,7 +293,7 @@ class SameOutput(Check):
 
     def called(self, call: Call) -> None:
         model, out = call.model, call.output
-        if not call.grad or out is None or not call.inputs or (model.calls > 10 and model.calls % 10):
+        if not call.grad or out is None or not call.inputs or (model.calls > 8 and model.calls % 16):
             return
         if out.ndim == 0 or out.shape[0] < 2 or out._array.dtype.kind != "f":
             return

@@ -33,6 +33,7 @@ class LoopOverBatch(Check):
     """Samples of a batch are given to a model one by one."""
 
     name = "loop-over-batch"
+    is_of_speed = True
     remedy = "Give the model the whole batch: layers and losses take any number of samples in their first dimension."
 
     def __init__(self, *given: Any):
@@ -97,7 +98,7 @@ class LoopOverBatch(Check):
                 self.times += 1
                 if self.times == 2:
                     message = f"{len(slices.met)} of {slices.size} samples are computed one after the other in Python, in each step."
-                    self.found(message + self.program.gain(), slices.origin)
+                    self.found(message, slices.origin)
 
 
 def is_row(view: Tensor, base: Tensor) -> bool:
@@ -117,6 +118,7 @@ class NumbersOneByOne(Check):
     """A line takes many numbers out of tensors in each step."""
 
     name = "item-in-loop"
+    is_of_speed = True
     remedy = "Compute on whole tensors, and take out one number (or a list, by tolist()) at the end."
     functions = ("item",)
 
@@ -144,15 +146,14 @@ class NumbersOneByOne(Check):
             if n >= READS and run.number:
                 times = self.steps[code, lasti] = self.steps.get((code, lasti), 0) + 1
                 if times == SEVERAL:
-                    self.found(
-                        f"This line takes {n} numbers out of tensors one by one in each step.{self.program.gain()}", Origin(code, lasti)
-                    )
+                    self.found(f"This line takes {n} numbers out of tensors one by one in each step.", Origin(code, lasti))
 
 
 class SameCopy(Check):
     """The same data is copied or converted in each step."""
 
     name = "copied-each-step"
+    is_of_speed = True
     remedy = "Make the tensor once, before the loop, and take slices of it."
     functions = ("tensor", "as_tensor", "clone", "to", "float", "double", "long")
 
@@ -186,7 +187,7 @@ class SameCopy(Check):
         elif entry[1] != self.program.passes:
             entry[1], entry[2] = self.program.passes, entry[2] + 1
             if entry[2] == SEVERAL and self.program.passes:
-                self.found(f"The same {size:,} elements are copied in each step.{self.program.gain()}", here)
+                self.found(f"The same {size:,} elements are copied in each step.", here)
 
     def stepped(self, updater: Updater) -> None:
         if len(self.seen) > 1000:
