@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.graph import Freed, Leaf, Node, Output, Packed
+from ..core.graph import Freed, Leaf, Node, Output, Packed, write_to
 from ..core.origin import Origin
 
 Array = np.ndarray[Any, Any]
@@ -79,8 +79,10 @@ def known_values(nodes: list[Node]) -> dict[int, Array]:
     values: dict[int, Array] = {}
     for node in nodes:
         if isinstance(node, Leaf):
-            if node.variable is not None:
-                values[node.seq] = node.variable._array
+            leaf = node.variable
+            write = None if leaf is None else write_to(leaf._array)
+            if leaf is not None and (write is None or write.stamp < nodes[-1].seq):  # else it has another value now
+                values[node.seq] = leaf._array
             continue
         for parent, value in zip(node.parents, operands_for(node), strict=False):
             if parent is not None and isinstance(value, np.ndarray) and not isinstance(parent, Leaf):
@@ -138,7 +140,7 @@ def computed(node: Node, values: dict[int, Array]) -> Array | None:
 
 def operand(node: Node, name: str, saved: dict[str, Any], values: dict[int, Array]) -> Any:
     """The value of an operand, None if it is not known."""
-    if isinstance(saved.get(name), np.ndarray):
+    if isinstance(saved.get(name), (np.ndarray, int, float)):
         return saved[name]
     parent = dict(zip(node.op.differentiable, node.parents, strict=True)).get(name)
     return None if parent is None else values.get(parent.seq)

@@ -27,6 +27,9 @@ class Watcher:
         """The call of a module."""
         return run(*args, **kwargs)
 
+    def registered(self, parameter: Any) -> None:
+        """A parameter was put into a module."""
+
     def backward(self, tensors: Any, run: Any, go: Callable[[], None]) -> None:
         """A backward pass from `tensors`: what is pending in `run` is visited by `go`."""
         go()

@@ -272,7 +272,5 @@ class Observer(watching.Watcher):
         if not self.elsewhere():
             self.tell("unseen_write", tensor, what, owner)
 
-    def registered(self, module: Any, name: str, parameter: Any) -> None:
-        """A parameter is put into a module."""
-        if parameter is not None:
-            self.program.made[id(parameter)] = (parameter, Origin.here())
+    def registered(self, parameter: Any) -> None:
+        self.program.made[id(parameter)] = (parameter, Origin.here())

@@ -9,7 +9,6 @@ from typing import Any
 from ..core import interception, watching
 from ..core.origin import located
 from ..nn.hooks import hooks_seen
-from ..nn.hooks import register_module_parameter_registration_hook as on_registration
 from . import checks  # noqa: F401  (it declares them)
 from .findings import CHECKS, Finding, Findings
 from .gain import gain_of
@@ -75,7 +74,6 @@ class check:
         interception.install()
         self._seen = hooks_seen.get("watched", False)
         hooks_seen["watched"] = True
-        self._hook = on_registration(self.observer.registered)
         watching.watcher = self.observer
         self.observer.look(True)
         return self
@@ -83,7 +81,6 @@ class check:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         self.observer.look(False)
         watching.watcher = None
-        self._hook.remove()
         if not self._seen:
             hooks_seen.pop("watched", None)
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):

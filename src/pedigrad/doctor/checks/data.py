@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.origin import Origin
+from ...core.tensor import Tensor
 from ...rng.generator import default_generator
 from ...utils.data.sampler import BatchSampler, SequentialSampler
 from ..findings import NOWHERE, Check
@@ -112,8 +113,7 @@ class SameBatch(Check):
     def called(self, call: Call) -> None:
         if call.grad and call.inputs:
             given = call.inputs[0]
-            base = given._base
-            part = base is not None and base.shape[1:] == given.shape[1:] and base.shape[0] > given.shape[0] if base is not None else False
+            part = is_part(given)
             self.pending[id(call.model)] = (fingerprint(given._array), call.origin, part, call.model.name)
 
     def stepped(self, updater: Updater) -> None:
@@ -124,6 +124,12 @@ class SameBatch(Check):
             if times == 8 and (self.more or part):
                 self.found(f"{name} was trained on the very same batch in {times} steps in a row, although there are others.", origin)
         self.pending.clear()
+
+
+def is_part(tensor: Tensor) -> bool:
+    """Whether a tensor shows some of the rows of another."""
+    base = None if tensor._view is None else tensor._view.base
+    return base is not None and bool(tensor.ndim) and base.shape[1:] == tensor.shape[1:] and base.shape[0] > tensor.shape[0]
 
 
 class NoSeed(Check):
