@@ -14,7 +14,7 @@ from .findings import CHECKS, Finding, Findings
 from .gain import gain_of
 from .observer import Observer
 from .program import Program
-from .report import text_of
+from .text import text_of
 
 __all__ = ["check", "watched"]
 
@@ -29,8 +29,8 @@ class check:
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> with torch.check() as doctor:
-    ...     for _ in range(3):
-    ...         model(torch.ones(4, 2)).sum().backward()
+    ...     for batch in torch.ones(3, 4, 2):
+    ...         model(batch).sum().backward()
     ...         optimizer.step()
     >>> [finding.check for finding in doctor.findings]
     ['gradients-accumulate']
