@@ -19,7 +19,7 @@ from ..core.graph import Leaf
 from ..core.origin import Origin
 from ..core.tensor import Tensor
 from .findings import EVENTS, Check
-from .program import SCHEDULES, Call, FunctionCall, Pass, Program, tensors_in
+from .program import SCHEDULES, Call, FunctionCall, Pass, Program
 
 FIRST, EVERY = 3, 64  # the passes before which operations are told of: the first few, and then one of so many
 BEFORE = 20_000  # operations before the first backward pass after which looking ends
@@ -43,10 +43,10 @@ class Pace:
         """Whether anything about this pass and the step after it is to be told of."""
         return passes < WHOLE or passes % ROUND < AWAKE
 
-    def due_in(self, call: Call, passes: int) -> bool:
-        """Whether what follows a model's call is to be looked at."""
-        if call.grad:
-            return self.due(passes)
+    def due_in(self, call: Call, program: Program) -> bool:
+        """Whether what follows a model's call is to be looked at: also where it may be measured, without a pass between two calls."""
+        if call.grad and (self.due(program.passes) or all(other.model is not call.model for other in program.calls)):
+            return self.due(program.passes)
         self.measured += 1
         return self.measured <= MEASURED
 
@@ -133,23 +133,22 @@ class Observer(watching.Watcher):
         if self.within or (self.asleep and modes.grad_enabled()) or self.elsewhere() or not self.program.is_model(module):
             return run(*args, **kwargs)
         call = Call(self.program.model(module), args, kwargs, Origin.here(), modes.grad_enabled())
-        self.look(self.pace.due_in(call, self.program.passes))
+        self.look(self.pace.due_in(call, self.program))
         self.program.last_call = call
         self.tell("calling", call)
         self.within += 1
         try:
-            call.result = run(*args, **kwargs)
+            result = run(*args, **kwargs)
         finally:
             self.within -= 1
-        call.output = next(tensors_in(call.result), None)
-        call.model.calls += 1
+        call.end(result)
         self.tell("called", call)
         if call.grad:
             call.model.sample = (args, kwargs)
             self.program.calls.append(call)
             del self.program.calls[:-64]
-        call.args, call.kwargs, call.inputs = (), {}, []
-        return call.result
+        call.let_go()
+        return result
 
     def backward(self, tensors: Any, run: Any, go: Callable[[], None]) -> None:
         if self.running is not None or self.elsewhere():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -107,6 +108,24 @@ class Call:
         self.active: list[str] = []  # layers that acted as in training when it was measured
         self.measured = False  # a loss or a comparison was made of what came out
         self.passed = False  # a backward pass came after it
+        self._node: Any = None
+
+    def end(self, result: Any) -> None:
+        """The call has returned."""
+        self.result = result
+        self.output = next(tensors_in(result), None)
+        node = None if self.output is None else self.output._node
+        self._node = None if node is None else weakref.ref(node)
+        self.model.calls += 1
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing has what it returned any more, and no backward pass has come: it was not for training."""
+        return not self.passed and (self._node is None or self._node() is None)
+
+    def let_go(self) -> None:
+        """Keep none of the tensors."""
+        self.args, self.kwargs, self.inputs, self.result, self.output = (), {}, [], None, None
 
 
 class FunctionCall:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from ...core.origin import Origin
@@ -27,7 +28,7 @@ class NeverShuffled(Check):
         self.current: list[Any] | None = None
         self.inputs: list[tuple[Any, ...]] = []  # fingerprints of what models were trained on
         self.carried = False  # a model is given what it returned before, so the order matters
-        self.last_outputs: list[int] = []
+        self.last_outputs: list[Any] = []  # the arrays, weakly
         self.at = NOWHERE
         self.by_loader = False
         self.closed = False  # what follows would not be in order
@@ -51,9 +52,9 @@ class NeverShuffled(Check):
     def called(self, call: Call) -> None:
         if not call.grad or not call.inputs or self.closed:
             return
-        if any(id(t) in self.last_outputs for t in call.inputs):
-            self.carried = True
-        self.last_outputs = [id(t) for t in tensors_in(call.result)]
+        before = [array for array in (each() for each in self.last_outputs) if array is not None]
+        self.carried = self.carried or any(t._array is array for t in call.inputs for array in before)
+        self.last_outputs = [weakref.ref(t._array) for t in tensors_in(call.result)]
         if call.training:
             self.pending, self.origin = fingerprint(call.inputs[0]._array), call.origin
 

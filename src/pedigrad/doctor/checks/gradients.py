@@ -171,7 +171,7 @@ class ZeroGradient(Check):
 
     def finish(self) -> None:
         dead = [self.tensors[key] for key, (seen, zero) in self.counts.items() if seen >= SEVERAL and zero == seen]
-        if dead:
+        if any(p.ndim > 1 for p in dead):  # a bias alone may well have none, as the last one of a critic whose outputs are subtracted
             names = listed(self.program.name_of(p) for p in dead)
             seen = self.counts[id(dead[0])][0]
             at = self.program.made_at(dead[0])

@@ -90,13 +90,13 @@ class TrainingWhileMeasuring(Check):
         self.derived: dict[int, tuple[weakref.ref[Tensor], Call, bool]] = {}  # what was computed from an output; is it a choice?
 
     def calling(self, call: Call) -> None:
-        pending = [c for c in self.program.calls if c.model is call.model and c.measured and not c.passed]
+        pending = [c for c in self.program.calls if c.model is call.model and c.measured and c.is_gone]
         if len(pending) >= SEVERAL and self.program.steps:
             self.tell(pending[-1])
 
     def finish(self) -> None:
         for call in self.program.calls:
-            if call.measured and not call.passed and self.program.steps:
+            if call.measured and call.is_gone and self.program.steps:
                 self.tell(call)
 
     def called(self, call: Call) -> None:

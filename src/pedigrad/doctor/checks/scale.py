@@ -27,9 +27,14 @@ class LossNotFinite(Check):
         " learning rate."
     )
 
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.told = False  # what comes after the first follows from it
+
     def backward(self, run: Pass) -> None:
-        for loss in run.tensors:
+        for loss in run.tensors if not self.told else ():
             if loss._array.dtype.kind == "f" and not np.isfinite(loss._array).all() and loss._node is not None:
+                self.told = True
                 first = first_in_graph(loss._node)
                 value = "nan" if np.isnan(loss._array).any() else "infinite"
                 message = f"The loss is {value} at backward pass {run.number + 1}. "
