@@ -3,12 +3,14 @@
 A line that ends in `# <-` is the one that the finding has to name. What mends the program are pairs of texts.
 """
 
+import contextlib
 import pathlib
 import textwrap
 
 import pytest
 from watched_programs import examine, names
 
+import pedigrad
 from pedigrad.doctor import checks  # noqa: F401
 from pedigrad.doctor.findings import CHECKS, EVENTS, Check
 
@@ -455,8 +457,6 @@ def test_the_mended_program_has_no_findings(name, index):
 @pytest.mark.parametrize("name", RAISES)
 def test_a_mistake_that_ends_the_program_is_explained(name):
     mended, text = (DATA + program for program in RAISES[name])
-    import pedigrad
-
     session = pedigrad.check(whole=True)
     with pytest.raises((RuntimeError, ValueError, IndexError)):
         examine(text, session=session)
@@ -483,3 +483,27 @@ WELL_MADE = sorted((pathlib.Path(__file__).parent / "well_made").glob("*.txt"))
 def test_well_made_programs_have_no_findings(path):
     session = examine(path.read_text(), path.name)
     assert not session.findings, session.report()
+
+
+PLANTED = sorted((pathlib.Path(__file__).parent / "planted").glob("*.txt"))
+
+
+@pytest.mark.parametrize("path", PLANTED, ids=lambda path: path.stem)
+def test_mistakes_are_found_in_programs_of_all_kinds(path):
+    """Programs written before the checks had seen them; the first line says what is wrong."""
+    text = path.read_text()
+    session = pedigrad.check(whole=True)
+    with contextlib.suppress(RuntimeError, IndexError):  # some mistakes end the program
+        examine(text, path.name, session=session)
+    wanted = text[2:].partition(":")[0]
+    assert wanted in names(session), session.report()
+    assert set(names(session)) <= {wanted, *FOLLOWS.get(wanted, ())}, session.report()
+
+
+# What else is then so too.
+FOLLOWS = {
+    "unused-input": ("gradient-zero", "same-output"),
+    "gradients-vanish": ("same-output",),
+    "gradient-zero": ("same-output",),
+    "gradients-explode": ("loss-not-finite",),
+}

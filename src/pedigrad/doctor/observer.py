@@ -134,8 +134,8 @@ class Observer(watching.Watcher):
             return run(*args, **kwargs)
         call = Call(self.program.model(module), args, kwargs, Origin.here(), modes.grad_enabled())
         self.look(self.pace.due_in(call, self.program))
-        self.program.last_call = call
         self.tell("calling", call)
+        self.program.last_call = call
         self.within += 1
         try:
             result = run(*args, **kwargs)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.graph import Leaf
 from ...core.origin import Origin
 from ...core.tensor import Tensor
 from ...nn.module import Module
@@ -17,6 +18,7 @@ from ..program import Call, FunctionCall, Model, Updater
 from .losses import LOSSES
 
 SEVERAL = 3
+CHOICES = ("argmax", "max", "topk", "gt", "ge", "round")  # what makes predictions of scores
 
 
 class ModulesInList(Check):
@@ -87,7 +89,7 @@ class TrainingWhileMeasuring(Check):
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.derived: dict[int, tuple[weakref.ref[Tensor], Call, bool]] = {}  # what was computed from an output; is it a choice?
+        self.derived: dict[int, tuple[weakref.ref[Tensor], Call, str]] = {}  # what was computed from an output: "chosen", "compared" or ""
 
     def calling(self, call: Call) -> None:
         pending = [c for c in self.program.calls if c.model is call.model and c.measured and c.is_gone]
@@ -101,32 +103,34 @@ class TrainingWhileMeasuring(Check):
 
     def called(self, call: Call) -> None:
         if call.output is not None and call.training:
-            self.derived[id(call.output)] = (weakref.ref(call.output), call, False)
+            self.derived[id(call.output)] = (weakref.ref(call.output), call, "")
 
     def look(self, on: bool) -> None:
         if on:
             self.derived = {key: entry for key, entry in self.derived.items() if entry[0]() is not None}
 
-    def of(self, value: Any) -> tuple[Call, bool] | None:
+    def of(self, value: Any) -> tuple[Call, str] | None:
         """The call whose output a tensor was computed from."""
         entry = self.derived.get(id(value))
         return (entry[1], entry[2]) if entry is not None and entry[0]() is value else None
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
-        known = next((k for k in map(self.of, operands) if k is not None), None)
-        if known is None:
+        known = [k for k in map(self.of, operands) if k is not None]
+        if not known:
             return
-        call, chosen = known
-        if op.name in ("eq", "ne"):
+        call, what = known[0]
+        if op.name in CHOICES:
+            what = "chosen"
+        elif op.name == "sub" and len(known) == 1 and all(isinstance(x, Tensor) and x._node.__class__ is not Leaf for x in operands):
+            what = "compared" if operands[0].shape == operands[1].shape else what
+        results = [each for each in (result if isinstance(result, tuple) else (result,)) if isinstance(each, Tensor)]
+        self.derived.update((id(each), (weakref.ref(each), call, what)) for each in results)
+        if op.name in ("eq", "ne") or (what == "compared" and op.kind == "reduction" and results and results[0]._array.size == 1):
             self.measure(call)
-        chosen = chosen or op.name in ("argmax", "max", "topk", "gt", "ge", "round")
-        for each in result if isinstance(result, tuple) else (result,):
-            if isinstance(each, Tensor):
-                self.derived[id(each)] = (weakref.ref(each), call, chosen)
 
     def function(self, call: FunctionCall) -> None:
         known = self.of(call.argument(0, "input"))
-        if known is not None and (call.name in LOSSES or (known[1] and not known[0].grad)):
+        if known is not None and (call.name in LOSSES or (known[1] == "chosen" and not known[0].grad)):
             self.measure(known[0])
 
     def measure(self, call: Call) -> None:

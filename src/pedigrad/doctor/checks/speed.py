@@ -138,12 +138,20 @@ class NumbersOneByOne(Check):
         self.total += 1
 
     def calling(self, call: Call) -> None:
+        last = self.program.last_call
+        if last is not None and last.grad and self.program.passes:
+            self.judge()
         self.counts.clear()  # a number for each call, as an agent's action, is what has to be
 
     def backwarded(self, run: Pass) -> None:
-        counts, self.counts = self.counts, {}
-        for (code, lasti), n in counts.items():
-            if n >= READS and run.number:
+        if run.number:
+            self.judge()
+        self.counts.clear()
+
+    def judge(self) -> None:
+        """Look at how many numbers each line has taken out since a model was called last."""
+        for (code, lasti), n in self.counts.items():
+            if n >= READS:
                 times = self.steps[code, lasti] = self.steps.get((code, lasti), 0) + 1
                 if times == SEVERAL:
                     self.found(f"This line takes {n} numbers out of tensors one by one in each step.", Origin(code, lasti))
