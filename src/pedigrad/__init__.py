@@ -122,6 +122,7 @@ _MOVED_IN = {
     "summary": "overview",
     "vmap": "func",
     "watch": "overview",
+    "why": "autograd",
 }
 _LATER = frozenset(("compile", "install_as_torch", "torch", *_MOVED_IN))
 
@@ -138,6 +139,8 @@ def __getattr__(name: str) -> _Any:
         return _signatures.known_as(getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name), name, "torch")
     if name == "compile":
         return _signatures.known_as(_import_module(f"{__name__}.capture").compile, name, "torch")
+    if name == "check":
+        return _import_module(f"{__name__}.doctor.session").check
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
     if name.startswith("__"):
