@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..core.graph import Leaf, write_to
-from ..core.origin import Origin, outside
+from ..core.origin import NOWHERE, Origin, outside
 from ..core.tensor import Tensor
 from ..core.traces import variables_of
 from ..nn.dropout import _DropoutNd
 from ..nn.module import Module
 from ..nn.normalization import _BatchNorm
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from .findings import NOWHERE
 
 SAMPLE = 64  # elements that a fingerprint looks at
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from ...core.origin import Origin
+from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ...rng.generator import default_generator
 from ...utils.data.sampler import BatchSampler, SequentialSampler
-from ..findings import NOWHERE, Check
+from ..findings import Check
 from ..program import Call, FunctionCall, Pass, Updater, fingerprint, tensors_in
 
 SEVERAL = 3

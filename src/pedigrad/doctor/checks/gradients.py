@@ -7,9 +7,9 @@ from typing import Any
 from ...autograd.nonfinite import ancestors
 from ...autograd.reasons import cuts_between
 from ...core.graph import Leaf, Node
-from ...core.origin import Origin
+from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
-from ..findings import NOWHERE, Check, listed
+from ..findings import Check, listed
 from ..program import FunctionCall, Pass, Updater, gradient_of
 
 SEVERAL = 3

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.origin import Origin
+from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
-from ..findings import NOWHERE, Check, listed
+from ..findings import Check, listed
 from ..program import Pass, Schedule, Updater, has_gradient
 
 SEVERAL = 3  # times that something has to happen before it is no accident

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...core.graph import Leaf
-from ...core.origin import Origin
+from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ...nn.module import Module
-from ..findings import NOWHERE, Check, Finding, listed
+from ..findings import Check, Finding, listed
 from ..program import Call, FunctionCall, Model, Updater
 from .losses import LOSSES
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from ...autograd.nonfinite import first_in_graph, in_words, ranges
 from ...core.graph import Node
+from ...core.origin import NOWHERE
 from ...core.tensor import Tensor
-from ..findings import NOWHERE, Check
+from ..findings import Check
 from ..program import Pass, Updater, gradient_of
 
 SEVERAL = 3

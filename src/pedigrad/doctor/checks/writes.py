@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ...core.graph import Leaf, Node
-from ...core.origin import Origin, outside
+from ...core.origin import NOWHERE, Origin, outside
 from ...core.storage import storage_of
 from ...core.tensor import Tensor
 from ...core.traces import variables_of
-from ..findings import NOWHERE, Check
+from ..findings import Check
 from ..program import Pass, Updater
 
 LIVE = 6  # graphs of earlier steps that may be alive
