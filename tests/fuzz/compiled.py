@@ -11,10 +11,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import importlib
 import io
 import os
 import re
 import warnings
+import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +32,7 @@ COMPILE = "f = torch.compile(f)"
 LIMIT = 21.0 * apart.LIMIT  # seconds: a program has its own limit
 SETTLED = 9  # calls without a change after which a function is compiled, or refused
 
+OPTIMISED = 4  # one of so many programs has LLVM's passes run over its code
 SEVERAL = 3  # kinds of arguments that wait for a second recording where one call makes them others for the next
 GRADS = re.compile(r"(\w+) = torch\.autograd\.grad\(")
 
@@ -76,12 +80,32 @@ def compare(program: programs.Program) -> str | None:
 def compare_here(program: programs.Program) -> str | None:
     """The same, in this process."""
     library, plain = functions.library(), uncompiled(program)
-    usual, compiled = follow(plain, library), follow(program, library)
+    usual = follow(plain, library)
+    with code_as_it_is(program):
+        compiled = follow(program, library)
     count(compiled, tally)
     found = differ(compiled, usual)
     if found and noise.is_of_values(found):
         found = beyond_rounding(compiled, usual, [(usual, shaken(plain, library))], tally)
     return found or unsettled(program, compiled)
+
+
+@contextlib.contextmanager
+def code_as_it_is(program: programs.Program) -> Iterator[None]:
+    """Leave what is compiled as it was written, three programs of four: LLVM takes longer to make it fast than all the rest takes."""
+    llvm = importlib.import_module("pedigrad.codegen.emit.llvm")
+    usual = llvm.compile_object
+
+    def compile_object(text: str, optimise: bool = True) -> bytes:
+        machine = llvm._machine(0)
+        return machine.emit_object(llvm._module(text, machine, False))
+
+    if zlib.crc32(str(program).encode()) % OPTIMISED:
+        llvm.compile_object = compile_object
+    try:
+        yield
+    finally:
+        llvm.compile_object = usual
 
 
 def uncompiled(program: programs.Program) -> programs.Program:
@@ -106,7 +130,7 @@ def beyond_rounding(given: Trail, right: Trail, spreads: list[tuple[Trail, list[
 
 
 def follow(program: programs.Program, library: Any, every: int = 1, chance: np.random.Generator | None = None) -> Trail:
-    """Run a program and look at what is bound after each statement from the first call on, or after some of these.
+    """Run a program and look at what is bound from the first call on: after each of them, or some, and before the next one.
 
     Random generators are seeded anew before each statement: compiled functions draw other numbers. With `chance` all tensors that are
     bound are moved by a rounding error before each call.
@@ -115,13 +139,13 @@ def follow(program: programs.Program, library: Any, every: int = 1, chance: np.r
     given = {*space, "__builtins__"}
     trail = Trail(coarse(program), [], None, [], 0)
     library.manual_seed(0)
-    looking = False
+    last = len(program.statements)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             for number, statement in enumerate(program.statements):
                 library.manual_seed(number)
-                if chance is not None and statement.startswith("r = f("):
+                if chance is not None and is_call(statement):
                     noise.shake(floats_of(space, library), chance)
                 try:
                     exec(compile(statement, "<program>", "exec"), space)
@@ -130,17 +154,22 @@ def follow(program: programs.Program, library: Any, every: int = 1, chance: np.r
                     break
                 if statement == COMPILE:
                     trail.functions.append(space["f"].compiled)
-                called = statement.startswith("r = f(")
+                called, calls_next = is_call(statement), number + 1 == last or is_call(program.statements[number + 1])
                 trail.calls += called
                 trail.gradients |= {found[1] for found in [GRADS.match(statement)] if found}
-                looking = looking or called
-                if looking and (not trail.calls % every or number + 1 == len(program.statements)):
+                looking = trail.calls > 0 and (not trail.calls % every or number + 1 == last)
+                if looking and (called or calls_next):
                     trail.steps.append((number, look(space, given, library)))
         finally:
             library.set_grad_enabled(True)
             library.set_default_dtype(library.float32)
             space.clear()
     return trail
+
+
+def is_call(statement: str) -> bool:
+    """Whether a statement calls the function."""
+    return statement.startswith("r = f(")
 
 
 def coarse(program: programs.Program) -> str:
@@ -291,7 +320,7 @@ def unsettled(program: programs.Program, trail: Trail) -> str | None:
         if len(compiled.pending) > SEVERAL:
             continue  # each call finds other arguments than the one before
         tail = len(program.statements)
-        while tail and program.statements[tail - 1].startswith("r = f(") and program.statements[tail - 1] == program.statements[-1]:
+        while tail and is_call(program.statements[tail - 1]) and program.statements[tail - 1] == program.statements[-1]:
             tail -= 1
         if trail.calls >= 18 and not runs_of(compiled) and not reasons(compiled):
             return f"unsettled: {trail.calls} calls ran nothing compiled, {len(compiled.variants)} versions"

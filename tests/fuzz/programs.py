@@ -158,17 +158,22 @@ def seen(value: Any, library: Any, depth: int = 0) -> Any:
 def seen_tensor(value: Any, library: Any, depth: int = 0) -> Seen:
     """All that can be seen of a tensor."""
     grad = value.grad if depth < 6 else None
-    plain = value.detach()
     dtype = str(value.dtype).rpartition(".")[2]
+    return Seen(
+        type(value).__name__, dtype, tuple(value.shape), tuple(value.stride()), value.requires_grad, value.is_leaf,
+        value.grad_fn is not None, elements(value, dtype), None if grad is None else seen_tensor(grad, library, depth + 3),
+    )  # fmt: skip
+
+
+def elements(tensor: Any, dtype: str) -> np.ndarray:
+    """A copy of a tensor's elements, in memory that is not NumPy's: between guard pages that would take long."""
+    plain = tensor.detach()
     if hasattr(plain, "resolve_conj"):
         plain = plain.resolve_conj().resolve_neg()
     if getattr(plain, "_is_zerotensor", bool)():
         plain = plain.clone()
-    array = (plain.float() if dtype == "bfloat16" else plain).numpy().copy()
-    return Seen(
-        type(value).__name__, dtype, tuple(value.shape), tuple(value.stride()), value.requires_grad, value.is_leaf,
-        value.grad_fn is not None, array, None if grad is None else seen_tensor(grad, library, depth + 3),
-    )  # fmt: skip
+    array = (plain.float() if dtype == "bfloat16" else plain).numpy()
+    return np.ndarray(array.shape, array.dtype, array.tobytes())
 
 
 # Comparing
