@@ -274,9 +274,13 @@ def _variadic_source(op: Op) -> str:
         call=", ".join(f"{n}={n}" for n in op.attributes),
         usual=["if _a and _a[0].itemsize < 4 and _a[0].dtype.kind in 'fV':", f"    return {general}"] if op.wide_forward else [],
         same=["for _x in _a:", "    if _x.dtype is not _a[0].dtype:", f"        return {general}"] if op.promoted else [],
-        layout=["for _x in _a:", "    if not _x.flags.c_contiguous:", f"        _r = _lay_out(_op, _t, _a, ({attributes}), _r)", "        break"]
-        if op.layout not in (None, "own") else [],
+        layout=_lines_of_strided(f"_r = _lay_out(_op, _t, _a, ({attributes}), _r)") if op.layout not in (None, "own") else [],
     )  # fmt: skip
+
+
+def _lines_of_strided(line: str) -> list[str]:
+    """Lines that run `line` if one of a list's arrays does not lie row by row."""
+    return ["for _x in _a:", "    if not _x.flags.c_contiguous:", f"        {line}", "        break"]
 
 
 def _source(op: Op) -> str:
