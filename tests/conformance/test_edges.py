@@ -26,6 +26,7 @@ GRADIENTS = """
     []: torch.cat([x, torch.ones(2, 2)])
     [0., 1., .5]: F.binary_cross_entropy(torch.tensor([0., 1., .5]), x)
     [0., 1., .5]: F.binary_cross_entropy(torch.tensor([1., 0., .5]), x, reduction="sum")
+    [0., 1., .5]: F.binary_cross_entropy(x.double(), torch.tensor([1., 0., .5]).double(), reduction="sum")
     [[[[0.1, 0.2]]]]: F.grid_sample(torch.ones(1, 1, 2, 2), x, mode="nearest", align_corners=False)
     [INF, -INF, NAN, 1.]: F.softsign(x)
     [[NAN, 2.], [3., 4.]]: F.nll_loss(x, torch.tensor([-100, 1]))
@@ -172,6 +173,29 @@ VALUES = """
     torch.special.legendre_polynomial_p(torch.tensor([-1., 1., 5.]), torch.tensor([2**30 + 1., 2**30, 3.]))
     torch.special.laguerre_polynomial_l(torch.tensor([0., 1e30, 5.]), torch.tensor([2.**30, 12, -3.]))
     torch.ones(2, 5, 3).mT.reshape(2, 15).view(2, 3, 5).stride()
+    torch.arange(8.).reshape(4, 2, 1).swapdims(0, 2)[:, [0, 0, 0]].is_contiguous()
+    torch.arange(24.).reshape(4, 3, 2).permute(2, 1, 0)[:1, [0, 0]].is_contiguous()
+    torch.arange(24.).reshape(4, 3, 2).permute(2, 1, 0)[:, [0, 0]].stride()
+    torch.arange(24.).reshape(4, 3, 2).permute(2, 1, 0)[:, [[0]], [[1], [1]]].stride()
+    torch.arange(24.).reshape(4, 3, 2).permute(2, 1, 0)[:, :, [0, 2]][..., :1].stride()
+    torch.arange(24.).reshape(4, 3, 2).permute(2, 1, 0)[:1, torch.tensor([True, False, True])].is_contiguous()
+    torch.arange(24.).reshape(4, 1, 3, 2).permute(3, 2, 0, 1)[:1, [0, 0], [[1, 0], [2, 2]]].is_contiguous()
+    torch.tensor([[-0., -0.], [-0., 1.]]).cumsum(0).rsqrt()
+    torch.tensor([-0., -0.]).cumsum(0).reciprocal()
+    torch.full((2, 40000), -0.).cumsum(1).reciprocal()[:, ::9999]
+    torch.tensor([2, 3], dtype=torch.uint8) ** -1
+    torch.tensor([2, 3], dtype=torch.uint8).pow_(-2)
+    torch.tensor([2, 3], dtype=torch.int8) ** -1
+    torch.tensor([True, False]) ** -1
+    torch.tensor([2, 3], dtype=torch.uint8) ** -1.
+    torch.tensor([2, 3], dtype=torch.uint8) ** 7
+    torch.pow(2, torch.tensor([-1, 3]))
+    F.bilinear(torch.ones(4, 2), torch.ones(1, 3), torch.ones(2, 2, 3))
+    F.bilinear(torch.ones(2), torch.ones(4, 3), torch.ones(2, 2, 3))
+    F.bilinear(torch.ones(4, 1), torch.ones(4, 3), torch.ones(2, 2, 3))
+    F.bilinear(torch.ones(4, 2), torch.ones(4, 3), torch.ones(2, 3))
+    F.bilinear(torch.ones(2), torch.ones(3), torch.ones(2, 2, 3))
+    torch.nn.Bilinear(2, 3, 2)(torch.ones(4, 2), torch.ones(1, 3))
     torch.histogram(torch.tensor([1., 2., 3.]), torch.tensor([3., 1., 2.]))
     torch.histogram(torch.tensor([1., 2., 3., 2.5]), torch.tensor([1., 3., 2., 4.]))
     torch.histogram(torch.tensor([1., 2., 3.]), torch.tensor([0., NAN, 2.]))

@@ -33,7 +33,7 @@ def refused_at(difference: str) -> int | None:
 
 # Operations of which pedigrad saves an operand, PyTorch a copy or something else.
 SAVING = "CrossEntropy|NllLoss|L1Loss|SmoothL1Loss|HuberLoss|KlDiv|PoissonNllLoss|Tanhshrink|ScaledDotProductAttention"
-SAVING += "|NativeGroupNorm|NativeLayerNorm|NativeBatchNorm|RmsNorm|Normalize"
+SAVING += "|NativeGroupNorm|NativeLayerNorm|NativeBatchNorm|RmsNorm|Normalize|Lstm|Gru|Rnn"
 # Writes and changes of shape that make PyTorch give views a new history.
 OTHER_ALIAS = r"detach\(\)|detach_|out=|inference_mode|no_grad|set_grad_enabled|\.data\b|squeeze_|transpose_|swap\w+_|\.t_"
 # Modules whose results are views of others in PyTorch, for some shapes.
@@ -45,6 +45,7 @@ PURPOSES = (
     Purpose("what is saved", rf"^raises.*modified by an inplace operation: ({SAVING})"),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: Mul", r"\d / "),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: (Add|B)?[Mm]m", r"nn\.(Linear|Bilinear|MultiheadAttention)"),
+    Purpose("`t.data`", "^grad value", r"Norm\((.|\n)*\.data\b"),  # what is written to behind the back of the graph
     Purpose("`inference_mode`", "^refusal.*([Ii]nference tensor|created in inference mode)"),
     Purpose("writes to what a module with backward hooks is given or returns", "^(refusal|error type).*BackwardHookFunction"),
     Purpose(
@@ -61,9 +62,19 @@ PURPOSES = (
     Purpose("errors that protect nothing here", "^refusal.*Integer division with addcdiv"),
     Purpose("faults of PyTorch's own", "^(refusal|error type).*(INTERNAL ASSERT|invalid gradient at index|ZeroTensors are immutable)"),
     Purpose("faults of PyTorch's own", "^raises.*shape of (its operand|a leaf) was changed in place"),
-    Purpose("faults of PyTorch's own", "^raises.*unflatten", RESHAPED),
+    Purpose("faults of PyTorch's own", "^raises.*a tensor whose shape was changed in place", RESHAPED),
+    Purpose("faults of PyTorch's own", "^grad shape: ", RESHAPED),
+    Purpose("faults of PyTorch's own", "^refusal.*doesn't match the broadcast shape", RESHAPED),
+    Purpose("faults of PyTorch's own", "^grad value: t", r"mark_dirty(.|\n)*retain_grad|retain_grad(.|\n)*mark_dirty"),
+    Purpose("faults of PyTorch's own", r"value: .*right is \(nan\+nanj\)", "complex"),
+    Purpose("faults of PyTorch's own", r"^type: \w+ is 'RuntimeError', right is a tensor", RESHAPED),
+    Purpose("as_strided` of a view, changes of shape in place", r"^grad value: x", RESHAPED),
+    Purpose("views and writes through another alias", "^grad value: x", rf"as_strided(.|\n)*({OTHER_ALIAS})"),
+    Purpose("strides of Fourier transforms", "^refusal.*view size is not compatible", "cat|stack"),
+    Purpose("views and writes through another alias", "^raises.*Can't detach views in-place", AS_VIEWS),
     Purpose("whether a gradient needs a gradient", r"^(grad )*(requires_grad|is_leaf|has_grad_fn): [ghmtx]\d+", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", r"^(length|value): log", "create_graph=True"),
+    Purpose("whether a gradient needs a gradient", r"^grad: x\d+\.grad is there, right is None", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", r"^type: [gh]\d+\[\d+\] is None, right is a tensor", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", "^refusal.*AttributeError: 'NoneType'", "create_graph=True"),
     Purpose("views and writes through another alias", r"^type: g\d+\[\d+\] is None, right is a tensor", RESHAPED),

@@ -20,6 +20,7 @@ import io
 import random
 import re
 import sys
+import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -149,6 +150,8 @@ def seen(value: Any, library: Any, depth: int = 0) -> Any:
         return [seen(each, library, depth + 1) for each in value]
     if isinstance(value, dict):
         return {str(key): seen(each, library, depth + 1) for key, each in value.items()}
+    if isinstance(value, types.ModuleType):
+        return "a module"
     if isinstance(value, library.nn.Module):
         tensors = list(value.named_parameters()) + list(value.named_buffers())
         return {name: seen(each, library, depth + 1) for name, each in tensors}
