@@ -115,7 +115,7 @@ def uncompiled(program: programs.Program) -> programs.Program:
 
 def shaken(program: programs.Program, library: Any, every: int = 1) -> list[Trail]:
     """Runs of a program in which rounding is another one."""
-    return [follow(program, library, every, np.random.default_rng(i)) for i in range(noise.RUNS)]
+    return [follow(program, library, every, mode) for mode in noise.modes(library)]
 
 
 def beyond_rounding(given: Trail, right: Trail, spreads: list[tuple[Trail, list[Trail]]], tally: Tally, layouts: bool = True) -> str | None:
@@ -129,11 +129,10 @@ def beyond_rounding(given: Trail, right: Trail, spreads: list[tuple[Trail, list[
     return found
 
 
-def follow(program: programs.Program, library: Any, every: int = 1, chance: np.random.Generator | None = None) -> Trail:
+def follow(program: programs.Program, library: Any, every: int = 1, mode: Any = programs.NO_MODE) -> Trail:
     """Run a program and look at what is bound from the first call on: after each of them, or some, and before the next one.
 
-    Random generators are seeded anew before each statement: compiled functions draw other numbers. With `chance` all tensors that are
-    bound are moved by a rounding error before each call.
+    Random generators are seeded anew before each statement: compiled functions draw other numbers. Statements are run in a mode.
     """
     space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "__name__": "program"}
     given = {*space, "__builtins__"}
@@ -145,10 +144,9 @@ def follow(program: programs.Program, library: Any, every: int = 1, chance: np.r
         try:
             for number, statement in enumerate(program.statements):
                 library.manual_seed(number)
-                if chance is not None and is_call(statement):
-                    noise.shake(floats_of(space, library), chance)
                 try:
-                    exec(compile(statement, "<program>", "exec"), space)
+                    with mode:
+                        exec(compile(statement, "<program>", "exec"), space)
                 except Exception as error:
                     trail.raised = programs.Raised(number, tuple(c.__name__ for c in type(error).__mro__), str(error))
                     break
@@ -204,14 +202,6 @@ def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]
         gather(name, value, tensors, library)
     found["(sharing)"] = sharing(tensors)
     return found
-
-
-def floats_of(space: dict[str, Any], library: Any) -> list[Any]:
-    """The tensors that are bound, in modules too."""
-    tensors: list[tuple[str, Any]] = []
-    for name, value in space.items():
-        gather(name, value, tensors, library)
-    return [tensor for _, tensor in tensors]
 
 
 def gather(name: str, value: Any, tensors: list[tuple[str, Any]], library: Any) -> None:

@@ -41,7 +41,7 @@ AS_VIEWS = r"nn\.(Linear|Bilinear|AvgPool1d|MaxPool1d|Conv|MultiheadAttention|LS
 HOOKED = r"^(grad: t|grad value: t|(value|length): log)"  # what retain_grad and hooks have kept
 RESHAPED = r"(squeeze_|transpose_|swap\w+_|\.t_)\("  # changes of shape in place
 PURPOSES = (
-    Purpose("saving and writing in place", "^refusal.*modified by an inplace operation"),
+    Purpose("saving and writing in place", "^(refusal|error type).*right is RuntimeError.*modified by an inplace operation"),
     Purpose("what is saved", rf"^raises.*modified by an inplace operation: ({SAVING})"),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: Mul", r"\d / "),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: (Add|B)?[Mm]m", r"nn\.(Linear|Bilinear|MultiheadAttention)"),
@@ -93,7 +93,8 @@ PURPOSES = (
     Purpose("faults of PyTorch's own", "^grad value", r"PReLU(.|\n)*create_graph=True"),
     Purpose("views and writes through another alias", "^refusal.*no_grad mode.*inside a custom Function"),
     Purpose("views and writes through another alias", r"^type: g\d+\[\d+\] is Seen.* right is None$", AS_VIEWS),
-    Purpose("zeros, infinities and nan in special functions", "value: .*right is nan", r"norm(.|\n)*create_graph=True"),
+    Purpose("zeros, infinities and nan in special functions", "value: .*right is nan", r"(norm|std)(.|\n)*create_graph=True"),
+    Purpose("zeros, infinities and nan in special functions", "value: .* is -?inf, right is nan", "gelu"),
     Purpose("errors that protect nothing here", "^raises.*Trying to backward through the graph a second time"),
     Purpose("sums in float16 and bfloat16", "^(grad )?value", r"float16(.|\n)*kl_div"),
     Purpose("16-bit complex numbers", "ComplexHalf|right is 'TypeError'", "complex"),
