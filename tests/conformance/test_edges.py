@@ -183,6 +183,12 @@ VALUES = """
     torch.tensor([[-0., -0.], [-0., 1.]]).cumsum(0).rsqrt()
     torch.tensor([-0., -0.]).cumsum(0).reciprocal()
     torch.full((2, 40000), -0.).cumsum(1).reciprocal()[:, ::9999]
+    torch.masked.cumsum(torch.tensor([100, 0, 200]).byte(), 0)
+    torch.masked.cumprod(torch.tensor([2, 3]).int(), 0, mask=torch.tensor([True, False]))
+    torch.masked.cumsum(torch.tensor([True, False]), 0)
+    torch._softmax_backward_data(torch.ones(2).bfloat16(), torch.ones(2).bfloat16(), 0, torch.float32)
+    torch._log_softmax_backward_data(torch.ones(2), torch.ones(2), 0, torch.bfloat16)
+    torch._softmax_backward_data(torch.ones(2), torch.ones(2).double(), 0, torch.float32)
     torch.tensor([2, 3], dtype=torch.uint8) ** -1
     torch.tensor([2, 3], dtype=torch.uint8).pow_(-2)
     torch.tensor([2, 3], dtype=torch.int8) ** -1

@@ -201,6 +201,7 @@ RULES = (
     Rule("(group|batch|instance)_norm", "yg", "PyTorch joins weight and mean to one term: infinity less infinity", nan_is_theirs),
     Rule("(group|batch|instance|layer)_norm", "yg", "PyTorch has 0 for one by too large a variance", of_overflown_variance),
     Rule("(group|batch|instance|layer)_norm", "yg", "which infinities meet beside an infinite weight is open", infinite),
+    Rule("_(log_)?softmax_backward_data", "yg", "which infinities meet on the way is open", infinite),
     Rule("norm|linalg.*norm|normalize", "g", "PyTorch divides by a norm that is zero when it is rounded", nan_is_theirs),
     Rule("trapz|trapezoid|cumulative_trapezoid", "y", "PyTorch takes half the ends from the sum: infinity less infinity", nan_is_theirs),
     Rule("trapz|trapezoid|cumulative_trapezoid|threshold", "y", "PyTorch computes with uint8, which wraps", wrapped),

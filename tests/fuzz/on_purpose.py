@@ -90,7 +90,7 @@ PURPOSES = (
     Purpose("views and writes through another alias", HOOKED, AS_VIEWS),
     Purpose("faults of PyTorch's own", r"^grad value: x\d+\.grad is "),  # of numbers whose gradients share memory
     Purpose("faults of PyTorch's own", "^grad value", "register_post_accumulate_grad_hook"),
-    Purpose("faults of PyTorch's own", "^grad value", r"PReLU(.|\n)*create_graph=True"),
+    Purpose("faults of PyTorch's own", "^(grad )*value", r"PReLU(.|\n)*create_graph=True"),
     Purpose("views and writes through another alias", "^refusal.*no_grad mode.*inside a custom Function"),
     Purpose("views and writes through another alias", r"^type: g\d+\[\d+\] is Seen.* right is None$", AS_VIEWS),
     Purpose("zeros, infinities and nan in special functions", "value: .*right is nan", r"(norm|std)(.|\n)*create_graph=True"),

@@ -67,6 +67,7 @@ LEFT_OUT = """empty empty_like empty_permuted empty_strided new_empty new_empty_
     logical_not argsort rot90_ item nextafter
     nn.functional.gaussian_nll_loss nn.functional.ctc_loss linalg.cholesky_ex bucketize searchsorted resize_
     resize_as_ view view_as""".split()
+PUBLIC = {"_segment_reduce": "segment_reduce"}
 TIES = "topk kthvalue mode sort msort argsort median nanmedian".split()
 SINGULAR = ("matrix_power", "inv", "det", "solve", "cond", "lu_", "cholesky")  # equal rows make noise of these
 SIZES = ("polynomial", "one_hot", "bincount")  # where a number says how much there is to do
@@ -91,7 +92,7 @@ def entries() -> list[Any]:
 
 def called(library: Any, name: str) -> str | None:
     """How a program calls an entry: a function's text, or a method's."""
-    found = library
+    found, name = library, PUBLIC.get(name, name)
     for part in name.split("."):
         found = getattr(found, part, None)
     if callable(found):

@@ -60,11 +60,14 @@ def _back(op, name):
     def backward(grad_output, output, dim, input_dtype):
         if not isinstance(output, Tensor) or output.shape != grad_output.shape:
             raise RuntimeError(located(f"{name}: grad_output and output must be tensors of one shape"))
+        if grad_output.dtype != output.dtype:
+            raise RuntimeError(located(f"{name}: grad_output is {grad_output.dtype} and output {output.dtype}: they must be of one dtype"))
         (rule,) = op.op.rules
-        return rule.function(grad_output, output, dim, dtypes.to_numpy(input_dtype))
+        narrows = input_dtype is dtypes.float16 and output.dtype is dtypes.float32  # a softmax that was asked for in float32
+        return rule.function(grad_output, output, dim, dtypes.to_numpy(input_dtype if narrows else output.dtype))
 
     backward.__name__ = backward.__qualname__ = name
-    backward.__doc__ = f"The gradient of the operand of `{op.op.name}` along `dim`, from that of its `output`, in `input_dtype`."
+    backward.__doc__ = f"The gradient of the operand of `{op.op.name}` along `dim`, from that of its `output`, in their dtype."
     function("torch")(backward)
 
 
