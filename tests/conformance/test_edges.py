@@ -37,6 +37,11 @@ GRADIENTS = """
     [[1., NAN], [INF, 0.]]: torch.cdist(x, torch.zeros(1, 2), 0.0)
     [[1e30, 2.], [INF, 0.]]: torch.cdist(x, torch.zeros(1, 2), 2.0)
     [NAN, INF, -INF, -0.]: torch.sgn(x)
+    [[1., -1.], [2., 2.], [1., NAN]]: F.pdist(x, 0.0)
+    [[1., -1.], [2., 2.], [1., -1.]]: F.pdist(x, 2.0)
+    [[1., -1.], [2., 2.], [1., -1.]]: F.pdist(x, 1.0)
+    [[1., -1.], [2., 2.], [1., 5.]]: F.pdist(x, INF)
+    [[1., -1.], [2., 2.], [1., 5.]]: F.pdist(x, 3.0)
     [1e30, -1e30]: x.norm()
     [1e30, -1e30]: torch.dist(x, torch.zeros(2))
     [1e-30, -1e-30]: x.norm()
@@ -183,6 +188,9 @@ VALUES = """
     torch.tensor([[-0., -0.], [-0., 1.]]).cumsum(0).rsqrt()
     torch.tensor([-0., -0.]).cumsum(0).reciprocal()
     torch.full((2, 40000), -0.).cumsum(1).reciprocal()[:, ::9999]
+    torch.native_batch_norm(torch.tensor([[-3.], [6e4]]).half(), None, None, None, None, True, .5, 1e-5)[2]
+    torch.native_layer_norm(torch.tensor([[-3., 6e4]]).half(), [2], None, None, 1e-5)
+    torch.native_group_norm(torch.tensor([[[-3., 6e4]]]).half(), None, None, 1, 1, 2, 1, 1e-5)
     torch.masked.cumsum(torch.tensor([100, 0, 200]).byte(), 0)
     torch.masked.cumprod(torch.tensor([2, 3]).int(), 0, mask=torch.tensor([True, False]))
     torch.masked.cumsum(torch.tensor([True, False]), 0)

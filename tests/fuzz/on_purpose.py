@@ -70,6 +70,7 @@ PURPOSES = (
     Purpose("faults of PyTorch's own", r"^type: \w+ is 'RuntimeError', right is a tensor", RESHAPED),
     Purpose("as_strided` of a view, changes of shape in place", r"^grad value: x", RESHAPED),
     Purpose("views and writes through another alias", "^grad value: x", rf"as_strided(.|\n)*({OTHER_ALIAS})"),
+    Purpose("faults of PyTorch's own", "^refusal.*can't be cast to the desired output type", "addcdiv"),  # by its gradient
     Purpose("strides of Fourier transforms", "^refusal.*view size is not compatible", "cat|stack"),
     Purpose("views and writes through another alias", "^raises.*Can't detach views in-place", AS_VIEWS),
     Purpose("whether a gradient needs a gradient", r"^(grad )*(requires_grad|is_leaf|has_grad_fn): [ghmtx]\d+", "create_graph=True"),
@@ -96,7 +97,8 @@ PURPOSES = (
     Purpose("zeros, infinities and nan in special functions", "value: .*right is nan", r"(norm|std)(.|\n)*create_graph=True"),
     Purpose("zeros, infinities and nan in special functions", "value: .* is -?inf, right is nan", "gelu"),
     Purpose("errors that protect nothing here", "^raises.*Trying to backward through the graph a second time"),
-    Purpose("sums in float16 and bfloat16", "^(grad )?value", r"float16(.|\n)*kl_div"),
+    Purpose("sums in float16 and bfloat16", "^(grad )?value", r"float16(.|\n)*(kl_div|prod)"),
+    Purpose("steps of float16 and bfloat16 parameters", "^(grad )?value", r"float16(.|\n)*optim\."),
     Purpose("16-bit complex numbers", "ComplexHalf|right is 'TypeError'", "complex"),
 )
 

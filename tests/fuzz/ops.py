@@ -411,7 +411,7 @@ def refused(program: programs.Program, right: programs.Observations) -> bool:
     text = right.raised.text if right.raised else ""
     silent = "not implemented for|invalid combination|must be Tensor|not supported|does not support|unsupported|Expected a|view size"
     silent += "|is not differentiable with|divisible by 2|allocated size|must be contiguous|INTERNAL ASSERT"
-    silent += "|input matrix is ill-conditioned"
+    silent += "|input matrix is ill-conditioned|is_contiguous"
     return not re.search(silent, text) and right.raised is not None and right.raised.names[0] != "TypeError"
 
 
