@@ -223,7 +223,7 @@ RULES = (
     ),
     Rule("special.gammaincc|igammac", "y", "PyTorch leaves out Euler's constant for orders near 0", near_zero),
     Rule("corrcoef", "g", "of two observations the coefficient is 1 or -1: its slope is rounding", cancelled),
-    Rule("cov", "yg", "the covariance of what is always the same is zero but for rounding, which is ours in float64", of_equal_observations),
+    Rule("cov", "yg", "the covariance of what is always the same is rounding, here that of float64", of_equal_observations),
     Rule("normalize", "g", "of a vector of one element the slope is rounding", cancelled_by),
     Rule("grid_sample.*", "g", "the slope is differences of pixels: rounding of these", cancelled_pixels),
     Rule("grid_sampler.*|grid_sample", "yg", "PyTorch has several answers to what lies at a place that is no number", at_no_place),
