@@ -192,6 +192,7 @@ def at_edges(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -
     return number == 0 and x.size > 0 and x.min() == x.max() and a.sum() == b.sum()
 
 
+NORMS = "_?(native_)?(group|batch|instance|layer)_norm(_legit)?"
 RULES = (
     Rule("logcumsumexp", "g", "PyTorch adds the gradient's logarithm to the result, whose last digit may be larger", lost_digits),
     Rule("digamma|lgamma|polygamma|special.polygamma|mvlgamma", "yg", "at poles PyTorch's trigamma divides by a rounded sine", poles),
@@ -204,9 +205,9 @@ RULES = (
         lambda c, a, b, n, i: np.isnan(b) & np.isnan(c.at(n, i)),
     ),
     Rule("cumprod|prod", "g", "PyTorch's product in float32 overflows", lambda c, a, b, n, i: np.isinf(b) & (np.abs(a) > 3e38)),
-    Rule("(group|batch|instance)_norm", "yg", "PyTorch joins weight and mean to one term: infinity less infinity", nan_is_theirs),
-    Rule("(group|batch|instance|layer)_norm", "yg", "PyTorch has 0 for one by too large a variance", of_overflown_variance),
-    Rule("(group|batch|instance|layer)_norm", "yg", "which infinities meet beside an infinite weight is open", infinite),
+    Rule(NORMS, "yg", "PyTorch joins weight and mean to one term: infinity less infinity", nan_is_theirs),
+    Rule(NORMS, "yg", "PyTorch has 0 for one by too large a variance", of_overflown_variance),
+    Rule(NORMS, "yg", "which infinities meet beside an infinite weight is open", infinite),
     Rule("_(log_)?softmax_backward_data", "yg", "which infinities meet on the way is open", infinite),
     Rule("norm|linalg.*norm|normalize", "g", "PyTorch divides by a norm that is zero when it is rounded", nan_is_theirs),
     Rule("trapz|trapezoid|cumulative_trapezoid", "y", "PyTorch takes half the ends from the sum: infinity less infinity", nan_is_theirs),
