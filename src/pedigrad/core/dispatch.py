@@ -160,6 +160,8 @@ class Forward:
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         if self.op.refuses:
             _check_kinds(self.op, arrays)
+        if self.op.check is not None:
+            self.op.check(*arrays)
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
         return self.laid_out(arrays, _forward(self.op, ready, self.attributes, arrays))
 
