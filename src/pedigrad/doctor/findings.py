@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ..core.origin import Origin
-
-if TYPE_CHECKING:
-    from .program import Program
+from .program import Program
 
 # What a check may listen to, and when it is told.
 EVENTS = {
@@ -99,7 +97,6 @@ class Check:
 
 
 CHECKS: dict[str, type[Check]] = {}
-NOWHERE = Origin(None, 0)
 
 
 def listed(names: Iterable[Any], most: int = 4) -> str:

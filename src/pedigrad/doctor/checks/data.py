@@ -9,8 +9,8 @@ from ...core.origin import Origin
 from ...core.tensor import Tensor
 from ...rng.generator import default_generator
 from ...utils.data.sampler import BatchSampler, SequentialSampler
-from ..findings import NOWHERE, Check
-from ..program import Call, FunctionCall, Pass, Updater, fingerprint, tensors_in
+from ..findings import Check
+from ..program import NOWHERE, Call, FunctionCall, Pass, Updater, fingerprint, tensors_in
 
 SEVERAL = 3
 SMALL = 2  # batches in an epoch, so few of which may come in order

@@ -9,8 +9,8 @@ from ...autograd.reasons import cuts_between
 from ...core.graph import Leaf, Node
 from ...core.origin import Origin
 from ...core.tensor import Tensor
-from ..findings import NOWHERE, Check, listed
-from ..program import FunctionCall, Pass, Updater, gradient_of
+from ..findings import Check, listed
+from ..program import NOWHERE, FunctionCall, Pass, Updater, gradient_of
 
 SEVERAL = 3
 LOOKED = 6  # backward passes before which it is noted what leaves the graph

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...core.origin import Origin
 from ...core.tensor import Tensor
-from ..findings import NOWHERE, Check, listed
-from ..program import Pass, Schedule, Updater, has_gradient
+from ..findings import Check, listed
+from ..program import NOWHERE, Pass, Schedule, Updater, has_gradient
 
 SEVERAL = 3  # times that something has to happen before it is no accident
 

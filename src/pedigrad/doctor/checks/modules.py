@@ -13,8 +13,8 @@ from ...core.graph import Leaf
 from ...core.origin import Origin
 from ...core.tensor import Tensor
 from ...nn.module import Module
-from ..findings import NOWHERE, Check, Finding, listed
-from ..program import Call, FunctionCall, Model, Updater
+from ..findings import Check, Finding, listed
+from ..program import NOWHERE, Call, FunctionCall, Model, Updater
 from .losses import LOSSES
 
 SEVERAL = 3

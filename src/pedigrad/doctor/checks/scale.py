@@ -9,8 +9,8 @@ import numpy as np
 from ...autograd.nonfinite import first_in_graph, in_words, ranges
 from ...core.graph import Node
 from ...core.tensor import Tensor
-from ..findings import NOWHERE, Check
-from ..program import Pass, Updater, gradient_of
+from ..findings import Check
+from ..program import NOWHERE, Pass, Updater, gradient_of
 
 SEVERAL = 3
 LARGE = 1e3  # a gradient's largest element, and its norm in norms of its parameter, above which it explodes

@@ -15,8 +15,8 @@ from ...core.origin import Origin, outside
 from ...core.storage import storage_of
 from ...core.tensor import Tensor
 from ...core.traces import variables_of
-from ..findings import NOWHERE, Check
-from ..program import Pass, Updater
+from ..findings import Check
+from ..program import NOWHERE, Pass, Updater
 
 LIVE = 6  # graphs of earlier steps that may be alive
 
