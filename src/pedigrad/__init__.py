@@ -21,9 +21,9 @@ from . import version as torch_version
 from .core import absent as _absent
 from .core import autocast as _autocast
 from .core import copies as _copies
+from .core import declare as _declare
 from .core import dtypes as _dtypes
 from .core import memory as _memory
-from .core import op as _op
 from .core import override as _override
 from .core import repr as _repr
 from .core import signatures as _signatures
@@ -95,7 +95,7 @@ for _name, _each in list(globals().items()):  # what no op is
     if not _name.startswith("_"):
         globals()[_name] = _signatures.known_as(_each, _name, "torch")
 
-globals().update(_op.PLACES["torch"])
+globals().update(_declare.PLACES["torch"])
 globals().update({each.name: each for each in (*_ALL, *_dtypes.UNUSABLE)})
 chalf = _dtypes.named("complex32")
 globals().update(_ALIASES)

@@ -1,7 +1,7 @@
 """`torch.linalg`: linear algebra."""
 
 from .core import absent
-from .core.op import PLACES
+from .core.declare import PLACES
 
 globals().update(PLACES["linalg"])
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from .core import inplace, meta, modes
+from .core.declare import function
 from .core.dispatch import check_overlap, is_recorded
 from .core.dtypes import int64
 from .core.history import refresh
 from .core.layout import drawn_like
-from .core.op import function
 from .core.origin import located
 from .core.shapes import as_int, as_shape
 from .core.tensor import Tensor, wrap

@@ -1,7 +1,7 @@
 """`torch.special`: special functions."""
 
 from .core import absent
-from .core.op import PLACES
+from .core.declare import PLACES
 
 globals().update(PLACES["special"])
 

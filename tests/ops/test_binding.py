@@ -6,7 +6,7 @@ import pytest
 
 import pedigrad as torch
 from pedigrad.core import origin
-from pedigrad.core.op import composite
+from pedigrad.core.declare import composite
 
 
 def vector():
@@ -26,7 +26,7 @@ def weighted():
     yield form
     for name in set(torch.core.op.REGISTRY) - before:
         del torch.core.op.REGISTRY[name]
-        del torch.core.op.PLACES["special"][name]
+        del torch.core.declare.PLACES["special"][name]
 
 
 def test_an_op_says_how_its_arguments_are_called(weighted):

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import dtypes, interception, modes
-from .op import publish
+from .declare import publish
+from .op import Op
 from .origin import located, warn
 from .tensor import Tensor
-
-if TYPE_CHECKING:
-    from .op import Op
 
 # Operations and functions by name. Functions whose operations are all of one kind need not be here.
 LOWER = frozenset(

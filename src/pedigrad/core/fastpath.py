@@ -9,22 +9,23 @@ from __future__ import annotations
 import linecache
 import sys
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import large, modes
-from .dispatch import NUMBERS, bind, called, cut_of, dispatch, lay_out, note_view, record
+from .arguments import bind
+from .dispatch import NUMBERS, called, cut_of, dispatch, lay_out, note_view, record
 from .errors import MISSING
+from .graph import Node
 from .history import STRIDED
 from .layout import ALWAYS
+from .op import Op
 from .origin import MARK, outside
+from .precision import widened
 from .scope import here
 from .tensor import Tensor
 from .traces import trim
-
-if TYPE_CHECKING:
-    from .op import Op
 
 
 def build(op: Op) -> Any:
@@ -52,9 +53,22 @@ def build(op: Op) -> Any:
         form.__code__, form.__defaults__, form.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
     op.source = source
     op.built = True
-    namespace["_Node"], namespace["_WideNode"] = op.node_class, op.wide_node_class
-    op.node_class.backward = staticmethod(scope["backward"])
+    namespace["_Node"], namespace["_WideNode"] = op.node_class, op.wide_node_class = _node_classes(op, scope["backward"])
     return function
+
+
+def _node_classes(op: Op, backward: Any) -> tuple[type[Node], type[Node]]:
+    """The class whose instances are runs of `op`, and that of runs on 16-bit floats, whose rules may be given float32 for them."""
+    names = {"__slots__": (), "__module__": Node.__module__}
+    own = {"op": op, "keeps_arrays": op.keeps_arrays, "backward": staticmethod(backward), **op.named}
+    cls = type(op.node_name, (Node,), {**names, **own})
+    if not op.wide_rules:
+        return cls, cls
+
+    def on_wide(g: Any, parents: Any, saved: Any) -> Any:
+        return backward(widened(g), parents, widened(saved))
+
+    return cls, type(op.node_name, (cls,), {**names, "wide": True, "backward": staticmethod(on_wide)})
 
 
 def _declared_there(code: CodeType, forward: CodeType) -> CodeType:

@@ -1,6 +1,6 @@
 """Tensor: an array, the node it came from, and what it says of itself.
 
-This file holds what a tensor *is*. What it can *do* is attached by the ops when they are registered (`core/op.py`), so no method
+This file holds what a tensor *is*. What it can *do* is attached by the ops when they are declared (`core/declare.py`), so no method
 here computes anything on elements.
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,6 @@ from ..codegen.runtime import memory, pool
 
 Array = np.ndarray[Any, Any]
 CACHE = 1 << 18  # bytes of scratch memory a thread works in at a time: a share of the second-level cache that leaves room for weights
-
-
-def layout_of(x: Array) -> str:
-    """How an array of images (N, C, H, W) lies in memory, as far as kernels tell the ways apart."""
-    (_, channels, height, width), item = x.shape, x.itemsize
-    _, by_channel, by_row, by_column = x.strides
-    if by_column == item and (by_row == width * item or height == 1):
-        return "rows"
-    return "channels last" if by_channel == item or channels == 1 else "strided"
 
 
 def steps(x: Array) -> list[int]:
@@ -51,37 +41,28 @@ def loaded(bodies: dict[str, Body]) -> dict[str, int]:
     return llvm.load("\n".join([*declared, *(body.text() for body in bodies.values())]), list(bodies), optimise=False)
 
 
-def weight_function(shape: Shape, bits: int, dense: bool) -> Callable[..., Body]:
-    """What writes the function that packs a weight, whose elements for each output channel follow each other if it is `dense`."""
-    enough = shape.depth * shape.kernel[0] * shape.kernel[1] >= shape.tile(bits).lanes
-    return layouts.dense_weight_function if dense and enough else layouts.weight_function
-
-
-def is_dense(weight: Array) -> bool:
-    """Whether the elements for each output channel follow each other."""
-    return weight[:1].flags.c_contiguous
+@functools.cache
+def library(dtype: str, bits: int) -> dict[str, int]:
+    """The addresses of the functions that change layouts."""
+    return loaded(layouts.library(dtype, bits))
 
 
 @functools.lru_cache(1 << 10)
-def forward_functions(shape: Shape, bits: int, dense: bool, source: str, target: str) -> dict[str, int]:
-    """The addresses of what packs the weight and of what runs bands."""
-    bodies = {
-        "weight": weight_function(shape, bits, dense)(shape, bits, "weight", *shape.blocks(bits)),
-        "bands": direct.band_function(shape, bits, "bands", source, target),
-    }
-    return loaded(bodies)
+def bands_of(shape: Shape, bits: int) -> int:
+    """The address of what runs bands."""
+    return loaded({"bands": direct.band_function(shape, bits, "bands")})["bands"]
 
 
 @functools.lru_cache(1 << 10)
-def gradient_functions(shape: Shape, bits: int, dense: bool, sources: tuple[str, str]) -> dict[str, int]:
-    """The addresses of what packs images and gradients, of the sums, and of what brings these to the weight's gradient."""
-    wide = weight_gradient.padded_outputs(shape, bits) // shape.tile(bits).lanes
-    bodies = {
-        "pack": weight_gradient.pack_function(shape, bits, "pack", sources),
-        "sums": (weight_gradient.by_channel_function if shape.by_channel else weight_gradient.gradient_function)(shape, bits, "sums"),
-        "weight": weight_function(shape, bits, dense)(shape, bits, "weight", wide, 1, back=True),
-    }
-    return loaded(bodies)
+def sums_of(shape: Shape, bits: int) -> int:
+    """The address of what sums up the weight's gradient."""
+    write = weight_gradient.by_channel_function if shape.by_channel else weight_gradient.gradient_function
+    return loaded({"sums": write(shape, bits, "sums")})["sums"]
+
+
+def weight_sizes(shape: Shape, lanes: int, block: int) -> tuple[int, ...]:
+    """What the functions are told of a weight beside its strides."""
+    return shape.outputs, shape.depth, *shape.kernel, lanes, block
 
 
 def shape_of(x: Array, weight: Array, geometry: Any) -> Shape:
@@ -107,19 +88,22 @@ def multiply(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Ar
     """
     geometry, (x, weight, out) = in_two_dimensions(geometry, x, weight, out)
     shape, bits = shape_of(x, weight, geometry), llvm.vector_bits()
-    functions = forward_functions(shape, bits, is_dense(weight), layout_of(x), layout_of(out))
-    vectors, count = shape.blocks(bits)
-    wide = vectors * shape.tile(bits).lanes * count
+    tools, lanes, (vectors, count) = library(shape.dtype, bits), shape.tile(bits).lanes, shape.blocks(bits)
+    wide = vectors * lanes * count
     packed = aligned(wide * shape.depth * shape.kernel[0] * shape.kernel[1], x.dtype)
+    if shape.outputs < wide:
+        packed.fill(0)
     offsets = np.zeros(wide, x.dtype)
     if bias is not None:
         offsets[: shape.outputs] = bias
-    pool.run(functions["weight"], (address(weight), *steps(weight), address(packed)), threads)
+    given = address(weight), *steps(weight), *weight_sizes(shape, lanes, vectors * lanes), address(packed)
+    pool.run(tools["pack_weight"], given, threads)
     rows, images = bands(shape, bits, len(x), threads)
     size = -(-direct.scratch_size(shape, bits, rows, images) // 64) * 64
     scratch = aligned(size * threads, x.dtype)
     given = (address(x), *steps(x), address(packed), address(offsets), address(out), *steps(out))
-    pool.run(functions["bands"], (*given, len(x), images, rows, address(scratch), size), threads)
+    functions = tools["pack_image"], tools["unpack_image"]
+    pool.run(bands_of(shape, bits), (*given, len(x), images, rows, address(scratch), size, *functions), threads)
 
 
 def bands(shape: Shape, bits: int, images: int, threads: int) -> tuple[int, int]:
@@ -141,16 +125,22 @@ def weight_grad(x: Array, y: Array, geometry: Any, out: Array, threads: int) -> 
     shape, bits, images = shape_of(x, out, geometry), llvm.vector_bits(), len(x)
     if not shape.by_channel and not shape.gradient_tile(bits)[0]:
         return False
-    functions = gradient_functions(shape, bits, is_dense(out), (layout_of(x), layout_of(y)))
-    wide, elements = weight_gradient.padded_outputs(shape, bits), shape.depth * shape.kernel[0] * shape.kernel[1]
-    lanes = shape.tile(bits).lanes  # of the last pixels' vectors some lie behind
-    inputs = aligned(images * shape.height(shape.out[0]) * shape.width * shape.inputs + lanes, x.dtype)
+    tools, lanes, wide = library(shape.dtype, bits), shape.tile(bits).lanes, weight_gradient.padded_outputs(shape, bits)
+    height, width = shape.height(shape.out[0]), shape.width
+    inputs = aligned(images * height * width * shape.inputs + lanes, x.dtype)  # of the last pixels' vectors some lie behind
     gradients = aligned(images * shape.out[0] * shape.out[1] * wide, x.dtype)
-    sums = aligned(elements * wide, x.dtype)
-    given = address(x), *steps(x), address(y), *steps(y), address(inputs), address(gradients), images
-    pool.run(functions["pack"], given, threads)
-    row = (shape.stride[0] * shape.width * shape.inputs + shape.out[1] * wide) * x.itemsize
+    sums = aligned(shape.depth * shape.kernel[0] * shape.kernel[1] * wide, x.dtype)
+    by_image, *strides = steps(x)
+    sizes = shape.inputs, *shape.size, -shape.before[0], height, shape.before[1], width
+    whole = address(inputs), shape.inputs, by_image, height * width * shape.inputs, images
+    pool.run(tools["pack_images"], (address(x), *strides, *sizes, *whole), threads)
+    by_image, *strides = steps(y)
+    out_height, out_width = (1, shape.out[0] * shape.out[1]) if strides[1] == shape.out[1] * strides[2] else shape.out
+    sizes = shape.outputs, out_height, out_width, 0, out_height, 0, out_width
+    whole = address(gradients), wide, by_image, shape.out[0] * shape.out[1] * wide, images
+    pool.run(tools["pack_images"], (address(y), *strides, *sizes, *whole), threads)
+    row = (shape.stride[0] * width * shape.inputs + shape.out[1] * wide) * x.itemsize
     band = min(shape.out[0], max(1, CACHE // row))
-    pool.run(functions["sums"], (address(inputs), address(gradients), address(sums), images, band), threads)
-    pool.run(functions["weight"], (address(out), *steps(out), address(sums)), threads)
+    pool.run(sums_of(shape, bits), (address(inputs), address(gradients), address(sums), images, band), threads)
+    pool.run(tools["unpack_weight"], (address(out), *steps(out), *weight_sizes(shape, lanes, wide), address(sums)), threads)
     return True

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..core import modes
-from ..core.op import composite
+from ..core.declare import composite
 from ..core.origin import warn
 from ..core.tensor import Tensor, wrap
 from .hooks import WithModule

@@ -3,7 +3,7 @@
 import math
 
 from ..core import absent, signatures
-from ..core.op import PLACES
+from ..core.declare import PLACES
 from ..core.tensor import Tensor
 from ..overrides import handle_torch_function as handle_torch_function
 from ..overrides import has_torch_function as has_torch_function

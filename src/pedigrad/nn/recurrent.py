@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core import modes, signatures
 from ..core.autocast import lowered
-from ..core.op import PLACES
+from ..core.declare import PLACES
 from ..core.origin import warn
 from ..core.tensor import constant
 from ..ops import creation

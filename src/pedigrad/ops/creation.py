@@ -11,10 +11,11 @@ import numpy as np
 from ..core import device as devices
 from ..core import dtypes, inplace, meta, modes, override
 from ..core.data import array_of, element, is_sequence, native_array, plain_number, scalar
-from ..core.dispatch import check_overlap, in_our_words, unordered, words_of
+from ..core.declare import function
+from ..core.dispatch import check_overlap, unordered
 from ..core.exchange import imported
+from ..core.keywords import in_our_words, words_of
 from ..core.layout import arranged, empty_like, order_of_format
-from ..core.op import function
 from ..core.origin import located, warn, warn_once
 from ..core.shapes import Size, as_shape
 from ..core.storage import on_buffer

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.op import PLACES
+from ..core.declare import PLACES
 from ..core.tensor import Tensor
 from .shape import convert
 

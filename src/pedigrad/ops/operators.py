@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core import dispatch, dtypes, fastpath, inplace
 from ..core.data import native_array
-from ..core.op import Function
+from ..core.declare import Function
 from ..core.origin import MARK, is_users
 from ..core.tensor import Tensor, wrap
 from ..core.traces import trim

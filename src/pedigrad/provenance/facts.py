@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import dtypes
+from ..core.declare import PLACES
 from ..core.graph import Freed, Leaf, Node
-from ..core.op import PLACES
 from ..core.origin import Origin
 from ..core.scope import Scope
 from ..core.storage import storage_of

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..core.declare import function
 from ..core.graph import Node
-from ..core.op import function
 from ..core.tensor import Tensor
 from ..core.traces import variables
 from . import drawing, page, text

@@ -9,24 +9,24 @@ from __future__ import annotations
 
 from ..emit.kernel_body import share
 from ..gemm.microkernel import Body, Tile, load, splat
-from .layouts import Source, pack_padded, unpack
+from .layouts import pointer, run
 from .shape import Shape
 
 MOST = 160  # multiplications of vectors that are written out in a round of the loop through a window
 ROUND = 5  # elements of a window in a round, at most
 
 
-def band_function(shape: Shape, bits: int, name: str, source: str, target: str) -> Body:
-    """`name(x, xn, xc, xr, xi, packed, bias, out, on, oc, or, oi, images, chunk, band, scratch, size, thread, threads)`.
+def band_function(shape: Shape, bits: int, name: str) -> Body:
+    """`name(x, xn, xc, xr, xi, packed, bias, out, on, oc, or, oi, images, chunk, band, scratch, size, pack, unpack, thread, threads)`.
 
     `x` and `out` have strides of images, channels, rows and columns; a unit of work is a band of rows of up to `chunk` images;
-    each thread has `size` elements of scratch memory. `bias` has a number for each output channel of whole blocks.
+    each thread has `size` elements of scratch memory. `bias` has a number for each output channel of whole blocks; `pack` and `unpack`
+    are the addresses of `layouts.pack_image` and `unpack_image`.
     """
     tile = shape.tile(bits)
     strides = "i64 %xn, i64 %xc, i64 %xr, i64 %xi, ptr %packed, ptr %bias, ptr %out, i64 %on, i64 %oc, i64 %or, i64 %oi"
-    body = Body(
-        name, f"ptr %x, {strides}, i64 %images, i64 %chunk, i64 %band, ptr %scratch, i64 %size, i64 %thread, i64 %threads", bits, ""
-    )
+    work = "i64 %images, i64 %chunk, i64 %band, ptr %scratch, i64 %size, ptr %pack, ptr %unpack, i64 %thread, i64 %threads"
+    body = Body(name, f"ptr %x, {strides}, {work}", bits, "")
     element, (vectors, count) = tile.element, shape.blocks(bits)
     wide = vectors * tile.lanes * count
     integer = body.integer
@@ -43,11 +43,12 @@ def band_function(shape: Shape, bits: int, name: str, source: str, target: str) 
         first = integer("mul", integer("urem", unit.index, bands), "%band")
         rows = body.smaller("%band", integer("sub", shape.out[0], first))
         touched = integer("add", integer("mul", integer("sub", rows, 1), shape.stride[0]), shape.height(1))
-        top = integer("mul", first, shape.stride[0])
+        top = integer("sub", integer("mul", first, shape.stride[0]), shape.before[0])
         with body.loop(0, images) as image:
-            pointer = body.at("%x", integer("mul", integer("add", first_image, image.index), "%xn"), element)
-            taken = Source(source, pointer, "%xc", "%xr", "%xi")
-            pack_padded(body, tile, shape, taken, top, touched, body.at(scratch, integer("mul", image.index, image_size), element))
+            x = body.at("%x", integer("mul", integer("add", first_image, image.index), "%xn"), element)
+            to = body.at(scratch, integer("mul", image.index, image_size), element)
+            sizes = shape.inputs, *shape.size, top, touched, shape.before[1], shape.width
+            run(body, "%pack", pointer(x), "%xc", "%xr", "%xi", *sizes, pointer(to), shape.inputs)
         with body.loop(0, count) as block:
             size = shape.kernel[0] * shape.kernel[1] * shape.depth * vectors * tile.lanes
             weight = body.at("%packed", integer("mul", block.index, size), element)
@@ -59,9 +60,10 @@ def band_function(shape: Shape, bits: int, name: str, source: str, target: str) 
                 out = body.at(made, integer("add", integer("mul", image.index, made_size), column), element)
                 windows(body, tile, shape, bits, x, weight, bias, out, wide, rows)
         with body.loop(0, images) as image:
-            pointer = body.at("%out", integer("mul", integer("add", first_image, image.index), "%on"), element)
+            at = integer("mul", integer("add", first_image, image.index), "%on")
+            out = body.at("%out", integer("add", at, integer("mul", first, "%or")), element)
             place = body.at(made, integer("mul", image.index, made_size), element)
-            unpack(body, tile, place, wide, shape.outputs, Source(target, pointer, "%oc", "%or", "%oi"), shape.out[1], first, rows)
+            run(body, "%unpack", pointer(place), wide, shape.outputs, shape.out[1], rows, pointer(out), "%oc", "%or", "%oi")
     return body
 
 

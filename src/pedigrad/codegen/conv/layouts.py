@@ -1,14 +1,37 @@
-"""Between the layouts of users and those of direct convolutions: channels last, with a zero halo, weights in blocks of vectors."""
+"""Between the layouts of users and those of direct convolutions: channels last, with a zero halo, weights in blocks of vectors.
+
+The functions are told sizes and strides when they are called, so there is one module of them for a dtype (`library`).
+"""
 
 from __future__ import annotations
 
 import functools
 
 from ..emit.kernel_body import share
-from ..gemm.microkernel import Body, Tile, _typed, lanes_below, load
-from .shape import Shape
+from ..gemm.microkernel import Body, Tile, _typed, lanes_below, load, tile_for
 
-LAYOUTS = ("rows", "channels last", "strided")
+
+def library(dtype: str, bits: int) -> dict[str, Body]:
+    """The functions by name, each with its text."""
+    tile = tile_for(dtype, bits)
+    made = (turn(tile), pack_image(tile), pack_images(tile), unpack_image(tile), pack_weight(tile), unpack_weight(tile))
+    return dict(zip(("turn", "pack_image", "pack_images", "unpack_image", "pack_weight", "unpack_weight"), made, strict=True))
+
+
+def function(name: str, arguments: str, tile: Tile) -> Body:
+    """A function to be written; `arguments` are names, those of pointers with a star."""
+    typed = ", ".join(f"ptr %{each[1:]}" if each[0] == "*" else f"i64 %{each}" for each in arguments.split())
+    return Body(name, typed, tile.bits, linkage="")
+
+
+def run(body: Body, name: str, *arguments: object) -> None:
+    """Call one of the functions; pointers are given as ("ptr", value)."""
+    body.do(f"call void {name}({', '.join(f'{a[0]} {a[1]}' if isinstance(a, tuple) else f'i64 {a}' for a in arguments)})")
+
+
+def pointer(place: str) -> tuple[str, str]:
+    """A pointer as an argument of a call."""
+    return "ptr", place
 
 
 def transposed(body: Body, tile: Tile, rows: list[str]) -> list[str]:
@@ -26,36 +49,65 @@ def transposed(body: Body, tile: Tile, rows: list[str]) -> list[str]:
     return rows
 
 
-def store(body: Body, tile: Tile, value: str, place: str, mask: str | None = None) -> None:
+def store(body: Body, tile: Tile, value: str, place: str, mask: str | None = None) -> str:
     """Store a vector, or the lanes of it that a mask names."""
     if mask is None:
         body.do(f"store {tile.vector} {value}, ptr {place}, align {tile.size}")
-    else:
-        typed = _typed((tile.vector, "ptr", "i32", f"<{tile.lanes} x i1>"), (value, place, tile.size, mask))
-        body.call("void", f"llvm.masked.store.{tile.suffix}.p0", *typed)
+        return ""
+    typed = _typed((tile.vector, "ptr", "i32", f"<{tile.lanes} x i1>"), (value, place, tile.size, mask))
+    return body.call("void", f"llvm.masked.store.{tile.suffix}.p0", *typed)
 
 
-def spread(body: Body, tile: Tile, pointer: str, step: str) -> str:
-    """Addresses for the lanes of a vector, `step` elements apart."""
-    lanes = tile.lanes
-    one = body.put(f"insertelement <{lanes} x i64> poison, i64 {step}, i64 0")
-    steps = body.put(f"shufflevector <{lanes} x i64> {one}, <{lanes} x i64> poison, <{lanes} x i32> zeroinitializer")
-    offsets = body.put(f"mul <{lanes} x i64> {steps}, <{', '.join(f'i64 {i}' for i in range(lanes))}>")
-    return body.put(f"getelementptr {tile.element}, ptr {pointer}, <{lanes} x i64> {offsets}")
+def turn(tile: Tile) -> Body:
+    """`turn(x, x_step, rows, out, out_step, columns)`: out[j][i] = x[i][j] of a block no larger than a square of vectors."""
+    body = function("turn", "*x x_step rows *out out_step columns", tile)
+    element, lanes, integer = tile.element, tile.lanes, body.integer
+    whole = body.put(f"icmp eq i64 {integer('add', '%rows', '%columns')}, {2 * lanes}")
+
+    def square() -> str:
+        rows = [load(body, tile, body.at("%x", integer("mul", "%x_step", i), element)) for i in range(lanes)]
+        for i, value in enumerate(transposed(body, tile, rows)):
+            store(body, tile, value, body.at("%out", integer("mul", "%out_step", i), element))
+        return ""
+
+    def part() -> str:
+        down, across = lanes_below(body, tile, "%rows"), lanes_below(body, tile, "%columns")
+        last = integer("sub", "%rows", 1)
+        places = [body.at("%x", integer("mul", "%x_step", body.smaller(i, last)), element) for i in range(lanes)]
+        columns = transposed(body, tile, [load(body, tile, place, across) for place in places])
+        for i, value in enumerate(columns):
+            there = body.at("%out", integer("mul", "%out_step", i), element)
+            body.when(body.put(f"icmp sgt i64 %columns, {i}"), functools.partial(store, body, tile, value, there, down))
+        return ""
+
+    body.choose(whole, "void", square, part)
+    return body
 
 
-def gather(body: Body, tile: Tile, places: str, mask: str) -> str:
-    """The elements at the addresses that a mask names, zero in the other lanes."""
-    kinds = (f"<{tile.lanes} x ptr>", "i32", f"<{tile.lanes} x i1>", tile.vector)
-    return body.call(
-        tile.vector, f"llvm.masked.gather.{tile.suffix}.v{tile.lanes}p0", *_typed(kinds, (places, tile.size, mask, "zeroinitializer"))
-    )
+def turn_blocks(body: Body, tile: Tile, x: str, x_step: object, rows: object, out: str, out_step: object, columns: object) -> None:
+    """`turn` for blocks of any size."""
+    element, lanes, integer = tile.element, tile.lanes, body.integer
+    with body.loop(0, rows, lanes) as down, body.loop(0, columns, lanes) as across:
+        high = body.smaller(integer("sub", rows, down.index), lanes)
+        wide = body.smaller(integer("sub", columns, across.index), lanes)
+        source = body.at(x, integer("add", integer("mul", down.index, x_step), across.index), element)
+        target = body.at(out, integer("add", integer("mul", across.index, out_step), down.index), element)
+        run(body, "@turn", pointer(source), x_step, high, pointer(target), out_step, wide)
 
 
-def scatter(body: Body, tile: Tile, value: str, places: str, mask: str) -> None:
-    """Store the lanes that a mask names at their addresses."""
-    kinds = (tile.vector, f"<{tile.lanes} x ptr>", "i32", f"<{tile.lanes} x i1>")
-    body.call("void", f"llvm.masked.scatter.{tile.suffix}.v{tile.lanes}p0", *_typed(kinds, (value, places, tile.size, mask)))
+def copy(body: Body, tile: Tile, source: str, target: str, count: object) -> None:
+    """Copy `count` elements that follow each other."""
+    with body.loop(0, count, tile.lanes) as at:
+        mask = lanes_below(body, tile, body.integer("sub", count, at.index))
+        store(body, tile, load(body, tile, body.at(source, at.index, tile.element), mask), body.at(target, at.index, tile.element), mask)
+
+
+def move(body: Body, tile: Tile, source: str, from_step: object, target: str, to_step: object, count: object) -> None:
+    """Copy `count` elements one by one."""
+    element = tile.element
+    with body.loop(0, count) as at:
+        value = body.put(f"load {element}, ptr {body.at(source, body.integer('mul', at.index, from_step), element)}")
+        body.do(f"store {element} {value}, ptr {body.at(target, body.integer('mul', at.index, to_step), element)}")
 
 
 def clear(body: Body, tile: Tile, place: str, elements: object) -> None:
@@ -64,195 +116,165 @@ def clear(body: Body, tile: Tile, place: str, elements: object) -> None:
     body.call("void", "llvm.memset.p0.i64", f"ptr {place}", "i8 0", f"i64 {size}", "i1 false")
 
 
-def copy_vectors(body: Body, tile: Tile, source: str, target: str, count: int) -> None:
-    """Copy `count` elements that follow each other."""
-    whole = count // tile.lanes * tile.lanes
-    if whole:
-        with body.loop(0, whole, tile.lanes) as at:
-            value = load(body, tile, body.at(source, at.index, tile.element))
-            store(body, tile, value, body.at(target, at.index, tile.element))
-    if whole < count:
-        mask = lanes_below(body, tile, str(count - whole))
-        value = load(body, tile, body.at(source, whole, tile.element), mask)
-        store(body, tile, value, body.at(target, whole, tile.element), mask)
+def pixels(
+    body: Body, tile: Tile, image: tuple[str, object, object], line: tuple[str, object], count: object, channels: object, back: bool
+) -> None:
+    """A row of pixels of an image, with its strides of channels and columns, to a line with one of pixels, or back from there."""
+    (x, by_channel, by_column), (out, wide), element = image, line, tile.element
+    in_rows, in_pixels = (body.put(f"icmp eq i64 {step}, 1") for step in (by_column, by_channel))
 
+    def turned() -> str:
+        both = (x, by_channel, channels, out, wide, count) if not back else (out, wide, count, x, by_channel, channels)
+        turn_blocks(body, tile, *both)
+        return ""
 
-class Source:
-    """An image as the user has it: the first element, and the strides of channels, rows and columns as the function is given them."""
-
-    def __init__(self, layout: str, pointer: str, channel: str, row: str, column: str):
-        self.layout, self.pointer, self.channel, self.row, self.column = layout, pointer, channel, row, column
-
-
-def blocks(count: int, lanes: int) -> list[tuple[int, int]]:
-    """The whole blocks of `count` elements and what is left: first elements and ends."""
-    whole = count // lanes * lanes
-    return [(start, end) for start, end in ((0, whole), (whole, count)) if start < end]
-
-
-def pack_row(body: Body, tile: Tile, source: Source, row: str, target: str, columns: int, channels: int, wide: int) -> None:
-    """`columns` pixels of a row of an image, pixel by pixel, each `wide` elements from the next."""
-    element, lanes = tile.element, tile.lanes
-    start = body.at(source.pointer, row, element)
-    if source.layout != "rows":
-        with body.loop(0, columns) as pixel:
-            place = body.at(start, body.integer("mul", pixel.index, source.column), element)
-            there = body.at(target, body.integer("mul", pixel.index, wide), element)
-            if source.layout == "channels last":
-                copy_vectors(body, tile, place, there, channels)
+    def each(how: object) -> str:
+        with body.loop(0, count) as pixel:
+            ends = [body.at(x, body.integer("mul", pixel.index, by_column), element)]
+            ends.append(body.at(out, body.integer("mul", pixel.index, wide), element))
+            source, target = ends[::-1] if back else ends
+            if how == "copied":
+                copy(body, tile, source, target, channels)
             else:
-                with body.loop(0, channels) as channel:
-                    at = body.at(place, body.integer("mul", channel.index, source.channel), element)
-                    value = body.put(f"load {element}, ptr {at}")
-                    body.do(f"store {element} {value}, ptr {body.at(there, channel.index, element)}")
-        return
-    for first, end in blocks(columns, lanes):
-        for low, high in blocks(channels, lanes):
-            pixels, together = min(lanes, end - first), min(lanes, high - low)
-            in_row = None if pixels == lanes else lanes_below(body, tile, str(pixels))
-            in_pixel = None if together == lanes else lanes_below(body, tile, str(together))
-            with body.loop(first, end, lanes) as column, body.loop(low, high, lanes) as channel:
-                place = body.at(start, body.integer("add", body.integer("mul", channel.index, source.channel), column.index), element)
-                vectors = []
-                for _ in range(together):
-                    vectors.append(load(body, tile, place, in_row))
-                    place = body.at(place, source.channel, element)
-                vectors += ["zeroinitializer"] * (lanes - together)
-                there = body.at(target, body.integer("add", body.integer("mul", column.index, wide), channel.index), element)
-                for i, vector in enumerate(transposed(body, tile, vectors)[:pixels]):
-                    store(body, tile, vector, body.at(there, i * wide, element), in_pixel)
+                steps = (1, by_channel) if back else (by_channel, 1)
+                move(body, tile, source, steps[0], target, steps[1], channels)
+        return ""
+
+    def otherwise() -> str:
+        return body.choose(in_pixels, "void", lambda: each("copied"), lambda: each("moved"))
+
+    body.choose(in_rows, "void", turned, otherwise)
 
 
-def pack_padded(body: Body, tile: Tile, shape: Shape, source: Source, top: str, rows: str, target: str) -> None:
-    """The rows of an image from `top` on (rows of padding count) with the halo to the left and right of them, one after the other."""
-    element, channels, width = tile.element, shape.inputs, shape.width
-    left = max(shape.before[1], 0)
-    skipped = max(-shape.before[1], 0)
-    columns = max(min(width - left, shape.size[1] - skipped), 0)
-    right = width - left - columns
-    with body.loop(0, rows) as row:
-        there = body.at(target, body.integer("mul", row.index, width * channels), element)
-        number = body.integer("sub", body.integer("add", top, row.index), shape.before[0])
-        is_there = body.put(f"icmp ult i64 {number}, {shape.size[0]}")
+IMAGE = "*x xc xr xi channels height width top rows left wide"
 
-        def fill(there: str = there, number: str = number) -> str:
-            if left:
-                clear(body, tile, there, left * channels)
-            at = body.integer("add", body.integer("mul", number, source.row), body.integer("mul", source.column, skipped))
-            pack_row(body, tile, source, at, body.at(there, left * channels, element), columns, channels, channels)
-            if right:
-                clear(body, tile, body.at(there, (left + columns) * channels, element), right * channels)
+
+def pack_image(tile: Tile) -> Body:
+    """`pack_image(x, xc, xr, xi, channels, height, width, top, rows, left, wide, out, pixel)`: rows of an image, with a halo of zeros.
+
+    `top` is the number of the first row; `left` columns of zeros come before the image's, negative if as many of its are left out;
+    `wide` pixels make a row of the result, `pixel` elements a pixel.
+    """
+    body = function("pack_image", f"{IMAGE} *out pixel", tile)
+    element, integer = tile.element, body.integer
+    left, skipped = body.smaller("%left", 0, "sgt"), body.smaller(integer("sub", 0, "%left"), 0, "sgt")
+    columns = body.smaller(integer("sub", "%wide", left), integer("sub", "%width", skipped))
+    columns = body.smaller(columns, 0, "sgt")
+    right = body.smaller(integer("sub", integer("sub", "%wide", left), columns), 0, "sgt")
+    line, before = integer("mul", "%wide", "%pixel"), integer("mul", body.smaller(left, "%wide"), "%pixel")
+    behind, middle = integer("mul", right, "%pixel"), integer("mul", columns, "%pixel")
+    with body.loop(0, "%rows") as row:
+        out = body.at("%out", integer("mul", row.index, line), element)
+        number = integer("add", "%top", row.index)
+
+        def fill(out: str = out, number: str = number) -> str:
+            clear(body, tile, out, before)
+            start = integer("add", integer("mul", number, "%xr"), integer("mul", skipped, "%xi"))
+            there = body.at(out, before, element)
+            pixels(body, tile, (body.at("%x", start, element), "%xc", "%xi"), (there, "%pixel"), columns, "%channels", False)
+            clear(body, tile, body.at(there, middle, element), behind)
             return ""
 
-        def empty(there: str = there) -> str:
-            clear(body, tile, there, width * channels)
+        def empty(out: str = out) -> str:
+            clear(body, tile, out, line)
             return ""
 
-        body.choose(is_there, "void", fill if columns else empty, empty)
-
-
-def unpack(body: Body, tile: Tile, source: str, wide: int, channels: int, target: Source, columns: int, first: str, rows: str) -> None:
-    """Rows of pixels, each `wide` elements from the next, to where an image of the user's has its rows from `first` on.
-
-    Vectors are read beyond the last pixel, and thrown away.
-    """
-    element, lanes = tile.element, tile.lanes
-    if target.layout != "rows":
-        with body.loop(0, rows) as row, body.loop(0, columns) as pixel:
-            number = body.integer("add", first, row.index)
-            at = body.integer("add", body.integer("mul", number, target.row), body.integer("mul", pixel.index, target.column))
-            there = body.at(target.pointer, at, element)
-            place = body.integer("add", body.integer("mul", row.index, columns), pixel.index)
-            place = body.at(source, body.integer("mul", place, wide), element)
-            if target.layout == "channels last":
-                copy_vectors(body, tile, place, there, channels)
-            else:
-                with body.loop(0, channels) as channel:
-                    value = body.put(f"load {element}, ptr {body.at(place, channel.index, element)}")
-                    at = body.integer("mul", channel.index, target.channel)
-                    body.do(f"store {element} {value}, ptr {body.at(there, at, element)}")
-        return
-    start = body.at(target.pointer, body.integer("mul", first, columns), element)
-    count = body.integer("mul", rows, columns)
-
-    def squares(from_pixel: object, to_pixel: object, mask: str | None) -> None:
-        for low, high in blocks(channels, lanes):
-            together = min(lanes, high - low)
-            with body.loop(from_pixel, to_pixel, lanes) as pixel, body.loop(low, high, lanes) as channel:
-                place = body.at(source, body.integer("add", body.integer("mul", pixel.index, wide), channel.index), element)
-                vectors = [load(body, tile, body.at(place, i * wide, element)) for i in range(lanes)]
-                there = body.at(start, body.integer("add", body.integer("mul", channel.index, target.channel), pixel.index), element)
-                for vector in transposed(body, tile, vectors)[:together]:
-                    store(body, tile, vector, there, mask)
-                    there = body.at(there, target.channel, element)
-
-    whole = body.integer("mul", body.integer("udiv", count, lanes), lanes)
-    squares(0, whole, None)
-    squares(whole, count, lanes_below(body, tile, body.integer("sub", count, whole)))
-
-
-def weight_function(shape: Shape, bits: int, name: str, vectors: int, count: int, back: bool = False) -> Body:
-    """`name(weight, output, input, row, column, packed, thread, threads)`: a weight with these strides in `count` blocks.
-
-    A block lies `[row][column][input][output]`, with `vectors` of output channels, zero where there is none. With `back` it is taken
-    from there to the weight.
-    """
-    tile = shape.tile(bits)
-    lanes, element, (high, wide) = tile.lanes, tile.element, shape.kernel
-    wide_block, size = vectors * lanes, high * wide * shape.depth
-    body = Body(name, "ptr %w, i64 %o, i64 %i, i64 %r, i64 %c, ptr %packed, i64 %thread, i64 %threads", bits, linkage="")
-    low, end = share(body, count * vectors * shape.depth)
-    with body.loop(low, end) as unit:
-        vector, channel = body.integer("udiv", unit.index, shape.depth), body.integer("urem", unit.index, shape.depth)
-        first = body.integer("mul", vector, lanes)
-        block, inner = body.integer("udiv", vector, vectors), body.integer("urem", vector, vectors)
-        mask = lanes_below(body, tile, body.integer("sub", shape.outputs, first))
-        start = body.at("%w", body.integer("add", body.integer("mul", first, "%o"), body.integer("mul", channel, "%i")), element)
-        offset = body.integer("mul", body.integer("add", body.integer("mul", block, size), channel), wide_block)
-        there = body.at("%packed", body.integer("add", offset, body.integer("mul", inner, lanes)), element)
-        for row in range(high):
-            for column in range(wide):
-                at = body.integer("add", body.integer("mul", "%r", row), body.integer("mul", "%c", column))
-                places = spread(body, tile, body.at(start, at, element), "%o")
-                place = body.at(there, (row * wide + column) * shape.depth * wide_block, element)
-                if back:
-                    scatter(body, tile, load(body, tile, place), places, mask)
-                else:
-                    store(body, tile, gather(body, tile, places, mask), place)
+        body.choose(body.put(f"icmp ult i64 {number}, %height"), "void", fill, empty)
     return body
 
 
-def dense_weight_function(shape: Shape, bits: int, name: str, vectors: int, count: int, back: bool = False) -> Body:
-    """`weight_function` for weights of at least as many elements an output channel as a vector has lanes, which follow each other.
+def pack_images(tile: Tile) -> Body:
+    """`pack_images(the arguments of pack_image, xn, size, images, thread, threads)`: all images, `size` elements apart in the result."""
+    body = function("pack_images", f"{IMAGE} *out pixel xn size images thread threads", tile)
+    names = ("xc", "xr", "xi", "channels", "height", "width", "top", "rows", "left", "wide")
+    low, high = share(body, "%images")
+    with body.loop(low, high) as image:
+        x = body.at("%x", body.integer("mul", image.index, "%xn"), tile.element)
+        out = body.at("%out", body.integer("mul", image.index, "%size"), tile.element)
+        run(body, "@pack_image", pointer(x), *(f"%{name}" for name in names), pointer(out), "%pixel")
+    return body
 
-    Squares are transposed in registers: the lanes of a gather would lie apart by a power of two, in few sets of the cache.
+
+def unpack_image(tile: Tile) -> Body:
+    """`unpack_image(x, wide, channels, columns, rows, out, oc, or, oi)`: rows of pixels, `wide` elements each, to an image."""
+    body = function("unpack_image", "*x wide channels columns rows *out oc or oi", tile)
+    element, integer = tile.element, body.integer
+    in_rows, dense = body.put("icmp eq i64 %oi, 1"), body.put("icmp eq i64 %or, %columns")
+
+    def together() -> str:
+        both = ("%out", "%oc", "%oi"), ("%x", "%wide")
+        pixels(body, tile, *both, integer("mul", "%rows", "%columns"), "%channels", True)
+        return ""
+
+    def row_by_row() -> str:
+        with body.loop(0, "%rows") as row:
+            out = body.at("%out", integer("mul", row.index, "%or"), element)
+            x = body.at("%x", integer("mul", integer("mul", row.index, "%columns"), "%wide"), element)
+            pixels(body, tile, (out, "%oc", "%oi"), (x, "%wide"), "%columns", "%channels", True)
+        return ""
+
+    body.choose(body.put(f"and i1 {in_rows}, {dense}"), "void", together, row_by_row)
+    return body
+
+
+WEIGHT = "*w o i r c outputs inputs high across lanes block"
+
+
+def pack_weight(tile: Tile) -> Body:
+    """`pack_weight(w, o, i, r, c, outputs, inputs, high, across, lanes, block, packed, thread, threads)`: a weight in blocks of outputs.
+
+    `o`, `i`, `r`, `c` are strides of outputs, inputs, rows and columns. A block of `block` outputs lies [row][column][input][output];
+    threads divide vectors of `lanes` of them. What is beyond the last output is left alone.
     """
-    tile = shape.tile(bits)
-    lanes, element, taps = tile.lanes, tile.element, shape.kernel[0] * shape.kernel[1]
-    wide_block, size = vectors * lanes, taps * shape.depth
-    body = Body(name, "ptr %w, i64 %o, i64 %i, i64 %r, i64 %c, ptr %packed, i64 %thread, i64 %threads", bits, linkage="")
-    integer, squares = body.integer, -(-size // lanes)
-    low, end = share(body, count * vectors * squares)
-    with body.loop(low, end) as unit:
-        vector, square = integer("udiv", unit.index, squares), integer("urem", unit.index, squares)
-        first, start = integer("mul", vector, lanes), body.smaller(integer("mul", square, lanes), size - lanes)  # the last ones overlap
-        block, inner = integer("udiv", vector, vectors), integer("urem", vector, vectors)
-        there = integer("add", integer("mul", block, size * wide_block), integer("mul", inner, lanes))
-        places, rows = [], []
-        for i in range(lanes):
-            number = integer("add", start, i)
-            at = integer("add", integer("mul", integer("urem", number, taps), shape.depth), integer("udiv", number, taps))
-            places.append(body.at("%packed", integer("add", there, integer("mul", at, wide_block)), element))
-            row = body.smaller(integer("add", first, i), shape.outputs - 1)
-            rows.append(body.at("%w", integer("add", integer("mul", row, "%o"), start), element))
-        if back:
-            columns = transposed(body, tile, [load(body, tile, place) for place in places])
-            for i, (value, row) in enumerate(zip(columns, rows, strict=True)):
-                body.when(body.put(f"icmp slt i64 {integer('add', first, i)}, {shape.outputs}"),
-                          functools.partial(store, body, tile, value, row))  # fmt: skip
-        else:
-            mask = lanes_below(body, tile, integer("sub", shape.outputs, first))
-            for value, place in zip(transposed(body, tile, [load(body, tile, row) for row in rows]), places, strict=True):
-                there_is = f"select <{lanes} x i1> {mask}, {tile.vector} {value}, {tile.vector} zeroinitializer"
-                store(body, tile, body.put(there_is), place)
+    body = function("pack_weight", f"{WEIGHT} *packed thread threads", tile)
+    element, integer = tile.element, body.integer
+    taps = integer("mul", "%high", "%across")
+    vectors = integer("udiv", integer("sub", integer("add", "%outputs", "%lanes"), 1), "%lanes")
+    step = integer("mul", "%inputs", "%block")
+    forward = body.put(f"and i1 {body.put('icmp eq i64 %c, 1')}, {body.put('icmp eq i64 %r, %across')}")
+    backward = body.put(f"icmp eq i64 %r, {integer('sub', 0, '%across')}")
+    backward = body.put(f"and i1 {body.put('icmp eq i64 %c, -1')}, {backward}")
+    low, high = share(body, integer("mul", vectors, "%inputs"))
+    with body.loop(low, high) as unit:
+        first, channel = integer("mul", integer("udiv", unit.index, "%inputs"), "%lanes"), integer("urem", unit.index, "%inputs")
+        count = body.smaller("%lanes", integer("sub", "%outputs", first))
+        w = body.at("%w", integer("add", integer("mul", first, "%o"), integer("mul", channel, "%i")), element)
+        block, inner = integer("udiv", first, "%block"), integer("urem", first, "%block")
+        there = integer("add", integer("mul", block, integer("mul", taps, step)), integer("mul", channel, "%block"))
+        out = body.at("%packed", integer("add", there, inner), element)
+
+        def along(w: str = w, out: str = out, count: str = count) -> str:
+            turn_blocks(body, tile, w, "%o", count, out, step, taps)
+            return ""
+
+        def against(w: str = w, out: str = out, count: str = count) -> str:
+            end = integer("sub", taps, 1)
+            w, out = body.at(w, integer("sub", 0, end), element), body.at(out, integer("mul", end, step), element)
+            turn_blocks(body, tile, w, "%o", count, out, integer("sub", 0, step), taps)
+            return ""
+
+        def anyhow(w: str = w, out: str = out, count: str = count) -> str:
+            with body.loop(0, "%high") as row, body.loop(0, "%across") as column:
+                at = integer("add", integer("mul", row.index, "%r"), integer("mul", column.index, "%c"))
+                to = integer("mul", integer("add", integer("mul", row.index, "%across"), column.index), step)
+                move(body, tile, body.at(w, at, element), "%o", body.at(out, to, element), 1, count)
+            return ""
+
+        body.choose(forward, "void", along, functools.partial(body.choose, backward, "void", against, anyhow))
+    return body
+
+
+def unpack_weight(tile: Tile) -> Body:
+    """`unpack_weight(w, o, i, r, c, outputs, inputs, high, across, lanes, block, packed, thread, threads)`: back from one block.
+
+    A weight's columns follow each other, and its rows.
+    """
+    body = function("unpack_weight", f"{WEIGHT} *packed thread threads", tile)
+    integer = body.integer
+    low, high = share(body, "%inputs")
+    taps, step = integer("mul", "%high", "%across"), integer("mul", "%inputs", "%block")
+    with body.loop(low, high) as channel:
+        w = body.at("%w", integer("mul", channel.index, "%i"), tile.element)
+        packed = body.at("%packed", integer("mul", channel.index, "%block"), tile.element)
+        turn_blocks(body, tile, packed, step, taps, w, "%o", "%outputs")
     return body

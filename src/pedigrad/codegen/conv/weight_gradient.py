@@ -9,34 +9,9 @@ from __future__ import annotations
 
 from ..emit.kernel_body import share
 from ..gemm.microkernel import Body, load, splat
-from .layouts import Source, pack_padded, pack_row
 from .shape import Shape
 
 ROUND = 4  # pixels in a round of the inner loop, at most
-
-
-def pack_function(shape: Shape, bits: int, name: str, layouts: tuple[str, str]) -> Body:
-    """`name(x, xn, xc, xr, xi, y, yn, yc, yr, yi, inputs, gradients, images, thread, threads)`: images and gradients, channels last."""
-    tile = shape.tile(bits)
-    strides = "ptr %x, i64 %xn, i64 %xc, i64 %xr, i64 %xi, ptr %y, i64 %yn, i64 %yc, i64 %yr, i64 %yi"
-    body = Body(name, f"{strides}, ptr %inputs, ptr %gradients, i64 %images, i64 %thread, i64 %threads", bits, "")
-    element, integer = tile.element, body.integer
-    low, high = share(body, "%images")
-    tall, wide = shape.height(shape.out[0]), padded_outputs(shape, bits)
-    with body.loop(low, high) as image:
-        pointer = body.at("%x", integer("mul", image.index, "%xn"), element)
-        to = body.at("%inputs", integer("mul", image.index, tall * shape.width * shape.inputs), element)
-        pack_padded(body, tile, shape, Source(layouts[0], pointer, "%xc", "%xr", "%xi"), "0", str(tall), to)
-        pointer = body.at("%y", integer("mul", image.index, "%yn"), element)
-        to = body.at("%gradients", integer("mul", image.index, shape.out[0] * shape.out[1] * wide), element)
-        source = Source(layouts[1], pointer, "%yc", "%yr", "%yi")
-        if layouts[1] == "rows":  # one row after the other, without gaps
-            pack_row(body, tile, source, "0", to, shape.out[0] * shape.out[1], shape.outputs, wide)
-        else:
-            with body.loop(0, shape.out[0]) as row:
-                there = body.at(to, integer("mul", row.index, shape.out[1] * wide), element)
-                pack_row(body, tile, source, integer("mul", row.index, "%yr"), there, shape.out[1], shape.outputs, wide)
-    return body
 
 
 def padded_outputs(shape: Shape, bits: int) -> int:

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ...core.op import PLACES
+from ...core.declare import PLACES
 from ...core.origin import located
 
 torch = PLACES["torch"]

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
-from ...core.op import PLACES
+from ...core.declare import PLACES
 from ...core.origin import located
 
 torch: Any = PLACES["torch"]

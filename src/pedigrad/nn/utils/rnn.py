@@ -8,7 +8,7 @@ from collections import namedtuple
 import numpy as np
 
 from ...core import absent
-from ...core.op import PLACES
+from ...core.declare import PLACES
 from ...core.tensor import Tensor, constant, wrap
 from ...ops.shape.padding import padded_stack
 

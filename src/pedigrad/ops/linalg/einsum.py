@@ -13,7 +13,7 @@ import string
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...eager import native

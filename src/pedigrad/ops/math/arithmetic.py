@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...core.data import element
+from ...core.declare import elementwise, function, publish, taking_words
 from ...core.inplace import inplace_form, write
-from ...core.op import elementwise, function, publish, taking_words
 from ...core.origin import warn_once
 from ...core.tensor import Tensor
 from ..linked import kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import elementwise, function, kernel
+from ...core.declare import elementwise, function, kernel
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.tensor import Tensor

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
+from ...core.declare import elementwise, function, publish, view
 from ...core.inplace import inplace_form
-from ...core.op import elementwise, function, publish, view
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.storage import whole_of

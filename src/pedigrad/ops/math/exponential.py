@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core.op import elementwise, publish
+from ...core.declare import elementwise, publish
 from ...core.quiet import astype
 from ..xp import conj
 

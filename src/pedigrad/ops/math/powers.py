@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
+from ...core.declare import elementwise, function
 from ...core.inplace import write
-from ...core.op import elementwise, function
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.tensor import Tensor

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...core.data import element, element_of
+from ...core.declare import elementwise, function, kernel
 from ...core.inplace import write
-from ...core.op import elementwise, function, kernel
 from ...core.origin import located, warn_once
 from ...core.tensor import Tensor
 from ..xp import conj

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from ...core.data import fitting
+from ...core.declare import composite, elementwise, function
 from ...core.inplace import inplace_form
-from ...core.op import composite, elementwise, function
 from ...core.tensor import Tensor, wrap
 from ...rng.generator import default_generator
 from ..linked import kept, linked

@@ -6,7 +6,7 @@ the rules of each are the other two.
 
 from __future__ import annotations
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ..linked import linked
 from ..xp import conj, total
 from .correlation import correlate, input_grad, weight_grad

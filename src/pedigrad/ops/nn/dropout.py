@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from ...core.declare import composite, function
 from ...core.inplace import inplace_form
-from ...core.op import composite, function
 from ...core.origin import warn
 from ...core.quiet import astype
 from ...rng.generator import default_generator

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import modes
+from ...core.declare import composite, function, kernel
 from ...core.dtypes import int64
 from ...core.graph import note_write
-from ...core.op import composite, function, kernel
 from ...core.origin import located, warn
 from ...core.precision import widened
 from ...core.quiet import astype

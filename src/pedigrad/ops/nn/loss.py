@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...core import modes
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located, warn
 from ..math.arithmetic import sign_of
 from ..math.special import xlogy

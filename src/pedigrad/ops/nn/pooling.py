@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...core.declare import composite, function, kernel
 from ...core.dispatch import under_name
-from ...core.op import composite, function, kernel
 from ..destination import deliver
 from ..linked import kept, linked
 from .correlation import widened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.op import function, kernel, reduction
+from ...core.declare import function, kernel, reduction
 from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.shapes import all_dims, one_dim

@@ -7,8 +7,8 @@ import functools
 import numpy as np
 
 from ...core import meta
+from ...core.declare import function, kernel
 from ...core.dtypes import float32, float64
-from ...core.op import function, kernel
 from ...core.origin import located
 from ...core.shapes import all_dims, as_int
 from ...core.tensor import Tensor, constant, read, wrap

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ...core.op import composite, function, kernel
+from ...core.declare import composite, function, kernel
 from ...core.origin import located
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor, wrap

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import function, reduction
+from ...core.declare import function, reduction
 from ...core.origin import located, warn
 from ...core.quiet import astype
 from ...core.shapes import all_dims, as_int, as_shape

@@ -9,9 +9,9 @@ import numpy as np
 
 from ...core import device as devices
 from ...core import dtypes, meta, modes, override
+from ...core.declare import composite, function, view
 from ...core.dispatch import dispatch
 from ...core.layout import formatted, is_channels_last
-from ...core.op import composite, function, view
 from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...core.tensor import Tensor, wrap

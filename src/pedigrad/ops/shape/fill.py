@@ -8,11 +8,11 @@ import numpy as np
 
 from ...core import inplace, meta, modes
 from ...core.data import fitting, scalar
+from ...core.declare import composite, function
 from ...core.dispatch import check_overlap, is_recorded, unordered
 from ...core.inplace import note_change, write
 from ...core.layout import check_operands
 from ...core.memory import UntypedStorage, laid
-from ...core.op import composite, function
 from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...core.shapes import as_shape

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...core.data import element
+from ...core.declare import composite, function
 from ...core.inplace import write
-from ...core.op import composite, function
 from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor

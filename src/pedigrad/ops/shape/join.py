@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core.declare import composite, function, view
 from ...core.dispatch import under_name
 from ...core.layout import channels_last, is_channels_last
-from ...core.op import composite, function, view
 from ...core.origin import located, warn_once
 from ...core.shapes import as_int, broadcast_shapes, one_dim
 from ...core.tensor import Tensor, constant

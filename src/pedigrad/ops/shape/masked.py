@@ -8,9 +8,9 @@ import numpy as np
 
 from ...core import dtypes, modes
 from ...core.data import fitting
+from ...core.declare import composite, function, kernel
 from ...core.dispatch import check_overlap, is_recorded
 from ...core.inplace import note_change, write
-from ...core.op import composite, function, kernel
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.shapes import broadcast_shapes

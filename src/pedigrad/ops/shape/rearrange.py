@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.shapes import all_dims, as_int, as_shape, one_dim
 from ...core.tensor import Tensor, constant, read, wrap
 from ..xp import total

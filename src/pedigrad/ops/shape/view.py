@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import function, view
+from ...core.declare import function, view
 from ...core.origin import warn_once
 from ...core.shapes import all_dims, as_shape, broadcast_shapes, one_dim
 from ...core.tensor import Tensor

@@ -6,12 +6,13 @@ import functools
 from typing import Any
 
 from ...core import dtypes, modes
-from ...core.dispatch import OTHER_NAMES, is_recorded, unordered
+from ...core.declare import PLACES, Function, function
+from ...core.dispatch import is_recorded, unordered
 from ...core.errors import MISSING
 from ...core.graph import Leaf
 from ...core.history import DATA, STRIDED, Family, View, refresh
 from ...core.inplace import check_writable, when_gone
-from ...core.op import PLACES, Function, function
+from ...core.keywords import OTHER_NAMES
 from ...core.origin import located
 from ...core.tensor import Tensor, wrap
 from .convert import clone, contiguous_format, preserve_format
