@@ -179,8 +179,8 @@ class Leaf(Node):
         self.seq = next(modes.clock)
         self.code, self.lasti = None, 0
         self.tensor = weakref.ref(tensor)
-        self.shape = tensor._array.shape
-        self.dtype = tensor._array.dtype
+        held = tensor._held
+        self.shape, self.dtype = held.shape, held.dtype
         self.grad = None
         self.zeroed = self.frozen = False
 
@@ -190,7 +190,7 @@ class Leaf(Node):
         leaf = _frozen.get(id(tensor))
         if leaf is None or leaf.tensor() is not tensor:
             return cls(tensor)
-        leaf.frozen, leaf.shape, leaf.dtype = False, tensor._array.shape, tensor._array.dtype
+        leaf.frozen, leaf.shape, leaf.dtype = False, tensor._held.shape, tensor._held.dtype
         return leaf
 
     def freeze(self, tensor: Tensor) -> None:
@@ -223,7 +223,9 @@ class Leaf(Node):
                 self.look()
             return
         self.touch()
-        if grad._node is not None:  # a gradient with a history is not ours to write into
+        if grad._held.__class__ is not np.ndarray:
+            self.grad = grad.zeros()  # type: ignore[attr-defined]
+        elif grad._node is not None:  # a gradient with a history is not ours to write into
             self.grad = type(grad)(np.zeros_like(grad._array))
         elif sys.getrefcount(grad) <= 3 and sys.getrefcount(grad._array) <= 2:  # the slot, `grad`, the argument
             self.zeroed = True

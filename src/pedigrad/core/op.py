@@ -21,6 +21,7 @@ a rule for several need a gradient). The decorator returns the public function, 
 - `view`: the result shares the operand's storage where NumPy's does
 - `composite`: several NumPy calls under one node
 - `kernel`: its own code, or integers in and out
+- `sparse`: sparse arrays in or out (`core/sparse.py`)
 
 NumPy computes with 16-bit floats in 16 bits, so sums of them stick (at 256 in bfloat16) and formulas round at each step. Where the
 kind is one that computes (`Op.wide_forward`, `Op.wide_rules`), forwards and rules are therefore given float32 in their place, and what
@@ -43,6 +44,7 @@ from .dispatch import words_of
 from .errors import MISSING
 from .graph import Node
 from .origin import MARK
+from .sparse_tensor import NoArray, instead
 from .tensor import Tensor, wrap
 from .traces import trim
 
@@ -294,7 +296,10 @@ def taking_words(written: Function, words: dict[str, str], short: Function | Non
 
     @functools.wraps(written)
     def form(*args: Any, **kwargs: Any) -> Any:
-        return written(*args, **dispatch.in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
+        try:
+            return written(*args, **dispatch.in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
+        except NoArray as error:
+            return instead(written.__name__, error, args, dispatch.in_our_words(kwargs, words, (), written.__name__))
 
     return form
 
@@ -339,3 +344,4 @@ reduction = _kind("reduction", out=True, layout="rows")
 view = _kind("view")
 composite = _kind("composite", layout="rows")
 kernel = _kind("kernel", layout="rows")
+sparse = _kind("sparse", places="", wide=False)

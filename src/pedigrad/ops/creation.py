@@ -17,14 +17,13 @@ from ..core.layout import arranged, empty_like, order_of_format
 from ..core.op import function
 from ..core.origin import located, warn, warn_once
 from ..core.shapes import Size, as_shape
+from ..core.sparse_tensor import FORMS, strided
 from ..core.storage import on_buffer
 from ..core.tensor import Tensor, TensorMeta, _new, announce, constant, wrap
 from ..core.traces import is_refusal
 from .shape.convert import LEGACY_NAMES, converted, placed
 
 READ_ONLY = "the tensor shows its memory, and to write to it is an error; copy it first if you want to"
-strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
-Tensor.layout = strided
 
 
 def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Tensor]:
@@ -42,6 +41,10 @@ def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Te
         layout: Any = None, pin_memory: bool = False, memory_format: Any = None, **kwargs: Any,
     ) -> Tensor:  # fmt: skip
         model = args[0] if modelled and args and isinstance(args[0], Tensor) else None
+        if layout is None and model is not None:
+            layout = model.layout
+        if layout is not None and layout is not strided:
+            return FORMS["factory"](made.__name__, layout, args, kwargs.get("dtype"), requires_grad, model)
         if device is None and meta.alive and any(isinstance(each, Tensor) for each in args):
             nowhere = any(isinstance(each, Tensor) and each.is_meta for each in args)
         else:
