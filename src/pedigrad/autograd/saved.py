@@ -11,12 +11,12 @@ from ..core.dispatch import output
 from ..core.graph import Node, Output
 from ..core.origin import located
 from ..core.precision import widened
+from ..core.shapes import Size
 from ..core.sparse import Sparse
 from ..core.sparse_tensor import tensor_of
-from ..core.shapes import Size
 from ..core.tensor import Tensor, wrap
 
-Array = np.ndarray[Any, Any]
+Array = Any  # or a sparse array
 
 
 def saved_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:

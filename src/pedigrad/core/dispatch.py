@@ -28,7 +28,7 @@ from .origin import located, outside, warn
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
 from .quiet import is_strict
-from .sparse_tensor import NoArray, sparse_form, tensor_of
+from .sparse_tensor import SparseNotImplementedError, sparse_form, tensor_of
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -85,7 +85,7 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     try:
         arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
-    except NoArray:
+    except SparseNotImplementedError:
         return _in_sparse_form(op, operands, attributes, out)
     forward = Forward(op, attributes)
     if meta.alive and any(map(meta.is_meta, arrays)):

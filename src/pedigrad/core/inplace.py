@@ -23,7 +23,7 @@ from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Famil
 from .layout import check_operands
 from .origin import located
 from .quiet import is_strict
-from .sparse_tensor import NoArray
+from .sparse_tensor import SparseNotImplementedError
 from .tensor import Tensor, copied, wrap
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         recording = is_recorded(target, *operands[1:])
         flags = target._array.flags
         check_operands(op, target._array, operands[1:], op.name + "_")
-    except NoArray:
+    except SparseNotImplementedError:
         return write_sparse(op, operands, attributes)
     if not flags.forc and op.name not in IDEMPOTENT and is_shown_twice(target._array):
         message = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"

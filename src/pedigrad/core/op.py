@@ -44,7 +44,7 @@ from .dispatch import words_of
 from .errors import MISSING
 from .graph import Node
 from .origin import MARK
-from .sparse_tensor import NoArray, instead
+from .sparse_tensor import SparseNotImplementedError, instead
 from .tensor import Tensor, wrap
 from .traces import trim
 
@@ -298,7 +298,7 @@ def taking_words(written: Function, words: dict[str, str], short: Function | Non
     def form(*args: Any, **kwargs: Any) -> Any:
         try:
             return written(*args, **dispatch.in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
-        except NoArray as error:
+        except SparseNotImplementedError as error:
             return instead(written.__name__, error, args, dispatch.in_our_words(kwargs, words, (), written.__name__))
 
     return form

@@ -1,6 +1,6 @@
 """Sparse tensors, and how operations find what they do with them.
 
-A SparseTensor has no `_array`. Whoever asks for it gets `NoArray`, which is an AttributeError: so the short functions of operations
+A SparseTensor has no `_array`. Whoever asks for it gets `SparseNotImplementedError`, which is an AttributeError: so the short functions of operations
 (`core/fastpath.py`) leave for the general way, as they do for anything else that is no ordinary operand. There, and in other functions that
 may be given sparse tensors, the form for these is looked up in `FORMS`, where `ops/sparse` puts it; an operation without one refuses.
 Dense tensors pay nothing for it, and nothing that is written for them can take a sparse tensor for a dense one.
@@ -9,7 +9,7 @@ Dense tensors pay nothing for it, and nothing that is written for them can take 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from . import dtypes, modes
 from .history import UNTRACKED
 from .origin import MARK, located, warn_once
 from .shapes import Size
-from .sparse import Compressed, Coordinates, Sparse
+from .sparse import Coordinates, Sparse
 from .tensor import Cut, Tensor, wrap
 
 _new = object.__new__
@@ -53,21 +53,23 @@ Tensor.layout = strided
 Coordinates.layout = sparse_coo
 
 
-class NoArray(NotImplementedError, AttributeError):
-    """A sparse tensor was asked for its array: by what takes none, or before its form for sparse tensors was looked up."""
+class SparseNotImplementedError(NotImplementedError, AttributeError):
+    """A sparse tensor was given to what takes none, or takes another way once it knows."""
 
-    def __init__(self, tensor: SparseTensor):
-        self.backend = tensor.layout.backend
+    def __init__(self, name: str | None, backend: str):
+        super().__init__()
+        self.operation, self.backend = name, backend
 
     def __str__(self) -> str:
-        return str(located(refusal(self._asked_by(), self.backend)))
+        return str(located(refusal(self.operation or self._called(), self.backend)))
 
-    def _asked_by(self) -> str:
+    def _called(self) -> str:
         """The function of ours that the user called."""
-        name, trace = "the operation", self.__traceback__
+        trace, name = self.__traceback__, "the operation"
         while trace is not None:
-            if MARK in trace.tb_frame.f_globals and "lambda" not in trace.tb_frame.f_code.co_name:
-                return trace.tb_frame.f_code.co_name
+            code = trace.tb_frame.f_code
+            if MARK in trace.tb_frame.f_globals and code.co_name not in ("form", "shorter", "made", "stub"):
+                return code.co_name
             trace = trace.tb_next
         return name
 
@@ -89,7 +91,7 @@ class SparseTensor(Tensor):
 
     @property
     def _array(self) -> Any:  # type: ignore[override]
-        raise NoArray(self)
+        raise SparseNotImplementedError(None, self.layout.backend)
 
     @property
     def _held(self) -> Any:
@@ -161,7 +163,9 @@ class SparseTensor(Tensor):
 
     @property
     def nbytes(self) -> int:
-        message = "nbytes is not defined for sparse tensors.  If you want the size of the constituent tensors, add the nbytes of the indices"
+        message = (
+            "nbytes is not defined for sparse tensors.  If you want the size of the constituent tensors, add the nbytes of the indices"
+        )
         raise RuntimeError(located(message + " and values"))
 
     def stride(self, dim: int | None = None) -> Any:
@@ -283,8 +287,7 @@ def takes_sparse(*names: str) -> Callable[[Any], Any]:
     """Declare that the ops or functions of these names do this where an operand is sparse."""
 
     def declare(form: Any) -> Any:
-        for name in names:
-            FORMS[name] = form
+        FORMS.update(dict.fromkeys(names, form))
         return form
 
     return declare
@@ -301,6 +304,11 @@ def method(*names: str) -> Callable[[Any], Any]:
     return declare
 
 
+def stands_for(*names: str) -> Callable[[Any], Any]:
+    """Declare that functions of these names, which are no ops, and the methods do this where their first argument is sparse."""
+    return lambda form: method(*names)(takes_sparse(*names)(form))
+
+
 def sparse_form(name: str, values: Any) -> Callable[..., Any]:
     """What an operation does with sparse tensors; NotImplementedError if it takes none."""
     form = FORMS.get(name)
@@ -309,17 +317,15 @@ def sparse_form(name: str, values: Any) -> Callable[..., Any]:
     return form
 
 
-def refused(name: str, values: Any) -> NotImplementedError:
+def refused(name: str, values: Any) -> SparseNotImplementedError:
     """The error for an operation that takes none of the sparse tensors among `values`."""
     given = next((value for value in values if isinstance(value, SparseTensor)), None)
-    return NotImplementedError(located(refusal(name, "SparseCPU" if given is None else given.layout.backend)))
+    return SparseNotImplementedError(name, "SparseCPU" if given is None else given.layout.backend)
 
 
-def instead(name: str, error: NoArray, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def instead(name: str, error: SparseNotImplementedError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the function of that name, which could not go on, does with sparse tensors; `error` if it takes none."""
     form = FORMS.get(name)
     if form is None:
         raise error
     return form(*args, **kwargs)
-
-

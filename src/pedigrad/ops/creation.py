@@ -41,8 +41,9 @@ def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Te
         layout: Any = None, pin_memory: bool = False, memory_format: Any = None, **kwargs: Any,
     ) -> Tensor:  # fmt: skip
         model = args[0] if modelled and args and isinstance(args[0], Tensor) else None
-        if layout is None and model is not None:
-            layout = model.layout
+        if model is not None and model.layout is not strided:
+            layout = model.layout if layout is None else layout
+            return FORMS["factory"](made.__name__, layout, args, kwargs.get("dtype"), requires_grad, model)
         if layout is not None and layout is not strided:
             return FORMS["factory"](made.__name__, layout, args, kwargs.get("dtype"), requires_grad, model)
         if device is None and meta.alive and any(isinstance(each, Tensor) for each in args):
@@ -140,6 +141,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     if isinstance(data, Tensor):
         warn("To copy a tensor, use source.detach().clone(), or source.detach().clone().requires_grad_(True), rather than tensor(source)")
+        if data.layout is not strided:
+            return data.detach().to(device, dtype, copy=True).requires_grad_(requires_grad)  # type: ignore[attr-defined]
     result = _there(constant(array_of(data, dtype)), device)
     return result.requires_grad_() if requires_grad else result
 
@@ -475,7 +478,7 @@ class LegacyType(TensorMeta):
     """The type of `FloatTensor` and its relatives: they construct, and `isinstance` asks for the dtype."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, Tensor) and instance.dtype is cls.dtype  # type: ignore[attr-defined]
+        return isinstance(instance, Tensor) and instance.dtype is cls.dtype and instance.layout is strided  # type: ignore[attr-defined]
 
 
 def _legacy(name: str, dtype: dtypes.dtype) -> Any:

@@ -26,7 +26,7 @@ from ...core.sparse_tensor import (
     strided,
     takes_sparse,
 )
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor
 from ..creation import numpy_dtype, tensor
 from ..shape.convert import converted
 from .values import with_values
@@ -85,7 +85,7 @@ def _coordinates(places: Any, values: Tensor, size: tuple[int, ...] | None) -> C
     """Places that have been checked, with the values' array."""
     sparse_dim = len(places)
     dense = tuple(values.shape[1:])
-    if size is not None and len(size) != sparse_dim + len(dense) or places.ndim != 2:
+    if (size is not None and len(size) != sparse_dim + len(dense)) or places.ndim != 2:
         given = f"len(size) = {len(size or ())}, sparse_dim = {sparse_dim}, dense_dim = {len(dense)}"
         raise RuntimeError(located(f"'len(size) == sparse_dim + dense_dim' is not satisfied: {given}"))
     if places.shape[1] != values.shape[0]:
@@ -125,8 +125,7 @@ def _compressed(
         raise NotImplementedError(located(f"batches of matrices in the layout {kept} are not there: keep a list of matrices"))
     if size is None:
         other = int(others.max()) + 1 if others.size else 0
-        shape = (starts.size - 1, other) if rows else (other, starts.size - 1)
-        size = (*shape, *values.shape[1:])
+        size = (*((starts.size - 1, other) if rows else (other, starts.size - 1)), *values.shape[1:])
     shape = as_shape((size,))
     _check_compressed(starts, others, values, shape, names, check or checking["on"])
     return _finished(values, Compressed(starts, others, values._array, shape, kept), requires_grad, "SparseCompressedTensorBackward0")
@@ -154,7 +153,7 @@ def _check_compressed(starts: Any, others: Any, values: Tensor, shape: Any, name
     if starts[-1] != others.size:
         raise RuntimeError(located(f"`{pointers}[..., -1] == nnz` is not satisfied."))
     sizes = np.diff(starts)
-    if sizes.size and (sizes.min() < 0 or sizes.max() > limit and all_of_them):
+    if sizes.size and (sizes.min() < 0 or (all_of_them and sizes.max() > limit)):
         raise RuntimeError(located(f"`0 <= {pointers}[..., 1:] - {pointers}[..., :-1] <= {limit_name}` is not satisfied."))
     if others.size and (others.min() < 0 or others.max() >= limit):
         raise RuntimeError(located(f"`0 <= {indices} < {limit_name}` is not satisfied."))
@@ -233,11 +232,17 @@ def empty_in(kept: Any, shape: tuple[int, ...], dtype: Any, requires_grad: bool 
 @takes_sparse("factory")
 def in_layout(name: str, kept: Any, args: tuple[Any, ...], dtype: Any, requires_grad: bool, model: Any) -> Any:
     """What a factory makes in a sparse layout: zeros, which need not be kept; RuntimeError if it makes anything else."""
+    if kept is strided and model is not None:  # of a sparse model
+        kind = model._held.dtype if dtype is None else dtypes.to_numpy(dtype)
+        made = tensor(np.zeros(tuple(model.shape), kind))
+        return (made + 1 if name == "ones_like" else made).requires_grad_(requires_grad)
     if not isinstance(kept, layout):
         raise TypeError(located(f"{name}(): argument 'layout' must be torch.layout, not {type(kept).__name__}"))
     if name not in ("zeros", "empty", "zeros_like", "empty_like", "new_zeros", "new_empty"):
         kind = RuntimeError if name in ("ones", "full") else NotImplementedError
-        raise kind(located(f"{'full(...)' if name == 'ones' else name} is not implemented for sparse layout: make it dense, and to_sparse()"))
+        raise kind(
+            located(f"{'full(...)' if name == 'ones' else name} is not implemented for sparse layout: make it dense, and to_sparse()")
+        )
     if model is None:
         return empty_in(kept, as_shape(args), numpy_dtype(dtype), requires_grad)
     kind = model._held.dtype if dtype is None else dtypes.to_numpy(dtype)
@@ -259,10 +264,17 @@ def new_zeros(self: SparseTensor, *size: Any, dtype: Any = None, requires_grad: 
     return empty_in(options.get("layout") or self.layout, as_shape(size), kind, requires_grad)
 
 
+def _refuse_full(self: SparseTensor, *size: Any, **options: Any) -> Any:
+    """RuntimeError: a tensor of ones is not sparse."""
+    raise RuntimeError(located("full(...) is not implemented for sparse layout: make it dense"))
+
+
+method("new_ones", "new_full")(_refuse_full)
+
+
 @method("new")
 def new(self: SparseTensor, *given: Any) -> Any:
     """A sparse tensor in its dtype: of these indices, values and size, or of zeros of that size."""
     if given and isinstance(given[0], Tensor):
         return sparse_coo_tensor(*given, dtype=self.dtype)
     return new_zeros(self, *given)
-

@@ -136,7 +136,11 @@ def _expect(what: str, self: Tensor, *layouts: Any) -> Any:
     """The sparse array of a tensor; RuntimeError if it is not in one of these layouts."""
     if self.layout in layouts:
         return held(self)
-    family = {sparse_coo: "sparse coordinate tensor", sparse_csr: "sparse row compressed tensor", sparse_csc: "sparse column compressed tensor"}
+    family = {
+        sparse_coo: "sparse coordinate tensor",
+        sparse_csr: "sparse row compressed tensor",
+        sparse_csc: "sparse column compressed tensor",
+    }
     wanted = family[layouts[0]] if len(layouts) == 1 else "sparse tensor"
     raise RuntimeError(located(f"{what} expected {wanted} layout but got {SHOWN.get(self.layout, self.layout)}"))
 
@@ -263,7 +267,10 @@ def type_(self: SparseTensor, dtype: Any = None, non_blocking: bool = False) -> 
     if dtype is None:
         return f"torch.sparse.{LEGACY_NAMES[self.dtype.name]}Tensor"
     if isinstance(dtype, str):
-        name = next((known for known, legacy in LEGACY_NAMES.items() if dtype.removeprefix("torch.").removeprefix("sparse.") == f"{legacy}Tensor"), "")
+        name = next(
+            (known for known, legacy in LEGACY_NAMES.items() if dtype.removeprefix("torch.").removeprefix("sparse.") == f"{legacy}Tensor"),
+            "",
+        )
         if not name:
             raise ValueError(located(f"invalid type: {dtype!r}"))
         dtype = dtypes.named(name)
@@ -278,11 +285,17 @@ def _conversion(name: str, dtype: Any) -> None:
     method(name)(convert)
 
 
-for _name, _dtype in {**dtypes.ALIASES, "bool": dtypes.bool_, "byte": dtypes.uint8, "char": dtypes.int8, "bfloat16": dtypes.bfloat16}.items():
+for _name, _dtype in {
+    **dtypes.ALIASES,
+    "bool": dtypes.bool_,
+    "byte": dtypes.uint8,
+    "char": dtypes.int8,
+    "bfloat16": dtypes.bfloat16,
+}.items():
     _conversion(_name, _dtype)
 
 
-@method("cpu", "contiguous", "pin_memory")
+@method("cpu", "pin_memory")
 def as_it_is(self: SparseTensor, *args: Any, **kwargs: Any) -> Any:
     """Itself."""
     return self
@@ -298,10 +311,7 @@ def cuda(self: SparseTensor, *args: Any, **kwargs: Any) -> Any:
 @takes_sparse("clone")
 def clone(input: SparseTensor, *, memory_format: Any = None) -> Any:
     """A copy with places and values of its own."""
-    out = copied(input)
-    if memory_format is not None and memory_format.name != "preserve_format":
-        raise RuntimeError(located(f"memory format option is only supported by strided tensors: {memory_format}"))
-    return out
+    return copied(input)
 
 
 @sparse(node="CloneBackward0")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ...core.op import REGISTRY
 from ...core.origin import located
 from ...core.shapes import broadcast_shapes
 from ...core.sparse import Coordinates
-from ...core.sparse_tensor import SparseTensor, refused, sparse_coo, strided, takes_sparse
+from ...core.sparse_tensor import SparseTensor, refused, sparse_coo, stands_for, strided, takes_sparse
 from ...core.tensor import Tensor
 from ..shape.join import cat
 from .convert import converted, relaid
@@ -43,7 +42,7 @@ for _names, _coalesce in ((COALESCING, True), (LINEAR, False)):
             _elementwise(_name, _coalesce)
 
 
-@takes_sparse("positive", "conj", "conj_physical", "resolve_conj", "real")
+@stands_for("positive", "conj", "conj_physical", "resolve_conj", "real")
 def as_it_is(input: SparseTensor) -> Any:
     """Itself, or the conjugate of a complex one, which the real ones are."""
     if input.is_complex():
@@ -103,6 +102,8 @@ def _taken(y: Tensor, pattern: Any) -> Any:
 def _both_sparse(x: Any, y: Any) -> Any:
     """The product of two sparse tensors: what both keep."""
     kept = x.layout
+    if kept is not y.layout:
+        raise RuntimeError(located(f"mul(): expected both tensors in one layout, got {kept} and {y.layout}: convert one of them"))
     a, b = (coalesced(each if each.layout is sparse_coo else relaid(each, sparse_coo)) for each in (x, y))
     here, there = held(a), held(b)
     if here.shape != there.shape or here.sparse_dim != there.sparse_dim:
@@ -213,17 +214,9 @@ def _joined(x: Any, y: Any, alpha: Any) -> Any:
     return coalesced(both) if here.coalesced and there.coalesced else both
 
 
-@takes_sparse("dropout")
+@takes_sparse("dropout", "feature_dropout")
 def dropout(input: SparseTensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Itself where nothing is dropped: an evaluation, or a rate of 0."""
     if training and p:
         raise refused("dropout", (input,))
     return input
-
-
-@takes_sparse("equal")
-def equal(input: Any, other: Any) -> bool:
-    """NotImplementedError, as PyTorch's."""
-    raise refused("equal", (input, other))
-
-

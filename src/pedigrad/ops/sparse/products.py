@@ -23,7 +23,7 @@ from .values import held, is_sparse, take, to_dense, values_of, with_values
 CHUNK = 1 << 20  # elements of rows that are picked at a time
 
 
-def scipy_matrix(x: Sparse) -> Any:
+def scipy_matrix(x: Any) -> Any:
     """SciPy's matrix of a sparse array, which need not be coalesced, on its memory where that lies so."""
     import scipy.sparse
 
@@ -234,7 +234,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 @function("torch", aliases=("dsmm",))
-def spmm(input: Tensor, mat2: Tensor) -> Any:
+def spmm(input: Any, mat2: Any) -> Any:
     """The product of two matrices, one of them sparse."""
     return input @ mat2 if input.ndim == mat2.ndim == 2 else mm(input, mat2)
 
@@ -256,7 +256,7 @@ def sparse_addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1.0, al
 
 
 @function("sparse", name="sampled_addmm")
-def sampled_addmm(input: Any, mat1: Tensor, mat2: Tensor, *, beta: Any = 1.0, alpha: Any = 1.0, out: Any = None) -> Any:
+def sampled_addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1.0, alpha: Any = 1.0, out: Any = None) -> Any:
     """`beta * input + alpha * (mat1 @ mat2)` at the places of the sparse `input`, which is compressed by rows."""
     if not isinstance(input, SparseTensor) or input.layout is sparse_coo:
         raise refused("sparse_sampled_addmm", (input,))
@@ -279,7 +279,7 @@ def sampled_addmm(input: Any, mat1: Tensor, mat2: Tensor, *, beta: Any = 1.0, al
     return made
 
 
-def _reduced(mat1: Any, mat2: Tensor, reduce: str) -> Tensor:
+def _reduced(mat1: Any, mat2: Any, reduce: str) -> Tensor:
     """For each row and column the sum, mean, or extreme, of the products that the product of matrices adds up."""
     if reduce not in ("sum", "mean", "amax", "amin"):
         raise RuntimeError(located(f"reduce argument must be either sum, mean, amax or amin, got {reduce}"))
@@ -315,7 +315,9 @@ def sspaddmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1)
     for name, each, wanted in (("input", input, True), ("mat1", mat1, True), ("mat2", mat2, False)):
         if isinstance(each, SparseTensor) is not wanted:
             kind = "sparse" if wanted else "strided"
-            raise RuntimeError(located(f"sspaddmm: expected '{name}' to have {kind} layout, got '{name}' with layout {SHOWN.get(each.layout)}"))
+            raise RuntimeError(
+                located(f"sspaddmm: expected '{name}' to have {kind} layout, got '{name}' with layout {SHOWN.get(each.layout)}")
+            )
     out = in_another(multiplied(mat1.detach(), mat2.detach(), False), sparse_coo)
     return add(input.detach() * beta, out, alpha=alpha)
 
@@ -334,5 +336,3 @@ def hspmm(mat1: Any, mat2: Any) -> Any:
     if not isinstance(mat1, SparseTensor) or mat1.layout is not sparse_coo:
         raise refused("hspmm", (mat1,))
     return in_another(multiplied(mat1.detach(), mat2.detach(), False), sparse_coo, 1)
-
-

@@ -11,12 +11,12 @@ from ...core.op import function, sparse
 from ...core.origin import located
 from ...core.shapes import one_dim
 from ...core.sparse import Coordinates
-from ...core.sparse_tensor import SparseTensor, refused, sparse_coo, sparse_csr, takes_sparse
+from ...core.sparse_tensor import SparseTensor, refused, sparse_coo, sparse_csr, stands_for, strided, takes_sparse
 from ...core.tensor import Tensor, wrap
 from ..shape.convert import converted as converted_dense
 from .convert import converted, in_another, relaid
 from .shape import unsqueeze
-from .values import coalesced, held, values_of, with_values
+from .values import coalesced, held, to_dense, values_of, with_values
 
 
 @sparse(node="SumBackward0")
@@ -77,11 +77,10 @@ def _along(x: SparseTensor, dims: tuple[int, ...], dtype: Any = None) -> Any:
     inner = [dim - own.sparse_dim + 1 for dim in dims if dim >= own.sparse_dim]
     left = [dim for dim in range(own.sparse_dim) if dim not in dims]
     values = values.sum(inner) if inner else values  # type: ignore[attr-defined]
-    if not left:
-        return under_name("SparseSumBackward0", values.sum(0))  # type: ignore[attr-defined]
     shape = [n for dim, n in enumerate(own.shape) if dim not in dims]
     pattern = Coordinates(own.indices[left], values._array, tuple(shape), own.coalesced and len(left) == own.sparse_dim)
-    return under_name("SparseSumBackward0", coalesced(with_values(values, pattern)))
+    spread = with_values(values, pattern)
+    return under_name("SparseSumBackward0", coalesced(spread) if left else to_dense(spread, True, strided))
 
 
 @function("sparse", name="sum")
@@ -89,8 +88,10 @@ def sparse_sum(input: Any, dim: Any = None, dtype: Any = None) -> Any:
     """The sum of the elements, of all or along dimensions, whose gradient is that of the kept elements alone."""
     if not isinstance(input, SparseTensor) or input.layout is not sparse_coo:
         what = "coalesce" if dim is None else "_indices"
-        raise refused(what, (input,)) if dim is not None else RuntimeError(
-            located(f"{what} expected sparse coordinate tensor layout but got {input.layout}")
+        raise (
+            refused(what, (input,))
+            if dim is not None
+            else RuntimeError(located(f"{what} expected sparse coordinate tensor layout but got {input.layout}"))
         )
     if dim is None:
         once = input if held(input).coalesced else coalesced(input)
@@ -106,13 +107,15 @@ def any_(x: SparseTensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     return wrap(np.asarray(bool((held(x).coalesce().values != 0).any())))
 
 
-@takes_sparse("norm")
+@stands_for("norm")
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Any:
     """The norm of all elements."""
     if input.layout is not sparse_coo:
         raise refused("norm", (input,))
     if dim is not None and dim != () and len(_axes(dim, input.ndim)) != input.ndim:
-        message = "norm_sparse currently only supports full reductions, so 'dim' must either be empty or contain all dimensions of the input"
+        message = (
+            "norm_sparse currently only supports full reductions, so 'dim' must either be empty or contain all dimensions of the input"
+        )
         raise RuntimeError(located(message))
     values = values_of(coalesced(input))
     found = values.norm(2 if p == "fro" or p is None else p)  # type: ignore[attr-defined]
@@ -123,7 +126,7 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out
 
 
 def _softmax(name: str, input: Any, dim: int, dtype: Any) -> Any:
-    """Exponentials of the kept elements along a dimension, scaled to sum to one, or their logarithms; absent ones count as minus infinity."""
+    """`softmax` or `log_softmax` of the kept elements along a dimension."""
     if not isinstance(input, SparseTensor) or input.layout is not sparse_coo:
         raise refused(f"_sparse_{name}", (input,))
     dim = one_dim(dim, input.ndim)

@@ -10,11 +10,11 @@ from ...core.dispatch import under_name
 from ...core.origin import located
 from ...core.shapes import one_dim
 from ...core.sparse import Coordinates
-from ...core.sparse_tensor import SparseTensor, method, refused, sparse_coo, takes_sparse
+from ...core.sparse_tensor import SparseTensor, method, refused, sparse_coo, stands_for, strided, takes_sparse
 from ...core.tensor import Tensor
 from ..shape.join import cat as cat_dense
 from .convert import relaid
-from .values import held, values_of, with_values
+from .values import held, to_dense, values_of, with_values
 
 
 def _own(name: str, x: SparseTensor) -> Coordinates:
@@ -75,7 +75,7 @@ def permute(x: SparseTensor, dims: Any) -> Any:
     return _placed("PermuteBackward0", values, own.indices[lead], shape, own.coalesced and lead == sorted(lead))
 
 
-@takes_sparse("movedim", "moveaxis")
+@stands_for("movedim", "moveaxis")
 def movedim(input: SparseTensor, source: Any, destination: Any) -> Any:
     """Dimensions moved to other places."""
     sources, targets = ((each,) if isinstance(each, int) else tuple(each) for each in (source, destination))
@@ -114,7 +114,7 @@ def unsqueeze(x: SparseTensor, dim: int) -> Any:
         indices = np.insert(indices, dim, 0, axis=0)
     else:
         values = values.unsqueeze(dim - own.sparse_dim + 1)  # type: ignore[attr-defined]
-    return _placed("UnsqueezeBackward0", values, indices, shape, own.coalesced)
+    return _placed("UnsqueezeBackward0", values, indices, shape, False)
 
 
 def _picked(node: str, x: Any, keep: Any, indices: Any, shape: Any, coalesced: bool) -> Any:
@@ -138,10 +138,9 @@ def select(x: SparseTensor, dim: int, index: int) -> Any:
         values = values_of(x).select(dim - own.sparse_dim + 1, index)  # type: ignore[attr-defined]
         return _placed("SelectBackward0", values, own.indices, shape, own.coalesced)
     keep = np.flatnonzero(own.indices[dim] == index)
-    if own.sparse_dim == 1:
-        return under_name("SelectBackward0", values_of(x)[keep].sum(0))
     indices = np.delete(own.indices, dim, axis=0)[:, keep]
-    return _picked("SelectBackward0", x, keep, indices, shape, own.coalesced)
+    out = _picked("SelectBackward0", x, keep, indices, shape, False)
+    return out if own.sparse_dim > 1 else under_name("SelectBackward0", to_dense(out, True, strided))
 
 
 @takes_sparse("narrow_copy", "narrow")
@@ -166,7 +165,7 @@ def narrow_copy(x: SparseTensor, dim: int, start: Any, length: int) -> Any:
 
 
 @takes_sparse("index_select")
-def index_select(input: Any, dim: int, index: Tensor) -> Any:
+def index_select(input: Any, index: Tensor, dim: int = 0) -> Any:
     """The entries of a dimension that a vector of integers names, in that order."""
     if isinstance(index, SparseTensor) or not isinstance(input, SparseTensor):
         raise refused("index_select", (input, index))
@@ -245,11 +244,15 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     first = own[0]
     for place, each in enumerate(own):
         if each.sparse_dim != first.sparse_dim or each.dense_dim != first.dense_dim:
-            dims = f"the first has {first.sparse_dim} and {first.dense_dim}, that at position {place} {each.sparse_dim} and {each.dense_dim}"
+            dims = (
+                f"the first has {first.sparse_dim} and {first.dense_dim}, that at position {place} {each.sparse_dim} and {each.dense_dim}"
+            )
             raise RuntimeError(located(f"All tensors must have the same: sparse_dim and dense_dim, but {dims}"))
         if any(a != b for i, (a, b) in enumerate(zip(each.shape, first.shape, strict=True)) if i != dim):
             sizes = f"{list(first.shape)}, the size at position {place} is {list(each.shape)}"
-            raise RuntimeError(located(f"All tensors must have the same shape except in the concatenating dimension {dim}: the first's is {sizes}"))
+            raise RuntimeError(
+                located(f"All tensors must have the same shape except in the concatenating dimension {dim}: the first's is {sizes}")
+            )
     total = sum(each.shape[dim] for each in own)
     shape = [*first.shape[:dim], total, *first.shape[dim + 1 :]]
     starts = np.cumsum([0, *(each.shape[dim] for each in own)])
@@ -279,10 +282,10 @@ def stack(tensors: Any, dim: int = 0) -> Any:
 
 
 def _dense_only(name: str, message: str) -> None:
-    def refuse(*args: Any, **kwargs: Any) -> Any:
+    def refuse(input: Any, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(located(f"{message}: call to_dense() first"))
 
-    takes_sparse(name)(refuse)
+    stands_for(name)(refuse)
 
 
 for _name, _message in (
@@ -292,4 +295,3 @@ for _name, _message in (
     ("broadcast_to", "expand is unsupported for Sparse tensors"),
 ):
     _dense_only(_name, _message)
-

@@ -93,5 +93,3 @@ def resize_as_(self: Any, other: Tensor, memory_format: Any = None) -> Any:
 def t_(self: Any) -> Any:
     """The transposed matrix, in place; returns itself."""
     return replaced(self, self.t(), "t_")
-
-
