@@ -254,7 +254,7 @@ def embedding_bag(
         bags, indices = bags[present], indices[present]
         per_sample_weights = None if per_sample_weights is None else per_sample_weights[present]
     if sparse and mode == "max":
-        raise RuntimeError(located("embedding_bag: max mode does not support sparse weights"))
+        raise ValueError(located("max mode does not support sparse weights"))
     rows = embedding(weight, indices, padding, scale_grad_by_freq, sparse)
     if mode == "max":
         return _largest_of_bags(rows, bags, count)

@@ -51,7 +51,9 @@ def relay(x, /, kept, before):
 
 @relay.grad("x")
 def _(g, before):
-    return g if not is_sparse(g) or held(g).layout is before else relay(g, before, held(g).layout)
+    if not is_sparse(g):
+        g = from_dense(g, 2)
+    return g if held(g).layout is before else relay(g, before, held(g).layout)
 
 
 def relaid(x: Any, kept: layout) -> Any:
@@ -346,6 +348,8 @@ def sparse_mask(self: Tensor, mask: Tensor) -> Any:
         raise RuntimeError(located(f"sparse_mask(): operands have incompatible sizes; {sizes}"))
     if isinstance(self, SparseTensor) and held(self).sparse_dim != held(mask).sparse_dim:
         raise RuntimeError(located("sparse_mask(): the tensor and the mask have other numbers of sparse dimensions"))
+    if held(self) is held(mask):
+        return under_name("SparseMaskBackward0", coalesced(self))
     values = take(self, mask._sparse, isinstance(self, SparseTensor))
     return under_name("SparseMaskBackward0", with_values(values, mask._sparse))
 

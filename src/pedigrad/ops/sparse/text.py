@@ -50,6 +50,7 @@ def text(self: SparseTensor, *, tensor_contents: Any = None) -> str:
         names = ("crow_indices", "col_indices") if self.layout is sparse_csr else ("ccol_indices", "row_indices")
         parts = [(names[0], own.pointers), (names[1], own.indices)]
     shown = [_part(name, array, "int64") for name, array in parts] + [_part("values", own.values, self.dtype.name)]
+    head = "Parameter containing:\n" if self.__dict__.get("_is_param") else ""
     body = "tensor(" + f",\n{' ' * INDENT}".join(shown)
     column, limit = len(body) - body.rfind("\n") + 1, get_printoptions()["linewidth"]
     for i, note in enumerate(_notes(self)):
@@ -57,7 +58,7 @@ def text(self: SparseTensor, *, tensor_contents: Any = None) -> str:
             body, column = f"{body},\n{' ' * INDENT}{note}", INDENT + len(note)
         else:
             body, column = f"{body}, {note}", column + len(note) + 2
-    return body + ")"
+    return head + body + ")"
 
 
 @method("__format__")
