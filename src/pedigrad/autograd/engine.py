@@ -352,8 +352,7 @@ class Backward:
                 g = g.astype(leaf.dtype)
             if before is None or leaf.zeroed:
                 owner = leaf.tensor()
-                ordinary = owner is None or (owner._view is None and g.flags.c_contiguous)
-                if not ordinary and owner._held.__class__ is np.ndarray:  # type: ignore[union-attr]
+                if owner is not None and not (owner._view is None and g.flags.c_contiguous) and owner._held.__class__ is np.ndarray:
                     laid = lying_as(owner._array, g)
                     g = laid if recorder is None else recorder.relaid(g, laid)
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.

@@ -99,6 +99,11 @@ class Sparse:
     def __neg__(self) -> Any:
         return self.with_values(-self.values)
 
+    def __mul__(self, other: Any) -> Any:
+        return self.with_values(self.values * other) if isinstance(other, (int, float, complex)) else NotImplemented
+
+    __rmul__ = __mul__
+
     def __add__(self, other: Any) -> Any:
         if isinstance(other, Sparse):
             return self.coordinates().joined(other.coordinates()).as_laid(self)

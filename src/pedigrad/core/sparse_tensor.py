@@ -1,9 +1,9 @@
 """Sparse tensors, and how operations find what they do with them.
 
-A SparseTensor has no `_array`. Whoever asks for it gets `SparseNotImplementedError`, which is an AttributeError: so the short functions of operations
-(`core/fastpath.py`) leave for the general way, as they do for anything else that is no ordinary operand. There, and in other functions that
-may be given sparse tensors, the form for these is looked up in `FORMS`, where `ops/sparse` puts it; an operation without one refuses.
-Dense tensors pay nothing for it, and nothing that is written for them can take a sparse tensor for a dense one.
+A SparseTensor has no `_array`: to ask for it raises `SparseNotImplementedError`, which is an AttributeError too. So the short functions of
+operations (`core/fastpath.py`) leave for the general way, as they do for anything else that is no ordinary operand. There, and in other
+functions that may be given sparse tensors, the form for these is looked up in `FORMS`, where `ops/sparse` puts it; an operation without one
+refuses. Dense tensors pay nothing for it, and nothing that is written for them can take a sparse tensor for a dense one.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ def _(g, weight_shape, indices, padding_idx, scale_grad_by_freq, sparse):
 
 def _sparse_gradient(g, shape, indices, padding_idx, scale_grad_by_freq):
     """The gradients of the rows that are named, as a sparse one of the table."""
-    if modes.special and modes.settings.recorder is not None:
-        modes.settings.recorder.refuse("sparse gradients are not compiled")
+    if not isinstance(g, (np.ndarray, Tensor)):
+        raise modes.ShapedByValues("the places of a sparse gradient are elements of an array")
     if scale_grad_by_freq:
         raise RuntimeError(located("embedding_backward: scale_grad_by_freq not supported with sparse gradients"))
     rows, values = indices.reshape(-1).astype(np.int64), np.reshape(g, (indices.size, shape[1]))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core import device as devices
 from ...core import dtypes
-from ...core.dispatch import under_name
+from ...core.dispatch import is_recorded, under_name
 from ...core.inplace import check_writable
 from ...core.op import function, sparse
 from ...core.origin import located
@@ -356,7 +356,8 @@ def sparse_mask(self: Tensor, mask: Tensor) -> Any:
 
 def _resize(self: Tensor, size: Any, sparse_dim: int, dense_dim: int, clear: bool) -> Any:
     own, shape = _expect("sparse_resize_", self, sparse_coo), as_shape((size,))
-    check_writable(self)
+    if is_recorded(self):
+        check_writable(self)
     if len(shape) != sparse_dim + dense_dim:
         given = f"len(size) = {len(shape)}, sparse_dim = {sparse_dim}, dense_dim = {dense_dim}"
         raise RuntimeError(located(f"'len(size) == sparse_dim + dense_dim' is not satisfied: {given}"))

@@ -9,15 +9,14 @@ import numpy as np
 from ...core import dtypes
 from ...core.data import plain_number
 from ...core.dispatch import dispatch, under_name
-from ...core.op import REGISTRY
+from ...core.op import REGISTRY, sparse
 from ...core.origin import located
 from ...core.shapes import broadcast_shapes
 from ...core.sparse import Coordinates
 from ...core.sparse_tensor import SparseTensor, refused, sparse_coo, stands_for, strided, takes_sparse
 from ...core.tensor import Tensor
-from ..shape.join import cat
 from .convert import converted, relaid
-from .values import coalesced, held, mapped, take, to_dense, values_of, with_values
+from .values import held, mapped, take, to_dense, values_of, with_values
 
 # Operations on one tensor that leave zeros zero, by the names of their ops. Values of one place are added up first, unless it makes no
 # difference.
@@ -104,15 +103,17 @@ def _both_sparse(x: Any, y: Any) -> Any:
     kept = x.layout
     if kept is not y.layout:
         raise RuntimeError(located(f"mul(): expected both tensors in one layout, got {kept} and {y.layout}: convert one of them"))
-    a, b = (coalesced(each if each.layout is sparse_coo else relaid(each, sparse_coo)) for each in (x, y))
+    a, b = (each if kept is sparse_coo else relaid(each, sparse_coo) for each in (x, y))
     here, there = held(a), held(b)
     if here.shape != there.shape or here.sparse_dim != there.sparse_dim:
         what = "expects sparse inputs with equal dimensionality, number of sparse dimensions, and shape of sparse dimensions"
         raise RuntimeError(located(f"mul(): {what}; got {list(here.shape)} and {list(there.shape)}"))
+    if here.count and there.count and not (here.coalesced and there.coalesced):  # as in PyTorch the places are those of the one that is not in order
+        source, other = (b, a) if here.coalesced else (a, b)
+        return under_name("MulBackward0", with_values(values_of(source) * take(other, held(source), True), held(source)))
     _, i, j = np.intersect1d(here.keys(), there.keys(), assume_unique=True, return_indices=True)
     pattern = Coordinates(here.indices[:, i], here.values[i], here.shape, True)
-    values = values_of(a)[i] * values_of(b)[j]
-    made = with_values(values, pattern)
+    made = with_values(values_of(a)[i] * values_of(b)[j], pattern)
     return under_name("MulBackward0", made if kept is sparse_coo else relaid(made, kept))
 
 
@@ -205,13 +206,24 @@ def _joined(x: Any, y: Any, alpha: Any) -> Any:
     if here.sparse_dim != there.sparse_dim:
         dims = f"got {here.sparse_dim} and {there.sparse_dim}"
         raise RuntimeError(located(f"add: expected 'self' and 'other' to have same number of sparse dimensions, but {dims}"))
-    second = values_of(b)
-    values = cat([values_of(a), second if alpha == 1 else second * alpha])
-    indices = np.concatenate([here.indices, there.indices], 1)
-    both = with_values(values, Coordinates(indices, values._array, here.shape))
-    if kept is not sparse_coo:
-        return relaid(both, kept)
-    return coalesced(both) if here.coalesced and there.coalesced else both
+    both = joined(a, b, alpha)
+    return both if kept is sparse_coo else relaid(both, kept)
+
+
+@sparse(node="AddBackward0")
+def joined(x, y, /, alpha):
+    """`x + alpha * y`, of values at coordinates."""
+    return x.joined(y if alpha == 1 else y * alpha)
+
+
+@joined.grad("x")
+def _(g):
+    return g
+
+
+@joined.grad("y")
+def _(g, alpha):
+    return g if alpha == 1 else g * np.conj(alpha).item()
 
 
 @takes_sparse("dropout", "feature_dropout")

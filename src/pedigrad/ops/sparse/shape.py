@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from ...core.dispatch import under_name
+from ...core.op import sparse
 from ...core.origin import located
 from ...core.shapes import one_dim
-from ...core.sparse import Coordinates
+from ...core.sparse import Compressed, Coordinates
 from ...core.sparse_tensor import SparseTensor, method, refused, sparse_coo, stands_for, strided, takes_sparse
 from ...core.tensor import Tensor
 from ..shape.join import cat as cat_dense
 from .convert import relaid
-from .values import held, to_dense, values_of, with_values
+from .values import held, is_sparse, to_dense, values_of, with_values
 
 
 def _own(name: str, x: SparseTensor) -> Coordinates:
@@ -29,6 +30,22 @@ def _placed(node: str, values: Any, indices: Any, shape: Any, coalesced: bool) -
     return under_name(node, with_values(values, Coordinates(indices, values._array, tuple(shape), coalesced)))
 
 
+@sparse(node="PermuteBackward0")
+def permuted(x, /, order):
+    """The dimensions in another order."""
+    if isinstance(x, Compressed):
+        return x.T
+    lead, last = list(order[: x.sparse_dim]), [dim - x.sparse_dim + 1 for dim in order[x.sparse_dim :]]
+    values = x.values.transpose(0, *last) if last != sorted(last) else x.values
+    return Coordinates(x.indices[lead], values, tuple(x.shape[dim] for dim in order), x.coalesced and lead == sorted(lead))
+
+
+@permuted.grad("x")
+def _(g, order):
+    back = tuple(int(dim) for dim in np.argsort(order))
+    return permuted(g, back) if is_sparse(g) else np.transpose(g, back)
+
+
 @takes_sparse("transpose", "swapaxes", "swapdims")
 def transpose(x: SparseTensor, dim0: int, dim1: int) -> Any:
     """Two dimensions exchanged, both of places or both of values."""
@@ -36,7 +53,7 @@ def transpose(x: SparseTensor, dim0: int, dim1: int) -> Any:
     if x.layout is not sparse_coo:
         if {first, second} != {0, 1}:
             raise refused("transpose", (x,))
-        return under_name("TransposeBackward0", with_values(values_of(x), held(x).T)) if first != second else x
+        return under_name("TransposeBackward0", permuted(x, (1, 0))) if first != second else x
     order = list(range(x.ndim))
     order[first], order[second] = order[second], order[first]
     own = held(x)
@@ -64,15 +81,10 @@ def permute(x: SparseTensor, dims: Any) -> Any:
     if sorted(order) != list(range(x.ndim)):
         what = "number of dimensions in the tensor input does not match the length of the desired ordering of dimensions"
         raise RuntimeError(located(f"permute(sparse_coo): {what} i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(order)}"))
-    lead, last = order[: own.sparse_dim], order[own.sparse_dim :]
-    if any(dim >= own.sparse_dim for dim in lead):
+    if any(dim >= own.sparse_dim for dim in order[: own.sparse_dim]):
         what = "transpositions between sparse and dense dimensions are not allowed. Only transpositions within sparse and dense"
         raise RuntimeError(located(f"permute(sparse_coo): {what} dimensions are supported."))
-    values = values_of(x)
-    if last != sorted(last):
-        values = values.permute(0, *(dim - own.sparse_dim + 1 for dim in last))  # type: ignore[attr-defined]
-    shape = [own.shape[dim] for dim in order]
-    return _placed("PermuteBackward0", values, own.indices[lead], shape, own.coalesced and lead == sorted(lead))
+    return permuted(x, tuple(order))
 
 
 @stands_for("movedim", "moveaxis")

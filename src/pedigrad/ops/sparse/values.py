@@ -38,7 +38,7 @@ def _(g, places):
     if not isinstance(places, Coordinates):
         return put(g, places)
     once, first = places.distinct()  # values of one place have the same gradient: it counts once
-    return put(g if once.count == g.shape[0] else g[first], once)
+    return put(g if isinstance(first, slice) else g[first], once)
 
 
 @sparse(name="take_places", node="SparseMaskBackward0")

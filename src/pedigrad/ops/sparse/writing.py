@@ -21,7 +21,8 @@ from .convert import copied
 def write(op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     """Run `op`, of which an operand is sparse, and put its result into the first."""
     target = operands[0]
-    if is_recorded(target, *operands[1:]):
+    recording = is_recorded(target, *operands[1:])
+    if recording:
         check_writable(target)
     result = dispatch(op, operands, attributes)
     what = op.name + "_"
@@ -35,14 +36,14 @@ def write(op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> An
         return inplace.store(target, dense, dense._array, what)
     if not isinstance(result, SparseTensor):
         raise RuntimeError(located(f"{what}(): the result is dense, and the tensor that it is to be written to is sparse"))
-    return replaced(target, result, what)
+    return replaced(target, result, what, recording)
 
 
 inplace.write_sparse = write
 
 
-def replaced(target: Any, result: SparseTensor, what: str) -> Any:
-    """`target` with the places, values and history of `result`; written into its values where the places are the same."""
+def replaced(target: Any, result: SparseTensor, what: str, recording: bool) -> Any:
+    """`target` with the places and values of `result`, and its history if it is recorded; values are written where places are the same."""
     own, new = target._sparse, result._sparse
     if isinstance(own, Coordinates) and own.indices is new.indices:
         if result._node is not None and isinstance(result._node.saved, tuple):
@@ -54,9 +55,8 @@ def replaced(target: Any, result: SparseTensor, what: str) -> Any:
     elif new.dtype != own.dtype:
         new = new.astype(own.dtype)
     target._sparse = new
-    if result._node is not None or target._node is not None:
-        target._node = result._node
-    target._cut = result._cut
+    if recording:
+        target._node, target._cut = result._node, result._cut
     return target
 
 
@@ -66,17 +66,22 @@ def copy_(self: Any, other: Tensor, non_blocking: bool = False) -> Any:
     if not isinstance(other, SparseTensor):
         kinds = f"Found self type = {self.type()} and src type = {other.type()}"  # type: ignore[attr-defined]
         raise RuntimeError(located(f"copy_() between dense and sparse Tensors is not implemented! {kinds}"))
-    if is_recorded(self, other):
+    recording = is_recorded(self, other)
+    if recording:
         check_writable(self)
     made = copied(other)
-    self._sparse, self._node, self._cut = made._held.astype(self._held.dtype), made._node, made._cut
+    self._sparse = made._held.astype(self._held.dtype)
+    if recording:
+        self._node, self._cut = made._node, made._cut
     return self
 
 
 @method("zero_")
 def zero_(self: Any) -> Any:
     """Keep no element any more; returns itself."""
-    check_writable(self)
+    if is_recorded(self):
+        check_writable(self)
+        self._node = None
     own = self._sparse
     self._sparse = empty_in(self.layout, own.shape, own.dtype, False, own.sparse_dim if isinstance(own, Coordinates) else None)._sparse
     return self
@@ -92,4 +97,11 @@ def resize_as_(self: Any, other: Tensor, memory_format: Any = None) -> Any:
 @method("t_")
 def t_(self: Any) -> Any:
     """The transposed matrix, in place; returns itself."""
-    return replaced(self, self.t(), "t_")
+    recording = is_recorded(self)
+    if recording:
+        check_writable(self)
+    made = self.t()
+    self._sparse = made._sparse
+    if recording:
+        self._node, self._cut = made._node, made._cut
+    return self
