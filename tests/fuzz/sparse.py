@@ -64,7 +64,7 @@ ROUGH = (
     "x.narrow_copy(0, 0, x.shape[0])",
     "x.unsqueeze(1).select(1, 0)",
     "x.sparse_mask(y.coalesce())",
-    "e.sparse_mask(x)",
+    "e.sparse_mask(x.coalesce())",
     "x.to_dense().to_sparse()",
     "x // {c}",
 )

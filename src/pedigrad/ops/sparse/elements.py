@@ -16,7 +16,7 @@ from ...core.sparse import Coordinates
 from ...core.sparse_tensor import SparseTensor, refused, sparse_coo, stands_for, strided, takes_sparse
 from ...core.tensor import Tensor
 from .convert import converted, relaid
-from .values import held, mapped, take, to_dense, values_of, with_values
+from .values import coalesced, held, mapped, take, to_dense, values_of, with_values
 
 # Operations on one tensor that leave zeros zero, by the names of their ops. Values of one place are added up first, unless it makes no
 # difference.
@@ -108,9 +108,13 @@ def _both_sparse(x: Any, y: Any) -> Any:
     if here.shape != there.shape or here.sparse_dim != there.sparse_dim:
         what = "expects sparse inputs with equal dimensionality, number of sparse dimensions, and shape of sparse dimensions"
         raise RuntimeError(located(f"mul(): {what}; got {list(here.shape)} and {list(there.shape)}"))
-    if here.count and there.count and not (here.coalesced and there.coalesced):  # as in PyTorch the places are those of the one that is not in order
-        source, other = (b, a) if here.coalesced else (a, b)
+    if here.count and there.count and not (here.coalesced and there.coalesced):
+        # As in PyTorch the places are those of the one that is not in order, or of the one that has fewer.
+        second = here.coalesced or (not there.coalesced and here.count >= there.count)
+        source, other = (b, a) if second else (a, b)
         return under_name("MulBackward0", with_values(values_of(source) * take(other, held(source), True), held(source)))
+    a, b = coalesced(a), coalesced(b)
+    here, there = held(a), held(b)
     _, i, j = np.intersect1d(here.keys(), there.keys(), assume_unique=True, return_indices=True)
     pattern = Coordinates(here.indices[:, i], here.values[i], here.shape, True)
     made = with_values(values_of(a)[i] * values_of(b)[j], pattern)
