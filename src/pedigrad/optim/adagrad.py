@@ -46,7 +46,7 @@ class Adagrad(Optimizer):
         for state in self.state.values():
             state["sum"].share_memory_()
 
-    def step_sparse(self, p: Tensor, g: Coordinates, group: dict[str, Any]) -> None:
+    def _step_sparse(self, p: Tensor, g: Coordinates, group: dict[str, Any]) -> None:
         if group["weight_decay"]:
             raise RuntimeError(located("weight_decay option is not compatible with sparse gradients"))
         state = self.begin_state(p, group)

@@ -41,7 +41,7 @@ class SGD(Optimizer):
     def move(p: Any, g: Any, group: dict[str, Any]) -> None:
         p -= descend(p, g, group) * group["lr"]
 
-    def step_sparse(self, p: Tensor, g: Coordinates, group: dict[str, Any]) -> None:
+    def _step_sparse(self, p: Tensor, g: Coordinates, group: dict[str, Any]) -> None:
         if group["weight_decay"]:
             message = "add(sparse, dense) is not supported: weight_decay is not compatible with sparse gradients"
             raise RuntimeError(located(message))

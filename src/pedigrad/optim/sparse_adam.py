@@ -33,7 +33,7 @@ class SparseAdam(Optimizer):
             raise RuntimeError(located("SparseAdam does not support dense gradients, please consider Adam instead"))
         super()._step_group(index, group)
 
-    def step_sparse(self, p: Tensor, g: Coordinates, group: dict[str, Any]) -> None:
+    def _step_sparse(self, p: Tensor, g: Coordinates, group: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
             state |= {"step": 0, "exp_avg": wrap(np.zeros_like(p._array)), "exp_avg_sq": wrap(np.zeros_like(p._array))}

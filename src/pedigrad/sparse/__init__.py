@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ..core.op import PLACES
+from ..core.declare import PLACES
 from ..core.refused import lazily, refused
 from ..ops.sparse import build
 from ..ops.sparse.legacy import LEGACY_TYPES

@@ -8,8 +8,8 @@ import numpy as np
 
 from ...core import device as devices
 from ...core import dtypes
+from ...core.declare import function
 from ...core.dispatch import under_name
-from ...core.op import function
 from ...core.origin import located
 from ...core.shapes import as_shape
 from ...core.sparse import Compressed, Coordinates

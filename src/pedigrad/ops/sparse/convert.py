@@ -8,9 +8,9 @@ import numpy as np
 
 from ...core import device as devices
 from ...core import dtypes
+from ...core.declare import function, sparse
 from ...core.dispatch import is_recorded, under_name
 from ...core.inplace import check_writable
-from ...core.op import function, sparse
 from ...core.origin import located
 from ...core.shapes import as_shape
 from ...core.sparse import Compressed, Coordinates

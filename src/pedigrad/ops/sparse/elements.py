@@ -8,8 +8,9 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.data import plain_number
+from ...core.declare import sparse
 from ...core.dispatch import dispatch, under_name
-from ...core.op import REGISTRY, sparse
+from ...core.op import REGISTRY
 from ...core.origin import located
 from ...core.shapes import broadcast_shapes
 from ...core.sparse import Coordinates

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import function
+from ...core.declare import function
 from ...core.origin import located
 from ...core.sparse import Coordinates
 from ...core.sparse_tensor import SparseTensor, sparse_coo, sparse_csc, sparse_csr

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.declare import function, sparse
 from ...core.dispatch import under_name
-from ...core.op import function, sparse
 from ...core.origin import located
 from ...core.precision import FLOAT32, is_narrow
 from ...core.sparse import Compressed, Coordinates, Sparse

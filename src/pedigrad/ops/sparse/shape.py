@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.declare import sparse
 from ...core.dispatch import under_name
-from ...core.op import sparse
 from ...core.origin import located
 from ...core.shapes import one_dim
 from ...core.sparse import Compressed, Coordinates

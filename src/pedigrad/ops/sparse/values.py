@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.declare import sparse
 from ...core.dispatch import under_name
-from ...core.op import sparse
 from ...core.sparse import Coordinates, Sparse
 from ...core.sparse_tensor import SparseTensor, strided
 from ...core.tensor import Tensor
