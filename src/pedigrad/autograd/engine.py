@@ -27,7 +27,7 @@ from ..core.precision import widened
 from ..core.profiling import spanned
 from ..core.quiet import astype, is_strict
 from ..core.sparse import Sparse
-from ..core.sparse_tensor import SparseTensor, tensor_of
+from ..core.sparse_tensor import SparseNotImplementedError, SparseTensor, tensor_of
 from ..core.tensor import Tensor, copied, wrap
 from ..ops.sparse.values import is_sparse, to_dense
 from ..ops.xp import total
@@ -364,10 +364,12 @@ class Backward:
                     before._array, leaf.zeroed = g, False
             elif before._node is not None:
                 leaf.grad = before + wrap(g)  # type: ignore[operator]
-            elif before._held.__class__ is not np.ndarray:
-                return self.arrive_sparse(leaf, g)
             else:
-                if before._array.shape != g.shape:
+                try:
+                    so_far = before._array
+                except SparseNotImplementedError:
+                    return self.arrive_sparse(leaf, g)
+                if so_far.shape != g.shape:
                     sizes = f"{tuple(before.shape)}, the new gradient has {tuple(g.shape)}"
                     raise RuntimeError(located(f"the shape of a leaf was changed in place: its gradient so far has the shape {sizes}"))
                 both = None if recorder is None else recorder.run(np.add, (before._array, g), "AccumulateGrad")

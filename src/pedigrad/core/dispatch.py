@@ -394,7 +394,7 @@ def record(
     names = op.operands * len(operands) if op.variadic else op.operands
     with_rule = op.differentiable
     parents = tuple(history(v) for n, v in zip(names, operands, strict=True) if n in with_rule)
-    smooth = [t for t in tensors if t._held.dtype.kind in "fcV"]
+    smooth = [r for r, _ in zip(results, tensors, strict=False) if r.dtype.kind in "fcV"]
     if not smooth or not any(p is not None for p in parents) or not modes.settings.grad:
         cut = cut_of(op, operands, parents, bool(smooth))
         for tensor in tensors:

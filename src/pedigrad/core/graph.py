@@ -222,11 +222,14 @@ class Leaf(Node):
                 self.look()
             return
         self.touch()
-        if grad._held.__class__ is not np.ndarray:
-            self.grad = grad.zeros()  # type: ignore[attr-defined]
-        elif grad._node is not None:  # a gradient with a history is not ours to write into
+        try:
+            array = grad._array
+        except AttributeError:  # it is sparse
+            self.grad = grad.zeros()
+            return
+        if grad._node is not None:  # a gradient with a history is not ours to write into
             self.grad = type(grad)(np.zeros_like(grad._array))
-        elif sys.getrefcount(grad) <= 3 and sys.getrefcount(grad._array) <= 2:  # the slot, `grad`, the argument
+        elif sys.getrefcount(grad) <= 3 and sys.getrefcount(array) <= 3:  # the slot, `grad` or `array`, the argument
             self.zeroed = True
         else:
             self.fill_zero()

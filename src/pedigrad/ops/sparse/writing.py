@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes, inplace
+from ...core.declare import function
 from ...core.dispatch import dispatch, is_recorded
 from ...core.graph import note_write
 from ...core.inplace import check_writable
@@ -87,11 +88,19 @@ def zero_(self: Any) -> Any:
     return self
 
 
-@method("resize_as_", "resize_as_sparse_")
-def resize_as_(self: Any, other: Tensor, memory_format: Any = None) -> Any:
+@function("torch Tensor")
+def resize_as_sparse_(input: Any, the_template: Any) -> Any:
+    """`input` with the size of another sparse tensor, in place."""
+    if not isinstance(input, SparseTensor) or not isinstance(the_template, SparseTensor):
+        raise RuntimeError(located("resize_as_sparse_: self and other must be sparse tensors"))
+    own = the_template._sparse
+    return input if own.shape == input._sparse.shape else input.sparse_resize_(own.shape, own.sparse_dim, own.dense_dim)  # type: ignore[attr-defined]
+
+
+@method("resize_as_")
+def resize_as_(self: Any, other: Any, memory_format: Any = None) -> Any:
     """Have the size of another sparse tensor; returns itself."""
-    own = other._held
-    return self if own.shape == self._held.shape else self.sparse_resize_(own.shape, own.sparse_dim, own.dense_dim)
+    return resize_as_sparse_(self, other)
 
 
 @method("t_")
