@@ -80,10 +80,10 @@ from .core.process import (
 )
 from .core.refused import refused as _refused
 from .core.shapes import Size
+from .core.sparse_tensor import _mkldnn, layout, sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided
 from .core.tensor import Tensor
 from .eager import threads as _threads
 from .ops import creation as _creation
-from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from .provenance import family as _family
 from .rng.generator import Generator, default_generator
@@ -103,7 +103,6 @@ globals().update({name: kind for name, kind in _creation.LEGACY_TYPES.items() if
 globals().update(_refused(__name__, "sizes are plain numbers", classes="SymInt SymFloat SymBool"))
 globals().update(_refused(__name__, "work is done when a function returns: there are no streams", classes="Stream Event"))
 globals().update(_storage.LEGACY_STORAGES)
-layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
 # NumPy warns of 1/0 and the like where PyTorch does not. `core/quiet.py` sees to that; this is for interpreters where it cannot.

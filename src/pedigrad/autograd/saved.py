@@ -12,9 +12,11 @@ from ..core.graph import Node, Output
 from ..core.origin import located
 from ..core.precision import widened
 from ..core.shapes import Size
+from ..core.sparse import Sparse
+from ..core.sparse_tensor import tensor_of
 from ..core.tensor import Tensor, wrap
 
-Array = np.ndarray[Any, Any]
+Array = Any  # or a sparse array
 
 
 def saved_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -30,7 +32,7 @@ def saved_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
     def revive(name: str, value: Any) -> Any:
         if isinstance(value, np.generic):  # of a 0-d operand NumPy gives scalars
             value = np.asarray(value)
-        if not isinstance(value, np.ndarray):
+        if not isinstance(value, (np.ndarray, Sparse)):
             if op.variadic and name in op.operands:
                 return tuple(None if a is None else with_node(a, p) for a, p in zip(value, node.parents, strict=True))
             return value
@@ -67,7 +69,7 @@ def recompute(node: Node, parents: dict[str, Node | None], kept: tuple[Any, ...]
 
 def with_node(array: Array, node: Node | None) -> Tensor:
     """A Tensor on `array` with that history."""
-    tensor = wrap(array)
+    tensor = tensor_of(array)
     tensor._node = node
     return tensor
 
@@ -92,6 +94,8 @@ def check_unmodified(node: Node) -> None:
     names, outputs = ((), ()) if op is None else (op.saves, op.outputs or ())
     for name, value in zip(names, node.saved, strict=False):
         for array in value if isinstance(value, tuple) else (value,):
+            if isinstance(array, Sparse):
+                array = array.values
             if not isinstance(array, np.ndarray) or not array.size:
                 continue
             write = graph.write_to(array)

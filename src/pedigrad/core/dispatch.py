@@ -32,6 +32,7 @@ from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
 from .quiet import is_strict
 from .scope import here
+from .sparse_tensor import SparseNotImplementedError, sparse_form, tensor_of
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -66,6 +67,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
         return _on_arrays(op, flat, attributes, out)
+    if op.kind == "sparse":
+        return _on_sparse(op, flat, attributes)
     if any(isinstance(value, Tensor) for value in attributes):  # a tensor of one where a number is wanted
         named = zip(op.attributes, attributes, strict=True)
         attributes = tuple(v.item() if n in SCALARS and isinstance(v, Tensor) else v for n, v in named)
@@ -82,7 +85,10 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     if out is not None:
         names = op.operands * len(operands) if op.variadic else op.operands
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
-    arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
+    try:
+        arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
+    except SparseNotImplementedError:
+        return _in_sparse_form(op, operands, attributes, out)
     forward = Forward(op, attributes)
     if meta.alive and any(map(meta.is_meta, arrays)):
         results = _nowhere(forward, arrays)
@@ -103,6 +109,38 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     if op.outputs is None:
         return tensors
     return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
+
+
+def _in_sparse_form(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
+    """What `op` does with sparse tensors, in place of `out` if that is given."""
+    form = sparse_form(op.name, operands)
+    result = form(*((operands,) if op.variadic else operands), **dict(zip(op.attributes, attributes, strict=True)))
+    if out is None:
+        return result
+    check_no_history(op.name + "(): ", *operands)
+    return _into(op, out, (result._array,))
+
+
+def _on_sparse(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """Run an op whose forward takes, or returns, sparse arrays."""
+    if modes.special:
+        if modes.settings.recorder is not None:
+            modes.settings.recorder.refuse("sparse tensors are not compiled")
+        for value in operands:
+            if isinstance(value, Tensor):
+                refresh(value)
+    held = tuple(value._held if isinstance(value, Tensor) else value for value in operands)
+    named = dict(zip(op.attributes, attributes, strict=True))
+    try:
+        result = op.forward(*held, **named)
+    except Exception as error:
+        told = explained(op, held, error, named)
+        if told is error:
+            raise
+        raise told from None
+    tensor = tensor_of(result)
+    record(op, (tensor,), operands, held, attributes, (tensor._held,))
+    return tensor
 
 
 def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -363,7 +401,7 @@ def record(
     names = op.operands * len(operands) if op.variadic else op.operands
     with_rule = op.differentiable
     parents = tuple(history(v) for n, v in zip(names, operands, strict=True) if n in with_rule)
-    smooth = [t for t in tensors if t._array.dtype.kind in "fcV"]
+    smooth = [r for r, _ in zip(results, tensors, strict=False) if r.dtype.kind in "fcV"]
     if not smooth or not any(p is not None for p in parents) or not modes.settings.grad:
         cut = cut_of(op, operands, parents, bool(smooth))
         for tensor in tensors:

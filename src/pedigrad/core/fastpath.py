@@ -290,7 +290,7 @@ def _source(op: Op) -> str:
     pairs = list(zip(op.public_names, op.operands, strict=True))
     general = f"_dispatch(_op, ({_each('{}', op.public_names)}), ({_each('{}', op.attributes)}){', out' if _takes_out(op) else ''})"
     outputs = op.outputs or ()
-    if len(outputs) - op.hidden > 1:  # several visible outputs: `record` deals with them
+    if len(outputs) - op.hidden > 1 or op.kind == "sparse":  # several visible outputs: `record` deals with them
         return _filled(GENERAL, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general)
     first = f"a_{(op.promoted or op.operands)[0]}"
     keyword = ", ".join(f"{n}={n}" if n in op.keyword_only else n for n in op.attributes)

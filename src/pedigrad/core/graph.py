@@ -181,8 +181,8 @@ class Leaf(Node):
         self.seq = next(modes.clock)
         self.code, self.lasti, self.scope = None, 0, None
         self.tensor: Callable[[], Any] = weakref.ref(tensor)
-        self.shape = tensor._array.shape
-        self.dtype = tensor._array.dtype
+        held = tensor._held
+        self.shape, self.dtype = held.shape, held.dtype
         self.grad = None
         self.zeroed = self.frozen = False
 
@@ -192,7 +192,7 @@ class Leaf(Node):
         leaf = _frozen.get(id(tensor))
         if leaf is None or leaf.tensor() is not tensor:
             return cls(tensor)
-        leaf.frozen, leaf.shape, leaf.dtype = False, tensor._array.shape, tensor._array.dtype
+        leaf.frozen, leaf.shape, leaf.dtype = False, tensor._held.shape, tensor._held.dtype
         return leaf
 
     def freeze(self, tensor: Tensor) -> None:
@@ -225,9 +225,14 @@ class Leaf(Node):
                 self.look()
             return
         self.touch()
+        try:
+            array = grad._array
+        except AttributeError:  # it is sparse
+            self.grad = grad.zeros()
+            return
         if grad._node is not None:  # a gradient with a history is not ours to write into
             self.grad = type(grad)(np.zeros_like(grad._array))
-        elif sys.getrefcount(grad) <= 3 and sys.getrefcount(grad._array) <= 2:  # the slot, `grad`, the argument
+        elif sys.getrefcount(grad) <= 3 and sys.getrefcount(array) <= 3:  # the slot, `grad` or `array`, the argument
             self.zeroed = True
         else:
             self.fill_zero()

@@ -25,9 +25,11 @@ from .layout import check_operands
 from .op import Op
 from .origin import located
 from .quiet import is_strict
+from .sparse_tensor import SparseNotImplementedError
 from .tensor import Tensor, copied, wrap
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/shape/region.py`)
+write_sparse: Any = None  # does what `write` does where an operand is sparse (`ops/sparse/writing.py`)
 replaced: Any = None  # the op of `copy_`, set where it is declared (`ops/shape/fill.py`)
 _probe = View(None, None, (), object.__new__(Family))
 ALONE = sys.getrefcount(_probe.before)  # of what nobody holds but the object whose attribute it is
@@ -61,12 +63,16 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         raise not_a_tensor(op, op.public_names[0], target)
     if modes.special:
         refresh(target)
-    if not target._array.flags.forc and op.name not in IDEMPOTENT and is_shown_twice(target._array):
+    try:
+        recording = is_recorded(target, *operands[1:])
+        flags = target._array.flags
+        check_operands(op, target._array, operands[1:], op.name + "_")
+    except SparseNotImplementedError:
+        return write_sparse(op, operands, attributes)
+    if not flags.forc and op.name not in IDEMPOTENT and is_shown_twice(target._array):
         message = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
         message += " (elements of an expanded tensor or of windows share memory)"
         raise RuntimeError(located(f"{op.name}_(): {message}. Please clone() the tensor before performing the operation."))
-    check_operands(op, target._array, operands[1:], op.name + "_")
-    recording = is_recorded(target, *operands[1:])
     if not recording and op.name in IDEMPOTENT and meta.is_meta(target._array):
         note_change(target, op.name + "_")
         return target

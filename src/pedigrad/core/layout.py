@@ -194,7 +194,7 @@ def check_operands(op: Any, here: Array, values: Any, what: str) -> None:
     if not whole and op.kind != "elementwise" and op.name != "copy":
         return
     for value in values:
-        refuse_overlap(here, getattr(value, "_array", None), whole, what)
+        refuse_overlap(here, value._array if hasattr(value, "_held") else None, whole, what)
 
 
 def same_places(one: Array, other: Array) -> bool:

@@ -21,6 +21,7 @@ a rule for several need a gradient). The decorator returns the public function, 
 - `view`: the result shares the operand's storage where NumPy's does
 - `composite`: several NumPy calls under one node
 - `kernel`: its own code, or integers in and out
+- `sparse`: sparse arrays in or out (`core/sparse.py`)
 
 NumPy computes with 16-bit floats in 16 bits, so sums of them stick (at 256 in bfloat16) and formulas round at each step. Where the
 kind is one that computes (`Op.wide_forward`, `Op.wide_rules`), forwards and rules are therefore given float32 in their place, and what

@@ -199,7 +199,17 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         """Whether its elements can be negative."""
         return self.dtype.is_signed
 
-    is_cuda = is_sparse = is_quantized = is_mps = is_mkldnn = is_xpu = False
+    is_cuda = is_sparse = is_sparse_csr = is_quantized = is_mps = is_mkldnn = is_xpu = False
+
+    @property
+    def _held(self) -> Any:
+        """What has its shape and dtype: its array, or its sparse array."""
+        return self._array
+
+    @property
+    def _written(self) -> Array:
+        """The array whose writes in place change it."""
+        return self._array
 
     @property
     def is_cpu(self) -> bool:
@@ -241,7 +251,7 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
                 self._let_go()
                 self._cut = cut
         elif node is None:
-            if self._array.dtype.kind not in "fc" and not self.is_floating_point():
+            if not (self.is_floating_point() or self.is_complex()):
                 message = f"only Tensors of floating point and complex dtype can require gradients, this one is {self.dtype}"
                 raise RuntimeError(located(message))
             leaf = self._node = Leaf.of(self)
@@ -308,10 +318,11 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
     def _check_grad(self, value: Any) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(located(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}"))
-        if value._array.shape != self._array.shape:
+        given, own = value._held, self._held
+        if given.shape != own.shape:
             sizes = f"{tuple(value.shape)}, expected the tensor's own {tuple(self.shape)}"
             raise RuntimeError(located(f"assigned grad has data of a different size: {sizes}"))
-        if value._array.dtype != self._array.dtype:
+        if given.dtype != own.dtype:
             raise RuntimeError(located(f"assigned grad has dtype {value.dtype}, expected the tensor's own {self.dtype}"))
 
     def _zero_grad(self) -> None:

@@ -55,8 +55,8 @@ def variables() -> dict[int, str]:
     frame = outside(sys._getframe(1))
     found: dict[int, str] = {}
     for name, value in variables_of(frame):
-        if hasattr(type(value), "_array"):
-            found.setdefault(id(value._array), name)
+        if hasattr(type(value), "_held"):
+            found.setdefault(id(value._held), name)
     return found
 
 

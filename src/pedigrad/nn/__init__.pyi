@@ -19,7 +19,7 @@ from ..core.graph import Handle as _Handle
 from ..overview.summary import Summary as _Summary
 from ..overview.watch import Watch as _Watch
 from ..provenance.family import Family as _Family
-from ..ops.creation import layout as _layout
+from ..core.sparse_tensor import layout as _layout
 
 from . import attention as attention
 from . import common_types as common_types

@@ -18,6 +18,8 @@ from ..core.graph import Handle, Leaf, note_writes
 from ..core.modes import enable_grad
 from ..core.origin import located, warn
 from ..core.quiet import is_strict
+from ..core.sparse import Coordinates
+from ..core.sparse_tensor import SparseNotImplementedError
 from ..core.tensor import Tensor, wrap
 from .algorithm import Algorithm
 from .bucket import Plan
@@ -195,13 +197,19 @@ class Optimizer(Algorithm):
 
     def _step_group(self, index: int, group: dict[str, Any]) -> None:
         """Update the parameters of one group."""
-        params, grads = [], []
+        params, grads, sparse = [], [], []
         for p in group["params"]:
             leaf = p._node
             grad = leaf.grad if leaf.__class__ is Leaf and not leaf.zeroed and not modes.special else p.grad
             if grad is not None:
-                params.append(p)
-                grads.append(grad._array)
+                try:
+                    grads.append(grad._array)
+                except SparseNotImplementedError:
+                    sparse.append((p, grad._held.coordinates()))
+                else:
+                    params.append(p)
+        if sparse:
+            self._step_along(sparse, group)
         if not params:
             return
         if modes.special and modes.settings.recorder is not None:
@@ -219,6 +227,21 @@ class Optimizer(Algorithm):
         else:
             plan.run(grads, group)
         note_writes(plan.arrays, f"{type(self).__name__}.step")
+
+    def _step_along(self, sparse: list[tuple[Tensor, Coordinates]], group: dict[str, Any]) -> None:
+        """Update the parameters whose gradients are sparse."""
+        if modes.special and modes.settings.recorder is not None:
+            modes.settings.recorder.refuse("sparse gradients are not compiled")
+        options = {**group, **{name: number(group[name]) for name in self.tensor_options if name in group}}
+        for p, g in sparse:
+            self._step_sparse(p, g, options)
+        note_writes([p._array for p, _ in sparse], f"{type(self).__name__}.step")
+
+    def _step_sparse(self, p: Tensor, g: Coordinates, group: dict[str, Any]) -> None:
+        """Update one parameter whose gradient is sparse; RuntimeError where the algorithm does not take such."""
+        name = type(self).__name__
+        name, hint = ("Adam", ", please consider SparseAdam instead") if name in ("Adam", "AdamW") else (name, "")
+        raise RuntimeError(located(f"{name} does not support sparse gradients{hint}"))
 
     # Hooks
 
