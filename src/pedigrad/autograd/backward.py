@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import modes
+from ..core import lifted, modes
 from ..core.graph import Leaf
 from ..core.history import refresh
 from ..core.op import publish
@@ -72,6 +72,9 @@ def _start(run: Backward, tensors: Sequence[Tensor], gradients: Sequence[Any]) -
     starts = [_first_gradient(t, g, run.create) for t, g in zip(tensors, given, strict=True)]
     if run.wanted is not None:
         run.only_towards_wanted([t._node for t in tensors])  # type: ignore[misc]
+    for tensor in (*tensors, *gradients) if lifted.alive else ():
+        if isinstance(tensor, Tensor):
+            run.enter(tensor)
     for tensor, start in zip(tensors, starts, strict=True):
         run.deposit(tensor._node, start)  # type: ignore[arg-type]
 
@@ -157,7 +160,7 @@ def grad(
             message = f"One of the differentiated Tensors appears to not have been used in the graph: input {i}. "
             raise RuntimeError(located(message + "Set allow_unused=True if this is the desired behavior."))
         if g is None and materialize_grads:
-            results.append(constant(np.zeros_like(tensor._array)).requires_grad_(create_graph))  # type: ignore[attr-defined]
+            results.append(constant(np.zeros(tensor._array.shape, tensor._array.dtype)).requires_grad_(create_graph))  # type: ignore[attr-defined]
         else:
             results.append(run._wrapped(g))
     return tuple(results)

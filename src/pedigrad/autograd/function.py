@@ -13,6 +13,7 @@ from ..core import modes
 from ..core.dispatch import output
 from ..core.graph import Freed, Node, write_to
 from ..core.history import FUNCTION, SEVERAL
+from ..core.lifted import ARRAYS
 from ..core.inplace import check_writable, note_change, rebase
 from ..core.origin import Origin, located
 from ..core.tensor import Tensor, constant, wrap
@@ -49,7 +50,7 @@ class FunctionNode(Node):
         if g is None:
             shape, dtype = ctx.output_kinds[index]
             return constant(np.zeros(shape, dtype)) if ctx.materialize else None
-        return g if isinstance(g, Tensor) else wrap(np.asarray(g))
+        return g if isinstance(g, Tensor) else wrap(g if isinstance(g, ARRAYS) else np.asarray(g))
 
 
 class FunctionCtx:

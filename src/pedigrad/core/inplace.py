@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes, meta, modes
+from . import dtypes, lifted, meta, modes
 from .dispatch import NUMBERS, bind, check_overlap, dispatch, is_recorded, record
 from .errors import explained, not_a_tensor
 from .graph import Leaf, Node, note_write
@@ -128,7 +128,7 @@ def write_result(here: Any, result: Any) -> None:
 def _plain(target: Tensor, others: tuple[Any, ...]) -> bool:
     """Whether a ufunc may write straight into `target`: all float arrays of one dtype, or numbers."""
     dtype = target._array.dtype
-    if dtype.kind != "f":
+    if dtype.kind != "f" or (lifted.alive and lifted.highest(getattr(v, "_array", None) for v in (target, *others)) is not None):
         return False
     return all(v._array.dtype == dtype if isinstance(v, Tensor) else v.__class__ in NUMBERS for v in others)
 
@@ -155,7 +155,7 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     here = target._array
     if node is not None and isinstance(node.saved, tuple):
         # What the node keeps must be the values from before this write.
-        node.saved = tuple(copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
+        node.saved = tuple(copied(s) if isinstance(s, lifted.ARRAYS) and np.may_share_memory(s, here) else s for s in node.saved)
     if node is not None:
         node.dtype = here.dtype  # gradients come in that of the target
     if meta.is_meta(here):
@@ -166,7 +166,7 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     else:
         meta.require_data(array, what + "()")
         np.copyto(here, array, casting="unsafe")
-    if modes.special and modes.settings.recorder is not None:
+    if modes.special and modes.settings.recorder is not None and not isinstance(here, lifted.Lifted):
         modes.settings.recorder.write(here, array)
     note_change(target, what)
     if node is not None or target._node is not None:

@@ -21,6 +21,7 @@ a rule for several need a gradient). The decorator returns the public function, 
 - `view`: the result shares the operand's storage where NumPy's does
 - `composite`: several NumPy calls under one node
 - `kernel`: its own code, or integers in and out
+- `edge`: into a level (`core/lifted.py`) or out of it; its first attribute is the level
 
 NumPy computes with 16-bit floats in 16 bits, so sums of them stick (at 256 in bfloat16) and formulas round at each step. Where the
 kind is one that computes (`Op.wide_forward`, `Op.wide_rules`), forwards and rules are therefore given float32 in their place, and what
@@ -253,7 +254,7 @@ class Op:
 
     def viewed(self, x: Tensor, attributes: tuple[Any, ...]) -> Tensor:
         """The view of `x` by this op, with its history alone: nothing notes what it is a view of."""
-        array = self.forward(x._array, **dict(zip(self.attributes, attributes, strict=True)))
+        (array,) = dispatch.computed(self, (x._array,), attributes)
         out = wrap(array)
         dispatch.record(self, (out,), (x,), (x._array,), attributes, (array,))
         return out
@@ -339,3 +340,4 @@ reduction = _kind("reduction", out=True, layout="rows")
 view = _kind("view")
 composite = _kind("composite", layout="rows")
 kernel = _kind("kernel", layout="rows")
+edge = _kind("edge", places="", samples=[])

@@ -17,6 +17,7 @@ from . import dtypes, graph, meta, modes
 from .graph import Handle, Leaf, Node
 from .history import STRIDED, UNTRACKED, View, refresh
 from .layout import dense_copy, is_in_format, steps
+from .lifted import Lifted
 from .origin import Origin, located, warn, warn_once
 from .shapes import Size
 from .storage import whole_of
@@ -58,6 +59,8 @@ def copied(array: Array) -> Array:
     """A copy of `array` that lies as it does, without gaps; also for a recorder."""
     if meta.is_meta(array):
         return meta.like(array)
+    if isinstance(array, Lifted):
+        return np.copy(array)  # type: ignore[call-overload]
     recorder = modes.settings.recorder if modes.special else None
     return dense_copy(array) if recorder is None else recorder.run(np.copy, (array,))
 
@@ -437,7 +440,7 @@ class Tensor(metaclass=TensorMeta):
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.branch(self._array)
         meta.require_data(self._array, "the truth of a tensor")
-        return bool(self._array.item())
+        return bool(self._array)
 
     def _number(self) -> Any:
         if self._array.size != 1:

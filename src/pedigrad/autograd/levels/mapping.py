@@ -1,0 +1,48 @@
+"""Functions of one sample run on batches: the arguments into a level, the results out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ...core import modes
+from ...core.history import FUNCTION, View
+from ...core.tensor import Tensor
+from . import indexing, leading, products, shifted  # noqa: F401  (the rules)
+from .batched import Batch
+from .edges import batch_of_samples, sample_of_batch
+
+
+def entered(tensor: Tensor, batch: Batch, dim: int) -> Tensor:
+    """The tensor, which has samples along `dim`, as one of them."""
+    sample = sample_of_batch(tensor, batch, dim % tensor.dim())
+    if sample._node is not None:  # a write into it would be none of the history of `tensor`, whose memory it shows
+        view = sample._view = View(tensor, sample_of_batch.op, (batch, dim))
+        view.made = FUNCTION
+        view.stamp = next(modes.clock)
+    return sample  # type: ignore[no-any-return]
+
+
+def left(value: Tensor, batch: Batch, dim: int | None) -> Tensor:
+    """A result of one sample with all samples along `dim`; as it is where that is None."""
+    if dim is None:
+        return value
+    return batch_of_samples(value, batch, dim % (value.dim() + 1))  # type: ignore[no-any-return]
+
+
+@contextmanager
+def running(batch: Batch) -> Iterator[Batch]:
+    """The batch is the innermost that is run."""
+    modes.settings.batches.append(batch)
+    try:
+        yield batch
+    finally:
+        modes.settings.batches.pop()
+
+
+def over(function: Callable[..., Any], tensors: list[Tensor], size: int) -> list[Tensor | None]:
+    """What a function of tensors, which gives a sequence of them or of None, gives for each sample along their first dimension."""
+    with running(Batch(size)) as batch:
+        results = function(*(entered(t, batch, 0) for t in tensors))
+        return [None if r is None else left(r, batch, 0) for r in results]
