@@ -137,6 +137,9 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
     def sum(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
         return np.sum(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
+    def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+        return np.mean(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+
     def max(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
         return np.max(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
@@ -148,12 +151,13 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
 
 
 functions: dict[Any, Any] = {}  # NumPy's functions -> what does the same to Tensors; `core/dispatch.py` puts the table here
+also: dict[Any, Any] = {}  # further ones, of which Tensors without gradients leave to NumPy; `ops/numpy_table.py` has them
 computed: Any = None  # runs a function of Tensors on arrays; the same
 
 
 def _called(key: Any, args: Any, options: Any) -> Any:
     """What a NumPy function gives for lifted arrays: what the operation that stands for it gives for Tensors on them."""
-    function = functions.get(key)
+    function = functions.get(key) or also.get(key)
     if function is None or options.get("out") is not None or options.get("where", True) is not True:
         name = key[0].__name__ + "." + key[1] if isinstance(key, tuple) else key.__name__
         raise NotImplementedError(f"np.{name}() on lifted arrays")

@@ -115,27 +115,31 @@ def index_put(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[
 def along_vector(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, at, *source = arrays
     dim, *rest = attributes
-    if not x.ndim or at.ndim != 1:
+    if at.ndim > 1:
         return NotImplemented
-    dim = one_dim(dim, x.ndim) + 1
-    if not batch.holds(at):
-        if op.name == "index_fill" and batch.holds(source[0]):
+    if not x.ndim or not at.ndim:  # numbers are lines of one element
+        lines = [a if a.ndim or (op.name == "index_fill" and i == 2) else a.reshape((1,)) for i, a in enumerate(arrays)]
+        if x.ndim and op.name in ("index_add", "index_copy") and source[0].ndim < x.ndim:
             return NotImplemented
+        (out,) = along_vector(batch, op, tuple(lines), attributes)
+        return batch.lifted(reshaped(out.value, (batch.size, *x.shape))) if not x.ndim else (out,)
+    dim = one_dim(dim, x.ndim) + 1
+    if not batch.holds(at) and not (op.name == "index_fill" and batch.holds(source[0])):
         given = (batch.value(x), at, *(batch.value(s) if op.name != "index_fill" else s for s in source))
         return batch.all_lifted(computed(op, given, (dim, *rest)))
-    if op.name == "index_fill":
-        return NotImplemented
     shape = list(batch.value(x).shape)
     shape[dim] = at.shape[0]
-    wide = expanded(reshaped(at.value, (batch.size, *(1,) * (dim - 1), at.shape[0], *(1,) * (x.ndim - dim))), tuple(shape))
+    wide = expanded(reshaped(batch.value(at), (batch.size, *(1,) * (dim - 1), at.shape[0], *(1,) * (x.ndim - dim))), tuple(shape))
     if op.name == "index_select":
-        return batch.lifted(ran("gather", batch.value(x), wide, dim=dim))
+        return (batch.lifted(ran("gather", batch.value(x), wide, dim=dim)),)
     new = batch.value(source[0])
-    if op.name == "index_copy":
-        return batch.lifted(ran("scatter", batch.value(x), wide, new, dim=dim))
+    if op.name == "index_fill":
+        new = expanded(reshaped(new, (batch.size, *(1,) * x.ndim)), tuple(shape))
+    if op.name != "index_add":
+        return (batch.lifted(ran("scatter", batch.value(x), wide, new, dim=dim)),)
     if rest[0] != 1:
         new = ran("mul", new, rest[0])
-    return batch.lifted(ran("scatter_add", batch.value(x), wide, new, dim=dim))
+    return (batch.lifted(ran("scatter_add", batch.value(x), wide, new, dim=dim)),)
 
 
 @rule("index_in_zeros_along")
@@ -166,6 +170,10 @@ def scatter_in_zeros(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes:
 @rule("masked_fill", "masked_fill_by", "copy")
 def masked_fill(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, *others = arrays
+    if op.name == "masked_fill_by" and batch.holds(others[1]):
+        number = others[1] if others[1].dtype == x.dtype else others[1].astype(x.dtype)
+        mask, filled = batch.aligned((others[0], number), x.ndim)
+        return batch.lifted(ran("where", mask, filled, batch.value(x)))
     if any(a.ndim > x.ndim for a in others if hasattr(a, "ndim")):
         return NotImplemented
     return batch.all_lifted(computed(op, (batch.value(x), *batch.aligned(tuple(others), x.ndim)), attributes))

@@ -11,13 +11,13 @@ from ...core.dispatch import computed
 from ...core.op import REGISTRY
 from ...core.shapes import all_dims, as_shape, one_dim
 from .batched import KINDS, Batch, rule
-from .outside import ALL, ran, reshaped
+from .outside import ALL, expanded, moved, ran, reshaped
 
 # Attributes that are dimensions of the operands, by operation.
 ALONG = {
     "dim": "all any amax amin sum mean prod nansum logsumexp std var count_nonzero vector_norm softmax log_softmax normalize glu cumsum"
     " cumprod logcumsumexp cummax cummin difference gather scatter scatter_add scatter_by scatter_reduce sort topk kthvalue"
-    " median nanmedian mode argsort max min select narrow unbind split_with_sizes _repeat_each unflatten",
+    " median nanmedian mode argsort max min placed_at added_at select narrow unbind split_with_sizes _repeat_each unflatten",
     "dims": "flip resized_along fft_c2c fft_c2r fft_r2c",
     "dim0 dim1": "transpose",
     "dim1 dim2": "diagonal diagonal_copy",
@@ -56,6 +56,9 @@ def along(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any,
         return of_numbers(batch, op, arrays, given)
     for name in DIMS[op.name]:
         given[name] = counted(given[name], len(shape))
+    if op.name.startswith("scatter") and not arrays[2].ndim:  # one number for all places
+        wide = reshaped(batch.value(arrays[2]), (batch.size, *(1,) * len(shape)))
+        arrays = (*arrays[:2], batch.lifted(expanded(wide, (batch.size, *arrays[1].shape))))
     return batch.all_lifted(computed(op, batch.values(arrays), tuple(given.values())))
 
 
@@ -170,6 +173,17 @@ def view_shape(op: Any, attributes: tuple[Any, ...], shape: tuple[int, ...]) -> 
     return tuple(shown.shape)
 
 
+@rule("renorm")
+def renorm(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """Slices along one dimension: those of all samples along it."""
+    (x,), (p, dim, most) = arrays, attributes
+    dim = one_dim(dim, x.ndim)
+    value = moved(x.value, 0, dim)
+    shape = (*x.shape[:dim], batch.size * x.shape[dim], *x.shape[dim + 1 :])
+    (out,) = computed(op, (reshaped(value, shape),), (p, dim, most))
+    return batch.lifted(moved(reshaped(out, value.shape), dim, 0))
+
+
 @rule("replace_region")
 def replace_region(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, y = arrays
@@ -252,6 +266,14 @@ def of_pairs(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[A
     given["dim"] = one_dim(given["dim"], ndim) + 1
     x, y = (reshaped(v, (batch.size, *(1,) * (ndim + 1 - v.ndim), *v.shape[1:])) for v in batch.values(arrays))
     return batch.all_lifted(computed(op, (x, y), tuple(given.values())))
+
+
+@rule("block_diag")
+def block_diag(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    blocks = [reshaped(batch.value(a), (batch.size, *(1,) * (2 - a.ndim), *a.shape)) for a in arrays]
+    widths = [b.shape[2] for b in blocks]
+    rows = [ran("constant_pad_nd", b, pad=(sum(widths[:i]), sum(widths[i + 1 :]))) for i, b in enumerate(blocks)]
+    return batch.all_lifted(computed(REGISTRY["cat"], tuple(rows), (1,)))
 
 
 @rule("cat", "stack")
