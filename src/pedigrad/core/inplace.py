@@ -19,7 +19,7 @@ from . import dtypes, lifted, meta, modes
 from .dispatch import NUMBERS, bind, check_overlap, dispatch, is_recorded, record
 from .errors import explained, not_a_tensor
 from .graph import Leaf, Node, note_write
-from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, shown_by
+from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, show_again, shown_by
 from .layout import check_operands
 from .origin import located
 from .quiet import is_strict
@@ -152,6 +152,8 @@ def check_writable(target: Tensor) -> None:
 def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     """Copy `array` into `target` and give it the history of `result`."""
     node = result._node
+    if lifted.alive:
+        adopt(target, array)
     here = target._array
     if node is not None and isinstance(node.saved, tuple):
         # What the node keeps must be the values from before this write.
@@ -175,6 +177,18 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     elif target._cut is None:
         target._cut = result._cut
     return target
+
+
+def adopt(target: Tensor, new: Any) -> None:
+    """Let `target`, and what it is a view of, be of the level of `new`, which is about to be written into it."""
+    level = lifted.highest((target._array, new))
+    if level is None or (isinstance(target._array, lifted.Lifted) and target._array.level is level):
+        return
+    view = target._view
+    base = target if view is None or view.base is None else view.root()
+    base._array = level.holding(base._array)
+    if base is not target:
+        show_again(target, base)
 
 
 def note_change(target: Tensor, what: str) -> None:

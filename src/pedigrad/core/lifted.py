@@ -50,6 +50,10 @@ class Level:
         """Put the elements of `new`, an array of this level or outside it, into `here`."""
         raise NotImplementedError
 
+    def holding(self, array: Any) -> Lifted:
+        """An ordinary array as one of this level, which an array of it is to be written into."""
+        raise NotImplementedError
+
     def lowered(self, g: Any) -> Any:
         """The gradient of what is outside the level, given that of what it stands for within: Tensors, or arrays."""
         raise NotImplementedError
@@ -117,6 +121,22 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
         """What it is, for errors."""
         raise NotImplementedError
 
+    def detached(self) -> Any:
+        """The same without tangents."""
+        raise NotImplementedError
+
+    def item(self) -> Any:
+        """Its only element."""
+        raise NotImplementedError
+
+    def __bool__(self) -> bool:
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ASKED or name.startswith("__"):
+            raise AttributeError(name)
+        raise _NoSuch(located(f"`.{name}` of an array is wanted, which {self.described()} has not"))
+
     # Methods that forwards use
 
     def astype(self, dtype: Any, copy: bool = True, casting: str = "unsafe") -> Any:
@@ -148,6 +168,13 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
 
     def all(self, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
         return np.all(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+
+
+ASKED = frozenset(("tracer", "array", "_array", "detach", "requires_grad"))  # what other kinds of arrays have
+
+
+class _NoSuch(RuntimeError, AttributeError):
+    """What arrays have and lifted ones do not; what only asks whether they have it is answered as usual."""
 
 
 functions: dict[Any, Any] = {}  # NumPy's functions -> what does the same to Tensors; `core/dispatch.py` puts the table here
@@ -186,5 +213,5 @@ def overwrite(here: Any, new: Any, casting: str = "same_kind") -> None:
     level = highest((here, new))
     assert level is not None
     if not isinstance(here, Lifted) or here.level is not level:
-        raise RuntimeError(located(f"{new.described()} cannot be written into a tensor that is none: it would not hold it"))
+        raise RuntimeError(located(f"{new.described()} cannot be written into what has no place for it"))
     level.overwrite(here, new)

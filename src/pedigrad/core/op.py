@@ -252,9 +252,13 @@ class Op:
 
         return declare
 
+    def shown(self, array: Any, attributes: tuple[Any, ...]) -> Any:
+        """What this op, which gives a view, shows of an array."""
+        return dispatch.computed(self, (array,), attributes)[0]
+
     def viewed(self, x: Tensor, attributes: tuple[Any, ...]) -> Tensor:
         """The view of `x` by this op, with its history alone: nothing notes what it is a view of."""
-        (array,) = dispatch.computed(self, (x._array,), attributes)
+        array = self.shown(x._array, attributes)
         out = wrap(array)
         dispatch.record(self, (out,), (x,), (x._array,), attributes, (array,))
         return out

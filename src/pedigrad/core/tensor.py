@@ -342,7 +342,8 @@ class Tensor(metaclass=TensorMeta):
 
     def detach(self) -> Tensor:
         """A tensor on the same storage that needs no gradient."""
-        out = wrap(self._array)
+        array = self._array
+        out = wrap(array.detached() if isinstance(array, Lifted) else array)
         if self._node is not None:
             out._cut = Cut("detached")
         return out
@@ -425,6 +426,8 @@ class Tensor(metaclass=TensorMeta):
             message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             raise RuntimeError(located(message))
         read_elements(self._array, "numpy()")
+        if isinstance(self._array, Lifted):
+            raise RuntimeError(located(f"numpy() cannot give out {self._array.described()}"))
         return self._array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:

@@ -6,12 +6,17 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..autograd.backward import grad as gradients
+from ..autograd.levels.dual import Derivative
+from ..autograd.levels.edges import primal_of, tangent_of
+from ..autograd.levels.mapping import dual
 from ..core import modes, trees
 from ..core.graph import Leaf, Node
 from ..core.modes import settings
 from ..core.origin import located
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from ..ops.shape.join import stack
 
 Function = Callable[..., Any]
@@ -21,7 +26,7 @@ def _entered(tensor: Any) -> Any:
     """`tensor` as an argument of a new level: outer levels, and the user's own graph, are reached through it."""
     if not isinstance(tensor, Tensor) or not (tensor.is_floating_point() or tensor.is_complex()):
         return tensor
-    return tensor.view_as(tensor) if tensor.requires_grad else tensor.detach().requires_grad_()  # type: ignore[attr-defined]
+    return tensor.view_as(tensor) if tensor.requires_grad else wrap(tensor._array).requires_grad_()  # type: ignore[attr-defined]
 
 
 def _leaves_behind(tensor: Tensor) -> set[Leaf]:
@@ -45,7 +50,7 @@ def _left(tree: Any, arguments: list[Any]) -> Any:
     def left(value: Any) -> Any:
         if not isinstance(value, Tensor) or not value.requires_grad:
             return value
-        return value if settings.grad and not _leaves_behind(value) <= own else value.detach()
+        return value if settings.grad and not _leaves_behind(value) <= own else wrap(value._array)
 
     return trees.mapped(left, tree)
 
@@ -79,7 +84,7 @@ def _split(result: Any, has_aux: bool, what: str) -> tuple[Any, Any]:
 
 def _zeros(tensor: Tensor) -> Any:
     """Zeros of a tensor's shape and dtype."""
-    return tensor.detach().new_zeros(tensor.shape)  # type: ignore[attr-defined]
+    return wrap(np.zeros(tensor._array.shape, tensor._array.dtype))
 
 
 def _derivative(outputs: list[Tensor], inputs: list[Any], weights: list[Any] | None) -> list[Any]:
@@ -161,29 +166,23 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
 
 
 def jvp(func: Function, primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> tuple[Any, ...]:
-    """The result of `func` at `primals` (a tuple), and its derivative along `tangents`.
-
-    The derivative is that of the product of cotangents and Jacobian, which is linear in the cotangents (Townsend 2017, "A new trick
-    for calculating Jacobian vector products").
-    """
+    """The result of `func` at `primals` (a tuple), and its derivative along `tangents`: the function is run once, on dual numbers."""
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
         raise RuntimeError(located("jvp(): primals and tangents must be tuples"))
     if len(primals) != len(tangents) or not primals:
         raise RuntimeError(located(f"jvp(): {len(primals)} primals and {len(tangents)} tangents were given"))
-    for p, t in zip(trees.leaves(primals), trees.leaves(tangents), strict=True):
-        if isinstance(p, Tensor) and p.shape != t.shape:
-            raise RuntimeError(located(f"jvp(): a primal of shape {tuple(p.shape)} has a tangent of shape {tuple(t.shape)}"))
-    with modes.enable_grad():
-        entered = trees.mapped(_entered, primals)
-        inputs = trees.leaves(entered)
-        output, aux = _split(func(*entered), has_aux, "jvp()")
-        outputs = trees.leaves(output)
-        probes = [_zeros(o).requires_grad_() for o in outputs]
-        products = _derivative(outputs, inputs, probes)
-        found = _derivative(products, probes, trees.leaves(tangents))
-    mine = [*inputs, *probes]
-    result, derivative = _left(output, mine), _left(trees.filled(output, found), mine)
-    return (result, derivative, _left(aux, mine)) if has_aux else (result, derivative)
+    level, given = Derivative(), trees.leaves(tangents)
+    values = trees.leaves(primals)
+    if len(values) != len(given):
+        raise RuntimeError(located("jvp(): Expected primals and tangents to have the same structure"))
+    entered = [dual(p, t, level) for p, t in zip(values, given, strict=True)]
+    output, aux = _split(func(*trees.filled(primals, entered)), has_aux, "jvp()")
+    outputs = trees.leaves(output)
+    if not outputs or not all(isinstance(o, Tensor) for o in outputs):
+        raise RuntimeError(located("jvp(): Expected f to return Tensors, alone or nested in tuples, lists and dicts"))
+    result = trees.mapped(lambda o: primal_of(o, level), output)
+    derivative = trees.mapped(lambda o: tangent_of(o, level), output)
+    return (result, derivative, trees.mapped(lambda a: primal_of(a, level) if isinstance(a, Tensor) else a, aux)) if has_aux else (result, derivative)
 
 
 def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:

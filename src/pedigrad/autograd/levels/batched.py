@@ -24,7 +24,6 @@ Rule = Callable[..., Any]
 RULES: dict[str, Rule] = {}  # by the operation's name
 KINDS: dict[str, Rule] = {}  # by its kind, where it has none of its own
 LOOPED: set[str] = set()  # operations that a warning has named
-ASKED = frozenset(("tracer", "array", "_array", "detach", "requires_grad"))  # what other kinds of arrays have
 _decomposing: list[str] = []  # the operations whose forward is being run on batched arrays
 
 
@@ -57,6 +56,10 @@ class Batched(Lifted):
     def described(self) -> str:
         return "a sample of a batch (within vmap)"
 
+    def detached(self) -> Any:
+        value = self.value
+        return Batched(self.level, value.detached()) if isinstance(value, Lifted) else self  # type: ignore[arg-type]
+
     def item(self) -> Any:
         message = "vmap: It looks like you're calling .item() on a Tensor. Each sample of the batch has another number: write it with"
         raise RuntimeError(located(f"{message} operations on tensors, such as torch.where, or call it outside of vmap"))
@@ -65,18 +68,8 @@ class Batched(Lifted):
         message = "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. Each sample of the batch may"
         raise RuntimeError(located(f"{message} go another way, so use torch.where in the place of `if`"))
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ASKED:
-            raise AttributeError(name)
-        message = f"vmap: an operation that wants `.{name}` of an array cannot be run on a sample of a batch"
-        raise _NoSuch(located(f"{message}: which shape or number it gives would depend on the sample"))
-
     def __repr__(self) -> str:
         return f"BatchedTensor(bdim=0, value={wrap(self.value)!r})"
-
-
-class _NoSuch(RuntimeError, AttributeError):
-    """What arrays have and batched ones do not; what only asks whether they have it is answered as usual."""
 
 
 class Batch(Level):
@@ -171,6 +164,10 @@ class Batch(Level):
         recorder = modes.settings.recorder
         if recorder is not None and here.value.__class__ is np.ndarray:
             recorder.write(here.value, value)
+
+    def holding(self, array: Any) -> Lifted:
+        message = "vmap: a write in place is not possible: the tensor that is written to is the same for all samples, what is written is not"
+        raise RuntimeError(located(f"{message}. Make it of the samples' size outside of vmap, or write without `_`"))
 
     def lowered(self, g: Any) -> Any:
         """The sum over the samples: each of them has its part in the gradient of what all share."""

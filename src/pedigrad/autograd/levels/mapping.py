@@ -8,10 +8,12 @@ from typing import Any
 
 from ...core import modes
 from ...core.history import FUNCTION, View
+from ...core.origin import located
 from ...core.tensor import Tensor
 from . import indexing, leading, products, shifted  # noqa: F401  (the rules)
 from .batched import Batch
-from .edges import batch_of_samples, sample_of_batch
+from .dual import Derivative
+from .edges import batch_of_samples, dual_of, sample_of_batch
 
 
 def entered(tensor: Tensor, batch: Batch, dim: int) -> Tensor:
@@ -29,6 +31,21 @@ def left(value: Tensor, batch: Batch, dim: int | None) -> Tensor:
     if dim is None:
         return value
     return batch_of_samples(value, batch, dim % (value.dim() + 1))  # type: ignore[no-any-return]
+
+
+def dual(tensor: Tensor, tangent: Tensor, level: Derivative) -> Tensor:
+    """The tensor with a tangent in the level; RuntimeError if they do not go together."""
+    for what, value in (("primal", tensor), ("tangent", tangent)):
+        if not isinstance(value, Tensor):
+            raise RuntimeError(located(f"Expected {what} to be a Tensor, got a {type(value).__name__}"))
+        if not (value.is_floating_point() or value.is_complex()):
+            raise ValueError(located(f"Expected {what} to be floating point or complex, but got: {value.dtype}"))
+    if tensor.shape != tangent.shape:
+        sizes = f"{tuple(tangent.shape)}, the primal {tuple(tensor.shape)}"
+        raise RuntimeError(located(f"Expected tangent to have the same shape as the primal: the tangent has {sizes}"))
+    if tensor.dtype is not tangent.dtype:
+        raise RuntimeError(located(f"Expected tangent to have the dtype of the primal, {tensor.dtype}, got {tangent.dtype}"))
+    return dual_of(tensor, tangent, level)  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def linear(x, weight, bias=None, /):
     out = batched_product(x, weight.T)
     if bias is None:
         return out
-    if out.__class__ is np.ndarray and bias.dtype is out.dtype and bias.shape == weight.shape[:-1]:
+    if out.__class__ is bias.__class__ is np.ndarray and bias.dtype is out.dtype and bias.shape == weight.shape[:-1]:
         return np.add(out, bias, out)  # nobody else has the product
     return np.add(out, bias)
 

@@ -1,0 +1,202 @@
+"""Tangents of results: the derivative of an operation along the tangents of its operands, from its gradient rules alone.
+
+A gradient rule gives the product of a cotangent with the transposed Jacobian, so it says what the Jacobian is. There are three ways:
+
+- of an elementwise operation on real numbers the Jacobian is diagonal: the rule, given the tangent, is its product with it;
+- where the rule for an operand wants neither that operand nor a result, the operation is affine in it: it is run on the tangent, with
+  those operands whose values the rule wants as they are, and zeros for the others;
+- in all other cases the rule, which is linear in the cotangent, is transposed: the derivative of its result by the cotangent, along the
+  tangent. That is one backward pass through the rule, and exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core import dtypes, modes
+from ...core.dispatch import _saved, computed
+from ...core.lifted import ARRAYS
+from ...core.precision import is_narrow, narrow_dtype
+from ...core.tensor import Tensor, wrap
+from ..backward import grad
+from ..engine import fitted
+from .outside import converted, expanded
+
+# Results that are not zero where the operands are: these are affine, and not linear.
+CONSTANT = frozenset(("constant_pad_nd", "masked_fill", "padded_stack"))
+# Rules want these operands only for what their gradients are connected to.
+UNUSED = {("conv_forward", "bias"): {"x", "weight"}, ("conv_input_grad", "bias"): {"y", "weight"}}
+
+Arrays = tuple[Any, ...]
+
+
+def tangents_of(op: Any, primals: Arrays, tangents: Arrays, attributes: Arrays, results: Arrays) -> list[Any]:
+    """The tangent of each result, hidden ones too, None where it is zero or the result has none."""
+    names = op.operands * len(primals) if op.variadic else op.operands
+    due = [t is not None and n in op.differentiable for n, t in zip(names, tangents, strict=True)]
+    seen = len(results) - op.hidden
+    none: list[Any] = [None] * len(results)
+    if not any(due) or not any(r.dtype.kind in "fcV" for r in results[:seen]):
+        return none
+    if op.kind == "view":
+        (tangent,) = tangents
+        return list(computed(op, (tangent,), attributes))
+    if op.kind == "elementwise" and not any(_is_complex(a) for a in (*primals, *results)):
+        return [diagonal(op, primals, tangents, due, attributes, results)]
+    if (groups := linear_in(op, due)) is not None:
+        return [*along_operands(op, primals, tangents, attributes, groups)[:seen], *none[seen:]]
+    return [*transposed(op, primals, tangents, due, attributes, results), *none[seen:]]
+
+
+def _is_complex(array: Any) -> bool:
+    return getattr(array, "dtype", None) is not None and array.dtype.kind == "c"
+
+
+def rules_of(op: Any, primals: Arrays, results: Arrays) -> Any:
+    """The node class whose `backward` runs the gradient rules for these operands."""
+    if not op.built:
+        op.build()
+    return op.wide_node_class if is_narrow(results[0].dtype) or narrow_dtype(op, primals) is not None else op.node_class
+
+
+def mask_of(op: Any, due: list[bool]) -> tuple[Any, ...]:
+    """Which of the operands that have a gradient are due, as the parents of a node are."""
+    if op.variadic:
+        return tuple(True if d else None for d in due)
+    given = dict(zip(op.operands, due, strict=True))
+    return tuple(True if given[n] else None for n in op.differentiable)
+
+
+# Elementwise
+
+
+def diagonal(op: Any, primals: Arrays, tangents: Arrays, due: list[bool], attributes: Arrays, results: Arrays) -> Any:
+    """The tangent of an elementwise operation's result."""
+    (out,) = results
+    rules, total = rules_of(op, primals, results), None
+    for i, wanted in enumerate(due):
+        if not wanted:
+            continue
+        mask = mask_of(op, [j == i for j in range(len(due))])
+        saved = _saved(op, mask, primals, attributes, results)
+        g = expanded(converted(tangents[i], out.dtype, dtypes.of(out)), out.shape)
+        if _are_plain((g, *saved)):
+            found = rules.backward(g, mask, saved)
+        else:
+            found = rules.backward(wrap(g), mask, _tensors(op, saved))
+        (part,) = (d._array if isinstance(d, Tensor) else d for d in found if d is not None)
+        total = part if total is None else _sum(total, part)
+    if total is None:
+        return None
+    total = np.asarray(total) if isinstance(total, np.generic) else total
+    return expanded(converted(total, out.dtype, dtypes.of(out)), out.shape)
+
+
+def _are_plain(values: Arrays) -> bool:
+    """Whether rules may be given the arrays: nobody follows them."""
+    return modes.settings.recorder is None and all(v.__class__ is np.ndarray or not isinstance(v, ARRAYS) for v in values)
+
+
+def _sum(one: Any, other: Any) -> Any:
+    if one.__class__ is np.ndarray and other.__class__ is np.ndarray and modes.settings.recorder is None:
+        return one + other
+    return (wrap(one) + wrap(other))._array  # type: ignore[operator]
+
+
+def _tensors(op: Any, saved: Arrays) -> Arrays:
+    """What rules are given as Tensors in a second derivative: the operands that have gradients, and results."""
+
+    def given(name: str, value: Any) -> Any:
+        if name in op.operands and op.variadic:
+            return tuple(None if a is None else wrap(a) for a in value)
+        smooth = name in op.differentiable or (name in (op.outputs or ()) and getattr(value, "dtype", None) is not None)
+        if isinstance(value, np.generic):
+            value = np.asarray(value)
+        return wrap(value) if smooth and isinstance(value, ARRAYS) and value.dtype.kind in "fcV" else value
+
+    return tuple(map(given, op.saves, saved))
+
+
+# Linear
+
+
+def linear_in(op: Any, due: list[bool]) -> list[tuple[set[int], set[int]]] | None:
+    """Groups of operands such that the operation is linear in each: these, and those that count as they are; None if it is not."""
+    if op.name in CONSTANT or op.kind == "elementwise" or (op.variadic and op.name == "einsum"):
+        return _each_alone(due) if op.name == "einsum" else None
+    if op.variadic:
+        (rule,) = op.rules
+        alone = not any(w in op.operands or w in (op.outputs or ("outs",)) for w in rule.wants)
+        return [({i for i, d in enumerate(due) if d}, set())] if alone else None
+    groups: list[tuple[set[int], set[int]]] = []
+    for i, name in enumerate(op.operands):
+        if not due[i]:
+            continue
+        wants = {w for rule in op.rules if name in rule.inputs for w in rule.wants} - UNUSED.get((op.name, name), set())
+        if any(name in rule.inputs and len(rule.inputs) > 1 for rule in op.rules) or name in wants or wants & set(op.outputs or ("outs",)):
+            return None
+        factors = {j for j, n in enumerate(op.operands) if n in wants or n not in op.differentiable}
+        for members, others in groups:
+            if i not in others and not members & factors:
+                members.add(i)
+                others |= factors
+                break
+        else:
+            groups.append(({i}, factors))
+    return groups
+
+
+def _each_alone(due: list[bool]) -> list[tuple[set[int], set[int]]]:
+    """An operation that is linear in each operand while the others stay."""
+    return [({i}, set(range(len(due))) - {i}) for i, d in enumerate(due) if d]
+
+
+def along_operands(op: Any, primals: Arrays, tangents: Arrays, attributes: Arrays, groups: Any) -> list[Any]:
+    """The tangents of the results of an operation that is linear in groups of its operands."""
+    totals: list[Any] = []
+    for members, factors in groups:
+
+        def given(i: int, members: Any = members, factors: Any = factors) -> Any:
+            if i in members:
+                return tangents[i]
+            if i in factors or not isinstance(primals[i], ARRAYS):
+                return primals[i]
+            return None if not op.variadic and op.operands[i] in op.defaults else np.zeros(primals[i].shape, primals[i].dtype)
+
+        made = computed(op, tuple(map(given, range(len(primals)))), attributes)
+        totals = list(made) if not totals else [_sum(a, b) for a, b in zip(totals, made, strict=True)]
+    return totals
+
+
+# Any other
+
+
+def transposed(op: Any, primals: Arrays, tangents: Arrays, due: list[bool], attributes: Arrays, results: Arrays) -> list[Any]:
+    """The tangents of the visible results: what the gradient rules make of cotangents, differentiated by these."""
+    seen = results[: len(results) - op.hidden]
+    mask = mask_of(op, due)
+    saved = _tensors(op, _saved(op, mask, primals, attributes, results))
+    with modes.inference_mode(False), modes.enable_grad():
+        probes = [wrap(np.zeros(r.shape, r.dtype)).requires_grad_() if r.dtype.kind in "fcV" else None for r in seen]
+        g: Any = probes[0] if op.outputs is not None and len(seen) == 1 else probes
+        found = rules_of(op, primals, results).backward(g, mask, saved)
+        wanted = zip(found, primals if op.variadic else _of(op, primals), tangents if op.variadic else _of(op, tangents), strict=True)
+        outputs, starts = [], []
+        for d, primal, tangent in wanted:
+            if tangent is None or not isinstance(d, Tensor) or not d.requires_grad:
+                continue
+            outputs.append(fitted(d, primal.shape, primal.dtype))
+            starts.append(wrap(tangent))
+        smooth = [p for p in probes if p is not None]
+        if not outputs:
+            return [None] * len(seen)
+        made = iter(grad(outputs, smooth, starts, retain_graph=False, allow_unused=True))
+    return [None if p is None or (t := next(made)) is None else t._array for p in probes]
+
+
+def _of(op: Any, values: Arrays) -> list[Any]:
+    """Those of the operands that have gradients."""
+    given = dict(zip(op.operands, values, strict=True))
+    return [given[n] for n in op.differentiable]
