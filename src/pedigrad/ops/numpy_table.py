@@ -46,6 +46,14 @@ def _ufunc_reduce(name: str) -> Any:
     return lambda a, axis=0, dtype=None, out=None, keepdims=False, **_: op(a, axis, None, None, keepdims)
 
 
+def _like(make: Any, make_like: Any, x: Any, dtype: Any, shape: Any) -> Any:
+    """An ordinary array: what is the same for all samples, and has no tangent."""
+    array = x._array
+    if shape is None and not isinstance(array, lifted.Lifted):
+        return make_like(array, dtype)
+    return make(array.shape if shape is None else shape, array.dtype if dtype is None else dtype)
+
+
 def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     return convert.cast(x, convert.dtypes.from_numpy(np.dtype(dtype)))
 
@@ -86,8 +94,8 @@ TABLE[np.copy] = lambda x, order="K", subok=False: convert.clone(x)
 TABLE[np.concatenate] = lambda xs, axis=0, **_: _op("cat")(list(xs), axis)
 TABLE[np.stack] = lambda xs, axis=0, **_: _op("stack")(list(xs), axis)
 TABLE[np.take_along_axis] = _take_along
-TABLE[np.zeros_like] = lambda x, dtype=None, **_: np.zeros_like(x._array, dtype)
-TABLE[np.ones_like] = lambda x, dtype=None, **_: np.ones_like(x._array, dtype)
+TABLE[np.zeros_like] = lambda x, dtype=None, shape=None, **_: _like(np.zeros, np.zeros_like, x, dtype, shape)
+TABLE[np.ones_like] = lambda x, dtype=None, shape=None, **_: _like(np.ones, np.ones_like, x, dtype, shape)
 TABLE[np.shape] = lambda x: tuple(x.shape)
 TABLE[np.ndim] = lambda x: x.ndim
 TABLE[np.iscomplexobj] = lambda x: x.is_complex()

@@ -3,8 +3,7 @@
 A gradient rule gives the product of a cotangent with the transposed Jacobian, so it says what the Jacobian is. There are three ways:
 
 - of an elementwise operation on real numbers the Jacobian is diagonal: the rule, given the tangent, is its product with it;
-- where the rule for an operand wants neither that operand nor a result, the operation is affine in it: it is run on the tangent, with
-  those operands whose values the rule wants as they are, and zeros for the others;
+- a linear operation is run on the tangent, with those operands whose values the rule wants as they are, and zeros for the others;
 - in all other cases the rule, which is linear in the cotangent, is transposed: the derivative of its result by the cotangent, along the
   tangent. That is one backward pass through the rule, and exact.
 """
@@ -24,8 +23,17 @@ from ..backward import grad
 from ..engine import fitted
 from .outside import converted, expanded
 
-# Results that are not zero where the operands are: these are affine, and not linear.
-CONSTANT = frozenset(("constant_pad_nd", "masked_fill", "padded_stack"))
+# Operations that are linear in each operand whose value the rule for it does not want, and zero where that is zero. What is affine and not
+# here (padding with a number, a target of a loss) is right all the same: it goes the third way.
+LINEAR = frozenset(
+    "sum mean nansum trace cumsum difference cat stack block_diag split_projections clone cast copy flip roll repeat _repeat_each tril triu"
+    " diag_embed diagonal_copy gather index index_select index_in_zeros _index_put index_in_zeros_along index_add index_copy scatter"
+    " scatter_add scatter_in_zeros region_in_zeros replace_region masked_fill_by masked_scatter put placed_at added_at matmul mm bmm mv dot"
+    " vdot outer linear addmm addmv addbmm baddbmm addr einsum conv_forward conv_input_grad conv_weight_grad cross recurrence framed"
+    " overlapped fft_c2c fft_c2r fft_r2c resized_along im2col col2im pad_around fold_around pixel_shuffle pixel_unshuffle channel_shuffle"
+    " resample resample_back window_sum window_mean window_spread window_put window_take adaptive_spread spatial_put unpool_put pixels"
+    " pixels_back embedding embedding_dense_backward".split()
+)
 # Rules want these operands only for what their gradients are connected to.
 UNUSED = {("conv_forward", "bias"): {"x", "weight"}, ("conv_input_grad", "bias"): {"y", "weight"}}
 
@@ -43,7 +51,7 @@ def tangents_of(op: Any, primals: Arrays, tangents: Arrays, attributes: Arrays, 
     if op.kind == "view":
         (tangent,) = tangents
         return list(computed(op, (tangent,), attributes))
-    if op.kind == "elementwise" and not any(_is_complex(a) for a in (*primals, *results)):
+    if op.kind == "elementwise" and len(results) == 1 and not any(_is_complex(a) for a in (*primals, *results)):
         return [diagonal(op, primals, tangents, due, attributes, results)]
     if (groups := linear_in(op, due)) is not None:
         return [*along_operands(op, primals, tangents, attributes, groups)[:seen], *none[seen:]]
@@ -86,7 +94,8 @@ def diagonal(op: Any, primals: Arrays, tangents: Arrays, due: list[bool], attrib
             found = rules.backward(g, mask, saved)
         else:
             found = rules.backward(wrap(g), mask, _tensors(op, saved))
-        (part,) = (d._array if isinstance(d, Tensor) else d for d in found if d is not None)
+        part = found[op.differentiable.index(op.operands[i])]
+        part = part._array if isinstance(part, Tensor) else part
         total = part if total is None else _sum(total, part)
     if total is None:
         return None
@@ -124,12 +133,12 @@ def _tensors(op: Any, saved: Arrays) -> Arrays:
 
 def linear_in(op: Any, due: list[bool]) -> list[tuple[set[int], set[int]]] | None:
     """Groups of operands such that the operation is linear in each: these, and those that count as they are; None if it is not."""
-    if op.name in CONSTANT or op.kind == "elementwise" or (op.variadic and op.name == "einsum"):
-        return _each_alone(due) if op.name == "einsum" else None
+    if op.name not in LINEAR:
+        return None
     if op.variadic:
-        (rule,) = op.rules
-        alone = not any(w in op.operands or w in (op.outputs or ("outs",)) for w in rule.wants)
-        return [({i for i, d in enumerate(due) if d}, set())] if alone else None
+        if op.name == "einsum":
+            return [({i}, set(range(len(due))) - {i}) for i, d in enumerate(due) if d]
+        return [({i for i, d in enumerate(due) if d}, set())]
     groups: list[tuple[set[int], set[int]]] = []
     for i, name in enumerate(op.operands):
         if not due[i]:
@@ -146,11 +155,6 @@ def linear_in(op: Any, due: list[bool]) -> list[tuple[set[int], set[int]]] | Non
         else:
             groups.append(({i}, factors))
     return groups
-
-
-def _each_alone(due: list[bool]) -> list[tuple[set[int], set[int]]]:
-    """An operation that is linear in each operand while the others stay."""
-    return [({i}, set(range(len(due))) - {i}) for i, d in enumerate(due) if d]
 
 
 def along_operands(op: Any, primals: Arrays, tangents: Arrays, attributes: Arrays, groups: Any) -> list[Any]:
