@@ -461,8 +461,8 @@ def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes
     if not op.variadic:
         due = {n for n, p in zip(op.differentiable, parents, strict=True) if p is not None}
         wanted = {w for rule in op.rules if due.intersection(rule.inputs) for w in rule.wants}
-        if op.hidden:
-            wanted.update(op.attributes)
+        if op.hidden:  # the second derivative runs the forward again
+            wanted.update((*op.operands, *op.attributes))
         return tuple(values[name] if name in wanted else None for name in op.saves)
     return tuple(values[name] for name in op.saves)
 
