@@ -119,7 +119,7 @@ def _on_lifted(function: Any, args: Any, options: dict[str, Any]) -> Any:
     def given(value: Any) -> Any:
         if isinstance(value, (tuple, list)):
             return type(value)(map(given, value))
-        return wrap(value) if isinstance(value, lifted.Lifted) else value
+        return wrap(value) if isinstance(value, lifted.Lifted) else np.asarray(value) if isinstance(value, np.generic) else value
 
     def taken(value: Any) -> Any:
         if isinstance(value, (tuple, list)):

@@ -95,11 +95,10 @@ def diagonal(op: Any, primals: Arrays, tangents: Arrays, due: list[bool], attrib
         else:
             found = rules.backward(wrap(g), mask, _tensors(op, saved))
         part = found[op.differentiable.index(op.operands[i])]
-        part = part._array if isinstance(part, Tensor) else part
+        part = part._array if isinstance(part, Tensor) else np.asarray(part) if isinstance(part, np.generic) else part
         total = part if total is None else _sum(total, part)
     if total is None:
         return None
-    total = np.asarray(total) if isinstance(total, np.generic) else total
     return expanded(converted(total, out.dtype, dtypes.of(out)), out.shape)
 
 
@@ -110,7 +109,7 @@ def _are_plain(values: Arrays) -> bool:
 
 def _sum(one: Any, other: Any) -> Any:
     if one.__class__ is np.ndarray and other.__class__ is np.ndarray and modes.settings.recorder is None:
-        return one + other
+        return np.asarray(one + other)
     return (wrap(one) + wrap(other))._array  # type: ignore[operator]
 
 
