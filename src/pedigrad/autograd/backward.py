@@ -13,8 +13,8 @@ from ..core.history import refresh
 from ..core.op import publish
 from ..core.origin import located
 from ..core.tensor import Tensor, announce, constant, wrap
-from ..ops.shape.join import stack
 from .engine import Backward
+from .levels.mapping import over
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
@@ -137,10 +137,8 @@ def grad(
     `is_grads_batched` the gradients to start with have a first dimension of as many passes, as then the results have.
     """
     if is_grads_batched:
-        batch = _listed(grad_outputs)
         kept: dict[str, Any] = {"create_graph": create_graph, "allow_unused": allow_unused, "materialize_grads": materialize_grads}
-        rows = [grad(outputs, inputs, each, retain_graph=True, **kept) for each in zip(*(g.unbind(0) for g in batch), strict=True)]
-        return tuple(None if any(g is None for g in column) else stack(list(column)) for column in zip(*rows, strict=True))
+        return tuple(over(lambda *given: grad(outputs, inputs, given, retain_graph, **kept), list(_listed(grad_outputs))))
     wanted = _listed(inputs)
     if modes.special:
         for tensor in wanted:

@@ -11,12 +11,12 @@ import numpy as np
 from ..autograd.backward import grad as gradients
 from ..autograd.levels.dual import Derivative
 from ..autograd.levels.edges import primal_of, tangent_of
-from ..autograd.levels.mapping import dual
+from ..autograd.levels.mapping import basis, columns, dual, rows
 from ..core import modes, trees
 from ..core.graph import Leaf, Node
 from ..core.modes import settings
 from ..core.origin import located
-from ..core.tensor import Tensor, constant, wrap
+from ..core.tensor import Tensor, wrap
 from .vmap import vmap
 
 Function = Callable[..., Any]
@@ -227,26 +227,9 @@ def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
     return _left(output, mine), pushed
 
 
-def _basis(tensors: list[Tensor]) -> list[Tensor]:
-    """The unit vectors of all tensors taken together, for each tensor its part of them: of shape (all elements, *its own)."""
-    total = sum(t.numel() for t in tensors)
-    parts, before = [], 0
-    for t in tensors:
-        part = np.zeros((total, t.numel()), t._array.dtype)
-        part[before : before + t.numel()] = np.eye(t.numel(), dtype=part.dtype)
-        parts.append(constant(part.reshape(total, *t.shape)))
-        before += t.numel()
-    return parts
-
-
 def _mapped(function: Function, tensors: list[Tensor], chunk_size: int | None, randomness: str = "error") -> list[Tensor]:
     """`function`, which gives a list of tensors, for each element of the first dimension of its arguments."""
     return list(vmap(lambda *given: tuple(function(*given)), randomness=randomness, chunk_size=chunk_size)(*tensors))
-
-
-def _blocks(whole: Tensor, tensors: list[Tensor]) -> Any:
-    """What is along the first dimension of `whole` for the elements of all tensors, one by one, divided among the tensors."""
-    return whole.split([t.numel() for t in tensors], 0)  # type: ignore[attr-defined]
 
 
 def jacrev(
@@ -271,11 +254,10 @@ def jacrev(
                 if not isinstance(result, Tensor):
                     raise RuntimeError(located(f"jacrev(): the function must return Tensors, got {type(result).__name__}"))
             again = again and _leads_on(outputs, inputs)
-            rows = _mapped(lambda *weights: _derivative(outputs, inputs, list(weights), again), _basis(outputs), chunk_size)
-            blocks = zip(*(_blocks(row, outputs) for row in rows), strict=True)
+            found = _mapped(lambda *weights: _derivative(outputs, inputs, list(weights), again), basis(outputs), chunk_size)
             made = []
-            for o, of_inputs in zip(outputs, blocks, strict=True):
-                shaped = trees.filled(nests, [b.reshape((*o.shape, *x.shape)) for b, x in zip(of_inputs, inputs, strict=True)])
+            for blocks in zip(*(rows(each, outputs) for each in found), strict=True):
+                shaped = trees.filled(nests, list(blocks))
                 made.append(shaped[0] if single else tuple(shaped))
             jacobian = trees.filled(output, made)
         jacobian = _left(jacobian, inputs)
@@ -308,12 +290,10 @@ def jacfwd(
             return trees.leaves(derivative), *(trees.leaves(a) for a in aux)
 
         mapped_over = vmap(column, randomness=randomness, out_dims=(0, None) if has_aux else (0,))
-        columns, *aux = mapped_over(*_basis(inputs))
+        made, *aux = mapped_over(*basis(inputs))
         jacobian = []
-        for whole in columns:
-            parts = zip(_blocks(whole, inputs), inputs, strict=True)
-            blocks = [b.movedim(0, -1).reshape((*whole.shape[1:], *x.shape)) for b, x in parts]
-            shaped = trees.filled(nests, blocks)
+        for whole in made:
+            shaped = trees.filled(nests, columns(whole, whole.shape[1:], inputs))
             jacobian.append(shaped[0] if single else tuple(shaped))
         found = trees.filled(shape[0], jacobian)
         return (found, trees.filled(shape[1], aux[0])) if has_aux else found

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from ...core import modes
 from ...core.history import FUNCTION, View
 from ...core.origin import located
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, constant
 from . import indexing, leading, products, shifted  # noqa: F401  (the rules)
 from .batched import Batch
 from .dual import Derivative
@@ -58,8 +60,32 @@ def running(batch: Batch) -> Iterator[Batch]:
         modes.settings.batches.pop()
 
 
-def over(function: Callable[..., Any], tensors: list[Tensor], size: int) -> list[Tensor | None]:
+def over(function: Callable[..., Any], tensors: list[Tensor]) -> list[Tensor | None]:
     """What a function of tensors, which gives a sequence of them or of None, gives for each sample along their first dimension."""
-    with running(Batch(size)) as batch:
+    with running(Batch(tensors[0].shape[0])) as batch:
         results = function(*(entered(t, batch, 0) for t in tensors))
         return [None if r is None else left(r, batch, 0) for r in results]
+
+
+def basis(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The unit vectors of all tensors taken together, for each tensor its part of them: of shape (all elements, *its own)."""
+    total = sum(t.numel() for t in tensors)
+    parts, before = [], 0
+    for t in tensors:
+        part = np.zeros((total, t.numel()), t._array.dtype)
+        part[before : before + t.numel()] = np.eye(t.numel(), dtype=part.dtype)
+        parts.append(constant(part.reshape(total, *t.shape)))
+        before += t.numel()
+    return parts
+
+
+def columns(whole: Tensor, result: Sequence[int], tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The Jacobians (*result, *tensor) of what `whole` has along its first dimension for each element of all tensors."""
+    parts = whole.split([t.numel() for t in tensors], 0)  # type: ignore[attr-defined]
+    return [p.movedim(0, -1).reshape((*result, *t.shape)) for p, t in zip(parts, tensors, strict=True)]
+
+
+def rows(whole: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The Jacobians (*tensor, *input) of what `whole` has along its first dimension for each element of all tensors."""
+    parts = whole.split([t.numel() for t in tensors], 0)  # type: ignore[attr-defined]
+    return [p.reshape((*t.shape, *whole.shape[1:])) for p, t in zip(parts, tensors, strict=True)]

@@ -19,8 +19,7 @@ from ...core.dispatch import _saved, computed
 from ...core.lifted import ARRAYS
 from ...core.precision import is_narrow, narrow_dtype
 from ...core.tensor import Tensor, wrap
-from ..backward import grad
-from ..engine import fitted
+from ..engine import Backward, fitted
 from .outside import converted, expanded
 
 # Operations that are linear in each operand whose value the rule for it does not want, and zero where that is zero. What is affine and not
@@ -191,12 +190,17 @@ def transposed(op: Any, primals: Arrays, tangents: Arrays, due: list[bool], attr
             if tangent is None or not isinstance(d, Tensor) or not d.requires_grad:
                 continue
             outputs.append(fitted(d, primal.shape, primal.dtype))
-            starts.append(wrap(tangent))
+            starts.append(tangent)
         smooth = [p for p in probes if p is not None]
         if not outputs:
             return [None] * len(seen)
-        made = iter(grad(outputs, smooth, starts, retain_graph=False, allow_unused=True))
-    return [None if p is None or (t := next(made)) is None else t._array for p in probes]
+        run = Backward(False, False, [p._node for p in smooth], accumulate=False)  # type: ignore[misc]
+        for output, start in zip(outputs, starts, strict=True):
+            run.enter(wrap(start))
+            run.deposit(output._node, start)  # type: ignore[arg-type]
+        run.only_towards_wanted([o._node for o in outputs])  # type: ignore[misc]
+        run.run()
+    return [None if p is None else run.captured.get(p._node.seq) for p in probes]  # type: ignore[union-attr]
 
 
 def _of(op: Any, values: Arrays) -> list[Any]:
