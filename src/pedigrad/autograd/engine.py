@@ -254,10 +254,12 @@ class Backward:
 
     def lowered(self, g: Any, node: Node) -> Any:
         """A gradient as it arrives at `node`, which may lie outside of the levels that the gradient is of."""
-        while isinstance(array := g._array if isinstance(g, Tensor) else g, Lifted):
-            if node.seq > array.level.begin or array.level in self.inside:
-                break
-            g = array.level.lowered(g)
+        array = g._array if isinstance(g, Tensor) else g
+        if not isinstance(array, Lifted) or node.seq > array.level.begin:
+            return g
+        left = [level for level in lifted.levels_of(array) if node.seq < level.begin and level not in self.inside]
+        for level in sorted(left, key=lambda level: -level.begin):
+            g = level.lowered(g)
         return g
 
     def captures(self, node: Node, g: Any) -> bool:
