@@ -1,4 +1,4 @@
-"""Every op in the registry under vmap and forward derivatives: vmap is the loop over samples, a tangent is what double reverse mode gives."""
+"""Every op in the registry under vmap and forward derivatives: vmap is the loop, a tangent is what double reverse mode gives."""
 
 import itertools
 
@@ -107,7 +107,7 @@ def test_a_tangent_is_what_double_reverse_mode_gives(name):
             continue
         tensors, numbers = smooth(op, sample)
         rng = np.random.default_rng(0)
-        for chosen in ([numbers] if len(numbers) < 2 else [numbers, *([n] for n in numbers)]):
+        for chosen in [numbers] if len(numbers) < 2 else [numbers, *([n] for n in numbers)]:
             if not chosen:
                 continue
             primals = tuple(wrap(tensors[i]._array) for i in chosen)
@@ -118,7 +118,9 @@ def test_a_tangent_is_what_double_reverse_mode_gives(name):
                 continue
             _, found = pedigrad.func.jvp(function, primals, tangents)
             for k, (one, other) in enumerate(zip(found, double_reverse(function, primals, tangents), strict=True)):
-                assert np.allclose(one._array, other, rtol=1e-6, atol=1e-8, equal_nan=True), f"{name}{sample}, {chosen}, result {k}: {one} {other}"
+                assert np.allclose(one._array, other, rtol=1e-6, atol=1e-8, equal_nan=True), (
+                    f"{name}{sample}, {chosen}, result {k}: {one} {other}"
+                )
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].rules and n not in REFUSED | CHANCE | set(NO_DERIVATIVE)])

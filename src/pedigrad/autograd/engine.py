@@ -85,10 +85,10 @@ def is_lifted(g: Any, saved: Any) -> bool:
     return any(isinstance(v, Lifted) or (v.__class__ is tuple and any(isinstance(w, Lifted) for w in v)) for v in values)
 
 
-def on_lifted(node: Node, g: Any, parents: Any, saved: Any) -> tuple[Any, ...]:
+def on_lifted(node: Node, g: Any, parents: Any, saved: Any) -> Any:
     """The gradients that a node's rules give where arrays are lifted: they are run on Tensors, as for higher derivatives."""
     given = saved_tensors(node, saved, any(level.follows_hidden for value in saved for level in lifted.levels_of(value)))
-    tensors = [None if one is None else wrap(one) for one in g] if g.__class__ is list else wrap(g)
+    tensors: Any = [None if one is None else wrap(one) for one in g] if g.__class__ is list else wrap(g)
     grads = node.backward(tensors, parents, given)  # type: ignore[attr-defined]
     return tuple(d._array if isinstance(d, Tensor) else d for d in grads)
 
@@ -322,7 +322,9 @@ class Backward:
         if tensor is not None:
             kept = tensor.grad
             total = self.own(g) if kept is None else g + (kept if self.create else kept._array)
-            tensor.__dict__["_grad"] = total if isinstance(total, Tensor) else wrap(total if isinstance(total, ARRAYS) else np.asarray(total))
+            tensor.__dict__["_grad"] = (
+                total if isinstance(total, Tensor) else wrap(total if isinstance(total, ARRAYS) else np.asarray(total))
+            )
         return g
 
     def node_hooks(self, node: Node, g: Any) -> Any:

@@ -13,8 +13,8 @@ from ..core import lifted, modes
 from ..core.dispatch import output
 from ..core.graph import Freed, Node, write_to
 from ..core.history import FUNCTION, SEVERAL
-from ..core.lifted import ARRAYS
 from ..core.inplace import check_writable, note_change, rebase
+from ..core.lifted import ARRAYS
 from ..core.origin import Origin, located
 from ..core.tensor import Tensor, constant, wrap
 from ..ops.shape.convert import alias

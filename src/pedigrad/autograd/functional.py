@@ -100,7 +100,9 @@ def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _alone(many, _left(outputs, create_graph)), _alone(many, _left(products, create_graph))
 
 
-def _pushed(func: Function, inputs: tuple[Any, ...], vector: tuple[Tensor, ...], what: str) -> tuple[bool, tuple[Any, ...], tuple[Any, ...]]:
+def _pushed(
+    func: Function, inputs: tuple[Any, ...], vector: tuple[Tensor, ...], what: str
+) -> tuple[bool, tuple[Any, ...], tuple[Any, ...]]:
     """Whether there are several results, they and their derivatives along `vector`."""
     level = Derivative()
     result = func(*(dual(x, t, level) for x, t in zip(inputs, vector, strict=True)))
@@ -191,7 +193,7 @@ def hessian(
 
     def slope(*args: Any) -> Any:
         if outer_jacobian_strategy == "forward-mode":  # what is carried forward goes through the arguments as they are
-            entered = tuple(a.view_as(a) if a.requires_grad else wrap(a._array).requires_grad_() for a in args)
+            entered: Any = tuple(a.view_as(a) if a.requires_grad else wrap(a._array).requires_grad_() for a in args)
             with modes.enable_grad():
                 found = _gradients((scalar(*entered),), entered, (entered[0].new_ones(()),), create_graph, False, "slope")
             return found if several else found[0]

@@ -186,7 +186,7 @@ def adopt(target: Tensor, new: Any) -> None:
         return
     view = target._view
     base = target if view is None or view.base is None else view.root()
-    base._array = level.holding(base._array)
+    base._array = level.holding(base._array)  # type: ignore[assignment]
     if base is not target:
         show_again(target, base)
 

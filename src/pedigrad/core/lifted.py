@@ -191,7 +191,7 @@ def _called(key: Any, args: Any, options: Any) -> Any:
     return computed(function, args, options)
 
 
-ARRAYS = (np.ndarray, Lifted)  # what the array of a Tensor may be
+ARRAYS: Any = (np.ndarray, Lifted)  # what the array of a Tensor may be
 
 
 def levels_of(array: Any) -> set[Level]:

@@ -7,8 +7,8 @@ from typing import Any
 from . import dtypes, modes
 from .data import plain_number
 from .formatting import tensor_text
-from .op import function, publish
 from .lifted import Lifted
+from .op import function, publish
 from .tensor import Tensor, read, read_elements
 
 

@@ -488,8 +488,8 @@ class Tensor(metaclass=TensorMeta):
         return sorted(set(dir(type(self))) | set(self.__dict__))
 
 
-def wrap(array: Array) -> Tensor:
-    """A tensor on `array`, which must be an ndarray; it has no history."""
+def wrap(array: Any) -> Tensor:
+    """A tensor on `array`, which must be an ndarray or lifted; it has no history."""
     out = _new(Tensor)
     out._array = array
     out._node = out._cut = None

@@ -218,7 +218,9 @@ def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
         for p, t in zip(inputs, given, strict=True):
             if p.shape != t.shape or p.dtype is not t.dtype:
                 given_as = f"{tuple(t.shape)} and {t.dtype}"
-                raise RuntimeError(located(f"linearize(): a tangent has shape and dtype {given_as}, its primal {tuple(p.shape)} and {p.dtype}"))
+                raise RuntimeError(
+                    located(f"linearize(): a tangent has shape and dtype {given_as}, its primal {tuple(p.shape)} and {p.dtype}")
+                )
         again = settings.grad and _leads_on([*products, *given], mine)
         with modes.enable_grad():
             found = _derivative(products, probes, given, again)

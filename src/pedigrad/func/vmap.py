@@ -81,7 +81,9 @@ def vmap(
         columns = []
         for start in range(0, size, chunk_size or size):
             stop = min(start + (chunk_size or size), size)
-            parts = [v if d is None or stop - start == size else v.narrow(d, start, stop - start) for v, d in zip(given, given_dims, strict=True)]
+            parts = [
+                v if d is None or stop - start == size else v.narrow(d, start, stop - start) for v, d in zip(given, given_dims, strict=True)
+            ]
             with running(Batch(stop - start, randomness)) as batch:
                 taken = [v if d is None else entered(v, batch, d) for v, d in zip(parts, given_dims, strict=True)]
                 result = func(*trees.filled(args, taken[: len(values)]), **trees.filled(kwargs, taken[len(values) :]))

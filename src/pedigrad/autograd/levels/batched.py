@@ -166,7 +166,9 @@ class Batch(Level):
             recorder.write(here.value, value)
 
     def holding(self, array: Any) -> Lifted:
-        message = "vmap: a write in place is not possible: the tensor that is written to is the same for all samples, what is written is not"
+        message = (
+            "vmap: a write in place is not possible: the tensor that is written to is the same for all samples, what is written is not"
+        )
         raise RuntimeError(located(f"{message}. Make it of the samples' size outside of vmap, or write without `_`"))
 
     def lowered(self, g: Any) -> Any:
@@ -196,7 +198,9 @@ def promoted(op: Any, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def converted_at(array: Any, dtype: Any, to: Any) -> Any:
     """An operand in another dtype."""
-    return Batched(array.level, converted(array.value, dtype, to)) if isinstance(array, Batched) else converted(array, dtype, to)
+    if isinstance(array, Batched):
+        return Batched(array.level, converted(array.value, dtype, to))  # type: ignore[arg-type]
+    return converted(array, dtype, to)
 
 
 __all__ = ["Batch", "Batched", "ran", "rule"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 import numpy as np
 
 from ...core import modes
@@ -63,8 +62,6 @@ def _(g, level):
 @each_sample.grad("x")
 def _(g, level):
     return sum_of_samples(g, level)
-
-
 
 
 # Forward derivatives. The cotangents of a dual number are kept as one, in the other order, which is what makes the rules for numbers those

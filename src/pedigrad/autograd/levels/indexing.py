@@ -77,7 +77,8 @@ class Picked:
 @rule("index")
 def index(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, *indices = arrays
-    picked = Picked(batch, tuple(indices), x.shape, *attributes, batch.holds(x))
+    basic, places = attributes
+    picked = Picked(batch, tuple(indices), x.shape, basic, places, batch.holds(x))
     if not picked.fits or len(picked.indices) > 8:
         return NotImplemented
     (out,) = computed(op, (x.value if batch.holds(x) else x, *picked.given()), (picked.basic, picked.places))
@@ -87,8 +88,8 @@ def index(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any,
 @rule("index_in_zeros")
 def index_in_zeros(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, *indices = arrays
-    shape, *rest = attributes
-    picked = Picked(batch, tuple(indices), shape, *rest, True)
+    shape, basic, places = attributes
+    picked = Picked(batch, tuple(indices), shape, basic, places, True)
     if not picked.fits or len(picked.indices) > 8:
         return NotImplemented
     value = picked.as_picked(batch.value(x))
@@ -205,7 +206,7 @@ def embedding_dense_backward(batch: Batch, op: Any, arrays: tuple[Any, ...], att
     if padding >= 0:
         inside = ran("ne", batch.value(indices), padding)
         value = ran("mul", value, reshaped(inside, (*inside.shape, 1)))
-    out = ran(op.name, value, numbered(batch, indices, count), num_weights=batch.size * count, padding_idx=-1, scale_grad_by_freq=by_frequency)
+    out = ran(
+        op.name, value, numbered(batch, indices, count), num_weights=batch.size * count, padding_idx=-1, scale_grad_by_freq=by_frequency
+    )
     return batch.lifted(reshaped(out, (batch.size, count, *out.shape[1:])))
-
-

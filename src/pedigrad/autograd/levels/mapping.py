@@ -60,7 +60,7 @@ def running(batch: Batch) -> Iterator[Batch]:
         modes.settings.batches.pop()
 
 
-def over(function: Callable[..., Any], tensors: list[Tensor]) -> list[Tensor | None]:
+def over(function: Callable[..., Any], tensors: list[Tensor]) -> list[Any]:
     """What a function of tensors, which gives a sequence of them or of None, gives for each sample along their first dimension."""
     with running(Batch(tensors[0].shape[0])) as batch:
         results = function(*(entered(t, batch, 0) for t in tensors))

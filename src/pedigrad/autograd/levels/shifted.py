@@ -187,7 +187,8 @@ def renorm(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any
 @rule("replace_region")
 def replace_region(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, y = arrays
-    found = shifted_steps(*attributes, x.shape, batch.size)
+    view_op, given = attributes
+    found = shifted_steps(view_op, given, x.shape, batch.size)
     if found is None:
         return NotImplemented
     region = x.shape

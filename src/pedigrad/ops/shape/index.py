@@ -226,8 +226,6 @@ def _dims_used(entry: Any) -> int:
     if entry is None or entry is Ellipsis or entry.__class__ is bool:
         return 0
     if isinstance(entry, (Tensor, np.ndarray)):
-        if _differs(entry):
-            return entry.ndim if entry._array.dtype.kind == "b" else 1
         return entry.ndim if entry.dtype in (np.bool_, dtypes.bool_, np.uint8, dtypes.uint8) else 1
     return 1
 
@@ -321,7 +319,8 @@ def getitem(self: Tensor, index_: Any) -> Tensor:
 def setitem(self: Tensor, index_: Any, value: Any) -> None:
     """Write `value`, a number or a tensor that broadcasts, into what `self[index]` selects."""
     source = value._array if isinstance(value, Tensor) else value
-    if not isinstance(source, (*lifted.ARRAYS, bool, int, float, complex, np.generic)) or (source is value and isinstance(value, np.ndarray)):
+    is_array = source is value and isinstance(value, np.ndarray)
+    if is_array or not isinstance(source, (*lifted.ARRAYS, bool, int, float, complex, np.generic)):
         raise TypeError(located(f"can't assign a {type(value).__name__} to a tensor of {self.dtype}: make it a tensor first"))
     if source is value and not (self._array.dtype.kind == "f" and isinstance(value, (int, float)) and -65504 <= value <= 65504):
         source = value = _number(value, self._array.dtype)
