@@ -130,12 +130,12 @@ CHECKS = {c.__name__.removeprefix("check_"): c for c in (check_documented, check
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in INTERNAL])
+@pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].kind != "edge" and n not in INTERNAL])
 def test_op(name, check):
     CHECKS[check](REGISTRY[name])
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].rules and n not in INTERNAL | REFUSED | DRAWN])
+@pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].rules and REGISTRY[n].kind != "edge" and n not in INTERNAL | REFUSED | DRAWN])
 def test_gradients(name):
     check_gradients(REGISTRY[name])
 

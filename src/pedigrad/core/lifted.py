@@ -121,6 +121,11 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
         """What it is, for errors."""
         raise NotImplementedError
 
+    def whole(self) -> Any:
+        """The ordinary array that its elements are in, with those of all samples."""
+        array = self.parts()[0]
+        return array.whole() if isinstance(array, Lifted) else array
+
     def detached(self) -> Any:
         """The same without tangents."""
         raise NotImplementedError

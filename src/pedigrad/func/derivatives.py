@@ -167,7 +167,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
         with modes.enable_grad():
             found = _derivative(outputs, inputs, weights, again)
         shaped = trees.filled(entered, found)
-        return _left(shaped[0] if len(primals) == 1 else shaped, inputs)
+        return _left(shaped, inputs)
 
     result = _left(output, inputs)
     return (result, products, _left(aux, inputs)) if has_aux else (result, products)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core import dtypes, modes
 from ...core.dispatch import _saved, computed
-from ...core.lifted import ARRAYS
+from ...core.lifted import ARRAYS, levels_of
 from ...core.precision import is_narrow, narrow_dtype
 from ...core.tensor import Tensor, wrap
 from ..engine import Backward, fitted
@@ -54,7 +54,16 @@ def tangents_of(op: Any, primals: Arrays, tangents: Arrays, attributes: Arrays, 
         return [diagonal(op, primals, tangents, due, attributes, results)]
     if (groups := linear_in(op, due)) is not None:
         return [*along_operands(op, primals, tangents, attributes, groups)[:seen], *none[seen:]]
+    if op.hidden and any(level.follows_hidden for p in primals for level in levels_of(p)):
+        results = (*results[:seen], *hidden_again(op, primals, attributes)[seen:])
     return [*transposed(op, primals, tangents, due, attributes, results), *none[seen:]]
+
+
+def hidden_again(op: Any, primals: Arrays, attributes: Arrays) -> Arrays:
+    """The results of the forward, run on Tensors: hidden ones then have the tangents that those of outer derivatives have not."""
+    given = (wrap(p) if isinstance(p, ARRAYS) else p for p in primals)
+    found = op.forward(*given, **dict(zip(op.attributes, attributes, strict=True)))
+    return tuple(r._array if isinstance(r, Tensor) else r for r in found)
 
 
 def _is_complex(array: Any) -> bool:
