@@ -218,5 +218,5 @@ def overwrite(here: Any, new: Any, casting: str = "same_kind") -> None:
     level = highest((here, new))
     assert level is not None
     if not isinstance(here, Lifted) or here.level is not level:
-        raise RuntimeError(located(f"{new.described()} cannot be written into what has no place for it"))
+        raise RuntimeError(located(f"{new.described()} cannot be written into what is the same for all samples"))
     level.overwrite(here, new)
