@@ -14,7 +14,7 @@ KNOWN = {"writes": "writes in place within functions", "around": "autograd aroun
 # Not among them: norm, layer_norm and linalg.solve, of which PyTorch's derivatives of forward derivatives are wrong or refused.
 STEPS = (
     "x.sin()", "torch.tanh(x * w)", "x * w.cos()", "x.cumsum(0) * 0.5", "m @ x", "torch.softmax(x + w, 0)", "x.flip(0) * x", "x[[2, 0, 1]]",
-    "x * x.sum()", "torch.nn.functional.gelu(x)", "x - x.mean()", "torch.stack([x, w]).prod(0)", "torch.cat([x[1:], w[:1]]) * x",
+    "x * x.sum()", "torch.nn.functional.gelu(x)", "x - x.mean()", "torch.stack([x, w]).mul(0.7).sum(0) * w", "torch.cat([x[1:], w[:1]]) * x",
     "torch.where(x > 0.1, x * w, x.sin())", "x / (x * x).mean().add(0.1).sqrt()", "(x[:, None] * w).sum(0)", "x.exp().clamp(0.2, 3.0)",
     "torch.linalg.inv(m.T @ m + 3 * torch.eye(3)) @ x", "torch.einsum('i,ij->j', x, m)", "x.gather(0, torch.tensor([1, 1, 2])) * w",
     "torch.nn.functional.conv1d(x[None, None], w[None, None], padding=1)[0, 0]", "x.reshape(3, 1).expand(3, 2).sum(1)", "x.roll(1) + x.abs()",

@@ -10,7 +10,7 @@ from ...core import modes
 from ...core.dispatch import computed
 from ...core.lifted import Level, Lifted
 from ...core.op import REGISTRY
-from ...core.tensor import wrap
+from ...core.tensor import constant, wrap
 from .tangents import tangents_of
 
 
@@ -92,7 +92,7 @@ class Derivative(Level):
 
 def zeros_like(array: Any) -> Any:
     """Zeros of the shape and dtype of an array."""
-    return np.zeros(array.shape, array.dtype)
+    return constant(np.zeros(array.shape, array.dtype))._array
 
 
 def _put(here: Any, new: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.dispatch import computed
 from ...ops.nn.cross_entropy import check_target, class_dim
+from ...core.tensor import constant
 from .batched import Batch, Batched, rule
 from .outside import moved, ran, reshaped
 from .products import out_of_batch, with_batch
@@ -161,8 +162,11 @@ def cross_entropy(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tu
     losses = sample(losses, tuple(target.shape))
     share = sample(share, tuple(target.shape)) if share.size == losses.size * batch.size and share.ndim else share
     if reduction == "mean":
-        count = share.sum() if share.ndim or batch.holds(share) else np.asarray(share * max(losses.size, 1))
-        losses, share = losses.sum() / count, share / count
+        if share.ndim or batch.holds(share):
+            count = share.sum()
+            losses, share = losses.sum() / count, share / count
+        else:  # all count alike
+            losses, share = losses.mean(), constant(np.full((), 1 / max(losses.size, 1), share.dtype))._array
     elif reduction == "sum":
         losses = losses.sum()
     kept = tuple(1 if d == dim else n for d, n in enumerate(x.shape))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.dispatch import computed
+from ...core.op import REGISTRY
 from ...ops.linalg.einsum import LETTERS, parsed
 from .batched import Batch, rule
 from .outside import moved, ran, reshaped
 
 
-@rule("matmul")
+@rule("matmul", "mm", "bmm", "mv", "dot")
 def matmul(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    op = REGISTRY["matmul"]
     x, y = arrays
     if not batch.holds(y) and y.ndim <= 2 and x.ndim:
         return batch.all_lifted(computed(op, (x.value, y), ()))
@@ -36,9 +38,26 @@ def matmul(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any
 @rule("linear")
 def linear(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, weight, bias = arrays
-    if batch.holds(weight) or batch.holds(bias) or not x.ndim or weight.ndim != 2:
+    if not x.ndim or weight.ndim != 2:
         return NotImplemented
-    return batch.all_lifted(computed(op, (x.value, weight, bias), ()))
+    if not batch.holds(weight) and not batch.holds(bias):
+        return batch.all_lifted(computed(op, (x.value, weight, bias), ()))
+    out = ran("matmul", x, ran("transpose", weight, dim0=0, dim1=1))
+    return out if bias is None else ran("add", out, bias)
+
+
+@rule("addmm", "addmv", "baddbmm")
+def added_product(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    (x, *factors), (beta, alpha) = arrays, attributes
+    out = ran("matmul", *factors)
+    out = out if alpha == 1 else ran("mul", out, alpha)
+    return ran("add", out, x if beta == 1 else ran("mul", x, beta)) if beta != 0 else out
+
+
+@rule("outer")
+def outer(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    x, y = arrays
+    return ran("mul", ran("unsqueeze", x, dim=1), ran("unsqueeze", y, dim=0)) if x.ndim == y.ndim == 1 else NotImplemented
 
 
 @rule("einsum")

@@ -18,7 +18,7 @@ from ...core import dtypes, modes
 from ...core.dispatch import _saved, computed
 from ...core.lifted import ARRAYS, levels_of
 from ...core.precision import is_narrow, narrow_dtype
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, constant, wrap
 from ..engine import Backward, fitted
 from .outside import converted, expanded
 
@@ -174,7 +174,7 @@ def along_operands(op: Any, primals: Arrays, tangents: Arrays, attributes: Array
                 return tangents[i]
             if i in factors or not isinstance(primals[i], ARRAYS):
                 return primals[i]
-            return None if not op.variadic and op.operands[i] in op.defaults else np.zeros(primals[i].shape, primals[i].dtype)
+            return None if not op.variadic and op.operands[i] in op.defaults else constant(np.zeros(primals[i].shape, primals[i].dtype))._array
 
         made = computed(op, tuple(map(given, range(len(primals)))), attributes)
         totals = list(made) if not totals else [_sum(a, b) for a, b in zip(totals, made, strict=True)]
@@ -190,7 +190,7 @@ def transposed(op: Any, primals: Arrays, tangents: Arrays, due: list[bool], attr
     mask = mask_of(op, due)
     saved = _tensors(op, _saved(op, mask, primals, attributes, results))
     with modes.inference_mode(False), modes.enable_grad():
-        probes = [wrap(np.zeros(r.shape, r.dtype)).requires_grad_() if r.dtype.kind in "fcV" else None for r in seen]
+        probes = [constant(np.zeros(r.shape, r.dtype)).requires_grad_() if r.dtype.kind in "fcV" else None for r in seen]
         g: Any = probes[0] if op.outputs is not None and len(seen) == 1 else probes
         found = rules_of(op, primals, results).backward(g, mask, saved)
         wanted = zip(found, primals if op.variadic else _of(op, primals), tangents if op.variadic else _of(op, tangents), strict=True)
