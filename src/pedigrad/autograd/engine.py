@@ -89,8 +89,23 @@ def on_lifted(node: Node, g: Any, parents: Any, saved: Any) -> Any:
     """The gradients that a node's rules give where arrays are lifted: they are run on Tensors, as for higher derivatives."""
     given = saved_tensors(node, saved, any(level.follows_hidden for value in saved for level in lifted.levels_of(value)))
     tensors: Any = [None if one is None else wrap(one) for one in g] if g.__class__ is list else wrap(g)
-    grads = node.backward(tensors, parents, given)  # type: ignore[attr-defined]
+    grads, recorder = None, modes.settings.recorder
+    if recorder is not None and recorder.refused is None:
+        try:  # with no array in their hands that the program computes, so what rules make is constant
+            with recorder.within():
+                grads = node.backward(tensors, parents, in_tensors(given))  # type: ignore[attr-defined]
+        except Exception as why:
+            recorder.refuse(f"the gradient of {node.name()} within vmap or a forward derivative: {why}")
+    if grads is None:
+        grads = node.backward(tensors, parents, given)  # type: ignore[attr-defined]
     return tuple(d._array if isinstance(d, Tensor) else d for d in grads)
+
+
+def in_tensors(value: Any) -> Any:
+    """The same with Tensors in the place of arrays."""
+    if isinstance(value, tuple):
+        return tuple(map(in_tensors, value)) if type(value) is tuple else value
+    return wrap(value) if isinstance(value, ARRAYS) else value
 
 
 class Backward:

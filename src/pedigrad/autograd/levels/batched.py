@@ -7,6 +7,7 @@ batched arrays, so that the rules of the operations within it do it. What cannot
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from ...core import dtypes, modes
 from ...core.dispatch import computed
-from ...core.lifted import Level, Lifted
+from ...core.lifted import ARRAYS, Level, Lifted
 from ...core.op import REGISTRY
 from ...core.origin import located, warn
 from ...core.tensor import wrap
@@ -134,8 +135,12 @@ class Batch(Level):
         if op.name in _decomposing or op.kind == "view":
             return None
         _decomposing.append(op.name)
+        recorder = modes.settings.recorder
+        if recorder is not None:  # whose code then has no array in its hands that the program computes
+            arrays = tuple(Batched(self, self.value(a)) if isinstance(a, ARRAYS) else a for a in arrays)
         try:
-            results = op.forward(*arrays, **dict(zip(op.attributes, attributes, strict=True)))
+            with contextlib.nullcontext() if recorder is None else recorder.within():
+                results = op.forward(*arrays, **dict(zip(op.attributes, attributes, strict=True)))
         except Exception:  # whatever is wrong, the samples one by one will tell
             return None
         finally:
