@@ -123,7 +123,8 @@ def __getattr__(name: str) -> _Any:
     if name == "torch":  # PyTorch's module has itself as an attribute, and programs write torch.torch.Tensor
         return _sys.modules[__name__]
     if name in _MOVED_IN:
-        return getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name)
+        found = globals()[name] = getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name)
+        return found
     if name == "compile":
         return _import_module(f"{__name__}.capture").compile
     if name == "install_as_torch":

@@ -9,7 +9,12 @@ import random
 
 from fuzz import programs
 
-KNOWN = {"writes": "writes in place within functions", "around": "autograd around the transforms", "chunks": "chunk_size", "random": "dropout"}
+KNOWN = {
+    "writes": "writes in place within functions",
+    "around": "autograd around the transforms",
+    "chunks": "chunk_size",
+    "random": "dropout",
+}
 
 # Not among them: norm, layer_norm and linalg.solve, of which PyTorch's derivatives of forward derivatives are wrong or refused.
 STEPS = (
@@ -20,7 +25,11 @@ STEPS = (
     "torch.nn.functional.conv1d(x[None, None], w[None, None], padding=1)[0, 0]", "x.reshape(3, 1).expand(3, 2).sum(1)", "x.roll(1) + x.abs()",
     "torch.logsumexp(x * w, 0) * x", "x.sort().values * w", "x.pow(2).div(1.5 + w.square())", "torch.atan2(x, w + 2)", "x.square().sum().sqrt() * w",
 )  # fmt: skip
-WRITES = ("y = x.clone()\n    y[1] = x[0] * w[2]\n    x = y", "y = x * 1\n    y[1:].mul_(x[:2])\n    x = y", "y = x.sin()\n    y.add_(x * w)\n    x = y")
+WRITES = (
+    "y = x.clone()\n    y[1] = x[0] * w[2]\n    x = y",
+    "y = x * 1\n    y[1:].mul_(x[:2])\n    x = y",
+    "y = x.sin()\n    y.add_(x * w)\n    x = y",
+)
 NUMBERS = ("x.sum()", "(x * x).sum()", "x[0] * x[2]", "x[0] * x[1] * x[2]", "torch.dot(x, w)")
 
 
@@ -110,5 +119,7 @@ class Case:
         self.add(f"y = {f}(x0) + 1e-3")  # noise about zero is no difference
         if around:
             self.add("g = torch.autograd.grad((y * y).sum(), (x0, w, m), allow_unused=True) if y.requires_grad else (None,) * 3")
-            self.add("g, y = [None if a is None or a.abs().max() < 1e-12 else a.detach() for a in g], y.detach()")  # none is as good as zeros
+            self.add(
+                "g, y = [None if a is None or a.abs().max() < 1e-12 else a.detach() for a in g], y.detach()"
+            )  # none is as good as zeros
         return programs.Program(tuple(self.statements))

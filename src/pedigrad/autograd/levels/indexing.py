@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.dispatch import computed
+from ...core.origin import located
 from ...core.shapes import one_dim
 from .batched import Batch, rule
 from .outside import ALL, expanded, moved, ran, reshaped
@@ -74,10 +75,18 @@ class Picked:
         return moved(value, 0, self.where)
 
 
+@rule("nonzero", "unique", "unique_consecutive", "places_of")
+def shaped_by_elements(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    message = f"vmap: {op.name}() gives a tensor whose shape the elements decide, so that of each sample may be another"
+    raise RuntimeError(located(f"{message}: call it outside of vmap, or use torch.where"))
+
+
 @rule("index")
 def index(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, *indices = arrays
     basic, places = attributes
+    if any(batch.holds(a) and a.dtype.kind == "b" for a in indices):
+        shaped_by_elements(batch, op, arrays, attributes)
     picked = Picked(batch, tuple(indices), x.shape, basic, places, batch.holds(x))
     if not picked.fits or len(picked.indices) > 8:
         return NotImplemented

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...core.dispatch import computed
-from ...ops.nn.cross_entropy import check_target, class_dim
 from ...core.tensor import constant
+from ...ops.nn.cross_entropy import check_target, class_dim
 from .batched import Batch, Batched, rule
 from .outside import moved, ran, reshaped
 from .products import out_of_batch, with_batch

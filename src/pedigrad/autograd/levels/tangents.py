@@ -174,7 +174,9 @@ def along_operands(op: Any, primals: Arrays, tangents: Arrays, attributes: Array
                 return tangents[i]
             if i in factors or not isinstance(primals[i], ARRAYS):
                 return primals[i]
-            return None if not op.variadic and op.operands[i] in op.defaults else constant(np.zeros(primals[i].shape, primals[i].dtype))._array
+            return (
+                None if not op.variadic and op.operands[i] in op.defaults else constant(np.zeros(primals[i].shape, primals[i].dtype))._array
+            )
 
         made = computed(op, tuple(map(given, range(len(primals)))), attributes)
         totals = list(made) if not totals else [_sum(a, b) for a, b in zip(totals, made, strict=True)]
