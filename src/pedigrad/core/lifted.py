@@ -106,7 +106,7 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
         return _called(ufunc if method == "__call__" else (ufunc, method), inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if any(hasattr(kind, "numpy_functions") for kind in types):
+        if any(hasattr(kind, "_numpy_functions") for kind in types):
             return NotImplemented
         if function is np.copyto:
             return overwrite(*args, **kwargs)

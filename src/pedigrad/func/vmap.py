@@ -12,7 +12,7 @@ from typing import Any
 from ..autograd.levels.batched import Batch
 from ..autograd.levels.mapping import entered, left, running
 from ..core import trees
-from ..core.op import function
+from ..core.declare import function
 from ..core.origin import located
 from ..core.tensor import Tensor
 from ..ops.shape.join import cat

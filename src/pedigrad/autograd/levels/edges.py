@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...core import modes
+from ...core.declare import edge
 from ...core.dispatch import computed
-from ...core.op import edge
 from .batched import Batch, Batched, rule
 from .dual import Dual, zeros_like
 from .outside import expanded, moved, ran
