@@ -17,7 +17,7 @@ from pedigrad.core.declare import composite, elementwise
 from pedigrad.core.op import REGISTRY
 from pedigrad.core.tensor import Tensor, wrap
 
-NAMES = sorted(REGISTRY)
+NAMES = sorted(name for name, each in REGISTRY.items() if each.kind != "edge")  # those need a level: tests/test_levels.py
 ABOUT_STRIDES = {"view", "view_as_complex", "as_strided"}  # they mean the memory, not the elements
 ALWAYS_WIDE = {"float_power"}  # float64 whatever it is given
 # Gradients that are no derivatives on purpose: rows of the padding get none, frequent rows get less.

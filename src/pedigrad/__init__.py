@@ -133,7 +133,8 @@ def __getattr__(name: str) -> _Any:
     if name == "torch":  # PyTorch's module has itself as an attribute, and programs write torch.torch.Tensor
         return _sys.modules[__name__]
     if name in _MOVED_IN:
-        return _signatures.known_as(getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name), name, "torch")
+        found = globals()[name] = _signatures.known_as(getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name), name, "torch")
+        return found
     if name == "compile":
         return _signatures.known_as(_import_module(f"{__name__}.capture").compile, name, "torch")
     if name in _OURS:

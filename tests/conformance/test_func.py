@@ -133,6 +133,131 @@ PROGRAMS = {
 }
 
 
+def dual_numbers(t):
+    fw = t.autograd.forward_ad
+    p, q = data(t, 3).requires_grad_(), data(t, 3, start=0.4).requires_grad_()
+    with fw.dual_level():
+        x = fw.make_dual(p, q)
+        y = (x.sin() * x).cumsum(0)
+        parts = fw.unpack_dual(y)
+        (g,) = t.autograd.grad(y.sum(), x, retain_graph=True)
+        slopes = t.autograd.grad(parts.tangent.sum(), (p, q))
+        return parts.primal, parts.tangent, tuple(fw.unpack_dual(g)), slopes, fw.unpack_dual(data(t, 2)).tangent is None
+
+
+def written_in_place(t):
+    def f(x, y):
+        z = x.sin()
+        z[1] = y * x[0]
+        z[2:].mul_(x[1])
+        return (z * z).sum()
+
+    return t.vmap(t.func.grad(f, (0, 1)))(data(t, 2, 4), data(t, 2)), t.vmap(lambda x: x.add_(1))(data(t, 2, 3))
+
+
+def written_tangents(t):
+    def f(x, y):
+        z = t.zeros(4, dtype=t.float64)
+        rest = z[2:]
+        z[1] = y * x[0]
+        rest.add_(x[1])
+        return z * z
+
+    return t.func.jvp(f, (data(t, 4), data(t, 1).sum()), (data(t, 4, start=0.3), data(t, 1).sum()))
+
+
+def small_net(t):
+    return t.nn.Sequential(
+        t.nn.Conv2d(1, 4, 3, padding=1), t.nn.ReLU(), t.nn.MaxPool2d(2), t.nn.Conv2d(4, 6, 3), t.nn.GroupNorm(2, 6), t.nn.GELU(),
+        t.nn.AdaptiveAvgPool2d(1), t.nn.Flatten(), t.nn.Linear(6, 3),
+    )  # fmt: skip
+
+
+def images(t):
+    t.manual_seed(1)
+    m = small_net(t).double()
+    params = {k: v.detach() for k, v in m.named_parameters()}
+    x, y = data(t, 5, 1, 8, 8).sin(), t.arange(5) % 3
+
+    def loss(params, x, y):
+        return t.nn.functional.cross_entropy(t.func.functional_call(m, params, (x[None],)), y[None])
+
+    per_sample = t.vmap(t.func.grad(loss), (None, 0, 0))(params, x, y)
+    direction = {k: v.cos() for k, v in params.items()}
+    along = t.func.jvp(lambda p: t.vmap(loss, (None, 0, 0))(p, x, y), (params,), (direction,))
+    return per_sample, along
+
+
+def custom(t, **options):
+    class Cube(t.autograd.Function):
+        generate_vmap_rule = "vmap" not in options
+
+        @staticmethod
+        def forward(x, k):
+            return x**3 * k
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(inputs[0])
+            ctx.save_for_forward(inputs[0])
+            ctx.k = inputs[1]
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * 3 * x * x * ctx.k, None
+
+        @staticmethod
+        def jvp(ctx, tangent, _):
+            (x,) = ctx.saved_tensors
+            return tangent * 3 * x * x * ctx.k
+
+    if "vmap" in options:
+        Cube.vmap = staticmethod(lambda info, in_dims, x, k: (Cube.apply(x.movedim(in_dims[0], 0), k), 0))
+    return lambda x: (Cube.apply(x.sin(), 2.0) * x).sum()
+
+
+def seeded(program):
+    def run(t):
+        t.manual_seed(5)
+        return program(t)
+
+    return run
+
+
+scalar = lambda t: lambda x: (t.tanh(data(t, 4, 3) @ x) ** 2).sum()  # noqa: E731
+PROGRAMS |= {
+    "dual numbers": dual_numbers,
+    "written in place": written_in_place,
+    "written tangents": written_tangents,
+    "images": images,
+    "hessians of a batch": lambda t: t.vmap(t.func.hessian(scalar(t)))(data(t, 2, 3)),
+    "third derivatives": lambda t: t.func.jacfwd(t.func.jacrev(t.func.jacfwd(lambda x: (x.exp() * x.sum()).sum())))(data(t, 2)),
+    "reverse over forward": lambda t: t.func.jacrev(t.func.jacfwd(scalar(t)))(data(t, 3)),
+    "grad of vmap": lambda t: t.func.grad(lambda w: t.vmap(lambda x: (w * x).sin().sum())(data(t, 3, 2)).prod())(data(t, 2)),
+    "jvp of vmap of grad": lambda t: t.func.jvp(t.vmap(t.func.grad(scalar(t))), (data(t, 2, 3),), (data(t, 2, 3, start=0.2),)),
+    "an index for each sample": lambda t: t.vmap(lambda x, i, j: (x[i], x[:, j], x.index_select(0, j)))(
+        data(t, 2, 4, 3), t.tensor([3, 0]), t.tensor([[0, 2], [1, 1]])
+    ),
+    "chunks": lambda t: (t.vmap(lambda x: (x * 2, x.sum()), chunk_size=2)(data(t, 5, 2)), t.func.jacrev(t.sin, chunk_size=2)(data(t, 3))),
+    "a Function": lambda t: (t.vmap(t.func.grad(custom(t)))(data(t, 2, 3)), t.func.jvp(custom(t), (data(t, 3),), (data(t, 3),))),
+    "a Function with vmap": lambda t: t.vmap(t.func.grad(custom(t, vmap=True)))(data(t, 2, 3)),
+    "a Hessian of a Function": lambda t: t.func.hessian(custom(t))(data(t, 3)),
+    "different numbers": seeded(lambda t: t.vmap(lambda x: t.nn.functional.dropout(x + t.rand(3)), randomness="different")(t.ones(4, 3))),
+    "the same numbers": seeded(lambda t: t.vmap(lambda x: t.nn.functional.dropout(x + t.randn(3)), randomness="same")(t.ones(4, 3))),
+    "jacobian, vectorized": lambda t: t.autograd.functional.jacobian(
+        lambda x, y: (x * y, y.sum()), (data(t, 2), data(t, 2)), vectorize=True
+    ),
+    "jacobian, forward": lambda t: t.autograd.functional.jacobian(
+        lambda x, y: (x * y, y.sum()), (data(t, 2), data(t, 2)), vectorize=True, strategy="forward-mode"
+    ),
+    "hessian, forward": lambda t: t.autograd.functional.hessian(  # PyTorch leaves it a history that nobody asked for
+        lambda x: (x**2 * x.sum()).sum(), data(t, 2), vectorize=True, outer_jacobian_strategy="forward-mode"
+    ).detach(),
+    "vjp of one": lambda t: t.func.vjp(t.sin, data(t, 3))[1](data(t, 3)),
+}
+
+
 @pytest.mark.parametrize("name", [n for n in PROGRAMS if n != "vmap with gradients"])
 def test_a_program_gives_what_pytorch_gives(name):
     assert plain(PROGRAMS[name](pedigrad)) == plain(PROGRAMS[name](torch))
@@ -156,6 +281,15 @@ def test_a_tied_weight_is_replaced_everywhere():
     assert plain(run(pedigrad)) == plain(run(torch))
 
 
+def NO_JVP(t):
+    class Double(t.autograd.Function):
+        forward = staticmethod(lambda x: x * 2)
+        setup_context = staticmethod(lambda ctx, inputs, output: None)
+        backward = staticmethod(lambda ctx, g: g * 2)
+
+    return Double
+
+
 REFUSED = {
     "grad of no number": lambda t: t.func.grad(lambda x: x)(t.ones(2)),
     "argnums": lambda t: t.func.grad(lambda x: x.sum(), argnums=1)(t.ones(2)),
@@ -167,6 +301,12 @@ REFUSED = {
     "jvp sizes": lambda t: t.func.jvp(t.sin, (t.ones(2),), (t.ones(3),)),
     "strict": lambda t: t.autograd.functional.jacobian(lambda x: t.ones(2), t.ones(2), strict=True),
     "hessian of no number": lambda t: t.autograd.functional.hessian(lambda x: x, t.ones(2)),
+    "vmap of a branch": lambda t: t.vmap(lambda x: x if x.sum() > 0 else -x)(t.ones(2, 3)),
+    "vmap of item": lambda t: t.vmap(lambda x: x * x.sum().item())(t.ones(2, 3)),
+    "vmap of a write into what is shared": lambda t: t.vmap(lambda x, y: y.add_(x), (0, None))(t.ones(2, 3), t.ones(3)),
+    "nested dual levels": lambda t: (t.autograd.forward_ad.enter_dual_level(), t.autograd.forward_ad.enter_dual_level()),
+    "make_dual outside": lambda t: (t.autograd.forward_ad.exit_dual_level(), t.autograd.forward_ad.make_dual(t.ones(2), t.ones(2))),
+    "jvp without Function.jvp": lambda t: t.func.jvp(NO_JVP(t).apply, (t.ones(2),), (t.ones(2),)),
     "functional_call strict": lambda t: t.func.functional_call(t.nn.Linear(1, 1), {}, t.ones(1, 1), strict=True),
 }
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core import modes, watching
+from ..core import lifted, modes, watching
 from ..core.declare import publish
 from ..core.graph import Leaf
 from ..core.history import refresh
 from ..core.origin import located
 from ..core.tensor import Tensor, announce, constant, wrap
-from ..ops.shape.join import stack
 from .engine import Backward
+from .levels.mapping import over
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
@@ -73,6 +73,9 @@ def _start(run: Backward, tensors: Sequence[Tensor], gradients: Sequence[Any]) -
     starts = [_first_gradient(t, g, run.create) for t, g in zip(tensors, given, strict=True)]
     if run.wanted is not None:
         run.only_towards_wanted([t._node for t in tensors])  # type: ignore[misc]
+    for tensor in (*tensors, *gradients) if lifted.alive else ():
+        if isinstance(tensor, Tensor):
+            run.enter(tensor)
     for tensor, start in zip(tensors, starts, strict=True):
         run.deposit(tensor._node, start)  # type: ignore[arg-type]
 
@@ -143,10 +146,8 @@ def grad(
     `is_grads_batched` the gradients to start with have a first dimension of as many passes, as then the results have.
     """
     if is_grads_batched:
-        batch = _listed(grad_outputs)
         kept: dict[str, Any] = {"create_graph": create_graph, "allow_unused": allow_unused, "materialize_grads": materialize_grads}
-        rows = [grad(outputs, inputs, each, retain_graph=True, **kept) for each in zip(*(g.unbind(0) for g in batch), strict=True)]
-        return tuple(None if any(g is None for g in column) else stack(list(column)) for column in zip(*rows, strict=True))
+        return tuple(over(lambda *given: grad(outputs, inputs, given, retain_graph, **kept), list(_listed(grad_outputs))))
     wanted = _listed(inputs)
     if modes.special:
         for tensor in wanted:
@@ -166,7 +167,7 @@ def grad(
             message = f"One of the differentiated Tensors appears to not have been used in the graph: input {i}. "
             raise RuntimeError(located(message + "Set allow_unused=True if this is the desired behavior."))
         if g is None and materialize_grads:
-            results.append(constant(np.zeros_like(tensor._array)).requires_grad_(create_graph))  # type: ignore[attr-defined]
+            results.append(constant(np.zeros(tensor._array.shape, tensor._array.dtype)).requires_grad_(create_graph))  # type: ignore[attr-defined]
         else:
             results.append(run._wrapped(g))
     return tuple(results)

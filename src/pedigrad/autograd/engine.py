@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from ..codegen.runtime.memory import is_whole
-from ..core import graph, modes, watching
+from ..core import graph, lifted, modes, watching
 from ..core.graph import Freed, Leaf, Node, Output, Remade, note_write
 from ..core.layout import lying_as
+from ..core.lifted import ARRAYS, Lifted
 from ..core.origin import Origin, Source, located
 from ..core.precision import widened
 from ..core.profiling import spanned
@@ -83,6 +84,35 @@ def followed(recorder: Any, function: Any) -> Any:
     return lambda *args: recorder.run(function, args)
 
 
+def is_lifted(g: Any, saved: Any) -> bool:
+    """Whether one of the gradients that reach a node, or of the arrays that it saved, is lifted."""
+    values = (*(g if g.__class__ is list else (g,)), *saved)
+    return any(isinstance(v, Lifted) or (v.__class__ is tuple and any(isinstance(w, Lifted) for w in v)) for v in values)
+
+
+def on_lifted(node: Node, g: Any, parents: Any, saved: Any) -> Any:
+    """The gradients that a node's rules give where arrays are lifted: they are run on Tensors, as for higher derivatives."""
+    given = saved_tensors(node, saved, any(level.follows_hidden for value in saved for level in lifted.levels_of(value)))
+    tensors: Any = [None if one is None else wrap(one) for one in g] if g.__class__ is list else wrap(g)
+    grads, recorder = None, modes.settings.recorder
+    if recorder is not None and recorder.refused is None:
+        try:  # with no array in their hands that the program computes, so what rules make is constant
+            with recorder.within():
+                grads = node.backward(tensors, parents, in_tensors(given))  # type: ignore[attr-defined]
+        except Exception as why:
+            recorder.refuse(f"the gradient of {node.name()} within vmap or a forward derivative: {why}")
+    if grads is None:
+        grads = node.backward(tensors, parents, given)  # type: ignore[attr-defined]
+    return tuple(d._array if isinstance(d, Tensor) else d for d in grads)
+
+
+def in_tensors(value: Any) -> Any:
+    """The same with Tensors in the place of arrays."""
+    if isinstance(value, tuple):
+        return tuple(map(in_tensors, value)) if type(value) is tuple else value
+    return wrap(value) if isinstance(value, ARRAYS) else value
+
+
 class Backward:
     """One backward pass: what is pending, and how gradients are computed and delivered."""
 
@@ -98,6 +128,7 @@ class Backward:
         self.useful: set[int] = set()
         self.shown: dict[int, Any] = {}  # by the array's id, what hooks were given: a Tensor they wrote on, a reference to others
         self.freed = None if retain else Freed(Origin.here())
+        self.inside: set[lifted.Level] = set()  # the levels in which the pass is run: those of its starts
 
     def deposit(self, node: Node, g: Any) -> None:
         """Add `g` to what is pending for `node`."""
@@ -155,6 +186,7 @@ class Backward:
         recording = modes.settings.recorder if modes.special else None
         profiler = modes.settings.profiler if modes.special else None
         recorder = None if create else recording
+        lifting = lifted.alive > 0
         fit, add = (fitted, added) if recorder is None else (followed(recorder, fitted), followed(recorder, added))
         while heap:
             node, g = pending.pop(-heappop(heap))
@@ -185,7 +217,9 @@ class Backward:
                 saved = source.saved
             if recording is not None and node.seq < recording.begin:
                 recording.refuse("a backward pass goes on into what was computed before the call")
-            if recorder is not None and node.op is not None:
+            if lifting and node.op is not None and not create and is_lifted(g, saved):
+                grads = on_lifted(source, g, parents, saved)
+            elif recorder is not None and node.op is not None:
                 rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
                 source_of = Source(f"{node.op.name}.grad", node.code, node.lasti, node.scope)
                 grads = recorder.run(rules, (g, saved), source_of, rules)
@@ -203,7 +237,7 @@ class Backward:
                     name = f"autograd::engine::evaluate_function: {node.name()}"
                     grads = spanned(profiler, name, "backward", run, (), node)
                 if create:  # where a rule made an array of its own (zeros, say)
-                    grads = tuple(wrap(d) if d.__class__ is np.ndarray else d for d in grads)
+                    grads = tuple(wrap(d) if isinstance(d, ARRAYS) else d for d in grads)
             if inspect is not None:
                 inspect(node, g, grads)
             if node.hooks is not None and node.hooks.after:
@@ -214,7 +248,9 @@ class Backward:
                 if parent is None or d is None:
                     continue
                 if d.dtype is not parent.dtype or d.shape != parent.shape:
-                    d = fit(d, parent.shape, parent.dtype)
+                    d = fit(d, parent.shape, parent.dtype) if not isinstance(d, Lifted) else fitted(d, parent.shape, parent.dtype)
+                if lifting:
+                    d = self.lowered(d, parent)
                 if parent.__class__ is Leaf:
                     leaves[parent] = add(leaves[parent], d) if parent in leaves else d
                     continue
@@ -237,6 +273,20 @@ class Backward:
                 self.arrive(leaf, g)
             else:
                 self.captures(leaf, g)
+
+    def enter(self, tensor: Tensor) -> None:
+        """The pass starts at `tensor`, or with that gradient: it is run in the levels that this is of."""
+        self.inside |= lifted.levels_of(tensor._array)
+
+    def lowered(self, g: Any, node: Node) -> Any:
+        """A gradient as it arrives at `node`, which may lie outside of the levels that the gradient is of."""
+        array = g._array if isinstance(g, Tensor) else g
+        if not isinstance(array, Lifted) or node.seq > array.level.begin:
+            return g
+        left = [level for level in lifted.levels_of(array) if node.seq < level.begin and level not in self.inside]
+        for level in sorted(left, key=lambda level: -level.begin):
+            g = level.lowered(g)
+        return g
 
     def captures(self, node: Node, g: Any) -> bool:
         """Keep the gradient of a wanted node; True if nothing is to be done beyond it."""
@@ -275,7 +325,7 @@ class Backward:
 
     def own(self, g: Any) -> Any:
         """A gradient that nobody else holds."""
-        return copied(g) if isinstance(g, np.ndarray) else g.copy() if isinstance(g, Sparse) else g
+        return copied(g) if isinstance(g, ARRAYS) else g.copy() if isinstance(g, Sparse) else g
 
     def before(self, node: Node, g: Any) -> Any:
         """Run the hooks on a tensor's gradient, and keep it where `retain_grad` asked."""
@@ -343,10 +393,12 @@ class Backward:
             # others may hold g, or one number stand for all of it
             leaf.grad = g.clone() if before is None else added(before, g)  # type: ignore[attr-defined]
         else:
-            if g.__class__ is not np.ndarray:
-                if isinstance(g, Sparse):
-                    return self.arrive_sparse(leaf, g)
+            if isinstance(g, Sparse):
+                return self.arrive_sparse(leaf, g)
+            if not isinstance(g, ARRAYS):
                 g = np.asarray(g)
+            if isinstance(g, Lifted):
+                recorder = None
             if recorder is not None:
                 same = g.dtype == leaf.dtype
                 g = recorder.run(np.copy if same else np.astype, (g,) if same else (g, leaf.dtype), "AccumulateGrad")
@@ -355,10 +407,10 @@ class Backward:
             if before is None or leaf.zeroed:
                 owner = leaf.tensor()
                 if owner is not None and not (owner._view is None and g.flags.c_contiguous) and owner._held.__class__ is np.ndarray:
-                    laid = lying_as(owner._array, g)
+                    laid = g if isinstance(g, Lifted) else lying_as(owner._array, g)
                     g = laid if recorder is None else recorder.relaid(g, laid)
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
-                if recorder is None and (not is_whole(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
+                if recorder is None and (isinstance(g, Lifted) or not is_whole(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
                     g = copied(g)
                 if before is None:
                     leaf.grad = wrap(g)

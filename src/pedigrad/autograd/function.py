@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..core import modes
+from ..core import lifted, modes
 from ..core.dispatch import output
 from ..core.graph import Freed, Node, write_to
 from ..core.history import FUNCTION, SEVERAL
@@ -17,8 +17,11 @@ from ..core.inplace import check_writable, note_change, rebase
 from ..core.origin import Origin, located
 from ..core.scope import here
 from ..core.sparse_tensor import tensor_of
-from ..core.tensor import Tensor, constant
+from ..core.tensor import Tensor, constant, wrap
 from ..ops.shape.convert import alias
+from .levels.batched import Batch
+from .levels.dual import Derivative, Dual
+from .levels.edges import batch_of_samples, sample_of_batch
 from .saved import modified, second_backward
 
 
@@ -172,6 +175,18 @@ class Function:
             raise NotImplementedError("You must implement the backward method for your custom autograd.Function.")
 
     vjp = backward
+    generate_vmap_rule = False  # a Function without `vmap` is run on batched tensors, whatever this says
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """The tangent of each result, given those of the arguments."""
+        message = "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        raise NotImplementedError(located(message))
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        """The results for a batch, and the dimensions along which they have the samples; `in_dims` are those of the arguments."""
+        raise NotImplementedError(located("vmap() of this custom autograd.Function is not implemented"))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -181,12 +196,11 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run the forward and record it as one node."""
+        if lifted.alive and cls.vmap is not Function.vmap and (batch := _batch_of(args)) is not None:
+            return mapped(cls, batch, args)
         ctx = Context(cls, args)
-        split = cls.setup_context is not Function.setup_context
         with modes.no_grad():
-            result = cls.forward(*args, **kwargs) if split else cls.forward(ctx, *args, **kwargs)
-            if split:
-                cls.setup_context(ctx, args, result)
+            result = cls._run(ctx, args, kwargs)
         results = result if isinstance(result, tuple) else (result,)
         tensors = [r for r in results if isinstance(r, Tensor)]
         for changed in ctx.dirty:
@@ -197,6 +211,18 @@ class Function:
         node = cls._node(ctx, args, tensors) if modes.settings.grad and any(ctx.needs_input_grad) and tensors else None
         results = cls._with_history(ctx, node, args, results, tensors)
         return results if isinstance(result, tuple) else results[0]
+
+    @classmethod
+    def _run(cls, ctx: Context, args: Any, kwargs: dict[str, Any]) -> Any:
+        """What the forward gives; of arguments with tangents it is given the primals, and `jvp` the tangents."""
+        level = lifted.highest(a._array for a in args if isinstance(a, Tensor)) if lifted.alive else None
+        if isinstance(level, Derivative):
+            return pushed(cls, level, ctx, args, kwargs)
+        if cls.setup_context is Function.setup_context:
+            return cls.forward(ctx, *args, **kwargs)
+        result = cls.forward(*args, **kwargs)
+        cls.setup_context(ctx, args, result)
+        return result
 
     @classmethod
     def _node(cls, ctx: Context, args: Any, tensors: list[Tensor]) -> FunctionNode:
@@ -259,6 +285,62 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(located("Legacy autograd function with non-static forward method is deprecated: call its `apply`"))
+
+
+def _batch_of(args: Any) -> Batch | None:
+    """The innermost run of vmap that an argument is a sample of, if it decides."""
+    level = lifted.highest(a._array for a in args if isinstance(a, Tensor))
+    return level if isinstance(level, Batch) else None
+
+
+class VmapInfo(NamedTuple):
+    """What the `vmap` of a Function is told of the run."""
+
+    batch_size: int
+    randomness: str
+
+
+def mapped(cls: type[Function], batch: Batch, args: Any) -> Any:
+    """What the `vmap` of a Function gives for the whole batch, as one sample."""
+    in_dims = tuple(0 if isinstance(a, Tensor) and batch.holds(a._array) else None for a in args)
+    values = [a if d is None else batch_of_samples(a, batch, 0) for a, d in zip(args, in_dims, strict=True)]
+    found = cls.vmap(VmapInfo(batch.size, batch.randomness), in_dims, *values)
+    if not isinstance(found, tuple) or len(found) != 2:
+        message = "Expected the vmap staticmethod to have two returns, an output and the dimensions of the samples in it"
+        raise RuntimeError(located(f"{cls.__name__}: {message}"))
+    results, dims = found
+
+    def sample(value: Any, dim: Any) -> Any:
+        return value if dim is None else sample_of_batch(value, batch, dim % value.dim())
+
+    if not isinstance(results, tuple):
+        return sample(results, dims)
+    dims = dims if isinstance(dims, tuple) else (dims,) * len(results)
+    return tuple(map(sample, results, dims))
+
+
+def pushed(cls: type[Function], level: Derivative, ctx: Context, args: Any, kwargs: dict[str, Any]) -> Any:
+    """What a Function gives for dual numbers: its forward of the primals, with the tangents that its `jvp` gives.
+
+    What it saves of arguments and results are the dual numbers themselves, so its backward has derivatives too.
+    """
+    primals = [wrap(level.primal(a._array)) if isinstance(a, Tensor) else a for a in args]
+    result = cls._run(ctx, tuple(primals), kwargs)
+    given = []
+    for arg, primal in zip(args, primals, strict=True):
+        tangent = level.tangent(arg._array) if isinstance(arg, Tensor) else None
+        zeros = isinstance(arg, Tensor) and tangent is None and ctx.materialize and primal._array.dtype.kind in "fcV"
+        given.append(constant(np.zeros(primal.shape, primal._array.dtype)) if zeros else None if tangent is None else wrap(tangent))
+    tangents = cls.jvp(ctx, *given)
+    results = result if isinstance(result, tuple) else (result,)
+    tangents = tangents if isinstance(tangents, tuple) else (tangents,)
+    if len(tangents) != len(results):
+        raise RuntimeError(located(f"{cls.__name__}: jvp() returned {len(tangents)} tangents for {len(results)} results"))
+    final = [r if t is None else wrap(Dual(level, r._array, t._array)) for r, t in zip(results, tangents, strict=True)]
+    whole = {id(p): a for p, a in zip(primals, args, strict=True)} | {id(r): f for r, f in zip(results, final, strict=True)}
+    ctx.to_save = tuple(whole.get(id(t), t) for t in ctx.to_save)
+    ctx.dirty, ctx.constant = (tuple(whole.get(id(t), t) for t in each) for each in (ctx.dirty, ctx.constant))
+    return tuple(final) if isinstance(result, tuple) else final[0]
 
 
 @functools.cache

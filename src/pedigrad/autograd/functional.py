@@ -7,9 +7,12 @@ from typing import Any
 
 from ..core import modes
 from ..core.origin import located
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from ..ops.shape.join import stack
 from .backward import grad
+from .levels.dual import Derivative
+from .levels.edges import primal_of, tangent_of
+from .levels.mapping import basis, columns, dual, over, rows
 
 Function = Callable[..., Any]
 NOT_STRICT = "this is not allowed in strict mode"
@@ -29,7 +32,7 @@ def _as_tuple(values: Any, what: str, where: str) -> tuple[bool, tuple[Tensor, .
 def _entered(inputs: tuple[Tensor, ...], create_graph: bool) -> tuple[Any, ...]:
     """The inputs as the function is given them: parts of the user's graph only if that is to be differentiated further."""
     return tuple(
-        x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_(x.is_floating_point() or x.is_complex())  # type: ignore[attr-defined]
+        x.view_as(x) if create_graph and x.requires_grad else wrap(x._array).requires_grad_(x.is_floating_point() or x.is_complex())  # type: ignore[attr-defined]
         for x in inputs
     )
 
@@ -63,11 +66,11 @@ def _gradients(outputs: Any, inputs: Any, weights: Any, create_graph: bool, stri
             raise RuntimeError(located(f"Output of the user-provided function is independent of input {i}: {NOT_STRICT}."))
         if create_graph and not g.requires_grad:
             raise RuntimeError(located(f"The {what} is independent of input {i}: {NOT_STRICT} with create_graph=True."))
-    return tuple(x.detach().new_zeros(x.shape) if g is None else g for x, g in zip(inputs, found, strict=True))
+    return tuple(x.new_zeros(x.shape) if g is None else g for x, g in zip(inputs, found, strict=True))
 
 
 def _left(values: Any, create_graph: bool) -> Any:
-    return values if create_graph else tuple(v.detach() for v in values)
+    return values if create_graph else tuple(wrap(v._array) for v in values)
 
 
 def _alone(several: bool, values: tuple[Any, ...]) -> Any:
@@ -86,19 +89,34 @@ def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
 
 
 def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
-    """The result of `func`, and the product of the Jacobian with `v` (of the inputs' structure): of the result's structure.
-
-    It is the derivative of a vector-Jacobian product by its vector.
-    """
-    with modes.enable_grad():
+    """The result of `func`, and the product of the Jacobian with `v` (of the inputs' structure): of the result's structure."""
+    with modes.set_grad_enabled(create_graph or strict):
         _, given = _as_tuple(inputs, "inputs", "The inputs given to jvp")
         vector = _given_vector(v, given, "input")
-        entered = _entered(given, create_graph)
-        many, outputs = _as_tuple(func(*entered), "the result", "The result of the function given to jvp")
-        probes = tuple(o.detach().new_zeros(o.shape).requires_grad_() for o in outputs)  # type: ignore[attr-defined]
-        products = _gradients(outputs, entered, probes, True, strict, "jvp")
-        found = _gradients(products, probes, vector, create_graph, False, "jvp")
-    return _alone(many, _left(outputs, create_graph)), _alone(many, _left(found, create_graph))
+        entered = _entered(given, create_graph) if create_graph or strict else tuple(wrap(x._array) for x in given)
+        many, outputs, products = _pushed(func, entered, vector, "jvp")
+        if strict:
+            _check_dependence(outputs, products, entered, create_graph)
+    return _alone(many, _left(outputs, create_graph)), _alone(many, _left(products, create_graph))
+
+
+def _pushed(
+    func: Function, inputs: tuple[Any, ...], vector: tuple[Tensor, ...], what: str
+) -> tuple[bool, tuple[Any, ...], tuple[Any, ...]]:
+    """Whether there are several results, they and their derivatives along `vector`."""
+    level = Derivative()
+    result = func(*(dual(x, t, level) for x, t in zip(inputs, vector, strict=True)))
+    many, outputs = _as_tuple(result, "the result", f"The result of the function given to {what}")
+    return many, tuple(primal_of(o, level) for o in outputs), tuple(tangent_of(o, level) for o in outputs)
+
+
+def _check_dependence(outputs: Any, products: Any, inputs: Any, create_graph: bool) -> None:
+    """RuntimeError where a result does not depend on an input, or, if that is to be differentiated, its derivative on none."""
+    weights = tuple(o.detach().new_ones(o.shape) for o in outputs)
+    _gradients(outputs, inputs, weights, False, True, "jvp")
+    for i, product in enumerate(products) if create_graph else ():
+        if not product.requires_grad:
+            raise RuntimeError(located(f"The jvp of output {i} is independent of the inputs: {NOT_STRICT} with create_graph=True."))
 
 
 def jacobian(
@@ -106,27 +124,52 @@ def jacobian(
 ) -> Any:
     """The Jacobian of `func`: for each output and input (a tuple of tuples where there are several) of shape (*output, *input).
 
-    `vectorize` and `strategy` choose nothing: the rows come one after the other.
+    Its rows come one after the other, or with `vectorize` all at once; with the `strategy` "forward-mode" its columns do.
     """
     if strategy not in ("reverse-mode", "forward-mode"):
         raise AssertionError(located(f"Expected strategy to be either 'forward-mode' or 'reverse-mode', got {strategy!r}"))
     if strategy == "forward-mode" and not vectorize:
         message = "Computing Jacobian using forward-AD or forward-over-reverse Hessian is only implemented for"
         raise NotImplementedError(located(f"{message} `vectorize=True`."))
+    if vectorize and strict:
+        raise RuntimeError(located("torch.autograd.functional.jacobian: `strict=True` and `vectorize=True` are not supported together."))
+    several, given = _as_tuple(inputs, "inputs", "The inputs given to jacobian")
+    if strategy == "forward-mode":
+        return _by_columns(func, several, given, create_graph)
     with modes.enable_grad():
-        several, given = _as_tuple(inputs, "inputs", "The inputs given to jacobian")
         entered = _entered(given, create_graph)
         many, outputs = _as_tuple(func(*entered), "the result", "The result of the function given to jacobian")
-        blocks = []
-        for output in outputs:
-            elements = output.reshape(-1).unbind(0)  # type: ignore[attr-defined]
-            ones = [e.detach().new_ones(()) for e in elements]
-            rows = [_gradients((e,), entered, (one,), create_graph, strict, "Jacobian") for e, one in zip(elements, ones, strict=True)]
-            shapes = [(*output.shape, *x.shape) for x in entered]
-            columns = zip(*rows, strict=True) if rows else ((),) * len(entered)
-            made = [stack(c).reshape(s) if c else x.new_zeros(s) for c, x, s in zip(columns, entered, shapes, strict=True)]
-            blocks.append(_alone(several, _left(tuple(made), create_graph)))
+        if vectorize:
+            found = over(lambda *w: _gradients(outputs, entered, w, create_graph, False, "Jacobian"), basis(outputs))
+            blocks = [_alone(several, _left(b, create_graph)) for b in zip(*(rows(each, outputs) for each in found), strict=True)]
+        else:
+            blocks = [_alone(several, _left(_rows(o, entered, create_graph, strict), create_graph)) for o in outputs]
     return _alone(many, tuple(blocks))
+
+
+def _rows(output: Tensor, inputs: tuple[Tensor, ...], create_graph: bool, strict: bool) -> tuple[Tensor, ...]:
+    """The Jacobians of one output, row by row."""
+    elements = output.reshape(-1).unbind(0)  # type: ignore[attr-defined]
+    ones = [e.detach().new_ones(()) for e in elements]
+    found = [_gradients((e,), inputs, (one,), create_graph, strict, "Jacobian") for e, one in zip(elements, ones, strict=True)]
+    shapes = [(*output.shape, *x.shape) for x in inputs]
+    parts = zip(*found, strict=True) if found else ((),) * len(inputs)
+    return tuple(stack(c).reshape(s) if c else x.new_zeros(s) for c, x, s in zip(parts, inputs, shapes, strict=True))  # type: ignore[attr-defined]
+
+
+def _by_columns(func: Function, several: bool, given: tuple[Tensor, ...], create_graph: bool) -> Any:
+    """The Jacobian, all columns at once, carried forward."""
+    with modes.set_grad_enabled(create_graph):
+        entered = tuple(x.view_as(x) if create_graph and x.requires_grad else wrap(x._array) for x in given)  # type: ignore[attr-defined]
+        many: list[bool] = []
+
+        def column(*tangents: Tensor) -> tuple[Any, ...]:
+            alone, _, products = _pushed(func, entered, tangents, "jacobian")
+            many[:] = [alone]
+            return products
+
+        blocks = [tuple(columns(c, c.shape[1:], given)) for c in over(column, basis(given)) if c is not None]
+        return _alone(many[0], tuple(_alone(several, _left(b, create_graph)) for b in blocks))
 
 
 def _scalar(func: Function, what: str) -> Function:
@@ -149,6 +192,11 @@ def hessian(
     scalar = _scalar(func, "hessian")
 
     def slope(*args: Any) -> Any:
+        if outer_jacobian_strategy == "forward-mode":  # what is carried forward goes through the arguments as they are
+            entered: Any = tuple(a.view_as(a) if a.requires_grad else wrap(a._array).requires_grad_() for a in args)
+            with modes.enable_grad():
+                found = _gradients((scalar(*entered),), entered, (entered[0].new_ones(()),), create_graph, False, "slope")
+            return found if several else found[0]
         found = jacobian(scalar, args, create_graph=True, strict=strict)
         return found if several else found[0]
 

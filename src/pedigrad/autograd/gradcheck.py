@@ -6,7 +6,7 @@ by central differences and by one backward pass per output number, and compared 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from ..core.origin import located, warn
 from ..core.tensor import Tensor, wrap
 from .backward import grad
+from .gradcheck_forward import forward_derivatives, wrong_in_a_batch, wrong_in_a_forward_batch
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -49,8 +50,8 @@ def gradcheck(
     element that disagree; with `raise_exception=False` the result is False instead. `fast_mode` compares one random
     projection of each Jacobian, not all its elements.
     """
-    _only_backward(check_batched_grad, check_batched_forward_grad, check_forward_ad, check_backward_ad, masked)
-    check = _Check(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes, fast_mode)
+    ways = _ways(check_forward_ad, check_backward_ad, check_batched_grad, check_batched_forward_grad, masked)
+    check = _Check(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes, fast_mode, ways)
     return _outcome(check, raise_exception)
 
 
@@ -77,7 +78,7 @@ def gradgradcheck(
 
     `grad_outputs` are the gradients of the outputs to start with, random ones if not given; they are inputs of the check too.
     """
-    _only_backward(check_batched_grad, False, check_fwd_over_rev, check_rev_over_rev, masked)
+    ways = _ways(check_fwd_over_rev, check_rev_over_rev, check_batched_grad, False, masked)
     inputs = _listed(inputs)
     if grad_outputs is None:
         rng = np.random.default_rng(0)
@@ -95,14 +96,23 @@ def gradgradcheck(
 
     gradients.__name__ = f"the gradient of {_name_of(func)}"
     every = (*inputs, *given)
-    check = _Check(gradients, every, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes, fast_mode)
+    check = _Check(gradients, every, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes, fast_mode, ways)
     check.constants_too = True
     return _outcome(check, raise_exception)
 
 
-def _only_backward(batched: bool, batched_forward: bool, forward: bool, backward: bool, masked: bool | None) -> None:
-    if batched or batched_forward or forward or masked or not backward:
-        raise NotImplementedError(located("gradcheck() checks backward gradients of single, dense inputs only"))
+def _ways(forward: bool, backward: bool, batched: bool, batched_forward: bool, masked: bool | None) -> frozenset[str]:
+    """What is to be checked."""
+    if masked:
+        raise NotImplementedError(located("gradcheck() checks gradients of dense inputs only"))
+    if batched_forward and not forward:
+        raise ValueError(located("Setting check_batched_forward_grad=True requires check_forward_ad to be True"))
+    if batched and not backward:
+        raise ValueError(located("Setting check_batched_grad=True requires check_backward_ad to be True"))
+    if not (forward or backward):
+        raise ValueError(located("Expected at least one of check_forward_ad and check_backward_ad to be True"))
+    asked = {"forward": forward, "backward": backward, "batched": batched, "batched forward": batched_forward}
+    return frozenset(name for name, wanted in asked.items() if wanted)
 
 
 def _outcome(check: _Check, raise_exception: bool) -> bool:
@@ -148,8 +158,10 @@ class _Check:
     constants_too = False  # outputs that need no gradient must not depend on the inputs
 
     def __init__(
-        self, func: Any, inputs: Any, eps: float, atol: float, rtol: float, nondet: float, undefined: bool, dtypes: bool, fast: bool
-    ):
+        self, func: Any, inputs: Any, eps: float, atol: float, rtol: float, nondet: float, undefined: bool, dtypes: bool, fast: bool,
+        ways: frozenset[str] = frozenset(("backward",)),
+    ):  # fmt: skip
+        self.ways = ways
         self.func = func
         self.inputs = _listed(inputs)
         self.eps, self.atol, self.rtol, self.nondet = eps, atol, rtol, nondet
@@ -172,9 +184,13 @@ class _Check:
                 message = f"input {i} is an expanded tensor: several of its elements share memory. Call .contiguous() on it first"
                 raise RuntimeError(located(message))
 
-    def outputs(self) -> list[Tensor]:
+    def outputs(self, inputs: Any = None) -> list[Tensor]:
         """The tensors that the function returns now."""
-        return [v for v in _listed(self.func(*self.inputs)) if isinstance(v, Tensor) and v._array.dtype.kind in "fcV"]
+        return [
+            v
+            for v in _listed(self.func(*(self.inputs if inputs is None else inputs)))
+            if isinstance(v, Tensor) and v._array.dtype.kind in "fcV"
+        ]
 
     def run(self) -> None:
         """GradcheckError at the first disagreement."""
@@ -187,9 +203,13 @@ class _Check:
                 for k in constant:
                     if not np.allclose(differences[k], 0, atol=self.atol):
                         raise self.error(f"{self.title(outputs[k])} needs no gradient, but its output {k} depends on input {i}")
-            for k in smooth:
+            for k in smooth if "backward" in self.ways else ():
                 self.compare(outputs, k, i, tensor, differences[k])
-        if self.undefined and len(smooth) > 1:
+            if "forward" in self.ways:
+                self.compare_forward(outputs, i, tensor, differences)
+        if "batched" in self.ways:
+            self.compare_batch([outputs[k] for k in smooth])
+        if "backward" in self.ways and self.undefined and len(smooth) > 1:
             self.compare_undefined([outputs[k] for k in smooth])
 
     def title(self, out: Tensor) -> str:
@@ -207,16 +227,19 @@ class _Check:
         """d output / d input, for each output, of shape (input numbers, output numbers); one row of a projection if fast."""
         if self.fast:
             return [row[None] for row in self.difference(tensor._array, self.direction(tensor))]
-        rows = []
-        array = tensor._array
+        rows = [self.difference(tensor._array, direction) for direction in self.unit_directions(tensor._array)]
+        if not rows:
+            return [np.zeros((0, _reals(out._array).size)) for out in self.outputs()]
+        return [np.stack(column) for column in zip(*rows, strict=True)]
+
+    @staticmethod
+    def unit_directions(array: Array) -> Iterator[Array]:
+        """One step for each real number of an array."""
         for index in np.ndindex(array.shape):
             for step in STEPS[array.dtype.kind == "c"]:
                 direction = np.zeros_like(array)
                 direction[index] = step
-                rows.append(self.difference(array, direction))
-        if not rows:
-            return [np.zeros((0, _reals(out._array).size)) for out in self.outputs()]
-        return [np.stack(column) for column in zip(*rows, strict=True)]
+                yield direction
 
     def difference(self, array: Array, direction: Array) -> list[Array]:
         """The central difference of every output for a step of the input in that direction."""
@@ -281,6 +304,27 @@ class _Check:
         right = np.isclose(analytical, numerical, rtol=self.rtol, atol=self.atol, equal_nan=True)
         if not right.all():
             raise self.error(self.mismatch(out, k, i, tensor, numerical, analytical, right))
+
+    def compare_forward(self, outputs: list[Tensor], i: int, tensor: Tensor, differences: list[Array]) -> None:
+        """Compare the derivatives that are carried forward from input i with the differences, and with several at once."""
+        directions = [self.direction(tensor)] if self.fast else self.unit_directions(tensor._array)
+        found = [forward_derivatives(self.outputs, self.inputs, i, wrap(d)) for d in directions]
+        for k, out in enumerate(outputs):
+            rows = [_reals(each[k]._array) for each in found]
+            derivatives = np.stack(rows) if rows else np.zeros((0, _reals(out._array).size))
+            right = np.isclose(derivatives, differences[k], rtol=self.rtol, atol=self.atol, equal_nan=True)
+            if not right.all():
+                message = self.mismatch(out, k, i, tensor, differences[k], derivatives, right)
+                raise self.error(message.replace("Jacobian mismatch", "Jacobian computed with forward mode mismatch"))
+        if "batched forward" in self.ways and wrong_in_a_forward_batch(self.outputs, self.inputs, i, np.allclose):
+            raise self.error(f"{_name_of(self.func)}: forward derivatives along several tangents of input {i} at once, by vmap, are others")
+
+    def compare_batch(self, outputs: list[Tensor]) -> None:
+        """Compare the gradients for several cotangents at once with those for each."""
+        i = wrong_in_a_batch(outputs, [t for _, t in self.wanted], np.allclose) if outputs else None
+        if i is not None:
+            message = f"the gradients of input {self.wanted[i][0]} for several cotangents at once, by vmap, are others than one by one"
+            raise self.error(f"{self.title(outputs[0])}: {message}")
 
     def mismatch(self, out: Tensor, k: int, i: int, tensor: Tensor, numerical: Array, analytical: Array, right: Array) -> str:
         """The message for a wrong Jacobian: which elements, and what they are."""

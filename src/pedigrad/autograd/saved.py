@@ -9,6 +9,7 @@ import numpy as np
 from ..core import graph
 from ..core.dispatch import output
 from ..core.graph import Node, Output
+from ..core.lifted import ARRAYS
 from ..core.origin import located
 from ..core.precision import widened
 from ..core.shapes import Size
@@ -17,10 +18,14 @@ from ..core.sparse_tensor import tensor_of
 from ..core.tensor import Tensor, wrap
 
 Array = Any  # or a sparse array
+KEPT: Any = (*ARRAYS, Sparse)
 
 
-def saved_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a node saved, as Tensors with their own history, so that the rules' operations are recorded."""
+def saved_tensors(node: Node, saved: tuple[Any, ...], again: bool = True) -> tuple[Any, ...]:
+    """What a node saved, as Tensors with their own history, so that the rules' operations are recorded.
+
+    Hidden outputs are computed `again` for that, unless they need none.
+    """
     op = node.op
     if op is None:  # a user's Function keeps Tensors itself
         return saved
@@ -32,13 +37,15 @@ def saved_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
     def revive(name: str, value: Any) -> Any:
         if isinstance(value, np.generic):  # of a 0-d operand NumPy gives scalars
             value = np.asarray(value)
-        if not isinstance(value, (np.ndarray, Sparse)):
+        if not isinstance(value, KEPT):
             if op.variadic and name in op.operands:
                 return tuple(None if a is None else with_node(a, p) for a, p in zip(value, node.parents, strict=True))
             return value
         if name in parents:
             return with_node(value, parents[name])
         if name in hidden and value.dtype.kind in "fcV":
+            if not again:
+                return wrap(value)
             if not recomputed:
                 recomputed.update(recompute(node, parents, saved))
             return recomputed[name]
@@ -61,7 +68,7 @@ def recompute(node: Node, parents: dict[str, Node | None], kept: tuple[Any, ...]
     """Hidden outputs depend on the operands too: run the forward again, on Tensors, to get them with their history."""
     op = node.op
     saved = dict(zip(op.saves, kept, strict=True))
-    operands = [with_node(saved[n], parents.get(n)) if isinstance(saved.get(n), np.ndarray) else None for n in op.operands]
+    operands = [with_node(saved[n], parents.get(n)) if isinstance(saved.get(n), ARRAYS) else None for n in op.operands]
     operands = widened(operands) if node.wide else operands
     named = {name: saved[name] for name in op.attributes if name in saved}
     return dict(zip(op.outputs or (), op.forward(*operands, **named), strict=True))
@@ -96,7 +103,7 @@ def check_unmodified(node: Node) -> None:
         for array in value if isinstance(value, tuple) else (value,):
             if isinstance(array, Sparse):
                 array = array.values
-            if not isinstance(array, np.ndarray) or not array.size:
+            if not isinstance(array, ARRAYS) or not array.size:
                 continue
             write = graph.write_to(array)
             if write is not None and write.stamp > node.seq:

@@ -39,6 +39,7 @@ def declared(op: Op) -> Function:
     function.op, function.grad = op, op.grad
     op.function, op.forms = function, [function]
     op.build, op.viewed = functools.partial(fastpath.build, op), functools.partial(dispatch.viewed, op)
+    op.shown = functools.partial(dispatch.shown, op)
     if op.ufunc is not None:
         Tensor._numpy_functions[op.ufunc] = function
     _publish(op)
@@ -154,3 +155,4 @@ view = _kind("view")
 composite = _kind("composite", layout="rows")
 kernel = _kind("kernel", layout="rows")
 sparse = _kind("sparse", places="", wide=False)
+edge = _kind("edge", places="", samples=[])

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, large, meta, modes, watching
+from . import dtypes, large, lifted, meta, modes, watching
 from .arguments import bind
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
@@ -72,12 +72,10 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     if any(isinstance(value, Tensor) for value in attributes):  # a tensor of one where a number is wanted
         named = zip(op.attributes, attributes, strict=True)
         attributes = tuple(v.item() if n in SCALARS and isinstance(v, Tensor) else v for n, v in named)
-    recorder = None
     if modes.special:
         for value in flat:
             if isinstance(value, Tensor) and (op.differentiable or op.kind == "view"):
                 refresh(value)
-        recorder = modes.settings.recorder
     try:
         operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
     except Foreign:
@@ -89,14 +87,7 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
         arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
     except SparseNotImplementedError:
         return _in_sparse_form(op, operands, attributes, out)
-    forward = Forward(op, attributes)
-    if meta.alive and any(map(meta.is_meta, arrays)):
-        results = _nowhere(forward, arrays)
-    elif recorder is None:
-        results = forward(*arrays)
-    else:
-        made = recorder.run(forward, arrays, op.name, forward)
-        results = tuple(map(recorder.relaid, made, forward.laid_out(arrays, made, True)))
+    results = computed(op, arrays, attributes)
     if out is not None:
         if isinstance(out, Tensor) and out._array.shape == results[0].shape:
             check_operands(op, out._array, operands, op.name)
@@ -143,6 +134,44 @@ def _on_sparse(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -
     return tensor
 
 
+def computed(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arrays that `op` makes of arrays, hidden outputs too: a level computes with those of its own, a recorder follows."""
+    forward = Forward(op, attributes)
+    if not modes.special:
+        return forward(*arrays)
+    level = lifted.highest(arrays) if lifted.alive else None
+    if op.kind == "edge" and (level is None or level.begin <= attributes[0].begin):
+        return (op.forward(*arrays, *attributes),)
+    if level is not None:
+        return level.run(op, arrays, attributes)
+    if meta.alive and any(map(meta.is_meta, arrays)):
+        return _nowhere(forward, arrays)
+    recorder = modes.settings.recorder
+    if recorder is None:
+        return forward(*arrays)
+    made = recorder.run(forward, arrays, op.name, forward)
+    return tuple(map(recorder.relaid, made, forward.laid_out(arrays, made, True)))
+
+
+def _on_lifted(function: Any, args: Any, options: dict[str, Any]) -> Any:
+    """What a function of Tensors gives for arrays of which some are lifted, as arrays."""
+
+    def given(value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            return type(value)(map(given, value))
+        return wrap(value) if isinstance(value, lifted.Lifted) else np.asarray(value) if isinstance(value, np.generic) else value
+
+    def taken(value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            return tuple(map(taken, value))
+        return value._array if isinstance(value, Tensor) else value
+
+    return taken(function(*given(tuple(args)), **{name: given(value) for name, value in options.items()}))
+
+
+lifted.functions, lifted.computed = Tensor._numpy_functions, _on_lifted
+
+
 def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """What a forward gives for operands without memory: what it gives for zeros, or for identity matrices if it refuses zeros."""
     try:
@@ -166,6 +195,9 @@ def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...], out: Any = No
         if op.variadic and not operands:
             _forward(op, (), attributes)  # says in PyTorch's words what it needs
         raise TypeError(located(f"{op.name}() needs at least one tensor"))
+    if lifted.alive and lifted.highest(operands) is not None:
+        found = computed(op, tuple(operands), attributes)
+        return found[0] if op.outputs is not None and len(op.outputs) - op.hidden == 1 else found
     named = dict(zip(op.attributes, attributes, strict=True))
     narrow = narrow_dtype(op, operands) if op.wide_forward else None
     if narrow is None:
@@ -182,6 +214,8 @@ def _as_operand(op: Op, index: int, value: Any) -> Any:
         return dtypes.python_number(value)
     if isinstance(value, np.ndarray):
         return wrap(native_array(value))
+    if isinstance(value, lifted.Lifted):
+        return wrap(value)
     if hasattr(type(value), "__torch_function__"):
         raise Foreign
     raise not_a_tensor(op, op.public_names[0 if op.variadic else index], value)
@@ -435,10 +469,15 @@ def record(
 
 def viewed(op: Op, x: Tensor, attributes: tuple[Any, ...]) -> Tensor:
     """The view of `x` by `op`, with its history alone: nothing notes what it is a view of."""
-    array = op.forward(x._array, **dict(zip(op.attributes, attributes, strict=True)))
+    array = shown(op, x._array, attributes)
     out = wrap(array)
     record(op, (out,), (x,), (x._array,), attributes, (array,))
     return out
+
+
+def shown(op: Op, array: Any, attributes: tuple[Any, ...]) -> Any:
+    """What `op`, which gives a view, shows of an array."""
+    return computed(op, (array,), attributes)[0]
 
 
 def under_name(name: str, result: Any) -> Any:
@@ -486,8 +525,8 @@ def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes
     if not op.variadic:
         due = {n for n, p in zip(op.differentiable, parents, strict=True) if p is not None}
         wanted = {w for rule in op.rules if due.intersection(rule.inputs) for w in rule.wants}
-        if op.hidden:
-            wanted.update(op.attributes)
+        if op.hidden:  # the second derivative runs the forward again
+            wanted.update((*op.operands, *op.attributes))
         return tuple(values[name] if name in wanted else None for name in op.saves)
     return tuple(values[name] for name in op.saves)
 

@@ -418,7 +418,7 @@ def _save(op: Op, name: str) -> str:
     else:
         operand, what = name.rsplit("_", 1)
         value = f'getattr(a_{operand}, "{what}", ())' if operand in op.defaults or op.promoted else f"a_{operand}.{what}"
-    if not inputs or len(inputs) == len(op.differentiable):
+    if not inputs or len(inputs) == len(op.differentiable) or (op.hidden and name in op.operands):
         return value
     due = " or ".join(f"n_{i} is not None" for i in op.differentiable if i in inputs)
     return f"{value} if {due} else None"

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from . import modes
+from .lifted import ARRAYS
 from .op import Op
 from .origin import Origin, outside
 from .scope import Scope
@@ -78,7 +79,7 @@ class Packed:
     def __init__(self, saved: tuple[Any, ...], pack: Any, unpack: Any, wrap: Any):
         self.unpack = unpack
         with modes.no_grad():
-            self.values = tuple((True, pack(wrap(s))) if isinstance(s, np.ndarray) else (False, s) for s in saved)
+            self.values = tuple((True, pack(wrap(s))) if isinstance(s, ARRAYS) else (False, s) for s in saved)
 
     def unpacked(self) -> tuple[Any, ...]:
         """The arrays that the hooks give back, and what else was saved."""

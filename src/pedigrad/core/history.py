@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import modes
+from . import lifted, modes
 from .graph import Leaf, Node, Tensor
 from .layout import same_places
 from .origin import located
@@ -90,11 +90,21 @@ def refresh(tensor: Tensor) -> None:
     if view is None or view.base is None or tensor._node.__class__ is Leaf:
         return
     base = view.root()
+    if lifted.alive and isinstance(base._array, lifted.Lifted) and not isinstance(tensor._array, lifted.Lifted):
+        show_again(tensor, base)
     if base._view is None:
         return
     written = base._view.stamp > view.stamp and view.made is not NO_GRAD and tensor._node is not None
     if written or base._view.rebased > view.stamp:
         rerecord(tensor, view, base)
+
+
+def show_again(tensor: Tensor, base: Tensor) -> None:
+    """Give a view the array that shows of its base's present one what it showed of the one before."""
+    array = base._array
+    for op, attributes in tensor._view.steps():  # type: ignore[union-attr]
+        array = op.shown(array, attributes)
+    tensor._array = array
 
 
 def shown_by(base: Tensor, steps: list[tuple[Any, tuple[Any, ...]]]) -> Tensor:

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, meta, modes, watching
+from . import dtypes, lifted, meta, modes, watching
 from .arguments import bind
 from .dispatch import NUMBERS, check_overlap, dispatch, is_recorded, record
 from .errors import explained, not_a_tensor
 from .graph import Leaf, Node, note_write
-from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, shown_by
+from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, show_again, shown_by
 from .layout import check_operands
 from .op import Op
 from .origin import located
@@ -134,7 +134,7 @@ def write_result(here: Any, result: Any) -> None:
 def _plain(target: Tensor, others: tuple[Any, ...]) -> bool:
     """Whether a ufunc may write straight into `target`: all float arrays of one dtype, or numbers."""
     dtype = target._array.dtype
-    if dtype.kind != "f":
+    if dtype.kind != "f" or (lifted.alive and lifted.highest(getattr(v, "_array", None) for v in (target, *others)) is not None):
         return False
     return all(v._array.dtype == dtype if isinstance(v, Tensor) else v.__class__ in NUMBERS for v in others)
 
@@ -158,10 +158,12 @@ def check_writable(target: Tensor) -> None:
 def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     """Copy `array` into `target` and give it the history of `result`."""
     node = result._node
+    if lifted.alive:
+        adopt(target, array)
     here = target._array
     if node is not None and isinstance(node.saved, tuple):
         # What the node keeps must be the values from before this write.
-        node.saved = tuple(copied(s) if isinstance(s, np.ndarray) and np.may_share_memory(s, here) else s for s in node.saved)
+        node.saved = tuple(copied(s) if isinstance(s, lifted.ARRAYS) and np.may_share_memory(s, here) else s for s in node.saved)
     if node is not None:
         node.dtype = here.dtype  # gradients come in that of the target
     if meta.is_meta(here):
@@ -172,7 +174,7 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     else:
         meta.require_data(array, what + "()")
         np.copyto(here, array, casting="unsafe")
-    if modes.special and modes.settings.recorder is not None:
+    if modes.special and modes.settings.recorder is not None and not isinstance(here, lifted.Lifted):
         modes.settings.recorder.write(here, array)
     note_change(target, what)
     if node is not None or target._node is not None:
@@ -181,6 +183,18 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
     elif target._cut is None:
         target._cut = result._cut
     return target
+
+
+def adopt(target: Tensor, new: Any) -> None:
+    """Let `target`, and what it is a view of, be of the level of `new`, which is about to be written into it."""
+    level = lifted.highest((target._array, new))
+    if level is None or (isinstance(target._array, lifted.Lifted) and target._array.level is level):
+        return
+    view = target._view
+    base = target if view is None or view.base is None else view.root()
+    base._array = level.holding(base._array)  # type: ignore[assignment]
+    if base is not target:
+        show_again(target, base)
 
 
 def note_change(target: Tensor, what: str) -> None:

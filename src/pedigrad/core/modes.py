@@ -47,6 +47,8 @@ class _Settings(threading.local):
         self.default_device: Any = None  # the outermost of them, where the program set one for all
         self.autocast: Any = None  # what casts operands, while it is on (`core/autocast.py`)
         self.autocast_state: Any = None
+        self.dual_level: Any = None  # the level of `autograd.forward_ad`
+        self.batches: list[Any] = []  # the runs of vmap, the innermost last
         self.functions_off = 0  # how many contexts say that classes do not take operations over
         self.function_modes: list[Any] = []  # modes that take operations over, the innermost last
 

@@ -22,6 +22,7 @@ a rule for several need a gradient). The decorator returns the public function, 
 - `composite`: several NumPy calls under one node
 - `kernel`: its own code, or integers in and out
 - `sparse`: sparse arrays in or out (`core/sparse.py`)
+- `edge`: into a level (`core/lifted.py`) or out of it; its first attribute is the level
 
 NumPy computes with 16-bit floats in 16 bits, so sums of them stick (at 256 in bfloat16) and formulas round at each step. Where the
 kind is one that computes (`Op.wide_forward`, `Op.wide_rules`), forwards and rules are therefore given float32 in their place, and what
@@ -65,6 +66,7 @@ class Op:
     forms: list[Function]  # the same under other names: what is generated goes into all of them
     build: Callable[[], Function]  # generate the code of `function` and of the gradient, which every node needs
     viewed: Callable[[Any, tuple[Any, ...]], Any]  # the view of a tensor by this op, with its history alone
+    shown: Callable[[Any, tuple[Any, ...]], Any]  # what it shows of an array
     built = False
     node_class: Any = None  # the class whose instances are runs of this op, and that for 16-bit floats
     wide_node_class: Any = None

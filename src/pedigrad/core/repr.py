@@ -8,6 +8,7 @@ from . import dtypes, modes
 from .data import plain_number
 from .declare import function, publish
 from .formatting import tensor_text
+from .lifted import Lifted
 from .tensor import Tensor, read, read_elements
 
 
@@ -20,6 +21,8 @@ def tensor_repr(tensor: Tensor) -> str:
         notes += [] if tensor.dtype is dtypes.get_default_dtype() else [f"dtype={tensor.dtype}"]
         notes += [f"grad_fn=<{from_op.name()}>"] if from_op is not None else ["requires_grad=True"] if tensor.requires_grad else []
         return f"tensor(..., {', '.join(notes)})"
+    if isinstance(tensor._array, Lifted):
+        return repr(tensor._array)
     return tensor_text(
         tensor._array,
         tensor.dtype.name,

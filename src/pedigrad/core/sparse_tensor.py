@@ -16,6 +16,7 @@ import numpy as np
 from . import device as devices
 from . import dtypes, modes
 from .history import UNTRACKED
+from .lifted import ARRAYS
 from .origin import MARK, located, warn_once
 from .shapes import Size
 from .sparse import Coordinates, Sparse
@@ -275,7 +276,7 @@ def sparse_tensor(array: Sparse) -> SparseTensor:
 
 def tensor_of(array: Any) -> Tensor:
     """A tensor on an array, dense or sparse; it has no history."""
-    return sparse_tensor(array) if isinstance(array, Sparse) else wrap(array if array.__class__ is np.ndarray else np.asarray(array))
+    return sparse_tensor(array) if isinstance(array, Sparse) else wrap(array if isinstance(array, ARRAYS) else np.asarray(array))
 
 
 # What operations do with sparse tensors

@@ -17,6 +17,7 @@ from . import dtypes, graph, meta, modes, watching
 from .graph import Handle, Leaf, Node
 from .history import STRIDED, UNTRACKED, View, refresh
 from .layout import dense_copy, is_in_format, steps
+from .lifted import Lifted
 from .origin import Origin, located, warn, warn_once
 from .shapes import Size
 from .storage import whole_of
@@ -67,6 +68,8 @@ def copied(array: Array) -> Array:
     """A copy of `array` that lies as it does, without gaps; also for a recorder."""
     if meta.is_meta(array):
         return meta.like(array)
+    if isinstance(array, Lifted):
+        return np.copy(array)  # type: ignore[call-overload]
     recorder = modes.settings.recorder if modes.special else None
     return dense_copy(array) if recorder is None else recorder.run(np.copy, (array,))
 
@@ -367,7 +370,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
 
     def detach(self) -> Tensor:
         """A tensor on the same storage that needs no gradient."""
-        out = wrap(self._array)
+        array = self._array
+        out = wrap(array.detached() if isinstance(array, Lifted) else array)
         if self._node is not None:
             out._cut = Cut("detached", (self._node,))
         return out
@@ -447,12 +451,14 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
 
     def numpy(self, *, force: bool = False) -> Array:
         """Its array, on the same memory."""
-        if modes.special:
+        if modes.special and not force:
             refresh(self)
         if self._node is not None and not force and modes.settings.grad:
             message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             raise RuntimeError(located(message))
         read_elements(self._array, "numpy()")
+        if isinstance(self._array, Lifted):
+            raise RuntimeError(located(f"numpy() cannot give out {self._array.described()}"))
         return self._array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -468,7 +474,7 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.branch(self._array)
         meta.require_data(self._array, "the truth of a tensor")
-        return bool(self._array.item())
+        return bool(self._array)
 
     def _number(self) -> Any:
         if self._array.size != 1:
@@ -513,8 +519,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         return sorted(set(dir(type(self))) | set(self.__dict__))
 
 
-def wrap(array: Array) -> Tensor:
-    """A tensor on `array`, which must be an ndarray; it has no history."""
+def wrap(array: Any) -> Tensor:
+    """A tensor on `array`, which must be an ndarray or lifted; it has no history."""
     out = _new(Tensor)
     out._array = array
     out._node = out._cut = None

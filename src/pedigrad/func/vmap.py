@@ -1,7 +1,6 @@
-"""vmap: a function of one sample, run for each sample of a batch.
+"""vmap: a function of one sample, run once for all samples of a batch.
 
-The function is run once a sample, and what it returns is stacked: everything that Python can do in it works, data-dependent branches
-and writes in place too, and gradients go through.
+Its arguments are tensors whose arrays stand for a sample (`autograd/levels/batched.py`), so it cannot branch on their elements.
 """
 
 from __future__ import annotations
@@ -10,12 +9,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from ..autograd.levels.batched import Batch
+from ..autograd.levels.mapping import entered, left, running
 from ..core import trees
 from ..core.declare import function
 from ..core.origin import located
 from ..core.tensor import Tensor
-from ..ops.shape.join import stack
-from ..rng.generator import default_generator
+from ..ops.shape.join import cat
 
 
 def _spread(dims: Any, tree: Any) -> list[Any]:
@@ -74,33 +74,37 @@ def vmap(
         values, dims = trees.leaves(args), _spread(in_dims if not isinstance(in_dims, list) else tuple(in_dims), args)
         named = trees.leaves(kwargs)
         named_dims = [0 if isinstance(v, Tensor) else None for v in named]
-        size = _batch_size([*values, *named], [*dims, *named_dims])
+        given, given_dims = [*values, *named], [*dims, *named_dims]
+        size = _batch_size(given, given_dims)
         if size == 0:
             raise RuntimeError(located("vmap(): a batch of no samples does not say what the function returns"))
-        start = default_generator.get_state() if randomness != "different" else None
-        results = []
-        for i in range(size):
-            taken = [v if d is None else v.select(d, i) for v, d in zip(values, dims, strict=True)]
-            words = [v if d is None else v.select(d, i) for v, d in zip(named, named_dims, strict=True)]
-            if randomness == "same" and i:
-                default_generator.set_state(start)
-            results.append(func(*trees.filled(args, taken), **trees.filled(kwargs, words)))
-            if randomness == "error" and i == 0 and (default_generator.get_state() != start).any():
-                message = "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different'"
-                raise RuntimeError(located(f"{message} randomness flags on vmap or perform the randomness operation out of vmap"))
-        return _stacked(results, out_dims)
+        columns = []
+        for start in range(0, size, chunk_size or size):
+            stop = min(start + (chunk_size or size), size)
+            parts = [
+                v if d is None or stop - start == size else v.narrow(d, start, stop - start) for v, d in zip(given, given_dims, strict=True)
+            ]
+            with running(Batch(stop - start, randomness)) as batch:
+                taken = [v if d is None else entered(v, batch, d) for v, d in zip(parts, given_dims, strict=True)]
+                result = func(*trees.filled(args, taken[: len(values)]), **trees.filled(kwargs, taken[len(values) :]))
+                columns.append(_left(result, out_dims, batch))
+        return columns[0][0] if len(columns) == 1 else _joined(columns)
 
     return mapped
 
 
-def _stacked(results: list[Any], out_dims: Any) -> Any:
-    """What the samples gave, each tensor stacked at its dimension."""
-    first = results[0]
-    for leaf in trees.leaves(first):
+def _left(result: Any, out_dims: Any, batch: Batch) -> tuple[Any, list[Any]]:
+    """What the function gave for a batch, out of its level, and the dimension of the samples in each tensor."""
+    values = trees.leaves(result)
+    for leaf in values:
         if not isinstance(leaf, Tensor):
             raise ValueError(located(f"vmap(): the function must only return Tensors, got type {type(leaf).__name__}"))
-    dims = [out_dims] * len(trees.leaves(first)) if isinstance(out_dims, int) or out_dims is None else _spread(out_dims, first)
-    if isinstance(out_dims, tuple) and isinstance(first, Tensor):
-        dims = [out_dims[0]]
-    columns = zip(*(trees.leaves(r) for r in results), strict=True)
-    return trees.filled(first, [c[0] if d is None else stack(c, d) for c, d in zip(columns, dims, strict=True)])
+    dims = [out_dims] * len(values) if isinstance(out_dims, int) or out_dims is None else _spread(out_dims, result)
+    return trees.filled(result, [left(v, batch, d) for v, d in zip(values, dims, strict=True)]), dims
+
+
+def _joined(chunks: list[tuple[Any, list[Any]]]) -> Any:
+    """What the function gave for the parts of a batch, as for the whole."""
+    first, dims = chunks[0]
+    columns = zip(*(trees.leaves(result) for result, _ in chunks), strict=True)
+    return trees.filled(first, [c[0] if d is None else cat(c, d) for c, d in zip(columns, dims, strict=True)])

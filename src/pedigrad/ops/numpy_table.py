@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import lifted
 from ..core.declare import PLACES
 from ..core.tensor import Tensor
 from .shape import convert
@@ -45,8 +46,28 @@ def _ufunc_reduce(name: str) -> Any:
     return lambda a, axis=0, dtype=None, out=None, keepdims=False, **_: op(a, axis, None, None, keepdims)
 
 
+def _like(make: Any, make_like: Any, x: Any, dtype: Any, shape: Any) -> Any:
+    """An ordinary array: what is the same for all samples, and has no tangent."""
+    array = x._array
+    if shape is None and not isinstance(array, lifted.Lifted):
+        return make_like(array, dtype)
+    return make(array.shape if shape is None else shape, array.dtype if dtype is None else dtype)
+
+
 def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     return convert.cast(x, convert.dtypes.from_numpy(np.dtype(dtype)))
+
+
+def _take_along(x: Any, indices: Any, axis: int) -> Any:
+    """Along the other dimensions NumPy broadcasts, and `gather` does not."""
+    axis %= x.ndim
+    if indices.ndim == x.ndim:
+        wide = np.broadcast_shapes(*((*each.shape[:axis], 1, *each.shape[axis + 1 :]) for each in (x, indices)))
+        x, indices = (
+            each if tuple(each.shape) == whole else np.broadcast_to(each, whole)
+            for each, whole in ((each, (*wide[:axis], each.shape[axis], *wide[axis + 1 :])) for each in (x, indices))
+        )
+    return _op("gather")(x, axis, indices)
 
 
 REDUCTIONS = {np.sum: "sum", np.mean: "mean", np.prod: "prod", np.max: "amax", np.min: "amin", np.any: "any", np.all: "all"}
@@ -72,9 +93,9 @@ TABLE[np.squeeze] = lambda x, axis=None: x.squeeze() if axis is None else x.sque
 TABLE[np.copy] = lambda x, order="K", subok=False: convert.clone(x)
 TABLE[np.concatenate] = lambda xs, axis=0, **_: _op("cat")(list(xs), axis)
 TABLE[np.stack] = lambda xs, axis=0, **_: _op("stack")(list(xs), axis)
-TABLE[np.take_along_axis] = lambda x, indices, axis: _op("gather")(x, axis, indices)
-TABLE[np.zeros_like] = lambda x, dtype=None, **_: np.zeros_like(x._array, dtype)
-TABLE[np.ones_like] = lambda x, dtype=None, **_: np.ones_like(x._array, dtype)
+TABLE[np.take_along_axis] = _take_along
+TABLE[np.zeros_like] = lambda x, dtype=None, shape=None, **_: _like(np.zeros, np.zeros_like, x, dtype, shape)
+TABLE[np.ones_like] = lambda x, dtype=None, shape=None, **_: _like(np.ones, np.ones_like, x, dtype, shape)
 TABLE[np.shape] = lambda x: tuple(x.shape)
 TABLE[np.ndim] = lambda x: x.ndim
 TABLE[np.iscomplexobj] = lambda x: x.is_complex()
@@ -82,3 +103,12 @@ TABLE[np.astype] = _astype
 TABLE[np.diagonal] = lambda x, offset=0, axis1=0, axis2=1: x.diagonal(offset, axis1, axis2)
 TABLE[np.split] = lambda x, sections, axis=0: x.tensor_split(sections, axis)
 TABLE[np.clip] = lambda x, a_min=None, a_max=None, **_: x.clamp(a_min, a_max)
+
+# What gives no gradient: of Tensors NumPy does it to their arrays, of lifted arrays there is no such thing.
+PLAIN = {
+    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne", "isnan": "isnan",
+    "isinf": "isinf", "isfinite": "isfinite", "logical_not": "logical_not", "logical_and": "logical_and", "logical_or": "logical_or",
+    "bitwise_and": "bitwise_and", "bitwise_or": "bitwise_or", "invert": "bitwise_not", "floor": "floor", "ceil": "ceil", "rint": "round",
+    "trunc": "trunc", "remainder": "remainder", "floor_divide": "floor_divide", "signbit": "signbit",
+}  # fmt: skip
+lifted.also.update({getattr(np, ufunc): _op(name) for ufunc, name in PLAIN.items()})

@@ -8,8 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import modes
+from ..core.lifted import Lifted
 from ..core.quiet import astype
 from ..core.shapes import kept_shape
+from ..core.tensor import wrap
 from ..eager import native
 
 FEW = 512  # elements of float32 whose sum, one by one, loses nothing that shows
@@ -61,6 +63,17 @@ def matmul(x, y, out=None):
     if is_large_product(x, y):
         return native.product(x, y, out)
     return np.matmul(x, y) if out is None else np.matmul(x, y, out=out)
+
+
+def everywhere(condition):
+    """Whether all booleans of an array or a Tensor are true: for a branch that is no more than a shorter way.
+
+    Of a sample of a batch those of all samples count, so that one way is right for all.
+    """
+    array = condition._array if hasattr(condition, "_array") else condition
+    if not isinstance(array, Lifted):
+        return np.logical_and.reduce(condition, axis=None)  # a guard where this is traced
+    return bool(wrap(array.whole()).all())
 
 
 def zeros(like, shape):

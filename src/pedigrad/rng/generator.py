@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike
 
 from ..core import modes
 from . import sampling
+from .batches import of_arrays, of_shape
 from .mersenne import Array, MersenneTwister
 
 __all__ = ["Generator", "default_generator"]
@@ -51,6 +52,7 @@ class Generator(MersenneTwister):
 
     # Real numbers
 
+    @of_shape
     def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0, np_dtype: DTypeLike = _F32) -> Array:
         """Uniform numbers in [low, high), as `torch.rand` and `Tensor.uniform_`; complex: both parts."""
         dtype, size = np.dtype(np_dtype), math.prod(shape)
@@ -72,6 +74,7 @@ class Generator(MersenneTwister):
         x[x == np.array(high, dtype)] = low  # rounding may reach the upper bound, which is excluded
         return self.recorded(x.reshape(shape), lambda u: u * (high - low) + low)
 
+    @of_shape
     def normal(
         self,
         shape: Sequence[int],
@@ -135,6 +138,7 @@ class Generator(MersenneTwister):
             self._normal = float(x[-1]) if len(x) > count else None
         return np.asarray(_fused(np.array(x[:count]), std, mean))
 
+    @of_shape
     def log_normal(self, shape: Sequence[int], mean: float = 1.0, std: float = 2.0, np_dtype: DTypeLike = _F32) -> Array:
         """Exponentials of normal numbers, as `Tensor.log_normal_` gives them."""
         dtype = np.dtype(np_dtype)
@@ -144,6 +148,7 @@ class Generator(MersenneTwister):
         x = self._normals(math.prod(shape), float(mean), float(std))
         return _narrow(np.exp(x), dtype).reshape(shape)
 
+    @of_shape
     def exponential(self, shape: Sequence[int], lambd: float = 1.0, np_dtype: DTypeLike = _F32) -> Array:
         """Exponentially distributed numbers of rate `lambd`, as `Tensor.exponential_` gives them."""
         dtype = np.dtype(np_dtype)
@@ -155,6 +160,7 @@ class Generator(MersenneTwister):
         x *= -1.0 / lambd
         return _narrow(x, dtype).reshape(shape)
 
+    @of_shape
     def cauchy(self, shape: Sequence[int], median: float = 0.0, sigma: float = 1.0, np_dtype: DTypeLike = _F32) -> Array:
         """Cauchy distributed numbers, as `Tensor.cauchy_` gives them."""
         dtype = np.dtype(np_dtype)
@@ -166,6 +172,7 @@ class Generator(MersenneTwister):
 
     # Whole numbers
 
+    @of_shape
     def integers(self, shape: Sequence[int], low: int, high: int | None, np_dtype: DTypeLike = np.int64) -> Array:
         """Uniform integers in [low, high), as `torch.randint` and `Tensor.random_(low, high)` give them.
 
@@ -185,6 +192,7 @@ class Generator(MersenneTwister):
             x += low
         return _narrow(x, dtype).reshape(shape)
 
+    @of_shape
     def random(self, shape: Sequence[int], np_dtype: DTypeLike = np.int64) -> Array:
         """Integers from 0 to the dtype's largest (of consecutive ones, for floats), as `Tensor.random_()`."""
         dtype, size = np.dtype(np_dtype), math.prod(shape)
@@ -199,6 +207,7 @@ class Generator(MersenneTwister):
         words = self._draw64(size) if dtype.itemsize == 8 else self._draw(size)
         return _narrow(_modulo(words, span), dtype).reshape(shape)
 
+    @of_arrays
     def permutation(self, n: int) -> Array:
         """The numbers 0 to n - 1 in random order, as `torch.randperm` gives them, in int64."""
         if n < 0:
@@ -208,6 +217,7 @@ class Generator(MersenneTwister):
         targets[:-1] += self._draw(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint32)
         return _swapped(targets.tolist()) if n < 512 else _swapped_at_once(targets, places)
 
+    @of_shape
     def bernoulli(self, shape: Sequence[int], p: float | Array = 0.5, np_dtype: DTypeLike = _F32) -> Array:
         """Ones with probability `p` and zeros, as `Tensor.bernoulli_` gives them.
 
@@ -236,6 +246,7 @@ class Generator(MersenneTwister):
             below[i] = words[2 * i + 1] < lower
         return self.recorded(below.astype(dtype, copy=False).reshape(shape), lambda u: u < p)
 
+    @of_shape
     def geometric(self, shape: Sequence[int], p: float, np_dtype: DTypeLike = _F32) -> Array:
         """Numbers of trials up to the first success of probability `p`, as `Tensor.geometric_` gives them."""
         dtype = np.dtype(np_dtype)
@@ -248,6 +259,7 @@ class Generator(MersenneTwister):
         x /= math.log1p(-p)
         return _narrow(np.ceil(x, out=x), dtype).reshape(shape)
 
+    @of_arrays
     def multinomial(self, probs: Array, n: int, replacement: bool = False) -> Array:
         """Indices drawn by the weights `probs`, (categories,) or (rows, categories), as `torch.multinomial`.
 
@@ -286,10 +298,12 @@ class Generator(MersenneTwister):
             values = [sample(*row) for row in zip(*(p.reshape(-1) for p in parameters), strict=True)]
         return np.array(values, first.dtype).reshape(first.shape)
 
+    @of_arrays
     def poisson(self, rates: Array) -> Array:
         """Poisson distributed counts, as `torch.poisson` gives them."""
         return self._each("poisson", lambda rate: sampling.poisson(rate, self._unit), rates)
 
+    @of_arrays
     def standard_gamma(self, alpha: Array) -> Array:
         """Gamma distributed numbers of shape `alpha` and scale 1, as `torch.distributions.Gamma` uses."""
 
@@ -298,6 +312,7 @@ class Generator(MersenneTwister):
 
         return self._each("standard_gamma", lambda a: sampling.gamma(a, self._unit, normal), alpha)
 
+    @of_arrays
     def binomial(self, count: Array, prob: Array) -> Array:
         """Successes of probability `prob` in `count` trials, arrays of one shape, as `torch.binomial`."""
         return self._each("binomial", lambda n, p: sampling.binomial(n, p, self._unit), count, prob)

@@ -14,7 +14,7 @@ import contextlib
 import copy
 import sys
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -355,6 +355,15 @@ class Recorder(Tracer):
             return self.run_whole(whole, args, str(why))
         finally:
             self.origin = before
+            self.nested -= 1
+
+    @contextlib.contextmanager
+    def within(self) -> Iterator[None]:
+        """Code is run that has no arrays of the program in its hands, but Tensors and lifted ones: others are constants that it makes."""
+        self.nested += 1
+        try:
+            yield
+        finally:
             self.nested -= 1
 
     def undo(self, instructions: int, guards: int, entered: int) -> None:

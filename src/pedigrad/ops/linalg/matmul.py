@@ -18,7 +18,7 @@ from ..xp import conj, kind_of, total, transposed
 
 def product(x, y):
     """NumPy's matmul for operands of one dtype, with 16-bit floats multiplied in float32."""
-    small = x.__class__ is np.ndarray and x.ndim == 2 and y.ndim == 2 and x.size * y.shape[1] < native.LARGE_PRODUCT
+    small = x.__class__ is y.__class__ is np.ndarray and x.ndim == 2 and y.ndim == 2 and x.size * y.shape[1] < native.LARGE_PRODUCT
     if small and x.dtype is y.dtype and x.itemsize > 2:
         return x.dot(y)
     if x.dtype != y.dtype:
@@ -133,7 +133,7 @@ def linear(x, weight, bias=None, /):
     out = batched_product(x, weight.T)
     if bias is None:
         return out
-    if out.__class__ is np.ndarray and bias.dtype is out.dtype and bias.shape == weight.shape[:-1]:
+    if out.__class__ is bias.__class__ is np.ndarray and bias.dtype is out.dtype and bias.shape == weight.shape[:-1]:
         return np.add(out, bias, out)  # nobody else has the product
     return np.add(out, bias)
 

@@ -11,7 +11,7 @@ from ...core.origin import located, warn_once
 from ...core.tensor import constant, read, wrap
 from ...return_types import named
 from ..destination import deliver
-from ..xp import conj
+from ..xp import conj, everywhere
 from .factor import (
     ONE_ELEMENT,
     LinAlgError,
@@ -199,7 +199,7 @@ def _(g, x, out):
     g = np.reshape(g, (*g.shape, 1, 1))
     if x.shape[-1] == 1:
         return g * np.ones_like(x)
-    if np.all(out != 0):
+    if everywhere(out != 0):
         return g * np.reshape(conj(out), (*out.shape, 1, 1)) * adjoint(np.linalg.inv(x))
     # Cofactors from the singular values: products of all but one stay finite where one of them is zero.
     U, S, Vh = factor_svd(x, False)

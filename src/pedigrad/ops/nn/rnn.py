@@ -63,7 +63,7 @@ def _affine(x, weight, *biases):
     if not present:
         return out
     bias = present[0] if len(present) == 1 else present[0] + present[1]
-    return np.add(out, bias, out=out) if out.__class__ is np.ndarray else out + bias
+    return np.add(out, bias, out=out) if out.__class__ is bias.__class__ is np.ndarray else out + bias
 
 
 def _packed(x):

@@ -13,7 +13,7 @@ from ...core.quiet import astype
 from ...core.shapes import all_dims, as_int, as_shape
 from ...eager import native
 from ..destination import deliver
-from ..xp import broadcast_to, cast, conj, double_total, kind_of, less, restore_dims, row_total, total
+from ..xp import broadcast_to, cast, conj, double_total, everywhere, kind_of, less, restore_dims, row_total, total
 
 DIMS = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((), None), ((0, 3), 0)]
 FILLED = [((3, 4),), ((2, 3, 4), -1), ((2, 3, 4), (0, 2), True), ((5,), 0)]
@@ -304,7 +304,7 @@ def _(g, x, out, dim, keepdim):
     if not x.ndim:
         return g
     g = restore_dims(g, shape, dim, keepdim)
-    if np.logical_and.reduce(x != 0, axis=None):  # products of all before and of all after may overflow where that of all does not
+    if everywhere(x != 0):  # products of all before and of all after may overflow where that of all does not
         return g * conj(restore_dims(out, shape, dim, keepdim) / x)
     if dim is None:
         return g * np.reshape(product_of_others(np.reshape(x, (-1,)), 0), shape)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import dtypes, inplace, meta, modes
+from ...core import dtypes, inplace, lifted, meta, modes
 from ...core.data import element
 from ...core.declare import composite, function
 from ...core.dispatch import check_overlap, is_recorded, record
@@ -226,6 +226,11 @@ def _slice(entry: slice) -> slice:
     return slice(start, stop, step)
 
 
+def _differs(entry: Any) -> bool:
+    """Whether an index is another number in each sample of a batch."""
+    return isinstance(entry, Tensor) and isinstance(entry._array, lifted.Lifted)
+
+
 def _dims_used(entry: Any) -> int:
     if entry is None or entry is Ellipsis or entry.__class__ is bool:
         return 0
@@ -265,7 +270,7 @@ def parsed(index: Any, ndim: int) -> tuple[tuple[Any, ...] | None, tuple[bool, .
             basic.append(None)
             places.append(True)
             arrays.append(constant(np.zeros(1 if entry else 0, np.int64)))
-        elif hasattr(entry, "__index__") and getattr(entry, "ndim", 0) == 0:
+        elif hasattr(entry, "__index__") and getattr(entry, "ndim", 0) == 0 and not _differs(entry):
             basic.append(_int(entry))
         else:
             array = _index_array(entry)
@@ -323,7 +328,8 @@ def getitem(self: Tensor, index_: Any) -> Tensor:
 def setitem(self: Tensor, index_: Any, value: Any) -> None:
     """Write `value`, a number or a tensor that broadcasts, into what `self[index]` selects."""
     source = value._array if isinstance(value, Tensor) else value
-    if not isinstance(source, (np.ndarray, bool, int, float, complex, np.generic)) or (source is value and isinstance(value, np.ndarray)):
+    is_array = source is value and isinstance(value, np.ndarray)
+    if is_array or not isinstance(source, (*lifted.ARRAYS, bool, int, float, complex, np.generic)):
         raise TypeError(located(f"can't assign a {type(value).__name__} to a tensor of {self.dtype}: make it a tensor first"))
     if source is value and not (self._array.dtype.kind == "f" and isinstance(value, (int, float)) and -65504 <= value <= 65504):
         source = value = _number(value, self._array.dtype)
@@ -346,12 +352,17 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
     with_history, recorder = is_recorded(self, value), modes.settings.recorder
     if recorder and not with_history and 0 not in self._array.strides and inplace.is_shown_twice(self._array):
         recorder.refuse("windows that overlap are written to")
-    elif with_history or recorder:
+    elif with_history or recorder or _is_lifted(self, value, arrays):
         _write_with_history(self, basic, places, arrays, value)
         return
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)
     if source is not value and self._cut is None:
         self._cut = value._cut
+
+
+def _is_lifted(target: Tensor, value: Any, indices: list[Tensor]) -> bool:
+    """Whether a level has a part in a write."""
+    return lifted.alive > 0 and lifted.highest(getattr(v, "_array", None) for v in (target, value, *indices)) is not None
 
 
 def _number(value: Any, dtype: Any) -> Any:
@@ -402,7 +413,7 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
     direct = view is not None and view.before is own if is_view else first
     if not arrays and direct and view.op in (part.op, select.op) and _shows(view, basic):  # type: ignore[union-attr]
         return  # the second half of `x[i] += y`: the view was written to, which is all
-    followed = modes.settings.recorder is not None
+    followed = modes.settings.recorder is not None or _is_lifted(target, value, arrays)
     if basic is not None and ((is_view and not followed) or 0 in target._array.strides):
         # Written to as a tensor of its own: where the view shows an element twice, the region may not. A recorder wants the whole.
         target, basic = part(target, basic), None if arrays else (...,)

@@ -1,0 +1,105 @@
+"""Dual numbers: arrays with a tangent, the derivative along one direction that is carried forward beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core import modes
+from ...core.dispatch import computed
+from ...core.lifted import Level, Lifted
+from ...core.op import REGISTRY
+from ...core.tensor import constant, wrap
+from .tangents import tangents_of
+
+
+class Dual(Lifted):
+    """An array and its tangent, of one shape and dtype."""
+
+    __slots__ = ("primal", "tangent")
+
+    def __init__(self, level: Derivative, primal: Any, tangent: Any):
+        self.level, self.primal, self.tangent = level, primal, tangent
+        self.shape, self.dtype = primal.shape, primal.dtype
+
+    def parts(self) -> tuple[Any, ...]:
+        return self.primal, self.tangent
+
+    def lying(self) -> Any:
+        return self.primal.lying() if isinstance(self.primal, Lifted) else self.primal
+
+    def detached(self) -> Any:
+        return self.primal.detached() if isinstance(self.primal, Lifted) else self.primal
+
+    def described(self) -> str:
+        return "a tensor with a tangent (a forward derivative)"
+
+    def item(self) -> Any:
+        return self.primal.item()
+
+    def tolist(self) -> Any:
+        return self.primal.tolist()
+
+    def __bool__(self) -> bool:
+        return bool(self.primal)
+
+    def __repr__(self) -> str:
+        return f"{wrap(self.primal)!r}, tangent={wrap(self.tangent)!r}"
+
+
+class Derivative(Level):
+    """One derivative that is taken forward."""
+
+    __slots__ = ()
+    follows_hidden = True
+
+    def holds(self, array: Any) -> bool:
+        """Whether an operand has a tangent of this derivative."""
+        return isinstance(array, Dual) and array.level is self
+
+    def primal(self, array: Any) -> Any:
+        """An operand without its tangent."""
+        return array.primal if self.holds(array) else array
+
+    def tangent(self, array: Any) -> Any:
+        """The tangent of an operand, None if it has none."""
+        return array.tangent if self.holds(array) else None
+
+    def run(self, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[Any, ...]:
+        primals, tangents = tuple(map(self.primal, arrays)), tuple(map(self.tangent, arrays))
+        results = computed(op, primals, attributes)
+        if op.kind == "edge":  # of an older level: it is linear
+            zeros = tuple(zeros_like(p) if t is None else t for p, t in zip(primals, tangents, strict=True))
+            found: Any = computed(op, zeros, attributes)
+        else:
+            found = tangents_of(op, primals, tangents, attributes, results)
+        return tuple(r if t is None else Dual(self, r, t) for r, t in zip(results, found, strict=True))
+
+    def overwrite(self, here: Any, new: Any) -> None:
+        tangent = self.tangent(new)
+        _put(here.primal, self.primal(new))
+        _put(here.tangent, np.zeros((), here.dtype) if tangent is None else tangent)
+
+    def holding(self, array: Any) -> Dual:
+        """An array, which a tangent is about to be written into, with one of zeros."""
+        return Dual(self, array, zeros_like(array))
+
+    def lowered(self, g: Any) -> Any:
+        """Of pairs of cotangents for a tangent and its primal, in this order: that of the primal."""
+        return REGISTRY["tangent_of"].function(g, self)
+
+
+def zeros_like(array: Any) -> Any:
+    """Zeros of the shape and dtype of an array."""
+    return constant(np.zeros(array.shape, array.dtype))._array
+
+
+def _put(here: Any, new: Any) -> None:
+    np.copyto(here, new, casting="unsafe")
+    recorder = modes.settings.recorder
+    if recorder is not None and here.__class__ is np.ndarray:
+        recorder.write(here, new)
+
+
+__all__ = ["Derivative", "Dual"]
