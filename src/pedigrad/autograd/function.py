@@ -31,24 +31,25 @@ class FunctionNode(Node):
     def backward(self, g: Any, parents: Any, saved: Any) -> Any:
         """The gradients of the tensor arguments, by the user's `backward`."""
         ctx: Any = self.ctx
+        call: Call = ctx._call
         given = g if isinstance(g, list) else [g]
         plain = not any(isinstance(each, Tensor) for each in given)
-        grads = [self._incoming(ctx, i, each) for i, each in enumerate(given)]
+        grads = [self._incoming(call, i, each) for i, each in enumerate(given)]
         with modes.set_grad_enabled(not plain):
-            results = ctx.function.backward(ctx, *grads)
+            results = call.function.backward(ctx, *grads)
         results = results if isinstance(results, tuple) else (results,)
-        count = len(ctx.arguments)
+        count = len(call.arguments)
         if (len(results) > count and any(r is not None for r in results[count:])) or len(results) < count:
-            message = f"function {ctx.function.__name__} returned an incorrect number of gradients (expected {count}, got {len(results)})"
+            message = f"function {call.function.__name__} returned an incorrect number of gradients (expected {count}, got {len(results)})"
             raise RuntimeError(located(message))
-        wanted = [r for r, is_tensor in zip(results, ctx.arguments, strict=False) if is_tensor]
+        wanted = [r for r, is_tensor in zip(results, call.arguments, strict=False) if is_tensor]
         return tuple(r._array if plain and isinstance(r, Tensor) else r for r in wanted)
 
     @staticmethod
-    def _incoming(ctx: Any, index: int, g: Any) -> Any:
+    def _incoming(call: Call, index: int, g: Any) -> Any:
         if g is None:
-            shape, dtype = ctx.output_kinds[index]
-            return constant(np.zeros(shape, dtype)) if ctx.materialize else None
+            shape, dtype = call.output_kinds[index]
+            return constant(np.zeros(shape, dtype)) if call.materialize else None
         return g if isinstance(g, Tensor) else wrap(np.asarray(g))
 
 
@@ -56,13 +57,14 @@ class FunctionCtx:
     """Base of what `forward` and `backward` of a Function share."""
 
 
-class Context(FunctionCtx):
-    """What `forward` keeps for `backward`; further attributes may be set freely."""
+class Call:
+    """What the library itself keeps of one call of a Function."""
+
+    __slots__ = ("arguments", "constant", "dirty", "function", "materialize", "node", "output_kinds", "stamp", "to_save")
 
     def __init__(self, function: type[Function], args: tuple[Any, ...]):
         self.function = function
         self.arguments = [isinstance(a, Tensor) for a in args]
-        self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         self.materialize = True
         self.output_kinds: list[tuple[tuple[int, ...], Any]] = []
         self.to_save: tuple[Any, ...] = ()
@@ -71,39 +73,48 @@ class Context(FunctionCtx):
         self.constant: tuple[Tensor, ...] = ()
         self.node: weakref.ref[FunctionNode] | None = None
 
+
+class Context(FunctionCtx):
+    """What `forward` keeps for `backward`; further attributes may be set freely, so what is ours lies in one."""
+
+    def __init__(self, function: type[Function], args: tuple[Any, ...]):
+        self._call = Call(function, args)
+        self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
+
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (arguments or results) for `backward`, which finds them in `saved_tensors`."""
-        self.to_save = tensors
+        self._call.to_save = tensors
 
     save_for_forward = save_for_backward
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `save_for_backward` was given; RuntimeError if that was written to since, or freed by a backward pass."""
-        node = self.node() if self.node is not None else None
+        call = self._call
+        node = call.node() if call.node is not None else None
         if node is None:
-            return self.to_save
+            return call.to_save
         if isinstance(node.saved, Freed):
             raise second_backward(node)
         if isinstance(node.saved, _PackedTensors):
-            return node.saved.unpacked(self)
+            return node.saved.unpacked(call)
         for saved in node.saved:
             write = None if saved is None else write_to(saved._array)
-            if write is not None and write.stamp > self.stamp:
+            if write is not None and write.stamp > call.stamp:
                 raise modified(node, "tensor", saved._array, write)
-        return tuple(s.revive(self) if isinstance(s, _Result) else s for s in node.saved)
+        return tuple(s.revive(call) if isinstance(s, _Result) else s for s in node.saved)
 
     def mark_dirty(self, *args: Tensor) -> None:
         """Say which arguments `forward` wrote to in place."""
-        self.dirty = args
+        self._call.dirty = args
 
     def mark_non_differentiable(self, *args: Tensor) -> None:
         """Say which results have no gradient."""
-        self.constant = args
+        self._call.constant = args
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether `backward` gets zeros, not None, for results that no gradient arrived at."""
-        self.materialize = value
+        self._call.materialize = value
 
 
 class _Result:
@@ -114,12 +125,12 @@ class _Result:
     def __init__(self, array: Any, index: int):
         self._array, self.index = array, index
 
-    def revive(self, ctx: Context) -> Tensor:
+    def revive(self, call: Call) -> Tensor:
         tensor = wrap(self._array)
-        node = ctx.node() if ctx.node is not None else None
+        node = call.node() if call.node is not None else None
         if node is not None:
-            alone = len(ctx.output_kinds) == 1
-            tensor._node = node if alone else output(node, self.index, [tensor] * len(ctx.output_kinds))
+            alone = len(call.output_kinds) == 1
+            tensor._node = node if alone else output(node, self.index, [tensor] * len(call.output_kinds))
         return tensor
 
 
@@ -133,7 +144,7 @@ class _PackedTensors:
         with modes.no_grad():
             self.values = tuple(None if s is None else (s, pack(wrap(s._array))) for s in saved)
 
-    def unpacked(self, ctx: Context) -> tuple[Any, ...]:
+    def unpacked(self, call: Call) -> tuple[Any, ...]:
         """The tensors that the hooks give back, with the histories of those that were saved."""
         found: list[Any] = []
         for value in self.values:
@@ -142,7 +153,7 @@ class _PackedTensors:
                 continue
             saved, packed = value
             tensor = wrap(self.unpack(packed)._array)
-            tensor._node = (saved.revive(ctx) if isinstance(saved, _Result) else saved)._node
+            tensor._node = (saved.revive(call) if isinstance(saved, _Result) else saved)._node
             found.append(tensor)
         return tuple(found)
 
@@ -174,6 +185,7 @@ class Function:
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run the forward and record it as one node."""
         ctx = Context(cls, args)
+        call = ctx._call
         split = cls.setup_context is not Function.setup_context
         with modes.no_grad():
             result = cls.forward(*args, **kwargs) if split else cls.forward(ctx, *args, **kwargs)
@@ -181,13 +193,13 @@ class Function:
                 cls.setup_context(ctx, args, result)
         results = result if isinstance(result, tuple) else (result,)
         tensors = [r for r in results if isinstance(r, Tensor)]
-        for changed in ctx.dirty:
+        for changed in call.dirty:
             note_change(changed, cls.__name__)
-        if not {id(t) for t in ctx.dirty} <= {id(t) for t in tensors}:
+        if not {id(t) for t in call.dirty} <= {id(t) for t in tensors}:
             message = "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified"
             raise RuntimeError(located(f"{message} inplace must all be outputs of the Function."))
         node = cls._node(ctx, args, tensors) if modes.settings.grad and any(ctx.needs_input_grad) and tensors else None
-        results = cls._with_history(ctx, node, args, results, tensors)
+        results = cls._with_history(call, node, args, results, tensors)
         return results if isinstance(result, tuple) else results[0]
 
     @classmethod
@@ -198,15 +210,15 @@ class Function:
         here = Origin.here()
         node.code, node.lasti = here.code, here.lasti
         node.shape, node.dtype = tensors[0]._array.shape, tensors[0]._array.dtype
-        ctx.node = weakref.ref(node)
-        ctx.output_kinds = [(t._array.shape, t._array.dtype) for t in tensors]
+        ctx._call.node = weakref.ref(node)
+        ctx._call.output_kinds = [(t._array.shape, t._array.dtype) for t in tensors]
         return node
 
     @classmethod
-    def _with_history(cls, ctx: Context, node: FunctionNode | None, args: Any, results: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
+    def _with_history(cls, call: Call, node: FunctionNode | None, args: Any, results: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
         """The results with their history: arguments that are returned unchanged get a tensor of their own."""
         given = {id(a) for a in args if isinstance(a, Tensor)}
-        dirty, constant = {id(t) for t in ctx.dirty}, {id(t) for t in ctx.constant}
+        dirty, constant = {id(t) for t in call.dirty}, {id(t) for t in call.constant}
         final, index, several = [], 0, sum(id(t) not in constant and t._array.dtype.kind in "fcV" for t in tensors) > 1
         for r in results:
             if isinstance(r, Tensor):
@@ -221,11 +233,11 @@ class Function:
             final.append(r)
         places = {id(t): i for i, t in enumerate(t for t in final if isinstance(t, Tensor))}
         if node is not None:
-            node.saved = tuple(_Result(t._array, places[id(t)]) if id(t) in places else t for t in ctx.to_save)
+            node.saved = tuple(_Result(t._array, places[id(t)]) if id(t) in places else t for t in call.to_save)
             hooks = modes.settings.saved_hooks
             if hooks and not isinstance(hooks[-1], str):
                 node.saved = _PackedTensors(node.saved, *hooks[-1])
-            ctx.to_save, ctx.stamp = (), next(modes.clock)
+            call.to_save, call.stamp = (), next(modes.clock)
         return tuple(final)
 
     @classmethod

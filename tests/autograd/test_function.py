@@ -1,0 +1,24 @@
+"""Functions of users: what their context may hold."""
+
+import pytest
+
+import pedigrad as torch
+
+FREE = ["function", "arguments", "constant", "dirty", "node", "stamp", "materialize", "output_kinds"]
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_a_context_takes_any_attribute(name):
+    class Scale(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, factor):
+            setattr(ctx, name, factor)
+            return x * factor
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * getattr(ctx, name), None
+
+    x = torch.ones(2, requires_grad=True)
+    Scale.apply(x, 3.0).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
