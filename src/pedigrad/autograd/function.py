@@ -45,6 +45,12 @@ class FunctionNode(Node):
         wanted = [r for r, is_tensor in zip(results, call.arguments, strict=False) if is_tensor]
         return tuple(r._array if plain and isinstance(r, Tensor) else r for r in wanted)
 
+    def __getattr__(self, name: str) -> Any:
+        """What `forward` left in `ctx`, and `saved_tensors`: in PyTorch the node is that object."""
+        if name.startswith("_") or name == "ctx":
+            raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+        return getattr(self.ctx, name)
+
     @staticmethod
     def _incoming(call: Call, index: int, g: Any) -> Any:
         if g is None:

@@ -137,7 +137,7 @@ def grad(func: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool = Fal
 
 
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
-    """The result of `func`, and a function of cotangents (a nest as the result) that returns their products with the Jacobian."""
+    """The result of `func`, and a function of cotangents (a nest as the result) that gives each primal's product with the Jacobian."""
     with modes.enable_grad():
         entered = trees.mapped(_entered, primals)
         inputs = trees.leaves(entered)
@@ -153,8 +153,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
             raise RuntimeError(located(f"vjp(): the function returned {len(outputs)} tensors, and {len(weights)} cotangents were given"))
         with modes.enable_grad():
             found = _derivative(outputs, inputs, weights)
-        shaped = trees.filled(entered, found)
-        return _left(shaped[0] if len(primals) == 1 else shaped, inputs)
+        return _left(trees.filled(entered, found), inputs)
 
     result = _left(output, inputs)
     return (result, products, _left(aux, inputs)) if has_aux else (result, products)
