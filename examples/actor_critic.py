@@ -29,7 +29,7 @@ class Points:
         self.place = self.place + self.dt * self.velocity
         self.steps += 1
         reward = -self.place.norm(dim=1) - 0.05 * force.pow(2).sum(dim=1)
-        return torch.cat([self.place, self.velocity], dim=1), reward, self.steps >= self.longest
+        return torch.cat([self.place, self.velocity], dim=1), 0.1 * reward, self.steps >= self.longest
 
 
 class ActorCritic(nn.Module):
@@ -76,13 +76,14 @@ def main():
     parser.add_argument("--environments", type=int, default=32)
     parser.add_argument("--gamma", type=float, default=0.95)
     parser.add_argument("--trace", type=float, default=0.9)
+    parser.add_argument("--lr", type=float, default=5e-3)
     parser.add_argument("--log-every", type=int, default=15)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
     environment, model = Points(args.environments), ActorCritic()
-    optimizer = torch.optim.RMSprop(model.parameters(), lr=2e-3, alpha=0.99, eps=1e-5)
+    optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
     for step in range(1, args.steps + 1):
         log_probs, entropies, values, rewards = rollout(environment, model)
         advantage = advantages(rewards, values.detach(), args.gamma, args.trace)

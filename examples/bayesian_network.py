@@ -15,7 +15,7 @@ class BayesianLinear(nn.Module):
     def __init__(self, inputs, outputs, prior_scale=1.0):
         super().__init__()
         self.mean = nn.Parameter(torch.empty(outputs, inputs + 1))
-        self.rho = nn.Parameter(torch.full((outputs, inputs + 1), -4.0))
+        self.rho = nn.Parameter(torch.full((outputs, inputs + 1), -5.0))
         nn.init.kaiming_uniform_(self.mean, a=5**0.5)
         self.register_buffer("prior_mean", torch.zeros(outputs, inputs + 1))
         self.register_buffer("prior_scale", torch.full((outputs, inputs + 1), prior_scale))
@@ -33,10 +33,10 @@ class BayesianLinear(nn.Module):
 
 
 class BayesianNetwork(nn.Module):
-    def __init__(self, hidden=32):
+    def __init__(self, hidden=20):
         super().__init__()
         self.layers = nn.Sequential(
-            BayesianLinear(1, hidden), nn.Tanh(), BayesianLinear(hidden, hidden), nn.Tanh(), BayesianLinear(hidden, 1)
+            BayesianLinear(1, hidden), nn.ReLU(), BayesianLinear(hidden, hidden), nn.ReLU(), BayesianLinear(hidden, 1)
         )
         self.log_noise = nn.Parameter(torch.tensor(-1.0))
 
@@ -66,10 +66,10 @@ def main():
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
-    x = torch.rand(128, 1) * 2 - 1
+    x = torch.rand(512, 1) * 2 - 1
     y = curve(x) + 0.1 * torch.randn_like(x)
     model = BayesianNetwork()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
     for step in range(1, args.steps + 1):
         log_likelihood = torch.stack([model(x).log_prob(y).sum() for _ in range(args.draws)]).mean()
         divergence = model.divergence()

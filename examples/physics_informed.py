@@ -61,8 +61,7 @@ def main():
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
-    sobol = torch.quasirandom.SobolEngine(2, scramble=True, seed=args.seed)
-    inside, start, ends = sobol.draw(args.points), torch.rand(64, 1), torch.rand(64, 1)
+    inside, start, ends = torch.rand(args.points, 2), torch.rand(64, 1), torch.rand(64, 1)
     model = Network()
     adam = torch.optim.Adam(model.parameters(), lr=5e-3)
     for step in range(1, args.steps + 1):

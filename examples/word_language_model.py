@@ -87,7 +87,7 @@ def batches(data, length):
         yield data[i : i + n], data[i + 1 : i + 1 + n].reshape(-1)
 
 
-def run(model, data, length, criterion, optimizer=None, clip=0.5):
+def run(model, data, length, criterion, optimizer=None, clip=1.0):
     """The mean loss over the data; with an optimizer, trained on the way."""
     model.train(optimizer is not None)
     state, total = model.init_state(data.shape[1]), 0.0
@@ -108,7 +108,8 @@ def run(model, data, length, criterion, optimizer=None, clip=0.5):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=["LSTM", "Transformer"], default="LSTM")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--words", type=int, default=20000, help="words of the text")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--layers", type=int, default=2)
@@ -122,9 +123,9 @@ def main():
     kind = LSTMModel if args.model == "LSTM" else TransformerModel
     model = kind(len(corpus.words), args.size, args.layers, args.dropout)
     criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3 if args.model == "LSTM" else 2e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3 if args.model == "LSTM" else 2e-3)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.25, patience=0)
-    train, valid = batchify(corpus.train, 16), batchify(corpus.valid, 4)
+    train, valid = batchify(corpus.train, args.batch_size), batchify(corpus.valid, 4)
     for epoch in range(1, args.epochs + 1):
         loss = run(model, train, args.length, criterion, optimizer)
         valid_loss = run(model, valid, args.length, criterion)
