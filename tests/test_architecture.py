@@ -22,6 +22,8 @@ def floors():
     return [line.split()[0].rstrip("/") for line in block.splitlines() if line[:1].isalpha() or line[:1] == "_"]
 
 
+STUBS = {"core.methods"}  # not imported but by type checkers: generated from what is above
+
 FLOOR = {name: i for i, name in enumerate(floors())}
 
 
@@ -47,20 +49,25 @@ def resolved(module, node):
     return found or [base]
 
 
-def for_types(tree):
-    """The nodes under `if TYPE_CHECKING:`."""
-    blocks = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test).endswith("TYPE_CHECKING")]
-    return {inner for block in blocks for statement in block.body for inner in ast.walk(statement)}
+def late(module, node):
+    """The pedigrad module that a call names which imports it when it is first needed."""
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if not name.endswith(("import_module", "_module")) or not node.args or not isinstance(node.args[0], ast.Constant):
+        return []
+    text = str(node.args[0].value)
+    dots = len(text) - len(text.lstrip("."))
+    return [".".join([*module.split(".")[:-dots], text[dots:]])] if dots else []
 
 
 def imports(module):
-    """The pedigrad modules that a module imports when it is run."""
-    tree = parsed(module)
-    skipped = for_types(tree)
+    """The pedigrad modules that a module imports: when it is run, for types, or by name when they are first needed."""
     found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and node not in skipped:
+    for node in ast.walk(parsed(module)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
             found |= set(resolved(module, node))
+        elif isinstance(node, ast.Call):
+            found |= set(late(module, node))
+    found -= STUBS
     return {name if name in FILES else f"{name}.__init__" if name else "__init__" for name in found}
 
 
@@ -149,7 +156,7 @@ def test_all_names_what_is_there(module):
 
 def test_public_functions_are_documented():
     undocumented = []
-    for place, functions in pedigrad.core.op.PLACES.items():
+    for place, functions in pedigrad.core.declare.PLACES.items():
         for name, function in functions.items():
             if not name.startswith("_") and callable(function) and not function.__doc__:
                 undocumented.append(f"{place}.{name}")
@@ -157,7 +164,7 @@ def test_public_functions_are_documented():
 
 
 def test_places_are_reachable():
-    for name, function in pedigrad.core.op.PLACES["torch"].items():
+    for name, function in pedigrad.core.declare.PLACES["torch"].items():
         assert getattr(pedigrad, name) is function, f"pedigrad.{name} is something else than the op published there"
-    for name in pedigrad.core.op.PLACES["Tensor"]:
+    for name in pedigrad.core.declare.PLACES["Tensor"]:
         assert hasattr(pedigrad.Tensor, name)

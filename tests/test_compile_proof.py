@@ -15,6 +15,7 @@ import pedigrad as torch
 from pedigrad.capture import agreement, backward, specialization
 from pedigrad.codegen.frontend import record
 from pedigrad.codegen.runtime import executable, segment
+from pedigrad.codegen.schedule import placement
 
 
 def once_a_row():
@@ -103,7 +104,7 @@ def another_identity(monkeypatch):
 
 
 FAULTS = {
-    "a row at a time": (once_a_row, lambda m: m.setattr(executable, "is_once_each", always)),
+    "a row at a time": (once_a_row, lambda m: m.setattr(placement, "is_once_each", always)),
     "no strides": (a_transposed_argument, without_strides),
     "written in C order": (a_transposed_argument, c_order),
     "no strides backward": (a_saved_transpose, without_strides_backward),

@@ -12,7 +12,8 @@ from op_samples import INTERNAL, NO_DERIVATIVE, RANDOM, call, cases, tensors_of
 
 import pedigrad
 from pedigrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from pedigrad.core import dispatch, inplace, op
+from pedigrad.core import dispatch, inplace
+from pedigrad.core.declare import composite, elementwise
 from pedigrad.core.op import REGISTRY
 from pedigrad.core.tensor import Tensor, wrap
 
@@ -173,7 +174,7 @@ def test_ctc_loss_behind_a_log_softmax(zero_infinity):
 def declare():
     """Registers ops for one test."""
     before = set(REGISTRY)
-    yield functools.partial(op.elementwise, places="")
+    yield functools.partial(elementwise, places="")
     for name in set(REGISTRY) - before:
         del REGISTRY[name]
 
@@ -243,7 +244,7 @@ def test_a_wrong_second_gradient_is_found(declare):
 
 
 def test_a_differentiable_op_without_samples_is_named(declare):
-    function = op.composite(places="", name="sampleless")(cube)
+    function = composite(places="", name="sampleless")(cube)
 
     @function.grad("x")
     def _(g, x):
@@ -258,7 +259,7 @@ def test_an_operand_that_no_sample_has_is_named(declare):
         """x, or x times a weight."""
         return x if weight is None else x * weight
 
-    function = op.composite(places="", samples=[((2, 3),)], name="half_tested")(scaled)
+    function = composite(places="", samples=[((2, 3),)], name="half_tested")(scaled)
 
     @function.grad("x")
     def _(g, weight):

@@ -18,11 +18,16 @@ from . import autograd, random, return_types
 from . import ops as _ops
 from . import storage as _storage
 from . import version as torch_version
+from .core import absent as _absent
 from .core import autocast as _autocast
-from .core import copies, family, memory, repr
+from .core import copies as _copies
+from .core import declare as _declare
 from .core import dtypes as _dtypes
-from .core import op as _op
+from .core import family as _family
+from .core import memory as _memory
 from .core import override as _override
+from .core import repr as _repr
+from .core import signatures as _signatures
 from .core.checks import (
     _assert,
     _assert_async,
@@ -77,8 +82,8 @@ from .core.process import (
 from .core.refused import refused as _refused
 from .core.shapes import Size
 from .core.tensor import Tensor
-from .eager import threads
-from .ops import creation
+from .eager import threads as _threads
+from .ops import creation as _creation
 from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from .rng.generator import Generator, default_generator
@@ -86,11 +91,15 @@ from .storage import TypedStorage
 
 __version__ = torch_version.own_version
 
-globals().update(_op.PLACES["torch"])
+for _name, _each in list(globals().items()):  # what no op is
+    if not _name.startswith("_"):
+        globals()[_name] = _signatures.known_as(_each, _name, "torch")
+
+globals().update(_declare.PLACES["torch"])
 globals().update({each.name: each for each in (*_ALL, *_dtypes.UNUSABLE)})
 chalf = _dtypes.named("complex32")
 globals().update(_ALIASES)
-globals().update(creation.LEGACY_TYPES)
+globals().update({name: kind for name, kind in _creation.LEGACY_TYPES.items() if not name.startswith("Complex")})
 globals().update(_refused(__name__, "sizes are plain numbers", classes="SymInt SymFloat SymBool"))
 globals().update(_refused(__name__, "work is done when a function returns: there are no streams", classes="Stream Event"))
 globals().update(_storage.LEGACY_STORAGES)
@@ -101,7 +110,7 @@ pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
-_INTERNAL = frozenset(("about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "rng"))
+_INTERNAL = frozenset(("__main__", "about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "rng"))
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
 # Names of torch that stand in a submodule.
 _MOVED_IN = {
@@ -112,6 +121,7 @@ _MOVED_IN = {
     "save": "serialization",
     "vmap": "func",
 }
+_LATER = frozenset(("compile", "install_as_torch", "torch", *_MOVED_IN))
 
 
 def __getattr__(name: str) -> _Any:
@@ -123,19 +133,19 @@ def __getattr__(name: str) -> _Any:
     if name == "torch":  # PyTorch's module has itself as an attribute, and programs write torch.torch.Tensor
         return _sys.modules[__name__]
     if name in _MOVED_IN:
-        return getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name)
+        return _signatures.known_as(getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name), name, "torch")
     if name == "compile":
-        return _import_module(f"{__name__}.capture").compile
+        return _signatures.known_as(_import_module(f"{__name__}.capture").compile, name, "torch")
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
-    raise AttributeError(_missing(name), name=name, obj=_sys.modules[__name__])
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=_sys.modules[__name__])
+    raise AttributeError(_absent.message(f"torch.{name}", __dir__()), name=name, obj=_sys.modules[__name__])
 
 
-def _missing(name: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, [each for each in globals() if not each.startswith("_")], n=1)
-    return f"pedigrad has no {name!r}" + (f"; the nearest name it has is {near[0]!r}" if near else "")
+def __dir__() -> list[str]:
+    """What is PyTorch's, and `install_as_torch`."""
+    return sorted({*globals(), *_SUBMODULES, *_LATER} - _INTERNAL)
 
 
 _mark_internal()

@@ -1,6 +1,6 @@
 """`torch.fft`: Fourier transforms."""
 
-from .core.op import PLACES
+from .core.declare import PLACES
 
 globals().update(PLACES["fft"])
 

@@ -1,7 +1,10 @@
 """`torch.linalg`: linear algebra."""
 
-from .core.op import PLACES
+from .core import absent
+from .core.declare import PLACES
 
 globals().update(PLACES["linalg"])
 
 __all__ = sorted(PLACES["linalg"])
+
+globals().update(absent.handlers(__name__))

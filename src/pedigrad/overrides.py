@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .core import modes
-from .core.op import PLACES
+from .core.declare import PLACES
 from .core.override import (
     NOWRAP,
     DisableTorchFunction,

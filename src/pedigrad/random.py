@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from .core import inplace, meta, modes
+from .core.declare import function
 from .core.dispatch import check_overlap, is_recorded
 from .core.dtypes import int64
 from .core.history import refresh
 from .core.layout import drawn_like
-from .core.op import function
 from .core.origin import located
 from .core.shapes import as_int, as_shape
 from .core.tensor import Tensor, wrap
@@ -74,13 +74,23 @@ def _from(generator: Generator | None) -> Generator:
 
 @factory
 def rand(*size: Any, dtype: Any = None, generator: Any = None) -> Any:
-    """Uniform numbers from [0, 1)."""
+    """Uniform numbers from [0, 1) of shape `size`.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.rand(3)
+    tensor([0.4963, 0.7682, 0.0885])
+    """
     return _from(generator).uniform(_sizes(size), 0.0, 1.0, numpy_dtype(dtype))
 
 
 @factory
 def randn(*size: Any, dtype: Any = None, generator: Any = None) -> Any:
-    """Normal numbers of mean 0 and variance 1."""
+    """Normal numbers of mean 0 and variance 1, of shape `size`.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randn(3)
+    tensor([ 1.5410, -0.2934, -2.1788])
+    """
     return _normal(_from(generator), _sizes(size), numpy_dtype(dtype))
 
 
@@ -101,7 +111,11 @@ def _whole(low: Any, high: Any) -> tuple[int, int]:
 
 @factory
 def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
-    """Integers from [low, high), int64 unless `dtype` is given: `randint(high, size)` or `randint(low, high, size)`."""
+    """Integers from [low, high), int64 unless `dtype` is given: `randint(high, size)` or `randint(low, high, size)`.
+
+    >>> torch.randint(5, 6, (2,))
+    tensor([5, 5])
+    """
     if size is None:
         low, high, size = 0, low, high
     elif high is None:
@@ -114,7 +128,11 @@ def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = No
 
 @factory
 def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
-    """The integers from 0 to n-1 in random order."""
+    """The integers from 0 to n-1 in random order: an order in which to go through a data set.
+
+    >>> torch.randperm(5).sort().values
+    tensor([0, 1, 2, 3, 4])
+    """
     return _from(generator).permutation(as_int(n)).astype(numpy_dtype(dtype or int64), copy=False)
 
 
@@ -187,7 +205,19 @@ function("torch Tensor")(bernoulli)
 
 @function("torch Tensor")
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:
-    """Indices drawn with the weights in the last dimension of `input`, int64 of shape (..., num_samples)."""
+    """Indices drawn with the weights in the last dimension of `input`, int64 of shape (..., num_samples).
+
+    Args:
+        input: weights, not negative; they need not sum to one.
+        num_samples: how many indices to draw from each row.
+        replacement: whether an index may be drawn more than once.
+
+    Raises:
+        RuntimeError: more samples than weights that are not zero, without replacement.
+
+    >>> torch.multinomial(torch.tensor([0.0, 1.0, 0.0]), 4, replacement=True)
+    tensor([1, 1, 1, 1])
+    """
     return deliver(wrap(_from(generator).multinomial(input._array, num_samples, replacement)), out)
 
 
@@ -217,8 +247,10 @@ def fill_with(target: Tensor, array: Any, what: str) -> Tensor:
     return target
 
 
-def _fill(name: str, draw: Any, summary: str, *names: str) -> None:
+def _fill(name: str, draw: Any, summary: str, *parameters: str) -> None:
     """Publish a method that fills a tensor with `draw(generator, shape, dtype, *parameters)`."""
+    names = [each.partition("=")[0] for each in parameters]
+    shown = ", ".join(each.replace("from=", "from_=") + ", /" * each.startswith("from=") for each in parameters)
 
     def method(self: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> Tensor:
         values = dict(zip(names, args, strict=False)) | kwargs
@@ -234,7 +266,7 @@ def _fill(name: str, draw: Any, summary: str, *names: str) -> None:
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = summary
-    function("Tensor")(method)
+    function("Tensor", form=f"(self, {shown}, *, generator=None)")(method)
 
 
 def _uniform(g: Generator, shape: Any, kind: Any, **given: Any) -> Any:
@@ -262,19 +294,19 @@ def _bernoulli_fill(g: Generator, shape: Any, kind: Any, p: Any = 0.5) -> Any:
     return g.bernoulli(shape, p._array if isinstance(p, Tensor) else p, kind)
 
 
-_fill("uniform_", _uniform, "Fill with uniform numbers from [from, to).", "from", "to")
-_fill("normal_", _normal_fill, "Fill with normal numbers.", "mean", "std")
-_fill("random_", _random, "Fill with integers from [from, to).", "from", "to")
-_fill("bernoulli_", _bernoulli_fill, "Fill with ones of probability p, zeros else.", "p")
-_fill("exponential_", lambda g, shape, kind, lambd=1.0: g.exponential(shape, lambd, kind), "Fill with exponential numbers.", "lambd")
+_fill("uniform_", _uniform, "Fill with uniform numbers from [from, to).", "from=0.0", "to=1.0")
+_fill("normal_", _normal_fill, "Fill with normal numbers.", "mean=0.0", "std=1.0")
+_fill("random_", _random, "Fill with integers from [from, to).", "from=0", "to=None")
+_fill("bernoulli_", _bernoulli_fill, "Fill with ones of probability p, zeros else.", "p=0.5")
+_fill("exponential_", lambda g, shape, kind, lambd=1.0: g.exponential(shape, lambd, kind), "Fill with exponential numbers.", "lambd=1.0")
 _fill(
     "log_normal_",
     lambda g, shape, kind, mean=1.0, std=2.0: g.log_normal(shape, mean, std, kind),
-    "Fill with numbers whose logarithm is normal.", "mean", "std",
+    "Fill with numbers whose logarithm is normal.", "mean=1.0", "std=2.0",
 )  # fmt: skip
 _fill(
     "cauchy_",
     lambda g, shape, kind, median=0.0, sigma=1.0: g.cauchy(shape, median, sigma, kind),
-    "Fill with Cauchy numbers.", "median", "sigma",
+    "Fill with Cauchy numbers.", "median=0.0", "sigma=1.0",
 )  # fmt: skip
 _fill("geometric_", lambda g, shape, kind, p: g.geometric(shape, p, kind), "Fill with geometric numbers.", "p")

@@ -1,7 +1,10 @@
 """`torch.special`: special functions."""
 
-from .core.op import PLACES
+from .core import absent
+from .core.declare import PLACES
 
 globals().update(PLACES["special"])
 
 __all__ = sorted(PLACES["special"])
+
+globals().update(absent.handlers(__name__))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .core import dtypes
+from .core.declare import publish
 from .core.device import CPU, require_cpu
 from .core.memory import UntypedStorage, laid
-from .core.op import publish
 from .core.origin import located, warn
 from .core.tensor import Tensor, wrap
 from .ops.shape.convert import LEGACY_NAMES

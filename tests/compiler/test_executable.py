@@ -97,7 +97,7 @@ def test_parts_of_a_concatenation_are_written_where_they_are_computed(threads):
     arrays = numbers(150, 20), numbers(20, 20, seed=1) * 0.1
     check(steps, *arrays, threads=threads)
     executable = check(lambda *arrays: steps(*arrays)[0], *arrays, threads=threads)
-    assert sum(isinstance(step, Kernel) for step in executable.steps) == 3  # none that only copies
+    assert sum(isinstance(step, Kernel) for step in executable.placement.steps) == 3  # none that only copies
 
 
 @THREADS
@@ -279,7 +279,7 @@ def test_more_results_past_the_caches_than_a_kernel_may_keep(threads, monkeypatc
 def test_products_are_written_where_they_belong(threads):
     x, g = numbers(90, 70), numbers(90, 80, seed=1)
     executable = compiled(lambda x, g, old: (np.matmul(x.T, g), np.sum(g)), (x, g, numbers(70, 80)), threads, in_place={0: 2})
-    assert not executable.copied
+    assert not executable.placement.copied
     out = numbers(70, 80)
     executable.run([x, g, out])
     assert np.allclose(out, x.T @ g, rtol=1e-4, atol=1e-4)

@@ -36,8 +36,9 @@ compiled(tracer, x + y).run([np.ones((5, 7)), np.ones((5, 6))])
 compiled(tracer, x + y, x, in_place={0: tracer.program.inputs[0]}).run([np.ones((5, 6)), np.ones((5, 7))])
 """,
     """
-Lifetime = executable.Lifetime
-executable.Lifetime = lambda size, first, last: Lifetime(size // 2, first, last)
+from pedigrad.codegen.schedule import placement
+Lifetime = placement.Lifetime
+placement.Lifetime = lambda size, first, last: Lifetime(size // 2, first, last)
 compiled(tracer, np.exp(x) @ (x + y).T).run([np.ones((5, 7)), np.ones((5, 7))])
 """,
 )

@@ -6,7 +6,7 @@ import pytest
 
 import pedigrad as torch
 from pedigrad.core import origin
-from pedigrad.core.op import composite
+from pedigrad.core.declare import composite
 
 
 def vector():
@@ -26,7 +26,7 @@ def weighted():
     yield form
     for name in set(torch.core.op.REGISTRY) - before:
         del torch.core.op.REGISTRY[name]
-        del torch.core.op.PLACES["special"][name]
+        del torch.core.declare.PLACES["special"][name]
 
 
 def test_an_op_says_how_its_arguments_are_called(weighted):
@@ -35,7 +35,10 @@ def test_an_op_says_how_its_arguments_are_called(weighted):
     assert weighted(x, x).tolist() == weighted(values=x, weights=x).tolist() == weighted(x, w=x).tolist() == expected
     assert weighted(x, x, power=1).tolist() == weighted(w=x, values=x, p=1).tolist() == expected
     assert weighted(x, x, beta=2.0, out=out) is out and out.tolist() == [18.0, 2.0, 8.0]
-    assert str(inspect.signature(weighted)) == "(values, weights, p=1, *, beta=1.0, out=None)"
+    shown = inspect.signature(weighted)
+    plain = shown.replace(parameters=[p.replace(annotation=p.empty) for p in shown.parameters.values()], return_annotation=shown.empty)
+    assert str(plain) == "(values, weights, p=1, *, beta=1.0, out=None)"
+    assert shown.parameters["beta"].annotation is float
 
 
 @pytest.mark.parametrize(

@@ -219,9 +219,11 @@ def install(mode: str) -> None:
     """Guard pages for everything that native kernels read and write."""
     if mode not in ("end", "begin"):
         raise ValueError(f"guard pages can be at the end or begin of arrays, not {mode!r}")
-    from pedigrad.codegen.runtime import executable, memory
+    from pedigrad.codegen.runtime import memory
+    from pedigrad.codegen.schedule import placement
 
     take_from(allocator(mode))
     memory.empty = empty
-    executable.planned, gaps = spaced(mode, LINE)
+    assert placement.planned and memory.block, "what is replaced here is what placements and executables call"
+    placement.planned, gaps = spaced(mode, LINE)
     memory.block = block_between(gaps)

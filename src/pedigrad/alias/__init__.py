@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from types import ModuleType
 
 from .. import version
+from ..core import absent
 from .finder import PACKAGE, Finder
 
 
@@ -28,7 +28,7 @@ def take_the_place_of(name: str) -> None:
 
 
 def missing_name(error: Exception) -> str | None:
-    """What to add to an error about a name that pedigrad lacks: the nearest one it has."""
+    """What to add to an error about a name that pedigrad lacks, if it does not say it itself."""
     name, module = getattr(error, "name", None), None
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
         module = error.obj
@@ -36,6 +36,5 @@ def missing_name(error: Exception) -> str | None:
         module, name = sys.modules[name], str(error).split("'")[1]
     if module is None or not module.__name__.startswith(PACKAGE) or not name:
         return None
-    shown = module.__name__.replace(PACKAGE, "torch", 1)
-    near = difflib.get_close_matches(name, dir(module), n=1, cutoff=0.5)
-    return f"pedigrad has no {shown}.{name}" + (f"; the nearest it has is {shown}.{near[0]}" if near else "")
+    said = absent.message(f"{absent.public_path(module.__name__)}.{name}", dir(module))
+    return None if said in str(error) else said

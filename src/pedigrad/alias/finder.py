@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import importlib.abc
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from ..core import absent
 from ..core.origin import mark_internal
 from .shim import METADATA
 
@@ -80,6 +80,7 @@ def _module(path: str) -> ModuleType | None:
 
 def _no_module(name: str) -> str:
     package = importlib.import_module(PACKAGE)
-    known = ["torch." + each.name[len(PACKAGE) + 1 :] for each in pkgutil.walk_packages(package.__path__, PACKAGE + ".")]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"{PACKAGE} has no module for {name!r}" + (f"; the nearest it has is {near[0]!r}" if near else "")
+    known = [absent.public_path(each.name) for each in pkgutil.walk_packages(package.__path__, PACKAGE + ".")]
+    outer = name.rpartition(".")[0]
+    beside = [each.rpartition(".")[2] for each in known if each.rpartition(".")[0] == outer]
+    return absent.message(name, beside)

@@ -1,30 +1,17 @@
 """Automatic differentiation: the backward pass and what is around it."""
 
+from ..core import absent
 from ..core.graph import Node
 from ..core.modes import detect_anomaly, enable_grad, grad_enabled, inference_mode, no_grad, set_detect_anomaly, set_grad_enabled
-from . import function, functional, graph, profiler
+from . import function, functional, graph, profiler, variable
 from .backward import backward, grad
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 
 __all__ = [
-    "Function",
-    "Node",
-    "Variable",
-    "backward",
-    "detect_anomaly",
-    "enable_grad",
-    "function",
-    "functional",
-    "grad",
-    "grad_enabled",
-    "gradcheck",
-    "gradgradcheck",
-    "graph",
-    "inference_mode",
-    "no_grad",
-    "profiler",
-    "set_detect_anomaly",
-    "set_grad_enabled",
-]
+    "Function", "Node", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "functional", "grad", "grad_enabled",
+    "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad", "profiler", "set_detect_anomaly", "set_grad_enabled", "variable",
+]  # fmt: skip
+
+globals().update(absent.handlers(__name__))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..core import modes
+from ..core.declare import publish
 from ..core.graph import Leaf
 from ..core.history import refresh
-from ..core.op import publish
 from ..core.origin import located
 from ..core.tensor import Tensor, announce, constant, wrap
 from ..ops.shape.join import stack

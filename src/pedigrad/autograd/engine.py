@@ -45,7 +45,7 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     if isinstance(g, Tensor):
         if g._array.dtype == dtype:
             return g
-        return astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)  # type: ignore[arg-type]
+        return astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)  # type: ignore[call-overload]
     if g.dtype == dtype:
         return g
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
@@ -174,7 +174,7 @@ class Backward:
             if not isinstance(saved, tuple) and not source.asks_for_saved:
                 if saved.__class__ is Freed:
                     raise second_backward(source)
-                saved = saved.unpacked()
+                saved = saved.unpacked()  # type: ignore[union-attr]
             elif graph.last_write > source.seq:
                 check_unmodified(source)
                 saved = source.saved

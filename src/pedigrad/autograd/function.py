@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -175,10 +175,16 @@ class Function:
         """The result, computed without recording history."""
         raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
 
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        """The gradient of each argument, None for those that have none."""
-        raise NotImplementedError("You must implement the backward method for your custom autograd.Function.")
+    if TYPE_CHECKING:  # what subclasses write has other parameters
+
+        @staticmethod
+        def backward(*args: Any, **kwargs: Any) -> Any: ...
+    else:
+
+        @staticmethod
+        def backward(ctx: Any, *grad_outputs: Any) -> Any:
+            """The gradient of each argument, None for those that have none."""
+            raise NotImplementedError("You must implement the backward method for your custom autograd.Function.")
 
     vjp = backward
 

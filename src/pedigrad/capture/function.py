@@ -25,9 +25,8 @@ from ..core.tensor import Tensor
 from . import agreement
 from .environment import Environment
 from .explain.summary import Report, explained, missed, note
-from .reading import let_schedules_go_on
 from .recording import Recording, State, flattened
-from .side_effects import Effects
+from .side_effects import Effects, let_schedules_go_on
 from .specialization import MISS, Specialization
 
 VARIANTS = 8  # compiled programs that one function keeps; the one least recently used goes

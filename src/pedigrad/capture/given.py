@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +16,6 @@ from ..core.graph import Leaf
 from ..core.storage import storage_of
 from . import guards
 from .guards import Guard
-
-if TYPE_CHECKING:
-    from .specialization import Specialization
 
 Array = np.ndarray[Any, Any]
 
@@ -35,10 +33,13 @@ def words_of(holder: Any) -> list[Word]:
 
 
 class Held(Guard):
-    """An array that the program is given: that of a tensor, of a leaf's gradient, or NumPy's own. Another of its layout will do."""
+    """An array that the program is given: that of a tensor, of a leaf's gradient, or NumPy's own. Another of its layout will do.
 
-    def __init__(self, holder: Any, variant: Specialization, slot: int, layout: Any):
-        self.holder, self.variant, self.slot, self.layout = holder, variant, slot, layout
+    Its address is kept in the `table` at `slot`; `regular` says whether arrays share memory as they did.
+    """
+
+    def __init__(self, holder: Any, layout: Any, table: Any, slot: int, regular: Callable[[], bool]):
+        self.holder, self.layout, self.table, self.slot, self.regular = holder, layout, table, slot, regular
         array = held(holder)
         # A gradient is not held here: `Leaf.zero` looks whether anybody does. All its words are compared, one after the other.
         self.array = None if isinstance(holder, Leaf) else array
@@ -57,9 +58,9 @@ class Held(Guard):
             return "the shape, dtype or layout of a tensor"
         if self.array is not None and array is not self.array:
             self.array = array
-            if not self.variant.regular():
+            if not self.regular():
                 return "which tensors share memory"
-        self.variant.executable.table[self.slot] = id(array)
+        self.table[self.slot] = id(array)
         return None
 
 
@@ -118,10 +119,9 @@ class Entry(Guard):
 class Options(Guard):
     """Options of a group that are inputs of the program, and those on whose being zero it depends."""
 
-    def __init__(self, variant: Specialization, group: dict[str, Any]):
-        self.group = group
-        self.inputs = [(key, number) for (g, key), number in zip(variant.options, variant.numbers, strict=True) if g is group]
-        self.choices = [(key, answer) for g, key, answer in variant.choices if g is group]
+    def __init__(self, group: dict[str, Any], inputs: Sequence[tuple[Any, Array]], choices: Sequence[tuple[Any, bool]]):
+        """`inputs` are keys with the arrays of no dimension that the program is given, `choices` keys with whether they are not zero."""
+        self.group, self.inputs, self.choices = group, inputs, choices
         self.kinds = [type(self.value(key)) for key, _ in self.inputs]
         for key, number in self.inputs:
             number.fill(self.value(key))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,18 +18,15 @@ from ..codegen.frontend.regions import like, shares
 from ..codegen.ir.interpreter import interpreted
 from ..codegen.ir.program import Program, Value
 from ..codegen.ir.sources import SEEDS, held, read_option
-from ..codegen.runtime.executable import GuardFailed
+from ..codegen.runtime.executable import Executable, GuardFailed
 from ..core.graph import write_to
 from ..core.modes import Untraceable
 from ..core.tensor import Tensor
 from . import agreement
 from .agreement import Fault, compared
-from .backward import ALL
+from .backward import ALL, GradientProgram
 from .given import overlaps
-
-if TYPE_CHECKING:
-    from .recording import Recording
-    from .specialization import Specialization
+from .recording import Recording
 
 Array = np.ndarray[Any, Any]
 PATIENCE = 2.0  # seconds that a program may run to be proven, where compiling took less
@@ -48,10 +45,9 @@ REPORT = "this is a fault of the compiler and the function is right as it is: pl
 class Proof:
     """The one run of a new program on what a recorded call was given."""
 
-    def __init__(self, variant: Specialization, recording: Recording):
-        self.variant, self.recorder = variant, recording.recorder
-        self.program = self.recorder.program if variant.gradient is None else variant.gradient.forward
-        self.executable, self.recording = variant.executable, recording
+    def __init__(self, executable: Executable, gradient: GradientProgram | None, recording: Recording):
+        self.executable, self.gradient, self.recording, self.recorder = executable, gradient, recording, recording.recorder
+        self.program = self.recorder.program if gradient is None else gradient.forward
         self.is_random = any(group is SEEDS for group, _ in self.recorder.options.values())
         fault = self.find()
         if fault is not None:
@@ -78,7 +74,7 @@ class Proof:
             fault = compared(self.name(number), found, wanted, self.program, self.start, value)
             if fault is not None:
                 return fault
-        return None if self.variant.gradient is None else self.find_in_gradients(arrays, outputs, known)
+        return None if self.gradient is None else self.find_in_gradients(self.gradient, arrays, outputs, known)
 
     def on_one_memory(self, targets: set[Value]) -> bool:
         """Whether something is written to in place that another input is on too, by addresses alone."""
@@ -118,10 +114,10 @@ class Proof:
             return "what it writes in place" if write is None else f"what {write.what}() writes at {write.origin}, element "
         return f"the gradient of a tensor of shape {tuple(thing.shape)}, element "
 
-    def find_in_gradients(self, arrays: list[Array], outputs: list[Any], known: dict[Value, Array]) -> Fault | None:
+    def find_in_gradients(
+        self, program: GradientProgram, arrays: list[Array], outputs: list[Any], known: dict[Value, Array]
+    ) -> Fault | None:
         """The backward programs, from gradients of ones."""
-        program = self.variant.gradient
-        assert program is not None
         first = len(outputs) - len(program.computed)
         saved = [arrays[i] if what == "input" else outputs[first + i] for what, i in program.kept]
         starts = [np.ones(v.shape, v.dtype) for v in program.gradient.starts]
@@ -171,39 +167,12 @@ def seconds_of(program: Program) -> float:
 # Every call
 
 
-def run_both(variant: Specialization, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
-    """What the function gives as usual, after its program was run on copies of the same; RuntimeError if that gives something else."""
-    executable, recording = variant.executable, variant.recording
-    arrays = variant.arrays_for(tensors)
-    start = dict(zip(executable.inputs, map(like, arrays), strict=True)) | executable.constants
-    copies = [like(start[v]) for v in executable.inputs]
-    outputs = executable.run(copies)
-    variant.runs += not variant.drawn
-    place = {v.number: i for i, v in enumerate(executable.inputs)}  # by number: of another recording that is like this one, perhaps
-    outputs = [o if n not in recording.in_place else copies[place[recording.in_place[n].number]] for n, o in enumerate(outputs)]
-    program = variant.program
-    if variant.drawn:
-        known = interpreted(program, start)
-        wanted = {n: known[v] for n, v in enumerate(program.outputs)}
-        result = variant.run_program(tensors, args, kwargs)
-    else:
-        result = variant.compiled.function(*args, **kwargs)
-        found: list[Tensor] = []
-        collect(result, found)
-        wanted = {}
-        for what, thing, number in recording.after:
-            if what == "result":
-                wanted[number] = found[number]._array
-            elif what == "written":
-                wanted[number] = tensors[thing]._array if isinstance(thing, int) else held(thing)
-            elif what in ("gradient", "gradient in place"):
-                wanted[number] = thing.grad._array
+def check_run(what: dict[int, str], outputs: Sequence[Any], wanted: dict[int, Array], program: Program, start: dict[Value, Array]) -> None:
+    """RuntimeError if what a program gave from `start` is not what is wanted, by the numbers of its outputs."""
     for number, array in wanted.items():
-        what = next((w for w, _, n in recording.after if n == number), "kept")
-        fault = compared(f"{what} {number}", outputs[number], array, program, start, program.outputs[number])
+        fault = compared(f"{what.get(number, 'kept')} {number}", outputs[number], array, program, start, program.outputs[number])
         if fault is not None:
             raise RuntimeError(f"PEDIGRAD_VERIFY=always: {fault}")
-    return result
 
 
 def collect(thing: Any, found: list[Tensor]) -> None:
@@ -219,4 +188,4 @@ def collect(thing: Any, found: list[Tensor]) -> None:
             collect(item, found)
 
 
-__all__ = ["Fault", "Proof", "Unproven", "collect", "is_wanted", "run_both"]
+__all__ = ["Fault", "Proof", "Unproven", "check_run", "collect", "is_wanted"]

@@ -10,14 +10,8 @@ import dis
 import functools
 import itertools
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING
 
 from ..core.quiet import name_of
-from .guards import is_plain
-
-if TYPE_CHECKING:
-    from ..codegen.frontend.record import Recorder
-    from .environment import Environment
 
 OPTIMIZERS = "pedigrad.optim."
 ASKED = frozenset({"step", "stepped", "zero_grad"})  # functions of optimizers and schedules that give nobody what these hold
@@ -56,18 +50,6 @@ def tells(frame: FrameType) -> bool:
     name = name_of(frame.f_globals)
     asked = name.startswith(OPTIMIZERS) and frame.f_code.co_name not in ASKED and not name.endswith(".swa_utils")
     return asked or name in COPIES
-
-
-def let_schedules_go_on(recorder: Recorder, surroundings: Environment) -> None:
-    """No longer watch what a step of a schedule changes: the numbers it holds, and options that the program is given."""
-    schedules = list(recorder.schedules)
-    for schedule in schedules:
-        schedules += getattr(schedule, "_schedulers", ())
-        held = {name for name, value in vars(schedule).items() if all(map(is_plain, value if type(value) is list else [value]))}
-        surroundings.release_attributes(vars(schedule), held)
-        for group, key in recorder.options.values():
-            if any(group is each for each in schedule.optimizer.param_groups):
-                surroundings.release(group, {key[0] if isinstance(key, tuple) else key})
 
 
 @functools.lru_cache(1 << 14)

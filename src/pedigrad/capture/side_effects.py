@@ -25,6 +25,7 @@ from ..core.quiet import name_of
 from ..rng.generator import Generator, default_generator
 from ..rng.mersenne import MersenneTwister
 from .environment import Environment, is_installed
+from .guards import is_plain
 from .reading import Reading, strings_of, tells
 
 PURE = frozenset(
@@ -271,3 +272,15 @@ def stored_by(code: CodeType) -> frozenset[str]:
 def can_be_read(key: Any, names: frozenset[str]) -> bool:
     """Whether code that looks up `names` can have read an attribute; Python itself looks up those with underscores."""
     return type(key) is not str or key in names or key.startswith("__")
+
+
+def let_schedules_go_on(recorder: Recorder, surroundings: Environment) -> None:
+    """No longer watch what a step of a schedule changes: the numbers it holds, and options that the program is given."""
+    schedules = list(recorder.schedules)
+    for schedule in schedules:
+        schedules += getattr(schedule, "_schedulers", ())
+        held = {name for name, value in vars(schedule).items() if all(map(is_plain, value if type(value) is list else [value]))}
+        surroundings.release_attributes(vars(schedule), held)
+        for group, key in recorder.options.values():
+            if any(group is each for each in schedule.optimizer.param_groups):
+                surroundings.release(group, {key[0] if isinstance(key, tuple) else key})

@@ -8,15 +8,16 @@ there.
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ..codegen.frontend.regions import like
+from ..codegen.ir.interpreter import interpreted
 from ..codegen.ir.program import Program, Value
 from ..codegen.ir.sources import held, in_order, read_option
 from ..codegen.runtime import cache, guard_words
@@ -96,7 +97,7 @@ class Specialization:
             self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
         self.nodes = [spent(t._array) if gone else None for t, gone in zip(recording.results, recording.spent, strict=True)]
         self.is_live = [any(t is each for each in recording.live) for t in recording.results]
-        roots = self.executable.fuser.outputs[: self.executable.count]
+        roots = self.executable.placement.outputs
         kept = roots[len(recorder.program.outputs) :]  # for the backward pass
         self.kept_too = [roots[number] in kept for number in range(len(self.nodes))]
         self.pinned = recording.pinned
@@ -105,7 +106,7 @@ class Specialization:
         self.orders = recording.orders
         self.is_proven: bool = proof.is_wanted(recorder.program, self.seconds) if like is None else like.is_proven
         if self.is_proven and like is None:
-            proof.Proof(self, recording)
+            proof.Proof(self.executable, self.gradient, recording)
         self.watch()
         recording.forget()
 
@@ -125,13 +126,16 @@ class Specialization:
     def watch(self) -> None:
         """Lay out the words that are compared before each run."""
         executable, first = self.executable, len(self.arguments)
-        self.held = [Held(*each) for each in zip(self.holders, itertools.repeat(self), itertools.count(first), self.layouts, strict=False)]
+        self.held = [
+            Held(holder, layout, executable.table, slot, self.regular)
+            for slot, (holder, layout) in enumerate(zip(self.holders, self.layouts, strict=True), first)
+        ]
         for each in self.held:
             executable.table[each.slot] = id(held(each.holder))
         for i, number in enumerate(self.numbers):
             executable.table[first + len(self.holders) + i] = id(number)
         groups = {id(group): group for group, *_ in [*self.options, *self.choices]}
-        options = [Options(self, group) for group in groups.values() if type(group).__getitem__ is dict.__getitem__]
+        options = [self.watched_options(group) for group in groups.values() if type(group).__getitem__ is dict.__getitem__]
         self.items: list[Guard] = [*self.surroundings.items, *(Entry(*each) for each in self.entry), *options, *self.held]
         self.items += [Related(each) for each in self.recording.recorder.derived]
         self.always: list[Guard] = []  # what no words tell of
@@ -153,6 +157,11 @@ class Specialization:
         self.listed = listed
         self.settings = modes.settings.__dict__
         self.writes: list[Any] = []
+
+    def watched_options(self, group: Any) -> Options:
+        """Those of a group that are inputs of the program, or that it branches on."""
+        inputs = [(key, number) for (g, key), number in zip(self.options, self.numbers, strict=True) if g is group]
+        return Options(group, inputs, [(key, answer) for g, key, answer in self.choices if g is group])
 
     def sharing(self) -> list[int]:
         """Which held arrays lie in the memory of others: for each the number of the first of those that overlap."""
@@ -236,7 +245,39 @@ class Specialization:
                 return MISS
             if agreement.MODE != "always":
                 return self.run_program(tensors, args, kwargs)
-        return proof.run_both(self, tensors, args, kwargs)
+        return self.run_both(tensors, args, kwargs)
+
+    def run_both(self, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+        """What the function gives as usual, after its program was run on copies of the same; RuntimeError if that gives something else."""
+        executable, recording, program = self.executable, self.recording, self.program
+        start = dict(zip(executable.inputs, map(like, self.arrays_for(tensors)), strict=True)) | executable.constants
+        copies = [like(start[v]) for v in executable.inputs]
+        outputs = executable.run(copies)
+        self.runs += not self.drawn
+        place = {v.number: i for i, v in enumerate(executable.inputs)}  # by number: of another recording that is like this one, perhaps
+        outputs = [o if n not in recording.in_place else copies[place[recording.in_place[n].number]] for n, o in enumerate(outputs)]
+        what = {number: what for what, _, number in reversed(recording.after)}
+        if self.drawn:
+            known = interpreted(program, start)
+            wanted = {n: known[v] for n, v in enumerate(program.outputs)}
+            result = self.run_program(tensors, args, kwargs)
+        else:
+            result = self.compiled.function(*args, **kwargs)
+            wanted = dict(self.found_as_usual(result, tensors))
+        proof.check_run(what, outputs, wanted, program, start)
+        return result
+
+    def found_as_usual(self, result: Any, tensors: list[Tensor]) -> Iterator[tuple[int, Array]]:
+        """The arrays that a usual run has returned or written, with the numbers of the outputs that they are."""
+        found: list[Tensor] = []
+        collect(result, found)
+        for what, thing, number in self.recording.after:
+            if what == "result":
+                yield number, found[number]._array
+            elif what == "written":
+                yield number, tensors[thing]._array if isinstance(thing, int) else held(thing)
+            elif what in ("gradient", "gradient in place"):
+                yield number, thing.grad._array
 
     def arrays_for(self, tensors: list[Tensor]) -> list[Array]:
         """The arrays that the program is given."""
@@ -326,7 +367,7 @@ class Specialization:
         if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after) or self.arguments:
             return None
         executable = self.executable
-        if any(kind != "new" for kind, _ in self.recording.sources) or executable.twice:
+        if any(kind != "new" for kind, _ in self.recording.sources) or executable.placement.twice:
             return None
         if any(isinstance(place, Leaf) for place in self.changed_places):  # it may be gone when the write is noted
             return None
@@ -387,13 +428,13 @@ def written_out(variant: Specialization) -> Callable[[], Any]:
     lines = ["def run():", "    if settings.__dict__ is not mine:", "        return MISS", "    with lock:"]
     arrays: dict[Any, str] = {}
     outputs: dict[int, str] = {}
-    for number, root in executable.fresh.items():
+    for number, root in executable.placement.fresh.items():
         if root not in arrays:
             arrays[root] = f"a{len(arrays)}"
             names[f"shape{number}"], names[f"dtype{number}"] = root.shape, root.dtype
             make = "empty" if root.size * root.dtype.itemsize >= 1 << 16 else "np_empty"
             lines += [f"        {arrays[root]} = {make}(shape{number}, dtype{number})"]
-            lines += [f"        table[{executable.slots[root]}] = id({arrays[root]})"]
+            lines += [f"        table[{executable.placement.slots[root]}] = id({arrays[root]})"]
         shape = executable.program.outputs[number].shape
         outputs[number] = arrays[root] if shape == root.shape else f"{arrays[root]}.reshape({shape!r})"
     now = "(check is variant.words or check is variant.together)"  # another thread may have laid out others: these would stay as they are

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import dtypes, interception, modes
-from .op import publish
+from .declare import publish
+from .op import Op
 from .origin import located, warn
 from .tensor import Tensor
-
-if TYPE_CHECKING:
-    from .op import Op
 
 # Operations and functions by name. Functions whose operations are all of one kind need not be here.
 LOWER = frozenset(
@@ -246,11 +244,12 @@ _SWITCHES = (
 )  # fmt: skip
 for _each in _SWITCHES[1:]:
     publish(_each, _each.__name__, ["torch"])
-for _each in (
-    _old("cpu", is_autocast_enabled, "is_autocast_cpu_enabled"), _old("cpu", set_autocast_enabled, "set_autocast_cpu_enabled"),
-    _old("cpu", get_autocast_dtype, "get_autocast_cpu_dtype"), _old("cpu", set_autocast_dtype, "set_autocast_cpu_dtype"),
-    _old("cuda", get_autocast_dtype, "get_autocast_gpu_dtype"), _old("cuda", set_autocast_dtype, "set_autocast_gpu_dtype"),
+for _name, _device_type, _switch, _form in (
+    ("is_autocast_cpu_enabled", "cpu", is_autocast_enabled, "()"),
+    ("set_autocast_cpu_enabled", "cpu", set_autocast_enabled, "(enabled: bool)"),
+    ("get_autocast_cpu_dtype", "cpu", get_autocast_dtype, "()"), ("set_autocast_cpu_dtype", "cpu", set_autocast_dtype, "(dtype)"),
+    ("get_autocast_gpu_dtype", "cuda", get_autocast_dtype, "()"), ("set_autocast_gpu_dtype", "cuda", set_autocast_dtype, "(dtype)"),
 ):  # fmt: skip
-    publish(_each, _each.__name__, ["torch"])
+    publish(_old(_device_type, _switch, _name), _name, ["torch"], _form)
 publish(autocast, "autocast", ["torch"])
 interception.AROUND.append(cast_call)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import modes
+from .declare import publish
 from .dispatch import unordered
 from .graph import Leaf
-from .op import publish
 from .origin import located
 from .storage import storage_of
 from .tensor import Tensor, copied

@@ -14,16 +14,19 @@ import functools
 import sys
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import dtypes, large, meta, modes
+from .arguments import bind
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, Packed, note_write
 from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
+from .keywords import SCALARS, in_our_words
 from .layout import ALWAYS, check_operands, laid_out
+from .op import Op
 from .origin import located, outside, warn
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
@@ -31,16 +34,10 @@ from .quiet import is_strict
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
-if TYPE_CHECKING:
-    from .op import Op
-
 _new = object.__new__
 _getframe = sys._getframe
 _clock = modes.clock
-# What else PyTorch's compiled functions call some arguments, where they have no argument of that name: NumPy's names, and `self`.
-OTHER_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other", "self": "input"}
 COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
-SCALARS = ("beta", "alpha", "value")  # attributes that are numbers, which PyTorch also takes from tensors
 NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
 
 
@@ -388,13 +385,27 @@ def record(
     return node
 
 
+def viewed(op: Op, x: Tensor, attributes: tuple[Any, ...]) -> Tensor:
+    """The view of `x` by `op`, with its history alone: nothing notes what it is a view of."""
+    array = op.forward(x._array, **dict(zip(op.attributes, attributes, strict=True)))
+    out = wrap(array)
+    record(op, (out,), (x,), (x._array,), attributes, (array,))
+    return out
+
+
 def under_name(name: str, result: Any) -> Any:
     """`result`, which an op has just returned, with its node called as PyTorch calls it in this case."""
     node = history(result[0] if isinstance(result, tuple) and result else result)
     if node is not None:
         node = node.edge()[0]
-        node.__class__ = node.op.node_class_named(name, node.wide)
+        node.__class__ = _class_named(node.op.wide_node_class if node.wide else node.op.node_class, name)
     return result
+
+
+@functools.cache
+def _class_named(cls: type[Node], name: str) -> type[Node]:
+    """A class of nodes under another name, where PyTorch has several operations for one op."""
+    return type(name, (cls,), {"__slots__": (), "__module__": Node.__module__})
 
 
 def history(value: Any) -> Node | None:
@@ -455,61 +466,3 @@ def called(op: Op, given: dict[str, Any], words: dict[str, Any], more: tuple[Any
     unsaid = {name: op.defaults.get(name, MISSING) for name in op.attributes}
     given = {name: v for name, v in given.items() if v is not MISSING and (name not in unsaid or v is not unsaid[name])}
     return dispatch(op, *bind(op, (), {**given, **in_our_words(words, op.words, given, op.name)}), out)
-
-
-def words_of(names: tuple[str, ...], takes: dict[str, str], common: bool = True) -> dict[str, str]:
-    """What else the parameters `names` are called: by the `common` other names, and those in `takes`."""
-    if not common:
-        return takes
-    found = {word: name for word, name in OTHER_NAMES.items() if name in names and word not in names}
-    if names[:1] in (("A",), ("tensor",)):  # these are PyTorch's names for `input` in what it has written in Python
-        found |= {word: names[0] for word, name in OTHER_NAMES.items() if name == "input"} | {"input": names[0]}
-    found |= {word: takes[name] for word, name in OTHER_NAMES.items() if name in takes and word not in names}
-    return found | takes
-
-
-def in_our_words(given: dict[str, Any], words: dict[str, str], others: Any = (), what: str = "") -> dict[str, Any]:
-    """Keyword arguments under the parameters' own names; TypeError if an argument is given twice, also among `others`."""
-    ours = {words.get(name, name): value for name, value in given.items()}
-    if len(ours) < len(given) or any(name in others for name in ours):
-        raise TypeError(located(f"{what}() got an argument twice, by two of its names, in {', '.join([*others, *given])}"))
-    return ours
-
-
-def in_new_order(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of a call in an old order, in which numbers stand among the tensors: those by name, as now."""
-    numbers = [value for value in args if not isinstance(value, Tensor)]
-    if len(numbers) > len(op.scalars):
-        return args, kwargs
-    message = f"This overload of {op.name} is deprecated: give {' and '.join(op.scalars)} by name, after the tensors"
-    warn(located(message), UserWarning)
-    return tuple(v for v in args if isinstance(v, Tensor)), {**dict(zip(op.scalars, numbers, strict=False)), **kwargs}
-
-
-def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """The operands and attributes meant by a call."""
-    names = op.public_names + tuple(n for n in op.attributes if n not in op.keyword_only)
-    if args and args[0] is MISSING:
-        args = ()
-    if op.varargs and args[1:] and hasattr(args[1], "__index__"):
-        args = (args[0], args[1:])
-    if len(args) > len(names) and op.scalars:
-        args, kwargs = in_new_order(op, args, kwargs)
-    if len(args) > len(names):
-        raise TypeError(located(f"{op.name}() takes {len(names)} positional arguments but {len(args)} were given"))
-    values = dict(zip(names, args, strict=False))
-    known = {*op.public_names, *op.attributes}
-    if not known.issuperset(kwargs):
-        kwargs = in_our_words(kwargs, op.words, values, op.name)
-    for name, value in kwargs.items():
-        if name not in known or name in values:
-            raise TypeError(located(f"{op.name}() got an unexpected keyword argument '{name}'"))
-        values[name] = value
-    try:
-        operands = tuple(values[p] if p in values else op.defaults[n] for p, n in zip(op.public_names, op.operands, strict=True))
-        attributes = tuple(values[n] if n in values else op.defaults[n] for n in op.attributes)
-    except KeyError as missing:
-        (name,) = missing.args
-        name = dict(zip(op.operands, op.public_names, strict=True)).get(name, name)
-        raise TypeError(located(f'{op.name}() missing 1 required positional arguments: "{name}"')) from None
-    return operands, attributes

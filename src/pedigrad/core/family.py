@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .declare import function
 from .graph import Leaf, Node
 from .history import refresh
-from .op import function
 from .tensor import Tensor
 
 

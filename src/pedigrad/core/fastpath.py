@@ -6,25 +6,25 @@ the code of an op: `print(pedigrad.tanh.op.source)` after a first call.
 
 from __future__ import annotations
 
-import inspect
 import linecache
 import sys
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import large, modes
-from .dispatch import NUMBERS, bind, called, cut_of, dispatch, lay_out, note_view, record
+from .arguments import bind
+from .dispatch import NUMBERS, called, cut_of, dispatch, lay_out, note_view, record
 from .errors import MISSING
+from .graph import Node
 from .history import STRIDED
 from .layout import ALWAYS
+from .op import Op
 from .origin import MARK, outside
+from .precision import widened
 from .tensor import Tensor
 from .traces import trim
-
-if TYPE_CHECKING:
-    from .op import Op
 
 
 def build(op: Op) -> Any:
@@ -48,14 +48,26 @@ def build(op: Op) -> Any:
     for name in (op.name, "backward"):
         scope[name].__code__ = _declared_there(scope[name].__code__, op.forward.__code__)
     built = scope[op.name]
-    function.__code__, function.__defaults__, function.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
-    if "_words" in built.__code__.co_varnames:
-        function.__signature__ = signature(op)
+    for form in op.forms:
+        form.__code__, form.__defaults__, form.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
     op.source = source
     op.built = True
-    namespace["_Node"], namespace["_WideNode"] = op.node_class, op.wide_node_class
-    op.node_class.backward = staticmethod(scope["backward"])
+    namespace["_Node"], namespace["_WideNode"] = op.node_class, op.wide_node_class = _node_classes(op, scope["backward"])
     return function
+
+
+def _node_classes(op: Op, backward: Any) -> tuple[type[Node], type[Node]]:
+    """The class whose instances are runs of `op`, and that of runs on 16-bit floats, whose rules may be given float32 for them."""
+    names = {"__slots__": (), "__module__": Node.__module__}
+    own = {"op": op, "keeps_arrays": op.keeps_arrays, "backward": staticmethod(backward), **op.named}
+    cls = type(op.node_name, (Node,), {**names, **own})
+    if not op.wide_rules:
+        return cls, cls
+
+    def on_wide(g: Any, parents: Any, saved: Any) -> Any:
+        return backward(widened(g), parents, widened(saved))
+
+    return cls, type(op.node_name, (cls,), {**names, "wide": True, "backward": staticmethod(on_wide)})
 
 
 def _declared_there(code: CodeType, forward: CodeType) -> CodeType:
@@ -91,19 +103,6 @@ def _parameters(op: Op) -> str:
     if _takes_out(op):
         keyword.append("out=None")
     return ", ".join([*parts, "*", *keyword] if keyword else parts)
-
-
-def signature(op: Op) -> inspect.Signature:
-    """How users may call `op`, without the further names of its arguments."""
-    kinds, empty = inspect.Parameter, inspect.Parameter.empty
-    parts = [
-        kinds(public, kinds.POSITIONAL_OR_KEYWORD, default=op.defaults.get(name, empty))
-        for public, name in zip(op.public_names, op.operands, strict=True)
-    ]
-    for name in op.attributes:
-        kind = kinds.KEYWORD_ONLY if name in op.keyword_only else kinds.POSITIONAL_OR_KEYWORD
-        parts.append(kinds(name, kind, default=op.defaults.get(name, empty)))
-    return inspect.Signature([*parts, kinds("out", kinds.KEYWORD_ONLY, default=None)] if op.out else parts)
 
 
 def _takes_out(op: Op) -> bool:
@@ -274,9 +273,13 @@ def _variadic_source(op: Op) -> str:
         call=", ".join(f"{n}={n}" for n in op.attributes),
         usual=["if _a and _a[0].itemsize < 4 and _a[0].dtype.kind in 'fV':", f"    return {general}"] if op.wide_forward else [],
         same=["for _x in _a:", "    if _x.dtype is not _a[0].dtype:", f"        return {general}"] if op.promoted else [],
-        layout=["for _x in _a:", "    if not _x.flags.c_contiguous:", f"        _r = _lay_out(_op, _t, _a, ({attributes}), _r)", "        break"]
-        if op.layout not in (None, "own") else [],
+        layout=_lines_of_strided(f"_r = _lay_out(_op, _t, _a, ({attributes}), _r)") if op.layout not in (None, "own") else [],
     )  # fmt: skip
+
+
+def _lines_of_strided(line: str) -> list[str]:
+    """Lines that run `line` if one of a list's arrays does not lie row by row."""
+    return ["for _x in _a:", "    if not _x.flags.c_contiguous:", f"        {line}", "        break"]
 
 
 def _source(op: Op) -> str:

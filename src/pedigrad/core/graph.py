@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from . import modes
+from .op import Op
 from .origin import Origin, outside
 from .storage import storage_of
 
-if TYPE_CHECKING:
-    from .op import Op
-    from .tensor import Tensor
+Tensor: TypeAlias = Any  # the class is defined above, and made of what is here
 
 Array = np.ndarray[Any, Any]
 
@@ -178,7 +177,7 @@ class Leaf(Node):
         self.hooks = None
         self.seq = next(modes.clock)
         self.code, self.lasti = None, 0
-        self.tensor = weakref.ref(tensor)
+        self.tensor: Callable[[], Any] = weakref.ref(tensor)
         self.shape = tensor._array.shape
         self.dtype = tensor._array.dtype
         self.grad = None

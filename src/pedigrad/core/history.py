@@ -6,14 +6,11 @@ gets a new history (`core/inplace.py`); its views, which nobody holds, see at th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import modes
-from .graph import Leaf, Node
+from .graph import Leaf, Node, Tensor
 from .origin import located
-
-if TYPE_CHECKING:
-    from .tensor import Tensor
 
 NO_GRAD, SEVERAL, FUNCTION = "under no_grad", "with others", "in a Function"  # how views are made that cannot be written to with history
 DATA = "by .data"

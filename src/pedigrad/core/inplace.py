@@ -11,22 +11,21 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import dtypes, meta, modes
-from .dispatch import NUMBERS, bind, check_overlap, dispatch, is_recorded, record
+from .arguments import bind
+from .dispatch import NUMBERS, check_overlap, dispatch, is_recorded, record
 from .errors import explained, not_a_tensor
 from .graph import Leaf, Node, note_write
 from .history import DATA, FUNCTION, NO_GRAD, SEVERAL, STRIDED, UNTRACKED, Family, View, refresh, renew, rerecord, shown_by
 from .layout import check_operands
+from .op import Op
 from .origin import located
 from .quiet import is_strict
 from .tensor import Tensor, copied, wrap
-
-if TYPE_CHECKING:
-    from .op import Op
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/shape/region.py`)
 replaced: Any = None  # the op of `copy_`, set where it is declared (`ops/shape/fill.py`)
@@ -49,6 +48,7 @@ def inplace_form(op: Op) -> Callable[..., Any]:
         return write(op, operands, attributes)
 
     form.__name__ = form.__qualname__ = op.name + "_"
+    form.op, form.in_place = op, True  # type: ignore[attr-defined]
     form.__module__ = op.forward.__module__
     form.__doc__ = f"In-place form of `{op.name}`; returns its first operand."
     return form

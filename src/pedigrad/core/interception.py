@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import modes
-from .op import PLACES, taking_words
+from .declare import PLACES, taking_words
 from .tensor import Tensor
 
 AROUND: list[Callable[..., Any]] = []  # what casts the arguments of a call while autocast is on

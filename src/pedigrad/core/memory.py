@@ -18,8 +18,8 @@ from numpy.lib.array_utils import byte_bounds
 
 from . import device as devices
 from . import dtypes
+from .declare import publish
 from .layout import steps
-from .op import publish
 from .origin import located
 from .shared import SharedMemory
 from .storage import Between, Buffer, on_buffer, whole_of

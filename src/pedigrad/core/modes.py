@@ -158,7 +158,14 @@ class _GradMode(_Switch):
 
 
 class no_grad(_GradMode):
-    """Within it (or in a function it decorates) operations record no history, so results need no gradient."""
+    """Within it (or in a function it decorates) operations record no history, so results need no gradient.
+
+    >>> w = torch.ones(2, requires_grad=True)
+    >>> with torch.no_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    False
+    """
 
     mode = False
 

@@ -1,4 +1,4 @@
-"""Op: an operation declared once, and the registry of all of them.
+"""Op: what is known of an operation, and the registry of all of them.
 
 A declaration is a plain function over arrays, in NumPy. Its positional-only parameters are the tensor operands, the others are
 attributes; gradient rules are further plain functions whose parameter names say what has to be kept for them::
@@ -30,25 +30,16 @@ where operands of several dtypes go together.
 
 from __future__ import annotations
 
-import functools
-import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import return_types
-from . import dispatch, fastpath, inplace, precision
-from .dispatch import words_of
-from .errors import MISSING
-from .graph import Node
-from .origin import MARK
-from .tensor import Tensor, wrap
-from .traces import trim
+from .keywords import SCALARS, words_of
 
 Function = Callable[..., Any]
 REGISTRY: dict[str, Op] = {}
-PLACES: dict[str, dict[str, Function]] = {}  # where public functions are found: "torch", "F", "linalg", ...
 
 # A forward that only calls one ufunc is replaced by that ufunc: these are what its bytecode looks like.
 _DIRECT = {1: (lambda x: np.f(x)).__code__.co_code, 2: (lambda x, y: np.f(x, y)).__code__.co_code}  # type: ignore[attr-defined]
@@ -67,6 +58,15 @@ class Rule:
 
 class Op:
     """One operation: its forward, its gradient rules, and what its kind gives it."""
+
+    # What is made of a declaration above (`core/declare.py`)
+    function: Function  # what users call
+    forms: list[Function]  # the same under other names: what is generated goes into all of them
+    build: Callable[[], Function]  # generate the code of `function` and of the gradient, which every node needs
+    viewed: Callable[[Any, tuple[Any, ...]], Any]  # the view of a tensor by this op, with its history alone
+    built = False
+    node_class: Any = None  # the class whose instances are runs of this op, and that for 16-bit floats
+    wide_node_class: Any = None
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Op:
         hidden: int = 0,
         domain: tuple[float, float] = (-2.0, 2.0),
         samples: Any = None,
-        node: str | Callable[[Node], str] | None = None,
+        node: str | Callable[[Any], str] | None = None,
         operators: str = "",
         wide: bool | str | None = None,
         names: str = "",
@@ -114,7 +114,7 @@ class Op:
         self.renaming = public and (out or "dim" in self.words.values())
         self.wrapped = public and not self.renaming and bool(self.words)
         # Numbers that once came before the tensors they multiply: `addmm(beta, input, alpha, mat1, mat2)`.
-        self.scalars = tuple(n for n in dispatch.SCALARS if n in self.keyword_only) if self.renaming else ()
+        self.scalars = tuple(n for n in SCALARS if n in self.keyword_only) if self.renaming else ()
         self.listed = listed  # an attribute, the last by place, whose numbers may be given one by one
         self.defaults = self._defaults()
         self.result = result  # dtype of the result: "same", "float" (integers are made floats first), "bool", or its own
@@ -143,50 +143,23 @@ class Op:
             node if isinstance(node, str) else "".join(part.capitalize() for part in self.name.strip("_").split("_")) + "Backward0"
         )
         self.named: dict[str, Any] = {} if node is None or isinstance(node, str) else {"name": node}
-        self.built = False
-        self.function = self._stub()
-        if self.ufunc is not None:
-            Tensor.numpy_functions[self.ufunc] = self.function
-        self._publish(places.split(), aliases, operators.split())
+        self.places, self.aliases, self.operators = places.split(), aliases, operators.split()
+        REGISTRY[self.name] = self
 
     def __repr__(self) -> str:
         return f"<Op {self.name}({', '.join(self.operands)}; {', '.join(self.attributes)})>"
 
-    @functools.cached_property
-    def node_class(self) -> Any:
-        """The subclass of Node whose instances are runs of this op; `keeps_arrays` says whether it saves more than sizes."""
-        keeps = any(name in self.operands or name in (self.outputs or ("outs",)) for name in self.saves)
-        return type(
-            self.node_name, (Node,), {"__slots__": (), "__module__": Node.__module__, "op": self, "keeps_arrays": keeps, **self.named}
-        )
+    @property
+    def keeps_arrays(self) -> bool:
+        """Whether its nodes save more than sizes."""
+        return any(name in self.operands or name in (self.outputs or ("outs",)) for name in self.saves)
 
     @property
     def wide_rules(self) -> bool:
         """Whether the rules are given float32 for 16-bit floats."""
         if self.wide is not None:
             return bool(self.wide)
-        return self.kind == "composite" or (self.kind != "view" and bool(self.rules) and self.node_class.keeps_arrays)
-
-    @functools.cached_property
-    def wide_node_class(self) -> Any:
-        """The node class for 16-bit floats, whose rules are given float32; the ordinary one where they need not be."""
-        if not self.wide_rules:
-            return self.node_class
-        own = {"__slots__": (), "__module__": Node.__module__, "wide": True, "backward": staticmethod(self._wide_backward)}
-        return type(self.node_name, (self.node_class,), own)
-
-    def _wide_backward(self, g: Any, parents: Any, saved: Any) -> Any:
-        return self.node_class.backward(precision.widened(g), parents, precision.widened(saved))
-
-    @functools.cache  # noqa: B019  (ops live as long as the process)
-    def node_class_named(self, name: str, wide: bool = False) -> Any:
-        """The node class under another name, where PyTorch has several operations for this one."""
-        self.build()
-        return type(name, (self.wide_node_class if wide else self.node_class,), {"__slots__": (), "__module__": Node.__module__})
-
-    def build(self) -> None:
-        """Generate the short function and the backward, which every node needs."""
-        fastpath.build(self)
+        return self.kind == "composite" or (self.kind != "view" and bool(self.rules) and self.keeps_arrays)
 
     def _defaults(self) -> dict[str, Any]:
         forward = self.forward
@@ -201,34 +174,6 @@ class Op:
             return None
         ufunc = getattr(np, code.co_names[1])
         return ufunc if isinstance(ufunc, np.ufunc) else None
-
-    def _stub(self) -> Any:
-        """The public function; its code is generated when it is first called (`fastpath.build`)."""
-        module = self.forward.__module__
-        namespace: dict[str, Any] = {"__name__": None, MARK: module, "__builtins__": __builtins__}
-        namespace |= {"_op": self, "_build": fastpath.build, "_trim": trim}
-        function = types.FunctionType(_first_call.__code__, namespace, self.name)
-        function.__doc__ = self.forward.__doc__
-        function.__module__, function.__qualname__ = module, self.name
-        function.op, function.grad = self, self.grad  # type: ignore[attr-defined]
-        return function
-
-    def _publish(self, places: list[str], aliases: tuple[str, ...], operators: list[str]) -> None:
-        REGISTRY[self.name] = self
-        forms = {self.name: self.function}
-        if self.inplace:
-            forms[self.name + "_"] = inplace.inplace_form(self)
-        for name, function in list(forms.items()):
-            for alias in aliases:
-                forms[alias + "_" * name.endswith("_")] = function
-        for name, function in forms.items():
-            for place in places:
-                wrapped = self.wrapped and (place != "Tensor" or name in aliases) and function is self.function
-                publish(taking_words(function, self.words) if wrapped else function, name, [place])
-        for name in operators:
-            setattr(Tensor, f"__{name}__", self.function)
-            if self.inplace:
-                setattr(Tensor, f"__i{name}__", forms[self.name + "_"])
 
     def grad(self, *inputs: str) -> Callable[[Function], Function]:
         """Declare the gradient rule for these operands; it returns one gradient, or as many as there are names."""
@@ -250,92 +195,3 @@ class Op:
             return function
 
         return declare
-
-    def viewed(self, x: Tensor, attributes: tuple[Any, ...]) -> Tensor:
-        """The view of `x` by this op, with its history alone: nothing notes what it is a view of."""
-        array = self.forward(x._array, **dict(zip(self.attributes, attributes, strict=True)))
-        out = wrap(array)
-        dispatch.record(self, (out,), (x,), (x._array,), attributes, (array,))
-        return out
-
-
-def _first_call(*args: Any, **kwargs: Any) -> Any:
-    try:
-        return _build(_op)(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
-    except Exception as error:
-        _trim(error)  # type: ignore[name-defined]  # noqa: F821
-        raise
-
-
-def publish(function: Function, name: str, places: list[str]) -> None:
-    """Make `function` available as `name` in these places; `Tensor` makes it a method."""
-    for place in places:
-        PLACES.setdefault(place, {})[name] = function
-        if place == "Tensor":
-            setattr(Tensor, name, function)
-
-
-def taking_words(written: Function, words: dict[str, str], short: Function | None = None) -> Function:
-    """`written`, for users: its arguments may have these other names too. `short` is what a call with two operands alone comes to."""
-
-    if short is not None:
-
-        @functools.wraps(written)
-        def shorter(input: Any = MISSING, other: Any = MISSING, *more: Any, **kwargs: Any) -> Any:
-            if not (kwargs or more or other is MISSING):
-                return short(input, other)
-            named = dispatch.in_our_words(kwargs, words, (), written.__name__)
-            if input is MISSING or other is MISSING:
-                given = (("input", input), ("other", other))
-                return written(**{n: v for n, v in given if v is not MISSING}, **named)
-            return written(input, other, *more, **named)
-
-        return shorter
-
-    @functools.wraps(written)
-    def form(*args: Any, **kwargs: Any) -> Any:
-        return written(*args, **dispatch.in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
-
-    return form
-
-
-def function(
-    places: str = "torch Tensor", *, name: str | None = None, aliases: tuple[str, ...] = (),
-    takes: dict[str, str] = {}, short: Function | None = None, common: bool = True,  # noqa: B006
-) -> Callable[[Function], Function]:  # fmt: skip
-    """Publish a hand-written function over the ops: an overload, a default worked out, a loop.
-
-    `takes` says by which further names its arguments may be given. A method's own tensor comes first, so methods of functions that
-    have no other names than NumPy's for operands are published as they are. `short` is what a call with two operands comes to;
-    without `common` there are no other names than those in `takes`.
-    """
-
-    def declare(written: Function) -> Function:
-        code = written.__code__
-        own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        words = words_of(own, takes, common and places != "F") if not code.co_flags & 0x08 else {}  # not with `**kwargs` of its own
-        form = taking_words(written, words, short) if words else written
-        beside = takes or short or any(n not in ("input", "other", "A") for n in words.values())
-        for place in places.split():
-            for each in (name or written.__name__, *aliases):
-                publish(form if beside or place != "Tensor" else written, each, [place])
-        return written
-
-    return declare
-
-
-def _kind(kind: str, **given: Any) -> Any:
-    def decorator(forward: Function | None = None, **options: Any) -> Any:
-        if forward is not None:
-            return Op(forward, kind, **given).function
-        return lambda forward: Op(forward, kind, **{**given, **options}).function
-
-    decorator.__name__ = decorator.__qualname__ = kind
-    return decorator
-
-
-elementwise = _kind("elementwise", promote=True, result="same", inplace=True, out=True, layout="iterator")
-reduction = _kind("reduction", out=True, layout="rows")
-view = _kind("view")
-composite = _kind("composite", layout="rows")
-kernel = _kind("kernel", layout="rows")

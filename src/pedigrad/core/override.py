@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import interception, modes
+from .declare import PLACES, publish
 from .errors import MISSING
-from .op import PLACES, Op, publish
+from .op import Op
 from .origin import located
 from .tensor import Tensor, _new, wrap
 

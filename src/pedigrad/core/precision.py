@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import dtypes
+from .op import Op
 from .quiet import astype
 from .tensor import Tensor
-
-if TYPE_CHECKING:
-    from .op import Op
 
 FLOAT32 = np.dtype(np.float32)
 

@@ -6,13 +6,13 @@ them is False, and a call says what to do instead.
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+from .absent import message, public_path
 from .origin import mark_internal
 
 REFUSED = "__refused__"  # an attribute of what refuses: why
@@ -51,7 +51,7 @@ def why_refused(thing: Any) -> str | None:
 
 
 def lazily(package: str, path: Sequence[str]) -> Callable[[str], Any]:
-    """A module's `__getattr__` that imports its submodules when they are first asked for, and names the nearest name otherwise."""
+    """A module's `__getattr__` that imports its submodules when they are first asked for, and says what is missing otherwise."""
     submodules = frozenset(each.name for each in iter_modules(path))
 
     def __getattr__(name: str) -> Any:
@@ -60,9 +60,6 @@ def lazily(package: str, path: Sequence[str]) -> Callable[[str], Any]:
             mark_internal()
             return module
         here = sys.modules[package]
-        near = difflib.get_close_matches(name, [each for each in dir(here) if not each.startswith("_")], n=1)
-        shown = package.replace("pedigrad", "torch", 1)
-        hint = f"; the nearest it has is {shown}.{near[0]}" if near else ""
-        raise AttributeError(f"pedigrad has no {shown}.{name}{hint}", name=name, obj=here)
+        raise AttributeError(message(f"{public_path(package)}.{name}", dir(here)), name=name, obj=here)
 
     return __getattr__

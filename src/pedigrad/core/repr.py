@@ -6,8 +6,8 @@ from typing import Any
 
 from . import dtypes, modes
 from .data import plain_number
+from .declare import function, publish
 from .formatting import tensor_text
-from .op import function, publish
 from .tensor import Tensor, read, read_elements
 
 

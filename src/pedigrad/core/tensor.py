@@ -1,6 +1,6 @@
 """Tensor: an array, the node it came from, and what it says of itself.
 
-This file holds what a tensor *is*. What it can *do* is attached by the ops when they are registered (`core/op.py`), so no method
+This file holds what a tensor *is*. What it can *do* is attached by the ops when they are declared (`core/declare.py`), so no method
 here computes anything on elements.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -66,12 +66,18 @@ class TensorMeta(type):
     """Lets `isinstance(t, FloatTensor)` and the like look at the dtype (see `ops/creation.py`)."""
 
 
-class Tensor(metaclass=TensorMeta):
+if TYPE_CHECKING:
+    from .methods import TensorMethods  # a stub of what ops attach, written by scripts/stubs.py
+else:
+    TensorMethods = object
+
+
+class Tensor(TensorMethods, metaclass=TensorMeta):
     """An n-dimensional array that remembers the operation and the parents it came from."""
 
     __slots__ = ("__dict__", "__weakref__", "_array", "_cut", "_node", "_view")
     __array_priority__ = 1000
-    numpy_functions: ClassVar[dict[Any, Any]] = {}  # NumPy function -> the op that stands for it (`ops/xp.py`)
+    _numpy_functions: ClassVar[dict[Any, Any]] = {}  # NumPy function -> the op that stands for it (`ops/xp.py`)
 
     _array: Array
     _node: Node | None
@@ -79,9 +85,9 @@ class Tensor(metaclass=TensorMeta):
     _cut: Cut | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return cls.construct(*args, **kwargs)
+        return cls._construct(*args, **kwargs)
 
-    construct: ClassVar[Any]  # the legacy constructor, attached by creation.py
+    _construct: ClassVar[Any]  # the legacy constructor, attached by creation.py
 
     # What it holds
 

@@ -223,6 +223,16 @@ def contract(arrays: tuple[Array, Array, Array], batch: Any, m: Any, n: Any, k: 
     )
 
 
+def convolve(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Array) -> None:
+    """The windows of x (N, C, *sizes), of one or two dimensions, times weight (O, C, *kernel), plus bias (O,), in out (N, O, *out)."""
+    _module(".convolution").multiply(x, weight, bias, geometry, out, _threads)
+
+
+def convolution_weight(x: Array, y: Array, geometry: Any, out: Array) -> bool:
+    """Put the weight's gradient of a convolution of x (N, C, *sizes) into out (O, C, *kernel), given y (N, O, *out); False: not done."""
+    return _module(".convolution").weight_grad(x, y, geometry, out, _threads)  # type: ignore[no-any-return]
+
+
 # Optimizers
 
 

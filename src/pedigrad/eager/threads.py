@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..core.op import function
+from ..core.declare import function
 from . import native
 
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core import trees
-from ..core.op import function
+from ..core.declare import function
 from ..core.origin import located
 from ..core.tensor import Tensor
 from ..ops.shape.join import stack

@@ -1,5 +1,6 @@
 """Modules, losses and what they are made of."""
 
+from ..core import absent
 from ..core.origin import mark_internal
 from . import attention, common_types, functional, grad, init, modules, parallel, utils
 from . import reduction as _reduction  # noqa: F401
@@ -319,4 +320,5 @@ __all__ = [
     "utils",
 ]  # fmt: skip
 
+globals().update(absent.handlers(__name__))
 mark_internal()

@@ -49,7 +49,11 @@ class _MayBeInplace(Module):
 
 
 class ReLU(_MayBeInplace):
-    """`relu` of the input."""
+    """`relu` of the input: max(x, 0) of each element.
+
+    >>> torch.nn.ReLU()(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
 
     def forward(self, input):
         return F.relu_(input) if self.inplace else F.relu(input)
@@ -305,7 +309,12 @@ class GLU(Module):
 
 
 class Softmax(Module):
-    """`softmax` of the input along `dim`."""
+    """`softmax` of the input along `dim`.
+
+    >>> torch.nn.Softmax(dim=-1)(torch.zeros(2, 2))
+    tensor([[0.5000, 0.5000],
+            [0.5000, 0.5000]])
+    """
 
     def __init__(self, dim=None):
         super().__init__()

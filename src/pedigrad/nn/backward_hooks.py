@@ -1,9 +1,11 @@
 """Hooks on the gradients that flow through a module: identity operations at its inputs and outputs."""
 
+from typing import Any
+
 import numpy as np
 
 from ..core import modes
-from ..core.op import composite
+from ..core.declare import composite
 from ..core.origin import warn
 from ..core.tensor import Tensor, wrap
 from .hooks import WithModule
@@ -27,7 +29,8 @@ class BackwardHooks:
         self.module, self.hooks, self.pre_hooks = module, hooks, pre_hooks
         self.grad_outputs = None
         self.n_inputs = self.n_outputs = -1
-        self.input_places = self.output_places = None
+        self.input_places: Any = None  # of the tensors among the arguments
+        self.output_places: Any = None
 
     def inputs(self, args):
         """The positional arguments, with their gradients watched."""

@@ -4,6 +4,7 @@ import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import chain, groupby
+from typing import Any
 
 from ..core.tensor import Tensor
 from .module import Module, typename
@@ -59,7 +60,7 @@ class _Row(Module):
 
     def pop(self, key):
         """The module at this index, which is removed."""
-        module = self[key]
+        module = self[key]  # type: ignore[index]  # what both rows have
         del self[key]
         return module
 
@@ -67,13 +68,15 @@ class _Row(Module):
 class Sequential(_Row):
     """Modules called one after the other, each on the result of the one before.
 
-    Made from modules, or from one ordered dictionary that names them.
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> model(torch.zeros(3, 4)).shape, len(model)
+    (torch.Size([3, 2]), 3)
     """
 
     def __init__(self, *args):
         super().__init__()
         if len(args) == 1 and isinstance(args[0], OrderedDict):
-            named = args[0].items()
+            named: Any = args[0].items()
         else:
             named = ((str(i), module) for i, module in enumerate(args))
         for name, module in named:

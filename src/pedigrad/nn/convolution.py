@@ -136,7 +136,22 @@ class Conv1d(_Conv):
 
 
 class Conv2d(_Conv):
-    """A convolution over images: (N, in_channels, H, W) gives (N, out_channels, H_out, W_out)."""
+    """A convolution over images: (N, in_channels, H, W) gives (N, out_channels, H_out, W_out).
+
+    Args:
+        in_channels, out_channels: channels of the input and of the result.
+        kernel_size, stride, padding, dilation: numbers, or pairs for height and width; padding also "same" or "valid".
+        groups: parts of the channels that do not see one another.
+        bias: whether a number is added to each channel.
+        padding_mode: what stands around the image: "zeros", "reflect", "replicate" or "circular".
+
+    Its `weight` has the shape (out_channels, in_channels / groups, kernel height, kernel width). The sizes of the result:
+
+        H_out = floor((H + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1
+
+    >>> torch.nn.Conv2d(3, 8, kernel_size=3, stride=2, padding=1)(torch.zeros(1, 3, 32, 32)).shape
+    torch.Size([1, 8, 16, 16])
+    """
 
     _function = staticmethod(conv2d)
 

@@ -18,7 +18,13 @@ class _DropoutNd(Module):
 
 
 class Dropout(_DropoutNd):
-    """The input with each element set to zero with probability `p`, the others divided by 1 - p."""
+    """The input with each element set to zero with probability `p`, the others divided by 1 - p; itself in eval().
+
+    Srivastava et al. 2014.
+
+    >>> torch.nn.Dropout(0.5).eval()(torch.ones(2))
+    tensor([1., 1.])
+    """
 
     def forward(self, input):
         return F.dropout(input, self.p, self.training, self.inplace)

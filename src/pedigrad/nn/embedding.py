@@ -128,7 +128,7 @@ class EmbeddingBag(Module):
         self.padding_idx = _padding(padding_idx, num_embeddings)
         self.weight = _table(self, _weight, device, dtype, True)
         if _weight is None:
-            self.reset_parameters()
+            self.reset_parameters()  # type: ignore[misc]  # that of Embedding
         self.mode, self.sparse, self.include_last_offset = mode, sparse, include_last_offset
 
     reset_parameters = Embedding.reset_parameters

@@ -2,7 +2,8 @@
 
 import math
 
-from ..core.op import PLACES
+from ..core import absent, signatures
+from ..core.declare import PLACES
 from ..core.tensor import Tensor
 from ..overrides import handle_torch_function as handle_torch_function
 from ..overrides import has_torch_function as has_torch_function
@@ -17,7 +18,11 @@ from .tuples import _triple as _triple
 _Reduction = _reduction
 globals().update(PLACES["F"])
 
-__all__ = sorted(PLACES["F"])
+_FOR_SUBCLASSES = (handle_torch_function, has_torch_function, has_torch_function_unary, has_torch_function_variadic)
+for _each in _FOR_SUBCLASSES:
+    signatures.known_as(_each, _each.__name__, "F")
+
+__all__ = sorted([*PLACES["F"], *(_each.__name__ for _each in _FOR_SUBCLASSES), "Tensor"])
 
 
 def _get_softmax_dim(name, ndim, stacklevel=3):
@@ -58,3 +63,6 @@ def _canonical_mask(mask, mask_name, other_type, other_name, target_type, check_
         raise AssertionError(f"only bool and floating types of {mask_name} are supported")
     zeros = PLACES["torch"]["zeros_like"](mask, dtype=target_type)
     return zeros.masked_fill_(mask, -math.inf)
+
+
+globals().update(absent.handlers(__name__))

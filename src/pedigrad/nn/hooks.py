@@ -183,6 +183,15 @@ def register_module_full_backward_hook(hook):
 class Hooked:
     """The part of a module that registers hooks on its call and on its gradients."""
 
+    _forward_hooks: Any
+    _forward_hooks_always_called: Any
+    _forward_hooks_with_kwargs: Any
+    _forward_pre_hooks: Any
+    _forward_pre_hooks_with_kwargs: Any
+    _backward_hooks: Any
+    _backward_pre_hooks: Any
+    _is_full_backward_hook: bool | None
+
     def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
         """The handle of `hook(module, args)`, run before `forward`; what it returns replaces the arguments.
 
@@ -233,7 +242,8 @@ class Hooked:
 
 def backward_hooks(module):
     """The full backward hooks, those of the old kind, and the pre-hooks that apply to this module."""
-    full, old = [], []
+    full: list[Any] = []
+    old: list[Any] = []
     everyone = global_backward_kind["full"]
     if everyone is not None:
         (full if everyone else old).extend(global_backward_hooks.values())

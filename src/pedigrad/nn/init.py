@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from .. import random
-from ..core import modes
+from ..core import absent, modes
 from ..core.origin import warn
 from ..core.tensor import wrap
 
@@ -259,3 +259,5 @@ kaiming_uniform = _deprecated(kaiming_uniform_)
 kaiming_normal = _deprecated(kaiming_normal_)
 orthogonal = _deprecated(orthogonal_)
 sparse = _deprecated(sparse_)
+
+globals().update(absent.handlers(__name__))

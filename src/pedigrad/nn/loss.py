@@ -1,6 +1,7 @@
 """Losses as modules."""
 
 from ..core.origin import warn
+from ..core.tensor import Tensor
 from ..ops.nn.reduction import legacy_reduction
 from . import functional as F
 from .distance import PairwiseDistance
@@ -34,7 +35,11 @@ class _WeightedLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """The mean of the squared differences; see `mse_loss`."""
+    """The mean of the squared differences; see `mse_loss`.
+
+    >>> torch.nn.MSELoss()(torch.zeros(2), torch.tensor([1.0, 3.0]))
+    tensor(5.)
+    """
 
     def forward(self, input, target):
         return F.mse_loss(input, target, None, None, self.reduction)
@@ -70,7 +75,11 @@ class HuberLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """The cross entropy between the softmax of scores and classes or probabilities; see `cross_entropy`."""
+    """The cross entropy between the softmax of scores and classes or probabilities; see `cross_entropy`.
+
+    >>> torch.nn.CrossEntropyLoss()(torch.zeros(2, 4), torch.tensor([1, 3]))
+    tensor(1.3863)
+    """
 
     def __init__(
         self,
@@ -115,7 +124,8 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         self.linear = Linear(in_features, rows, bias=bias, device=device, dtype=dtype)
 
     def forward(self, input, target):
-        weight, bias = self.linear.weight, self.linear.bias
+        weight: Tensor = self.linear.weight
+        bias: Tensor | None = self.linear.bias
         if self.out_features:
             shape = (self.num_classes, *self.out_features)
             weight = weight.reshape(*shape, weight.shape[-1])

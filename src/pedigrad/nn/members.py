@@ -1,8 +1,13 @@
 """Walking a tree of modules: its parameters, buffers and modules, by name and in order."""
 
+from typing import Any
+
 
 class Members:
     """The part of a module that lists what it and its descendants hold."""
+
+    _modules: Any
+    _get_name: Any
 
     def _named_members(self, members_of, prefix="", recurse=True, remove_duplicate=True):
         """(dotted name, value) of what `members_of(module)` gives for each module, Nones left out."""

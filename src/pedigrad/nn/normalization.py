@@ -26,7 +26,13 @@ def _reset_affine(module):
 
 
 class LayerNorm(Module):
-    """The input normalized along its last dimensions, of sizes `normalized_shape`, with a learnt weight and bias."""
+    """The input normalized along its last dimensions, of sizes `normalized_shape`, with a learnt scale and shift.
+
+    (x - mean) / sqrt(variance + eps) * weight + bias, mean and variance (divided by n) over those dimensions (Ba et al. 2016).
+
+    >>> torch.nn.LayerNorm(2)(torch.tensor([[1.0, 3.0]]))
+    tensor([[-1.0000,  1.0000]], grad_fn=<NativeLayerNormBackward0>)
+    """
 
     def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, device=None, dtype=None):
         super().__init__()
@@ -182,8 +188,8 @@ class _BatchNorm(_NormBase):
         keep = not training or self.track_running_stats
         return F.batch_norm(
             input,
-            self.running_mean if keep else None,
-            self.running_var if keep else None,
+            self.running_mean if keep else None,  # type: ignore[arg-type]  # the running statistics may be None
+            self.running_var if keep else None,  # type: ignore[arg-type]
             self.weight,
             self.bias,
             training or (self.running_mean is None and self.running_var is None),
@@ -205,7 +211,17 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Each channel of (N, C, H, W) normalized over the batch."""
+    """Each channel of (N, C, H, W) normalized over the batch (Ioffe and Szegedy 2015).
+
+    Args:
+        num_features: C.
+        eps: what is added to the variance.
+        momentum: the part of a new batch in the running statistics; None for their mean over all batches.
+        affine: whether there are a learnt scale and shift for each channel.
+        track_running_stats: whether running statistics are kept; eval() normalizes by them.
+
+    While training by the batch's own mean and variance (divided by n), of which the running variance takes the one divided by n - 1.
+    """
 
     def _check_input_dim(self, input):
         _check_dims(input, 4)

@@ -69,6 +69,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     """
 
     __slots__ = ()
+    persistent: bool
 
     def __new__(cls, data=None, *, persistent=True):
         source = _tensor_of(data, "Buffer")
@@ -135,9 +136,9 @@ class _Uninitialized:
 
     def materialize(self, shape, device=None, dtype=None):
         """Give it this shape and become an ordinary one, with arbitrary elements."""
-        kind = self.dtype if dtype is None else dtype
-        self.data = creation.empty(shape, device=device, dtype=kind)
-        self.__class__ = self.cls_to_become
+        kind = self.dtype if dtype is None else dtype  # type: ignore[attr-defined]  # a mixin of tensors
+        self.data = creation.empty(shape, device=device, dtype=kind)  # type: ignore[misc]
+        self.__class__ = self.cls_to_become  # type: ignore[attr-defined]
 
     def __repr__(self):
         return f"<{type(self).__name__}>"

@@ -38,7 +38,11 @@ class MaxPool1d(_MaxPoolNd):
 
 
 class MaxPool2d(_MaxPoolNd):
-    """The maxima of windows over images: (N, C, H, W) gives (N, C, H_out, W_out)."""
+    """The maxima of windows over images: (N, C, H, W) gives (N, C, H_out, W_out); see `max_pool2d` for the sizes.
+
+    >>> torch.nn.MaxPool2d(2)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 4, 4])
+    """
 
     _function = staticmethod(pooling.max_pool2d)
 

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from ..core import modes
+from ..core import modes, signatures
 from ..core.autocast import lowered
-from ..core.op import PLACES
+from ..core.declare import PLACES
 from ..core.origin import warn
 from ..core.tensor import constant
 from ..ops import creation
@@ -41,7 +41,7 @@ class RNNBase(Module):
         self._all_weights = []
         for layer in range(num_layers):
             width = input_size if layer == 0 else state * directions
-            shapes = {"weight_ih": (rows, width), "weight_hh": (rows, state)}
+            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, width), "weight_hh": (rows, state)}
             if bias:
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
             if proj_size:
@@ -246,8 +246,15 @@ def _permuted(state, indices):
     return state if indices is None else state.index_select(1, indices)
 
 
+SIZES = "input_size, hidden_size, num_layers=1"
+OPTIONS = "bias=True, batch_first=False, dropout=0.0, bidirectional=False, device=None, dtype=None"
+
+
 class RNN(RNNBase):
-    """Elman's recurrent network: `h' = nonlinearity(W_ih x + b_ih + W_hh h + b_hh)` along a sequence."""
+    """Elman's recurrent network: `h' = nonlinearity(W_ih x + b_ih + W_hh h + b_hh)` along a sequence.
+
+    Parameters and shapes are those of `LSTM`, without `proj_size`; `nonlinearity` is "tanh" or "relu", and the state is h alone.
+    """
 
     def __init__(self, *args, nonlinearity="tanh", **kwargs):
         if "proj_size" in kwargs:
@@ -260,21 +267,61 @@ class RNN(RNNBase):
         self.nonlinearity = nonlinearity
         super().__init__(f"RNN_{nonlinearity.upper()}", *args, **kwargs)
 
+    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, nonlinearity='tanh', {OPTIONS})")  # type: ignore[attr-defined]
+
 
 class GRU(RNNBase):
-    """A gated recurrent unit along a sequence, its gates in the order reset, update, new."""
+    """A gated recurrent unit along a sequence (Cho et al. 2014), its gates in the order reset, update, new.
+
+    Parameters and shapes are those of `LSTM`, without `proj_size`; the state is h alone. At each step
+
+        r, z = sigmoid(W x + b + U h + d) each,  n = tanh(W x + b + r * (U h + d)),  h' = (1 - z) * n + z * h
+
+    >>> output, h = torch.nn.GRU(4, 8, batch_first=True)(torch.zeros(3, 5, 4))
+    >>> output.shape, h.shape
+    (torch.Size([3, 5, 8]), torch.Size([1, 3, 8]))
+    """
 
     def __init__(self, *args, **kwargs):
         if "proj_size" in kwargs:
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         super().__init__("GRU", *args, **kwargs)
 
+    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, {OPTIONS})")  # type: ignore[attr-defined]
+
 
 class LSTM(RNNBase):
-    """A long short-term memory along a sequence, its gates in the order input, forget, cell, output; the state is (h, c)."""
+    """A long short-term memory along a sequence (Hochreiter and Schmidhuber 1997); the state is (h, c).
 
-    def __init__(self, *args, **kwargs):
-        super().__init__("LSTM", *args, **kwargs)
+    Args:
+        input_size: the number of features of each element of the sequence.
+        hidden_size: the number of features of the state h.
+        num_layers: how many there are on top of one another, each reading the states of the one before.
+        bias: whether gates have biases.
+        batch_first: whether sequences are (batch, time, feature) instead of (time, batch, feature).
+        dropout: the probability with which the results of all layers but the last are dropped while training.
+        bidirectional: whether a second network reads the sequence from its end; its states come after those of the first.
+        proj_size: if it is not 0, the state h is projected to this size.
+
+    Shape: an input (L, N, input_size) and, if given, a state of two tensors (num_layers * directions, N, hidden_size) give an output
+    (L, N, directions * hidden_size) and the last state; without a batch all lack N.
+
+    At each step, with gates in the order input, forget, cell, output in the rows of the weights,
+
+        i, f, o = sigmoid(W x + b + U h + d) each,  g = tanh(W x + b + U h + d)
+        c' = f * c + i * g,  h' = o * tanh(c')
+
+    >>> output, (h, c) = torch.nn.LSTM(4, 8, num_layers=2)(torch.zeros(5, 3, 4))
+    >>> output.shape, h.shape
+    (torch.Size([5, 3, 8]), torch.Size([2, 3, 8]))
+    """
+
+    def __init__(
+        self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False, proj_size=0,
+        device=None, dtype=None,
+    ):  # fmt: skip
+        sizes = input_size, hidden_size, num_layers
+        super().__init__("LSTM", *sizes, bias, batch_first, dropout, bidirectional, proj_size, device, dtype)
 
     def _layer(self, x, states, weights, batch_sizes, reverse):
         bias = weights[2:4] if self.bias else (None, None)

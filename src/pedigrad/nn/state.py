@@ -3,6 +3,7 @@
 import itertools
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
+from typing import Any
 
 from ..core import modes
 from ..core.origin import warn
@@ -30,6 +31,14 @@ class Stateful:
     """The part of a module that saves and loads its state."""
 
     _version = 1
+    _modules: Any
+    _parameters: Any
+    _buffers: Any
+    _non_persistent_buffers_set: Any
+    _state_dict_hooks: Any
+    _state_dict_pre_hooks: Any
+    _load_state_dict_pre_hooks: Any
+    _load_state_dict_post_hooks: Any
 
     def get_extra_state(self):
         """What the state dict holds beside parameters and buffers; a module that has any overrides this."""
@@ -125,7 +134,9 @@ class Stateful:
         state_dict = OrderedDict(state_dict)
         if metadata is not None:
             state_dict._metadata = metadata
-        missing_keys, unexpected_keys, error_msgs = [], [], []
+        missing_keys: list[str] = []
+        unexpected_keys: list[str] = []
+        error_msgs: list[str] = []
 
         def load(module, state_dict, prefix):
             local_metadata = {} if metadata is None else metadata.get(prefix[:-1], {})

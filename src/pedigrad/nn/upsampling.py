@@ -1,5 +1,7 @@
 """Layers that change the size of images, or move pixels between channels and space."""
 
+from typing import Any
+
 from ..ops.nn.interpolate import channel_shuffle, interpolate, pixel_shuffle, pixel_unshuffle
 from .module import Module
 
@@ -13,6 +15,7 @@ class Upsample(Module):
         super().__init__()
         self.name = type(self).__name__
         self.size = size
+        self.scale_factor: Any
         if isinstance(scale_factor, tuple):
             self.scale_factor = tuple(float(factor) for factor in scale_factor)
         else:

@@ -11,10 +11,11 @@ import numpy as np
 from ..core import device as devices
 from ..core import dtypes, inplace, meta, modes, override
 from ..core.data import array_of, element, is_sequence, native_array, plain_number, scalar
-from ..core.dispatch import check_overlap, in_our_words, unordered, words_of
+from ..core.declare import function
+from ..core.dispatch import check_overlap, unordered
 from ..core.exchange import imported
+from ..core.keywords import in_our_words, words_of
 from ..core.layout import arranged, empty_like, order_of_format
-from ..core.op import function
 from ..core.origin import located, warn, warn_once
 from ..core.shapes import Size, as_shape
 from ..core.storage import on_buffer
@@ -23,7 +24,16 @@ from ..core.traces import is_refusal
 from .shape.convert import LEGACY_NAMES, converted, placed
 
 READ_ONLY = "the tensor shows its memory, and to write to it is an error; copy it first if you want to"
-strided = type("layout", (), {"__repr__": lambda self: "torch.strided"})()
+
+
+class layout:
+    """How elements lie in memory: by strides, the one layout there is."""
+
+    def __repr__(self) -> str:
+        return "torch.strided"
+
+
+strided = layout()
 Tensor.layout = strided
 
 
@@ -78,6 +88,9 @@ def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Te
         tensor = constant(array)
         return tensor.requires_grad_() if requires_grad else tensor
 
+    shared = {"out": None, "layout": strided, "device": None, "requires_grad": False, "pin_memory": False}
+    formatted = {"memory_format": None} if make.__name__ == "empty" or make.__name__.endswith("_like") else {}
+    made.adds = shared | formatted  # type: ignore[attr-defined]
     return function(places)(made)
 
 
@@ -143,7 +156,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 @function("torch")
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """A tensor of `data` that shares its memory where it can."""
+    """A tensor of `data` that shares its memory where it can: tensors and arrays of the asked dtype are not copied."""
     if isinstance(data, Tensor):
         return placed(converted(data, dtype), device)
     return _there(constant(array_of(data, dtype, shares=True)), device)
@@ -188,13 +201,17 @@ def _is_buffer(obj: Any) -> bool:
 
 
 @function("torch")
-def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
-    """A tensor on the memory of `array`: a change of one shows in the other."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(located(f"expected np.ndarray (got {type(array).__name__})"))
-    if not array.flags.writeable:
+def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor on the memory of `ndarray`: a change of one shows in the other.
+
+    Raises:
+        TypeError: for anything but an array.
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(located(f"expected np.ndarray (got {type(ndarray).__name__})"))
+    if not ndarray.flags.writeable:
         warn_once(f"The given NumPy array is not writable: {READ_ONLY}")
-    return constant(on_buffer(native_array(array)))
+    return constant(on_buffer(native_array(ndarray)))
 
 
 @function("torch")
@@ -243,25 +260,34 @@ def to_dlpack(tensor: Tensor) -> Any:
 
 @factory
 def zeros(*size: Any, dtype: Any = None) -> Any:
-    """Zeros."""
+    """Zeros of shape `size`, which may be numbers or one tuple; float32 unless `dtype` is given.
+
+    >>> torch.zeros(2, 3).shape, torch.zeros((2,), dtype=torch.int64)
+    (torch.Size([2, 3]), tensor([0, 0]))
+    """
     return np.zeros(_sizes(size), numpy_dtype(dtype))
 
 
 @factory
 def ones(*size: Any, dtype: Any = None) -> Any:
-    """Ones."""
+    """Ones of shape `size`, which may be numbers or one tuple; float32 unless `dtype` is given."""
     return np.ones(_sizes(size), numpy_dtype(dtype))
 
 
 @factory
 def empty(*size: Any, dtype: Any = None) -> Any:
-    """Uninitialised memory."""
+    """Memory of shape `size` as it comes, not initialised; float32 unless `dtype` is given."""
     return np.empty(_sizes(size), numpy_dtype(dtype))
 
 
 @factory
 def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Any:
-    """`fill_value` everywhere; its type decides the dtype."""
+    """`fill_value` in every element of shape `size`; its type decides the dtype.
+
+    >>> torch.full((2, 2), 7)
+    tensor([[7, 7],
+            [7, 7]])
+    """
     if not isinstance(size, (tuple, list)):
         raise TypeError(located(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"))
     value = plain_number(fill_value, "full()")
@@ -317,13 +343,17 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Any:
 
 @factory
 def eye(n: int, m: int | None = None, *, dtype: Any = None) -> Any:
-    """The identity matrix, n by m."""
+    """The identity matrix, n by m; square if `m` is left out."""
     return np.eye(n, m, dtype=numpy_dtype(dtype))
 
 
 @factory
 def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
-    """Numbers from `start` (0 if left out) up to but without `end`, `step` apart."""
+    """Numbers from `start` (0 if left out) up to but without `end`, `step` apart; int64 if all three are whole numbers.
+
+    >>> torch.arange(1, 2.5, 0.5)
+    tensor([1.0000, 1.5000, 2.0000])
+    """
     if start is None and end is None:
         raise TypeError(located("arange() missing 1 required argument: 'end'"))
     start, end = (0, start) if end is None else (start or 0, end)
@@ -372,7 +402,11 @@ def _bound(given: Any) -> Any:
 
 @factory
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
-    """`steps` numbers evenly spaced from `start` to `end`, both included."""
+    """`steps` numbers evenly spaced from `start` to `end`, both included.
+
+    >>> torch.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     start, end = map(_bound, (start, end))
     kind = _ramp_dtype("linspace", numpy_dtype(dtype or (dtypes.of_number(1j) if isinstance(start + end, complex) else None)), steps)
     if kind.kind in "iu":
@@ -407,14 +441,15 @@ def _new_form(name: str) -> None:
 
     new_form.__name__ = new_form.__qualname__ = "new_" + name
     new_form.__doc__ = f"As `{name}`, with this tensor's dtype."
-    function("Tensor")(new_form)
+    first = {"full": "size: Sequence[int], fill_value, *", "tensor": "data: Any, *"}.get(name, "*size")
+    function("Tensor", form=f"(self, {first}, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False)")(new_form)
 
 
 for _name in ("zeros", "ones", "empty", "full", "tensor"):
     _new_form(_name)
 
 
-@function("Tensor")
+@function("Tensor", form="(self, *args, device=None)")
 def new(self: Tensor, *args: Any, size: Any = None, other: Any = None, device: Any = None) -> Tensor:
     """A tensor of this dtype from sizes or data."""
     args = tuple(size) if size is not None else (other,) if other is not None else args
@@ -465,7 +500,7 @@ def _constructed(args: tuple[Any, ...], dtype: Any) -> np.ndarray[Any, Any]:
     return np.empty(_sizes((data,)), kind)
 
 
-Tensor.construct = classmethod(construct)
+Tensor._construct = classmethod(construct)
 
 
 class LegacyType(TensorMeta):

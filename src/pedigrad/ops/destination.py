@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..core.declare import composite
 from ..core.dispatch import check_no_history
-from ..core.op import composite
 
 
 @composite(wide=False, places="", out=True)

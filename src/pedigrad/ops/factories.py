@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.declare import function
 from ..core.dtypes import get_default_dtype
-from ..core.op import function
 from ..core.origin import located
 from ..core.shapes import as_int, as_shape
 from ..core.tensor import Tensor

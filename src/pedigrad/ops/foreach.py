@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core.op import PLACES, publish
+from ..core.declare import PLACES, publish
 from ..core.origin import located
 from ..core.tensor import Tensor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.op import composite
+from ..core.declare import composite
 from ..core.tensor import Tensor
 
 LARGE = 2048  # elements from which on `kept` by integer multiplication beats np.where

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.op import PLACES
+from ..core.declare import PLACES
 
 
 class Namespace:

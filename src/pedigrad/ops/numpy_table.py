@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.op import PLACES
+from ..core.declare import PLACES
 from ..core.tensor import Tensor
 from .shape import convert
 
-TABLE = Tensor.numpy_functions
+TABLE = Tensor._numpy_functions
 
 
 def _op(name: str) -> Any:

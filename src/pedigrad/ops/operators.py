@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core import dispatch, dtypes, fastpath, inplace
 from ..core.data import native_array
-from ..core.op import Function
+from ..core.declare import Function
 from ..core.origin import MARK, is_users
 from ..core.tensor import Tensor, wrap
 from ..core.traces import trim
@@ -134,7 +134,7 @@ PYTHON = {getattr(np, ufunc): getattr(operator, f"__{name}__") for name, ufunc i
 
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """A NumPy ufunc on tensors: the op that stands for it, else NumPy's."""
-    function = Tensor.numpy_functions.get(ufunc if method == "__call__" else (ufunc, method))
+    function = Tensor._numpy_functions.get(ufunc if method == "__call__" else (ufunc, method))
     if method == "__call__" and is_users(sys._getframe(1)):
         return _users_ufunc(ufunc, function, inputs, options)
     if function is not None:
@@ -178,7 +178,7 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
             return function._implementation(*args, **kwargs)
         except Exception:  # NumPy passes arguments that a method does not take: what follows knows better
             pass
-    ours = Tensor.numpy_functions.get(function)
+    ours = Tensor._numpy_functions.get(function)
     return ours(*args, **kwargs) if ours is not None else _through_numpy(function, args, kwargs)
 
 
@@ -216,4 +216,4 @@ for _name, _function in REFLECTED.items():
     setattr(Tensor, f"__{_name}__", _swapped(_function, f"__{_name}__"))
 for _name in IN_PLACE:
     setattr(Tensor, f"__i{_name}__", _in_place(OPERATORS[_name], f"__i{_name}__"))
-Tensor.__pos__ = arithmetic.positive  # type: ignore[attr-defined, operator]
+setattr(Tensor, "__pos__", arithmetic.positive)  # noqa: B010  (a stub says that it is a method)

@@ -1,5 +1,6 @@
 """Optimizers, one file an algorithm; schedules of learning rates; averages of models."""
 
+from ..core import absent
 from ..core.origin import mark_internal
 from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
@@ -23,4 +24,5 @@ __all__ = [
     "RMSprop", "Rprop", "lr_scheduler", "swa_utils",
 ]  # fmt: skip
 
+globals().update(absent.handlers(__name__))
 mark_internal()

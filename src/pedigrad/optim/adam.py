@@ -12,7 +12,23 @@ from .options import check, check_betas, check_implementation, check_lr, decay
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba 2015, algorithm 1), with AMSGrad (Reddi et al. 2018) as an option."""
+    """Adam (Kingma and Ba 2015, algorithm 1), with AMSGrad (Reddi et al. 2018) as an option.
+
+    Args:
+        params: parameters, or groups of them: dicts with "params" and options of their own.
+        lr: the size of a step.
+        betas: the factors of the running means of the gradient and of its square.
+        eps: what is added to the root of the latter.
+        weight_decay: this times the parameter is added to its gradient; `AdamW` takes it off the parameter instead.
+        amsgrad: whether the largest mean of squares so far is used.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item()
+    0.9000000357627869
+    """
 
     tensor_options = ("lr", "betas")
 

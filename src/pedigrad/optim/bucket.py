@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,7 @@ from ..core import dtypes
 from ..core.origin import located
 from ..core.tensor import Tensor, wrap
 from ..eager import native
-
-if TYPE_CHECKING:
-    from .optimizer import Optimizer
+from .algorithm import Algorithm
 
 Array = np.ndarray[Any, Any]
 SMALL = 1 << 14  # elements: parameters up to this size are updated together
@@ -37,14 +35,14 @@ class Bucket:
     __slots__ = ("arrays", "buffer", "names", "parts", "positions", "rows", "seen", "state", "states", "update", "values", "whole", "wide")
 
     def __init__(
-        self, optimizer: Optimizer, positions: list[int], arrays: list[Array], states: list[dict[str, Any]], names: tuple[str, ...]
+        self, algorithm: Algorithm, positions: list[int], arrays: list[Array], states: list[dict[str, Any]], names: tuple[str, ...]
     ):
-        self.update: Callable[..., Any] = optimizer.update
+        self.update: Callable[..., Any] = algorithm.update
         self.positions = positions  # in the plan
         self.arrays = arrays
         self.states = states  # of each parameter, as the user sees them
         self.names = names  # of the arrays in the state
-        self.whole = optimizer.whole
+        self.whole = algorithm.whole
         dtype = arrays[0].dtype
         native = dtype.kind == "f" and dtype.itemsize > 2
         self.wide = None if native or dtype.kind == "c" or self.whole else np.dtype(np.float32)
@@ -52,7 +50,7 @@ class Bucket:
         if len(arrays) > 1 or not (native or self.whole) or (arrays[0].size > BLOCK and not arrays[0].flags.c_contiguous):
             self.buffer = np.empty(sum(a.size for a in arrays), dtype)
             self.parts = self.views(self.buffer)
-        self.adopt_numbers(optimizer.numbers)
+        self.adopt_numbers(algorithm.numbers)
         self.state: list[Array] | None = None
         if all(state.get(name) is not None for state in states for name in names):
             self.adopt([[state[name]._array for state in states] for name in names])
@@ -161,16 +159,16 @@ class Plan:
 
     __slots__ = ("arrays", "buckets", "entries", "has_large", "held", "move", "moved", "names", "params", "rebuilt", "states")
 
-    def __init__(self, optimizer: Optimizer, group: dict[str, Any], params: list[Tensor], rebuilt: int):
+    def __init__(self, algorithm: Algorithm, group: dict[str, Any], params: list[Tensor], rebuilt: int):
         self.params = params
         self.rebuilt = rebuilt  # how often
         self.arrays = [p._array for p in params]
-        self.names = optimizer.state_names(group, params[0])
-        has_state = bool(self.names or optimizer.numbers)
-        self.states = [optimizer.begin_state(p, group) for p in params] if has_state else []
-        self.move: Any = None if has_state else optimizer.move
+        self.names = algorithm.state_names(group, params[0])
+        has_state = bool(self.names or algorithm.numbers)
+        self.states = [algorithm.begin_state(p, group) for p in params] if has_state else []
+        self.move: Any = None if has_state else algorithm.move
         self.moved = self.movable()
-        self.buckets = self.made(optimizer, group)
+        self.buckets = self.made(algorithm, group)
         self.has_large = any(bucket.arrays[0].size >= native.LARGE_UPDATE for bucket in self.buckets)
         self.look()
 
@@ -185,7 +183,7 @@ class Plan:
         large = [i for i, size in sizes.items() if size > TINY]
         return list(sizes) if len(sizes) - len(large) <= FEW or self.rebuilt > PATIENCE else large
 
-    def made(self, optimizer: Optimizer, group: dict[str, Any]) -> list[Bucket]:
+    def made(self, algorithm: Algorithm, group: dict[str, Any]) -> list[Bucket]:
         """The buckets; that of a parameter which is in the group twice is there twice too, since it takes two steps."""
         moved = set(self.moved)
         places: dict[int, list[int]] = {}
@@ -195,15 +193,15 @@ class Plan:
         together: dict[Any, list[int]] = {}
         for first, *again in places.values():
             array, state = self.arrays[first], self.states[first] if self.states else {}
-            alone = array.size > SMALL or optimizer.whole or self.rebuilt > PATIENCE or again
+            alone = array.size > SMALL or algorithm.whole or self.rebuilt > PATIENCE or again
             begins = any(state.get(name) is None for name in self.names)
-            numbers = [float(state[name]) for name in optimizer.numbers]
+            numbers = [float(state[name]) for name in algorithm.numbers]
             together.setdefault((array.dtype, begins, *numbers, first if alone else None), []).append(first)
         made = []
         for positions in together.values():
             p, arrays = self.params[positions[0]], [self.arrays[i] for i in positions]
             states = [self.states[i] for i in positions] if self.states else []
-            bucket = Bucket(optimizer, positions, arrays, states, optimizer.state_names(group, p))
+            bucket = Bucket(algorithm, positions, arrays, states, algorithm.state_names(group, p))
             made += [bucket] * len(places[id(p)])
         return made
 
@@ -212,15 +210,15 @@ class Plan:
         self.entries = [entry for state in self.states for entry in state.values()]
         self.held = [entry._array if isinstance(entry, Tensor) else None for entry in self.entries]
 
-    def fits(self, optimizer: Optimizer, group: dict[str, Any], params: list[Tensor]) -> bool:
+    def fits(self, algorithm: Algorithm, group: dict[str, Any], params: list[Tensor]) -> bool:
         """Whether nothing has changed since the plan was made."""
         if len(params) != len(self.params) or not all(map(is_, params, self.params)):
             return False
-        if not all(map(is_, [p._array for p in params], self.arrays)) or self.names != optimizer.state_names(group, params[0]):
+        if not all(map(is_, [p._array for p in params], self.arrays)) or self.names != algorithm.state_names(group, params[0]):
             return False
         if not self.states:
             return True
-        if not all(map(is_, map(optimizer.state.get, params), self.states)) or not self.holds():
+        if not all(map(is_, map(algorithm.state.get, params), self.states)) or not self.holds():
             return False
         return all([row.tolist() for row in bucket.rows] == bucket.seen for bucket in self.buckets)
 

@@ -1,7 +1,6 @@
 """Optimizer: parameter groups, state, hooks, and the step that every algorithm's update runs in.
 
-An algorithm is a pure function `update(p, g, state, step, group)` over arrays that returns the new parameter and the new
-state; `bucket.py` says on which arrays it is called.
+`algorithm.py` says what an algorithm is, `bucket.py` on which arrays its update is called.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..codegen.runtime.memory import zeros_like
-from ..core import dtypes, modes
+from ..core import modes
 from ..core.graph import Handle, Leaf, note_writes
 from ..core.modes import enable_grad
 from ..core.origin import located, warn
 from ..core.quiet import is_strict
 from ..core.tensor import Tensor, wrap
+from .algorithm import Algorithm
 from .bucket import Plan
 from .options import number
 from .recorded import recorded_step
@@ -78,16 +77,13 @@ def hooked(step: Any) -> Any:
     return stepped
 
 
-class Optimizer:
+class Optimizer(Algorithm):
     """Base of all optimizers. A subclass gives `update`, the names of its state, and checks its options; or its own `step`.
 
     `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts with `params` and options of their own.
     """
 
-    numbers: ClassVar[tuple[str, ...]] = ("step",)  # what is one number in a parameter's state; the first counts the steps
-    whole: ClassVar[bool] = False  # the update must see each parameter by itself, in its shape
     tensor_options: ClassVar[tuple[str, ...]] = ("lr",)  # options that may be tensors
-    move: ClassVar[Any] = None  # a function of (p, g, group) that writes to `p` itself what `update` without a state returns
     follows_from_the_rest = frozenset({"_plans"})  # attributes that are made anew where the others have changed
     _in_step = False
 
@@ -97,7 +93,7 @@ class Optimizer:
             message = f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {kind}"
             raise TypeError(located(message))
         self.defaults = defaults
-        self.state: defaultdict[Tensor, Any] = defaultdict(dict)
+        self.state = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         self._prepare()
         groups: list[Any] = list(params)
@@ -127,37 +123,6 @@ class Optimizer:
     _optimizer_state_dict_post_hooks: dict[int, Any]
     _optimizer_load_state_dict_pre_hooks: dict[int, Any]
     _optimizer_load_state_dict_post_hooks: dict[int, Any]
-
-    # What an algorithm gives
-
-    @staticmethod
-    def update(p: Any, g: Any, state: Any, step: int, group: dict[str, Any]) -> Any:
-        """The new parameter and the new state, a tuple as `state` is: numbers other than the step, then arrays.
-
-        `step` counts from 1. `state` is what `begin` gave, None if that was None.
-        """
-        raise NotImplementedError
-
-    def state_names(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
-        """The names of the state arrays of `p`; they have its shape unless the algorithm is `whole`."""
-        return ()
-
-    def begin(self, p: Array, group: dict[str, Any]) -> tuple[Any, ...] | None:
-        """The state before the first step: numbers other than the step, arrays; None if the first update makes it."""
-        return tuple(zeros_like(p) for _ in self.state_names(group, wrap(p)))
-
-    def begin_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
-        """The state of `p` as the user sees it, filled in if there is none."""
-        state = self.state[p]
-        if not state:
-            values = self.begin(p._array, group)
-            dtype = np.float64 if dtypes.get_default_dtype() is dtypes.float64 else np.float32
-            if values is not None:
-                names = (*self.numbers, *self.state_names(group, p))
-                values = (0.0, *values) if self.numbers else values
-                for name, value in zip(names, values, strict=True):
-                    state[name] = wrap(value if isinstance(value, np.ndarray) else np.array(value, dtype))
-        return state
 
     # Groups
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..core.graph import note_writes
 from ..core.tensor import Tensor, wrap
-
-if TYPE_CHECKING:
-    from .optimizer import Optimizer
+from .algorithm import Algorithm
 
 Array = np.ndarray[Any, Any]
 
 
-def recorded_step(optimizer: Optimizer, group: dict[str, Any], params: list[Tensor], grads: list[Array], recorder: Any) -> None:
+def recorded_step(algorithm: Algorithm, group: dict[str, Any], params: list[Tensor], grads: list[Array], recorder: Any) -> None:
     """Move the parameters of a group on by one step, run through `recorder`."""
     if any(group is each for schedule in recorder.schedules for each in schedule.optimizer.param_groups):
         recorder.refuse("an optimizer takes a step after its schedule did")
     for p, g in zip(params, grads, strict=True):
         if p._array.dtype.kind != "f" or p._array.dtype.itemsize < 4 or g.dtype != p._array.dtype:
-            recorder.refuse(f"{type(optimizer).__name__} on {p.dtype} parameters is not compiled")
-        state = optimizer.begin_state(p, group) if optimizer.numbers or optimizer.state_names(group, p) else {}
+            recorder.refuse(f"{type(algorithm).__name__} on {p.dtype} parameters is not compiled")
+        state = algorithm.begin_state(p, group) if algorithm.numbers or algorithm.state_names(group, p) else {}
         put_in_rows(state)
-        Move(optimizer, group, p, g, state, recorder).run()
-    note_writes([p._array for p in params], f"{type(optimizer).__name__}.step")
+        Move(algorithm, group, p, g, state, recorder).run()
+    note_writes([p._array for p in params], f"{type(algorithm).__name__}.step")
 
 
 def put_in_rows(state: dict[str, Any]) -> None:
@@ -38,17 +36,17 @@ def put_in_rows(state: dict[str, Any]) -> None:
 class Move:
     """One parameter's step."""
 
-    def __init__(self, optimizer: Optimizer, group: dict[str, Any], p: Tensor, g: Array, state: dict[str, Any], recorder: Any):
-        self.optimizer, self.group, self.p, self.g, self.state, self.recorder = optimizer, group, p, g, state, recorder
-        self.names = optimizer.state_names(group, p)
+    def __init__(self, algorithm: Algorithm, group: dict[str, Any], p: Tensor, g: Array, state: dict[str, Any], recorder: Any):
+        self.algorithm, self.group, self.p, self.g, self.state, self.recorder = algorithm, group, p, g, state, recorder
+        self.names = algorithm.state_names(group, p)
         self.begins = not all(state.get(name) is not None for name in self.names)
 
     def run(self) -> None:
         """Compute the new values and put them where the old ones were."""
-        optimizer, state, recorder = self.optimizer, self.state, self.recorder
+        algorithm, state, recorder = self.algorithm, self.state, self.recorder
         arrays = () if self.begins else tuple(state[name]._array for name in self.names)
-        numbers = tuple(state[name]._array for name in optimizer.numbers)
-        p, news, counts = recorder.run(self.compute, (self.p._array, self.g, arrays, numbers), f"{type(optimizer).__name__}.step")
+        numbers = tuple(state[name]._array for name in algorithm.numbers)
+        p, news, counts = recorder.run(self.compute, (self.p._array, self.g, arrays, numbers), f"{type(algorithm).__name__}.step")
         for array, new in zip((self.p._array, *numbers), (p, *counts), strict=True):
             self.put(array, new)
         if self.begins:
@@ -64,12 +62,12 @@ class Move:
 
     def compute(self, p: Any, g: Any, arrays: Any, numbers: Any) -> Any:
         """The new parameter, state arrays and numbers, from arrays or traced arrays."""
-        optimizer, traced = self.optimizer, hasattr(p, "tracer")
+        algorithm, traced = self.algorithm, hasattr(p, "tracer")
         options = {name: self.option(name, value) if traced else plain(value) for name, value in self.group.items() if name != "params"}
         held = [self.recorder.number(a) if traced else float(a) for a in numbers]
         count: Any = held[0] + 1 if held else 0
-        state = None if self.begins and optimizer.begin(self.p._array, self.group) is None else (*held[1:], *arrays)
-        new, state = optimizer.update(p, g, state, count, options)
+        state = None if self.begins and algorithm.begin(self.p._array, self.group) is None else (*held[1:], *arrays)
+        new, state = algorithm.update(p, g, state, count, options)
         news = state[len(held[1:]) :]
         return new, tuple(news), tuple((count, *state[: len(held[1:])]) if held else ())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import absent
 from ..core.modes import no_grad
 from ..core.tensor import Tensor, wrap
 from ..nn.module import Module
@@ -163,3 +164,6 @@ class SWALR(LRScheduler):
             start = end if before == 1 else (group["lr"] - before * end) / (1 - before)
             rates.append(end * now + start * (1 - now))
         return rates
+
+
+globals().update(absent.handlers(__name__))

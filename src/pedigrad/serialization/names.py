@@ -9,9 +9,9 @@ from types import FunctionType
 from typing import Any
 
 from ..core import dtypes
+from ..core.declare import PLACES
 from ..core.device import device
 from ..core.memory import UntypedStorage
-from ..core.op import PLACES
 from ..core.shapes import Size
 from ..core.tensor import Tensor
 from ..nn import hooks, parameter

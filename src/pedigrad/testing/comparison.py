@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.op import PLACES
+from ..core.declare import PLACES
 from ..core.origin import located, warn
 from ..core.tensor import Tensor
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..core.declare import PLACES
 from ..core.limits import finfo, iinfo
-from ..core.op import PLACES
 from ..core.origin import located, warn
 from ..core.tensor import Tensor
 

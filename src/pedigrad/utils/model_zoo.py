@@ -7,4 +7,4 @@ __all__ = ["load_url"]
 
 def load_url(url, *args, **kwargs):
     """`hub.load_state_dict_from_url(url, ...)`, whose arguments it takes."""
-    return _hub.load_state_dict_from_url(url, *args, **kwargs)
+    return _hub.load_state_dict_from_url(url, *args, **kwargs)  # type: ignore[attr-defined]

@@ -91,7 +91,7 @@ def inputs(executable: Executable, present: Sequence[Array | None], fill: str) -
     random = np.random.Generator(np.random.PCG64(0))
     made = []
     for value, array in zip(executable.inputs, present, strict=True):
-        mine = array_like(value.shape, value.dtype, executable.fuser.strides.get(value))
+        mine = array_like(value.shape, value.dtype, executable.placement.strides.get(value))
         if array is not None and array.shape == mine.shape:
             mine[...] = array
         elif value.dtype.kind == "f":
@@ -110,7 +110,7 @@ def profiled(executable: Executable) -> Executable:
     old, program = executable.program, Program()
     program.inputs, program.instructions, program._next = old.inputs, old.instructions, old._next
     program.outputs = old.outputs[: executable.count]
-    how = dict(in_place=executable.in_place, strides=executable.fuser.strides, profile=True, inputs=executable.inputs)
+    how = dict(in_place=executable.in_place, strides=executable.placement.strides, profile=True, inputs=executable.inputs)
     return Executable(program, executable.constants, executable.threads, guards_of(executable), **how)  # type: ignore[arg-type]
 
 

@@ -148,7 +148,7 @@ def explained_variant(variant: Any, limits: Machine | None) -> Version:
 def section(title: str, executable: Executable, arrays: list[Any], limits: Machine | None) -> Section:
     """The steps of a program, with their times."""
     probe = executable if limits is None else profiled(executable)
-    found = Section(title, [explained_step(probe, step) for step in probe.steps], executable.arena.nbytes, executable.threads)
+    found = Section(title, [explained_step(step) for step in probe.placement.steps], executable.arena.nbytes, executable.threads)
     if limits is None:
         return found
     times = measure(executable, probe, arrays)
@@ -165,9 +165,9 @@ def section(title: str, executable: Executable, arrays: list[Any], limits: Machi
 # Steps
 
 
-def explained_step(executable: Executable, step: Any) -> Step:
+def explained_step(step: Any) -> Step:
     if isinstance(step, Kernel):
-        return explained_kernel(executable, step)
+        return explained_kernel(step)
     if isinstance(step, Contraction):
         return explained_contraction(step)
     if isinstance(step, Scatter):
@@ -176,12 +176,12 @@ def explained_step(executable: Executable, step: Any) -> Step:
         return Step("scatter", ops([step.out.by]), axes, [described(step.out)], flops, read, nbytes(step.out), step.x.dtype.itemsize)
     if isinstance(step, Call):
         outs, by = list(step.outs.values()), step.instruction
-        read, written = sum(map(nbytes, dict.fromkeys(step.roots))), sum(map(nbytes, outs))
+        read, written = sum(map(nbytes, dict.fromkeys(step.reads))), sum(map(nbytes, outs))
         return Step("call", ops([by]), [], [described(v) for v in outs], 0, read, written, why=reason(by))
     return Step("guards", {}, [], [], 0, 0, 0)
 
 
-def explained_kernel(executable: Executable, kernel: Kernel) -> Step:
+def explained_kernel(kernel: Kernel) -> Step:
     places: dict[Value, dict[Any, int]] = {}  # what is read of each root: a place -> how many elements
     used = {m.out: m for m in kernel.members}
     flops, itemsize = 0, 0
@@ -198,7 +198,7 @@ def explained_kernel(executable: Executable, kernel: Kernel) -> Step:
                 places.setdefault(operand.root, {})[operand.place, operand.dynamic] = many
     read = sum(min(root.size, sum(each.values())) * root.dtype.itemsize for root, each in places.items())
     written = sum(value.size * root.dtype.itemsize for value, root, _ in kernel.stores)
-    outs = [described(root) for root in executable.writes(kernel)]
+    outs = [described(root) for root in kernel.writes]
     return Step("kernel", ops(used.values()), [a.size for a in kernel.axes], outs, flops, read, written, itemsize or 4)
 
 

@@ -49,6 +49,17 @@ class Kernel:
         self.stores: list[tuple[Value, Value, Affine | None]] = []  # a value, the root whose memory it goes to, where (None: as it lies)
         self.roots: set[Value] = set()
 
+    @property
+    def reads(self) -> list[Value]:
+        """The roots that it reads."""
+        used = {m.out for m in self.members}
+        return list(dict.fromkeys(o.root for (v, _), o in self.operands.items() if v in used and isinstance(o, Load)))
+
+    @property
+    def writes(self) -> list[Value]:
+        """The roots that it writes."""
+        return list(dict.fromkeys(root for _, root, _ in self.stores))
+
     def new_axis(self, size: int) -> Axis:
         """A further axis."""
         self.axes.append(Axis(size, f"i{len(self.axes)}"))

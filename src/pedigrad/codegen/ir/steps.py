@@ -1,4 +1,4 @@
-"""The steps of a program beside kernels: sums of products, calls of NumPy, sums of rows by number."""
+"""The steps of a program beside kernels: sums of products, calls of NumPy, sums of rows by number. Each says what it reads and writes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ class Contraction:
 
     def __init__(self, out: Value, groups: dict[str, list[Axis]], loads: tuple[Load, Load], place: Affine, letters: dict[str, str]):
         self.out, self.groups, self.loads, self.place, self.letters = out, groups, loads, place, letters
+        self.reads, self.writes = [load.root for load in loads], [out]
 
 
 class Call:
     """NumPy does it: the values of one call, in order; some may be None, which nobody reads."""
 
     def __init__(self, instruction: Instruction, roots: list[Value]):
-        self.instruction, self.roots = instruction, roots
+        self.instruction, self.reads = instruction, roots
         self.outs = {instruction.attributes["index"]: instruction.out}
+
+    @property
+    def writes(self) -> list[Value]:
+        """The roots of its values."""
+        return list(self.outs.values())
 
 
 class Scatter:
@@ -27,6 +33,15 @@ class Scatter:
 
     def __init__(self, out: Value, x: Value, rows: Value):
         self.out, self.x, self.rows = out, x, rows
+        self.reads, self.writes = [x, rows], [out]
+
+
+class Check:
+    """The program is left unless what Python branched on is as it was: the roots of numbers, and which of them are true."""
+
+    def __init__(self, roots: list[Value], expected: list[bool]):
+        self.expected, self.reads = expected, roots
+        self.writes: list[Value] = []
 
 
 class NeedsCopy(Exception):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import ctypes
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -21,16 +21,16 @@ from ..emit.lower import STREAM, lowered
 from ..emit.module import finished
 from ..frontend.trace import filled
 from ..gemm import contraction
-from ..ir.affine import Affine, Axis, contiguous
-from ..ir.kernel import Kernel, Load
+from ..ir.kernel import Kernel
 from ..ir.program import Program, Value
 from ..ir.steps import Call, Contraction, Scatter
 from ..passes import simplified
 from ..schedule import memory_check
-from ..schedule.arena import Lifetime, planned
+from ..schedule.arena import Lifetime
 from ..schedule.fuse import Fuser
+from ..schedule.placement import Placement, Step
 from . import memory, pool
-from .segment import Segment
+from .segment import Segment, Shared
 
 Array = np.ndarray[Any, Any]
 CHECKED = False  # whether each program's plan of memory is followed step by step before it is used
@@ -40,14 +40,6 @@ SERIAL_PRODUCT = 1 << 16  # multiplications, likewise
 
 class GuardFailed(Exception):
     """A number that Python branched on when the program was recorded is another one now; nothing was written."""
-
-
-class Step(NamedTuple):
-    """A step with what it reads and writes, and the text of its call."""
-
-    step: Any
-    reads: list[Any]
-    writes: list[Any]
 
 
 class Executable:
@@ -77,128 +69,8 @@ class Executable:
         self.program = program = simplified(whole)
         self.fuser = Fuser(program, strides)
         self.inputs = [v for v in (program.inputs if inputs is None else inputs) if v not in constants]
-        self.order_steps()
-        self.assign_memory()
+        self.placement = Placement(self.fuser, [*self.inputs, *constants], self.expected, self.in_place)
         self.build()
-
-    # What is done in which order
-
-    def order_steps(self) -> None:
-        """Steps that guards depend on come first; then the stretches between calls."""
-        fuser = self.fuser
-        self.touched = {id(step): (self.find_reads(step), self.find_writes(step)) for step in fuser.steps}
-        producer: dict[Value, list[Any]] = {}
-        for step in fuser.steps:
-            for root in self.writes(step):
-                producer.setdefault(root, []).append(step)
-        first: set[int] = set()
-        todo = [step for root in fuser.outputs[self.count :] for step in producer.get(root, ())]
-        while todo:
-            step = todo.pop()
-            if id(step) not in first:
-                first.add(id(step))
-                todo += [p for root in self.reads(step) for p in producer.get(root, ())]
-        self.early = first
-        self.steps = [s for s in fuser.steps if id(s) in first] + (["check"] if self.expected else [])
-        self.steps += [s for s in fuser.steps if id(s) not in first]
-        self.last_read: dict[Value, int] = {}
-        self.first_written: dict[Value, int] = {}
-        for number, step in enumerate(self.steps):
-            self.last_read |= dict.fromkeys(self.reads(step), number)
-            for root in self.writes(step):
-                self.first_written.setdefault(root, number)
-
-    def reads(self, step: Any) -> list[Value]:
-        """The roots that a step reads."""
-        return self.touched[id(step)][0] if step != "check" else []
-
-    def writes(self, step: Any) -> list[Value]:
-        """The roots that a step writes."""
-        return self.touched[id(step)][1] if step != "check" else []
-
-    def find_reads(self, step: Any) -> list[Value]:
-        if isinstance(step, Kernel):
-            used = {m.out for m in step.members}
-            return list(dict.fromkeys(o.root for (v, _), o in step.operands.items() if v in used and isinstance(o, Load)))
-        if isinstance(step, Contraction):
-            return [load.root for load in step.loads]
-        if isinstance(step, Scatter):
-            return [step.x, step.rows]
-        return list(step.roots) if isinstance(step, Call) else []
-
-    def find_writes(self, step: Any) -> list[Value]:
-        if isinstance(step, Kernel):
-            return list(dict.fromkeys(root for _, root, _ in step.stores))
-        if isinstance(step, (Contraction, Scatter)):
-            return [step.out]
-        return list(step.outs.values()) if isinstance(step, Call) else []
-
-    # Where things lie
-
-    def assign_memory(self) -> None:
-        """Inputs and constants lie in arrays, outputs in new arrays or in those they are to be written to, the rest in the arena."""
-        outputs = self.fuser.outputs[: self.count]
-        self.slots: dict[Any, int] = {value: i for i, value in enumerate([*self.inputs, *self.constants])}
-        self.alias: dict[Value, Value] = {}
-        self.copied: list[tuple[Value, Value]] = []  # an output and the input that it is written to by a copy
-        self.fresh: dict[int, Value] = {}  # the number of an output and its root, for those that are new arrays
-        self.twice: list[tuple[int, Value]] = []
-        for number, root in enumerate(outputs):
-            if number not in self.in_place:
-                if root in self.fresh.values():
-                    self.twice.append((number, root))
-                self.fresh[number] = root
-                self.slots.setdefault(root, len(self.slots))
-        for number, target in self.in_place.items():
-            root = outputs[number]
-            if root not in self.slots and root not in self.alias and self.writes_straight(root, target):
-                self.alias[root] = target
-            else:
-                self.copied.append((root, target))
-        self.calls = [s for s in self.steps if isinstance(s, Call)]
-        for step in self.calls:
-            for root in [*step.roots, *step.outs.values()]:
-                if root not in self.alias:
-                    self.slots.setdefault(root, len(self.slots))
-        first: dict[Value, int] = {}
-        last: dict[Value, int] = {}
-        for number, step in enumerate(self.steps):
-            for root in [*self.writes(step), *self.reads(step)]:
-                if root not in self.slots and root not in self.alias:
-                    first.setdefault(root, number)
-                    last[root] = number
-        for root in [*self.fuser.outputs[self.count :], *(root for root, _ in self.copied)]:
-            if root not in self.slots and root not in self.alias:
-                first.setdefault(root, 0)
-                last[root] = len(self.steps)
-        self.lifetimes = {root: Lifetime(root.size * root.dtype.itemsize, first[root], last[root]) for root in first}
-
-    def writes_straight(self, root: Value, target: Value) -> bool:
-        """Whether a step may put `root` where the input `target` lies: nobody reads that any more then, or at the same place only."""
-        number = self.first_written.get(root, -1)
-        step = self.steps[number] if number >= 0 else None
-        if id(step) in self.early or target in self.fuser.strides or target in self.alias.values():
-            return False
-        if self.last_read.get(target, -1) > number:
-            return False
-        if isinstance(step, Contraction):
-            return self.last_read.get(target, -1) < number and (root.size, root.dtype) == (target.size, target.dtype)
-        if not isinstance(step, Kernel):
-            return False
-        if root.shape != target.shape or root.dtype != target.dtype or step.kinds.get(root):
-            return False
-        stored = [(v, place) for v, r, place in step.stores if r is root]
-        if len(stored) != 1 or any(stored[0][0].dtype != root.dtype for _ in stored):
-            return False
-        value, place = stored[0]
-        mine = place or linear_of(step, value)
-        used = {m.out for m in step.members}
-        loads = [o for (v, _), o in step.operands.items() if v in used and isinstance(o, Load) and o.root is target]
-        if not all(o.place == mine and not o.dynamic for o in loads):
-            return False
-        if not is_once_each(mine, step.axes):  # a further axis would run through it again, and read what it has written
-            return False
-        return not loads or not any(step.kinds.get(m.out) for m in step.members)  # a second phase would read what was written
 
     # The module
 
@@ -212,30 +84,30 @@ class Executable:
         self.raw: list[int] = []  # plain addresses: the arena, the barrier, native functions, layouts
         self.kept: list[Any] = []
         self.thread_scratch = 0
-        parts = [self.prepare(step) for step in self.steps]
-        offsets, size = planned(self.lifetimes.values())
-        self.offsets = dict(zip(self.lifetimes, offsets, strict=True))
-        self.scratch_at = -(-size // 64) * 64
-        self.arena = memory.block(self.scratch_at + self.thread_scratch * self.threads + 64)
+        placement = self.placement
+        parts = [self.prepare(step) for step in placement.steps]
+        placement.lay_out_arena()
+        self.arena = memory.block(placement.scratch_at + self.thread_scratch * self.threads + 64)
         base = -(-contraction.address_of(self.arena) // 64) * 64
         self.base = base - contraction.address_of(self.arena)
         self.raw[:0] = [base, pool.barrier_state()]
         if CHECKED:
-            memory_check.check(self)
+            memory_check.check(placement)
         mains, self.plan = self.write_mains(parts)
         names = [name for name in self.plan if isinstance(name, str) and name.startswith("main")]
         self.text = finished([mathlib.definitions(sorted(self.functions)), pool.barrier_ir(), *self.texts, *mains])
         addresses = llvm.load(self.text, names) if names else {}
         self.plan = [addresses[item] if isinstance(item, str) and item in addresses else item for item in self.plan]
-        self.table = (ctypes.c_int64 * (len(self.slots) + len(self.raw)))()
-        for slot, address in enumerate(self.raw, len(self.slots)):
+        slots = placement.slots
+        self.table = (ctypes.c_int64 * (len(slots) + len(self.raw)))()
+        for slot, address in enumerate(self.raw, len(slots)):
             self.table[slot] = address
         for value, array in self.constants.items():
-            self.table[self.slots[value]] = id(array)
+            self.table[slots[value]] = id(array)
         self.address = ctypes.addressof(self.table)
         self.natives = {item: ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(item) for item in self.plan if isinstance(item, int)}
 
-    def prepare(self, step: Any) -> Any:
+    def prepare(self, step: Step) -> Any:
         """The native functions of a step."""
         if isinstance(step, Kernel):
             return self.prepare_kernel(step)
@@ -253,9 +125,7 @@ class Executable:
 
     def is_streamed(self, root: Value) -> bool:
         """Whether a root is too large for the caches and lies in memory that is new or the program's own."""
-        if root.size * root.dtype.itemsize < STREAM or root in self.alias or not llvm.can_stream():
-            return False
-        return root not in self.slots or root in self.fresh.values()
+        return root.size * root.dtype.itemsize >= STREAM and llvm.can_stream() and self.placement.is_new(root)
 
     def prepare_kernel(self, kernel: Kernel) -> tuple[Lowered, str, list[Any]]:
         points = 1
@@ -275,8 +145,8 @@ class Executable:
         combines = []
         for root, by, size in made.partials:
             key = ("partial", root)
-            number = self.first_written[root]
-            self.lifetimes[key] = Lifetime(size * self.threads * root.dtype.itemsize, number, number)  # type: ignore[index]
+            number = self.placement.first_written[root]
+            self.placement.lifetimes[key] = Lifetime(size * self.threads * root.dtype.itemsize, number, number)
             operation = by.operation
             combine = self.function(lambda n, o=operation, r=root, s=size: combining(n, o, r.dtype, s, self.threads, llvm.vector_bits()))
             combines.append((combine, root))
@@ -321,16 +191,18 @@ class Executable:
         """The native functions that run the steps, and the order of these and of what Python does."""
         mains: list[str] = []
         plan: list[Any] = []
-        self.cycles, self.failed = np.zeros(len(self.steps) + 1, np.int64), np.zeros(1, np.int64)
+        placement = self.placement
+        self.cycles, self.failed = np.zeros(len(placement.steps) + 1, np.int64), np.zeros(1, np.int64)
         self.raw += [contraction.address_of(self.failed), contraction.address_of(self.cycles)]
-        writer = Segment(self)
+        shared = Shared(placement, self.threads, self.thread_scratch, len(self.raw), self.profile, self.function)
+        writer = Segment(shared)
         writer.mark(0)
-        for number, (step, part) in enumerate(zip(self.steps, parts, strict=True)):
+        for number, (step, part) in enumerate(zip(placement.steps, parts, strict=True)):
             if isinstance(step, Call):
                 if writer.lines:
                     plan.append(f"main{len(mains)}")
                     mains.append(writer.text(plan[-1]))
-                    writer = Segment(self)
+                    writer = Segment(shared)
                 plan.append(step)
             elif isinstance(step, Kernel):
                 writer.kernel(step, *part)
@@ -339,9 +211,9 @@ class Executable:
             elif isinstance(step, Scatter):
                 writer.scatter(step)
             else:
-                writer.check(self.fuser.outputs[self.count :], self.expected)
+                writer.check(step)
             writer.mark(number + 1)
-        for root, target in self.copied:
+        for root, target in placement.copied:
             writer.copy(root, target)
         if writer.lines:
             plan.append(f"main{len(mains)}")
@@ -357,7 +229,7 @@ class Executable:
         new.base = base - contraction.address_of(new.arena)
         places = {0: base, -2: contraction.address_of(new.failed), -1: contraction.address_of(new.cycles)}
         for place, address in places.items():
-            new.table[len(self.slots) + place % len(self.raw)] = address
+            new.table[len(self.placement.slots) + place % len(self.raw)] = address
         new.address = ctypes.addressof(new.table)
         return new
 
@@ -365,19 +237,20 @@ class Executable:
 
     def run(self, arrays: Sequence[Array]) -> list[Any]:
         """Run on arrays for `inputs`; returns the outputs that are new arrays, None in the place of those written in place."""
-        table, slots = self.table, self.slots
+        table, placement = self.table, self.placement
+        slots = placement.slots
         assert len(arrays) == len(self.inputs)
         for slot, array in enumerate(arrays):
             table[slot] = id(array)
         held: dict[Value, Any] = {}
         outputs: list[Any] = [None] * self.count
-        for number, root in self.fresh.items():
+        for number, root in placement.fresh.items():
             if root not in held:
                 held[root] = outputs[number] = memory.empty(self.program.outputs[number].shape, root.dtype)
                 table[slots[root]] = id(held[root])
-        for step in self.calls:
-            for root in [*step.roots, *step.outs.values()]:
-                if root in slots and root not in held and slots[root] >= len(self.inputs) + len(self.constants):
+        for step in placement.calls:
+            for root in [*step.reads, *step.writes]:
+                if root in slots and root not in held and slots[root] >= len(placement.arrays):
                     held[root] = memory.empty(root.shape, root.dtype)
                     table[slots[root]] = id(held[root])
         for item in self.plan:
@@ -388,7 +261,7 @@ class Executable:
                     raise GuardFailed
             else:
                 self.run_call(item, arrays, held)
-        for number, root in self.twice:  # two results are two arrays
+        for number, root in placement.twice:  # two results are two arrays
             outputs[number] = held[root].reshape(self.program.outputs[number].shape).copy()
         return outputs
 
@@ -402,7 +275,7 @@ class Executable:
     def run_call(self, step: Call, arrays: Sequence[Array], held: dict[Value, Any]) -> None:
         """NumPy's part. Where that fails, the program is left if nothing was written to in place: it is done again as usual then."""
         instruction = step.instruction
-        given = [self.array(root, arrays, held).reshape(v.shape) for root, v in zip(step.roots, instruction.args, strict=True)]
+        given = [self.array(root, arrays, held).reshape(v.shape) for root, v in zip(step.reads, instruction.args, strict=True)]
         args, kwargs = filled(instruction.attributes["plan"], given)
         try:
             result = instruction.attributes["function"](*args, **kwargs)
@@ -421,27 +294,7 @@ class Executable:
 
     def array(self, root: Value, arrays: Sequence[Array], held: dict[Value, Any]) -> Array:
         """The array that a root is in during a run, where it is not in the arena."""
-        target = self.alias.get(root, root)
+        target = self.placement.alias.get(root, root)
         if target in held:
             return held[target]
         return arrays[self.inputs.index(target)] if target in self.inputs else self.constants[target]
-
-
-def is_once_each(place: Affine, axes: Sequence[Axis]) -> bool:
-    """Whether each point of the axes has a place of its own."""
-    factors, reach = dict(place.terms), 0
-    if any(axis.size != 1 and axis not in factors for axis in axes):
-        return False
-    for axis, factor in sorted(place.terms, key=lambda term: abs(term[1])):
-        if abs(factor) <= reach:
-            return False
-        reach += abs(factor) * (axis.size - 1)
-    return True
-
-
-def linear_of(kernel: Kernel, value: Value) -> Affine:
-    """The place of a value's element where it lies row by row."""
-    total = Affine(0, ())
-    for each, stride in zip(kernel.index[value], contiguous(value.shape), strict=True):
-        total = total.plus(each.times(stride))
-    return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from ..emit import llvm
 from ..emit.kernel_body import KernelBody, inside, share
@@ -12,20 +12,29 @@ from ..emit.kernel_function import Lowered
 from ..emit.scalar_ir import ScalarIR, identity, memory_type
 from ..ir.kernel import Kernel
 from ..ir.program import Value
-from ..ir.steps import Contraction, Scatter
-
-if TYPE_CHECKING:
-    from .executable import Executable
+from ..ir.steps import Check, Contraction, Scatter
+from ..schedule.placement import Placement
 
 MANY = 1_000  # lines of a stretch from which it is not optimised
 ALONE = 1 << 16  # bytes that one thread copies while the others wait
 
 
+class Shared(NamedTuple):
+    """What all stretches of a program have in common."""
+
+    placement: Placement
+    threads: int
+    thread_scratch: int  # bytes of scratch memory that each thread has
+    addresses: int  # how many plain ones the table holds, behind the slots of arrays
+    profile: bool
+    function: Callable[[Callable[[str], str]], str]  # the name of a function, given what writes its text under a name
+
+
 class Segment:
     """The text of one stretch."""
 
-    def __init__(self, executable: Executable):
-        self.executable = executable
+    def __init__(self, shared: Shared):
+        self.shared, self.placement, self.threads = shared, shared.placement, shared.threads
         self.lines: list[str] = []
         self.names = 0
         self.known: dict[Any, str] = {}  # addresses that were worked out
@@ -45,15 +54,15 @@ class Segment:
 
     def pointer(self, root: Any) -> str:
         """The address of a root's memory."""
-        root = self.executable.alias.get(root, root)
+        root = self.placement.alias.get(root, root)
         return self.once(root, lambda: self.find(root))
 
     def find(self, root: Any) -> str:
         """The same, worked out."""
-        executable = self.executable
-        if root not in executable.slots:
-            return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {executable.offsets[root]}")
-        place = self.fresh(f"getelementptr i64, ptr %table, i64 {executable.slots[root]}")
+        placement = self.placement
+        if root not in placement.slots:
+            return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {placement.offsets[root]}")
+        place = self.fresh(f"getelementptr i64, ptr %table, i64 {placement.slots[root]}")
         head = self.fresh(f"load ptr, ptr {place}")
         data = self.fresh(f"getelementptr i8, ptr {head}, i64 {object.__basicsize__}")
         return self.fresh(f"load ptr, ptr {data}")
@@ -65,28 +74,26 @@ class Segment:
 
     def slot(self, number: int) -> str:
         """A plain address of the table."""
-        at = len(self.executable.slots) + number
+        at = len(self.placement.slots) + number
         return self.once(("slot", number), lambda: self.fresh(f"load ptr, ptr {self.fresh(f'getelementptr i64, ptr %table, i64 {at}')}"))
 
     def scratch(self) -> str:
         """This thread's scratch memory."""
-        executable = self.executable
 
         def make() -> str:
-            mine = self.fresh(f"mul i64 %thread, {executable.thread_scratch}")
-            at = self.fresh(f"add i64 {mine}, {executable.scratch_at}")
+            mine = self.fresh(f"mul i64 %thread, {self.shared.thread_scratch}")
+            at = self.fresh(f"add i64 {mine}, {self.placement.scratch_at}")
             return self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {at}")
 
         return self.once("scratch", make)
 
     def mark(self, number: int) -> None:
         """Note the time, where a profile is wanted."""
-        executable = self.executable
-        if not executable.profile:
+        if not self.shared.profile:
             return
-        if executable.threads > 1:
+        if self.threads > 1:
             self.lines.append(f"  call void @pg.barrier(ptr {self.slot(1)}, i64 %threads)")
-        place = self.fresh(f"getelementptr i64, ptr {self.slot(len(executable.raw) - 1)}, i64 {number}")
+        place = self.fresh(f"getelementptr i64, ptr {self.slot(self.shared.addresses - 1)}, i64 {number}")
         self.names += 1
         self.lines += [f"  %c{self.names} = call i64 @llvm.readcyclecounter()"]
         self.call(f"store i64 %c{self.names}, ptr {place}", True)
@@ -94,15 +101,15 @@ class Segment:
     # Threads meet where one needs what another wrote, or overwrites what another reads
 
     def extent(self, root: Any) -> Any:
-        executable = self.executable
-        root = executable.alias.get(root, root)
-        if root in executable.slots:
-            return ("slot", executable.slots[root])
-        start = executable.offsets[root]
-        return (start, start + max(executable.lifetimes[root].size, 1))
+        placement = self.placement
+        root = placement.alias.get(root, root)
+        if root in placement.slots:
+            return ("slot", placement.slots[root])
+        start = placement.offsets[root]
+        return (start, start + max(placement.lifetimes[root].size, 1))
 
     def meet(self, reads: Any, writes: Any) -> None:
-        if self.executable.threads == 1:
+        if self.threads == 1:
             return
         reads, writes = {self.extent(r) for r in reads}, {self.extent(w) for w in writes}
         if overlap(reads, self.written) or overlap(writes, self.written | self.read):
@@ -113,7 +120,7 @@ class Segment:
 
     def call(self, text: str, serial: bool) -> None:
         """A call by all threads, or by the first one."""
-        if serial and self.executable.threads > 1:
+        if serial and self.threads > 1:
             self.names += 1
             tag = self.names
             self.lines += [f"  br i1 %first, label %then{tag}, label %after{tag}", f"then{tag}:"]
@@ -122,10 +129,9 @@ class Segment:
             self.lines.append(f"  {text}")
 
     def kernel(self, kernel: Kernel, made: Lowered, name: str, combines: list[Any]) -> None:
-        executable = self.executable
         parts = {root: ("partial", root) for _, root in combines}
-        writes = [parts.get(root, root) for root in executable.writes(kernel)]
-        self.meet(executable.reads(kernel), writes)
+        writes = [parts.get(root, root) for root in kernel.writes]
+        self.meet(kernel.reads, writes)
         pointers = [self.element(parts.get(root, root), start * root.dtype.itemsize) for root, start in made.roots]
         last = ["i64 %thread, i64 %threads" if made.parallel else "i64 0, i64 1", *[f"i64 {made.points}"] * made.is_open]
         arguments = ", ".join([*(f"ptr {p}" for p in pointers), f"ptr {self.scratch()}", *last])
@@ -137,52 +143,51 @@ class Segment:
                 self.call(f"call void @{combine}(ptr {part}, ptr {whole}, i64 %threads)", True)
 
     def contraction(self, step: Contraction, swapped: bool, function: int, layout: int, scratch: int, serial: bool) -> None:
-        self.meet([load.root for load in step.loads], [step.out])
+        self.meet(step.reads, step.writes)
         ends = []
         for load in step.loads[::-1] if swapped else step.loads:
             size = load.root.dtype.itemsize
             ends.append(self.element(load.root, load.place.constant * size))
         # Thread t works at `scratch` bytes times t from what it is given, and that must be its own part of all scratch memory.
-        gap = self.fresh(f"mul i64 {'0' if serial else '%thread'}, {self.executable.thread_scratch - scratch}")
-        start = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {self.executable.scratch_at}")
+        gap = self.fresh(f"mul i64 {'0' if serial else '%thread'}, {self.shared.thread_scratch - scratch}")
+        start = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {self.placement.scratch_at}")
         places = [*ends, self.pointer(step.out), "null", self.fresh(f"getelementptr i8, ptr {start}, i64 {gap}")]
         function_at, layout_at = self.slot(function + 2), self.slot(layout + 2)
         threads = "i64 0, i64 1" if serial else "i64 %thread, i64 %threads"
         arguments = ", ".join([*(f"ptr {p}" for p in [*places, layout_at]), threads])
         self.call(f"call void {function_at}({arguments})", serial)
 
-    def check(self, roots: list[Value], expected: list[bool]) -> None:
+    def check(self, step: Check) -> None:
         """All threads leave, and say so, unless what the program branches on is as expected."""
-        self.meet(roots, ())
+        self.meet(step.reads, ())
         wrong = "false"
-        for root, answer in zip(roots, expected, strict=True):
+        for root, answer in zip(step.reads, step.expected, strict=True):
             value = self.fresh(f"load {memory_type(root.dtype)}, ptr {self.pointer(root)}")
             compare = ("fcmp oeq", "fcmp une", "0.0") if root.dtype.kind == "f" else ("icmp eq", "icmp ne", "0")
             differs = self.fresh(f"{compare[not answer]} {memory_type(root.dtype)} {value}, {compare[2]}")
             wrong = self.fresh(f"or i1 {wrong}, {differs}")
         self.names += 1
         tag = self.names
-        failed = self.slot(len(self.executable.raw) - 2)
+        failed = self.slot(self.shared.addresses - 2)
         self.lines += [f"  br i1 {wrong}, label %wrong{tag}, label %right{tag}", f"wrong{tag}:"]
         self.lines += [f"  store atomic i64 1, ptr {failed} monotonic, align 8", "  ret void", f"right{tag}:"]
 
     def scatter(self, step: Scatter) -> None:
-        executable = self.executable
-        self.meet([step.x, step.rows], [step.out])
-        name = executable.function(lambda n: scattering(n, step))
+        self.meet(step.reads, step.writes)
+        name = self.shared.function(lambda n: scattering(n, step))
         places = ", ".join(f"ptr {self.pointer(root)}" for root in (step.x, step.rows, step.out))
         self.call(f"call void @{name}({places}, i64 %thread, i64 %threads)", False)
 
     def copy(self, root: Value, target: Value) -> None:
         """What is computed goes to the memory of an input."""
         self.meet([root], [target])
-        strides = self.executable.fuser.strides.get(target)
+        strides = self.placement.strides.get(target)
         if strides is not None:
-            name = self.executable.function(lambda n: copying(n, target, strides))
+            name = self.shared.function(lambda n: copying(n, target, strides))
             return self.call(f"call void @{name}(ptr {self.pointer(root)}, ptr {self.pointer(target)}, i64 %thread, i64 %threads)", False)
         size = root.size * root.dtype.itemsize
         start, length = "0", str(size)
-        if size > ALONE and self.executable.threads > 1:  # each thread copies its share
+        if size > ALONE and self.threads > 1:  # each thread copies its share
             ends = [self.fresh(f"mul i64 {t}, {size}") for t in ("%thread", self.fresh("add i64 %thread, 1"))]
             start, end = (self.fresh(f"udiv i64 {each}, %threads") for each in ends)
             length = self.fresh(f"sub i64 {end}, {start}")

@@ -1,4 +1,4 @@
-"""Whether a program's steps find in memory what they read: the plan of an executable is followed step by step, without running it.
+"""Whether a program's steps find in memory what they read: the placement is followed step by step, without running it.
 
 A step may write over what it reads itself only if that is proven: one kernel without a second phase, the same place at each of its
 points, and no two points with one place. Nothing here is taken from where the plan was made.
@@ -6,33 +6,31 @@ points, and no two points with one place. Nothing here is taken from where the p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..ir.affine import Affine, Axis, axes_of
 from ..ir.kernel import Kernel, Load
 from ..ir.program import Value
 from .loop_order import places, store_place
-
-if TYPE_CHECKING:
-    from ..runtime.executable import Executable
+from .placement import Placement
 
 
 class Memory:
     """What lies where: arrays that a run is given or makes, and parts of the arena."""
 
-    def __init__(self, executable: Executable):
-        self.executable = executable
-        self.arrays: dict[Any, Any] = {v: v for v in [*executable.inputs, *executable.constants]}
+    def __init__(self, placement: Placement):
+        self.placement = placement
+        self.arrays: dict[Any, Any] = {v: v for v in placement.arrays}
         self.arena: list[tuple[int, int, Any]] = []
 
     def place(self, root: Any) -> Any:
         """The array, or the bytes of the arena, that a root lies in."""
-        executable = self.executable
-        root = executable.alias.get(root, root)
-        if root in executable.slots:
+        placement = self.placement
+        root = placement.alias.get(root, root)
+        if root in placement.slots:
             return root
-        start = executable.offsets[root]
-        return start, start + executable.lifetimes[root].size
+        start = placement.offsets[root]
+        return start, start + placement.lifetimes[root].size
 
     def holds(self, root: Any) -> bool:
         """Whether a root is where it should be."""
@@ -53,15 +51,15 @@ class Memory:
             self.arrays[place] = root
 
 
-def check(executable: Executable) -> None:
+def check(placement: Placement) -> None:
     """AssertionError for a step that reads what is not there, or writes over what is still to be read."""
-    memory = Memory(executable)
+    memory = Memory(placement)
     parts: dict[int, list[Any]] = {}
-    for key, life in executable.lifetimes.items():
+    for key, life in placement.lifetimes.items():
         if isinstance(key, tuple):
             parts.setdefault(life.first, []).append(key)
-    for number, step in enumerate(executable.steps):
-        reads, writes = executable.reads(step), executable.writes(step)
+    for number, step in enumerate(placement.steps):
+        reads, writes = step.reads, step.writes
         for root in reads:
             assert memory.holds(root), f"step {number} reads {root}, and something else is in its place"
         for part in parts.get(number, ()):
@@ -73,13 +71,13 @@ def check(executable: Executable) -> None:
             assert not over or is_in_step(step, root, over), f"step {number} writes {root} over {over} that it reads"
         for root in writes:
             memory.write(root)
-    for root, target in executable.copied:
+    for root, target in placement.copied:
         assert memory.holds(root), f"the output {root} is gone before it is copied"
         memory.arrays[target] = root
-    for number, root in executable.fresh.items():
+    for number, root in placement.fresh.items():
         assert memory.holds(root), f"output {number} is not in its array"
-    for number, target in executable.in_place.items():
-        wanted = executable.fuser.outputs[number]
+    for number, target in placement.in_place.items():
+        wanted = placement.outputs[number]
         assert memory.arrays[target] is wanted, f"output {number} is not in the memory of its input"
 
 

@@ -1,8 +1,9 @@
 """BlockMask: which blocks of a mask have anything in them."""
 
 import math
+from typing import Any
 
-from ...core.op import PLACES
+from ...core.declare import PLACES
 from ...core.origin import located
 
 torch = PLACES["torch"]
@@ -141,9 +142,10 @@ class BlockMask:
     def __getitem__(self, index):
         index = index if isinstance(index, tuple) else (index,)
         index = tuple(slice(i, i + 1 or None) if isinstance(i, int) else i for i in index)
-        parts = (self.kv_num_blocks, self.kv_indices, self.full_kv_num_blocks, self.full_kv_indices)
-        taken = [None if part is None else part[index] for part in parts]
-        return BlockMask.from_kv_blocks(*taken, BLOCK_SIZE=self.BLOCK_SIZE, mask_mod=None, seq_lengths=self.seq_lengths)
+        some = self.kv_num_blocks[index], self.kv_indices[index]
+        whole = (None, None) if self.full_kv_indices is None else (self.full_kv_num_blocks[index], self.full_kv_indices[index])
+        blocks: tuple[Any, Any, Any, Any] = (*some, *whole)
+        return BlockMask.from_kv_blocks(*blocks, BLOCK_SIZE=self.BLOCK_SIZE, mask_mod=None, seq_lengths=self.seq_lengths)
 
     def __repr__(self):
         return f"BlockMask(shape={self.shape}, sparsity={self.sparsity():.2f}%, block_size={self.BLOCK_SIZE})"
@@ -176,4 +178,5 @@ def create_block_mask(
     full = (counts == rows * columns) & separate_full_blocks
     some = (counts > 0) & ~full
     whole = _ordered(full) if separate_full_blocks else (None, None)
-    return BlockMask.from_kv_blocks(*_ordered(some), *whole, BLOCK_SIZE=(rows, columns), mask_mod=mask_mod, seq_lengths=(Q_LEN, KV_LEN))
+    blocks: tuple[Any, Any, Any, Any] = (*_ordered(some), *whole)
+    return BlockMask.from_kv_blocks(*blocks, BLOCK_SIZE=(rows, columns), mask_mod=mask_mod, seq_lengths=(Q_LEN, KV_LEN))

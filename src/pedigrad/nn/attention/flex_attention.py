@@ -7,7 +7,7 @@ broadcast against one another; functions of arithmetic, comparisons, `where` and
 import math
 from typing import NamedTuple
 
-from ...core.op import PLACES
+from ...core.declare import PLACES
 from ...core.origin import located
 from ...core.tensor import Tensor
 from .. import functional as F

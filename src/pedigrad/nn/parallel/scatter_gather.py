@@ -1,6 +1,6 @@
 """Batches cut into parts, and put together again."""
 
-from ...core.op import PLACES
+from ...core.declare import PLACES
 from ...core.tensor import Tensor
 
 __all__ = ["gather", "is_namedtuple", "scatter", "scatter_kwargs"]

@@ -1,5 +1,6 @@
 """What helps with training modules: clipping of gradients, parametrizations, pruning, parameters as a vector, padded sequences."""
 
+from ...core import absent
 from . import clip_grad, convert_parameters, fusion, init, memory_format, parametrizations, parametrize, prune, rnn, stateless
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
@@ -15,3 +16,5 @@ __all__ = [
     "parametrize", "prune", "remove_spectral_norm", "remove_weight_norm", "rnn", "skip_init", "spectral_norm", "stateless",
     "vector_to_parameters", "weight_norm",
 ]  # fmt: skip
+
+globals().update(absent.handlers(__name__))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...core.op import PLACES
+from ...core.declare import PLACES
 from ...core.origin import located
 from ...core.tensor import Tensor, wrap
 

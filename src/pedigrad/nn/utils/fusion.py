@@ -2,7 +2,7 @@
 
 import copy
 
-from ...core.op import PLACES
+from ...core.declare import PLACES
 from ..parameter import Parameter
 
 __all__ = ["fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights"]

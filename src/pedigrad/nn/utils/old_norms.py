@@ -1,7 +1,7 @@
 """`weight_norm` and `spectral_norm` of old: hooks that compute the weight before each call. `parametrizations` has the new ones."""
 
 from ...core import modes
-from ...core.op import PLACES
+from ...core.declare import PLACES
 from ...core.origin import located, warn
 from ..convolution import _ConvTransposeNd
 from ..module import Module

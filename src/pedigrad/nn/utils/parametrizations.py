@@ -3,8 +3,8 @@
 from enum import Enum, auto
 
 from ...core import modes
+from ...core.declare import PLACES
 from ...core.limits import finfo
-from ...core.op import PLACES
 from ...core.origin import located
 from ...core.tensor import Tensor
 from .. import functional as F

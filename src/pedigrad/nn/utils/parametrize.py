@@ -7,6 +7,7 @@ A parametrized module gets a class of its own, with a property in the place of t
 import copy
 from collections.abc import Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from ...core import modes
 from ...core.origin import located
@@ -21,7 +22,7 @@ __all__ = [
     "transfer_parametrizations_and_params", "type_before_parametrizations",
 ]  # fmt: skip
 
-_cache = {"depth": 0, "values": {}}
+_cache: dict[str, Any] = {"depth": 0, "values": {}}
 
 
 @contextmanager
@@ -51,7 +52,7 @@ class ParametrizationList(ModuleList):
         self.is_tensor = isinstance(new, Tensor)
         self.ntensors = 1 if self.is_tensor else len(new)
         before = original.shape, original.dtype
-        if self.is_tensor:
+        if isinstance(new, Tensor):
             if original.dtype != new.dtype:
                 dtypes = f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {new.dtype}"
                 raise ValueError(located(f"When `right_inverse` outputs one tensor, it may not change the dtype.\n{dtypes}"))
@@ -70,7 +71,7 @@ class ParametrizationList(ModuleList):
         if not unsafe:
             _check_kept(self(), *before, "the tensor")
 
-    def _before(self, value, required=True):
+    def _before(self, value: Any, required: bool = True) -> Any:
         """What the parametrizations make `value` of; those without an inverse leave it as it is unless it is `required`."""
         for module in reversed(self):
             if hasattr(module, "right_inverse"):

@@ -4,12 +4,15 @@ A pruned module keeps the parameter as `name_orig` and the mask as the buffer `n
 each call. Methods that are applied after another one prune what that has left.
 """
 
+# mypy: disable-error-code="override"
+# `apply` of each method takes what that method needs, as in PyTorch.
+
 import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
-from ...core.op import PLACES
+from ...core.declare import PLACES
 from ...core.origin import located
 
 torch: Any = PLACES["torch"]
@@ -98,7 +101,7 @@ class PruningContainer(BasePruningMethod):
     """Several methods applied one after the other to one tensor."""
 
     def __init__(self, *args):
-        self._pruning_methods = ()
+        self._pruning_methods: tuple[Any, ...] = ()
         if not isinstance(args, Iterable) or (len(args) == 1 and not isinstance(args[0], Iterable)):
             (first,) = args
             self._tensor_name = first._tensor_name
@@ -365,7 +368,7 @@ def is_pruned(module):
 def _check_amount(amount):
     if not isinstance(amount, numbers.Real):
         raise TypeError(located(f"Invalid type for amount: {amount}. Must be int or float."))
-    if (isinstance(amount, numbers.Integral) and amount < 0) or (not isinstance(amount, numbers.Integral) and not 0.0 <= amount <= 1.0):
+    if amount < 0 or not (isinstance(amount, numbers.Integral) or 0.0 <= float(amount) <= 1.0):
         raise ValueError(located(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer"))
 
 

@@ -7,7 +7,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from ...core.op import PLACES
+from ...core import absent
+from ...core.declare import PLACES
 from ...core.tensor import Tensor, constant, wrap
 from ...ops.shape.padding import padded_stack
 
@@ -171,3 +172,6 @@ def unpack_sequence(packed_sequences):
     """The sequences that were packed, as a list."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
+
+
+globals().update(absent.handlers(__name__))

@@ -37,7 +37,7 @@ def _swap(module, path, tensor):
 
 def _with_ties(module, given):
     """The given tensors, also under the other names of parameters that are the same one."""
-    names = {}
+    names: dict[int, list[str]] = {}
     for named in (module.named_parameters, module.named_buffers):
         for name, tensor in named(remove_duplicate=False):
             names.setdefault(id(tensor), []).append(name)
@@ -74,7 +74,7 @@ def reparametrized(module, given, tie_weights=True, strict=False):
 def call(module, given, args=None, kwargs=None, *, tie_weights=True, strict=False):
     """What `module` gives for these arguments with the given parameters and buffers: `torch.func.functional_call`."""
     if isinstance(given, (list, tuple)):
-        merged = {}
+        merged: dict[str, Tensor] = {}
         for each in given:
             if not isinstance(each, dict):
                 raise ValueError(

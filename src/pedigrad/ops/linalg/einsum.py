@@ -13,7 +13,7 @@ import string
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor
@@ -269,11 +269,17 @@ def on_diagonals(grad, distinct, wanted):
     return np.where(mask, np.reshape(grad, shape), 0) if dims == distinct else grad
 
 
-@function("torch")
+@function("torch", form="(equation, *operands)")
 def einsum(*args):
-    """The sum of products of operands that the equation describes: `einsum("bij,bjk->bik", x, y)`.
+    """The sum of products of operands that the equation describes.
 
-    Operands and lists of dimension numbers may alternate instead: `einsum(x, [0, 1], y, [1, 2], [0, 2])`.
+    A letter names a dimension; letters that are missing after the arrow are summed over. "..." stands for any leading dimensions. Operands
+    and lists of dimension numbers may alternate instead: `einsum(x, [0, 1], y, [1, 2], [0, 2])`.
+
+    >>> x = torch.arange(4.0).reshape(2, 2)
+    >>> torch.einsum("ij,kj->ik", x, x)
+    tensor([[ 1.,  3.],
+            [ 3., 13.]])
     """
     if args and isinstance(args[0], str):
         equation, *operands = args

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from ...core.op import kernel, publish
+from ...core.declare import kernel, publish
 from ..xp import conj, transposed
 from .matmul import adjoint
 

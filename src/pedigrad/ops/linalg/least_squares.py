@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located
 from ...core.tensor import Tensor, read, wrap
 from ...return_types import named

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...eager import native
@@ -56,7 +56,17 @@ def _product_name(node):
 
 @composite(places="torch Tensor linalg", operators="matmul", out=True, samples=SHAPES, node=_product_name)
 def matmul(x, y, /):
-    """Matrix product; vectors, matrices and batches of them, whose leading dimensions broadcast."""
+    """Matrix product; vectors, matrices and batches of them, whose leading dimensions broadcast.
+
+    Shape: (..., n, m) by (..., m, p) gives (..., n, p); a vector (m,) counts as a row on the left and as a column on the right, and two
+    vectors give a number.
+
+    Raises:
+        RuntimeError: the inner sizes differ.
+
+    >>> torch.ones(2, 3) @ torch.ones(3)
+    tensor([3., 3.])
+    """
     return batched_product(x, y)
 
 
@@ -111,7 +121,12 @@ LINEAR = [((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), (
 
 @composite(places="F", node=lambda node: "AddmmBackward0" if node.parents[2] else "MmBackward0", out=True, samples=LINEAR)
 def linear(x, weight, bias=None, /):
-    """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out)."""
+    """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out).
+
+    >>> F = torch.nn.functional
+    >>> F.linear(torch.ones(2, 3), torch.ones(4, 3), torch.zeros(4)).shape
+    torch.Size([2, 4])
+    """
     out = None if bias is None else _affine(x, weight, bias)
     if out is not None:
         return out
@@ -182,7 +197,7 @@ def check_ndim(name, ndim, **operands):
 
 @composite(out=True, samples=[((2, 3), (3, 4)), ((0, 3), (3, 2))])
 def mm(x, mat2, /):
-    """Product of two matrices."""
+    """Product of two matrices: (n, m) by (m, p) gives (n, p); `matmul` without broadcasting."""
     check_ndim("mm", 2, input=x, mat2=mat2)
     return product(x, mat2)
 
@@ -202,7 +217,11 @@ def _(g, x):
 
 @composite(out=True, samples=[((5, 2, 3), (5, 3, 4))])
 def bmm(x, mat2, /):
-    """Products of two batches of matrices: (b, n, m) by (b, m, p) gives (b, n, p)."""
+    """Products of two batches of matrices: (b, n, m) by (b, m, p) gives (b, n, p).
+
+    >>> torch.ones(2, 3, 4).bmm(torch.ones(2, 4, 5)).shape
+    torch.Size([2, 3, 5])
+    """
     check_ndim("batch1 must be a 3D tensor", 3, input=x, mat2=mat2)
     if x.shape[0] != mat2.shape[0]:
         raise RuntimeError(f"expected both batches to have one size, but got {x.shape[0]} and {mat2.shape[0]}")
@@ -245,7 +264,11 @@ def _(g, x):
 
 @composite(out=True, samples=[((3,), (3,)), ((0,), (0,))])
 def dot(x, tensor, /):
-    """Sum of the products of the elements of two vectors."""
+    """Sum of the products of the elements of two vectors.
+
+    >>> torch.dot(torch.tensor([1, 2, 3]), torch.tensor([4, 5, 6]))
+    tensor(32)
+    """
     check_ndim("1D tensors expected", 1, input=x, tensor=tensor)
     if x.shape != tensor.shape:
         raise RuntimeError(f"inconsistent tensor size, expected two vectors of one size, but got {x.shape[0]} and {tensor.shape[0]}")
@@ -281,7 +304,12 @@ def _(g, x):
 
 @composite(out=True, aliases=("ger",), promote=True, samples=[((3,), (4,)), ((0,), (2,))])
 def outer(x, vec2, /):
-    """Products of each element of a vector with each of another: (n,) and (m,) give (n, m)."""
+    """Products of each element of a vector with each of another: (n,) and (m,) give (n, m).
+
+    >>> torch.outer(torch.tensor([1, 2]), torch.tensor([3, 4]))
+    tensor([[3, 4],
+            [6, 8]])
+    """
     check_ndim("outer", 1, input=x, vec2=vec2)
     return np.expand_dims(x, -1) * vec2
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core.op import function
+from ...core.declare import function
 from ...core.origin import located
 from ...core.shapes import all_dims
 from ..destination import deliver

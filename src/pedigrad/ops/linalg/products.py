@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located, warn_once
 from ...core.shapes import one_dim
 from ..destination import deliver

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.op import function, kernel
+from ...core.declare import function, kernel
 from ...core.origin import located
 from ..destination import deliver
 from .factor import check_matrices

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core.op import function, kernel
+from ...core.declare import function, kernel
 from ...core.origin import located, warn_once
 from ...core.tensor import constant, read, wrap
 from ...return_types import named

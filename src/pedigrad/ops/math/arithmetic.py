@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...core.data import element
+from ...core.declare import elementwise, function, publish, taking_words
 from ...core.inplace import inplace_form, write
-from ...core.op import elementwise, function, publish, taking_words
 from ...core.origin import warn_once
 from ...core.tensor import Tensor
 from ..linked import kept
@@ -125,15 +125,19 @@ def _old_order(second: Any, third: Any) -> tuple[Any, Any]:
     return third, second
 
 
-@function(short=plain_add)
+@function(short=plain_add, form="(input, other, *, alpha=1, out=None)")
 def add(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> Tensor:
-    """The sum `input + alpha * other`."""
+    """The sum `input + alpha * other`, element by element; shapes broadcast, dtypes are promoted.
+
+    >>> torch.add(torch.tensor([1, 2]), torch.tensor([10, 20]), alpha=2)
+    tensor([21, 42])
+    """
     if more:
         other, alpha = _old_order(other, *more)
     return plain_add(input, other, out=out) if _is_one(alpha) else add_scaled(input, other, _number(alpha), out=out)
 
 
-@function("Tensor")
+@function("Tensor", form="(self, other, *, alpha=1)")
 def add_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     """Add `alpha * other` in place."""
     if more:
@@ -142,7 +146,7 @@ def add_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     return write(op, (self, other), attributes)
 
 
-@function(aliases=("subtract",), short=plain_sub)
+@function(aliases=("subtract",), short=plain_sub, form="(input, other, *, alpha=1, out=None)")
 def sub(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """The difference `input - alpha * other`."""
     if more:
@@ -150,7 +154,7 @@ def sub(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> 
     return plain_sub(input, other, out=out) if _is_one(alpha) else sub_scaled(input, other, _number(alpha), out=out)
 
 
-@function("Tensor", aliases=("subtract_",))
+@function("Tensor", aliases=("subtract_",), form="(self, other, *, alpha=1)")
 def sub_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     """Subtract `alpha * other` in place."""
     if more:
@@ -167,7 +171,12 @@ def rsub(input: Any, other: Any, alpha: Any = 1) -> Tensor:
 
 @elementwise(aliases=("multiply",), operators="mul rmul")
 def mul(x, y, /):
-    """Product of two tensors, element by element."""
+    """Product of two tensors, element by element; shapes broadcast, dtypes are promoted.
+
+    >>> torch.tensor([[1], [2]]) * torch.tensor([10, 20])
+    tensor([[10, 20],
+            [20, 40]])
+    """
     return np.multiply(x, y)
 
 
@@ -239,7 +248,11 @@ def positive(input: Tensor) -> Tensor:
 
 @elementwise(result=None, aliases=("absolute",), operators="abs")
 def abs(x, /):
-    """The absolute value of each element; the modulus, a float, of a complex one."""
+    """The absolute value of each element; the modulus, a float, of a complex one.
+
+    >>> torch.tensor([-1.5, 2.0]).abs(), torch.tensor([3 + 4j]).abs()
+    (tensor([1.5000, 2.0000]), tensor([5.]))
+    """
     return np.absolute(x)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import elementwise, function, kernel
+from ...core.declare import elementwise, function, kernel
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.tensor import Tensor
@@ -134,7 +134,11 @@ def all_near(x, y, /, rtol, atol, equal_nan):
 
 @function()
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-    """Whether no two elements differ by more than `atol + rtol * abs(other)`."""
+    """Whether no two elements differ by more than `atol + rtol * abs(other)`.
+
+    >>> torch.allclose(torch.tensor([1.0]), torch.tensor([1.0 + 1e-7]))
+    True
+    """
     return bool(all_near(input, other, rtol, atol, equal_nan))
 
 
@@ -146,7 +150,11 @@ def same(x, y, /):
 
 @function()
 def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same shape and equal elements."""
+    """Whether two tensors have the same shape and equal elements: one bool, where `==` compares element by element.
+
+    >>> torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2]))
+    True
+    """
     if not isinstance(other, Tensor):
         raise TypeError(located(f"equal(): argument 'other' must be Tensor, not {type(other).__name__}"))
     return bool(same(input, other))

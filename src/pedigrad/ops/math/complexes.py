@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
+from ...core.declare import elementwise, function, publish, view
 from ...core.inplace import inplace_form
-from ...core.op import elementwise, function, publish, view
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.storage import whole_of
@@ -67,8 +67,8 @@ def _set_part(part: Any) -> Any:
     return set_part
 
 
-Tensor.real = property(real, _set_part(real))  # type: ignore[attr-defined]
-Tensor.imag = property(imag, _set_part(imag))  # type: ignore[attr-defined]
+for _name, _part in (("real", real), ("imag", imag)):
+    setattr(Tensor, _name, property(_part, _set_part(_part)))
 
 
 @elementwise(name="conj_physical", places="")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.declare import elementwise, function, publish
 from ...core.inplace import inplace_form, write
-from ...core.op import elementwise, function, publish
 from ...core.origin import located
 from ...core.tensor import Tensor
 from .arithmetic import true_divide

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.tensor import Tensor, wrap

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...core.data import numbers
+from ...core.declare import function
 from ...core.dispatch import check_overlap
 from ...core.inplace import note_change
-from ...core.op import function
 from ...core.origin import located
 from ...core.tensor import Tensor, read
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core.op import elementwise, publish
+from ...core.declare import elementwise, publish
 from ...core.quiet import astype
 from ..xp import conj
 
@@ -46,7 +46,7 @@ def _(g, out):
 
 @elementwise(result="float", domain=(0.2, 4))
 def log(x, /):
-    """Natural logarithm of each element."""
+    """Natural logarithm of each element; -inf for zero, nan for negative numbers."""
     return np.log(x)
 
 
@@ -142,7 +142,11 @@ def _(g, out):
 
 @elementwise(result="float")
 def sigmoid(x, /):
-    """`1 / (1 + exp(-x))` of each element."""
+    """`1 / (1 + exp(-x))` of each element.
+
+    >>> torch.tensor([0.0, 2.0]).sigmoid()
+    tensor([0.5000, 0.8808])
+    """
     if x.dtype.itemsize == 2:  # float16 and bfloat16 are rounded once, at the end
         x = astype(x, np.float32)
     return 1 / (1 + np.exp(-x))

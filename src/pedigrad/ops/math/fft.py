@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import function, kernel
+from ...core.declare import function, kernel
 from ...core.origin import located
 from ...core.shapes import as_int, one_dim
 from ...core.tensor import Tensor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from ...core.declare import function
 from ...core.dtypes import bool_
-from ...core.op import function
 from ...core.origin import located
 from ...core.shapes import all_dims
 from ...core.tensor import Tensor

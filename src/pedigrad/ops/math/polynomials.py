@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import modes
-from ...core.op import Op
+from ...core.declare import elementwise
 from .special import from_scipy
 
 
@@ -120,7 +120,7 @@ def _declare(name: str, forward: Any, doc: str) -> None:
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = doc
     names = "x n" if forward.__code__.co_posonlyargcount == 2 else "input"
-    Op(forward, "elementwise", places="special", promote=True, result="float", layout="iterator", out=True, names=names)
+    elementwise(places="special", result="float", inplace=False, names=names)(forward)
 
 
 def _bessel(name: str, scipy_name: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
+from ...core.declare import elementwise, function
 from ...core.inplace import write
-from ...core.op import elementwise, function
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.tensor import Tensor
@@ -60,7 +60,11 @@ def _power_by_exponent(g, x, exponent, out):
 
 @elementwise(domain=(0.5, 2))
 def pow(x, exponent, /):
-    """Each element to the power of `exponent`, a number or a tensor."""
+    """Each element to the power of `exponent`, a number or a tensor.
+
+    >>> torch.tensor([1.0, 2.0, 3.0]).pow(2)
+    tensor([1., 4., 9.])
+    """
     return _power(x, exponent)
 
 
@@ -125,7 +129,7 @@ def _(g, x):
 
 @elementwise(result="float", domain=(0.2, 4))
 def sqrt(x, /):
-    """Square root of each element."""
+    """Square root of each element; nan for negative numbers."""
     return np.sqrt(x)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.op import elementwise
+from ...core.declare import elementwise
 from ...core.shapes import as_int
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.declare import elementwise, function, publish
 from ...core.inplace import write
-from ...core.op import elementwise, function, publish
 from ...core.origin import located
 from ...core.tensor import Tensor
 from ..xp import conj

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located, warn
 from ...core.shapes import as_int
 from ...core.tensor import Tensor, constant, read

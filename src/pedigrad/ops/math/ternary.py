@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...core.data import element, element_of
+from ...core.declare import elementwise, function, kernel
 from ...core.inplace import write
-from ...core.op import elementwise, function, kernel
 from ...core.origin import located, warn_once
 from ...core.tensor import Tensor
 from ..xp import conj
@@ -40,7 +40,12 @@ def places_of(x, /):
 
 @function("torch", common=False)
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
-    """Elements of `input` where `condition` is true, else of `other`; without them the indices of what is not zero."""
+    """Elements of `input` where `condition` is true, else of `other`; without them the indices of what is not zero.
+
+    >>> x = torch.tensor([-1.0, 2.0])
+    >>> torch.where(x > 0, x, 0.1 * x)
+    tensor([-0.1000,  2.0000])
+    """
     if isinstance(condition, Tensor) and condition._array.dtype == np.uint8:
         warn_once("where received a uint8 condition tensor, which is deprecated: use a boolean condition")
     if input is None and other is None:
@@ -192,7 +197,11 @@ def _clamp_form(min: Any, max: Any) -> tuple[Any, tuple[Any, ...]]:
 
 @function(aliases=("clip",))
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Any = None) -> Tensor:
-    """The elements brought into the range from `min` to `max`: numbers, tensors, or None for no bound."""
+    """The elements brought into the range from `min` to `max`: numbers, tensors, or None for no bound.
+
+    >>> torch.tensor([-2.0, 0.5, 3.0]).clamp(0, 1)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     element_of(input, min), element_of(input, max)
     form, bounds = _clamp_form(min, max)
     return form(input, *bounds, out=out)

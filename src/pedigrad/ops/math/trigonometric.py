@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core.op import elementwise
+from ...core.declare import elementwise
 from ..xp import conj
 
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from ...core.data import fitting
+from ...core.declare import composite, elementwise, function
 from ...core.inplace import inplace_form
-from ...core.op import composite, elementwise, function
 from ...core.tensor import Tensor, wrap
 from ...rng.generator import default_generator
 from ..linked import kept, linked
@@ -39,7 +39,11 @@ def _error_function(x):
 
 @elementwise(wide=False, real=True, refuses="b")
 def relu(x, /):
-    """Each element, or zero if it is negative."""
+    """Each element, or zero if it is negative: max(x, 0).
+
+    >>> torch.tensor([-1.0, 2.0]).relu()
+    tensor([0., 2.])
+    """
     return np.maximum(x, 0)
 
 
@@ -209,7 +213,13 @@ def _mish_factor(x):
     samples=[((2, 3),), ((2, 3), "tanh"), ((), "none"), ((0, 2), "none")],
 )
 def gelu(x, /, approximate="none"):
-    """Each element times the normal distribution function of it, by `approximate="tanh"` with tanh instead of erf."""
+    """Each element times the normal distribution function of it, by `approximate="tanh"` with tanh in its place.
+
+    x * (1 + erf(x / sqrt(2))) / 2 (Hendrycks and Gimpel 2016).
+
+    >>> torch.nn.functional.gelu(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.1587,  0.0000,  0.8413])
+    """
     if x.dtype.kind in "biu":
         raise NotImplementedError('"GeluKernelImpl" not implemented for integers')
     if approximate == "tanh":

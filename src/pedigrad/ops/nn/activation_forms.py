@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ...core.declare import function, publish
 from ...core.dispatch import under_name
 from ...core.dtypes import uint8
-from ...core.op import function, publish
 from ..math.arithmetic import mul
 from . import activation as ops
 

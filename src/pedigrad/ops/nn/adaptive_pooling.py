@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from ...core.declare import composite, function, kernel
 from ...core.dispatch import under_name
-from ...core.op import composite, function, kernel
 from ...core.shapes import as_int
 from ...core.tensor import wrap
 from ...rng.generator import default_generator

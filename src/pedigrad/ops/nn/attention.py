@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, wrap
 from ...rng.generator import default_generator

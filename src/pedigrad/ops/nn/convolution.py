@@ -6,7 +6,7 @@ the rules of each are the other two.
 
 from __future__ import annotations
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ..linked import linked
 from ..xp import conj, total
 from .correlation import correlate, input_grad, weight_grad
@@ -173,7 +173,21 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 @function("torch F")
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """The convolution of `input` (N, C, H, W) with `weight` (O, C/groups, KH, KW), plus `bias` (O,): (N, O, H_out, W_out)."""
+    """The convolution of `input` (N, C, H, W) with `weight` (O, C/groups, KH, KW), plus `bias` (O,): (N, O, H_out, W_out).
+
+    Kernels are not flipped. Each of `stride`, `padding` and `dilation` is a number or a pair, and
+
+        H_out = floor((H + 2 * padding - dilation * (KH - 1) - 1) / stride) + 1
+
+    Args:
+        stride: how many elements apart windows are.
+        padding: zeros on each side; "same" keeps the size (with a stride of 1), "valid" is none.
+        dilation: how far apart the elements of a window are.
+        groups: parts of the channels that do not see one another; C and O must be divisible by it.
+
+    >>> torch.nn.functional.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3), stride=2, padding=1).shape
+    torch.Size([1, 4, 4, 4])
+    """
     return _convolution(input, weight, bias, stride, padding, dilation, groups, "conv2d")
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.quiet import astype
 from ..linalg.matmul import linear
 from ..linked import linked

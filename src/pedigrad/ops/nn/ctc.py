@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, read, wrap

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from ...core.declare import composite, function
 from ...core.inplace import inplace_form
-from ...core.op import composite, function
 from ...core.origin import warn
 from ...core.quiet import astype
 from ...rng.generator import default_generator
@@ -88,7 +88,11 @@ thinned_, saturated_ = inplace_form(thinned.op), inplace_form(saturated.op)
 
 @function("F")
 def dropout(input, p=0.5, training=True, inplace=False):
-    """`input` with each element set to zero with probability `p` and the others divided by 1 - p; itself unless `training`."""
+    """`input` with each element set to zero with probability `p` and the others divided by 1 - p; itself unless `training`.
+
+    >>> torch.nn.functional.dropout(torch.ones(2), 0.5, training=False)
+    tensor([1., 1.])
+    """
     if _is_idle(input, p, training):
         return input
     return thinned_(input, p, False) if inplace else thinned(input, p, False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import modes
+from ...core.declare import composite, function, kernel
 from ...core.dtypes import int64
 from ...core.graph import note_write
-from ...core.op import composite, function, kernel
 from ...core.origin import located, warn
 from ...core.precision import widened
 from ...core.quiet import astype
@@ -263,9 +263,15 @@ def one_hot_rows(x, /, num_classes):
 
 @function("F", takes={"input": "tensor"})
 def one_hot(tensor, num_classes=-1):
-    """One at the place that each integer names, zero elsewhere: int64 with a new last dimension of size `num_classes`.
+    """One at the place that each integer names, zero elsewhere: int64 with a new last dimension of `num_classes`.
 
-    -1 stands for one more than the largest integer.
+    Args:
+        tensor: integers from 0; int64.
+        num_classes: how many places there are; one more than the largest integer if it is -1.
+
+    >>> torch.nn.functional.one_hot(torch.tensor([2, 0]))
+    tensor([[0, 0, 1],
+            [1, 0, 0]])
     """
     array = tensor._array
     if array.dtype != np.int64:

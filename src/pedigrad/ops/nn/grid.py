@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import warn
 from ...core.precision import widened
 from ...core.quiet import astype

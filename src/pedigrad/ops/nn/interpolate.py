@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...core.declare import composite, function
 from ...core.dispatch import under_name
-from ...core.op import composite, function
 from ...core.origin import warn
 from .adaptive_pooling import adaptive_mean
 from .correlation import widened

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...core import modes
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located, warn
 from ..math.arithmetic import sign_of
 from ..math.special import xlogy
@@ -121,7 +121,16 @@ def _reduction(reduction, size_average, reduce):
 
 @function("F")
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
-    """The squared differences of `input` and `target`: their mean, their sum or all of them, as `reduction` says."""
+    """The squared differences of `input` and `target`: their mean, their sum or all of them, as `reduction` says.
+
+    Args:
+        input, target: tensors of one shape, or of shapes that broadcast.
+        reduction: "mean", "sum" or "none".
+        weight: a factor for each square, of the shape of the input.
+
+    >>> torch.nn.functional.mse_loss(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
     if size_average is not None or reduce is not None:
         reduction = legacy_reduction(size_average, reduce)
     if input._array.shape != target._array.shape:

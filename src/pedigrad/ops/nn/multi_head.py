@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core.op import PLACES, composite, function
+from ...core.declare import PLACES, composite, function
 from ...core.origin import warn
 from ...core.tensor import constant
 from ..linalg.matmul import linear

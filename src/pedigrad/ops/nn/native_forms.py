@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import dtypes, meta
-from ...core.op import function
+from ...core.declare import function
 from ...core.origin import located
 from ...core.tensor import Tensor, wrap
 from ..destination import deliver

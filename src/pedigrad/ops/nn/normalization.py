@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...core import modes
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.precision import is_narrow, widened
 from ..linked import linked
 from ..xp import double_total, less, row_total, total

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...core.declare import composite, function, kernel
 from ...core.dispatch import under_name
-from ...core.op import composite, function, kernel
 from ..destination import deliver
 from ..linked import kept, linked
 from .correlation import widened
@@ -237,7 +237,15 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 
 @function("torch F")
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-    """The maxima of windows over the last two dimensions of `input`, with `return_indices` their positions too."""
+    """The maxima of windows over the last two dimensions of `input`, with `return_indices` their places too.
+
+    H_out = floor((H + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1, rounded up with `ceil_mode`; `stride` is the
+    kernel's size by default.
+
+    >>> torch.nn.functional.max_pool2d(torch.arange(16.0).reshape(1, 1, 4, 4), 2)
+    tensor([[[[ 5.,  7.],
+              [13., 15.]]]])
+    """
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices, "max_pool2d")
 
 

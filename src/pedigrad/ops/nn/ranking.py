@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.shapes import broadcast_shapes, one_dim

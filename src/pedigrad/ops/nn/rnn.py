@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.quiet import astype
 from ..xp import kind_of, matmul, total
 

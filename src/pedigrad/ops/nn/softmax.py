@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import warn
 from ...core.quiet import astype
 from ...core.shapes import one_dim
@@ -37,7 +37,11 @@ def _as_operand(g, x_dtype):
 
 @composite(places="torch Tensor special", out=True, samples=ALONG)
 def softmax(x, /, dim, dtype=None):
-    """Exponentials along `dim`, scaled to sum to one; computed in `dtype` if one is given."""
+    """Exponentials along `dim`, scaled to sum to one: exp(x_i) / sum_j exp(x_j); computed in `dtype` if one is given.
+
+    >>> torch.tensor([0.0, 0.0, 1.0]).softmax(dim=0)
+    tensor([0.2119, 0.2119, 0.5761])
+    """
     if dtype is not None:
         x = _as_wanted(x, dtype)
     if is_trivial(x, dim, "softmax_lastdim_kernel_impl"):
@@ -54,7 +58,11 @@ def _(g, out, dim, x_dtype):
 
 @composite(places="torch Tensor special", out=True, samples=ALONG)
 def log_softmax(x, /, dim, dtype=None):
-    """Logarithms of the softmax along `dim`; computed in `dtype` if one is given."""
+    """Logarithms of the softmax along `dim`, x_i - log(sum_j exp(x_j)), without its overflow; in `dtype` if one is given.
+
+    >>> torch.tensor([0.0, 1000.0]).log_softmax(dim=0)
+    tensor([-1000.,     0.])
+    """
     if dtype is not None:
         x = _as_wanted(x, dtype)
     if is_trivial(x, dim, "log_softmax_lastdim_kernel_impl"):
@@ -141,7 +149,11 @@ def _(g, x, out, length, dim, eps):
 
 @function("F")
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
-    """`input` divided by its `p`-norm along `dim`, or by `eps` if that is larger."""
+    """`input` divided by its `p`-norm along `dim`, or by `eps` if that is larger.
+
+    >>> torch.nn.functional.normalize(torch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
     if p == 2 and out is None and isinstance(dim, int) and input.ndim and input._array.dtype.name in ("float32", "float64"):
         return unit_vectors(input, dim, eps)
     return true_divide(input, vector_norm(input, p, dim, True).clamp_min(eps), out=out)

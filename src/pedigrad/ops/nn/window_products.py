@@ -1,4 +1,5 @@
-"""The three products of a convolution as sums of products over windows, in native code: a window is two strides, nothing is copied.
+"""The three products of a convolution in native code: by direct kernels, in three dimensions as sums of products over windows, which
+are two strides each.
 
 Each function returns None where it is not the way to go: without llvmlite, for small arrays, for few channels in a group.
 """
@@ -10,6 +11,7 @@ from itertools import product
 
 import numpy as np
 
+from ...core.layout import is_channels_last
 from ...eager import native
 from .windows import Geometry
 
@@ -20,7 +22,26 @@ def suits(x, channels: int, geo: Geometry, groups: int) -> bool:
     """Whether native code takes the products of such an input or gradient with `channels` on the other side."""
     own = x.shape[1] // groups * math.prod(geo.kernel)
     work = x.shape[0] * channels * own * math.prod(geo.out)
-    return min(channels // groups, own) >= FEWEST and native.takes_product(x, work)
+    by_channel = groups == x.shape[1] == channels
+    enough = min(channels // groups, own) >= FEWEST or (is_direct(geo) and (groups == 1 or by_channel))
+    return enough and native.takes_product(x, work)
+
+
+def is_direct(geo: Geometry) -> bool:
+    """Whether there are direct kernels for such windows."""
+    return len(geo.out) < 3
+
+
+def is_by_channel(geo: Geometry, weight) -> bool:
+    """Whether each channel is convolved by itself, with a weight (groups, 1, 1, *kernel)."""
+    return is_direct(geo) and len(weight) > 1 and weight.shape[1:3] == (1, 1)
+
+
+def images(like, channels: int, sizes):
+    """An array (N, channels, *sizes) of unspecified contents, channels last if `like` is so."""
+    if is_channels_last(like):
+        return np.moveaxis(native.empty((len(like), *sizes, channels), like.dtype), -1, 1)
+    return native.empty((len(like), channels, *sizes), like.dtype)
 
 
 def split(x, dim: int, groups: int):
@@ -61,9 +82,19 @@ def dimensions(sizes, *operands) -> list[tuple[int, ...]]:
     return list(zip(sizes, *operands, strict=True))
 
 
-def multiply(weight, x, geo: Geometry, out, add: bool = False) -> None:
-    """The windows of x (N, groups, I, *sizes) times weight (groups, O, I, *kernel) in out (N, groups, O, *out), or added to it."""
+def multiply(weight, x, geo: Geometry, out, bias=None) -> None:
+    """The windows of x (N, groups, I, *sizes) times weight (groups, O, I, *kernel), plus `bias`, in out (N, groups, O, *out)."""
+    if is_by_channel(geo, weight):
+        native.convolve(x[:, :, 0], weight[:, 0], bias, geo, out[:, :, 0])
+        return
+    if is_direct(geo):
+        biases = [None] * len(weight) if bias is None else split(bias, 0, len(weight))
+        for group, (each, offset) in enumerate(zip(weight, biases, strict=True)):
+            native.convolve(x[:, group], each, offset, geo, out[:, group])
+        return
     count = len(geo.out)
+    if bias is not None:
+        out[...] = bias.reshape(len(weight), -1, *(1,) * count)
     x = split(padded(x.reshape(len(x), -1, *x.shape[3:]), geo), 1, len(weight))
     by_window, by_element = windows(x, geo)
     none = [0] * count
@@ -73,7 +104,7 @@ def multiply(weight, x, geo: Geometry, out, add: bool = False) -> None:
         dimensions(weight.shape[1:2], strides(weight, 1), [0], strides(out, 2)),
         dimensions((len(x), *geo.out), [0, *none], [*strides(x, 0), *by_window], [*strides(out, 0), *spatial(out, count)]),
         dimensions(weight.shape[2:], [*strides(weight, 2), *spatial(weight, count)], [*strides(x, 2), *by_element], [0, *none]),
-        add,
+        bias is not None,
     )
 
 
@@ -81,10 +112,8 @@ def correlate(x, weight, bias, geo: Geometry, groups: int):
     """x (N, C, *sizes) and weight (O, C/groups, *kernel) give (N, O, *out)."""
     if not suits(x, len(weight), geo, groups):
         return None
-    out = native.empty((len(x), len(weight), *geo.out), x.dtype)
-    if bias is not None:
-        out[...] = bias.reshape(-1, *(1,) * len(geo.out))
-    multiply(split(weight, 0, groups), split(x, 1, groups), geo, split(out, 1, groups), bias is not None)
+    out = images(x, len(weight), geo.out)
+    multiply(split(weight, 0, groups), split(x, 1, groups), geo, split(out, 1, groups), bias)
     return out
 
 
@@ -96,7 +125,7 @@ def input_grad(y, weight, geo: Geometry, groups: int):
     both = any(d > 1 and s > 1 for d, s in zip(geo.dilation, geo.stride, strict=True))
     if both or not suits(y, groups * weight.shape[1], geo, groups):
         return None
-    out = native.empty((len(y), groups * weight.shape[1], *geo.sizes), y.dtype)
+    out = images(y, groups * weight.shape[1], geo.sizes)
     turned = split(weight, 0, groups).swapaxes(1, 2)  # (groups, C/groups, O/groups, *kernel)
     whole, y = split(out, 1, groups), split(y, 1, groups)
     for phases in product(*map(range, geo.stride)):
@@ -128,7 +157,15 @@ def weight_grad(x, y, geo: Geometry, groups: int):
         return None
     count = len(geo.out)
     out = np.empty((y.shape[1], x.shape[1] // groups, *geo.kernel), x.dtype)
-    x, y, made = split(padded(x, geo), 1, groups), split(y, 1, groups), split(out, 0, groups)
+    made = split(out, 0, groups)
+    if is_by_channel(geo, made):
+        native.convolution_weight(x, y, geo, out)
+        return out
+    if is_direct(geo):
+        pairs = zip(np.split(x, groups, 1), np.split(y, groups, 1), made, strict=True)
+        if all(native.convolution_weight(one, other, geo, each) for one, other, each in pairs):
+            return out
+    x, y = split(padded(x, geo), 1, groups), split(y, 1, groups)
     by_window, by_element = windows(x, geo)
     native.contract(
         (y, x, made),

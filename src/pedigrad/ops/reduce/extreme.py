@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.op import function, kernel, reduction
+from ...core.declare import function, kernel, reduction
 from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor
@@ -128,7 +128,13 @@ def _(g, indices, x_shape, dim, keepdim):
 
 @function(name="max")
 def largest(input, dim=None, keepdim=False, *, other=None, out=None):
-    """`max(x)`: the largest element; `max(x, dim)`: values and indices along it; `max(x, y)`: the larger, element by element."""
+    """`max(x)`: the largest element; `max(x, dim)`: values and indices along it; `max(x, y)`: the larger of each two elements.
+
+    >>> x = torch.tensor([[1, 9], [7, 3]])
+    >>> values, indices = x.max(dim=1)
+    >>> x.max(), values, indices
+    (tensor(9), tensor([9, 7]), tensor([1, 0]))
+    """
     if isinstance(dim, Tensor):
         dim, other = None, dim
     if other is not None:
@@ -148,7 +154,11 @@ def smallest(input, dim=None, keepdim=False, *, other=None, out=None):
 
 @reduction(real=True, samples=DISTINCT[:2])
 def argmax(x, /, dim=None, keepdim=False):
-    """Index of the largest element along `dim`, or in the flattened tensor; the first of equal ones."""
+    """Index of the largest element along `dim`, or in the flattened tensor; the first of equal ones.
+
+    >>> torch.tensor([[1, 9], [7, 3]]).argmax(dim=1)
+    tensor([1, 0])
+    """
     if dim is None and not x.size:
         raise IndexError("Expected reduction dim to be specified for input.numel() == 0.")
     need_elements(x, dim)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.shapes import all_dims, one_dim
@@ -91,7 +91,13 @@ def squared_magnitude(x):
 
 @function("torch")
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
-    """The p-norm of the vectors along `dim`; "fro" is 2, "nuc" the sum of the singular values of matrices."""
+    """The p-norm of the vectors along `dim`; "fro" is 2, "nuc" the sum of the singular values of a matrix.
+
+    sum(|x|^p)^(1/p), the largest |x| for p = inf.
+
+    >>> torch.tensor([3.0, 4.0]).norm()
+    tensor(5.)
+    """
     if p == "nuc":
         return deliver(nuclear_norm(input if dtype is None else input.to(dtype), dim, keepdim), out)
     if isinstance(p, str) and p != "fro":

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from ...core.declare import composite, function, kernel
 from ...core.dtypes import get_default_dtype
-from ...core.op import composite, function, kernel
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.shapes import one_dim

@@ -7,8 +7,8 @@ import functools
 import numpy as np
 
 from ...core import meta
+from ...core.declare import function, kernel
 from ...core.dtypes import float32, float64
-from ...core.op import function, kernel
 from ...core.origin import located
 from ...core.shapes import all_dims, as_int
 from ...core.tensor import Tensor, constant, read, wrap
@@ -50,7 +50,11 @@ def _asked(results, return_inverse, return_counts):
 
 @function()
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
-    """The distinct elements in order; also each element's place among them and how often each occurs, if asked."""
+    """The distinct elements in order; also each element's place among them and how often each occurs, if asked for.
+
+    >>> torch.tensor([3, 1, 3]).unique(return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
     return _asked(distinct(input, dim), return_inverse, return_counts)
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ...core.op import composite, function, kernel
+from ...core.declare import composite, function, kernel
 from ...core.origin import located
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor, wrap
@@ -115,13 +115,21 @@ def _(g, indices, x_shape, dim):
 
 @function()
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
-    """The elements along `dim` in ascending (or descending) order, and their indices; equal ones keep their order."""
+    """The elements along `dim` in ascending (or descending) order, and their indices; equal ones in their order if `stable`.
+
+    >>> torch.tensor([3, 1, 2]).sort(descending=True).indices
+    tensor([0, 2, 1])
+    """
     return sorted_along(input, dim, bool(descending), out=out)
 
 
 @kernel(real=True, out=True, layout="like")
 def argsort(x, /, dim=-1, descending=False, stable=False):
-    """The indices that sort the elements along `dim`."""
+    """The indices that sort the elements along `dim`.
+
+    >>> torch.tensor([3, 1, 2]).argsort()
+    tensor([1, 2, 0])
+    """
     return along_last(lambda rows: (order(rows, descending),), x, dim)[0]
 
 
@@ -133,7 +141,11 @@ def msort(input, *, out=None):
 
 @kernel(real=True, outputs=("values", "indices"), out=True, samples=[((3, 4), 2), ((2, 5, 3), 2, 1, False), ((), 1), ((3, 4), 4)])
 def topk(x, /, k, dim=-1, largest=True, sorted=True):
-    """The `k` largest (or smallest) elements along `dim`, in order, and their indices."""
+    """The `k` largest (or smallest) elements along `dim`, in order, and their indices.
+
+    >>> torch.tensor([3, 1, 4, 1, 5]).topk(2).values
+    tensor([5, 4])
+    """
     dim = one_dim(dim, x.ndim)
     if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
         raise RuntimeError("selected index k out of range")

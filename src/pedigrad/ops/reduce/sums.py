@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import function, reduction
+from ...core.declare import function, reduction
 from ...core.origin import located, warn
 from ...core.quiet import astype
 from ...core.shapes import all_dims, as_int, as_shape
@@ -85,7 +85,17 @@ def by_dim(name):
 
 @reduction(samples=DIMS, node=by_dim("Sum"))
 def sum(x, /, dim=None, keepdim=False, *, dtype=None):
-    """Sum of the elements along `dim`; integers are added up as int64."""
+    """Sum of the elements along `dim`; integers are added up as int64.
+
+    Args:
+        input: any tensor.
+        dim: the dimension or dimensions to sum over; all if it is left out.
+        keepdim: whether they stay, with size 1.
+        dtype: the dtype to add up in.
+
+    >>> torch.tensor([[1, 2], [3, 4]]).sum(dim=1)
+    tensor([3, 7])
+    """
     x = converted(x, dtype)
     dim = axes(dim, x.ndim)
     if x.dtype.kind in "fcV":
@@ -112,7 +122,14 @@ def _(g, x, x_shape, dim, keepdim):
 
 @reduction(samples=DIMS, node=by_dim("Mean"))
 def mean(x, /, dim=None, keepdim=False, *, dtype=None):
-    """Mean of the elements along `dim`; floats only."""
+    """Mean of the elements along `dim`; floats only.
+
+    Raises:
+        RuntimeError: for integers; convert them, or give `dtype`.
+
+    >>> torch.tensor([[1.0, 2.0], [3.0, 4.0]]).mean(dim=0, keepdim=True)
+    tensor([[2., 3.]])
+    """
     x = converted(x, dtype)
     if x.dtype.kind in "biu":
         raise RuntimeError(f"could not infer output dtype: the input must be a float or complex, got {x.dtype.name}")
@@ -213,7 +230,18 @@ def _warn_of_freedom(name, input, dim, correction):
 
 @function()
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
-    """Variance along `dim`: the sum of square distances from the mean, over n - correction."""
+    """Variance along `dim`: the squared deviations from the mean, summed and divided by n - correction.
+
+    Args:
+        dim: the dimension or dimensions; all if it is left out.
+        correction: 1 by default, for an estimate from a sample (Bessel's); 0 for the variance of the numbers themselves.
+        unbiased: an older way to say it: True is a correction of 1, False of 0.
+        keepdim: whether the dimensions stay, with size 1.
+
+    >>> x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> x.var(), x.var(correction=0)
+    (tensor(1.6667), tensor(1.2500))
+    """
     dim, correction = _freedom(dim, unbiased, correction)
     _warn_of_freedom("var", input, dim, correction)
     return variance(input, dim, correction, keepdim, out=out)
@@ -221,7 +249,18 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 
 @function()
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
-    """Standard deviation along `dim`: the root of the variance."""
+    """Standard deviation along `dim`: the root of the variance, sqrt(sum((x - mean)^2) / (n - correction)).
+
+    Args:
+        dim: the dimension or dimensions; all if it is left out.
+        correction: what n is lessened by: 1 by default (Bessel's), 0 for the deviation of the numbers themselves, as NumPy has it.
+        unbiased: an older way to say it: True is a correction of 1, False of 0.
+        keepdim: whether the dimensions stay, with size 1.
+
+    >>> x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> x.std(), x.std(correction=0)
+    (tensor(1.2910), tensor(1.1180))
+    """
     dim, correction = _freedom(dim, unbiased, correction)
     _warn_of_freedom("std", input, dim, correction)
     return deviation(input, dim, correction, keepdim, out=out)
@@ -293,13 +332,21 @@ def shifted_in(x):
 
 @reduction(samples=DIMS)
 def any(x, /, dim=None, keepdim=False):
-    """Whether any element along `dim` is nonzero."""
+    """Whether any element along `dim` is nonzero.
+
+    >>> torch.tensor([[0, 0], [0, 3]]).any(dim=1)
+    tensor([False,  True])
+    """
     return _logical(np.logical_or, x, dim, keepdim)
 
 
 @reduction(samples=DIMS)
 def all(x, /, dim=None, keepdim=False):
-    """Whether all elements along `dim` are nonzero."""
+    """Whether all elements along `dim` are nonzero.
+
+    >>> torch.tensor([[True, False], [True, True]]).all(dim=1)
+    tensor([False,  True])
+    """
     return _logical(np.logical_and, x, dim, keepdim)
 
 

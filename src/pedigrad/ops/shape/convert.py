@@ -9,9 +9,9 @@ import numpy as np
 
 from ...core import device as devices
 from ...core import dtypes, meta, modes, override
+from ...core.declare import composite, function, view
 from ...core.dispatch import dispatch
 from ...core.layout import formatted, is_channels_last
-from ...core.op import composite, function, view
 from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...core.tensor import Tensor, wrap
@@ -118,7 +118,11 @@ def converted(tensor: Tensor, dtype: Any, copy: bool = False, form: memory_forma
     return cast(tensor, wanted)
 
 
-@function("Tensor")
+TO = "(self, device: device | str | int | dtype | Tensor | None = None, dtype: dtype | bool | None = None, non_blocking=False, copy=False"
+TO += ", *, memory_format=None)"
+
+
+@function("Tensor", form=TO)
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The tensor in another dtype: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`; itself if nothing changes."""
     device, dtype, copy = kwargs.pop("device", None), kwargs.pop("dtype", None), kwargs.pop("copy", False)
@@ -169,7 +173,7 @@ def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
     return placed(self, "cpu")
 
 
-@function("Tensor")
+@function("Tensor", form="(self, device=None, non_blocking=False, memory_format=None)")
 def cuda(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """RuntimeError: there is no CUDA device."""
     devices.require_cpu("cuda")

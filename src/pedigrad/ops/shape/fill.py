@@ -8,11 +8,11 @@ import numpy as np
 
 from ...core import inplace, meta, modes
 from ...core.data import fitting, scalar
+from ...core.declare import composite, function
 from ...core.dispatch import check_overlap, is_recorded, unordered
 from ...core.inplace import note_change, write
 from ...core.layout import check_operands
 from ...core.memory import UntypedStorage, laid
-from ...core.op import composite, function
 from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...core.shapes import as_shape
@@ -160,7 +160,7 @@ def rows(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(found[::-1])
 
 
-@function("Tensor")
+@function("Tensor", form="(self, *sizes, memory_format=None)")
 def resize_(self: Tensor, *sizes: Any, size: Any = None, memory_format: Any = None) -> Tensor:
     """Give it another shape in place, keeping the elements there is room for; new ones are not initialised."""
     shape = as_shape(sizes if size is None else (size,))

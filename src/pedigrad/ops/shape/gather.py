@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...core.data import element
+from ...core.declare import composite, function
 from ...core.inplace import write
-from ...core.op import composite, function
 from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor
@@ -118,7 +118,15 @@ def _add_along(out, index, values, dim):
 
 @function()
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Any = None) -> Tensor:
-    """The elements of `input` that `index` counts along `dim`, in the shape of `index`."""
+    """The elements of `input` that `index` counts along `dim`, in the shape of `index`.
+
+    For `dim=1`: out[i, j] = input[i, index[i, j]].
+
+    >>> scores = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> scores.gather(1, torch.tensor([[1], [0]]))
+    tensor([[2.],
+            [3.]])
+    """
     return gathered(input, index, dim, out=out)
 
 

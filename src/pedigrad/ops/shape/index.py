@@ -18,11 +18,11 @@ import numpy as np
 
 from ...core import dtypes, inplace, meta, modes
 from ...core.data import element
+from ...core.declare import composite, function
 from ...core.dispatch import check_overlap, is_recorded, record
 from ...core.history import refresh
 from ...core.inplace import check_writable, note_change, rebase
 from ...core.layout import arranged, broadcast_strides, order_of, refuse_overlap
-from ...core.op import composite, function
 from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, wrap

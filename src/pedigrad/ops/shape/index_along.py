@@ -8,8 +8,8 @@ import numpy as np
 
 from ...core import dtypes, modes
 from ...core.data import element
+from ...core.declare import composite, function
 from ...core.inplace import write
-from ...core.op import composite, function
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.shapes import one_dim

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core.declare import composite, function, view
 from ...core.dispatch import under_name
 from ...core.layout import channels_last, is_channels_last
-from ...core.op import composite, function, view
 from ...core.origin import located, warn_once
 from ...core.shapes import as_int, broadcast_shapes, one_dim
 from ...core.tensor import Tensor, constant
@@ -39,7 +39,15 @@ def joined_order(shape, arrays, attributes):
 
 @composite(wide="rules", layout=joined_order, places="torch", aliases=("concat", "concatenate"), promote=True, out=True, samples=PAIR)
 def cat(*xs, dim=0):
-    """The tensors one after the other along `dim`; their other sizes must agree."""
+    """The tensors one after the other along `dim`; their other sizes must agree.
+
+    Shape: (..., n1, ...), (..., n2, ...) give (..., n1 + n2, ...).
+
+    >>> torch.cat([torch.zeros(1, 2), torch.ones(2, 2)])
+    tensor([[0., 0.],
+            [1., 1.],
+            [1., 1.]])
+    """
     if not xs:
         raise ValueError("expected a non-empty list of Tensors")
     joined = [x for x in xs if not _is_nothing(x.shape)] or list(xs)
@@ -81,7 +89,14 @@ def _stacked_order(shape, arrays, attributes):
 
 @composite(wide="rules", layout=_stacked_order, places="torch", promote=True, out=True, samples=STACKS)
 def stack(*xs, dim=0):
-    """The tensors, all of one shape, side by side along a new dimension."""
+    """The tensors, all of one shape, side by side along a new dimension.
+
+    Shape: k tensors of shape (a, b) give (k, a, b) for `dim=0`, (a, b, k) for `dim=-1`.
+
+    >>> torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
     if not xs:
         raise RuntimeError("stack expects a non-empty TensorList")
     for i, x in enumerate(xs):
@@ -189,7 +204,13 @@ def _(g, x_shape, x_dtype, split_sizes, dim):
 
 @function(aliases=("unsafe_split",), takes={"input": "tensor", "split_size": "split_size_or_sections"})
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of the parts along `dim`: of one size each (the last may be smaller), or of the sizes in a list."""
+    """Views of the parts along `dim`: of one size each (the last may be smaller), or of the sizes in a list.
+
+    >>> [part.tolist() for part in torch.arange(5).split(2)]
+    [[0, 1], [2, 3], [4]]
+    >>> [part.tolist() for part in torch.arange(5).split([1, 4])]
+    [[0], [1, 2, 3, 4]]
+    """
     if not hasattr(split_size_or_sections, "__index__"):
         return split_with_sizes(tensor, tuple(split_size_or_sections), dim)
     size = as_int(split_size_or_sections)
@@ -204,7 +225,11 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 
 @function(aliases=("unsafe_chunk",))
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of at most `chunks` parts of one size along `dim`; the last may be smaller."""
+    """Views of `chunks` parts along `dim`, all of one size but the last; fewer parts if they do not work out.
+
+    >>> [part.tolist() for part in torch.arange(5).chunk(2)]
+    [[0, 1, 2], [3, 4]]
+    """
     if input.ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     chunks = as_int(chunks)
@@ -260,7 +285,7 @@ def _split_along(name: str, least: int, dim: int, what: str) -> None:
 
     along.__name__ = along.__qualname__ = name
     along.__doc__ = f"Views of the parts of a tensor along its {what} dimension: so many equal ones, or those between positions."
-    function(takes=ENDS)(along)
+    function(takes=ENDS, form="(input, indices_or_sections) -> tuple[Tensor, ...]")(along)
 
 
 _split_along("hsplit", 1, 1, "second (a vector: its only)")
@@ -320,7 +345,13 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 @function("torch")
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """The vectors expanded over the grid they span; `indexing` "xy" exchanges the first two dimensions."""
+    """The vectors expanded over the grid they span; `indexing` "xy" exchanges the first two dimensions.
+
+    >>> rows, columns = torch.meshgrid(torch.arange(2), torch.arange(3), indexing="ij")
+    >>> columns
+    tensor([[0, 1, 2],
+            [0, 1, 2]])
+    """
     tensors = _listed(tensors)
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")

@@ -8,9 +8,9 @@ import numpy as np
 
 from ...core import dtypes, modes
 from ...core.data import fitting
+from ...core.declare import composite, function, kernel
 from ...core.dispatch import check_overlap, is_recorded
 from ...core.inplace import note_change, write
-from ...core.op import composite, function, kernel
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.shapes import broadcast_shapes
@@ -139,7 +139,14 @@ def nonzero_rows(x, /):
 
 @function()
 def nonzero(input: Tensor, *, out: Any = None, as_tuple: bool = False) -> Any:
-    """The indices of the elements that are not zero: rows of shape (n, ndim), or a tuple of one vector per dimension."""
+    """The indices of the elements that are not zero: rows of shape (n, ndim), or a tuple of one tensor for each dimension.
+
+    >>> torch.tensor([0, 5, 0, 7]).nonzero()
+    tensor([[1],
+            [3]])
+    >>> torch.tensor([0, 5, 0, 7]).nonzero(as_tuple=True)
+    (tensor([1, 3]),)
+    """
     if as_tuple:
         return tuple(wrap(np.ascontiguousarray(column)) for column in np.nonzero(np.atleast_1d(input._array)))
     return nonzero_rows(input, out=out)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.data import element
+from ...core.declare import composite, function
 from ...core.layout import RULES
-from ...core.op import composite, function
 from ..linked import linked
 from ..nn.interpolate import Taps, resample
 from ..xp import kind_of, zeros

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ..nn.windows import gather_windows, geometry, ints, scatter_windows
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import composite, function
+from ...core.declare import composite, function
 from ...core.shapes import all_dims, as_int, as_shape, one_dim
 from ...core.tensor import Tensor, constant, read, wrap
 from ..xp import total
@@ -38,7 +38,7 @@ def _(g, x_shape, repeats):
     return reshaped(total(apart, tuple(range(0, 2 * len(shape), 2))), x_shape) if shape else apart
 
 
-@function()
+@function(form="(input, *dims)")
 def tile(input: Tensor, *sizes: Any, dims: Any = None) -> Tensor:
     """The tensor set side by side with itself; as `repeat`, but fewer numbers than dimensions mean the last ones."""
     dims = as_shape(sizes if dims is None else (dims,))
@@ -61,7 +61,11 @@ def _(g, x_shape, repeats, dim):
 
 @function(name="repeat_interleave")
 def repeat_interleave(input: Any = None, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
-    """Each slice along `dim` (each element of all, without it) as many times as `repeats`, a number or a vector, says."""
+    """Each slice along `dim` (each element of all, without it) as many times as `repeats`, a number or one for each, says.
+
+    >>> torch.tensor([1, 2]).repeat_interleave(torch.tensor([2, 1]))
+    tensor([1, 1, 2])
+    """
     if input is None or repeats is None:
         input = repeats if input is None else input
         read(input._array, "repeat_interleave()")
@@ -247,7 +251,12 @@ def _(g, offset, dim1, dim2):
 
 @function()
 def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
-    """The diagonal of a matrix, or the matrix with a vector as its diagonal."""
+    """The diagonal of a matrix, or the matrix with a vector as its diagonal.
+
+    >>> torch.diag(torch.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     if input.ndim not in (1, 2):
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     return diag_embed(input, diagonal, out=out) if input.ndim == 1 else diagonal_copy(input, diagonal, out=out)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...core import inplace
+from ...core.declare import composite, function, view
 from ...core.dispatch import dispatch
-from ...core.op import composite, function, view
 from ...core.shapes import as_int, one_dim
 from ...core.storage import storage_of, whole_of
 from ...core.tensor import Tensor, read

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core import meta
-from ...core.op import function
+from ...core.declare import function
 from ...core.origin import located
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor, constant, read

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
-from ...core.op import function, view
+from ...core.declare import function, view
 from ...core.origin import warn_once
 from ...core.shapes import all_dims, as_shape, broadcast_shapes, one_dim
 from ...core.tensor import Tensor
@@ -30,7 +30,15 @@ def _unfit(x, shape):
 
 @view(varargs="shape", node="ViewBackward0", samples=[((2, 3), (3, 2)), ((2, 3), (-1,)), ((), (1, 1)), ((0, 2), (2, 0))])
 def reshape(x, /, shape):
-    """The same elements in another shape; a view where the strides allow one. One size may be -1."""
+    """The same elements in another shape, a view where strides allow it and a copy elsewhere; one size may be -1.
+
+    Raises:
+        RuntimeError: the shape has another number of elements.
+
+    >>> torch.arange(6).reshape(2, -1)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
     try:
         return reshaped(x, _sizes(shape))
     except ValueError:
@@ -77,7 +85,7 @@ def view_dtype(x, /, dtype):
     return x.view(dtypes.to_numpy(dtype))
 
 
-@function("Tensor", name="view")
+@function("Tensor", name="view", form="(self, *shape: int | Sequence[int] | dtype)")
 def view_(self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Tensor:
     """The same storage in another shape, or read as another dtype; RuntimeError if its strides do not allow that."""
     if len(sizes) == 1:
@@ -89,7 +97,11 @@ def view_(self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None) -> Ten
 
 @view(varargs="dims", samples=[((2, 3, 4), (2, 0, 1)), ((2, 3), (-1, 0)), ((), ())])
 def permute(x, /, dims):
-    """The dimensions in another order."""
+    """With its dimensions in the order `dims`; a view.
+
+    >>> torch.zeros(2, 3, 4).permute(2, 0, 1).shape
+    torch.Size([4, 2, 3])
+    """
     dims = _sizes(dims)
     if len(dims) != x.ndim:
         raise RuntimeError(f"permute(): the tensor has {x.ndim} dimensions, but the order {tuple(dims)} has {len(dims)}")
@@ -109,7 +121,11 @@ def _(g, dims):
 
 @view(aliases=("swapaxes", "swapdims"), takes={"axis0": "dim0", "axis1": "dim1"}, samples=[((2, 3, 4), 0, -1), ((2, 3), 0, 1), ((), 0, -1)])
 def transpose(x, /, dim0, dim1):
-    """Two dimensions exchanged."""
+    """With the dimensions `dim0` and `dim1` exchanged; a view.
+
+    >>> torch.zeros(2, 3, 4).transpose(0, 2).shape
+    torch.Size([4, 3, 2])
+    """
     if x.ndim == 0:
         one_dim(dim0, 0), one_dim(dim1, 0)
         return x[...]
@@ -152,7 +168,11 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 
 @view(listed="dim", samples=[((2, 1, 3),), ((2, 1, 3), 1), ((1, 2, 1), (0, 2)), ((2, 3), 0), ((), 0)])
 def squeeze(x, /, dim=None):
-    """Without its dimensions of size one, or those among `dim`."""
+    """Without the dimensions of size one, or those in `dim` of size one; a view.
+
+    >>> torch.zeros(1, 3, 1).squeeze().shape, torch.zeros(1, 3, 1).squeeze(0).shape
+    (torch.Size([3]), torch.Size([3, 1]))
+    """
     shape = x.shape
     dims = all_dims(dim, len(shape)) if dim != () else ()
     return reshaped(x, tuple(n for i, n in enumerate(shape) if n != 1 or i not in dims))
@@ -165,7 +185,11 @@ def _(g, x_shape):
 
 @view(samples=[((2, 3), 0), ((2, 3), -1), ((), 0)])
 def unsqueeze(x, /, dim):
-    """With a dimension of size one inserted at `dim`."""
+    """With a dimension of size one inserted at `dim`; a view.
+
+    >>> torch.zeros(3, 4).unsqueeze(1).shape
+    torch.Size([3, 1, 4])
+    """
     shape = x.shape
     dim = one_dim(dim, len(shape) + 1)
     return reshaped(x, (*shape[:dim], 1, *shape[dim:]))
@@ -198,7 +222,7 @@ def sum_dims(shape, x_shape):
     return tuple(range(lead)) + tuple(i + lead for i, n in enumerate(x_shape) if n == 1 and shape[i + lead] != 1)
 
 
-@function()
+@function(form="(input, size)")
 def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """`input` expanded to `size` without copying."""
     return expand(input, as_shape(sizes if size is None else (size,)))
@@ -256,7 +280,11 @@ def _(g, x_shape):
 
 @function()
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """The dimensions from `start_dim` to `end_dim` made one; `input` itself if they are one, a view if it can be."""
+    """The dimensions from `start_dim` to `end_dim` made one; `input` itself if they are one, a view if it can be.
+
+    >>> torch.zeros(2, 3, 4).flatten(1).shape
+    torch.Size([2, 12])
+    """
     if isinstance(input, Tensor) and input._array.ndim:
         first, last = _merged(input._array.shape, start_dim, end_dim)
         if first == last:

@@ -6,18 +6,26 @@ import functools
 from typing import Any
 
 from ...core import dtypes, modes
-from ...core.dispatch import OTHER_NAMES, is_recorded, unordered
+from ...core.declare import PLACES, Function, function
+from ...core.dispatch import is_recorded, unordered
 from ...core.errors import MISSING
 from ...core.graph import Leaf
 from ...core.history import DATA, STRIDED, Family, View, refresh
 from ...core.inplace import check_writable, when_gone
-from ...core.op import PLACES, Function, function
+from ...core.keywords import OTHER_NAMES
 from ...core.origin import located
 from ...core.tensor import Tensor, wrap
 from .convert import clone, contiguous_format, preserve_format
 from .view import reshape, view_
 
-IN_PLACE = ("transpose", "swapaxes", "swapdims", "t", "squeeze", "unsqueeze", "as_strided")
+IN_PLACE = {
+    "transpose": "(self, dim0, dim1)", "swapaxes": "(self, axis0, axis1)", "swapdims": "(self, dim0, dim1)", "t": "(self)",
+    "squeeze": "(self, dim=None)", "unsqueeze": "(self, dim)", "as_strided": "(self, size, stride, storage_offset=None)",
+}  # fmt: skip
+FORMS = {
+    "expand": "(input, size, *, implicit=False, out=None)", "view": "(input, size, *, out=None)", "permute": "(input, dims, *, out=None)",
+    "slice": "(input, dim=0, start=None, end=None, step=1, *, out=None)",
+}  # fmt: skip
 COPIES: tuple[str, ...] = ("alias", "as_strided", "diagonal", "expand", "narrow", "permute", "select", "slice", "split", "split_with_sizes")
 COPIES += ("squeeze", "t", "transpose", "unbind", "unfold", "unsqueeze", "view")
 OWN = [word for word, name in OTHER_NAMES.items() if name == "input"]
@@ -62,7 +70,7 @@ def _in_place(name: str) -> None:
 
     form.__name__ = form.__qualname__ = name + "_"
     form.__doc__ = f"`{name}` of the tensor itself, which keeps its storage; returns the tensor."
-    function("Tensor")(form)
+    function("Tensor", form=IN_PLACE[name])(form)
 
 
 def _view_where_possible(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
@@ -94,7 +102,9 @@ def _copy(name: str) -> None:
 
     form.__name__ = form.__qualname__ = name + "_copy"
     form.__doc__ = f"A copy of what `{name}` shows."
-    function("Tensor torch" if name in ("narrow",) else "torch")(form)
+    form.__dict__.pop("__signature__", None)  # that of the view
+    form.adds = {"out": None}  # type: ignore[attr-defined]
+    function("Tensor torch" if name in ("narrow",) else "torch", form=FORMS.get(name))(form)
 
 
 for _name in IN_PLACE:

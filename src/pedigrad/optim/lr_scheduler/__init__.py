@@ -1,5 +1,6 @@
 """Schedules of learning rates."""
 
+from ...core import absent
 from .combined import ChainedScheduler, SequentialLR
 from .cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
 from .cycles import CyclicLR, OneCycleLR
@@ -12,3 +13,5 @@ __all__ = [
     "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR",
     "StepLR", "_LRScheduler",
 ]  # fmt: skip
+
+globals().update(absent.handlers(__name__))

@@ -1,0 +1,1 @@
+"""Direct convolutions: kernels that never build a matrix of windows."""

@@ -1,0 +1,150 @@
+"""The forward kernel: tiles of pixels times vectors of output channels stay in registers while a window is run through.
+
+A thread packs the rows that a band of windows touches into its scratch memory, channels last with a zero halo; runs the band, block
+of output channels by block, so that a block's weights stay in the cache; and brings the results to where the user wants them. Each
+element is one sum in the order of the window, whatever the threads.
+"""
+
+from __future__ import annotations
+
+from ..emit.kernel_body import share
+from ..gemm.microkernel import Body, Tile, load, splat
+from .layouts import pointer, run
+from .shape import Shape
+
+MOST = 160  # multiplications of vectors that are written out in a round of the loop through a window
+ROUND = 5  # elements of a window in a round, at most
+
+
+def band_function(shape: Shape, bits: int, name: str) -> Body:
+    """`name(x, xn, xc, xr, xi, packed, bias, out, on, oc, or, oi, images, chunk, band, scratch, size, pack, unpack, thread, threads)`.
+
+    `x` and `out` have strides of images, channels, rows and columns; a unit of work is a band of rows of up to `chunk` images;
+    each thread has `size` elements of scratch memory. `bias` has a number for each output channel of whole blocks; `pack` and `unpack`
+    are the addresses of `layouts.pack_image` and `unpack_image`.
+    """
+    tile = shape.tile(bits)
+    strides = "i64 %xn, i64 %xc, i64 %xr, i64 %xi, ptr %packed, ptr %bias, ptr %out, i64 %on, i64 %oc, i64 %or, i64 %oi"
+    work = "i64 %images, i64 %chunk, i64 %band, ptr %scratch, i64 %size, ptr %pack, ptr %unpack, i64 %thread, i64 %threads"
+    body = Body(name, f"ptr %x, {strides}, {work}", bits, "")
+    element, (vectors, count) = tile.element, shape.blocks(bits)
+    wide = vectors * tile.lanes * count
+    integer = body.integer
+    bands = ceiling(body, shape.out[0], "%band")
+    low, high = share(body, integer("mul", ceiling(body, "%images", "%chunk"), bands))
+    scratch = body.at("%scratch", integer("mul", "%thread", "%size"), element)
+    tall = integer("add", integer("mul", integer("sub", "%band", 1), shape.stride[0]), shape.height(1))
+    image_size = integer("mul", tall, shape.width * shape.inputs)
+    made = body.at(scratch, integer("mul", image_size, "%chunk"), element)
+    made_size = integer("mul", "%band", shape.out[1] * wide)
+    with body.loop(low, high) as unit:
+        first_image = integer("mul", integer("udiv", unit.index, bands), "%chunk")
+        images = body.smaller("%chunk", integer("sub", "%images", first_image))
+        first = integer("mul", integer("urem", unit.index, bands), "%band")
+        rows = body.smaller("%band", integer("sub", shape.out[0], first))
+        touched = integer("add", integer("mul", integer("sub", rows, 1), shape.stride[0]), shape.height(1))
+        top = integer("sub", integer("mul", first, shape.stride[0]), shape.before[0])
+        with body.loop(0, images) as image:
+            x = body.at("%x", integer("mul", integer("add", first_image, image.index), "%xn"), element)
+            to = body.at(scratch, integer("mul", image.index, image_size), element)
+            sizes = shape.inputs, *shape.size, top, touched, shape.before[1], shape.width
+            run(body, "%pack", pointer(x), "%xc", "%xr", "%xi", *sizes, pointer(to), shape.inputs)
+        with body.loop(0, count) as block:
+            size = shape.kernel[0] * shape.kernel[1] * shape.depth * vectors * tile.lanes
+            weight = body.at("%packed", integer("mul", block.index, size), element)
+            column = integer("mul", block.index, vectors * tile.lanes)
+            bias = [load(body, tile, body.at("%bias", integer("add", column, v * tile.lanes), element)) for v in range(vectors)]
+            with body.loop(0, images) as image:
+                at = integer("mul", image.index, image_size)
+                x = body.at(scratch, integer("add", at, column) if shape.by_channel else at, element)
+                out = body.at(made, integer("add", integer("mul", image.index, made_size), column), element)
+                windows(body, tile, shape, bits, x, weight, bias, out, wide, rows)
+        with body.loop(0, images) as image:
+            at = integer("mul", integer("add", first_image, image.index), "%on")
+            out = body.at("%out", integer("add", at, integer("mul", first, "%or")), element)
+            place = body.at(made, integer("mul", image.index, made_size), element)
+            run(body, "%unpack", pointer(place), wide, shape.outputs, shape.out[1], rows, pointer(out), "%oc", "%or", "%oi")
+    return body
+
+
+def scratch_size(shape: Shape, bits: int, rows: int, images: int) -> int:
+    """The elements of scratch memory for bands of so many rows and images; what lies behind is read and thrown away."""
+    vectors, count = shape.blocks(bits)
+    wide = vectors * shape.tile(bits).lanes * count
+    return images * (shape.height(rows) * shape.width * shape.inputs + rows * shape.out[1] * wide) + shape.tile(bits).lanes * wide
+
+
+def ceiling(body: Body, x: object, y: object) -> str:
+    """x / y, rounded up."""
+    return body.integer("udiv", body.integer("sub", body.integer("add", x, y), 1), y)
+
+
+def windows(body: Body, tile: Tile, shape: Shape, bits: int, x: str, weight: str, bias: list[str], out: str, wide: int, rows: str) -> None:
+    """The results of `rows` rows of windows for one block of output channels, pixel by pixel, each `wide` elements from the next."""
+    tall, spans = shape.pixels(bits)
+    line, step = shape.width * shape.inputs, shape.stride[1] * shape.inputs
+    whole = body.integer("mul", body.integer("udiv", rows, tall), tall)
+    for first, end, high in ((0, whole, tall), (whole, rows, 1))[: 1 if tall == 1 else 2]:
+        with body.loop(first, end, high) as row:
+            for start, stop, columns in spans:
+                with body.loop(start, stop, columns) as column:
+                    at = body.integer("mul", row.index, shape.stride[0] * line)
+                    at = body.integer("add", at, body.integer("mul", column.index, step))
+                    to = body.integer("add", body.integer("mul", row.index, shape.out[1]), column.index)
+                    pixels = [(a * shape.stride[0] * line + b * step, (a * shape.out[1] + b) * wide)
+                              for a in range(high) for b in range(columns)]  # fmt: skip
+                    sums = (by_channel if shape.by_channel else through_window)(
+                        body, tile, shape, body.at(x, at, tile.element), weight, bias, [p for p, _ in pixels]
+                    )
+                    place = body.at(out, body.integer("mul", to, wide), tile.element)
+                    for i, value in enumerate(sums):
+                        offset = pixels[i // len(bias)][1] + i % len(bias) * tile.lanes
+                        body.do(f"store {tile.vector} {value}, ptr {body.at(place, offset, tile.element)}, align {tile.size}")
+
+
+def through_window(body: Body, tile: Tile, shape: Shape, x: str, weight: str, bias: list[str], pixels: list[int]) -> list[str]:
+    """The sums of one tile: for each pixel, by the offset of its window, a vector for each of the block's."""
+    vector, element, lanes, vectors = tile.vector, tile.element, tile.lanes, len(bias)
+    run = shape.run
+    most = max(1, min(ROUND, MOST // (len(pixels) * vectors)))
+    together = next(n for n in range(most, 0, -1) if run % n == 0)
+    sums = [(vector, value) for _ in pixels for value in bias]
+    with body.loop(0, shape.kernel[0], 1, [("ptr", x), ("ptr", weight), *sums]) as row:
+        from_row, *carried = row.carried
+        pieces = shape.kernel[0 + 1] if shape.dilation[1] != 1 else 1
+        kinds = ["ptr", *[vector] * len(sums)]
+        with body.loop(0, pieces, 1, [("ptr", from_row), *zip(kinds, carried, strict=True)]) as piece:
+            from_piece, *carried = piece.carried
+            with body.loop(0, run, together, [("ptr", from_piece), *zip(kinds, carried, strict=True)]) as part:
+                place, factors, *values = part.carried
+                for k in range(together):
+                    right = [load(body, tile, body.at(factors, (k * vectors + v) * lanes, element)) for v in range(vectors)]
+                    for p, offset in enumerate(pixels):
+                        left = splat(body, element, lanes, body.put(f"load {element}, ptr {body.at(place, offset + k, element)}"))
+                        for v, each in enumerate(right):
+                            i = p * vectors + v
+                            terms = f"{vector} {left}", f"{vector} {each}", f"{vector} {values[i]}"
+                            values[i] = body.call(vector, f"llvm.fmuladd.{tile.suffix}", *terms)
+                part.next = [body.at(place, together, element), body.at(factors, together * vectors * lanes, element), *values]
+            piece.next = [body.at(from_piece, shape.dilation[1] * shape.inputs, element), *part.carried[1:]]
+        row.next = [body.at(from_row, shape.dilation[0] * shape.width * shape.inputs, element), *piece.carried[1:]]
+    return row.carried[2:]
+
+
+def by_channel(body: Body, tile: Tile, shape: Shape, x: str, weight: str, bias: list[str], pixels: list[int]) -> list[str]:
+    """`through_window` where each channel is by itself: the lanes of inputs and weights are those of the results."""
+    vector, element, lanes, vectors = tile.vector, tile.element, tile.lanes, len(bias)
+    sums = [(vector, value) for _ in pixels for value in bias]
+    across, wide = shape.dilation[1] * shape.inputs, vectors * lanes
+    with body.loop(0, shape.kernel[0], 1, [("ptr", x), ("ptr", weight), *sums]) as row:
+        place, factors, *values = row.carried
+        for k in range(shape.kernel[1]):
+            right = [load(body, tile, body.at(factors, k * wide + v * lanes, element)) for v in range(vectors)]
+            for p, offset in enumerate(pixels):
+                for v, each in enumerate(right):
+                    left = load(body, tile, body.at(place, offset + k * across + v * lanes, element))
+                    terms = f"{vector} {left}", f"{vector} {each}", f"{vector} {values[p * vectors + v]}"
+                    values[p * vectors + v] = body.call(vector, f"llvm.fmuladd.{tile.suffix}", *terms)
+        line = shape.dilation[0] * shape.width * shape.inputs
+        row.next = [body.at(place, line, element), body.at(factors, shape.kernel[1] * wide, element), *values]
+    return row.carried[2:]

@@ -1,0 +1,80 @@
+"""The shape of a direct convolution, and the tiles that its kernels compute at a time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..gemm.microkernel import Tile, tile_for
+
+REGISTERS = {512: {1: 14, 2: 12, 3: 8, 4: 6}, 256: {1: 10, 2: 6}, 128: {1: 10, 2: 6}}  # pixels of a tile by its vectors of channels
+ROWS = {512: {1: 20, 2: 12}, 256: {1: 10, 2: 6}, 128: {1: 10, 2: 6}}  # elements of a window in a tile of the weight's gradient, likewise
+
+
+class Shape(NamedTuple):
+    """What a kernel is written for: windows of `kernel` elements over planes of `size`, `inputs` channels giving `outputs`.
+
+    All pairs are of rows and columns; `before` is the padding above and to the left, negative where the input is cropped. With `by_channel`
+    each output channel is of one input channel alone.
+    """
+
+    dtype: str
+    inputs: int
+    outputs: int
+    size: tuple[int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    before: tuple[int, int]
+    out: tuple[int, int]
+    by_channel: bool = False
+
+    @property
+    def depth(self) -> int:
+        """Input channels that an output channel follows from."""
+        return 1 if self.by_channel else self.inputs
+
+    def tile(self, bits: int) -> Tile:
+        """Vectors as wide as they can be filled."""
+        tile = tile_for(self.dtype, bits)
+        while tile.bits > 128 and self.outputs <= tile.lanes // 2:
+            tile = tile_for(self.dtype, tile.bits // 2)
+        return tile
+
+    @property
+    def run(self) -> int:
+        """Elements of a window that follow each other in memory with channels last."""
+        return self.inputs * (self.kernel[1] if self.dilation[1] == 1 else 1)
+
+    @property
+    def width(self) -> int:
+        """Columns of the padded input that windows touch."""
+        return (self.out[1] - 1) * self.stride[1] + (self.kernel[1] - 1) * self.dilation[1] + 1
+
+    def height(self, rows: int) -> int:
+        """Rows of the padded input that so many rows of windows touch."""
+        return (rows - 1) * self.stride[0] + (self.kernel[0] - 1) * self.dilation[0] + 1
+
+    def blocks(self, bits: int) -> tuple[int, int]:
+        """How many vectors of output channels a tile has, and how many such blocks there are."""
+        tile = self.tile(bits)
+        count = -(-self.outputs // tile.lanes)
+        known = REGISTERS[tile.bits]
+        vectors = next(v for v in sorted(known, reverse=True) if count % v == 0 or v == 1 or (v == 2 and count > 4))
+        return vectors, -(-count // vectors)
+
+    def pixels(self, bits: int) -> tuple[int, list[tuple[int, int, int]]]:
+        """How many rows a tile has, and the columns that tiles cover: first, end, columns of a tile."""
+        most, columns = REGISTERS[self.tile(bits).bits][self.blocks(bits)[0]], self.out[1]
+        count = -(-columns // most)
+        wide = -(-columns // count)
+        whole = columns // wide * wide
+        spans = [(0, whole, wide)] + ([(whole, columns, columns - whole)] if whole < columns else [])
+        return max(1, most // columns) if count == 1 else 1, spans
+
+    def gradient_tile(self, bits: int) -> tuple[int, int]:
+        """Elements of a window and vectors of output channels in a tile of the weight's gradient; 0 where none fits well."""
+        tile = self.tile(bits)
+        vectors = 2 if -(-self.outputs // tile.lanes) % 2 == 0 else 1
+        most = ROWS[tile.bits][vectors]
+        rows = max(n for n in range(1, most + 1) if self.run % n == 0)
+        return (rows if rows * vectors >= min(6, self.run * vectors) else 0), vectors
