@@ -29,7 +29,7 @@ RUNS = {
     "word_language_model": ["--words 5000 --epochs 2", "--words 5000 --epochs 2 --model Transformer"],
 }
 ELSEWHERE = {"founding", "digits"}  # tests/test_examples.py; the first shows what is different on purpose
-CHECKPOINTS = {"cnn": "--epochs", "char_gpt": "--steps"}
+CHECKPOINTS = {"cnn": "--epochs", "char_gpt": "--log-every 1 --steps"}
 TOLERANCE = 1e-4  # float32 has 7 digits; the few steps that are run lose two or three of them
 RESUMED = {"cnn": 5e-3, "char_gpt": 1e-4}  # a maximum among equals falls otherwise, as in PyTorch without oneDNN; in float64 it does not
 

@@ -13,8 +13,6 @@ import numpy as np
 from ..core.tensor import Tensor
 from ._pytree import tree_map_only
 
-__all__ = ["SummaryWriter"]  # noqa: F822  # made when it is asked for
-
 
 def _package() -> Any:
     try:
