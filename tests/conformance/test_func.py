@@ -102,6 +102,7 @@ PROGRAMS = {
     "grad_and_value with aux": lambda t: t.func.grad_and_value(lambda x: ((x**2).sum(), x * 2), has_aux=True)(data(t, 3)),
     "unused": lambda t: t.func.grad(lambda x, y: y.sum())(data(t, 3), data(t, 2)),
     "vjp": products,
+    "vjp of one": lambda t: t.func.vjp(lambda x: x.sin(), data(t, 3))[1](data(t, 3)),
     "jvp": lambda t: t.func.jvp(
         lambda x, y: (x * y, x.sum()), (data(t, 3), data(t, 3)), (data(t, 3, start=2.0), t.ones(3, dtype=t.float64))
     ),

@@ -206,6 +206,7 @@ def pruning(torch, tell):
     tell.error(prune.ln_structured, torch.nn.Linear(2, 2), "weight", 1, n=2, dim=5)
     r = torch.nn.Linear(10, 10)
     prune.random_unstructured(r, "weight", 0.25)
+    tell(r.weight_mask)
     prune.random_structured(torch.nn.Linear(10, 10), "weight", 3, dim=1)
     tell(r.weight_mask.sum())
     tell(prune.L1Unstructured(2).prune(torch.tensor([3.0, -1.0, 2.0, 0.5])))

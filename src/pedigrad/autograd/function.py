@@ -36,24 +36,31 @@ class FunctionNode(Node):
     def backward(self, g: Any, parents: Any, saved: Any) -> Any:
         """The gradients of the tensor arguments, by the user's `backward`."""
         ctx: Any = self.ctx
+        call: Call = ctx._call
         given = g if isinstance(g, list) else [g]
         plain = not any(isinstance(each, Tensor) for each in given)
-        grads = [self._incoming(ctx, i, each) for i, each in enumerate(given)]
+        grads = [self._incoming(call, i, each) for i, each in enumerate(given)]
         with modes.set_grad_enabled(not plain):
-            results = ctx.function.backward(ctx, *grads)
+            results = call.function.backward(ctx, *grads)
         results = results if isinstance(results, tuple) else (results,)
-        count = len(ctx.arguments)
+        count = len(call.arguments)
         if (len(results) > count and any(r is not None for r in results[count:])) or len(results) < count:
-            message = f"function {ctx.function.__name__} returned an incorrect number of gradients (expected {count}, got {len(results)})"
+            message = f"function {call.function.__name__} returned an incorrect number of gradients (expected {count}, got {len(results)})"
             raise RuntimeError(located(message))
-        wanted = [r for r, is_tensor in zip(results, ctx.arguments, strict=False) if is_tensor]
+        wanted = [r for r, is_tensor in zip(results, call.arguments, strict=False) if is_tensor]
         return tuple(r._held if plain and isinstance(r, Tensor) else r for r in wanted)
 
+    def __getattr__(self, name: str) -> Any:
+        """What `forward` left in `ctx`, and `saved_tensors`: in PyTorch the node is that object."""
+        if name.startswith("_") or name == "ctx":
+            raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+        return getattr(self.ctx, name)
+
     @staticmethod
-    def _incoming(ctx: Any, index: int, g: Any) -> Any:
+    def _incoming(call: Call, index: int, g: Any) -> Any:
         if g is None:
-            shape, dtype = ctx.output_kinds[index]
-            return constant(np.zeros(shape, dtype)) if ctx.materialize else None
+            shape, dtype = call.output_kinds[index]
+            return constant(np.zeros(shape, dtype)) if call.materialize else None
         return g if isinstance(g, Tensor) else tensor_of(g)
 
 
@@ -61,13 +68,14 @@ class FunctionCtx:
     """Base of what `forward` and `backward` of a Function share."""
 
 
-class Context(FunctionCtx):
-    """What `forward` keeps for `backward`; further attributes may be set freely."""
+class Call:
+    """What the library itself keeps of one call of a Function."""
+
+    __slots__ = ("arguments", "constant", "dirty", "function", "materialize", "node", "output_kinds", "stamp", "to_save")
 
     def __init__(self, function: type[Function], args: tuple[Any, ...]):
         self.function = function
         self.arguments = [isinstance(a, Tensor) for a in args]
-        self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         self.materialize = True
         self.output_kinds: list[tuple[tuple[int, ...], Any]] = []
         self.to_save: tuple[Any, ...] = ()
@@ -76,39 +84,48 @@ class Context(FunctionCtx):
         self.constant: tuple[Tensor, ...] = ()
         self.node: weakref.ref[FunctionNode] | None = None
 
+
+class Context(FunctionCtx):
+    """What `forward` keeps for `backward`; further attributes may be set freely, so what is ours lies in one."""
+
+    def __init__(self, function: type[Function], args: tuple[Any, ...]):
+        self._call = Call(function, args)
+        self.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
+
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (arguments or results) for `backward`, which finds them in `saved_tensors`."""
-        self.to_save = tensors
+        self._call.to_save = tensors
 
     save_for_forward = save_for_backward
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `save_for_backward` was given; RuntimeError if that was written to since, or freed by a backward pass."""
-        node = self.node() if self.node is not None else None
+        call = self._call
+        node = call.node() if call.node is not None else None
         if node is None:
-            return self.to_save
+            return call.to_save
         if isinstance(node.saved, Freed):
             raise second_backward(node)
         if isinstance(node.saved, _PackedTensors):
-            return node.saved.unpacked(self)
+            return node.saved.unpacked(call)
         for saved in node.saved:
             write = None if saved is None else write_to(saved._written)
-            if write is not None and write.stamp > self.stamp:
+            if write is not None and write.stamp > call.stamp:
                 raise modified(node, "tensor", saved._written, write)
-        return tuple(s.revive(self) if isinstance(s, _Result) else s for s in node.saved)
+        return tuple(s.revive(call) if isinstance(s, _Result) else s for s in node.saved)
 
     def mark_dirty(self, *args: Tensor) -> None:
         """Say which arguments `forward` wrote to in place."""
-        self.dirty = args
+        self._call.dirty = args
 
     def mark_non_differentiable(self, *args: Tensor) -> None:
         """Say which results have no gradient."""
-        self.constant = args
+        self._call.constant = args
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether `backward` gets zeros, not None, for results that no gradient arrived at."""
-        self.materialize = value
+        self._call.materialize = value
 
 
 class _Result:
@@ -119,12 +136,12 @@ class _Result:
     def __init__(self, tensor: Tensor, index: int):
         self._held, self._written, self.index = tensor._held, tensor._written, index
 
-    def revive(self, ctx: Context) -> Tensor:
+    def revive(self, call: Call) -> Tensor:
         tensor = tensor_of(self._held)
-        node = ctx.node() if ctx.node is not None else None
+        node = call.node() if call.node is not None else None
         if node is not None:
-            alone = len(ctx.output_kinds) == 1
-            tensor._node = node if alone else output(node, self.index, [tensor] * len(ctx.output_kinds))
+            alone = len(call.output_kinds) == 1
+            tensor._node = node if alone else output(node, self.index, [tensor] * len(call.output_kinds))
         return tensor
 
 
@@ -138,7 +155,7 @@ class _PackedTensors:
         with modes.no_grad():
             self.values = tuple(None if s is None else (s, pack(tensor_of(s._held))) for s in saved)
 
-    def unpacked(self, ctx: Context) -> tuple[Any, ...]:
+    def unpacked(self, call: Call) -> tuple[Any, ...]:
         """The tensors that the hooks give back, with the histories of those that were saved."""
         found: list[Any] = []
         for value in self.values:
@@ -147,7 +164,7 @@ class _PackedTensors:
                 continue
             saved, packed = value
             tensor = tensor_of(self.unpack(packed)._held)
-            tensor._node = (saved.revive(ctx) if isinstance(saved, _Result) else saved)._node
+            tensor._node = (saved.revive(call) if isinstance(saved, _Result) else saved)._node
             found.append(tensor)
         return tuple(found)
 
@@ -199,17 +216,18 @@ class Function:
         if lifted.alive and cls.vmap is not Function.vmap and (batch := _batch_of(args)) is not None:
             return mapped(cls, batch, args)
         ctx = Context(cls, args)
+        call = ctx._call
         with modes.no_grad():
             result = cls._run(ctx, args, kwargs)
         results = result if isinstance(result, tuple) else (result,)
         tensors = [r for r in results if isinstance(r, Tensor)]
-        for changed in ctx.dirty:
+        for changed in call.dirty:
             note_change(changed, cls.__name__)
-        if not {id(t) for t in ctx.dirty} <= {id(t) for t in tensors}:
+        if not {id(t) for t in call.dirty} <= {id(t) for t in tensors}:
             message = "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified"
             raise RuntimeError(located(f"{message} inplace must all be outputs of the Function."))
         node = cls._node(ctx, args, tensors) if modes.settings.grad and any(ctx.needs_input_grad) and tensors else None
-        results = cls._with_history(ctx, node, args, results, tensors)
+        results = cls._with_history(call, node, args, results, tensors)
         return results if isinstance(result, tuple) else results[0]
 
     @classmethod
@@ -232,15 +250,15 @@ class Function:
         origin = Origin.here()
         node.code, node.lasti, node.scope = origin.code, origin.lasti, here.get().scope
         node.shape, node.dtype = tensors[0]._held.shape, tensors[0]._held.dtype
-        ctx.node = weakref.ref(node)
-        ctx.output_kinds = [(t._held.shape, t._held.dtype) for t in tensors]
+        ctx._call.node = weakref.ref(node)
+        ctx._call.output_kinds = [(t._held.shape, t._held.dtype) for t in tensors]
         return node
 
     @classmethod
-    def _with_history(cls, ctx: Context, node: FunctionNode | None, args: Any, results: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
+    def _with_history(cls, call: Call, node: FunctionNode | None, args: Any, results: Any, tensors: list[Tensor]) -> tuple[Any, ...]:
         """The results with their history: arguments that are returned unchanged get a tensor of their own."""
         given = {id(a) for a in args if isinstance(a, Tensor)}
-        dirty, constant = {id(t) for t in ctx.dirty}, {id(t) for t in ctx.constant}
+        dirty, constant = {id(t) for t in call.dirty}, {id(t) for t in call.constant}
         final, index, several = [], 0, sum(id(t) not in constant and t._held.dtype.kind in "fcV" for t in tensors) > 1
         for r in results:
             if isinstance(r, Tensor):
@@ -255,11 +273,11 @@ class Function:
             final.append(r)
         places = {id(t): i for i, t in enumerate(t for t in final if isinstance(t, Tensor))}
         if node is not None:
-            node.saved = tuple(_Result(t, places[id(t)]) if id(t) in places else t for t in ctx.to_save)
+            node.saved = tuple(_Result(t, places[id(t)]) if id(t) in places else t for t in call.to_save)
             hooks = modes.settings.saved_hooks
             if hooks and not isinstance(hooks[-1], str):
                 node.saved = _PackedTensors(node.saved, *hooks[-1])
-            ctx.to_save, ctx.stamp = (), next(modes.clock)
+            call.to_save, call.stamp = (), next(modes.clock)
         return tuple(final)
 
     @classmethod
@@ -324,12 +342,13 @@ def pushed(cls: type[Function], level: Derivative, ctx: Context, args: Any, kwar
 
     What it saves of arguments and results are the dual numbers themselves, so its backward has derivatives too.
     """
+    call = ctx._call
     primals = [wrap(level.primal(a._array)) if isinstance(a, Tensor) else a for a in args]
     result = cls._run(ctx, tuple(primals), kwargs)
     given = []
     for arg, primal in zip(args, primals, strict=True):
         tangent = level.tangent(arg._array) if isinstance(arg, Tensor) else None
-        zeros = isinstance(arg, Tensor) and tangent is None and ctx.materialize and primal._array.dtype.kind in "fcV"
+        zeros = isinstance(arg, Tensor) and tangent is None and call.materialize and primal._array.dtype.kind in "fcV"
         given.append(constant(np.zeros(primal.shape, primal._array.dtype)) if zeros else None if tangent is None else wrap(tangent))
     tangents = cls.jvp(ctx, *given)
     results = result if isinstance(result, tuple) else (result,)
@@ -338,8 +357,8 @@ def pushed(cls: type[Function], level: Derivative, ctx: Context, args: Any, kwar
         raise RuntimeError(located(f"{cls.__name__}: jvp() returned {len(tangents)} tangents for {len(results)} results"))
     final = [r if t is None else wrap(Dual(level, r._array, t._array)) for r, t in zip(results, tangents, strict=True)]
     whole = {id(p): a for p, a in zip(primals, args, strict=True)} | {id(r): f for r, f in zip(results, final, strict=True)}
-    ctx.to_save = tuple(whole.get(id(t), t) for t in ctx.to_save)
-    ctx.dirty, ctx.constant = (tuple(whole.get(id(t), t) for t in each) for each in (ctx.dirty, ctx.constant))
+    call.to_save = tuple(whole.get(id(t), t) for t in call.to_save)
+    call.dirty, call.constant = (tuple(whole.get(id(t), t) for t in each) for each in (call.dirty, call.constant))
     return tuple(final) if isinstance(result, tuple) else final[0]
 
 

@@ -149,7 +149,7 @@ def grad(func: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool = Fal
 
 
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
-    """The result of `func`, and a function of cotangents (a nest as the result) that returns their products with the Jacobian."""
+    """The result of `func`, and a function of cotangents (a nest as the result) that gives each primal's product with the Jacobian."""
     with modes.enable_grad():
         entered = trees.mapped(_entered, primals)
         inputs = trees.leaves(entered)
@@ -166,8 +166,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
         again = settings.grad and _leads_on([*outputs, *weights], inputs)
         with modes.enable_grad():
             found = _derivative(outputs, inputs, weights, again)
-        shaped = trees.filled(entered, found)
-        return _left(shaped, inputs)
+        return _left(trees.filled(entered, found), inputs)
 
     result = _left(output, inputs)
     return (result, products, _left(aux, inputs)) if has_aux else (result, products)

@@ -1,4 +1,7 @@
-"""torch.utils.tensorboard: SummaryWriter, by the package tensorboardX."""
+"""torch.utils.tensorboard: SummaryWriter, by the package tensorboardX.
+
+Where that is not installed, the name is not there: programs that write only where they can find out when they import it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,6 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ._pytree import tree_map_only
-
-__all__ = ["SummaryWriter"]
 
 
 def _package() -> Any:
@@ -28,10 +29,10 @@ def _array(tensor: Tensor) -> Any:
     return array.astype(np.float32) if array.dtype.kind == "V" else array
 
 
-class SummaryWriter:
+class _SummaryWriter:
     """Writes scalars, images, histograms and the like for TensorBoard: tensorboardX's methods, which take tensors here.
 
-    ImportError if tensorboardX is not installed. `add_graph` is refused: it draws PyTorch's own graphs.
+    `add_graph` is refused: it draws PyTorch's own graphs.
     """
 
     def __init__(
@@ -69,8 +70,18 @@ class SummaryWriter:
 
         return call
 
-    def __enter__(self) -> SummaryWriter:
+    def __enter__(self) -> _SummaryWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._writer.close()
+
+
+_SummaryWriter.__name__ = _SummaryWriter.__qualname__ = "SummaryWriter"
+
+
+def __getattr__(name: str) -> Any:
+    if name != "SummaryWriter":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _package()
+    return _SummaryWriter

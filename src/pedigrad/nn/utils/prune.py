@@ -178,7 +178,7 @@ class _Amount(BasePruningMethod):
         mask = default_mask.clone()
         if count:
             score = t.abs() if self.by_score else torch["rand_like"](t)
-            mask.view(-1)[torch["topk"](score.view(-1), k=count, largest=False).indices] = 0
+            mask.view(-1)[torch["topk"](score.view(-1), k=count, largest=not self.by_score).indices] = 0  # of the drawn ones as PyTorch
         return mask
 
 

@@ -24,7 +24,9 @@ class LambdaLR(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """All that it holds but the optimizer and the functions; of callable objects it has the attributes."""
-        return {**super().state_dict(), "lr_lambdas": list(map(saved_function, self.lr_lambdas))}
+        state = super().state_dict()
+        functions = state.pop("lr_lambdas")
+        return {**state, "lr_lambdas": list(map(saved_function, functions))}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; the functions stay."""
