@@ -110,7 +110,7 @@ pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
-_INTERNAL = frozenset("__main__ about alias capture cli codegen core demo doctor eager graph_page ops provenance rng".split())
+_INTERNAL = frozenset("__main__ about alias capture cli codegen core demo doctor eager graph_page ops overview provenance rng".split())
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
 # Names of torch that stand in a submodule.
 _MOVED_IN = {
@@ -146,7 +146,7 @@ def __getattr__(name: str) -> _Any:
 
 
 def __dir__() -> list[str]:
-    """What is PyTorch's, and `install_as_torch`."""
+    """What is PyTorch's, and the few public names that are not: `install_as_torch`, `memory`, `summary`, `watch`."""
     return sorted({*globals(), *_SUBMODULES, *_LATER} - _INTERNAL)
 
 

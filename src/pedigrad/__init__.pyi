@@ -70,7 +70,6 @@ from .core.modes import no_grad as no_grad
 from . import onnx as onnx
 from . import optim as optim
 from . import overrides as overrides
-from . import overview as overview
 from . import profiler as profiler
 from . import random as random
 from . import return_types as return_types
