@@ -166,3 +166,23 @@ def irregular(n):
         if choice.random() < 0.1:
             y = y + y.sin() * y.cos()
     return y.sum()
+
+
+def compiled_step():
+    """A training step of a GPT of three layers, compiled and run."""
+    torch.manual_seed(0)
+    model = GPT(layers=3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    idx = torch.randint(0, 100, (2, 32))
+
+    @torch.compile
+    def train(idx):
+        loss = F.cross_entropy(model(idx).view(-1, 100), idx.view(-1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(4):
+        train(idx)
+    return train

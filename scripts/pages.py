@@ -91,6 +91,8 @@ OPEN_BLOCK = "click(box('12 x h.0')); press('Enter'); click(box('h.10 (Block)'))
 PICTURES = {
     "gpt-light": ("gpt", f"{OPEN_BLOCK} type('h.10 mlp gelu'); enter(); {HIDE}"),
     "resnet-dark": ("resnet", f"document.documentElement.dataset.theme = 'dark'; type('fc'); enter(); {HIDE}"),
+    "compiled-light": ("compiled", ""),
+    "flame-light": ("flame", ""),
 }
 
 
@@ -101,8 +103,12 @@ def pictures(folder: Path) -> None:
     with torch.no_grad():
         model.fc.weight[0, 0] = float("nan")
     pages = {"gpt": models.gpt()[1].family().html(), "resnet": models.resnet_loss(model).family().html()}
+    pages["compiled"] = models.compiled_step().explain().html()
+    with torch.profiler.profile() as found:
+        models.gpt()[1].backward()
+    pages["flame"] = found.html()
     for name, (which, script) in PICTURES.items():
-        run(driven(pages[which], script), "--virtual-time-budget=5000", f"--screenshot={folder / name}.png")
+        run(driven(pages[which], script) if script else pages[which], "--virtual-time-budget=5000", f"--screenshot={folder / name}.png")
         print(folder / f"{name}.png")
 
 

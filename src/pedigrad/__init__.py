@@ -119,10 +119,9 @@ _MOVED_IN = {
     "ScriptModule": "jit",
     "load": "serialization",
     "save": "serialization",
-    "summary": "overview",
     "vmap": "func",
-    "watch": "overview",
 }
+_OURS = {"check": "doctor.session", "summary": "overview", "watch": "overview", "why": "autograd"}  # what PyTorch has not
 _LATER = frozenset(("compile", "install_as_torch", "torch", *_MOVED_IN))
 
 
@@ -138,6 +137,8 @@ def __getattr__(name: str) -> _Any:
         return _signatures.known_as(getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name), name, "torch")
     if name == "compile":
         return _signatures.known_as(_import_module(f"{__name__}.capture").compile, name, "torch")
+    if name in _OURS:
+        return getattr(_import_module(f"{__name__}.{_OURS[name]}"), name)
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
     if name.startswith("__"):

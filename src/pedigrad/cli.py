@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import functools
 import os
 import runpy
 import sys
@@ -13,20 +14,26 @@ from typing import Any
 
 from . import about, demo, doctor, graph_page, version
 from .alias import environment, install_as_torch, missing_name, shim
+from .doctor import session
 from .profiler import profile
 from .serialization.convert import convert
 
 
-def run(script: str, args: Sequence[str], as_module: bool = False) -> dict[str, Any]:
-    """The globals of a program, run as Python would, with pedigrad in the place of torch, in it and in the processes that it starts."""
+def run(script: str, args: Sequence[str], as_module: bool = False, checked: bool = False) -> dict[str, Any]:
+    """The globals of a program, run as Python would, with pedigrad in the place of torch, in it and in the processes that it starts.
+
+    Where it is to be `checked`, what the doctor has found is told at its end.
+    """
     install_as_torch()
     sys.argv = [script, *args]
     sys.path.insert(0, os.getcwd() if as_module else os.path.dirname(os.path.abspath(script)))
     hand_down_torch()
     try:
         if as_module:
-            return runpy.run_module(script, run_name="__main__", alter_sys=True)
-        return runpy.run_path(script, run_name="__main__")
+            program = functools.partial(runpy.run_module, script, run_name="__main__", alter_sys=True)
+        else:
+            program = functools.partial(runpy.run_path, script, run_name="__main__")
+        return session.watched(program) if checked else program()  # type: ignore[no-any-return]
     except (ImportError, AttributeError) as error:
         hint = missing_name(error)
         if hint is not None:
@@ -67,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     runner = commands.add_parser("run", help="run an unchanged PyTorch program on pedigrad")
     runner.add_argument("-m", dest="module", action="store_true", help="run a module instead of a file")
     runner.add_argument("--profile", metavar="FILE", help="time it: a flame graph (.html), a Chrome trace (.json) or .speedscope.json")
+    runner.add_argument("--check", action="store_true", help="watch it, and tell at the end what is hardly meant, with lines and remedies")
     runner.add_argument("script", help="the program: a file, or a module with -m")
     runner.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments")
     show = commands.add_parser("demo", help="train two models and show where a loss comes from")
@@ -100,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"no such file: {given.script}")
         if given.profile is not None:
             return run_profiled(given.profile, given.script, given.args, given.module)
-        run(given.script, given.args, given.module)
+        run(given.script, given.args, given.module, given.check)
         return 0
     if given.command == "graph":
         if not os.path.exists(given.script):

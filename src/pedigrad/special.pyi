@@ -14,6 +14,7 @@ from .core.tensor import Tensor as _Tensor
 from .ops.shape.convert import memory_format as _memory_format
 from .rng.generator import Generator as _Generator
 from . import return_types as _return_types
+from .autograd.reasons import Why as _Why
 from .core.graph import Handle as _Handle
 from .overview.summary import Summary as _Summary
 from .overview.watch import Watch as _Watch

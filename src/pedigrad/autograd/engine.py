@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..codegen.runtime.memory import is_whole
-from ..core import graph, modes
+from ..core import graph, modes, watching
 from ..core.graph import Freed, Leaf, Node, Output, Remade, note_write
 from ..core.layout import lying_as
 from ..core.origin import Origin, Source, located
@@ -28,6 +28,7 @@ from ..core.profiling import spanned
 from ..core.quiet import astype, is_strict
 from ..core.tensor import Tensor, copied, wrap
 from ..ops.xp import total
+from .nonfinite import first_in_graph, in_words, ranges
 from .saved import check_unmodified, saved_tensors, second_backward
 
 Array = np.ndarray[Any, Any]
@@ -146,10 +147,10 @@ class Backward:
     def _run(self) -> None:
         heap, pending, leaves = self.heap, self.pending, self.leaves
         create, freed, everything = self.create, self.freed, self.wanted is None
-        anomaly = modes.settings.anomaly
-        watching = modes.settings.recorder if modes.special else None
+        inspect = check_finite if modes.settings.anomaly else None if watching.watcher is None else watching.watcher.gradients
+        recording = modes.settings.recorder if modes.special else None
         profiler = modes.settings.profiler if modes.special else None
-        recorder = None if create else watching
+        recorder = None if create else recording
         fit, add = (fitted, added) if recorder is None else (followed(recorder, fitted), followed(recorder, added))
         while heap:
             node, g = pending.pop(-heappop(heap))
@@ -178,8 +179,8 @@ class Backward:
             elif graph.last_write > source.seq:
                 check_unmodified(source)
                 saved = source.saved
-            if watching is not None and node.seq < watching.begin:
-                watching.refuse("a backward pass goes on into what was computed before the call")
+            if recording is not None and node.seq < recording.begin:
+                recording.refuse("a backward pass goes on into what was computed before the call")
             if recorder is not None and node.op is not None:
                 rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
                 source_of = Source(f"{node.op.name}.grad", node.code, node.lasti, node.scope)
@@ -194,8 +195,8 @@ class Backward:
                     grads = spanned(profiler, name, "backward", run, (), node)
                 if create:  # where a rule made an array of its own (zeros, say)
                     grads = tuple(wrap(d) if d.__class__ is np.ndarray else d for d in grads)
-            if anomaly:
-                check_finite(node, grads)
+            if inspect is not None:
+                inspect(node, g, grads)
             if node.hooks is not None and node.hooks.after:
                 grads = self.after(node, g, grads)
             if freed is not None and saved and node.keeps_arrays:
@@ -407,10 +408,13 @@ def checked_all(hook: Any, grads: tuple[Any, ...], replaced: Any, fills: bool = 
     return replaced
 
 
-def check_finite(node: Node, grads: Any) -> None:
+def check_finite(node: Node, given: Any, grads: Any) -> None:
     """RuntimeError if a gradient has a nan: what anomaly detection is for."""
     for i, g in enumerate(grads):
         array = g._array if isinstance(g, Tensor) else g
         if array is not None and np.isnan(array).any():
             message = f"Function '{node.name()}' returned nan values in its {i}th output: the operation was run at {node.origin}"
+            operands, first = ranges(node), first_in_graph(node)
+            message += f"\n  its operands: {operands}" if operands else ""
+            message += f"\n  {in_words(first)}" if first is not None else ""
             raise RuntimeError(located(message))

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, large, meta, modes
+from . import dtypes, large, meta, modes, watching
 from .arguments import bind
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
@@ -44,9 +44,13 @@ NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch 
 
 def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
     """Run `op` on Tensors (or arrays): the general way."""
-    if modes.special and modes.settings.profiler is not None:
+    if modes.special:
         run = functools.partial(_dispatched, op, operands, attributes, out)
-        return spanned(modes.settings.profiler, f"aten::{op.name}", "op", run, operands)
+        if (watcher := watching.watcher) is not None and watcher.looking:
+            run = functools.partial(watcher.operation, op, operands, run)
+        if modes.settings.profiler is not None:
+            return spanned(modes.settings.profiler, f"aten::{op.name}", "op", run, operands)
+        return run()
     return _dispatched(op, operands, attributes, out)
 
 
@@ -156,6 +160,8 @@ class Forward:
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         if self.op.refuses:
             _check_kinds(self.op, arrays)
+        if self.op.check is not None:
+            self.op.check(*arrays)
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
         return self.laid_out(arrays, _forward(self.op, ready, self.attributes, arrays))
 
@@ -378,6 +384,8 @@ def record(
     frame = outside(_getframe(1))
     node.code, node.lasti = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
     node.scope = here.get().scope
+    if (cut := next((v._cut for v in operands if isinstance(v, Tensor) and v._cut is not None), None)) is not None:
+        node.cut = cut
     if op.outputs is not None and len(tensors) == 1:
         tensors[0]._node, tensors[0]._cut = node, None
     else:
@@ -453,9 +461,10 @@ def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut
             return value._cut
     if not any(history(v) is not None for v in operands):
         return None
+    behind = [p for p in map(history, operands) if p is not None]
     if not modes.settings.grad:
-        return Cut(f"computed by {op.name}() under no_grad")
-    return Cut(f"{op.name}() has no gradient" if smooth else f"{op.name}() gives integers or booleans, which have no gradient")
+        return Cut(f"computed by {op.name}() under no_grad", behind)
+    return Cut(f"{op.name}() has no gradient" if smooth else f"{op.name}() gives integers or booleans, which have no gradient", behind)
 
 
 def called(op: Op, given: dict[str, Any], words: dict[str, Any], more: tuple[Any, ...] = ()) -> Any:

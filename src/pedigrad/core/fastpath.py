@@ -187,6 +187,7 @@ if {due}:
     _n.code = _f.f_code
     _n.lasti = _f.f_lasti
     _n.scope = _here().scope
+    {cut}
     _t._node = _n
     _t._cut = None
 else:
@@ -391,8 +392,17 @@ def _history(op: Op, pairs: list[tuple[str, str]], dtype: str) -> str:
     node = f"_Node if {usual} else _WideNode" if narrow else "_Node"
     return _filled(
         HISTORY, node=node, due=" or ".join(f"n_{n} is not None" for n in op.differentiable), cuts=cuts, operands=operands,
+        cut=_cut_lines(op, cuts),
         parents=_each("n_{}", op.differentiable), saved="".join(_save(op, name) + ", " for name in op.saves), dtype=dtype,
     )  # fmt: skip
+
+
+def _cut_lines(op: Op, cuts: str) -> list[str]:
+    """Lines that let the node of an op of several operands know why one of these has no history."""
+    if len(op.operands) == 1:
+        return []
+    without = " or ".join(f"n_{n} is None" for n in op.differentiable) if len(op.differentiable) == len(op.operands) else "True"
+    return [f"if {without}:", f"    _c = {cuts}", "    if _c is not None:", "        _n.cut = _c"]
 
 
 def _save(op: Op, name: str) -> str:

@@ -97,7 +97,7 @@ class Remade:
 class Node:
     """One operation that was run: its parents, what its gradient rules need, and where it came from."""
 
-    __slots__ = ("__weakref__", "code", "dtype", "hooks", "lasti", "parents", "saved", "scope", "seq", "shape")
+    __slots__ = ("__weakref__", "code", "cut", "dtype", "hooks", "lasti", "parents", "saved", "scope", "seq", "shape")
     op: ClassVar[Op]  # each op has a subclass of its own
     keeps_arrays: ClassVar[bool] = True
     wide: ClassVar[bool] = False  # whether its rules are given float32 in the place of 16-bit floats
@@ -112,6 +112,7 @@ class Node:
     shape: tuple[int, ...]  # of its (first) output
     dtype: Any  # NumPy's, of its output
     hooks: Hooks | None
+    cut: Any  # the Cut of an operand that lost its history before it came here; not set where there is none
 
     @property
     def origin(self) -> Origin:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, meta, modes
+from . import dtypes, meta, modes, watching
 from .arguments import bind
 from .dispatch import NUMBERS, check_overlap, dispatch, is_recorded, record
 from .errors import explained, not_a_tensor
@@ -182,8 +182,11 @@ def note_change(target: Tensor, what: str) -> None:
     view = target._view
     if view is not None and view.base is not None:
         view = view.root()._view
-    if view is None or view.made is not DATA:
+    unseen = view is not None and view.made is DATA
+    if not unseen:
         note_write(target._array, what)
+    if watching.watcher is not None and (unseen or not (modes.settings.grad or target._node is None or target._node.__class__ is Leaf)):
+        watching.watcher.unseen_write(target, what)
     if view is not None and view is not STRIDED and modes.grad_off and not modes.settings.grad:
         view = None  # they are counted by who holds them
         _without_history(target)

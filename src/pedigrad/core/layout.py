@@ -197,6 +197,13 @@ def check_operands(op: Any, here: Array, values: Any, what: str) -> None:
         refuse_overlap(here, getattr(value, "_array", None), whole, what)
 
 
+def same_places(one: Array, other: Array) -> bool:
+    """Whether the elements of two arrays on one memory are the same ones, in one order, as far as shapes and strides tell."""
+    if one.shape != other.shape:
+        return False
+    return not one.size or all(a == b for a, b, n in zip(one.strides, other.strides, one.shape, strict=True) if n > 1)
+
+
 def refuse_overlap(here: Array, source: Any, whole: bool, what: str) -> None:
     """RuntimeError if `here`, which is written to, lies partly under `source`, or, if `whole`, under it at all."""
     found = overlap(here, source)

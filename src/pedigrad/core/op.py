@@ -130,6 +130,7 @@ class Op:
         self.result_class: Any = return_types.named(self.name, visible) if len(visible) > 1 else None
         self.of_storage: Any = None  # of a view of the operand's whole storage: the attributes for another operand there
         self.domain, self.samples = domain, samples
+        self.check: Any = None  # raises for operands, as they were given and not of one dtype yet, that there is no result for
         self.mistake: Any = None  # says what is wrong with operands that NumPy refused, given what the forward is; None if it cannot tell
         self.rules: list[Rule] = []
         self.differentiable: tuple[str, ...] = ()

@@ -115,6 +115,9 @@ class Origin:
         return f"<Origin {self}>"
 
 
+NOWHERE = Origin(None, 0)  # no place in the program
+
+
 class Source(str):
     """The name of what computes something, with the user's line and the module that ran it: what recorded programs keep of an operation."""
 

@@ -7,13 +7,13 @@ here computes anything on elements.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from . import device as devices
-from . import dtypes, graph, meta, modes
+from . import dtypes, graph, meta, modes, watching
 from .graph import Handle, Leaf, Node
 from .history import STRIDED, UNTRACKED, View, refresh
 from .layout import dense_copy, is_in_format, steps
@@ -26,13 +26,22 @@ _new = object.__new__
 
 
 class Cut:
-    """Why a tensor needs no gradient although something before it did: the operation, the reason and the place."""
+    """Why a tensor needs no gradient although something before it did: the operation, the reason and the place.
 
-    __slots__ = ("origin", "reason")
+    It refers weakly to the nodes `behind` it, so it keeps no graph alive.
+    """
 
-    def __init__(self, reason: str):
+    __slots__ = ("_behind", "origin", "reason")
+
+    def __init__(self, reason: str, behind: Iterable[Node] = ()):
         self.reason = reason
         self.origin = Origin.here()
+        self._behind = tuple(map(weakref.ref, behind))
+
+    @property
+    def behind(self) -> list[Node]:
+        """The nodes that the history was cut off from, those of them that are still there."""
+        return [node for node in (each() for each in self._behind) if node is not None]
 
 
 def read(array: Array, what: str) -> None:
@@ -228,7 +237,9 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
                 message = "you can only change requires_grad flags of leaf variables: use .detach() for a result that needs no gradient"
                 raise RuntimeError(located(message))
             if node is not None:
+                cut = Cut("frozen by requires_grad_(False)", (node,))
                 self._let_go()
+                self._cut = cut
         elif node is None:
             if self._array.dtype.kind not in "fc" and not self.is_floating_point():
                 message = f"only Tensors of floating point and complex dtype can require gradients, this one is {self.dtype}"
@@ -347,7 +358,7 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         """A tensor on the same storage that needs no gradient."""
         out = wrap(self._array)
         if self._node is not None:
-            out._cut = Cut("detached")
+            out._cut = Cut("detached", (self._node,))
         return out
 
     def detach_(self) -> Tensor:
@@ -355,8 +366,9 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         if self._view is not None and self._view.base is not None:
             raise RuntimeError(located("Can't detach views in-place. Use detach() instead."))
         if self._node is not None:
+            cut = Cut("detached", (self._node,))
             self._let_go()
-            self._cut = Cut("detached")
+            self._cut = cut
         return self
 
     def _let_go(self) -> None:
@@ -372,6 +384,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         """A tensor on the same storage that neither has history nor has writes to it checked."""
         out = wrap(self._array)
         out._view = UNTRACKED
+        if watching.watcher is not None:
+            watching.watcher.lent(self, out)
         return out
 
     @data.setter

@@ -10,7 +10,7 @@ from importlib import import_module
 
 import numpy as np
 
-from ..core import dtypes, meta, modes
+from ..core import dtypes, meta, modes, watching
 from ..core.device import device as Device
 from ..core.device import is_nowhere, require_cpu
 from ..core.scope import entered, here, own_here
@@ -84,14 +84,21 @@ class Module(Members, Hooked, Stateful):
             scope = self._modules.scope = entered(self, caller)
         where.scope = scope
         try:
-            if hooks_seen and self._is_hooked():
-                return call_with_hooks(self, args, kwargs)
+            if hooks_seen:
+                if watching.watcher is not None:
+                    return watching.watcher.module(self, args, kwargs, self._called)
+                if self._is_hooked():
+                    return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
             within(error, self)
             raise
         finally:
             where.scope = caller
+
+    def _called(self, *args, **kwargs):
+        """What a call gives where hooks may apply."""
+        return call_with_hooks(self, args, kwargs) if self._is_hooked() else self.forward(*args, **kwargs)
 
     # Attributes
 

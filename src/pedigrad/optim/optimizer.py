@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..core import modes
+from ..core import modes, watching
 from ..core.graph import Handle, Leaf, note_writes
 from ..core.modes import enable_grad
 from ..core.origin import located, warn
@@ -53,6 +53,11 @@ def hooked(step: Any) -> Any:
 
     @functools.wraps(step)
     def stepped(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if watching.watcher is not None:
+            return watching.watcher.optimizer_steps(self, functools.partial(run, self, *args, **kwargs))
+        return run(self, *args, **kwargs)
+
+    def run(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         if not (before or after or _global_pre_hooks or _global_post_hooks) or self._in_step:
             return step(self, *args, **kwargs)
@@ -103,6 +108,8 @@ class Optimizer(Algorithm):
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
+        if watching.watcher is not None:
+            watching.watcher.optimizer_made(self)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
