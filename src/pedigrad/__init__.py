@@ -147,7 +147,7 @@ def __getattr__(name: str) -> _Any:
 
 
 def __dir__() -> list[str]:
-    """What is PyTorch's, and `install_as_torch`."""
+    """What is PyTorch's, and the few public names that are not: `install_as_torch`, `memory`, `summary`, `watch`."""
     return sorted({*globals(), *_SUBMODULES, *_LATER} - _INTERNAL)
 
 

@@ -98,9 +98,9 @@ def snapshot() -> Snapshot:
     without a tensor, and what optimizers and the compiler keep for themselves beside tensors are not seen.
     """
     gc.collect()
-    objects = gc.get_objects()
-    tensors = [x for x in objects if isinstance(x, Tensor) and isinstance(getattr(x, "_array", None), np.ndarray)]
-    nodes = sorted((x for x in objects if isinstance(x, Node) and x.parents is not None and x.saved), key=lambda node: node.seq)
+    objects = gc.get_objects()  # by their types: isinstance asks objects for `__class__`, which runs code of those that stand for others
+    tensors = [x for x in objects if issubclass(type(x), Tensor) and isinstance(getattr(x, "_array", None), np.ndarray)]
+    nodes = sorted((x for x in objects if issubclass(type(x), Node) and x.parents is not None and x.saved), key=lambda node: node.seq)
     return Snapshot(Counting(tensors, nodes).held)
 
 

@@ -18,7 +18,7 @@ MODULES = ["nn", "nn.functional", "nn.init", "nn.utils", "linalg", "special", "o
 OWN = {
     "": {"install_as_torch", "family", "memory", "summary", "watch", "onnx"},  # PyTorch's `torch.onnx` is there once it was imported
     "Tensor": {"family", "names", "alias"},
-    "autograd": {"Node", "grad_enabled"},
+    "autograd": {"Node", "grad_enabled", "why"},
     "nn.utils": {"prune"},  # in PyTorch once it was imported
 }
 
