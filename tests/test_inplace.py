@@ -319,7 +319,6 @@ def test_views_of_what_has_another_shape_since_are_refused_and_not_wrong():
         with torch.no_grad():
             change(x)
             x[()] = 2.0
-        assert view.numpy(force=True).size
         with pytest.raises(RuntimeError, match="shape was changed in place"):
             view.sum()
 

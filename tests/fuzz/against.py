@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import re
 import sys
 from typing import Any
 
@@ -22,10 +23,18 @@ def against_torch(program: programs.Program, strides: bool = False) -> str | Non
 def beyond_rounding(
     program: programs.Program, torch: Any, given: programs.Observations, right: programs.Observations, strides: bool
 ) -> str | None:
-    """How what was given differs from what is right by more than what is right moves if PyTorch rounds otherwise."""
+    """How what was given differs from what is right by more than what is right moves if PyTorch rounds otherwise, or not to 32 bits."""
     others = [programs.run(program, torch, mode=mode).values for mode in noise.modes(torch)]
+    if programs.coarsest(right.values) != "float64":
+        others.append(programs.run(in_double(program), torch).values)
     values = noise.excused(given.values, right.values, [(right.values, others)])
     return programs.differ(dataclasses.replace(given, values=values), right, strides)
+
+
+def in_double(program: programs.Program) -> programs.Program:
+    """The program with float64 in the place of narrower types."""
+    statements = (re.sub(r"torch\.(float32|float16|bfloat16)\b", "torch.float64", text) for text in program.statements)
+    return programs.Program(("torch.set_default_dtype(torch.float64)", *statements), program.observe)
 
 
 def main(files: list[str]) -> int:

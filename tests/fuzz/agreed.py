@@ -111,6 +111,11 @@ def of_equal_observations(case: Case, a: np.ndarray, b: np.ndarray, name: str, n
     return np.abs(a - b) <= 16 * np.finfo(np.float32).eps ** 2 * size**2
 
 
+def with_half_the_digits(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    size = max(np.abs(x[np.isfinite(x)]).max(initial=0.0) for x in case.operands())
+    return ("'use_mm_for" in case.text) & (np.abs(a - b) <= 4 * np.sqrt(np.finfo(b.dtype).eps) * (size if name == "y" else 1.0))
+
+
 def near_zero(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
     return (np.abs(case.operands()[0]) < 1e-10) & (np.abs(a - b) <= 0.1 * np.abs(b))
 
@@ -145,7 +150,7 @@ def undone(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> 
 
 def of_zero_times_infinity(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
     x = case.operands()[0]
-    return (np.isinf(x).any() and (x == 0).any()) & np.isnan(a)
+    return ((not np.isfinite(x).all()) and (x == 0).any()) & np.isnan(a)
 
 
 def near_the_end(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
@@ -197,14 +202,16 @@ RULES = (
     Rule("logcumsumexp", "g", "PyTorch adds the gradient's logarithm to the result, whose last digit may be larger", lost_digits),
     Rule("digamma|lgamma|polygamma|special.polygamma|mvlgamma", "yg", "at poles PyTorch's trigamma divides by a rounded sine", poles),
     Rule("softsign", "y", "PyTorch adds 1 to the 255 of uint8, which is 0", lambda c, a, b, n, i: np.isinf(b) & np.isfinite(a)),
-    Rule("cumprod|prod", "g", "PyTorch divides by what may be infinite", nan_is_theirs),
+    Rule(r"(masked\.)?(cumprod|prod)", "g", "PyTorch divides by what may be infinite", nan_is_theirs),
     Rule(
-        "cumprod|prod",
+        r"(masked\.)?(cumprod|prod)",
         "g",
         "PyTorch divides by a nan that the slope does not depend on",
         lambda c, a, b, n, i: np.isnan(b) & np.isnan(c.at(n, i)),
     ),
-    Rule("cumprod|prod", "g", "PyTorch's product in float32 overflows", lambda c, a, b, n, i: np.isinf(b) & (np.abs(a) > 3e38)),
+    Rule(
+        r"(masked\.)?(cumprod|prod)", "g", "PyTorch's product in float32 overflows", lambda c, a, b, n, i: np.isinf(b) & (np.abs(a) > 3e38)
+    ),
     Rule(NORMS, "yg", "PyTorch joins weight and mean to one term: infinity less infinity", nan_is_theirs),
     Rule(NORMS, "yg", "PyTorch has 0 for one by too large a variance", of_overflown_variance),
     Rule(NORMS, "yg", "which infinities meet beside an infinite weight is open", infinite),
@@ -228,6 +235,8 @@ RULES = (
     Rule("normalize", "g", "of a vector of one element the slope is rounding", cancelled_by),
     Rule("grid_sample.*", "g", "the slope is differences of pixels: rounding of these", cancelled_pixels),
     Rule("grid_sampler.*|grid_sample", "yg", "PyTorch has several answers to what lies at a place that is no number", at_no_place),
+    Rule("segment_reduce", "g", "nothing equals an extreme that is nan", lambda c, a, b, n, i: np.isnan(a) & np.isnan(c.at(n, i)).any()),
+    Rule("cdist", "yg", "PyTorch's way by products has half the digits of large numbers", with_half_the_digits),
     Rule("special.zeta", "y", "PyTorch multiplies infinity by zero on the way to zero", nan_is_theirs),
     Rule("cdist", "y", "PyTorch's way by products subtracts infinities", lambda c, a, b, n, i: np.isnan(b) & np.isinf(a)),
     Rule(
@@ -243,7 +252,7 @@ RULES = (
         lambda c, a, b, n, i: ("'nuc'" in c.text) & (not np.isfinite(c.operands()[0]).all()),
     ),
     Rule("renorm", "g", "whether a norm is the largest that is allowed is rounding", undone),
-    Rule("cumprod|prod", "g", "zero times infinity: in what order is open", of_zero_times_infinity),
+    Rule(r"(masked\.)?(cumprod|prod)", "g", "zero times infinity or nan: in what order is open", of_zero_times_infinity),
     Rule("linear_cross_entropy|cross_entropy", "yg", "whether the sum of targets leaves the range on the way is open", near_the_end),
     Rule("byte|char|short|to", "y", "what a number becomes that no int32 can hold is open", too_large),
     Rule("(index|scatter)_reduce", "g", "PyTorch looks for a nan among what equals it, though it is not included", among_nan),

@@ -46,6 +46,7 @@ PURPOSES = (
     Purpose("what is saved", r"^raises.*modified by an inplace operation: Mul", r"\d / "),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: (Add|B)?[Mm]m", r"nn\.(Linear|Bilinear|MultiheadAttention)"),
     Purpose("`t.data`", "^grad value", r"Norm\((.|\n)*\.data\b"),  # what is written to behind the back of the graph
+    Purpose("what is saved", "^raises.*modified by an inplace operation: UnsafeView", "@|matmul"),
     Purpose("`inference_mode`", "^refusal.*([Ii]nference tensor|created in inference mode)"),
     Purpose("writes to what a module with backward hooks is given or returns", "^(refusal|error type).*BackwardHookFunction"),
     Purpose(
@@ -71,6 +72,7 @@ PURPOSES = (
     Purpose("as_strided` of a view, changes of shape in place", r"^grad value: x", RESHAPED),
     Purpose("views and writes through another alias", "^grad value: x", rf"as_strided(.|\n)*({OTHER_ALIAS})"),
     Purpose("faults of PyTorch's own", "^refusal.*can't be cast to the desired output type", "addcdiv"),  # by its gradient
+    Purpose("views and writes through another alias", "^grad value: x", rf"{AS_VIEWS}(.|\n)*register_(pre)?hook"),
     Purpose("strides of Fourier transforms", "^refusal.*view size is not compatible", "cat|stack"),
     Purpose("views and writes through another alias", "^raises.*Can't detach views in-place", AS_VIEWS),
     Purpose("whether a gradient needs a gradient", r"^(grad )*(requires_grad|is_leaf|has_grad_fn): [ghmtx]\d+", "create_graph=True"),
