@@ -46,8 +46,8 @@ BORROWED = set(
 )
 # Why a name is not there: the first pattern that fits the whole name after `torch.`
 REASONS = [
-    (r".*(sparse|_coo|_cs[rc]|_bs[rc]|crow_ind|ccol_ind|col_indices|row_indices|coalesce|SparseAdam|smm|hspmm|saddmm|sspaddmm).*"
-     r"|Tensor\.(indices|values|to_dense|dense_dim)", "there are no sparse tensors"),
+    (r".*(SparseSemi|semi_structured).*|sparse\.solve", "sparse tensors: by coordinates, and compressed along rows or columns"),
+    (r".*sparse.*|.*smm|saddmm", "a step of PyTorch's kernels"),
     (r".*(quant|qint|quint|qscheme|QInt|QUInt|q_(per|scale|zero)|per_channel|per_tensor|int_repr|fbgemm|\bao\b|PRIVATE_OPS).*",
      "there are no quantized tensors"),
     (r".*(nested|jagged).*", "there are no nested tensors"),

@@ -33,16 +33,19 @@ import numpy as np
 """
 IMPORTS = """from {up}core.device import device as _device
 from {up}core.dtypes import dtype as _dtype
-from {up}core.family import Family as _Family
 from {up}core.shapes import Size as _Size
 from {up}core.tensor import Tensor as _Tensor
 from {up}ops.shape.convert import memory_format as _memory_format
 from {up}rng.generator import Generator as _Generator
 from {up} import return_types as _return_types
+from {up}autograd.reasons import Why as _Why
 from {up}core.graph import Handle as _Handle
-from {up}ops.creation import layout as _layout
+from {up}overview.summary import Summary as _Summary
+from {up}overview.watch import Watch as _Watch
+from {up}provenance.family import Family as _Family
+from {up}core.sparse_tensor import layout as _layout
 """
-OUR_TYPES = "Handle Family Tensor Size Generator dtype device layout memory_format"
+OUR_TYPES = "Handle Why Family Summary Watch Tensor Size Generator dtype device layout memory_format"
 NUMBER = "_Tensor | _complex"
 OUT, DIM = "out: _Tensor | None = None", "dim: _int | Sequence[_int]"
 SEVERAL = "out: tuple[_Tensor, ...] | None = None"

@@ -120,7 +120,7 @@ def test_without_times(explained):
 def test_text(explained):
     text = str(explained[0])
     assert repr(explained[0]) == text
-    for part in ("1 compiled version", "limits of this machine", "cross_entropy_loss.grad", "run as long as", "AdamW.step", "the rest"):
+    for part in ("is compiled: ", "limits of this machine", "cross_entropy_loss.grad", "run as long as", "AdamW.step", "the rest"):
         assert part in text
     assert "4 leaves begin with a gradient" in text and "indices are in bounds: argument 1, in cross_entropy_loss" in text
     assert max(map(len, text.splitlines())) <= 120
@@ -266,3 +266,98 @@ def test_several_threads_and_an_embedding():
         assert variant.backward.of("scatter")[0].flops == 6 * 3 * 8
     finally:
         torch.set_num_threads(before)
+
+
+def test_it_begins_with_lines_that_a_newcomer_understands(explained):
+    first, second, *slowest = str(explained[0]).partition("\n\n")[0].split("\n")
+    assert first.startswith("training.<locals>.train is compiled: ") and first.endswith(" calls ran compiled, 0 as usual")
+    assert second.startswith("how much faster that is: ")
+    assert [line.split(":")[0] for line in slowest] == ["slowest line", "second", "third"][: len(slowest)] and len(slowest) > 1
+    assert all("test_explain.py:" in line for line in slowest)
+
+
+def test_how_much_faster_it_is_can_be_measured():
+    model, _, train, x, y = training()
+    before = model[0].weight.detach().clone()
+    report = train.explain(time=False, eager=(x, y))
+    assert report.speed.compiled > 0 and report.speed.eager > 0
+    assert f"it is {report.speed.eager / report.speed.compiled:.1f} times as fast: " in str(report)
+    assert not torch.equal(before, model[0].weight)  # both ways were really called
+
+
+def test_times_by_line_and_by_module_add_up_to_the_steps(explained):
+    report = explained[0]
+    total = sum(step.seconds for step in report.variants[0].forward.steps)
+    for table in (report.by_line(), report.by_module()):
+        assert np.isclose(sum(row.seconds for row in table), total) and np.isclose(table.total, total)
+        assert [row.seconds for row in table] == sorted((row.seconds for row in table), reverse=True)
+    lines = {row.what.partition(": ")[2]: row for row in report.by_line()}
+    assert lines["loss = F.cross_entropy(model(x), y)"].forward > 0
+    assert lines["loss = F.cross_entropy(model(x), y)"].backward > 0
+    assert lines["made.step()"].backward == 0 < lines["made.step()"].forward
+    assert {"0 (Linear)", "1 (ReLU)", "2 (Linear)"} <= {row.what for row in report.by_module()}
+
+
+def test_gradients_belong_to_the_line_of_the_operation():
+    """Not to that of backward(), and in a function whose backward pass is a program of its own too."""
+    w = torch.ones(64, 64, requires_grad=True)
+
+    @torch.compile
+    def f(x):
+        y = x @ w
+        return y.sin().sum()
+
+    for _ in range(4):
+        f(torch.ones(64, 64)).backward()
+    (matmul,) = [row for row in f.explain().by_line() if row.what.endswith("y = x @ w")]
+    assert matmul.forward > 0 and matmul.backward > 0
+
+
+def test_steps_that_are_repeated_are_shown_once():
+    cell = nn.Linear(8, 8)
+
+    @torch.compile
+    def recurrence(h):
+        for _ in range(40):
+            h = torch.tanh(cell(h))
+        return h
+
+    with torch.no_grad():
+        for _ in range(4):
+            recurrence(torch.ones(4, 8))
+    report = recurrence.explain()
+    assert len(report.variants[0].forward.steps) >= 40
+    assert len(str(report).split("\n")) < 50 and " x the next " in str(report)
+    assert " x the next " in str(recurrence.explain(time=False))
+
+
+def test_a_refusal_says_how_to_write_it_otherwise():
+    @torch.compile
+    def f(x):
+        return x * x.sum().item()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(4):
+            f(torch.ones(3))
+    first, *rest = str(f.explain()).split("\n")
+    assert first.endswith("f is not compiled: it runs as usual")
+    assert rest[0].startswith("refused for (float32[3]): ") and rest[1].startswith("  instead: ")
+
+
+def test_the_page_has_a_box_for_each_step(explained):
+    report = explained[0]
+    graph = report.graph()
+    steps = report.variants[0].forward.steps
+    assert len(graph.nodes) == len(steps) and graph.unit == "step"
+    assert [box.time for box in graph.nodes] == [step.seconds for step in steps]
+    assert any(box.limit for box in graph.nodes) and np.isclose(graph.total, report.variants[0].forward.seconds)
+    assert all(p < i for i, box in enumerate(graph.nodes) for p in box.parents)
+    assert any(box.parents for box in graph.nodes)
+    assert any(name == "linear" for box in graph.nodes for _, rows in box.tables for name, _ in rows)
+    assert '"unit":"step"' in report.html()
+
+
+def test_a_page_without_times(explained):
+    graph = explained[3].explain(time=False).graph()
+    assert graph.total == 0 and all(box.time is None for box in graph.nodes)

@@ -311,6 +311,19 @@ def test_a_view_whose_shape_is_changed_without_gradients_can_be_written_to():
     assert torch.equal(x.grad, torch.full((2, 1, 3), 2.0))
 
 
+def test_views_of_what_has_another_shape_since_are_refused_and_not_wrong():
+    """Their steps lead elsewhere from there."""
+    for change, step in ((torch.Tensor.squeeze_, lambda x: x.movedim(0, 0)), (torch.Tensor.t_, lambda x: x.squeeze(-1)[1:2])):
+        x = torch.ones(3, 1, requires_grad=True)
+        view = step(x)
+        with torch.no_grad():
+            change(x)
+            x[()] = 2.0
+        assert view.numpy(force=True).size
+        with pytest.raises(RuntimeError, match="shape was changed in place"):
+            view.sum()
+
+
 def test_operations_without_gradients_take_stale_views():
     x = torch.ones(3, requires_grad=True) * 1
     part = x.split(2)[0]

@@ -24,6 +24,7 @@ ALWAYS_WIDE = {"float_power"}  # float64 whatever it is given
 NO_DERIVATIVES = {"embedding": lambda attributes: attributes.get("scale_grad_by_freq") or attributes.get("padding_idx", -1) >= 0}
 
 REFUSED = {"scatter_by", "_standard_gamma_grad", "_dirichlet_grad"}  # differentiable in name: the rule is an error, as PyTorch's is
+SPARSE = {name for name in NAMES if REGISTRY[name].kind == "sparse"}  # on sparse arrays: tests/ops/test_sparse.py has their gradients
 DRAWN = {"_standard_gamma", "_sample_dirichlet"}  # at random each time; tests/distributions has their derivatives
 
 
@@ -131,12 +132,12 @@ CHECKS = {c.__name__.removeprefix("check_"): c for c in (check_documented, check
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in INTERNAL])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in INTERNAL | SPARSE])
 def test_op(name, check):
     CHECKS[check](REGISTRY[name])
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].rules and n not in INTERNAL | REFUSED | DRAWN])
+@pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].rules and n not in INTERNAL | REFUSED | DRAWN | SPARSE])
 def test_gradients(name):
     check_gradients(REGISTRY[name])
 

@@ -23,7 +23,6 @@ from .core import autocast as _autocast
 from .core import copies as _copies
 from .core import declare as _declare
 from .core import dtypes as _dtypes
-from .core import family as _family
 from .core import memory as _memory
 from .core import override as _override
 from .core import repr as _repr
@@ -81,11 +80,12 @@ from .core.process import (
 )
 from .core.refused import refused as _refused
 from .core.shapes import Size
+from .core.sparse_tensor import _mkldnn, layout, sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided
 from .core.tensor import Tensor
 from .eager import threads as _threads
 from .ops import creation as _creation
-from .ops.creation import strided
 from .ops.shape.convert import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
+from .provenance import family as _family
 from .rng.generator import Generator, default_generator
 from .storage import TypedStorage
 
@@ -103,14 +103,13 @@ globals().update({name: kind for name, kind in _creation.LEGACY_TYPES.items() if
 globals().update(_refused(__name__, "sizes are plain numbers", classes="SymInt SymFloat SymBool"))
 globals().update(_refused(__name__, "work is done when a function returns: there are no streams", classes="Stream Event"))
 globals().update(_storage.LEGACY_STORAGES)
-layout = type(strided)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
 # NumPy warns of 1/0 and the like where PyTorch does not. `core/quiet.py` sees to that; this is for interpreters where it cannot.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
-_INTERNAL = frozenset(("__main__", "about", "alias", "capture", "cli", "codegen", "core", "demo", "doctor", "eager", "ops", "rng"))
+_INTERNAL = frozenset("__main__ about alias capture cli codegen core demo doctor eager graph_page ops overview provenance rng".split())
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
 # Names of torch that stand in a submodule.
 _MOVED_IN = {
@@ -121,6 +120,7 @@ _MOVED_IN = {
     "save": "serialization",
     "vmap": "func",
 }
+_OURS = {"check": "doctor.session", "summary": "overview", "watch": "overview", "why": "autograd"}  # what PyTorch has not
 _LATER = frozenset(("compile", "install_as_torch", "torch", *_MOVED_IN))
 
 
@@ -137,6 +137,8 @@ def __getattr__(name: str) -> _Any:
         return found
     if name == "compile":
         return _signatures.known_as(_import_module(f"{__name__}.capture").compile, name, "torch")
+    if name in _OURS:
+        return getattr(_import_module(f"{__name__}.{_OURS[name]}"), name)
     if name == "install_as_torch":
         return _import_module(f"{__name__}.alias").install_as_torch
     if name.startswith("__"):

@@ -1,36 +1,62 @@
-"""The command line: `pedigrad run script.py [args]`, and what is about it: `doctor`, `alias`, `env`, `convert`, `demo`."""
+"""The command line: `pedigrad run script.py [args]`, and what is about it: `graph`, `doctor`, `alias`, `env`, `convert`, `demo`."""
 
 from __future__ import annotations
 
 import argparse
 import atexit
+import functools
 import os
 import runpy
 import sys
 from collections.abc import Sequence
 from pickle import UnpicklingError
+from typing import Any
 
-from . import about, demo, doctor, version
+from . import about, demo, doctor, graph_page, version
 from .alias import environment, install_as_torch, missing_name, shim
+from .doctor import session
+from .profiler import profile
 from .serialization.convert import convert
 
 
-def run(script: str, args: Sequence[str], as_module: bool = False) -> None:
-    """Run a program as Python would, with pedigrad in the place of torch, in it and in the processes that it starts."""
+def run(script: str, args: Sequence[str], as_module: bool = False, checked: bool = False) -> dict[str, Any]:
+    """The globals of a program, run as Python would, with pedigrad in the place of torch, in it and in the processes that it starts.
+
+    Where it is to be `checked`, what the doctor has found is told at its end.
+    """
     install_as_torch()
     sys.argv = [script, *args]
     sys.path.insert(0, os.getcwd() if as_module else os.path.dirname(os.path.abspath(script)))
     hand_down_torch()
     try:
         if as_module:
-            runpy.run_module(script, run_name="__main__", alter_sys=True)
+            program = functools.partial(runpy.run_module, script, run_name="__main__", alter_sys=True)
         else:
-            runpy.run_path(script, run_name="__main__")
+            program = functools.partial(runpy.run_path, script, run_name="__main__")
+        return session.watched(program) if checked else program()  # type: ignore[no-any-return]
     except (ImportError, AttributeError) as error:
         hint = missing_name(error)
         if hint is not None:
             error.add_note(hint)
         raise
+
+
+def run_profiled(path: str, script: str, args: Sequence[str], as_module: bool) -> int:
+    """Run a program, print which of its lines take how long, and write the profile; returns the exit status."""
+    found = profile()
+    try:
+        with found:
+            run(script, args, as_module)
+    finally:  # also of a program that ends early
+        print(found.lines())
+        if path.endswith(".speedscope.json"):
+            found.export_speedscope(path)
+        elif path.endswith((".json", ".json.gz")):
+            found.export_chrome_trace(path)
+        else:
+            found.html(path)
+        print(f"\n{path}")
+    return 0
 
 
 def hand_down_torch() -> None:
@@ -47,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     runner = commands.add_parser("run", help="run an unchanged PyTorch program on pedigrad")
     runner.add_argument("-m", dest="module", action="store_true", help="run a module instead of a file")
+    runner.add_argument("--profile", metavar="FILE", help="time it: a flame graph (.html), a Chrome trace (.json) or .speedscope.json")
+    runner.add_argument("--check", action="store_true", help="watch it, and tell at the end what is hardly meant, with lines and remedies")
     runner.add_argument("script", help="the program: a file, or a module with -m")
     runner.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments")
     show = commands.add_parser("demo", help="train two models and show where a loss comes from")
@@ -59,6 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     check.add_argument("script")
     check.add_argument("--limit", type=int, default=doctor.LIMIT, help="how many files to read at most (default %(default)s)")
     check.add_argument("-v", "--verbose", action="store_true", help="list the names that are there, too")
+    graph = commands.add_parser("graph", help="run a program until its first backward pass and show where the loss came from, as a page")
+    graph.add_argument("--tensor", metavar="NAME", help="the variable to show instead of what backward() is called on")
+    graph.add_argument("--out", metavar="FILE", help="where the page goes (default: the script's name with .html)")
+    graph.add_argument("script", help="the program")
+    graph.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments")
     commands.add_parser("env", help="the machine, the caches and the versions")
     converter = commands.add_parser("convert", help="write the tensors of a file in another format")
     converter.add_argument("source", help="a state dict: PyTorch's format, or safetensors if the name ends so")
@@ -73,8 +106,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.command == "run":
         if not given.module and not os.path.exists(given.script):
             parser.error(f"no such file: {given.script}")
-        run(given.script, given.args, given.module)
+        if given.profile is not None:
+            return run_profiled(given.profile, given.script, given.args, given.module)
+        run(given.script, given.args, given.module, given.check)
         return 0
+    if given.command == "graph":
+        if not os.path.exists(given.script):
+            parser.error(f"no such file: {given.script}")
+        return graph_page.main(given.script, given.args, given.tensor, given.out, run)
     if given.command == "alias":
         return environment.main(given.action, given.site)
     if given.command == "doctor":

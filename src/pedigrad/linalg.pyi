@@ -9,14 +9,17 @@ import numpy as np
 
 from .core.device import device as _device
 from .core.dtypes import dtype as _dtype
-from .core.family import Family as _Family
 from .core.shapes import Size as _Size
 from .core.tensor import Tensor as _Tensor
 from .ops.shape.convert import memory_format as _memory_format
 from .rng.generator import Generator as _Generator
 from . import return_types as _return_types
+from .autograd.reasons import Why as _Why
 from .core.graph import Handle as _Handle
-from .ops.creation import layout as _layout
+from .overview.summary import Summary as _Summary
+from .overview.watch import Watch as _Watch
+from .provenance.family import Family as _Family
+from .core.sparse_tensor import layout as _layout
 
 class LinAlgError(RuntimeError): ...
 def cholesky(A: _Tensor, *, upper: _bool = False, out: _Tensor | None = None) -> _Tensor: ...

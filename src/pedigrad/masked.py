@@ -96,13 +96,13 @@ def argmin(input: Any, dim: int | None = None, *, keepdim: bool = False, dtype: 
 
 
 def cumsum(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
-    """The sums so far along `dim` of what the mask keeps."""
-    return _filled(input, mask, 0).cumsum(dim, dtype=dtype)
+    """The sums so far along `dim` of what the mask keeps, in the dtype of the input or `dtype`."""
+    return _filled(input, mask, 0).cumsum(dim, dtype=dtype or input.dtype)
 
 
 def cumprod(input: Any, dim: int, *, dtype: Any = None, mask: Any = None) -> Any:
-    """The products so far along `dim` of what the mask keeps."""
-    return _filled(input, mask, 1).cumprod(dim, dtype=dtype)
+    """The products so far along `dim` of what the mask keeps, in the dtype of the input or `dtype`."""
+    return _filled(input, mask, 1).cumprod(dim, dtype=dtype or input.dtype)
 
 
 def _count(input: Any, dims: Any, mask: Any) -> Any:

@@ -74,7 +74,8 @@ def ours(value, memo=None):
     memo = {} if memo is None else memo
     if isinstance(value, torch.Tensor):
         if id(value) not in memo:
-            memo[id(value)] = pedigrad.from_numpy(array_of(value)).requires_grad_(value.requires_grad)
+            made = pedigrad.from_numpy(array_of(value)) if value.layout is torch.strided else sparse(value)
+            memo[id(value)] = made.requires_grad_(value.requires_grad)
         return memo[id(value)]
     if isinstance(value, torch.dtype):
         return named(pedigrad, str(value).removeprefix("torch."))
@@ -93,6 +94,20 @@ def ours(value, memo=None):
     if callable(value) and not isinstance(value, type) and id(value) in _paths():
         return translate(value)
     return _mapped(value, lambda each: ours(each, memo))
+
+
+def sparse(tensor):
+    """The sparse tensor with the same places and values."""
+    tensor = tensor.detach()
+    if tensor.layout is torch.sparse_coo:
+        parts = (tensor._indices(), tensor._values(), tensor.shape)
+        return pedigrad.sparse_coo_tensor(*map(ours, parts), is_coalesced=tensor.is_coalesced())
+    if tensor.layout not in (torch.sparse_csr, torch.sparse_csc) or tensor.ndim != 2:
+        raise Untranslatable(f"a tensor of layout {tensor.layout}, of {tensor.ndim} dimensions")
+    rows = tensor.layout is torch.sparse_csr
+    parts = (tensor.crow_indices(), tensor.col_indices()) if rows else (tensor.ccol_indices(), tensor.row_indices())
+    make = pedigrad.sparse_csr_tensor if rows else pedigrad.sparse_csc_tensor
+    return make(*map(ours, (*parts, tensor.values(), tensor.shape)))
 
 
 def encoder_layer(theirs):

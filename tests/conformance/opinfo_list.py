@@ -63,7 +63,7 @@ UP_TO_SIGN = frozenset(UP_TO_SIGN_NAMES.split())
 TIES = {"argsort": 0, "sort": 1, "topk": 1, "kthvalue": 1, "mode": 1}
 
 REASONS = {
-    "*sparse*": "sparse tensors are not supported",
+    "*sparse*": "compared by tests/conformance/test_sparse.py",
     "*_scaled_mm*": "a GPU kernel",
     "torch.ops.aten.*": "an internal operator of PyTorch",
     "_*": "private to PyTorch",
@@ -74,7 +74,6 @@ REASONS = {
     "native_dropout_backward": "an internal operator of PyTorch",
     "max_pool2d_with_indices_backward": "an internal operator of PyTorch",
     "jiterator_*": "compiles CUDA C++",
-    "to_sparse": "sparse tensors are not supported",
     "*quantize*": "quantization is not supported",
     "*nested*": "nested tensors are not supported",
     "nn.functional.scaled_grouped_mm": "a GPU kernel",

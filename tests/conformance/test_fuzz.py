@@ -1,7 +1,7 @@
 """Random programs of fixed seeds give what PyTorch gives; `scripts/fuzz` runs more of them."""
 
 import pytest
-from fuzz import data, distributions, eager, ops, programs, transforms
+from fuzz import data, distributions, eager, ops, programs, sparse, transforms
 
 OPS = frozenset(ops.OPEN)  # what is known to differ: generated programs leave it out. To be emptied.
 
@@ -45,3 +45,8 @@ def test_programs_on_distributions_agree(first):
 @pytest.mark.filterwarnings("ignore:vmap")
 def test_nested_transforms_agree(first):
     check(transforms, range(first, first + 40), frozenset())
+
+
+@pytest.mark.parametrize("first", range(0, 240, 60))
+def test_programs_on_sparse_matrices_agree(first):
+    check(sparse, range(first, first + 60), frozenset())

@@ -16,7 +16,7 @@ import pedigrad  # noqa: E402
 
 MODULES = ["nn", "nn.functional", "nn.init", "nn.utils", "linalg", "special", "optim", "optim.lr_scheduler", "autograd"]
 OWN = {
-    "": {"install_as_torch", "family", "onnx"},  # PyTorch's `torch.onnx` is there once it was imported
+    "": {"install_as_torch", "family", "memory", "summary", "watch", "onnx"},  # PyTorch's `torch.onnx` is there once it was imported
     "Tensor": {"family", "names", "alias"},
     "autograd": {"Node", "grad_enabled"},
     "nn.utils": {"prune"},  # in PyTorch once it was imported

@@ -105,6 +105,12 @@ def cancelled(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) 
     return np.abs(a - b) <= 16 * np.finfo(b.dtype).eps
 
 
+def of_equal_observations(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    x = case.operands()[0]
+    size = np.abs(x[np.isfinite(x)]).max(initial=0.0)
+    return np.abs(a - b) <= 16 * np.finfo(np.float32).eps ** 2 * size**2
+
+
 def near_zero(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
     return (np.abs(case.operands()[0]) < 1e-10) & (np.abs(a - b) <= 0.1 * np.abs(b))
 
@@ -186,6 +192,7 @@ def at_edges(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -
     return number == 0 and x.size > 0 and x.min() == x.max() and a.sum() == b.sum()
 
 
+NORMS = "_?(native_)?(group|batch|instance|layer)_norm(_legit)?"
 RULES = (
     Rule("logcumsumexp", "g", "PyTorch adds the gradient's logarithm to the result, whose last digit may be larger", lost_digits),
     Rule("digamma|lgamma|polygamma|special.polygamma|mvlgamma", "yg", "at poles PyTorch's trigamma divides by a rounded sine", poles),
@@ -198,9 +205,10 @@ RULES = (
         lambda c, a, b, n, i: np.isnan(b) & np.isnan(c.at(n, i)),
     ),
     Rule("cumprod|prod", "g", "PyTorch's product in float32 overflows", lambda c, a, b, n, i: np.isinf(b) & (np.abs(a) > 3e38)),
-    Rule("(group|batch|instance)_norm", "yg", "PyTorch joins weight and mean to one term: infinity less infinity", nan_is_theirs),
-    Rule("(group|batch|instance|layer)_norm", "yg", "PyTorch has 0 for one by too large a variance", of_overflown_variance),
-    Rule("(group|batch|instance|layer)_norm", "yg", "which infinities meet beside an infinite weight is open", infinite),
+    Rule(NORMS, "yg", "PyTorch joins weight and mean to one term: infinity less infinity", nan_is_theirs),
+    Rule(NORMS, "yg", "PyTorch has 0 for one by too large a variance", of_overflown_variance),
+    Rule(NORMS, "yg", "which infinities meet beside an infinite weight is open", infinite),
+    Rule("_(log_)?softmax_backward_data", "yg", "which infinities meet on the way is open", infinite),
     Rule("norm|linalg.*norm|normalize", "g", "PyTorch divides by a norm that is zero when it is rounded", nan_is_theirs),
     Rule("trapz|trapezoid|cumulative_trapezoid", "y", "PyTorch takes half the ends from the sum: infinity less infinity", nan_is_theirs),
     Rule("trapz|trapezoid|cumulative_trapezoid|threshold", "y", "PyTorch computes with uint8, which wraps", wrapped),
@@ -216,13 +224,14 @@ RULES = (
     ),
     Rule("special.gammaincc|igammac", "y", "PyTorch leaves out Euler's constant for orders near 0", near_zero),
     Rule("corrcoef", "g", "of two observations the coefficient is 1 or -1: its slope is rounding", cancelled),
+    Rule("cov", "yg", "the covariance of what is always the same is rounding, here that of float64", of_equal_observations),
     Rule("normalize", "g", "of a vector of one element the slope is rounding", cancelled_by),
     Rule("grid_sample.*", "g", "the slope is differences of pixels: rounding of these", cancelled_pixels),
     Rule("grid_sampler.*|grid_sample", "yg", "PyTorch has several answers to what lies at a place that is no number", at_no_place),
     Rule("special.zeta", "y", "PyTorch multiplies infinity by zero on the way to zero", nan_is_theirs),
     Rule("cdist", "y", "PyTorch's way by products subtracts infinities", lambda c, a, b, n, i: np.isnan(b) & np.isinf(a)),
     Rule(
-        "cdist",
+        "[cp]dist",
         "g",
         "an infinite distance has no slope",
         lambda c, a, b, n, i: np.isnan(b) & any(not (np.abs(x) < 1e15).all() for x in c.operands()),
@@ -297,6 +306,8 @@ AGAIN = (  # the reason; what to look for, what to put in its place, what to loo
     ),
     # PyTorch reads other memory where a dimension is expanded, of 16-bit floats and of indices in int32.
     (r"(?s)(\.expand\([^)]*\)\))(.*torch\.(?:(?:nan)?median|gather|scatter_add|index_add)\()", r"\1.contiguous()\2", "yg"),
+    # PyTorch takes weights for numbers one after the other, however they lie.
+    (r"torch\.native_group_norm\((\w+), (a\w+), (a\w+)", r"torch.native_group_norm(\1, \2.contiguous(), \3.contiguous()", "yg"),
     # PyTorch's gradient of a negative `abs` has the other sign.
     (r"torch\.polar\((\w+), (\w+)\)", r"torch.complex(\1 * torch.cos(\2), \1 * torch.sin(\2))", "yg"),
 )

@@ -11,10 +11,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import importlib
 import io
 import os
 import re
 import warnings
+import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +32,7 @@ COMPILE = "f = torch.compile(f)"
 LIMIT = 21.0 * apart.LIMIT  # seconds: a program has its own limit
 SETTLED = 9  # calls without a change after which a function is compiled, or refused
 
+OPTIMISED = 4  # one of so many programs has LLVM's passes run over its code
 SEVERAL = 3  # kinds of arguments that wait for a second recording where one call makes them others for the next
 GRADS = re.compile(r"(\w+) = torch\.autograd\.grad\(")
 
@@ -76,12 +80,32 @@ def compare(program: programs.Program) -> str | None:
 def compare_here(program: programs.Program) -> str | None:
     """The same, in this process."""
     library, plain = functions.library(), uncompiled(program)
-    usual, compiled = follow(plain, library), follow(program, library)
+    usual = follow(plain, library)
+    with code_as_it_is(program):
+        compiled = follow(program, library)
     count(compiled, tally)
     found = differ(compiled, usual)
     if found and noise.is_of_values(found):
         found = beyond_rounding(compiled, usual, [(usual, shaken(plain, library))], tally)
     return found or unsettled(program, compiled)
+
+
+@contextlib.contextmanager
+def code_as_it_is(program: programs.Program) -> Iterator[None]:
+    """Leave what is compiled as it was written, three programs of four: LLVM takes longer to make it fast than all the rest takes."""
+    llvm = importlib.import_module("pedigrad.codegen.emit.llvm")
+    usual = llvm.compile_object
+
+    def compile_object(text: str, optimise: bool = True) -> bytes:
+        machine = llvm._machine(0)
+        return machine.emit_object(llvm._module(text, machine, False))
+
+    if zlib.crc32(str(program).encode()) % OPTIMISED:
+        llvm.compile_object = compile_object
+    try:
+        yield
+    finally:
+        llvm.compile_object = usual
 
 
 def uncompiled(program: programs.Program) -> programs.Program:
@@ -91,7 +115,7 @@ def uncompiled(program: programs.Program) -> programs.Program:
 
 def shaken(program: programs.Program, library: Any, every: int = 1) -> list[Trail]:
     """Runs of a program in which rounding is another one."""
-    return [follow(program, library, every, np.random.default_rng(i)) for i in range(noise.RUNS)]
+    return [follow(program, library, every, mode) for mode in noise.modes(library)]
 
 
 def beyond_rounding(given: Trail, right: Trail, spreads: list[tuple[Trail, list[Trail]]], tally: Tally, layouts: bool = True) -> str | None:
@@ -105,42 +129,45 @@ def beyond_rounding(given: Trail, right: Trail, spreads: list[tuple[Trail, list[
     return found
 
 
-def follow(program: programs.Program, library: Any, every: int = 1, chance: np.random.Generator | None = None) -> Trail:
-    """Run a program and look at what is bound after each statement from the first call on, or after some of these.
+def follow(program: programs.Program, library: Any, every: int = 1, mode: Any = programs.NO_MODE) -> Trail:
+    """Run a program and look at what is bound from the first call on: after each of them, or some, and before the next one.
 
-    Random generators are seeded anew before each statement: compiled functions draw other numbers. With `chance` all tensors that are
-    bound are moved by a rounding error before each call.
+    Random generators are seeded anew before each statement: compiled functions draw other numbers. Statements are run in a mode.
     """
     space: dict[str, Any] = {"torch": library, "nn": library.nn, "F": library.nn.functional, "np": np, "__name__": "program"}
     given = {*space, "__builtins__"}
     trail = Trail(coarse(program), [], None, [], 0)
     library.manual_seed(0)
-    looking = False
+    last = len(program.statements)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             for number, statement in enumerate(program.statements):
                 library.manual_seed(number)
-                if chance is not None and statement.startswith("r = f("):
-                    noise.shake(floats_of(space, library), chance)
                 try:
-                    exec(compile(statement, "<program>", "exec"), space)
+                    with mode:
+                        exec(compile(statement, "<program>", "exec"), space)
                 except Exception as error:
                     trail.raised = programs.Raised(number, tuple(c.__name__ for c in type(error).__mro__), str(error))
                     break
                 if statement == COMPILE:
                     trail.functions.append(space["f"].compiled)
-                called = statement.startswith("r = f(")
+                called, calls_next = is_call(statement), number + 1 == last or is_call(program.statements[number + 1])
                 trail.calls += called
                 trail.gradients |= {found[1] for found in [GRADS.match(statement)] if found}
-                looking = looking or called
-                if looking and (not trail.calls % every or number + 1 == len(program.statements)):
+                looking = trail.calls > 0 and (not trail.calls % every or number + 1 == last)
+                if looking and (called or calls_next):
                     trail.steps.append((number, look(space, given, library)))
         finally:
             library.set_grad_enabled(True)
             library.set_default_dtype(library.float32)
             space.clear()
     return trail
+
+
+def is_call(statement: str) -> bool:
+    """Whether a statement calls the function."""
+    return statement.startswith("r = f(")
 
 
 def coarse(program: programs.Program) -> str:
@@ -175,14 +202,6 @@ def look(space: dict[str, Any], given: set[str], library: Any) -> dict[str, Any]
         gather(name, value, tensors, library)
     found["(sharing)"] = sharing(tensors)
     return found
-
-
-def floats_of(space: dict[str, Any], library: Any) -> list[Any]:
-    """The tensors that are bound, in modules too."""
-    tensors: list[tuple[str, Any]] = []
-    for name, value in space.items():
-        gather(name, value, tensors, library)
-    return [tensor for _, tensor in tensors]
 
 
 def gather(name: str, value: Any, tensors: list[tuple[str, Any]], library: Any) -> None:
@@ -291,7 +310,7 @@ def unsettled(program: programs.Program, trail: Trail) -> str | None:
         if len(compiled.pending) > SEVERAL:
             continue  # each call finds other arguments than the one before
         tail = len(program.statements)
-        while tail and program.statements[tail - 1].startswith("r = f(") and program.statements[tail - 1] == program.statements[-1]:
+        while tail and is_call(program.statements[tail - 1]) and program.statements[tail - 1] == program.statements[-1]:
             tail -= 1
         if trail.calls >= 18 and not runs_of(compiled) and not reasons(compiled):
             return f"unsettled: {trail.calls} calls ran nothing compiled, {len(compiled.variants)} versions"

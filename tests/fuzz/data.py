@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 
-from fuzz import programs
+from fuzz import against, programs
 
 KNOWN = {
     "workers": "loaders with workers",
@@ -58,7 +58,7 @@ def generate(seed: int, avoid: frozenset[str] = frozenset()) -> programs.Program
 
 def compare(program: programs.Program) -> str | None:
     """How pedigrad differs from PyTorch on a program."""
-    return programs.against_torch(program)
+    return against.against_torch(program)
 
 
 class Writer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 
-from fuzz import programs
+from fuzz import against, programs
 
 KNOWN = {
     "transforms": "TransformedDistribution",
@@ -55,7 +55,7 @@ def generate(seed: int, avoid: frozenset[str] = frozenset()) -> programs.Program
 
 def compare(program: programs.Program) -> str | None:
     """How a run here differs from one on PyTorch."""
-    return programs.against_torch(program)
+    return against.against_torch(program)
 
 
 class Case:

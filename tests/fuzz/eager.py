@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from fuzz import layers, on_purpose, programs
+from fuzz import against, layers, on_purpose, programs
 from fuzz.custom import function
 from fuzz.in_place import write
 from fuzz.state import FLOATS, Name, State, category, new_tensor, promoted, tuple_text
@@ -58,7 +58,7 @@ LEFT_OUT = frozenset(("detached", "stale", "regenerated", "normalize", "2 / x", 
 
 def compare(program: programs.Program) -> str | None:
     """How pedigrad differs from PyTorch, other than on purpose."""
-    text = programs.against_torch(program)
+    text = against.against_torch(program)
     if text is None or "raised NameError" in text:  # of a program that was cut, see below
         return None
     if on_purpose.purpose_of(program, text) is not None:
@@ -67,8 +67,6 @@ def compare(program: programs.Program) -> str | None:
             return None
         # what comes after what only PyTorch refuses is compared without it
         return compare(programs.Program(program.statements[:at] + program.statements[at + 1 :], program.observe))
-    if programs.kind(text) in ("value", "grad value") and programs.shaky(program):
-        return None
     return text
 
 

@@ -1,4 +1,4 @@
-"""Rounding told from faults: a run is repeated with tensors that are a rounding error away, and what moves by that is no difference.
+"""Rounding told from faults: a run is repeated with results that are a rounding error away, and what moves by that is no difference.
 
 What cancels exactly in mathematics (the gradient of a bias in front of a batch norm, of the keys' bias of an attention) is nothing but
 rounding, which Adam makes whole steps of: such numbers are others in each library, each order of summation, and in each of these runs.
@@ -8,6 +8,7 @@ Tolerances stay as they are for everything that does not move.
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,14 +23,43 @@ Base = Any  # what a run has shown: a value of `programs.seen`
 Spread = tuple[Base, Sequence[Base]]  # and what the runs with other rounding have shown in its place
 
 
-def shake(tensors: Sequence[Any], chance: np.random.Generator) -> None:
-    """Move the elements of tensors of floats by a rounding error each, which no library gets to know of."""
-    for tensor in tensors:
-        if tensor.dtype.is_floating_point and str(tensor.dtype) in ("torch.float32", "torch.float64"):
-            array = tensor.detach().numpy()
-            if array.flags.writeable:
-                moved = array * (1 + np.finfo(array.dtype).eps * chance.uniform(-1, 1, array.shape))
-                np.copyto(array, moved, casting="same_kind")
+def modes(library: Any) -> list[Any]:
+    """Modes of a library, each of which rounds otherwise."""
+    return [mode(library, random.Random(number)) for number in range(RUNS)]
+
+
+def mode(library: Any, chance: random.Random) -> Any:
+    """A mode in which what each function computes is off by a unit or two in the last place, or is the other zero."""
+
+    class Rounding(library.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
+        def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            result = function(*args, **(kwargs or {}))
+            with library._C.DisableTorchFunction():
+                given = {where(each) for each in tensors(library, args)}
+                for each in tensors(library, result if isinstance(result, (tuple, list)) else (result,)):
+                    if given and where(each) not in given and each.is_floating_point():
+                        move(library, each, chance)
+            return result
+
+    return Rounding()
+
+
+def tensors(library: Any, values: Sequence[Any]) -> list[Any]:
+    """The tensors among values."""
+    return [each for each in values if isinstance(each, library.Tensor)]
+
+
+def where(tensor: Any) -> int:
+    """The address of a tensor's memory."""
+    return tensor.untyped_storage().data_ptr()
+
+
+def move(library: Any, tensor: Any, chance: random.Random) -> None:
+    """Move the elements of a tensor by a rounding error each, which its history does not get to know of."""
+    units = [chance.choice((-2, -1, 0, 1, 2)) for _ in range(tensor.numel())]
+    units = library.tensor(units, dtype=library.float64).reshape(tensor.shape)
+    factor = library.where((tensor == 0) & (units > 0), -1.0, 1 + units * library.finfo(tensor.dtype).eps)
+    tensor.data.copy_(tensor.data.double() * factor)
 
 
 def is_of_values(difference: str) -> bool:

@@ -33,7 +33,7 @@ def refused_at(difference: str) -> int | None:
 
 # Operations of which pedigrad saves an operand, PyTorch a copy or something else.
 SAVING = "CrossEntropy|NllLoss|L1Loss|SmoothL1Loss|HuberLoss|KlDiv|PoissonNllLoss|Tanhshrink|ScaledDotProductAttention"
-SAVING += "|NativeGroupNorm|NativeLayerNorm|NativeBatchNorm|RmsNorm|Normalize"
+SAVING += "|NativeGroupNorm|NativeLayerNorm|NativeBatchNorm|RmsNorm|Normalize|Lstm|Gru|Rnn"
 # Writes and changes of shape that make PyTorch give views a new history.
 OTHER_ALIAS = r"detach\(\)|detach_|out=|inference_mode|no_grad|set_grad_enabled|\.data\b|squeeze_|transpose_|swap\w+_|\.t_"
 # Modules whose results are views of others in PyTorch, for some shapes.
@@ -41,10 +41,11 @@ AS_VIEWS = r"nn\.(Linear|Bilinear|AvgPool1d|MaxPool1d|Conv|MultiheadAttention|LS
 HOOKED = r"^(grad: t|grad value: t|(value|length): log)"  # what retain_grad and hooks have kept
 RESHAPED = r"(squeeze_|transpose_|swap\w+_|\.t_)\("  # changes of shape in place
 PURPOSES = (
-    Purpose("saving and writing in place", "^refusal.*modified by an inplace operation"),
+    Purpose("saving and writing in place", "^(refusal|error type).*right is RuntimeError.*modified by an inplace operation"),
     Purpose("what is saved", rf"^raises.*modified by an inplace operation: ({SAVING})"),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: Mul", r"\d / "),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: (Add|B)?[Mm]m", r"nn\.(Linear|Bilinear|MultiheadAttention)"),
+    Purpose("`t.data`", "^grad value", r"Norm\((.|\n)*\.data\b"),  # what is written to behind the back of the graph
     Purpose("`inference_mode`", "^refusal.*([Ii]nference tensor|created in inference mode)"),
     Purpose("writes to what a module with backward hooks is given or returns", "^(refusal|error type).*BackwardHookFunction"),
     Purpose(
@@ -61,9 +62,20 @@ PURPOSES = (
     Purpose("errors that protect nothing here", "^refusal.*Integer division with addcdiv"),
     Purpose("faults of PyTorch's own", "^(refusal|error type).*(INTERNAL ASSERT|invalid gradient at index|ZeroTensors are immutable)"),
     Purpose("faults of PyTorch's own", "^raises.*shape of (its operand|a leaf) was changed in place"),
-    Purpose("faults of PyTorch's own", "^raises.*unflatten", RESHAPED),
+    Purpose("faults of PyTorch's own", "^raises.*a tensor whose shape was changed in place", RESHAPED),
+    Purpose("faults of PyTorch's own", "^grad shape: ", RESHAPED),
+    Purpose("faults of PyTorch's own", "^refusal.*doesn't match the broadcast shape", RESHAPED),
+    Purpose("faults of PyTorch's own", "^grad value: t", r"mark_dirty(.|\n)*retain_grad|retain_grad(.|\n)*mark_dirty"),
+    Purpose("faults of PyTorch's own", r"value: .*right is \(nan\+nanj\)", "complex"),
+    Purpose("faults of PyTorch's own", r"^type: \w+ is 'RuntimeError', right is a tensor", RESHAPED),
+    Purpose("as_strided` of a view, changes of shape in place", r"^grad value: x", RESHAPED),
+    Purpose("views and writes through another alias", "^grad value: x", rf"as_strided(.|\n)*({OTHER_ALIAS})"),
+    Purpose("faults of PyTorch's own", "^refusal.*can't be cast to the desired output type", "addcdiv"),  # by its gradient
+    Purpose("strides of Fourier transforms", "^refusal.*view size is not compatible", "cat|stack"),
+    Purpose("views and writes through another alias", "^raises.*Can't detach views in-place", AS_VIEWS),
     Purpose("whether a gradient needs a gradient", r"^(grad )*(requires_grad|is_leaf|has_grad_fn): [ghmtx]\d+", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", r"^(length|value): log", "create_graph=True"),
+    Purpose("whether a gradient needs a gradient", r"^grad: x\d+\.grad is there, right is None", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", r"^type: [gh]\d+\[\d+\] is None, right is a tensor", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", "^refusal.*AttributeError: 'NoneType'", "create_graph=True"),
     Purpose("views and writes through another alias", r"^type: g\d+\[\d+\] is None, right is a tensor", RESHAPED),
@@ -79,12 +91,14 @@ PURPOSES = (
     Purpose("views and writes through another alias", HOOKED, AS_VIEWS),
     Purpose("faults of PyTorch's own", r"^grad value: x\d+\.grad is "),  # of numbers whose gradients share memory
     Purpose("faults of PyTorch's own", "^grad value", "register_post_accumulate_grad_hook"),
-    Purpose("faults of PyTorch's own", "^grad value", r"PReLU(.|\n)*create_graph=True"),
+    Purpose("faults of PyTorch's own", "^(grad )*value", r"PReLU(.|\n)*create_graph=True"),
     Purpose("views and writes through another alias", "^refusal.*no_grad mode.*inside a custom Function"),
     Purpose("views and writes through another alias", r"^type: g\d+\[\d+\] is Seen.* right is None$", AS_VIEWS),
-    Purpose("zeros, infinities and nan in special functions", "value: .*right is nan", r"norm(.|\n)*create_graph=True"),
+    Purpose("zeros, infinities and nan in special functions", "value: .*right is nan", r"(norm|std)(.|\n)*create_graph=True"),
+    Purpose("zeros, infinities and nan in special functions", "value: .* is -?inf, right is nan", "gelu"),
     Purpose("errors that protect nothing here", "^raises.*Trying to backward through the graph a second time"),
-    Purpose("sums in float16 and bfloat16", "^(grad )?value", r"float16(.|\n)*kl_div"),
+    Purpose("sums in float16 and bfloat16", "^(grad )?value", r"float16(.|\n)*(kl_div|prod)"),
+    Purpose("steps of float16 and bfloat16 parameters", "^(grad )?value", r"float16(.|\n)*optim\."),
     Purpose("16-bit complex numbers", "ComplexHalf|right is 'TypeError'", "complex"),
 )
 

@@ -6,8 +6,6 @@ A family of programs is a module of this package with
     compare(program) -> str | None                   runs it in two ways; how they differ
     group(program, difference) -> str                what findings of one cause share (may be left out)
     KNOWN                                            names that `avoid` may hold, with what they leave out
-
-`python -m fuzz.programs FILE` (with src and tests on PYTHONPATH) runs a file on PyTorch and on pedigrad.
 """
 
 from __future__ import annotations
@@ -15,11 +13,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
-import importlib
 import io
 import random
 import re
-import sys
+import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -27,6 +24,7 @@ from typing import Any
 import numpy as np
 
 HEAD = "import pedigrad as torch  # or: import torch\nimport numpy as np\nfrom math import inf, nan"
+NO_MODE = contextlib.nullcontext()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,8 +91,8 @@ class Observations:
     raised: Raised | None
 
 
-def run(program: Program, library: Any, names: dict[str, Any] | None = None, refresh: bool = False) -> Observations:
-    """What the program shows with the library as `torch` and other names bound beside it.
+def run(program: Program, library: Any, names: dict[str, Any] | None = None, refresh: bool = False, mode: Any = NO_MODE) -> Observations:
+    """What the program shows with the library as `torch` and other names bound beside it, its statements run in a mode.
 
     With `refresh`, each tensor's grad_fn is read before each statement: some checks of PyTorch 2.13 take a view for a leaf where
     its base was written to and nobody has asked for its grad_fn since.
@@ -120,7 +118,8 @@ def run(program: Program, library: Any, names: dict[str, Any] | None = None, ref
                     with contextlib.suppress(Exception):
                         _ = each.grad_fn
                 try:
-                    exec(compile(statement, "<program>", "exec"), space)
+                    with mode:
+                        exec(compile(statement, "<program>", "exec"), space)
                 except Exception as error:
                     raised = Raised(number, tuple(c.__name__ for c in type(error).__mro__), str(error))
                     break
@@ -149,6 +148,8 @@ def seen(value: Any, library: Any, depth: int = 0) -> Any:
         return [seen(each, library, depth + 1) for each in value]
     if isinstance(value, dict):
         return {str(key): seen(each, library, depth + 1) for key, each in value.items()}
+    if isinstance(value, types.ModuleType):
+        return "a module"
     if isinstance(value, library.nn.Module):
         tensors = list(value.named_parameters()) + list(value.named_buffers())
         return {name: seen(each, library, depth + 1) for name, each in tensors}
@@ -158,17 +159,22 @@ def seen(value: Any, library: Any, depth: int = 0) -> Any:
 def seen_tensor(value: Any, library: Any, depth: int = 0) -> Seen:
     """All that can be seen of a tensor."""
     grad = value.grad if depth < 6 else None
-    plain = value.detach()
     dtype = str(value.dtype).rpartition(".")[2]
+    return Seen(
+        type(value).__name__, dtype, tuple(value.shape), tuple(value.stride()), value.requires_grad, value.is_leaf,
+        value.grad_fn is not None, elements(value, dtype), None if grad is None else seen_tensor(grad, library, depth + 3),
+    )  # fmt: skip
+
+
+def elements(tensor: Any, dtype: str) -> np.ndarray:
+    """A copy of a tensor's elements, in memory that is not NumPy's: between guard pages that would take long."""
+    plain = tensor.detach()
     if hasattr(plain, "resolve_conj"):
         plain = plain.resolve_conj().resolve_neg()
     if getattr(plain, "_is_zerotensor", bool)():
         plain = plain.clone()
-    array = (plain.float() if dtype == "bfloat16" else plain).numpy().copy()
-    return Seen(
-        type(value).__name__, dtype, tuple(value.shape), tuple(value.stride()), value.requires_grad, value.is_leaf,
-        value.grad_fn is not None, array, None if grad is None else seen_tensor(grad, library, depth + 3),
-    )  # fmt: skip
+    array = (plain.float() if dtype == "bfloat16" else plain).numpy()
+    return np.ndarray(array.shape, array.dtype, array.tobytes())
 
 
 # Comparing
@@ -300,75 +306,6 @@ def first(texts: Iterable[str | None]) -> str | None:
 def kind(difference: str) -> str:
     """The kind of a difference: what comes before its colon."""
     return difference.partition(":")[0]
-
-
-def against_torch(program: Program, strides: bool = False) -> str | None:
-    """How pedigrad differs from PyTorch on a program."""
-    given = run(program, importlib.import_module("pedigrad"))
-    torch = importlib.import_module("torch")
-    text = differ(given, run(program, torch), strides)
-    return text and differ(given, run(program, torch, refresh=True), strides)
-
-
-def shaky(program: Program) -> bool:
-    """Whether PyTorch's own results change as much when it rounds otherwise: then nobody can say who is right."""
-    return changes_with_precision(program) or any(changes_with_rounding(program, seed) for seed in range(16))
-
-
-def changes_with_rounding(program: Program, seed: int) -> bool:
-    """Whether results change when what each operation gives is off by a unit or two in the last place, or is the other zero."""
-    torch = importlib.import_module("torch")
-    chance = random.Random(seed)
-
-    class Rounding(torch.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
-        def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-            result = function(*args, **(kwargs or {}))
-            given = [a for a in args if isinstance(a, torch.Tensor)]
-            with torch._C.DisableTorchFunction():
-                known = {a.untyped_storage().data_ptr() for a in given}
-                for each in result if isinstance(result, (tuple, list)) else (result,):
-                    floating = given and isinstance(each, torch.Tensor) and each.is_floating_point()
-                    if floating and each.untyped_storage().data_ptr() not in known:
-                        units = torch.tensor([chance.choice((-2, -1, 0, 1, 2)) for _ in range(each.numel())], dtype=torch.float64)
-                        units = units.reshape(each.shape)
-                        factor = torch.where((each == 0) & (units > 0), -1.0, 1 + units * torch.finfo(each.dtype).eps)
-                        each.data.copy_(each.data.double() * factor)
-            return result
-
-    usual = run(program, torch)
-    with Rounding():
-        other = run(program, torch)
-    return changed(usual, other, coarsest(list(usual.values.values())))
-
-
-def changed(here: Observations, there: Observations, tolerated: str) -> bool:
-    """Whether arrays that two runs leave behind differ by more than is tolerated."""
-    if (here.raised is None) != (there.raised is None):
-        return True
-    pairs = [(arrays(here.values.get(name)), arrays(value)) for name, value in there.values.items()]
-    both = [(a, b) for one, two in pairs for a, b in zip(one, two, strict=False) if a.shape == b.shape]
-    return any(differ_arrays(a, b, tolerated, "") for a, b in both)
-
-
-def changes_with_precision(program: Program) -> bool:
-    """Whether results change when PyTorch computes in another precision."""
-    torch = importlib.import_module("torch")
-    seen_here = run(program, torch)
-    coarse = coarsest(list(seen_here.values.values()))
-    other = "float32" if coarse == "float64" else "float64"
-    statements = tuple(re.sub(r"torch\.(float64|float32|float16|bfloat16)\b", f"torch.{other}", text) for text in program.statements)
-    statements = tuple(text.replace(".double()", ".float()") if other == "float32" else text for text in statements)
-    there = run(Program((f"torch.set_default_dtype(torch.{other})", *statements), program.observe), torch)
-    return changed(seen_here, there, "float32" if coarse == "float64" else coarse)
-
-
-def arrays(value: Any) -> list[np.ndarray]:
-    """The arrays in a seen value, gradients too."""
-    if isinstance(value, Seen):
-        return ([] if value.array is None else [value.array]) + arrays(value.grad)
-    if isinstance(value, (list, dict)):
-        return [a for each in (value.values() if isinstance(value, dict) else value) for a in arrays(each)]
-    return []
 
 
 # Making smaller
@@ -505,19 +442,3 @@ def _smaller(tree: ast.AST, measure: tuple[int, int]) -> Iterator[tuple[str, ...
         return
     if _measure(text) < measure:
         yield (text,)
-
-
-def main(files: list[str]) -> int:
-    """Run files on PyTorch and on pedigrad and print how they differ: 1 if any does."""
-    status = 0
-    for path in files:
-        with open(path) as file:
-            program = parse(file.read())
-        difference = against_torch(program)
-        print(f"{path}: {difference or 'agrees'}")
-        status |= difference is not None
-    return status
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -48,7 +48,9 @@ def torch() -> Any:
 
 def compare_here(program: programs.Program) -> str | None:
     plain, library = compiled.uncompiled(program), functions.library()
-    usual, fast = compiled.follow(plain, library, EVERY), compiled.follow(program, library, EVERY)
+    usual = compiled.follow(plain, library, EVERY)
+    with compiled.code_as_it_is(program):
+        fast = compiled.follow(program, library, EVERY)
     compiled.count(fast, tally)
     moved = functools.cache(lambda: (usual, compiled.shaken(plain, library, EVERY)))
     found = compiled.differ(fast, usual)

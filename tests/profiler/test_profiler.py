@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -85,3 +87,53 @@ def test_nothing_is_left_on():
     with pytest.raises(ZeroDivisionError), profile():
         1 / 0  # noqa: B018
     assert modes.special == before and modes.settings.profiler is None
+
+
+def test_lines_and_modules_have_forward_and_backward_together():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh())
+    with profile() as found:
+        y = model(torch.ones(2, 3))
+        y.sum().backward()
+    lines = {row.what.partition(": ")[2]: row for row in found.lines()}
+    assert lines["y = model(torch.ones(2, 3))"].forward > 0 < lines["y = model(torch.ones(2, 3))"].backward
+    modules = {row.what: row for row in found.modules()}
+    assert modules["0 (Linear)"].forward > 0 < modules["0 (Linear)"].backward
+    assert modules["outside of modules"].operations == 2  # sum and its gradient
+    assert "backward" in str(found.modules()) and len(found.modules()) == 3
+
+
+def test_flame_graphs_add_up(tmp_path):
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh())
+    with profile() as found:
+        model(torch.ones(2, 3)).sum().backward()
+    found.export_speedscope(tmp_path / "profile.json")
+    data = json.loads((tmp_path / "profile.json").read_text())
+    (sampled,) = data["profiles"]
+    own = sum(event.own for event in found.events().all())
+    assert sum(sampled["weights"]) == sampled["endValue"] == own
+    names = [[data["shared"]["frames"][i]["name"] for i in stack] for stack in sampled["samples"]]
+    assert next(stack for stack in names if stack[-1] == "tanh")[:2] == ["Sequential", "1 (Tanh)"]
+    assert next(stack for stack in names if stack[-1] == "TanhBackward0 (backward)")[:2] == ["Sequential", "1 (Tanh)"]
+    text = found.html(tmp_path / "page.html")
+    tree = json.loads(text.partition('id="data">')[2].partition("</script>")[0])["tree"]
+    assert tree["time"] == own and sum(inner["time"] for inner in tree["inside"]) == own
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == text
+
+
+PROGRAM = """import torch
+x = torch.ones(3, requires_grad=True)
+x.sin().sum().backward()
+raise SystemExit(3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "begin"), [("p.html", "<!doctype html>"), ("p.json", '{"schemaVersion"'), ("p.speedscope.json", '{"$schema"')]
+)
+def test_a_program_is_profiled_from_the_command_line(tmp_path, name, begin):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-m", "pedigrad", "run", "--profile", name, "program.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    assert "program.py:3: x.sin().sum().backward()" in done.stdout and done.stdout.endswith(f"{name}\n")
+    assert (tmp_path / name).read_text().startswith(begin)

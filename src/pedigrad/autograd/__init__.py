@@ -7,12 +7,13 @@ from . import forward_ad, function, functional, graph, profiler, variable
 from .backward import backward, grad
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
+from .reasons import why
 from .variable import Variable
 
 __all__ = [
     "Function", "Node", "Variable", "backward", "detect_anomaly", "enable_grad", "forward_ad", "function", "functional", "grad",
     "grad_enabled", "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad", "profiler", "set_detect_anomaly",
-    "set_grad_enabled", "variable",
+    "set_grad_enabled", "variable", "why",
 ]  # fmt: skip
 
 globals().update(absent.handlers(__name__))

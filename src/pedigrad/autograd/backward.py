@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core import lifted, modes
+from ..core import lifted, modes, watching
 from ..core.declare import publish
 from ..core.graph import Leaf
 from ..core.history import refresh
@@ -79,7 +80,15 @@ def _start(run: Backward, tensors: Sequence[Tensor], gradients: Sequence[Any]) -
         run.deposit(tensor._node, start)  # type: ignore[arg-type]
 
 
-def _finish(run: Backward) -> None:
+def _finish(run: Backward, tensors: Sequence[Tensor]) -> None:
+    """Let a pass from these tensors run."""
+    if watching.watcher is None:
+        _go(run)
+    else:
+        watching.watcher.backward(tensors, run, functools.partial(_go, run))
+
+
+def _go(run: Backward) -> None:
     """Let a pass run; its operations are recorded if gradients of it may be wanted."""
     if run.create:
         with modes.enable_grad():
@@ -113,7 +122,7 @@ def backward(
         if not isinstance(tensor._node, Leaf):
             tensor.retain_grad()  # type: ignore[attr-defined]
     _start(run, _listed(tensors), _listed(grad_tensors if grad_tensors is not None else grad_variables))
-    _finish(run)
+    _finish(run, _listed(tensors))
     for tensor in wanted or ():
         if not isinstance(tensor._node, Leaf) and tensor._node.seq in run.captured and not tensor.retains_grad:
             g = run._wrapped(run.captured[tensor._node.seq])
@@ -150,7 +159,7 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     run = Backward(retain, create_graph, [t._node for t in wanted], accumulate=False)
     _start(run, _listed(outputs), _listed(grad_outputs))
-    _finish(run)
+    _finish(run, _listed(outputs))
     results: list[Tensor | None] = []
     for i, tensor in enumerate(wanted):
         g = run.captured.get(tensor._node.seq)
@@ -174,7 +183,7 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
     if gradient is not None:
         run.show(gradient)
     run.deposit(self._node, start)  # type: ignore[arg-type]
-    _finish(run)
+    _finish(run, (self,))
 
 
 publish(_backward, "backward", ["Tensor"])

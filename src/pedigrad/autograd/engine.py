@@ -19,16 +19,20 @@ from typing import Any
 import numpy as np
 
 from ..codegen.runtime.memory import is_whole
-from ..core import graph, lifted, modes
+from ..core import graph, lifted, modes, watching
 from ..core.graph import Freed, Leaf, Node, Output, Remade, note_write
 from ..core.layout import lying_as
 from ..core.lifted import ARRAYS, Lifted
-from ..core.origin import Origin, located
+from ..core.origin import Origin, Source, located
 from ..core.precision import widened
 from ..core.profiling import spanned
 from ..core.quiet import astype, is_strict
+from ..core.sparse import Sparse
+from ..core.sparse_tensor import SparseNotImplementedError, SparseTensor, tensor_of
 from ..core.tensor import Tensor, copied, wrap
+from ..ops.sparse.values import is_sparse, to_dense
 from ..ops.xp import total
+from .nonfinite import first_in_graph, in_words, ranges
 from .saved import check_unmodified, saved_tensors, second_backward
 
 Array = np.ndarray[Any, Any]
@@ -38,13 +42,14 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """The gradient of an operand that was broadcast or converted: summed back to its shape, in its dtype."""
     extra = g.ndim - len(shape)
     if g.shape != shape:
+        g = to_dense(g) if is_sparse(g) else g
         if extra < 0 or any(n != 1 and n != m for n, m in zip(shape, g.shape[extra:], strict=True)):
             sizes = f"got {list(g.shape)} but expected shape compatible with {list(shape)}"
             raise RuntimeError(located(f"a function returned an invalid gradient - {sizes}: the shape of its operand was changed in place"))
         dims = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
         g = np.reshape(total(widened(g), dims) if dims else g, shape)
     if isinstance(g, Tensor):
-        if g._array.dtype == dtype:
+        if g._held.dtype == dtype:
             return g
         return astype(np.real(g) if g.is_complex() and dtype.kind != "c" else g, dtype)  # type: ignore[call-overload]
     if g.dtype == dtype:
@@ -55,8 +60,8 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 def added(before: Any, g: Any) -> Any:
     """The sum of two gradients of one node; of a node with several outputs, output by output."""
     if before.__class__ is list:
-        return [b if a is None else a if b is None else a + b for a, b in zip(before, g, strict=True)]
-    return before + g
+        return [b if a is None else a if b is None else added(a, b) for a, b in zip(before, g, strict=True)]
+    return g + before if before.__class__ is SparseTensor else before + g  # a sparse tensor takes no dense one
 
 
 class Rules:
@@ -177,10 +182,10 @@ class Backward:
     def _run(self) -> None:
         heap, pending, leaves = self.heap, self.pending, self.leaves
         create, freed, everything = self.create, self.freed, self.wanted is None
-        anomaly = modes.settings.anomaly
-        watching = modes.settings.recorder if modes.special else None
+        inspect = check_finite if modes.settings.anomaly else None if watching.watcher is None else watching.watcher.gradients
+        recording = modes.settings.recorder if modes.special else None
         profiler = modes.settings.profiler if modes.special else None
-        recorder = None if create else watching
+        recorder = None if create else recording
         lifting = lifted.alive > 0
         fit, add = (fitted, added) if recorder is None else (followed(recorder, fitted), followed(recorder, added))
         while heap:
@@ -210,25 +215,31 @@ class Backward:
             elif graph.last_write > source.seq:
                 check_unmodified(source)
                 saved = source.saved
-            if watching is not None and node.seq < watching.begin:
-                watching.refuse("a backward pass goes on into what was computed before the call")
+            if recording is not None and node.seq < recording.begin:
+                recording.refuse("a backward pass goes on into what was computed before the call")
             if lifting and node.op is not None and not create and is_lifted(g, saved):
                 grads = on_lifted(source, g, parents, saved)
             elif recorder is not None and node.op is not None:
                 rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
-                grads = recorder.run(rules, (g, saved), f"{node.op.name}.grad", rules)
+                source_of = Source(f"{node.op.name}.grad", node.code, node.lasti, node.scope)
+                grads = recorder.run(rules, (g, saved), source_of, rules)
             else:
                 given = saved_tensors(source, saved) if create else saved
                 if profiler is None:
-                    grads = source.backward(g, parents, given)
+                    try:
+                        grads = source.backward(g, parents, given)
+                    except (TypeError, NotImplementedError):
+                        if not is_sparse(g) or node.op is None:
+                            raise
+                        grads = source.backward(to_dense(g), parents, given)  # a rule that takes dense gradients alone
                 else:
                     run = functools.partial(source.backward, g, parents, given)
                     name = f"autograd::engine::evaluate_function: {node.name()}"
-                    grads = spanned(profiler, name, "backward", run, (), (node.code, node.lasti))
+                    grads = spanned(profiler, name, "backward", run, (), node)
                 if create:  # where a rule made an array of its own (zeros, say)
                     grads = tuple(wrap(d) if isinstance(d, ARRAYS) else d for d in grads)
-            if anomaly:
-                check_finite(node, grads)
+            if inspect is not None:
+                inspect(node, g, grads)
             if node.hooks is not None and node.hooks.after:
                 grads = self.after(node, g, grads)
             if freed is not None and saved and node.keeps_arrays:
@@ -294,27 +305,27 @@ class Backward:
             return g
         known = self.shown.get(id(g))
         tensor = known() if isinstance(known, weakref.ref) else known
-        if tensor is None or tensor._array is not g:
-            tensor = wrap(g if isinstance(g, ARRAYS) else np.asarray(g))
-            self.shown[id(tensor._array)] = weakref.ref(tensor)
+        if tensor is None or tensor._held is not g:
+            tensor = tensor_of(g)
+            self.shown[id(tensor._held)] = weakref.ref(tensor)
         return tensor
 
     def show(self, gradient: Any) -> None:
         """The user's own `gradient` is what hooks are given of it."""
         if isinstance(gradient, Tensor):
-            self.shown[id(gradient._array)] = gradient if gradient.__dict__ else weakref.ref(gradient)
+            self.shown[id(gradient._held)] = gradient if gradient.__dict__ else weakref.ref(gradient)
 
     def _seen(self, tensor: Any) -> None:
         """A hook has seen a gradient: what it wrote on it is kept for the next."""
         if tensor is not None and tensor.__dict__ and not self.create:
-            self.shown[id(tensor._array)] = tensor
+            self.shown[id(tensor._held)] = tensor
 
     def _unwrapped(self, g: Any) -> Any:
-        return g._array if isinstance(g, Tensor) and not self.create else g
+        return g._held if isinstance(g, Tensor) and not self.create else g
 
     def own(self, g: Any) -> Any:
         """A gradient that nobody else holds."""
-        return copied(g) if isinstance(g, ARRAYS) else g
+        return copied(g) if isinstance(g, ARRAYS) else g.copy() if isinstance(g, Sparse) else g
 
     def before(self, node: Node, g: Any) -> Any:
         """Run the hooks on a tensor's gradient, and keep it where `retain_grad` asked."""
@@ -336,10 +347,8 @@ class Backward:
         tensor = hooks.retain() if hooks.retain is not None else None
         if tensor is not None:
             kept = tensor.grad
-            total = self.own(g) if kept is None else g + (kept if self.create else kept._array)
-            tensor.__dict__["_grad"] = (
-                total if isinstance(total, Tensor) else wrap(total if isinstance(total, ARRAYS) else np.asarray(total))
-            )
+            total = self.own(g) if kept is None else g + (kept if self.create else kept._held)
+            tensor.__dict__["_grad"] = total if isinstance(total, Tensor) else tensor_of(total)
         return g
 
     def node_hooks(self, node: Node, g: Any) -> Any:
@@ -382,9 +391,11 @@ class Backward:
             if leaf.zeroed:
                 leaf.read_grad()
             # others may hold g, or one number stand for all of it
-            leaf.grad = g.clone() if before is None else before + g  # type: ignore[attr-defined, operator]
+            leaf.grad = g.clone() if before is None else added(before, g)  # type: ignore[attr-defined]
         else:
             if not isinstance(g, ARRAYS):
+                if isinstance(g, Sparse):
+                    return self.arrive_sparse(leaf, g)
                 g = np.asarray(g)
             if isinstance(g, Lifted):
                 recorder = None
@@ -395,8 +406,9 @@ class Backward:
                 g = g.astype(leaf.dtype)
             if before is None or leaf.zeroed:
                 owner = leaf.tensor()
-                if owner is not None and not (owner._view is None and g.flags.c_contiguous):
-                    laid = g if isinstance(g, Lifted) else lying_as(owner._array, g)
+                ordinary = owner is not None and owner._held.__class__ is np.ndarray and not isinstance(g, Lifted)
+                if ordinary and not (owner._view is None and g.flags.c_contiguous):  # type: ignore[union-attr]
+                    laid = lying_as(owner._array, g)  # type: ignore[union-attr]
                     g = laid if recorder is None else recorder.relaid(g, laid)
                 # Ours alone: the caller's variable, this one and getrefcount's argument. Else somebody may write to it.
                 if recorder is None and (isinstance(g, Lifted) or not is_whole(g) or sys.getrefcount(g) > 3 or not g.flags.writeable):
@@ -408,7 +420,11 @@ class Backward:
             elif before._node is not None:
                 leaf.grad = before + wrap(g)  # type: ignore[operator]
             else:
-                if before._array.shape != g.shape:
+                try:
+                    so_far = before._array
+                except SparseNotImplementedError:
+                    return self.arrive_sparse(leaf, g)
+                if so_far.shape != g.shape:
                     sizes = f"{tuple(before.shape)}, the new gradient has {tuple(g.shape)}"
                     raise RuntimeError(located(f"the shape of a leaf was changed in place: its gradient so far has the shape {sizes}"))
                 both = None if recorder is None else recorder.run(np.add, (before._array, g), "AccumulateGrad")
@@ -416,6 +432,16 @@ class Backward:
                 note_write(before._array, "backward")
                 if recorder is not None:
                     recorder.write(before._array, both)
+        self.arrived(leaf)
+
+    def arrive_sparse(self, leaf: Leaf, g: Any) -> None:
+        """Add up gradients of which one is sparse: the sum is so if both are."""
+        before = leaf.grad
+        if before is None or leaf.zeroed:
+            leaf.grad = tensor_of(self.own(g))
+        else:
+            leaf.grad = tensor_of(before._held + g)
+        leaf.zeroed = False
         self.arrived(leaf)
 
     def arrived(self, leaf: Leaf) -> None:
@@ -435,10 +461,10 @@ def checked(hook: Any, g: Any, replaced: Any) -> Any:
     name = getattr(hook, "__name__", type(hook).__name__)
     if not isinstance(replaced, Tensor):
         raise TypeError(located(f"expected Variable, but hook returned '{type(replaced).__name__}'"))
-    if replaced._array.shape != g._array.shape:
+    if replaced._held.shape != g._held.shape:
         sizes = f"{tuple(replaced.shape)}, the gradient has {tuple(g.shape)}"
         raise RuntimeError(located(f"hook '{name}' has changed the size of value: it returned {sizes}"))
-    if replaced._array.dtype != g._array.dtype:
+    if replaced._held.dtype != g._held.dtype:
         kinds = f"was {g.type()} got {replaced.type()}"  # type: ignore[attr-defined]
         raise RuntimeError(located(f"hook '{name}' has changed the type of value ({kinds})"))
     return replaced
@@ -460,10 +486,14 @@ def checked_all(hook: Any, grads: tuple[Any, ...], replaced: Any, fills: bool = 
     return replaced
 
 
-def check_finite(node: Node, grads: Any) -> None:
+def check_finite(node: Node, given: Any, grads: Any) -> None:
     """RuntimeError if a gradient has a nan: what anomaly detection is for."""
     for i, g in enumerate(grads):
-        array = g._array if isinstance(g, Tensor) else g
+        array = g._held if isinstance(g, Tensor) else g
+        array = array.values if isinstance(array, Sparse) else array.whole() if isinstance(array, Lifted) else array
         if array is not None and np.isnan(array).any():
             message = f"Function '{node.name()}' returned nan values in its {i}th output: the operation was run at {node.origin}"
+            operands, first = ranges(node), first_in_graph(node)
+            message += f"\n  its operands: {operands}" if operands else ""
+            message += f"\n  {in_words(first)}" if first is not None else ""
             raise RuntimeError(located(message))

@@ -14,8 +14,9 @@ from ..core.dispatch import output
 from ..core.graph import Freed, Node, write_to
 from ..core.history import FUNCTION, SEVERAL
 from ..core.inplace import check_writable, note_change, rebase
-from ..core.lifted import ARRAYS
 from ..core.origin import Origin, located
+from ..core.scope import here
+from ..core.sparse_tensor import tensor_of
 from ..core.tensor import Tensor, constant, wrap
 from ..ops.shape.convert import alias
 from .levels.batched import Batch
@@ -46,14 +47,14 @@ class FunctionNode(Node):
             message = f"function {ctx.function.__name__} returned an incorrect number of gradients (expected {count}, got {len(results)})"
             raise RuntimeError(located(message))
         wanted = [r for r, is_tensor in zip(results, ctx.arguments, strict=False) if is_tensor]
-        return tuple(r._array if plain and isinstance(r, Tensor) else r for r in wanted)
+        return tuple(r._held if plain and isinstance(r, Tensor) else r for r in wanted)
 
     @staticmethod
     def _incoming(ctx: Any, index: int, g: Any) -> Any:
         if g is None:
             shape, dtype = ctx.output_kinds[index]
             return constant(np.zeros(shape, dtype)) if ctx.materialize else None
-        return g if isinstance(g, Tensor) else wrap(g if isinstance(g, ARRAYS) else np.asarray(g))
+        return g if isinstance(g, Tensor) else tensor_of(g)
 
 
 class FunctionCtx:
@@ -92,9 +93,9 @@ class Context(FunctionCtx):
         if isinstance(node.saved, _PackedTensors):
             return node.saved.unpacked(self)
         for saved in node.saved:
-            write = None if saved is None else write_to(saved._array)
+            write = None if saved is None else write_to(saved._written)
             if write is not None and write.stamp > self.stamp:
-                raise modified(node, "tensor", saved._array, write)
+                raise modified(node, "tensor", saved._written, write)
         return tuple(s.revive(self) if isinstance(s, _Result) else s for s in node.saved)
 
     def mark_dirty(self, *args: Tensor) -> None:
@@ -113,13 +114,13 @@ class Context(FunctionCtx):
 class _Result:
     """A saved result of the function itself: its array alone, since the Tensor would hold the node that holds it."""
 
-    __slots__ = ("_array", "index")
+    __slots__ = ("_held", "_written", "index")
 
-    def __init__(self, array: Any, index: int):
-        self._array, self.index = array, index
+    def __init__(self, tensor: Tensor, index: int):
+        self._held, self._written, self.index = tensor._held, tensor._written, index
 
     def revive(self, ctx: Context) -> Tensor:
-        tensor = wrap(self._array)
+        tensor = tensor_of(self._held)
         node = ctx.node() if ctx.node is not None else None
         if node is not None:
             alone = len(ctx.output_kinds) == 1
@@ -135,7 +136,7 @@ class _PackedTensors:
     def __init__(self, saved: tuple[Any, ...], pack: Any, unpack: Any):
         self.unpack = unpack
         with modes.no_grad():
-            self.values = tuple(None if s is None else (s, pack(wrap(s._array))) for s in saved)
+            self.values = tuple(None if s is None else (s, pack(tensor_of(s._held))) for s in saved)
 
     def unpacked(self, ctx: Context) -> tuple[Any, ...]:
         """The tensors that the hooks give back, with the histories of those that were saved."""
@@ -145,7 +146,7 @@ class _PackedTensors:
                 found.append(None)
                 continue
             saved, packed = value
-            tensor = wrap(self.unpack(packed)._array)
+            tensor = tensor_of(self.unpack(packed)._held)
             tensor._node = (saved.revive(ctx) if isinstance(saved, _Result) else saved)._node
             found.append(tensor)
         return tuple(found)
@@ -228,11 +229,11 @@ class Function:
         node = object.__new__(_node_class(cls))  # type: ignore[arg-type]
         node.parents = tuple(a._node for a in args if isinstance(a, Tensor))
         node.hooks, node.ctx, node.seq = None, ctx, next(modes.clock)
-        here = Origin.here()
-        node.code, node.lasti = here.code, here.lasti
-        node.shape, node.dtype = tensors[0]._array.shape, tensors[0]._array.dtype
+        origin = Origin.here()
+        node.code, node.lasti, node.scope = origin.code, origin.lasti, here.get().scope
+        node.shape, node.dtype = tensors[0]._held.shape, tensors[0]._held.dtype
         ctx.node = weakref.ref(node)
-        ctx.output_kinds = [(t._array.shape, t._array.dtype) for t in tensors]
+        ctx.output_kinds = [(t._held.shape, t._held.dtype) for t in tensors]
         return node
 
     @classmethod
@@ -240,10 +241,10 @@ class Function:
         """The results with their history: arguments that are returned unchanged get a tensor of their own."""
         given = {id(a) for a in args if isinstance(a, Tensor)}
         dirty, constant = {id(t) for t in ctx.dirty}, {id(t) for t in ctx.constant}
-        final, index, several = [], 0, sum(id(t) not in constant and t._array.dtype.kind in "fcV" for t in tensors) > 1
+        final, index, several = [], 0, sum(id(t) not in constant and t._held.dtype.kind in "fcV" for t in tensors) > 1
         for r in results:
             if isinstance(r, Tensor):
-                smooth = node is not None and id(r) not in constant and r._array.dtype.kind in "fcV"
+                smooth = node is not None and id(r) not in constant and r._held.dtype.kind in "fcV"
                 edge = None if not smooth else node if len(tensors) == 1 else output(node, index, tensors)  # type: ignore[arg-type]
                 index += 1
                 own = cls._result(r, edge, id(r) in given, id(r) in dirty, len(results))
@@ -254,7 +255,7 @@ class Function:
             final.append(r)
         places = {id(t): i for i, t in enumerate(t for t in final if isinstance(t, Tensor))}
         if node is not None:
-            node.saved = tuple(_Result(t._array, places[id(t)]) if id(t) in places else t for t in ctx.to_save)
+            node.saved = tuple(_Result(t, places[id(t)]) if id(t) in places else t for t in ctx.to_save)
             hooks = modes.settings.saved_hooks
             if hooks and not isinstance(hooks[-1], str):
                 node.saved = _PackedTensors(node.saved, *hooks[-1])

@@ -92,7 +92,7 @@ def gradgradcheck(
         outputs = _differentiable(_listed(func(*values[:count])))
         wanted = [v for v in values[:count] if isinstance(v, Tensor) and v.requires_grad]
         found = grad(outputs, wanted, values[count:], create_graph=True, allow_unused=True)
-        return tuple(g for g in found if g is not None)
+        return tuple(g.to_dense() for g in found if g is not None)  # type: ignore[attr-defined]
 
     gradients.__name__ = f"the gradient of {_name_of(func)}"
     every = (*inputs, *given)
@@ -274,7 +274,7 @@ class _Check:
             raise self.error(f"{self.title(outputs[0])}: the gradient has shape {shapes}")
         if self.dtypes and g.dtype != tensor.dtype:
             raise self.error(f"{self.title(outputs[0])}: the gradient has dtype {g.dtype}, the input {tensor.dtype}")
-        return g._array
+        return g.to_dense()._array  # type: ignore[attr-defined]
 
     def by_backward(self, out: Tensor, tensor: Tensor) -> Array:
         """d output / d input, of shape (input numbers, output numbers)."""

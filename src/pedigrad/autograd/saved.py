@@ -13,9 +13,11 @@ from ..core.lifted import ARRAYS
 from ..core.origin import located
 from ..core.precision import widened
 from ..core.shapes import Size
+from ..core.sparse import Sparse
+from ..core.sparse_tensor import tensor_of
 from ..core.tensor import Tensor, wrap
 
-Array = np.ndarray[Any, Any]
+Array = Any  # or a sparse array
 
 
 def saved_tensors(node: Node, saved: tuple[Any, ...], again: bool = True) -> tuple[Any, ...]:
@@ -31,10 +33,12 @@ def saved_tensors(node: Node, saved: tuple[Any, ...], again: bool = True) -> tup
     hidden = outputs[len(outputs) - op.hidden :] if op.hidden else ()
     recomputed: dict[str, Any] = {}
 
+    arrays: Any = (*ARRAYS, Sparse)
+
     def revive(name: str, value: Any) -> Any:
         if isinstance(value, np.generic):  # of a 0-d operand NumPy gives scalars
             value = np.asarray(value)
-        if not isinstance(value, ARRAYS):
+        if not isinstance(value, arrays):
             if op.variadic and name in op.operands:
                 return tuple(None if a is None else with_node(a, p) for a, p in zip(value, node.parents, strict=True))
             return value
@@ -73,7 +77,7 @@ def recompute(node: Node, parents: dict[str, Node | None], kept: tuple[Any, ...]
 
 def with_node(array: Array, node: Node | None) -> Tensor:
     """A Tensor on `array` with that history."""
-    tensor = wrap(array)
+    tensor = tensor_of(array)
     tensor._node = node
     return tensor
 
@@ -98,6 +102,8 @@ def check_unmodified(node: Node) -> None:
     names, outputs = ((), ()) if op is None else (op.saves, op.outputs or ())
     for name, value in zip(names, node.saved, strict=False):
         for array in value if isinstance(value, tuple) else (value,):
+            if isinstance(array, Sparse):
+                array = array.values
             if not isinstance(array, ARRAYS) or not array.size:
                 continue
             write = graph.write_to(array)

@@ -18,6 +18,7 @@ from ..core import graph, locks, modes
 from ..core.dispatch import output
 from ..core.graph import Freed, Leaf, Node, Output
 from ..core.origin import Origin, located
+from ..core.scope import here
 from ..core.tensor import Tensor, wrap
 from . import agreement
 
@@ -44,7 +45,7 @@ def spent(array: Array) -> Spent:
     """The node of such results, which may all have the same one."""
     node = _new(Spent)
     node.parents, node.hooks, node.seq, node.shape, node.dtype = (), None, next(modes.clock), array.shape, array.dtype
-    node.code, node.lasti, node.saved = None, 0, Freed(Origin(None, 0))
+    node.code, node.lasti, node.scope, node.saved = None, 0, None, Freed(Origin(None, 0))
     return node
 
 
@@ -229,7 +230,7 @@ class GradientProgram:
         node.parents, node.hooks, node.seq, node.which = parents, None, next(modes.clock), which
         node.shape, node.dtype = results[0]._array.shape, results[0]._array.dtype
         origin = Origin.here()
-        node.code, node.lasti = origin.code, origin.lasti
+        node.code, node.lasti, node.scope = origin.code, origin.lasti, here.get().scope
         first = len(outputs) - len(self.computed)
         node.saved = tuple(arrays[i] if what == "input" else outputs[first + i] for what, i in self.kept)
         node.program, node.call = self, call

@@ -27,6 +27,7 @@ from ..core import dtypes, modes
 from ..core.graph import Leaf
 from ..core.origin import MARK
 from ..core.quiet import name_of
+from ..core.sparse_tensor import strided
 from ..core.storage import storage_of
 from ..core.tensor import Tensor
 from ..eager import threads
@@ -296,6 +297,9 @@ class Environment:
             self.attributes(array, 1)
 
     def tensor(self, tensor: Tensor) -> None:
+        grad = tensor._node.grad if isinstance(tensor._node, Leaf) else None
+        if tensor.layout is not strided or (grad is not None and grad.layout is not strided):
+            return self.refuse("a sparse tensor, or one with a sparse gradient, is found around the function")
         self.tensors.append(tensor)
         self.watch(guards.Standing(tensor))
         self.arrays.setdefault(id(tensor._array), (id(storage_of(tensor._array)), tensor))

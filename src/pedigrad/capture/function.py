@@ -101,9 +101,12 @@ class Compiled:
         self.variants = [variant, *variants][:VARIANTS]
         self.shortcut = variant.shortcut()
 
-    def explain(self, time: bool = True) -> Report:
-        """What became of the function, and where its time goes; `time=False` measures nothing."""
-        return explained(self, time)
+    def explain(self, time: bool = True, eager: Any = None) -> Report:
+        """What became of the function, and where its time goes; `time=False` measures nothing.
+
+        With `eager`, the arguments of a call, it is called with these for a moment, compiled and as usual, to say how much faster it is.
+        """
+        return explained(self, time, eager)
 
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], args: Any, kwargs: Any) -> Any:
         """Run as usual and record; compile if the last recording agrees."""

@@ -35,9 +35,9 @@ class OptimizedModule(Module):
         """The programs."""
         return self.__dict__["forward"].compiled
 
-    def explain(self, time: bool = True) -> Any:
-        """What became of the module, and where its time goes."""
-        return self.compiled.explain(time)
+    def explain(self, time: bool = True, eager: Any = None) -> Any:
+        """What became of the module, and where its time goes; with `eager`, the arguments of a call, how much faster it is."""
+        return self.compiled.explain(time, eager)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_orig_mod":

@@ -17,6 +17,7 @@ from ..core import dtypes
 from ..core.device import device
 from ..core.graph import Freed, Leaf
 from ..core.history import STRIDED
+from ..core.sparse_tensor import strided
 from ..core.storage import storage_of
 from ..core.tensor import Tensor, refresh
 from .backward import Gradient, history, is_spent
@@ -46,6 +47,8 @@ def flattened(thing: Any, tensors: list[Tensor], others: list[Any], met: list[An
     """A key for what arguments are, with their tensors and objects listed; `met` are the lists and dicts among them so far."""
     met = [] if met is None else met
     if isinstance(thing, Tensor):
+        if thing.layout is not strided:
+            raise TypeError("a sparse tensor")
         shared = -1  # the number of another tensor on the same array: what a program reads of one it may read of the other
         for i, other in enumerate(tensors):
             if other is thing:

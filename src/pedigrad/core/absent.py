@@ -14,7 +14,7 @@ FAMILIES = (
     (r"torch\.\w*autocast_(ipu|xla)\w*", "mixed precision elsewhere", "there is no device but the CPU; torch.autocast(\"cpu\") is there"),
     (r".*(sparse|_coo|_cs[rc]|_bs[rc]|crow_ind|ccol_ind|col_ind|row_ind|coalesce|to_dense|to_mkldnn|smm|hspmm|saddmm|sspaddmm|SparseAdam"
      r"|Tensor\.(indices|values)$).*",
-     "sparse tensors", "there are no sparse tensors; use dense ones"),
+     "sparse tensors", "torch.sparse has what is done with them; layouts are torch.sparse_coo, sparse_csr and sparse_csc"),
     (r".*(quantiz|quint|qint|qscheme|qat|q_(per|scale|zero)|per_channel|per_tensor|int_repr|fbgemm|choose_qparams|\bao\b|quantized_).*",
      "quantized tensors", "there are no quantized tensors; use floats, or integers and a scale"),
     (r".*(nested|jagged).*", "nested tensors", "there are no nested tensors; pad them, or nn.utils.rnn.pack_padded_sequence"),

@@ -1,7 +1,7 @@
 """Declaring operations: what an Op is made into, and where it is published.
 
-`elementwise`, `reduction`, `view`, `composite` and `kernel` are decorators of a forward (`core/op.py` says how one is written); each gives
-the public function, whose code is generated when it is first called. `function` publishes what is written by hand above the ops.
+`elementwise`, `reduction`, `view`, `composite`, `kernel` and `sparse` are decorators of a forward (`core/op.py` says how one is written);
+each gives the public function, whose code is generated when it is first called. `function` publishes what is written by hand above the ops.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from .keywords import in_our_words, words_of
 from .kinds import is_published
 from .op import Function, Op
 from .origin import MARK
+from .sparse_tensor import SparseNotImplementedError, instead
 from .tensor import Tensor
 from .traces import trim
 
@@ -104,7 +105,10 @@ def taking_words(written: Function, words: dict[str, str], short: Function | Non
 
     @functools.wraps(written)
     def form(*args: Any, **kwargs: Any) -> Any:
-        return written(*args, **in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
+        try:
+            return written(*args, **in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
+        except SparseNotImplementedError as error:
+            return instead(written.__name__, error, args, in_our_words(kwargs, words, (), written.__name__))
 
     return form
 
@@ -151,3 +155,4 @@ view = _kind("view")
 composite = _kind("composite", layout="rows")
 kernel = _kind("kernel", layout="rows")
 edge = _kind("edge", places="", samples=[])
+sparse = _kind("sparse", places="", wide=False)

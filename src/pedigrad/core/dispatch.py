@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, large, lifted, meta, modes
+from . import dtypes, large, lifted, meta, modes, watching
 from .arguments import bind
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
@@ -31,6 +31,8 @@ from .origin import located, outside, warn
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
 from .quiet import is_strict
+from .scope import here
+from .sparse_tensor import SparseNotImplementedError, sparse_form, tensor_of
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -43,9 +45,13 @@ NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch 
 
 def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
     """Run `op` on Tensors (or arrays): the general way."""
-    if modes.special and modes.settings.profiler is not None:
+    if modes.special:
         run = functools.partial(_dispatched, op, operands, attributes, out)
-        return spanned(modes.settings.profiler, f"aten::{op.name}", "op", run, operands)
+        if (watcher := watching.watcher) is not None and watcher.looking:
+            run = functools.partial(watcher.operation, op, operands, run)
+        if modes.settings.profiler is not None:
+            return spanned(modes.settings.profiler, f"aten::{op.name}", "op", run, operands)
+        return run()
     return _dispatched(op, operands, attributes, out)
 
 
@@ -61,6 +67,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
         return _on_arrays(op, flat, attributes, out)
+    if op.kind == "sparse":
+        return _on_sparse(op, flat, attributes)
     if any(isinstance(value, Tensor) for value in attributes):  # a tensor of one where a number is wanted
         named = zip(op.attributes, attributes, strict=True)
         attributes = tuple(v.item() if n in SCALARS and isinstance(v, Tensor) else v for n, v in named)
@@ -75,7 +83,10 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     if out is not None:
         names = op.operands * len(operands) if op.variadic else op.operands
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
-    arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
+    try:
+        arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
+    except SparseNotImplementedError:
+        return _in_sparse_form(op, operands, attributes, out)
     results = computed(op, arrays, attributes)
     if out is not None:
         if isinstance(out, Tensor) and out._array.shape == results[0].shape:
@@ -127,6 +138,38 @@ def _on_lifted(function: Any, args: Any, options: dict[str, Any]) -> Any:
 
 
 lifted.functions, lifted.computed = Tensor._numpy_functions, _on_lifted
+
+
+def _in_sparse_form(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
+    """What `op` does with sparse tensors, in place of `out` if that is given."""
+    form = sparse_form(op.name, operands)
+    result = form(*((operands,) if op.variadic else operands), **dict(zip(op.attributes, attributes, strict=True)))
+    if out is None:
+        return result
+    check_no_history(op.name + "(): ", *operands)
+    return _into(op, out, (result._array,))
+
+
+def _on_sparse(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """Run an op whose forward takes, or returns, sparse arrays."""
+    if modes.special:
+        if modes.settings.recorder is not None:
+            modes.settings.recorder.refuse("sparse tensors are not compiled")
+        for value in operands:
+            if isinstance(value, Tensor):
+                refresh(value)
+    held = tuple(value._held if isinstance(value, Tensor) else value for value in operands)
+    named = dict(zip(op.attributes, attributes, strict=True))
+    try:
+        result = op.forward(*held, **named)
+    except Exception as error:
+        told = explained(op, held, error, named)
+        if told is error:
+            raise
+        raise told from None
+    tensor = tensor_of(result)
+    record(op, (tensor,), operands, held, attributes, (tensor._held,))
+    return tensor
 
 
 def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -189,6 +232,8 @@ class Forward:
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         if self.op.refuses:
             _check_kinds(self.op, arrays)
+        if self.op.check is not None:
+            self.op.check(*arrays)
         ready = _promoted(self.op, arrays) if self.op.promoted else arrays
         return self.laid_out(arrays, _forward(self.op, ready, self.attributes, arrays))
 
@@ -390,7 +435,7 @@ def record(
     names = op.operands * len(operands) if op.variadic else op.operands
     with_rule = op.differentiable
     parents = tuple(history(v) for n, v in zip(names, operands, strict=True) if n in with_rule)
-    smooth = [t for t in tensors if t._array.dtype.kind in "fcV"]
+    smooth = [r for r, _ in zip(results, tensors, strict=False) if r.dtype.kind in "fcV"]
     if not smooth or not any(p is not None for p in parents) or not modes.settings.grad:
         cut = cut_of(op, operands, parents, bool(smooth))
         for tensor in tensors:
@@ -410,6 +455,9 @@ def record(
     node.seq = next(_clock)
     frame = outside(_getframe(1))
     node.code, node.lasti = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
+    node.scope = here.get().scope
+    if (cut := next((v._cut for v in operands if isinstance(v, Tensor) and v._cut is not None), None)) is not None:
+        node.cut = cut
     if op.outputs is not None and len(tensors) == 1:
         tensors[0]._node, tensors[0]._cut = node, None
     else:
@@ -456,7 +504,7 @@ def output(node: Node, index: int, outputs: Any) -> Output:
     edge = _new(Output)
     edge.parents, edge.index, edge.count, edge.saved, edge.hooks = (node,), index, len(outputs), (), None
     edge.shape, edge.dtype = outputs[index]._array.shape, outputs[index]._array.dtype
-    edge.code, edge.lasti, edge.seq = node.code, node.lasti, next(_clock)
+    edge.code, edge.lasti, edge.scope, edge.seq = node.code, node.lasti, node.scope, next(_clock)
     return edge
 
 
@@ -490,9 +538,10 @@ def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut
             return value._cut
     if not any(history(v) is not None for v in operands):
         return None
+    behind = [p for p in map(history, operands) if p is not None]
     if not modes.settings.grad:
-        return Cut(f"computed by {op.name}() under no_grad")
-    return Cut(f"{op.name}() has no gradient" if smooth else f"{op.name}() gives integers or booleans, which have no gradient")
+        return Cut(f"computed by {op.name}() under no_grad", behind)
+    return Cut(f"{op.name}() has no gradient" if smooth else f"{op.name}() gives integers or booleans, which have no gradient", behind)
 
 
 def called(op: Op, given: dict[str, Any], words: dict[str, Any], more: tuple[Any, ...] = ()) -> Any:

@@ -23,6 +23,7 @@ from .layout import ALWAYS
 from .op import Op
 from .origin import MARK, outside
 from .precision import widened
+from .scope import here
 from .tensor import Tensor
 from .traces import trim
 
@@ -32,7 +33,7 @@ def build(op: Op) -> Any:
     function = op.function
     namespace = function.__globals__
     namespace.update(
-        _dispatch=dispatch, _modes=modes, _Tensor=Tensor, _new=object.__new__, _ndarray=np.ndarray, _asarray=np.asarray,
+        _dispatch=dispatch, _modes=modes, _Tensor=Tensor, _new=object.__new__, _here=here.get, _ndarray=np.ndarray, _asarray=np.asarray,
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
         _called=called, _lay_out=lay_out, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
@@ -185,6 +186,8 @@ if {due}:
         _f = _outside(_f) or _getframe(0)
     _n.code = _f.f_code
     _n.lasti = _f.f_lasti
+    _n.scope = _here().scope
+    {cut}
     _t._node = _n
     _t._cut = None
 else:
@@ -287,7 +290,7 @@ def _source(op: Op) -> str:
     pairs = list(zip(op.public_names, op.operands, strict=True))
     general = f"_dispatch(_op, ({_each('{}', op.public_names)}), ({_each('{}', op.attributes)}){', out' if _takes_out(op) else ''})"
     outputs = op.outputs or ()
-    if len(outputs) - op.hidden > 1:  # several visible outputs: `record` deals with them
+    if len(outputs) - op.hidden > 1 or op.kind == "sparse":  # several visible outputs: `record` deals with them
         return _filled(GENERAL, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general)
     first = f"a_{(op.promoted or op.operands)[0]}"
     keyword = ", ".join(f"{n}={n}" if n in op.keyword_only else n for n in op.attributes)
@@ -389,8 +392,17 @@ def _history(op: Op, pairs: list[tuple[str, str]], dtype: str) -> str:
     node = f"_Node if {usual} else _WideNode" if narrow else "_Node"
     return _filled(
         HISTORY, node=node, due=" or ".join(f"n_{n} is not None" for n in op.differentiable), cuts=cuts, operands=operands,
+        cut=_cut_lines(op, cuts),
         parents=_each("n_{}", op.differentiable), saved="".join(_save(op, name) + ", " for name in op.saves), dtype=dtype,
     )  # fmt: skip
+
+
+def _cut_lines(op: Op, cuts: str) -> list[str]:
+    """Lines that let the node of an op of several operands know why one of these has no history."""
+    if len(op.operands) == 1:
+        return []
+    without = " or ".join(f"n_{n} is None" for n in op.differentiable) if len(op.differentiable) == len(op.operands) else "True"
+    return [f"if {without}:", f"    _c = {cuts}", "    if _c is not None:", "        _n.cut = _c"]
 
 
 def _save(op: Op, name: str) -> str:

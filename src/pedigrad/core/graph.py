@@ -20,6 +20,7 @@ from . import modes
 from .lifted import ARRAYS
 from .op import Op
 from .origin import Origin, outside
+from .scope import Scope
 from .storage import storage_of
 
 Tensor: TypeAlias = Any  # the class is defined above, and made of what is here
@@ -97,7 +98,7 @@ class Remade:
 class Node:
     """One operation that was run: its parents, what its gradient rules need, and where it came from."""
 
-    __slots__ = ("__weakref__", "code", "dtype", "hooks", "lasti", "parents", "saved", "seq", "shape")
+    __slots__ = ("__weakref__", "code", "cut", "dtype", "hooks", "lasti", "parents", "saved", "scope", "seq", "shape")
     op: ClassVar[Op]  # each op has a subclass of its own
     keeps_arrays: ClassVar[bool] = True
     wide: ClassVar[bool] = False  # whether its rules are given float32 in the place of 16-bit floats
@@ -106,11 +107,13 @@ class Node:
     seq: int  # its place on the time line
     code: Any  # with `lasti`, the user's instruction that ran it
     lasti: int
+    scope: Scope | None  # the module that ran it
     parents: tuple[Node | None, ...]
     saved: Any  # tuple of what the rules named (() where they need nothing), a Packed, a Remade, or a Freed
     shape: tuple[int, ...]  # of its (first) output
     dtype: Any  # NumPy's, of its output
     hooks: Hooks | None
+    cut: Any  # the Cut of an operand that lost its history before it came here; not set where there is none
 
     @property
     def origin(self) -> Origin:
@@ -177,10 +180,10 @@ class Leaf(Node):
         self.saved = ()
         self.hooks = None
         self.seq = next(modes.clock)
-        self.code, self.lasti = None, 0
+        self.code, self.lasti, self.scope = None, 0, None
         self.tensor: Callable[[], Any] = weakref.ref(tensor)
-        self.shape = tensor._array.shape
-        self.dtype = tensor._array.dtype
+        held = tensor._held
+        self.shape, self.dtype = held.shape, held.dtype
         self.grad = None
         self.zeroed = self.frozen = False
 
@@ -190,7 +193,7 @@ class Leaf(Node):
         leaf = _frozen.get(id(tensor))
         if leaf is None or leaf.tensor() is not tensor:
             return cls(tensor)
-        leaf.frozen, leaf.shape, leaf.dtype = False, tensor._array.shape, tensor._array.dtype
+        leaf.frozen, leaf.shape, leaf.dtype = False, tensor._held.shape, tensor._held.dtype
         return leaf
 
     def freeze(self, tensor: Tensor) -> None:
@@ -223,9 +226,14 @@ class Leaf(Node):
                 self.look()
             return
         self.touch()
+        try:
+            array = grad._array
+        except AttributeError:  # it is sparse
+            self.grad = grad.zeros()
+            return
         if grad._node is not None:  # a gradient with a history is not ours to write into
             self.grad = type(grad)(np.zeros_like(grad._array))
-        elif sys.getrefcount(grad) <= 3 and sys.getrefcount(grad._array) <= 2:  # the slot, `grad`, the argument
+        elif sys.getrefcount(grad) <= 3 and sys.getrefcount(array) <= 3:  # the slot, `grad` or `array`, the argument
             self.zeroed = True
         else:
             self.fill_zero()

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import lifted, modes
 from .graph import Leaf, Node, Tensor
+from .layout import same_places
 from .origin import located
 
 NO_GRAD, SEVERAL, FUNCTION = "under no_grad", "with others", "in a Function"  # how views are made that cannot be written to with history
@@ -114,6 +115,18 @@ def shown_by(base: Tensor, steps: list[tuple[Any, tuple[Any, ...]]]) -> Tensor:
     return base
 
 
+def _found_again(tensor: Tensor, view: View, base: Tensor) -> Tensor:
+    """What the steps of a view show of its base, with its history: the view's memory, unless the shape of the base has changed since."""
+    try:
+        shown = shown_by(base, view.steps())
+    except (RuntimeError, ValueError, IndexError):  # the steps do not fit
+        shown = None
+    if shown is None or not same_places(shown._array, tensor._array):
+        message = "a view was made of a tensor whose shape was changed in place and which was written to since"
+        raise RuntimeError(located(f"{message}: what gradients the view has is not known; clone() it before that"))
+    return shown
+
+
 def _unheard(base: Tensor) -> Tensor:
     """`base`, which has no history, with one that leads nowhere: as in PyTorch, views of a leaf that is a view itself then lose it."""
     holder = base.detach()
@@ -132,7 +145,7 @@ def rerecord(tensor: Tensor, view: View, base: Tensor) -> None:
         raise RuntimeError(located(message + "; clone() this one before that"))
     if base._node is None and tensor._node is not None and base._view is not None and base._view.rebased <= view.stamp:
         base = _unheard(base)
-    shown = shown_by(base, view.steps())
+    shown = _found_again(tensor, view, base)
     tensor._cut = shown._cut
     renew(tensor, shown._node)
     view.stamp = next(modes.clock)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes, lifted, meta, modes
+from . import dtypes, lifted, meta, modes, watching
 from .arguments import bind
 from .dispatch import NUMBERS, check_overlap, dispatch, is_recorded, record
 from .errors import explained, not_a_tensor
@@ -25,9 +25,11 @@ from .layout import check_operands
 from .op import Op
 from .origin import located
 from .quiet import is_strict
+from .sparse_tensor import SparseNotImplementedError
 from .tensor import Tensor, copied, wrap
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/shape/region.py`)
+write_sparse: Any = None  # does what `write` does where an operand is sparse (`ops/sparse/writing.py`)
 replaced: Any = None  # the op of `copy_`, set where it is declared (`ops/shape/fill.py`)
 _probe = View(None, None, (), object.__new__(Family))
 ALONE = sys.getrefcount(_probe.before)  # of what nobody holds but the object whose attribute it is
@@ -61,12 +63,16 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         raise not_a_tensor(op, op.public_names[0], target)
     if modes.special:
         refresh(target)
-    if not target._array.flags.forc and op.name not in IDEMPOTENT and is_shown_twice(target._array):
+    try:
+        recording = is_recorded(target, *operands[1:])
+        flags = target._array.flags
+        check_operands(op, target._array, operands[1:], op.name + "_")
+    except SparseNotImplementedError:
+        return write_sparse(op, operands, attributes)
+    if not flags.forc and op.name not in IDEMPOTENT and is_shown_twice(target._array):
         message = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
         message += " (elements of an expanded tensor or of windows share memory)"
         raise RuntimeError(located(f"{op.name}_(): {message}. Please clone() the tensor before performing the operation."))
-    check_operands(op, target._array, operands[1:], op.name + "_")
-    recording = is_recorded(target, *operands[1:])
     if not recording and op.name in IDEMPOTENT and meta.is_meta(target._array):
         note_change(target, op.name + "_")
         return target
@@ -196,8 +202,11 @@ def note_change(target: Tensor, what: str) -> None:
     view = target._view
     if view is not None and view.base is not None:
         view = view.root()._view
-    if view is None or view.made is not DATA:
+    unseen = view is not None and view.made is DATA
+    if not unseen:
         note_write(target._array, what)
+    if watching.watcher is not None and (unseen or not (modes.settings.grad or target._node is None or target._node.__class__ is Leaf)):
+        watching.watcher.unseen_write(target, what)
     if view is not None and view is not STRIDED and modes.grad_off and not modes.settings.grad:
         view = None  # they are counted by who holds them
         _without_history(target)

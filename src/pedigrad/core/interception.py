@@ -1,8 +1,8 @@
 """Interception: public functions made of several operations, asked before they run.
 
-Autocast and `__torch_function__` have to see calls of functions like `cross_entropy` before the operations in them. Functions that are
-one operation ask in `dispatch`. The others get code that asks first, from the moment at which a program first needs it; until then
-they are what was written, and cost nothing more.
+Autocast, `__torch_function__` and `pedigrad.check` have to see calls of functions like `cross_entropy` before the operations in them.
+Functions that are one operation ask in `dispatch`. The others get code that asks first, from the moment at which a program first needs it;
+until then they are what was written, and cost nothing more.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import modes
+from . import modes, watching
 from .declare import PLACES, taking_words
 from .tensor import Tensor
 
@@ -30,6 +30,8 @@ def _ask(function: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, 
     if modes.settings.autocast is not None:
         for cast in AROUND:
             args, kwargs = cast(function, args, kwargs)
+    if watching.watcher is not None:
+        return watching.watcher.function(function, args, kwargs, original)
     return original(*args, **kwargs)
 
 

@@ -194,7 +194,14 @@ def check_operands(op: Any, here: Array, values: Any, what: str) -> None:
     if not whole and op.kind != "elementwise" and op.name != "copy":
         return
     for value in values:
-        refuse_overlap(here, getattr(value, "_array", None), whole, what)
+        refuse_overlap(here, value._array if hasattr(value, "_held") else None, whole, what)
+
+
+def same_places(one: Array, other: Array) -> bool:
+    """Whether the elements of two arrays on one memory are the same ones, in one order, as far as shapes and strides tell."""
+    if one.shape != other.shape:
+        return False
+    return not one.size or all(a == b for a, b, n in zip(one.strides, other.strides, one.shape, strict=True) if n > 1)
 
 
 def refuse_overlap(here: Array, source: Any, whole: bool, what: str) -> None:

@@ -22,6 +22,7 @@ a rule for several need a gradient). The decorator returns the public function, 
 - `composite`: several NumPy calls under one node
 - `kernel`: its own code, or integers in and out
 - `edge`: into a level (`core/lifted.py`) or out of it; its first attribute is the level
+- `sparse`: sparse arrays in or out (`core/sparse.py`)
 
 NumPy computes with 16-bit floats in 16 bits, so sums of them stick (at 256 in bfloat16) and formulas round at each step. Where the
 kind is one that computes (`Op.wide_forward`, `Op.wide_rules`), forwards and rules are therefore given float32 in their place, and what
@@ -132,6 +133,7 @@ class Op:
         self.result_class: Any = return_types.named(self.name, visible) if len(visible) > 1 else None
         self.of_storage: Any = None  # of a view of the operand's whole storage: the attributes for another operand there
         self.domain, self.samples = domain, samples
+        self.check: Any = None  # raises for operands, as they were given and not of one dtype yet, that there is no result for
         self.mistake: Any = None  # says what is wrong with operands that NumPy refused, given what the forward is; None if it cannot tell
         self.rules: list[Rule] = []
         self.differentiable: tuple[str, ...] = ()

@@ -115,6 +115,27 @@ class Origin:
         return f"<Origin {self}>"
 
 
+NOWHERE = Origin(None, 0)  # no place in the program
+
+
+class Source(str):
+    """The name of what computes something, with the user's line and the module that ran it: what recorded programs keep of an operation."""
+
+    code: CodeType | None
+    lasti: int
+    scope: Any
+
+    def __new__(cls, name: str, code: CodeType | None, lasti: int, scope: Any) -> Source:
+        self = super().__new__(cls, name)
+        self.code, self.lasti, self.scope = code, lasti, scope
+        return self
+
+    @property
+    def origin(self) -> Origin:
+        """The user's line."""
+        return Origin(self.code, self.lasti)
+
+
 class Message(str):
     """What an error says, in parts: the text, what the operation was given, the layer it happened in, the user's line."""
 

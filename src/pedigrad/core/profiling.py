@@ -9,6 +9,7 @@ from typing import Any
 
 from . import modes
 from .origin import Origin, outside
+from .scope import here
 
 clock = time.perf_counter_ns
 
@@ -16,13 +17,14 @@ clock = time.perf_counter_ns
 class Event:
     """A span of time: an operation, its gradient, or what a user has named."""
 
-    __slots__ = ("children", "code", "end", "inputs", "kind", "lasti", "name", "parent", "seq", "start", "thread")
+    __slots__ = ("children", "code", "end", "inputs", "kind", "lasti", "name", "parent", "scope", "seq", "start", "thread")
 
     def __init__(self, name: str, kind: str, parent: Event | None, thread: int, inputs: Any = ()):
         self.name, self.kind, self.parent, self.thread, self.inputs = name, kind, parent, thread, inputs
         self.children: list[Event] = []
         self.code: Any = None
         self.lasti = 0
+        self.scope: Any = None  # the module
         self.start = self.end = 0
 
     @property
@@ -42,14 +44,15 @@ class Event:
 
 
 def spanned(profiler: Any, name: str, kind: str, run: Callable[[], Any], inputs: Any = (), at: Any = None) -> Any:
-    """What `run` returns; `profiler` is told how long it took."""
+    """What `run` returns; `profiler` is told how long it took, and where: at the user's line that is running or that of the node `at`."""
     event = profiler.begin(name, kind, inputs)
     if at is None:
         frame = outside(sys._getframe(1))
         if frame is not None:
             event.code, event.lasti = frame.f_code, frame.f_lasti
+        event.scope = here.get().scope
     else:
-        event.code, event.lasti = at
+        event.code, event.lasti, event.scope = at.code, at.lasti, at.scope
     event.start = clock()
     try:
         return run()

@@ -98,7 +98,7 @@ def is_nonzero(input: Tensor) -> bool:
 @function("torch")
 def numel(input: Tensor) -> int:
     """The number of its elements."""
-    return input._array.size
+    return input.numel()
 
 
 @function("torch Tensor")

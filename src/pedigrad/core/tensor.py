@@ -7,13 +7,13 @@ here computes anything on elements.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from . import device as devices
-from . import dtypes, graph, meta, modes
+from . import dtypes, graph, meta, modes, watching
 from .graph import Handle, Leaf, Node
 from .history import STRIDED, UNTRACKED, View, refresh
 from .layout import dense_copy, is_in_format, steps
@@ -27,13 +27,22 @@ _new = object.__new__
 
 
 class Cut:
-    """Why a tensor needs no gradient although something before it did: the operation, the reason and the place."""
+    """Why a tensor needs no gradient although something before it did: the operation, the reason and the place.
 
-    __slots__ = ("origin", "reason")
+    It refers weakly to the nodes `behind` it, so it keeps no graph alive.
+    """
 
-    def __init__(self, reason: str):
+    __slots__ = ("_behind", "origin", "reason")
+
+    def __init__(self, reason: str, behind: Iterable[Node] = ()):
         self.reason = reason
         self.origin = Origin.here()
+        self._behind = tuple(map(weakref.ref, behind))
+
+    @property
+    def behind(self) -> list[Node]:
+        """The nodes that the history was cut off from, those of them that are still there."""
+        return [node for node in (each() for each in self._behind) if node is not None]
 
 
 def read(array: Array, what: str) -> None:
@@ -193,7 +202,17 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         """Whether its elements can be negative."""
         return self.dtype.is_signed
 
-    is_cuda = is_sparse = is_quantized = is_mps = is_mkldnn = is_xpu = False
+    is_cuda = is_sparse = is_sparse_csr = is_quantized = is_mps = is_mkldnn = is_xpu = False
+
+    @property
+    def _held(self) -> Any:
+        """What has its shape and dtype: its array, or its sparse array."""
+        return self._array
+
+    @property
+    def _written(self) -> Array:
+        """The array whose writes in place change it."""
+        return self._array
 
     @property
     def is_cpu(self) -> bool:
@@ -231,9 +250,11 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
                 message = "you can only change requires_grad flags of leaf variables: use .detach() for a result that needs no gradient"
                 raise RuntimeError(located(message))
             if node is not None:
+                cut = Cut("frozen by requires_grad_(False)", (node,))
                 self._let_go()
+                self._cut = cut
         elif node is None:
-            if self._array.dtype.kind not in "fc" and not self.is_floating_point():
+            if not (self.is_floating_point() or self.is_complex()):
                 message = f"only Tensors of floating point and complex dtype can require gradients, this one is {self.dtype}"
                 raise RuntimeError(located(message))
             leaf = self._node = Leaf.of(self)
@@ -300,10 +321,11 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
     def _check_grad(self, value: Any) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(located(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}"))
-        if value._array.shape != self._array.shape:
+        given, own = value._held, self._held
+        if given.shape != own.shape:
             sizes = f"{tuple(value.shape)}, expected the tensor's own {tuple(self.shape)}"
             raise RuntimeError(located(f"assigned grad has data of a different size: {sizes}"))
-        if value._array.dtype != self._array.dtype:
+        if given.dtype != own.dtype:
             raise RuntimeError(located(f"assigned grad has dtype {value.dtype}, expected the tensor's own {self.dtype}"))
 
     def _zero_grad(self) -> None:
@@ -351,7 +373,7 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         array = self._array
         out = wrap(array.detached() if isinstance(array, Lifted) else array)
         if self._node is not None:
-            out._cut = Cut("detached")
+            out._cut = Cut("detached", (self._node,))
         return out
 
     def detach_(self) -> Tensor:
@@ -359,8 +381,9 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         if self._view is not None and self._view.base is not None:
             raise RuntimeError(located("Can't detach views in-place. Use detach() instead."))
         if self._node is not None:
+            cut = Cut("detached", (self._node,))
             self._let_go()
-            self._cut = Cut("detached")
+            self._cut = cut
         return self
 
     def _let_go(self) -> None:
@@ -376,6 +399,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         """A tensor on the same storage that neither has history nor has writes to it checked."""
         out = wrap(self._array)
         out._view = UNTRACKED
+        if watching.watcher is not None:
+            watching.watcher.lent(self, out)
         return out
 
     @data.setter

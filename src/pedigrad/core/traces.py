@@ -54,14 +54,14 @@ def variables() -> dict[int, str]:
     """What the user's frame calls its tensors: the name of each, by the identity of its array."""
     frame = outside(sys._getframe(1))
     found: dict[int, str] = {}
-    for name, value in _visible(frame):
-        if hasattr(type(value), "_array"):
-            found.setdefault(id(value._array), name)
+    for name, value in variables_of(frame):
+        if hasattr(type(value), "_held"):
+            found.setdefault(id(value._held), name)
     return found
 
 
-def _visible(frame: FrameType | None) -> Any:
-    """The variables that a frame can name, and the attributes of its `self`."""
+def variables_of(frame: FrameType | None) -> Any:
+    """The variables that a frame can name, and the attributes of its `self`: pairs of a name and a value."""
     if frame is None:
         return
     yield from list(frame.f_locals.items())
@@ -89,7 +89,7 @@ def within(error: Exception, module: Any) -> None:
         name = next((name for name, each in module.named_modules() if each is inner), None)
         if name != "":  # it may have called itself
             path = f"{name or type(inner).__name__}.{path}".rstrip(".")
-    root = next((name for name, value in _visible(outside(sys._getframe(1))) if value is module), None)
+    root = next((name for name, value in variables_of(outside(sys._getframe(1))) if value is module), None)
     layer = ".".join(filter(None, (root or (type(module).__name__ if path else ""), path)))
     new = Message(message.text, message.given, f"{layer} ({kind})" if layer else kind, message.where)
     new.module, new.path, new.kind = module, path, kind

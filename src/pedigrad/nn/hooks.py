@@ -5,7 +5,9 @@ import weakref
 from collections import OrderedDict
 from typing import Any, ClassVar
 
-#: Empty until the first hook of any module is registered in this process; `Module.__call__` looks here first.
+from ..core import watching
+
+#: Empty until the first hook of any module is registered in this process, or a watcher told; `Module.__call__` looks here first.
 hooks_seen: dict[str, bool] = {}
 
 
@@ -115,6 +117,8 @@ def registered(kind, module, name, value):
         out = hook(module, name, value)
         if out is not None:
             value = out
+    if watching.watcher is not None and kind == "_parameters" and value is not None:
+        watching.watcher.registered(value)
     return value
 
 

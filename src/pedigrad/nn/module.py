@@ -4,14 +4,16 @@ What a module registers is an ordinary attribute as well (see `registry.py`), an
 hooks is one look at a dictionary and then its `forward`.
 """
 
+from _thread import get_ident
 from collections import OrderedDict
 from importlib import import_module
 
 import numpy as np
 
-from ..core import dtypes, meta, modes
+from ..core import dtypes, meta, modes, watching
 from ..core.device import device as Device
 from ..core.device import is_nowhere, require_cpu
+from ..core.scope import entered, here, own_here
 from ..core.tensor import Tensor, wrap
 from ..core.traces import within
 from .calling import call_with_hooks
@@ -34,6 +36,7 @@ _TABLES = dict.fromkeys(_CALL_HOOKS, HookTable) | dict.fromkeys(
     ),
     OrderedDict,
 )
+_here = here.get
 _SPECIAL = frozenset((*KINDS, *_CALL_HOOKS, "__dict__"))
 
 
@@ -72,13 +75,30 @@ class Module(Members, Hooked, Stateful):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args, **kwargs):
+        where = _here()
+        if where.thread != get_ident():
+            where = own_here()
+        caller = where.scope
+        scope = self._modules.scope
+        if scope is None or scope.outer is not caller:
+            scope = self._modules.scope = entered(self, caller)
+        where.scope = scope
         try:
-            if hooks_seen and self._is_hooked():
-                return call_with_hooks(self, args, kwargs)
+            if hooks_seen:
+                if watching.watcher is not None:
+                    return watching.watcher.module(self, args, kwargs, self._called)
+                if self._is_hooked():
+                    return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
             within(error, self)
             raise
+        finally:
+            where.scope = caller
+
+    def _called(self, *args, **kwargs):
+        """What a call gives where hooks may apply."""
+        return call_with_hooks(self, args, kwargs) if self._is_hooked() else self.forward(*args, **kwargs)
 
     # Attributes
 

@@ -13,10 +13,11 @@ class Registered(dict):
     that receives one makes its own registry of it.
     """
 
-    __slots__ = ("_owner",)
+    __slots__ = ("_owner", "scope")
 
     def __init__(self, owner, entries=()):
         super().__init__(entries)
+        self.scope = None  # of `_modules`: that of the owner when it was last called
         self._owner = weakref.ref(owner)
         owner.__dict__.update(self)
 

@@ -18,23 +18,13 @@ from ..core.keywords import in_our_words, words_of
 from ..core.layout import arranged, empty_like, order_of_format
 from ..core.origin import located, warn, warn_once
 from ..core.shapes import Size, as_shape
+from ..core.sparse_tensor import FORMS, strided
 from ..core.storage import on_buffer
 from ..core.tensor import Tensor, TensorMeta, _new, announce, constant, wrap
 from ..core.traces import is_refusal
 from .shape.convert import LEGACY_NAMES, converted, placed
 
 READ_ONLY = "the tensor shows its memory, and to write to it is an error; copy it first if you want to"
-
-
-class layout:
-    """How elements lie in memory: by strides, the one layout there is."""
-
-    def __repr__(self) -> str:
-        return "torch.strided"
-
-
-strided = layout()
-Tensor.layout = strided
 
 
 def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Tensor]:
@@ -52,6 +42,11 @@ def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Te
         layout: Any = None, pin_memory: bool = False, memory_format: Any = None, **kwargs: Any,
     ) -> Tensor:  # fmt: skip
         model = args[0] if modelled and args and isinstance(args[0], Tensor) else None
+        if model is not None and model.layout is not strided:
+            layout = model.layout if layout is None else layout
+            return FORMS["factory"](made.__name__, layout, args, kwargs.get("dtype"), requires_grad, model)
+        if layout is not None and layout is not strided:
+            return FORMS["factory"](made.__name__, layout, args, kwargs.get("dtype"), requires_grad, model)
         if device is None and meta.alive and any(isinstance(each, Tensor) for each in args):
             nowhere = any(isinstance(each, Tensor) and each.is_meta for each in args)
         else:
@@ -150,6 +145,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     if isinstance(data, Tensor):
         warn("To copy a tensor, use source.detach().clone(), or source.detach().clone().requires_grad_(True), rather than tensor(source)")
+        if data.layout is not strided:
+            return data.detach().to(device, dtype, copy=True).requires_grad_(requires_grad)  # type: ignore[attr-defined]
     result = _there(constant(array_of(data, dtype)), device)
     return result.requires_grad_() if requires_grad else result
 
@@ -507,7 +504,7 @@ class LegacyType(TensorMeta):
     """The type of `FloatTensor` and its relatives: they construct, and `isinstance` asks for the dtype."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, Tensor) and instance.dtype is cls.dtype  # type: ignore[attr-defined]
+        return isinstance(instance, Tensor) and instance.dtype is cls.dtype and instance.layout is strided  # type: ignore[attr-defined]
 
 
 def _legacy(name: str, dtype: dtypes.dtype) -> Any:

@@ -9,14 +9,17 @@ import numpy as np
 
 from ..core.device import device as _device
 from ..core.dtypes import dtype as _dtype
-from ..core.family import Family as _Family
 from ..core.shapes import Size as _Size
 from ..core.tensor import Tensor as _Tensor
 from ..ops.shape.convert import memory_format as _memory_format
 from ..rng.generator import Generator as _Generator
 from .. import return_types as _return_types
+from ..autograd.reasons import Why as _Why
 from ..core.graph import Handle as _Handle
-from ..ops.creation import layout as _layout
+from ..overview.summary import Summary as _Summary
+from ..overview.watch import Watch as _Watch
+from ..provenance.family import Family as _Family
+from ..core.sparse_tensor import layout as _layout
 
 from . import lr_scheduler as lr_scheduler
 from . import swa_utils as swa_utils
@@ -67,5 +70,7 @@ class SGD(Optimizer):
     def __init__(self, params: Any, lr: _float | _Tensor = 0.001, momentum: _float = 0, dampening: _float = 0, weight_decay: _float = 0, nesterov: _bool = False, *, maximize: _bool = False, foreach: _bool | None = None, differentiable: _bool = False, fused: _bool | None = None) -> None: ...
     @staticmethod
     def move(p: Any, g: Any, group: dict[_str, Any]) -> None: ...  # type: ignore[override]
+class SparseAdam(Optimizer):
+    def __init__(self, params: Any, lr: _float | _Tensor = 0.001, betas: tuple[Any, Any] = ..., eps: _float = 1e-08, maximize: _bool = False) -> None: ...
 class AdamW(Adam):
     def __init__(self, params: Any, lr: _float | _Tensor = 0.001, betas: tuple[Any, Any] = ..., eps: _float = 1e-08, weight_decay: _float = 0.01, amsgrad: _bool = False, *, maximize: _bool = False, foreach: _bool | None = None, capturable: _bool = False, differentiable: _bool = False, fused: _bool | None = None) -> None: ...

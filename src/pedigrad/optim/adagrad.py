@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.origin import located
+from ..core.sparse import Coordinates
+from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .options import check, check_implementation, check_lr, descend
 
@@ -42,6 +45,17 @@ class Adagrad(Optimizer):
         """Move the sums into memory that other processes can be handed."""
         for state in self.state.values():
             state["sum"].share_memory_()
+
+    def _step_sparse(self, p: Tensor, g: Coordinates, group: dict[str, Any]) -> None:
+        if group["weight_decay"]:
+            raise RuntimeError(located("weight_decay option is not compatible with sparse gradients"))
+        state = self.begin_state(p, group)
+        state["step"]._array[...] += 1
+        g = (-g if group["maximize"] else g).coalesce()
+        at, squares = tuple(g.indices), state["sum"]._array
+        squares[at] += g.values * g.values
+        size = group["lr"] / (1 + (state["step"].item() - 1) * group["lr_decay"])
+        p._array[at] -= (g.values / (np.sqrt(squares[at]) + group["eps"]) * size).astype(g.dtype)
 
     @staticmethod
     def update(p: Any, g: Any, state: Any, step: int, group: dict[str, Any]) -> Any:

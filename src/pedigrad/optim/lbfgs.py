@@ -42,7 +42,7 @@ class LBFGS(Optimizer):
         """All gradients end to end, zero where there is none; real and imaginary parts of complex ones alternate."""
         parts = []
         for p in self.param_groups[0]["params"]:
-            g = np.zeros_like(p._array) if p.grad is None else p.grad._array
+            g = np.zeros_like(p._array) if p.grad is None else p.grad.to_dense()._array
             parts.append(_real(np.ascontiguousarray(g).reshape(-1)))
         return np.concatenate(parts)
 

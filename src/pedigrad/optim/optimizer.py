@@ -13,11 +13,13 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..core import modes
+from ..core import modes, watching
 from ..core.graph import Handle, Leaf, note_writes
 from ..core.modes import enable_grad
 from ..core.origin import located, warn
 from ..core.quiet import is_strict
+from ..core.sparse import Coordinates
+from ..core.sparse_tensor import SparseNotImplementedError
 from ..core.tensor import Tensor, wrap
 from .algorithm import Algorithm
 from .bucket import Plan
@@ -53,6 +55,11 @@ def hooked(step: Any) -> Any:
 
     @functools.wraps(step)
     def stepped(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if watching.watcher is not None:
+            return watching.watcher.optimizer_steps(self, functools.partial(run, self, *args, **kwargs))
+        return run(self, *args, **kwargs)
+
+    def run(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         if not (before or after or _global_pre_hooks or _global_post_hooks) or self._in_step:
             return step(self, *args, **kwargs)
@@ -103,6 +110,8 @@ class Optimizer(Algorithm):
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
+        if watching.watcher is not None:
+            watching.watcher.optimizer_made(self)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -188,13 +197,19 @@ class Optimizer(Algorithm):
 
     def _step_group(self, index: int, group: dict[str, Any]) -> None:
         """Update the parameters of one group."""
-        params, grads = [], []
+        params, grads, sparse = [], [], []
         for p in group["params"]:
             leaf = p._node
             grad = leaf.grad if leaf.__class__ is Leaf and not leaf.zeroed and not modes.special else p.grad
             if grad is not None:
-                params.append(p)
-                grads.append(grad._array)
+                try:
+                    grads.append(grad._array)
+                except SparseNotImplementedError:
+                    sparse.append((p, grad._held.coordinates()))
+                else:
+                    params.append(p)
+        if sparse:
+            self._step_along(sparse, group)
         if not params:
             return
         if modes.special and modes.settings.recorder is not None:
@@ -212,6 +227,21 @@ class Optimizer(Algorithm):
         else:
             plan.run(grads, group)
         note_writes(plan.arrays, f"{type(self).__name__}.step")
+
+    def _step_along(self, sparse: list[tuple[Tensor, Coordinates]], group: dict[str, Any]) -> None:
+        """Update the parameters whose gradients are sparse."""
+        if modes.special and modes.settings.recorder is not None:
+            modes.settings.recorder.refuse("sparse gradients are not compiled")
+        options = {**group, **{name: number(group[name]) for name in self.tensor_options if name in group}}
+        for p, g in sparse:
+            self._step_sparse(p, g, options)
+        note_writes([p._array for p, _ in sparse], f"{type(self).__name__}.step")
+
+    def _step_sparse(self, p: Tensor, g: Coordinates, group: dict[str, Any]) -> None:
+        """Update one parameter whose gradient is sparse; RuntimeError where the algorithm does not take such."""
+        name = type(self).__name__
+        name, hint = ("Adam", ", please consider SparseAdam instead") if name in ("Adam", "AdamW") else (name, "")
+        raise RuntimeError(located(f"{name} does not support sparse gradients{hint}"))
 
     # Hooks
 

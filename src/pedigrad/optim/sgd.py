@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.origin import located
+from ..core.sparse import Coordinates
+from ..core.sparse_tensor import sparse_tensor
+from ..core.tensor import Tensor
 from .optimizer import Optimizer
 from .options import check, check_implementation, check_lr, descend
 
@@ -36,6 +40,25 @@ class SGD(Optimizer):
     @staticmethod
     def move(p: Any, g: Any, group: dict[str, Any]) -> None:
         p -= descend(p, g, group) * group["lr"]
+
+    def _step_sparse(self, p: Tensor, g: Coordinates, group: dict[str, Any]) -> None:
+        if group["weight_decay"]:
+            message = "add(sparse, dense) is not supported: weight_decay is not compatible with sparse gradients"
+            raise RuntimeError(located(message))
+        g = -g if group["maximize"] else g
+        momentum = group["momentum"]
+        if momentum:
+            state = self.state[p]
+            before = state.get("momentum_buffer")
+            if before is None:
+                buffer = g.copy()
+            else:
+                own = before._held.with_values(before._held.values * g.dtype.type(momentum))
+                buffer = own.joined(g.with_values(g.values * g.dtype.type(1 - group["dampening"]))).coalesce()
+            state["momentum_buffer"] = sparse_tensor(buffer)
+            g = g.joined(buffer.with_values(buffer.values * g.dtype.type(momentum))) if group["nesterov"] else buffer
+        g = g.coalesce()
+        p._array[tuple(g.indices)] -= g.values * g.dtype.type(group["lr"])
 
     @staticmethod
     def update(p: Any, g: Any, state: Any, step: int, group: dict[str, Any]) -> Any:

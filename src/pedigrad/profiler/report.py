@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from ..core.profiling import Event
+from . import flame
+from .spent import Spent, Table
 
 SORTS = {
     "cpu_time": "cpu_time",
@@ -80,6 +84,42 @@ class EventList(list[Any]):
     def by_line(self) -> EventList:
         """The sums of events of one source line."""
         return self._summed(lambda e: (str(e.origin) if e.code is not None else e.name,))
+
+    def lines(self) -> Table:
+        """Each source line's own time, forward and backward; prints as a table."""
+        return self._spent(lambda event: str(flame.stack_of(event)[-2]) if event.code is not None else flame.operation(event), "line")
+
+    def modules(self) -> Table:
+        """Each module's own time, forward and backward; prints as a table."""
+        return self._spent(lambda event: "outside of modules" if event.scope is None else str(event.scope), "module")
+
+    def _spent(self, key: Any, heading: str) -> Table:
+        found: dict[str, Spent] = {}
+        for event in self.all():
+            entry = found.setdefault(key(event), Spent(key(event)))
+            entry.operations += 1
+            if event.kind == "backward":
+                entry.backward += event.own / 1e9
+            else:
+                entry.forward += event.own / 1e9
+        rows = sorted(found.values(), key=lambda entry: -entry.seconds)
+        return Table(rows, heading, sum(row.seconds for row in rows))
+
+    def all(self) -> Iterator[Event]:
+        """All events, those within others too."""
+        for root in self.roots:
+            yield from _within(root)
+
+    def html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """A flame graph by module, line and operation, and a timeline, as one HTML page; written to `path` if there is one."""
+        made = flame.page(self.all())
+        if path is not None:
+            Path(path).write_text(made, encoding="utf-8")
+        return made
+
+    def export_speedscope(self, path: str | os.PathLike[str]) -> None:
+        """Write the times as a file for speedscope.app."""
+        flame.write_json(flame.speedscope(self.all()), path)
 
     def total_average(self) -> FunctionEventAvg:
         """The sum of all."""

@@ -15,6 +15,7 @@ from ..core import modes, profiling
 from ..core.modes import settings
 from ..core.origin import located
 from .report import EventList
+from .spent import Table
 
 
 class ProfilerActivity(enum.Enum):
@@ -199,6 +200,22 @@ class profile:
     def by_line(self) -> EventList:
         """Events by the user's source line, forward and backward together."""
         return self.finished.by_line()
+
+    def lines(self) -> Table:
+        """Each source line's own time, forward and backward; prints as a table."""
+        return self.finished.lines()
+
+    def modules(self) -> Table:
+        """Each module's own time, forward and backward; prints as a table."""
+        return self.finished.modules()
+
+    def html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """A flame graph by module, line and operation, and a timeline, as one HTML page; written to `path` if there is one."""
+        return self.finished.html(path)
+
+    def export_speedscope(self, path: str | os.PathLike[str]) -> None:
+        """Write the times as a file for speedscope.app."""
+        self.finished.export_speedscope(path)
 
     def export_chrome_trace(self, path: str) -> None:
         """Write the events as a file for chrome://tracing and Perfetto (compressed if its name ends in .gz)."""

@@ -11,13 +11,14 @@ from typing import Any
 from ..core import dtypes
 from ..core.device import device
 from ..core.memory import UntypedStorage, attributes_of, place
+from ..core.sparse_tensor import SparseTensor, layout
 from ..core.tensor import Tensor, read
 from ..nn.parameter import Parameter, _rebuild_parameter, _rebuild_parameter_with_state, is_lazy
-from ..ops.creation import strided
+from ..ops.sparse.text import parts_of
 from ..storage import LEGACY_STORAGES, NAMES, TypedStorage
 from . import names
 from .locations import location_tag
-from .rebuild import _get_layout, _rebuild_from_type_v2, _rebuild_tensor_v2, _rebuild_tensor_v3
+from .rebuild import _get_layout, _rebuild_from_type_v2, _rebuild_sparse_tensor, _rebuild_tensor_v2, _rebuild_tensor_v3
 
 
 class Storages:
@@ -55,6 +56,8 @@ def reduced(tensor: Tensor) -> tuple[Any, ...]:
     """How a tensor is made again."""
     if is_lazy(tensor):
         return type(tensor), (tensor.requires_grad, device("cpu"), tensor.dtype)
+    if isinstance(tensor, SparseTensor):
+        return _rebuild_sparse_tensor, (tensor.layout, parts_of(tensor))
     read(tensor._array, "save()")
     attributes = attributes_of(tensor)
     if type(tensor) is Parameter:
@@ -88,15 +91,15 @@ class Writing:
 
     def reducer_override(self, obj: Any) -> Any:
         """How objects of ours are made again, or their name."""
-        if isinstance(obj, Tensor) and type(obj).__reduce_ex__ is Tensor.__reduce_ex__:
+        if isinstance(obj, Tensor) and type(obj).__reduce_ex__ in (Tensor.__reduce_ex__, SparseTensor.__reduce_ex__):
             return reduced(obj)
         if self.renames and isinstance(obj, (type, FunctionType, dtypes.dtype)):
             found = names.public(obj)
             return NotImplemented if found is None else found[1]
         if isinstance(obj, device):
             return device, (obj.type,) if obj.index is None else (obj.type, obj.index)
-        if obj is strided:
-            return _get_layout, ("torch.strided",)
+        if isinstance(obj, layout):
+            return _get_layout, (repr(obj),)
         more = getattr(super(), "reducer_override", None)
         return NotImplemented if more is None else more(obj)
 

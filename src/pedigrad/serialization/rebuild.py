@@ -10,9 +10,10 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.memory import laid
+from ..core.sparse_tensor import LAYOUTS, sparse_coo, sparse_csc, sparse_csr
 from ..core.tensor import Tensor, wrap
 from ..nn.parameter import share
-from ..ops.creation import strided
+from ..ops.sparse.text import of_parts
 from ..storage import TypedStorage
 
 
@@ -93,7 +94,23 @@ def _rebuild_from_type_v2(func: Any, new_type: Any, args: Any, state: Any) -> An
 
 def _get_layout(name: Any) -> Any:
     """The layout of that name."""
-    if name != "torch.strided":
-        shown = name if isinstance(name, str) else type(name).__name__
-        raise pickle.UnpicklingError(f"the file holds the layout {shown}, and pedigrad has torch.strided only")
-    return strided
+    found = LAYOUTS.get(name.removeprefix("torch.")) if isinstance(name, str) else None
+    if found is None:
+        raise pickle.UnpicklingError(f"the file holds the layout {name if isinstance(name, str) else type(name).__name__}")
+    return found
+
+
+def _rebuild_sparse_tensor(layout: Any, data: Any) -> Tensor:
+    """A sparse tensor of its parts: places, values, size, and of coordinates whether they are in order."""
+    if layout not in (sparse_coo, sparse_csr, sparse_csc) or not isinstance(data, tuple) or len(data) not in (3, 4):
+        raise pickle.UnpicklingError(
+            f"the file holds a sparse tensor of the layout {layout}, and pedigrad has torch.sparse_coo, csr and csc"
+        )
+    count = 2 if layout is sparse_coo else 3
+    if not all(type(each) is Tensor for each in data[:count]):
+        raise pickle.UnpicklingError("a sparse tensor is made of tensors")
+    size = _numbers(data[count], "size")
+    try:
+        return of_parts(layout, (*data[:count], size, *data[count + 1 :]))
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise pickle.UnpicklingError(f"the file describes a sparse tensor that is none: {error}") from None

@@ -1,56 +1,68 @@
-"""`torch.sparse`: there are no sparse tensors; the names are there, and using them is refused."""
+"""`torch.sparse`: functions of sparse tensors. The tensors themselves and most of what is done with them are in `torch`."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+from ..core.declare import PLACES
 from ..core.refused import lazily, refused
+from ..ops.sparse import build
+from ..ops.sparse.legacy import LEGACY_TYPES
 
-_WHY = "there are no sparse tensors: keep them dense, or use scipy.sparse"
+__all__ = [
+    "SparseSemiStructuredTensor", "addmm", "as_sparse_gradcheck", "check_sparse_tensor_invariants", "log_softmax", "mm", "sampled_addmm",
+    "softmax", "spdiags", "spsolve", "sum", "to_sparse_semi_structured",
+]  # fmt: skip
 
-globals().update(
-    refused(__name__, _WHY, functions="addmm mm sampled_addmm softmax log_softmax spdiags spsolve sum to_sparse_semi_structured")
-)
+globals().update(PLACES["sparse"])
+globals().update(LEGACY_TYPES)
+_WHY = "there is no solver for sparse systems: make the matrix dense and use torch.linalg.solve, or take scipy.sparse.linalg"
+globals().update(refused(__name__, _WHY, functions="spsolve"))
+_WHY = "there are no semi-structured matrices: keep them dense, or take torch.sparse_csr"
+globals().update(refused(__name__, _WHY, classes="SparseSemiStructuredTensor", functions="to_sparse_semi_structured"))
+_WHY = "gradients with respect to sparse tensors are not checked by differences: check them with respect to values()"
 globals().update(refused(__name__, _WHY, functions="as_sparse_gradcheck"))
-globals().update(
-    refused(
-        __name__,
-        _WHY,
-        classes="SparseSemiStructuredTensor BFloat16Tensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor"
-        " ShortTensor",
-    )
-)
 
 
 class check_sparse_tensor_invariants:
-    """Whether sparse tensors would be checked; there are none."""
+    """Whether all invariants of sparse tensors are checked where they are made, also those that cost a look at all places.
 
-    _enabled = False
+    As a context, a decorator, or by `enable` and `disable`. That places are within the size is always checked.
+    """
 
     def __init__(self, enable: bool = True):
         self.state, self.before = enable, False
 
-    @classmethod
-    def is_enabled(cls) -> bool:
+    @staticmethod
+    def is_enabled() -> bool:
         """What was set last."""
-        return check_sparse_tensor_invariants._enabled
+        return build.checking["on"]
 
-    @classmethod
-    def enable(cls) -> None:
-        """Nothing but that `is_enabled` says so."""
-        check_sparse_tensor_invariants._enabled = True
+    @staticmethod
+    def enable() -> None:
+        """Check from now on."""
+        build.checking["on"] = True
 
-    @classmethod
-    def disable(cls) -> None:
-        """Nothing but that `is_enabled` says so."""
-        check_sparse_tensor_invariants._enabled = False
+    @staticmethod
+    def disable() -> None:
+        """Check no longer."""
+        build.checking["on"] = False
 
     def __enter__(self) -> None:
-        self.before = check_sparse_tensor_invariants._enabled
-        check_sparse_tensor_invariants._enabled = self.state
+        self.before = build.checking["on"]
+        build.checking["on"] = self.state
 
     def __exit__(self, *exc: Any) -> None:
-        check_sparse_tensor_invariants._enabled = self.before
+        build.checking["on"] = self.before
+
+    def __call__(self, function: Any) -> Any:
+        @functools.wraps(function)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            with type(self)(self.state):
+                return function(*args, **kwargs)
+
+        return checked
 
 
 __getattr__ = lazily(__name__, __path__)

@@ -13,7 +13,9 @@ import numpy as np
 
 from ..core.declare import PLACES
 from ..core.origin import located, warn
-from ..core.tensor import Tensor
+from ..core.sparse import Coordinates
+from ..core.sparse_tensor import SparseTensor
+from ..core.tensor import Tensor, wrap
 
 torch: Any = PLACES["torch"]
 TOLERANCES = {  # dtype -> relative and absolute
@@ -46,8 +48,8 @@ class Options:
         if (rtol is None) != (atol is None):
             missing = "rtol" if rtol is None else "atol"
             raise ValueError(located(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {missing}."))
-        self.rtol, self.atol = rtol, atol
         self.__dict__.update(flags)
+        self.rtol, self.atol = rtol, atol
 
     allow_subclasses: bool
     equal_nan: bool
@@ -171,6 +173,27 @@ def _compare_tensors(actual: Any, expected: Any, options: Options, path: tuple[A
             raise Mismatch(f"The values for attribute '{name}' do not match: {left} != {right}.", path=path)
     if options.check_stride and a.stride() != e.stride():
         raise Mismatch(f"The values for attribute 'stride()' do not match: {a.stride()} != {e.stride()}.", path=path)
+    if a.layout is not e.layout:
+        a, e = a.to_dense(), e.to_dense()  # type: ignore[attr-defined]
+    elif isinstance(a, SparseTensor) and isinstance(e, SparseTensor):
+        return _compare_sparse(a, e, options, path)
+    _compare_elements(a, e, options, path)
+
+
+def _compare_sparse(actual: SparseTensor, expected: SparseTensor, options: Options, path: tuple[Any, ...]) -> None:
+    """Mismatch unless the same places are kept and the values are close."""
+    a, e = actual._sparse, expected._sparse
+    if isinstance(a, Coordinates):
+        a, e = a.coalesce(), e.coalesce()
+    if a.count != e.count:
+        raise Mismatch(f"The number of specified values in sparse tensors does not match: {a.count} != {e.count}", path=path)
+    exact = Options(**{**options.__dict__, "rtol": 0, "atol": 0})
+    for name in ("indices",) if isinstance(a, Coordinates) else ("pointers", "indices"):
+        _compare_elements(wrap(getattr(a, name)), wrap(getattr(e, name)), exact, path)
+    _compare_elements(wrap(a.values), wrap(e.values), options, path)
+
+
+def _compare_elements(a: Tensor, e: Tensor, options: Options, path: tuple[Any, ...]) -> None:
     rtol, atol = options.tolerances(a.dtype.name, e.dtype.name)
     left, right = _arrays(a, e)
     with np.errstate(all="ignore"):

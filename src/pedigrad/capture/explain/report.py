@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import html
 import textwrap
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from ...provenance.folding import longest_repeat
+from .opening import opening
+
 WIDTH = 120
+GUARDS = 12  # that the text shows
 LEFT = {1, 2, 8}  # the columns that begin at the left
 COLUMNS = ("#", "step", "axes", "FLOP", "read", "written", "time", "share", "of the limit")
 
@@ -98,30 +103,71 @@ def wrapped(text: str, indent: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", **whole)  # type: ignore[arg-type]
 
 
+def repeated(section: Any) -> list[tuple[int, int, int]]:
+    """The steps in stretches: the number of the first, how many there are, how often they follow on themselves."""
+    alike = [(step.kind, fused(step), tuple(step.axes), tuple(step.outs), step.why) for step in section.steps]
+    numbers = {key: i for i, key in enumerate(dict.fromkeys(alike))}
+    tokens = [numbers[key] for key in alike]
+    found, at = [], 0
+    while at < len(tokens):
+        period, end = longest_repeat(tokens, at)
+        times = (end - at) // period
+        period, times = (period, times) if times > 2 else (1, 1)
+        found.append((at, period, times))
+        at += period * times
+    return found
+
+
 def section_text(section: Any) -> Iterable[str]:
     if section.title:
         yield f"  {section.title}"
     yield f"  {headline(section)}"
     if section.problem:
         yield from wrapped(f"not measured: {section.problem}", "  ")
-    cells = [COLUMNS, *rows(section)]
+    whole = rows(section)
+    stretches = repeated(section)
+    shown = [i for at, period, _ in stretches for i in range(at, at + period)] + list(range(len(section.steps), len(whole)))
+    cells = [COLUMNS, *(whole[i] for i in shown)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    for i, row in enumerate(cells):
-        padded = [cell.ljust(w) if j in LEFT else cell.rjust(w) for j, (cell, w) in enumerate(zip(row, widths, strict=True))]
-        yield ("  " + "  ".join(padded)).rstrip()
-        if 0 < i <= len(section.steps):
-            step = section.steps[i - 1]
-            indent = " " * (widths[0] + 4)
-            if step.ops:
-                yield from wrapped(f"{fused(step)} -> {', '.join(step.outs)}", indent)
-            if step.why:
-                yield from wrapped(f"NumPy, because {step.why}", indent)
+    yield aligned(COLUMNS, widths)
+    for at, period, times in stretches:
+        if times > 1:
+            yield of_stretch(section, at, period, times, widths[0])
+        for i in range(at, at + period):
+            yield aligned(whole[i], widths)
+            yield from step_text(section.steps[i], " " * (widths[0] + 4))
+    for row in whole[len(section.steps) :]:
+        yield aligned(row, widths)
+
+
+def of_stretch(section: Any, at: int, period: int, times: int, width: int) -> str:
+    """The line above steps that follow on themselves."""
+    steps = section.steps[at : at + period * times]
+    what = "the next step" if period == 1 else f"the next {period} steps"
+    if section.seconds is None:
+        return f"  {'':>{width}}  {times} x {what}"
+    total = sum(step.seconds or 0.0 for step in steps)
+    return f"  {'':>{width}}  {times} x {what}: {duration(total)}, {share(total, section.seconds)}; the first time"
+
+
+def step_text(step: Any, indent: str) -> Iterable[str]:
+    """What a step does."""
+    if step.ops:
+        outs = Counter(step.outs)
+        yield from wrapped(f"{fused(step)} -> {', '.join(out if n == 1 else f'{n} x {out}' for out, n in outs.items())}", indent)
+    if step.why:
+        yield from wrapped(f"NumPy, because {step.why}", indent)
+
+
+def aligned(row: tuple[str, ...], widths: list[int]) -> str:
+    padded = [cell.ljust(w) if j in LEFT else cell.rjust(w) for j, (cell, w) in enumerate(zip(row, widths, strict=True))]
+    return ("  " + "  ".join(padded)).rstrip()
 
 
 def text_lines(report: Any) -> Iterable[str]:
-    count = len(report.variants)
-    yield f"{report.name}: {count} compiled version{'s' * (count != 1)}"
+    yield from opening(report, duration)
     if report.machine is not None:
+        yield ""
         yield limits(report)
     for variant in report.variants:
         yield ""
@@ -131,8 +177,10 @@ def text_lines(report: Any) -> Iterable[str]:
         if variant.backward is not None:
             yield from section_text(variant.backward)
         yield "  run as long as"
-        for guard in variant.guards:
+        for guard in variant.guards[:GUARDS]:
             yield from wrapped(f"- {guard}", "    ")
+        if len(variant.guards) > GUARDS:
+            yield f"    - and {len(variant.guards) - GUARDS} more: report.variants[{report.variants.index(variant)}].guards"
     for heading, items in causes(report):
         if items:
             yield ""
@@ -176,8 +224,8 @@ def bullets(items: Iterable[str]) -> str:
 
 def as_html(report: Any) -> str:
     """The report for a notebook."""
-    count = len(report.variants)
-    parts = [tag("h3", html.escape(f"{report.name}: {count} compiled version{'s' * (count != 1)}"))]
+    head = [html.escape(line) for line in opening(report, duration)]
+    parts = [tag("h3", head[0]), tag("p", "<br>".join(head[1:]))]
     if report.machine is not None:
         parts.append(tag("p", html.escape(limits(report))))
     for variant in report.variants:

@@ -6,8 +6,11 @@ prints as text, and as a table in a notebook (`capture/explain/report.py`).
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +22,14 @@ from ...codegen.ir.sources import SEEDS, held, read_option
 from ...codegen.ir.steps import Call, Contraction, Scatter
 from ...codegen.runtime.executable import Executable
 from ...core.origin import Origin
+from ...profiler.spent import Table
+from ...provenance.graph import Graph
+from ...provenance.page import page
 from ..recording import layout
+from .graph import of_report
+from .lines import OTHERS, Place, places_of, spent
 from .measured import Machine, guards_of, machine, measure, profiled
+from .opening import Speed, compared
 from .report import as_html, as_text
 
 NUMPY = {"max2": "maximum", "min2": "minimum", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "cast": "astype"}
@@ -47,6 +56,8 @@ class Step:
     why: str | None = None  # it is NumPy's
     seconds: float | None = None
     limit: tuple[str, float] | None = None  # what binds, and the share of that limit which is reached
+    places: dict[Place, int] = field(default_factory=dict)  # operations of the user's program -> elements that they compute here
+    parents: list[int] = field(default_factory=list)  # the steps that have made what it reads
 
 
 @dataclass
@@ -100,6 +111,32 @@ class Report:
     pending: dict[str, str]  # arguments -> how far they are
     eager: dict[str, tuple[str, int]]  # arguments -> why calls with these run as usual, and how often one did
     machine: Machine | None
+    speed: Speed | None = None  # if it was called both ways
+
+    def by_line(self) -> Table:
+        """Where a run of the version that ran most spends its time, by source line, forward and backward of one line together."""
+        return self._spent(lambda place: place.line, "line")
+
+    def by_module(self) -> Table:
+        """The same by module."""
+        return self._spent(lambda place: place.module, "module")
+
+    def _spent(self, key: Callable[[Place], str], heading: str) -> Table:
+        most = max(self.variants, key=lambda variant: variant.runs, default=None)
+        sections = [] if most is None else [section for section in (most.forward, most.backward) if section is not None]
+        rows = spent(sections, key)
+        return Table(rows, heading, sum(row.seconds for row in rows))
+
+    def graph(self) -> Graph:
+        """The steps of the version that ran most, as data of a page."""
+        return of_report(self)
+
+    def html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The steps as one HTML page that needs no network: boxes as wide as they take time; written to `path` if there is one."""
+        made = page(self.graph())
+        if path is not None:
+            Path(path).write_text(made, encoding="utf-8")
+        return made
 
     def __str__(self) -> str:
         return as_text(self)
@@ -113,17 +150,19 @@ class Report:
 # A function
 
 
-def explained(compiled: Any, time: bool = True) -> Report:
-    """The report on a `Compiled`."""
+def explained(compiled: Any, time: bool = True, eager: Any = None) -> Report:
+    """The report on a `Compiled`; with arguments `eager` it is called both ways."""
+    args = eager if eager is None or isinstance(eager, tuple) else (eager,)
+    speed = None if args is None else compared(compiled, compiled.function, args)
     limits = machine(compiled.variants[0].threads) if time and compiled.variants else None
     name = getattr(compiled.function, "__qualname__", type(compiled.function).__name__)
     pending = {}
     for key, (count, _, recordings) in compiled.pending.items():
         state = "compiled when two recordings in a row agree" if recordings else "the last recording was refused"
         pending[arguments_of(key)] = f"recorded {count} time{'s' * (count > 1)}: {state}"
-    eager = {arguments_of(key): (why, compiled.usual[key]) for key, why in compiled.left.items()}
+    refused = {arguments_of(key): (why, compiled.usual[key]) for key, why in compiled.left.items()}
     variants = [explained_variant(variant, limits) for variant in compiled.variants]
-    return Report(name, variants, dict(Counter(compiled.misses)), pending, eager, limits)
+    return Report(name, variants, dict(Counter(compiled.misses)), pending, refused, limits, speed)
 
 
 def explained_variant(variant: Any, limits: Machine | None) -> Version:
@@ -148,7 +187,7 @@ def explained_variant(variant: Any, limits: Machine | None) -> Version:
 def section(title: str, executable: Executable, arrays: list[Any], limits: Machine | None) -> Section:
     """The steps of a program, with their times."""
     probe = executable if limits is None else profiled(executable)
-    found = Section(title, [explained_step(step) for step in probe.placement.steps], executable.arena.nbytes, executable.threads)
+    found = Section(title, steps_of(probe), executable.arena.nbytes, executable.threads)
     if limits is None:
         return found
     times = measure(executable, probe, arrays)
@@ -163,6 +202,19 @@ def section(title: str, executable: Executable, arrays: list[Any], limits: Machi
 
 
 # Steps
+
+
+def steps_of(executable: Executable) -> list[Step]:
+    """The steps of a program, each with those that it reads from."""
+    found, maker = [], dict[Any, int]()
+    for i, step in enumerate(executable.placement.steps):
+        made = explained_step(step)
+        if made.kind != "guards":
+            made.parents = sorted({maker[root] for root in step.reads if root in maker})
+            made.places = places_of(step)
+            maker.update(dict.fromkeys(step.writes, i))
+        found.append(made)
+    return found
 
 
 def explained_step(step: Any) -> Step:
@@ -238,7 +290,7 @@ def ops(instructions: Any) -> dict[str, Counter[str]]:
     for instruction in instructions:
         if instruction is None:
             continue
-        found.setdefault(instruction.origin or "between operations", Counter())[name_of(instruction)] += 1
+        found.setdefault(str(instruction.origin or OTHERS), Counter())[name_of(instruction)] += 1
     return found
 
 

@@ -16,7 +16,9 @@ from .mathlib import FUNCTIONS
 DType = np.dtype[Any]
 TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double", np.dtype(bool): "i1"}
 COMPARE = {"eq": ("oeq", "eq"), "ne": ("une", "ne"), "lt": ("olt", "lt"), "le": ("ole", "le"), "gt": ("ogt", "gt"), "ge": ("oge", "ge")}
-FLOAT = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv", "fmod": "frem", "neg": "fneg"}
+# A product may become one instruction with the sum that a reduction adds it to, but not with a sum of the program's: `h - h`, where one
+# of the two is computed again, would be the error of its rounding, whose sign may decide.
+FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul contract", "div": "fdiv", "fmod": "frem", "neg": "fneg"}
 WHOLE = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
 INTRINSIC = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "rint", "trunc": "trunc", "max2": "maximum"}
 LOW = (1 << 32) - 1

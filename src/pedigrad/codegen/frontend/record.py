@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -19,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core import modes
-from ...core.origin import Origin
+from ...core.origin import Origin, Source, outside
+from ...core.scope import here
 from ...core.storage import storage_of
 from ..ir.program import Instruction, Value
 from ..ir.sources import SEEDS, held, layout, read_option
@@ -44,6 +46,14 @@ class Derived(NamedTuple):
 
     holder: Any
     of: Any  # what holds the other one
+
+
+def sourced(name: str) -> Source:
+    """The name of what runs, with the user's line and the module, unless it says them itself."""
+    if isinstance(name, Source):
+        return name
+    frame = outside(sys._getframe(1))
+    return Source(name, None if frame is None else frame.f_code, 0 if frame is None else frame.f_lasti, here.get().scope)
 
 
 class Recorder(Tracer):
@@ -333,7 +343,7 @@ class Recorder(Tracer):
         except Untraceable as why:
             self.refuse(str(why))
             return function(*args)
-        self.origin = origin or before
+        self.origin = before if origin is None else sourced(origin)
         self.nested += 1
         try:
             return self.arrays_of(function(*traced))

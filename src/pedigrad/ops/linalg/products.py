@@ -123,6 +123,12 @@ def _power(x, n):
 @function("F torch")
 def bilinear(input1, input2, weight, bias=None):
     """`input1 @ weight[o] @ input2` for each output feature o, plus `bias`: (..., I), (..., J), (O, I, J) give (..., O)."""
+    if input1.shape[:-1] != input2.shape[:-1]:
+        sizes = f"{tuple(input1.shape)} and {tuple(input2.shape)}"
+        raise RuntimeError(located(f"bilinear(): input1 and input2 must have the same sizes but for the last, got {sizes}"))
+    if weight.ndim != 3 or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
+        sizes = f"{input1.shape[-1]} and {input2.shape[-1]} features and a weight of shape {tuple(weight.shape)}"
+        raise RuntimeError(located(f"bilinear(): the weight is not of shape (out, features of input1, features of input2): got {sizes}"))
     out = einsum("...i,oij,...j->...o", input1, weight, input2)
     return out if bias is None else out + bias
 

@@ -33,10 +33,15 @@ def _power(x, exponent):
     return x**exponent
 
 
+def _check_power(x, exponent):
+    """RuntimeError for integers to the power of a negative number; in the dtype of unsigned ones it would be a large one."""
+    if exponent.__class__ is int and exponent < 0 and hasattr(x, "dtype") and x.dtype.kind in "iu":
+        raise RuntimeError(located("pow(): Integers to negative integer powers are not allowed."))
+
+
 def _integer_power(x, exponent):
     if isinstance(exponent, int):
-        if exponent < 0:
-            raise RuntimeError("Integers to negative integer powers are not allowed.")
+        _check_power(x, exponent)
         return x**exponent
     negative = exponent < 0
     inverse = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (exponent & 1), 0))
@@ -66,6 +71,9 @@ def pow(x, exponent, /):
     tensor([1., 4., 9.])
     """
     return _power(x, exponent)
+
+
+pow.op.check = _check_power
 
 
 @pow.grad("x")

@@ -11,7 +11,9 @@ from ...core.graph import note_write
 from ...core.origin import located, warn
 from ...core.precision import widened
 from ...core.quiet import astype
+from ...core.sparse import Coordinates
 from ...core.tensor import Tensor, announce, read
+from ..sparse.values import put
 from ..xp import kind_of, zeros
 
 FEW = 256  # elements up to which the simple form of np.add.at is the fastest
@@ -56,9 +58,25 @@ def _no_such_row(weight, indices, **attributes):
 
 
 @embedding.grad("weight")
-def _(g, weight_shape, indices, padding_idx, scale_grad_by_freq):
+def _(g, weight_shape, indices, padding_idx, scale_grad_by_freq, sparse):
+    if sparse:
+        return _sparse_gradient(g, weight_shape, indices, padding_idx, scale_grad_by_freq)
     scatter = embedding_dense_backward if isinstance(g, Tensor) else embedding_dense_backward.op.forward
     return scatter(g, indices, weight_shape[0], padding_idx, scale_grad_by_freq)
+
+
+def _sparse_gradient(g, shape, indices, padding_idx, scale_grad_by_freq):
+    """The gradients of the rows that are named, as a sparse one of the table."""
+    if not isinstance(g, (np.ndarray, Tensor)):
+        raise modes.ShapedByValues("the places of a sparse gradient are elements of an array")
+    if scale_grad_by_freq:
+        raise RuntimeError(located("embedding_backward: scale_grad_by_freq not supported with sparse gradients"))
+    rows, values = indices.reshape(-1).astype(np.int64), np.reshape(g, (indices.size, shape[1]))
+    if padding_idx >= 0:
+        present = rows != padding_idx
+        rows, values = rows[present], values[present]
+    zero = np.zeros((), kind_of(values))
+    return put(values, Coordinates(rows[None], np.broadcast_to(zero, values.shape), shape))
 
 
 @composite(places="", samples=[((4, 3), _rows(4), 5, -1, False), ((2, 2, 3), _rows(2, 2), 5, 1, True)])
@@ -235,6 +253,8 @@ def embedding_bag(
         present = indices._array != padding
         bags, indices = bags[present], indices[present]
         per_sample_weights = None if per_sample_weights is None else per_sample_weights[present]
+    if sparse and mode == "max":
+        raise ValueError(located("max mode does not support sparse weights"))
     rows = embedding(weight, indices, padding, scale_grad_by_freq, sparse)
     if mode == "max":
         return _largest_of_bags(rows, bags, count)

@@ -193,6 +193,8 @@ def reduce_tensor(losses, reduction):
 
 # Of probabilities
 
+LEAST_VARIANCE = float(np.float32(1e-12))  # that a slope is divided by: a number of 32 bits in PyTorch, for float64 too
+
 
 @composite(
     real=True, name="binary_cross_entropy", layout="iterator", places="", promote=("x", "target"),
@@ -213,7 +215,7 @@ def bernoulli_losses(x, target, weight=None, /, reduction="mean"):
 
 @bernoulli_losses.grad("x")
 def _(g, x, target, weight, reduction):
-    slope = (x - target) / np.maximum((1 - x) * x, 1e-12) * spread(g, x.shape, reduction)
+    slope = (x - target) / np.maximum((1 - x) * x, LEAST_VARIANCE) * spread(g, x.shape, reduction)
     return slope if weight is None else slope * weight
 
 

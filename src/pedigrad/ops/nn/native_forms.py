@@ -7,6 +7,7 @@ import numpy as np
 from ...core import dtypes, meta
 from ...core.declare import function
 from ...core.origin import located
+from ...core.precision import widened
 from ...core.tensor import Tensor, wrap
 from ..destination import deliver
 from .normalization import batch_norm, batch_normal, check_normalized_shape, group_norm, layer_norm, layer_normal, scale_of
@@ -22,7 +23,7 @@ def native_layer_norm(input, normalized_shape, weight, bias, eps):
     """What `layer_norm` gives, the means, and the factors that brought the deviations to variance 1."""
     n = check_normalized_shape(input, normalized_shape, weight, bias)
     out = layer_norm(input, normalized_shape, weight, bias, eps)
-    _, mean, scale = layer_normal.op.forward(input._array, None, None, n, eps)
+    _, mean, scale = layer_normal.op.forward(widened(input._array), None, None, n, eps)
     shape = (*input.shape[: input.ndim - n], *(1,) * n)
     return out, _statistic(mean, shape, input), _statistic(scale, shape, input)
 
@@ -33,8 +34,8 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
     if input.numel() != N * C * HxW:
         raise RuntimeError(located(f"native_group_norm: N * C * HxW is {N * C * HxW}, but the input has {input.numel()} elements"))
     out = group_norm(input, group, weight, bias, eps)
-    groups = input.reshape(N, group, input.shape[1] // group * HxW)
-    return out, groups.mean(-1), (groups.var(-1, correction=0) + eps) ** -0.5
+    groups = widened(input).reshape(N, group, input.shape[1] // group * HxW)
+    return out, groups.mean(-1).to(input.dtype), ((groups.var(-1, correction=0) + eps) ** -0.5).to(input.dtype)
 
 
 @function("torch")
@@ -43,7 +44,7 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training, 
     result = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     mean = scale = np.empty(0)
     if training:
-        _, mean, variance = batch_normal.op.forward(input._array, None, None, eps)
+        _, mean, variance = batch_normal.op.forward(widened(input._array), None, None, eps)
         scale = scale_of(variance, eps)
     return deliver((result, *(_statistic(each, (-1,), input) for each in (mean, scale))), out)
 
@@ -60,11 +61,14 @@ def _back(op, name):
     def backward(grad_output, output, dim, input_dtype):
         if not isinstance(output, Tensor) or output.shape != grad_output.shape:
             raise RuntimeError(located(f"{name}: grad_output and output must be tensors of one shape"))
+        if grad_output.dtype != output.dtype:
+            raise RuntimeError(located(f"{name}: grad_output is {grad_output.dtype} and output {output.dtype}: they must be of one dtype"))
         (rule,) = op.op.rules
-        return rule.function(grad_output, output, dim, dtypes.to_numpy(input_dtype))
+        narrows = input_dtype is dtypes.float16 and output.dtype is dtypes.float32  # a softmax that was asked for in float32
+        return rule.function(grad_output, output, dim, dtypes.to_numpy(input_dtype if narrows else output.dtype))
 
     backward.__name__ = backward.__qualname__ = name
-    backward.__doc__ = f"The gradient of the operand of `{op.op.name}` along `dim`, from that of its `output`, in `input_dtype`."
+    backward.__doc__ = f"The gradient of the operand of `{op.op.name}` along `dim`, from that of its `output`, in their dtype."
     function("torch")(backward)
 
 

@@ -210,4 +210,4 @@ def pdist(input, p=2.0):
     if not input.is_floating_point():
         raise NotImplementedError(located(f"pdist() is not implemented for {input.dtype}: use a floating point dtype"))
     rows, others = (constant(places) for places in np.triu_indices(input.shape[0], 1))
-    return vector_norm(selected(input, rows, 0) - selected(input, others, 0), float(p), 1)
+    return pairwise_norms(selected(input, rows, 0).unsqueeze(1), selected(input, others, 0).unsqueeze(1), float(p)).reshape(-1)

@@ -35,14 +35,20 @@ def running(ufunc, x, dim):
     """`ufunc` accumulated along `dim` in float64, since what is added up one by one loses digits; in the dtype of `x`."""
     wide = np.complex128 if x.dtype.kind == "c" else np.float64
     if x.__class__ is not np.ndarray or x.size < BLOCK or x.ndim == 1 or x.dtype == wide:
-        return cast(ufunc.accumulate(x, axis=dim, dtype=wide), x.dtype)
+        return cast(_up_to(ufunc, x, dim, wide), x.dtype)
     out = np.empty_like(x)
     along = 1 if dim in (0, -x.ndim) else 0
     of = max(1, BLOCK * x.shape[along] // x.size)
     for start in range(0, x.shape[along], of):  # a part at a time: what is wide stays in the cache
         part = (slice(None),) * along + (slice(start, start + of),)
-        out[part] = ufunc.accumulate(x[part], axis=dim, dtype=wide)
+        out[part] = _up_to(ufunc, x[part], dim, wide)
     return out
+
+
+def _up_to(ufunc, x, dim, dtype):
+    """`ufunc` accumulated along `dim` in `dtype`; sums begin with 0, so that of -0 is 0."""
+    out = ufunc.accumulate(x, axis=dim, dtype=dtype)
+    return np.add(out, 0, out=out) if ufunc is np.add and out.__class__ is np.ndarray else out
 
 
 @composite(inplace=True, out=True, samples=ALONG)

@@ -128,10 +128,19 @@ def picked_order(source, shape, places, used):
     before = first if all(places[first : last + 1]) else 0
     strides = [source.strides[d] for d in kept]
     steps = [[*strides[:before], *[0] * new, *strides[before:]]]
-    for a in used:
-        if a.dtype.kind != "b" and a.ndim > 1:
-            steps.append([*[0] * before, *broadcast_strides(a, shape[before : before + new]), *[0] * (len(kept) - before)])
+    steps += [_steps_beside(a, shape, before, new) for a in used]
     return order_of(shape, steps)
+
+
+def _steps_beside(a, shape, before, new):
+    """The strides of an index array along the dimensions of the result, of which `new` from `before` on are its own.
+
+    Along dimensions of one element it counts as an array with as many dimensions of size 1, as PyTorch has it.
+    """
+    own = (0,) * (new - 1) + (a.itemsize,) if a.dtype.kind == "b" or not a.ndim else broadcast_strides(a, shape[before : before + new])
+    around = [(own[0] * shape[before], n) for n in shape[:before]], [(own[-1], n) for n in shape[before + new :]]
+    left, right = ([step if n == 1 else 0 for step, n in each] for each in around)
+    return [*left, *own, *right]
 
 
 @index.grad("x")

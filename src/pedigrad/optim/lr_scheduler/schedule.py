@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
-from ...core import modes
+from ...core import modes, watching
 from ...core.origin import MARK, located, warn
 from ...core.tensor import Tensor
 from ..optimizer import Optimizer
@@ -125,7 +125,9 @@ def watch(optimizer: Any) -> None:
 
 
 def note_step(scheduler: Any, epoch: Any = None) -> None:
-    """Tell a recorder that the user lets a schedule take a step: it takes one after each run of the program."""
+    """Tell a watcher, and a recorder, that the user lets a schedule take a step: it takes one after each run of the program."""
+    if watching.watcher is not None:
+        watching.watcher.scheduler_steps(scheduler)
     recorder = modes.settings.recorder if modes.special else None
     frame = sys._getframe(2)
     if recorder is None or epoch is not None or MARK in frame.f_globals or MARK not in type(scheduler).step.__globals__:

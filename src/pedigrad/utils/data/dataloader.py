@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from ...core import watching
 from ...core.origin import warn
 from ._utils.collate import default_collate, default_convert
 from ._utils.fetch import fetcher_of, plain_tensors
@@ -242,6 +243,8 @@ class _BaseDataLoaderIter:
 
     def __next__(self) -> Any:
         data = self._next_data()
+        if watching.watcher is not None:
+            watching.watcher.batch(self, data)
         if self._dataset_kind == _DatasetKind.Iterable:
             self._num_yielded += 1
             said = self._IterableDataset_len_called

@@ -1,0 +1,187 @@
+"""Where a nan or an infinity began: found in the graph, from what its nodes saved, without having been looked for before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.graph import Freed, Leaf, Node, Output, Packed, write_to
+from ..core.origin import Origin
+
+Array = np.ndarray[Any, Any]
+
+
+class First:
+    """The first value in a graph that is not finite: what computed it, in which line, of what."""
+
+    def __init__(self, what: str, origin: Origin, value: Array | None, given: str = ""):
+        self.what, self.origin, self.given = what, origin, given
+        self.count = "" if value is None else count_of(value)
+
+
+def first_in_graph(root: Node) -> First | None:
+    """The first value before `root` that is not finite, as far as the graph has its values; None if there is none that it has."""
+    nodes = ancestors(root)
+    values = known_values(nodes)
+    for node in nodes:
+        value = values.get(node.seq)
+        if isinstance(node, Leaf):
+            if value is not None and not is_finite(value):
+                return First("a leaf (a parameter or an input) has the value itself", node.origin, value)
+            continue
+        for name, operand in outsiders(node):
+            if not is_finite(operand):
+                return First(f"{name_of(node)}() was given it as {name!r}, which needs no gradient", node.origin, operand)
+        if value is not None and not is_finite(value):
+            return First(f"{name_of(node)}() computed it", node.origin, value, ranges(node, values))
+    return None
+
+
+def in_words(first: First) -> str:
+    """What there is to say about the first value that is not finite."""
+    place = f" at {first.origin}" if first.origin.code is not None else ""
+    given = f"; its operands: {first.given}" if first.given else ""
+    return f"The first value that is not finite: {first.what}{place}{f' ({first.count})' if first.count else ''}{given}."
+
+
+def ancestors(root: Node) -> list[Node]:
+    """The nodes that a value came from, itself included, the oldest first."""
+    found: dict[int, Node] = {}
+    stack: list[Node | None] = [root]
+    while stack:
+        node = stack.pop()
+        if node is not None and node.seq not in found:
+            found[node.seq] = node
+            stack += node.parents
+    return [found[seq] for seq in sorted(found)]
+
+
+def name_of(node: Node) -> str:
+    """What a node's operation is called."""
+    op = getattr(node, "op", None)
+    return node.name() if op is None else op.name
+
+
+def saved_by(node: Node) -> dict[str, Any]:
+    """What a node saved, by name; nothing where it is gone."""
+    op = getattr(node, "op", None)
+    saved = node.saved
+    if op is None or isinstance(node, Output) or isinstance(saved, Freed):
+        return {}
+    if isinstance(saved, Packed):
+        saved = saved.unpacked()
+    return dict(zip(op.saves, saved, strict=True)) if isinstance(saved, tuple) and len(saved) == len(op.saves) else {}
+
+
+def known_values(nodes: list[Node]) -> dict[int, Array]:
+    """The values of nodes, by their numbers: saved by them or by who used them, or computed again from these."""
+    values: dict[int, Array] = {}
+    for node in nodes:
+        if isinstance(node, Leaf):
+            leaf = node.variable
+            write = None if leaf is None else write_to(leaf._array)
+            if leaf is not None and (write is None or write.stamp < nodes[-1].seq):  # else it has another value now
+                values[node.seq] = leaf._array
+            continue
+        for parent, value in zip(node.parents, operands_for(node), strict=False):
+            if parent is not None and isinstance(value, np.ndarray) and not isinstance(parent, Leaf):
+                values.setdefault(parent.seq, value)
+    for node in nodes:
+        if node.seq not in values and not isinstance(node, (Leaf, Output)):
+            value = computed(node, values)
+            if value is not None:
+                values[node.seq] = value
+    return values
+
+
+def operands_for(node: Node) -> tuple[Any, ...]:
+    """What a node saved of the operands that its parents stand for, in their order; None for what it did not save."""
+    saved = saved_by(node)
+    if not saved:
+        return (None,) * len(node.parents)
+    if node.op.variadic:
+        return tuple(saved.get(node.op.operands[0]) or (None,) * len(node.parents))
+    return tuple(saved.get(name) for name in node.op.differentiable)
+
+
+def outsiders(node: Node) -> list[tuple[str, Array]]:
+    """The operands that a node saved and that need no gradient: numbers of floats with their names."""
+    saved = saved_by(node)
+    if not saved or node.op.variadic:
+        return []
+    parents = dict(zip(node.op.differentiable, node.parents, strict=True))
+    pairs = zip(node.op.public_names, node.op.operands, strict=True)
+    return [(public, saved[n]) for public, n in pairs if isinstance(saved.get(n), np.ndarray) and parents.get(n) is None]
+
+
+def computed(node: Node, values: dict[int, Array]) -> Array | None:
+    """The value of a node, which it saved, or which its forward gives for operands and attributes that are known; else None."""
+    op = getattr(node, "op", None)
+    if op is None:
+        return None
+    saved = saved_by(node)
+    out = saved.get((op.outputs or ("",))[0])
+    if isinstance(out, np.ndarray):
+        return out
+    if op.variadic or any(name not in saved for name in op.attributes):
+        return None
+    operands = [operand(node, name, saved, values) for name in op.operands]
+    if any(x is None for x in operands):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            result = op.forward(*operands, **{name: saved[name] for name in op.attributes})
+    except (TypeError, ValueError, RuntimeError, IndexError):
+        return None  # an operand had another form than what is known of it
+    result = result[0] if isinstance(result, tuple) else result
+    return np.asarray(result)
+
+
+def operand(node: Node, name: str, saved: dict[str, Any], values: dict[int, Array]) -> Any:
+    """The value of an operand, None if it is not known."""
+    if isinstance(saved.get(name), (np.ndarray, int, float)):
+        return saved[name]
+    parent = dict(zip(node.op.differentiable, node.parents, strict=True)).get(name)
+    return None if parent is None else values.get(parent.seq)
+
+
+def ranges(node: Node, values: dict[int, Array] | None = None) -> str:
+    """From where to where the operands of a node go, in words, as far as they are known."""
+    op = getattr(node, "op", None)
+    if op is None or op.variadic or isinstance(node, Output):
+        return ""
+    saved, values = saved_by(node), {} if values is None else values
+    if not values:
+        values = {p.seq: p.variable._array for p in node.parents if isinstance(p, Leaf) and p.variable is not None}
+    found = []
+    for public, name in zip(op.public_names, op.operands, strict=True):
+        value = operand(node, name, saved, values)
+        if isinstance(value, np.ndarray):
+            found.append(f"{public} {span_of(value)}")
+    return ", ".join(found)
+
+
+def span_of(value: Array) -> str:
+    """From where to where the elements of an array go."""
+    if not value.size:
+        return "is empty"
+    if value.dtype.kind not in "fiub":
+        return f"of {value.dtype}"
+    wide = value.astype(np.float64)
+    finite = wide[np.isfinite(wide)]
+    span = f"from {finite.min():.4g} to {finite.max():.4g}" if finite.size else "with no finite value"
+    return span + ("" if finite.size == wide.size else f" ({count_of(value)})")
+
+
+def count_of(value: Array) -> str:
+    """How many elements are nan and infinite, in words."""
+    value = value.astype(np.float64) if value.dtype.kind != "c" else value
+    nan, inf = int(np.isnan(value).sum()), int(np.isinf(value).sum())
+    parts = [f"{n} {what}" for n, what in ((nan, "nan"), (inf, "infinite")) if n]
+    return f"{' and '.join(parts) or 'none not finite'} of {value.size}"
+
+
+def is_finite(value: Any) -> bool:
+    """Whether all elements are finite; other dtypes than floats are."""
+    return value.dtype.kind not in "fcV" or bool(np.isfinite(value.astype(np.float32) if value.dtype.kind == "V" else value).all())

@@ -1,0 +1,370 @@
+"""Why a gradient is None, zero, huge or nan: the way from a loss to a tensor, with the line where it was cut or where it changed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core.graph import Leaf, Node, Output, Packed, Remade
+from ..core.history import refresh
+from ..core.origin import Origin, located, outside
+from ..core.tensor import Cut, Tensor
+from ..core.traces import variables_of
+from .engine import added, fitted
+from .nonfinite import First, ancestors, first_in_graph, in_words, is_finite, name_of, ranges, saved_by, span_of
+
+Array = np.ndarray[Any, Any]
+STEPS = 12  # operations of a path that are shown
+GROWS = 10.0  # a factor by which a gradient grows in one operation that is worth telling
+HUGE, TINY = 1e4, 1e-8
+
+
+class Why:
+    """The answer of `why`: `kind` says what the gradient is, `text` why, in words with lines. It prints as the text."""
+
+    def __init__(self, kind: str, lines: list[str], first: First | None = None, origin: Origin | None = None):
+        self.kind = kind  # "none", "zero", "huge", "tiny", "not finite", "fine", or of a value "value not finite"
+        self.text = "\n".join(lines)
+        self.first = first  # where a value that is not finite began
+        self.origin = origin  # the line that is to blame, if there is one
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+
+def why(x: Tensor, loss: Tensor | None = None) -> Why:
+    """Why the gradient of `x` is what it is: None, zero, huge or nan; or, of an `x` that is not finite itself, where that began.
+
+    Without `loss` the youngest tensor with a history among the caller's variables is taken. Nothing is written to; what the graph has
+    saved is used, so ask before `backward()` or with `retain_graph=True` where you want more than the way.
+
+    >>> import pedigrad as torch
+    >>> w = torch.ones(2, requires_grad=True)
+    >>> loss = (w.detach() * torch.ones(2, requires_grad=True)).sum()
+    >>> torch.why(w, loss).kind
+    'none'
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(located(f"why(): argument 'x' must be Tensor, not {type(x).__name__}"))
+    refresh(x)
+    if x._array.dtype.kind == "f" and not is_finite(x._array):
+        return value_not_finite(x)
+    name = called(x)
+    if loss is None:
+        loss, found = youngest(x)
+        if loss is None:
+            return without_loss(x, name)
+        against = f"{found!r} (the youngest result among your variables)"
+    else:
+        against = f"{called(loss) or 'the loss'!r}"
+    refresh(loss)
+    name = name or "it"
+    if x._node is None:
+        return Why("none", [f"{name} needs no gradient: {no_history(x)}."], origin=x._cut.origin if x._cut else None)
+    if loss._node is None:
+        return Why("none", [f"{against} has no history to go back through: {no_history(loss)}."])
+    nodes = ancestors(loss._node)
+    if all(node is not x._node for node in nodes):
+        return not_reached(x, name, loss, against)
+    return Reached(x, name, loss, against, nodes).answer()
+
+
+def called(tensor: Tensor) -> str:
+    """What the user's frame calls a tensor; empty if it has no name there."""
+    return next((name for name, value in variables_of(outside(sys._getframe(1))) if value is tensor), "")
+
+
+def youngest(x: Tensor) -> tuple[Tensor | None, str]:
+    """The youngest single number with a history among the variables of the user's frame, or else the youngest tensor, and its name."""
+    found = [
+        (value._array.size == 1, value._node.seq, name, value)
+        for name, value in variables_of(outside(sys._getframe(1)))
+        if isinstance(value, Tensor) and value is not x and value._node is not None and not isinstance(value._node, Leaf)
+    ]
+    if not found:
+        return None, ""
+    _, _, name, value = max(found, key=lambda entry: entry[:2])
+    return value, name
+
+
+def no_history(tensor: Tensor) -> str:
+    """Why a tensor has no history."""
+    if tensor._cut is not None:
+        return f"{tensor._cut.reason} at {tensor._cut.origin}"
+    if tensor._array.dtype.kind not in "fcV":
+        return f"its dtype is {tensor.dtype}, and only floats have gradients"
+    return "nothing it was computed from has requires_grad=True, and it was not asked for"
+
+
+def without_loss(x: Tensor, name: str) -> Why:
+    """The answer where no loss is given, and none is found."""
+    name = name or "it"
+    if x._node is None:
+        return Why("none", [f"{name} needs no gradient: {no_history(x)}."])
+    return Why("none", [f"Give the loss, why({name}, loss): among your variables there is no result that leads to {name}."])
+
+
+def value_not_finite(x: Tensor) -> Why:
+    """Where the value of `x` became nan or infinite."""
+    if x._node is None or isinstance(x._node, Leaf):
+        return Why("value not finite", [f"The tensor's own value is not finite ({span_of(x._array)}); no operation made it."])
+    first = first_in_graph(x._node)
+    if first is None:
+        freed = any(not saved_by(n) and getattr(n, "op", None) is not None and n.keeps_arrays for n in ancestors(x._node))
+        said = (
+            "Of what it was computed from nothing is left: a backward pass has used it up. Ask before backward()."
+            if freed
+            else ("What it was computed from is finite, as far as it was saved.")
+        )
+        return Why("value not finite", [f"The value is not finite. {said}"])
+    return Why("value not finite", [in_words(first)], first, first.origin)
+
+
+def cuts_between(root: Node) -> Iterator[Cut]:
+    """The places where what `root` was computed from was cut off from its history, the youngest first."""
+    for node in reversed(ancestors(root)):
+        cut = getattr(node, "cut", None)
+        if cut is not None:
+            yield cut
+
+
+def leads_to(node: Node, wanted: Node) -> bool:
+    """Whether a node came from another."""
+    return any(each is wanted for each in ancestors(node))
+
+
+def not_reached(x: Tensor, name: str, loss: Tensor, against: str) -> Why:
+    """The answer where no way leads from the loss to the tensor."""
+    assert x._node is not None and loss._node is not None
+    lines = [f"The gradient of {name} is None: no operation leads from {against} to it."]
+    cuts = list(cuts_between(loss._node))
+    sure = [cut for cut in cuts if any(leads_to(node, x._node) for node in cut.behind)]
+    for cut in sure[:3]:
+        lines.append(f"  What was computed from it was {verb(cut.reason)} at {cut.origin}")
+    if not sure:
+        gone = [cut for cut in cuts if not cut.behind and not cut.reason.startswith("frozen")]
+        for cut in gone[:3]:
+            lines.append(f"  A value on the way was {verb(cut.reason)} at {cut.origin} (what was before it is gone, so this may be it)")
+        if not gone:
+            lines.append(
+                "  It is used in none of them: look whether forward() uses it, and whether it is the tensor that the model has now."
+            )
+    culprit = next(iter(sure or cuts), None)
+    return Why("none", lines, origin=None if culprit is None else culprit.origin)
+
+
+def verb(reason: str) -> str:
+    """A cut's reason as what was done to a value."""
+    return reason if reason.startswith(("detached", "computed", "frozen")) else f"cut off: {reason}"
+
+
+class Reached:
+    """The answer where a way leads from the loss to the tensor."""
+
+    def __init__(self, x: Tensor, name: str, loss: Tensor, against: str, nodes: list[Node]):
+        self.x, self.name, self.loss, self.against = x, name, loss, against
+        self.useful = towards(nodes, x._node)  # type: ignore[arg-type]
+        self.gone = next((n for n in self.useful.values() if n.keeps_arrays and not isinstance(n.saved, (tuple, Packed, Remade))), None)
+
+    def answer(self) -> Why:
+        """What to say."""
+        kept = self.x.grad if self.x.is_leaf or self.x.retains_grad else None
+        if self.gone is not None:
+            return self.after_backward(kept)
+        gradients = passed(self.loss, self.useful)
+        g = gradients.get(self.x._node.seq)  # type: ignore[union-attr]
+        if g is None:
+            return Why("none", [f"The rules on the way from {self.against} to {self.name} give no gradient.", *self.path()])
+        if not is_finite(g):
+            return self.not_finite(gradients)
+        most = float(np.abs(g).max()) if g.size else 0.0
+        if most == 0:
+            return self.zero(gradients)
+        lines = [f"The gradient of {self.name} goes {span_of(g)}."]
+        if not self.x.is_leaf and kept is None:
+            lines.append("  Its .grad stays None all the same: it is no leaf. Call retain_grad() on it before backward().")
+        elif kept is None:
+            lines.append("  Its .grad is None as long as backward() was not called.")
+        kind = "huge" if most > HUGE else "tiny" if most < TINY else "fine"
+        return Why(kind, [*lines, *self.changes(gradients, kind), *self.path()])
+
+    def after_backward(self, kept: Tensor | None) -> Why:
+        """The answer where a backward pass has used up what was saved: what `.grad` says, and the way."""
+        assert self.gone is not None
+        origin = getattr(self.gone.saved, "origin", None)
+        when = f" at {origin}" if origin is not None else ""
+        if kept is None:
+            what = (
+                "was set to None since" if self.x.is_leaf else "is not kept: it is no leaf, so call retain_grad() on it before backward()"
+            )
+            lines = [f"A backward pass has run{when}; the gradient of {self.name} {what}."]
+            return Why("none", [*lines, *self.path()])
+        array = kept._array
+        kind = "not finite" if not is_finite(array) else "zero" if not array.any() else "fine"
+        if kind == "fine":
+            most = float(np.abs(array).max())
+            kind = "huge" if most > HUGE else "tiny" if most < TINY else kind
+        lines = [f"The gradient of {self.name} goes {span_of(array)}."]
+        if kind != "fine":
+            lines.append(
+                f"  What the operations saved was used up{when}: ask before backward(), or use backward(retain_graph=True), to hear where."
+            )
+        return Why(kind, [*lines, *self.path()])
+
+    def zero(self, gradients: dict[int, Array]) -> Why:
+        """Where the gradient becomes zero."""
+        lines = [f"The gradient of {self.name} is zero."]
+        origin = None
+        for node in sorted(self.useful.values(), key=lambda n: -n.seq):
+            g = gradients.get(node.seq)
+            if g is None or not np.any(g) or isinstance(node, (Leaf, Output)):
+                continue
+            on = [p for p in node.parents if p is not None and p.seq in self.useful]
+            if on and not any(np.any(gradients[p.seq]) for p in on if p.seq in gradients):
+                origin = origin or node.origin
+                lines.append(f"  It becomes zero in {name_of(node)}() at {node.origin}: {stopped(node)}")
+                if len(lines) > 3:
+                    break
+        return Why("zero", [*lines, *self.path()], origin=origin)
+
+    def not_finite(self, gradients: dict[int, Array]) -> Why:
+        """Where the gradient becomes nan or infinite."""
+        lines = [f"The gradient of {self.name} is not finite ({span_of(gradients[self.x._node.seq])})."]  # type: ignore[union-attr]
+        for node in sorted(self.useful.values(), key=lambda n: -n.seq):
+            g = gradients.get(node.seq)
+            if g is None or not is_finite(g) or isinstance(node, (Leaf, Output)):
+                continue
+            bad = [p for p in node.parents if p is not None and p.seq in gradients and not is_finite(gradients[p.seq])]
+            if bad:
+                given = ranges(node)
+                lines.append(f"  It begins in {name_of(node)}() at {node.origin}, which was given {span_of(g)} from what came after it")
+                lines += [f"    its operands: {given}"] if given else []
+                first = first_in_graph(node)
+                lines += [f"    {in_words(first)}"] if first is not None else []
+                return Why("not finite", [*lines, *self.path()], first, node.origin)
+        return Why("not finite", [*lines, *self.path()])
+
+    def changes(self, gradients: dict[int, Array], kind: str) -> list[str]:
+        """The operations in which the gradient grows or shrinks most, for gradients that are huge or tiny."""
+        if kind == "fine":
+            return []
+        factors = []
+        for node in self.useful.values():
+            g = gradients.get(node.seq)
+            if g is None or isinstance(node, (Leaf, Output)) or not np.any(g):
+                continue
+            on = [gradients[p.seq] for p in node.parents if p is not None and p.seq in self.useful and p.seq in gradients]
+            most = max((float(np.abs(each).max()) for each in on if each.size), default=0.0)
+            if most:
+                factors.append((most / float(np.abs(g).max()), node))
+        factors.sort(key=lambda pair: -pair[0] if kind == "huge" else pair[0])
+        word = "grows" if kind == "huge" else "shrinks"
+        worth = [(f, n) for f, n in factors if (f > GROWS if kind == "huge" else f < 1 / GROWS)]
+        return [f"  It {word} by a factor of {f:.3g} in {name_of(n)}() at {n.origin}" for f, n in worth[:3]]
+
+    def path(self) -> list[str]:
+        """One way from the loss to the tensor, an operation a line."""
+        way = shortest(self.loss._node, self.x._node, self.useful)  # type: ignore[arg-type]
+        shown = way if len(way) <= STEPS else [*way[: STEPS // 2], None, *way[-STEPS // 2 :]]
+        lines = [f"  The way from {self.against} to {self.name}:"]
+        for node in shown:
+            if node is None:
+                lines.append(f"    ... {len(way) - STEPS} more operations")
+            elif isinstance(node, Leaf):
+                lines.append(f"    {self.name}, a leaf of shape {tuple(node.shape)}")
+            elif not isinstance(node, Output):
+                lines.append(f"    {name_of(node)} {tuple(node.shape)}  {node.origin}")
+        return lines
+
+
+def towards(nodes: list[Node], wanted: Node) -> dict[int, Node]:
+    """Those of `nodes` (the oldest first) that lie on a way to a wanted one, itself included, by their numbers."""
+    useful = {wanted.seq: wanted}
+    for node in nodes:
+        if any(p is not None and p.seq in useful for p in node.parents):
+            useful[node.seq] = node
+    return useful
+
+
+def shortest(root: Node, wanted: Node, useful: dict[int, Node]) -> list[Node]:
+    """A way with the fewest operations from one node to another."""
+    came: dict[int, Node | None] = {root.seq: None}
+    queue = [root]
+    for node in queue:
+        if node is wanted:
+            break
+        for parent in node.parents:
+            if parent is not None and parent.seq in useful and parent.seq not in came:
+                came[parent.seq] = node
+                queue.append(parent)
+    way, at = [], wanted if wanted.seq in came else None
+    while at is not None:
+        way.append(at)
+        at = came[at.seq]  # type: ignore[assignment]
+    return way[::-1]
+
+
+def passed(loss: Tensor, useful: dict[int, Node]) -> dict[int, Array]:
+    """The gradients of the nodes on the way, by their numbers; hooks do not run, and nothing that was saved is let go."""
+    assert loss._node is not None
+    gradients: dict[int, Any] = {loss._node.seq: np.ones(loss._array.shape, loss._array.dtype)}
+    for seq in sorted(useful, reverse=True):
+        node, g = useful[seq], gradients.get(seq)
+        if g is None or isinstance(node, Leaf):
+            continue
+        if isinstance(node, Output):
+            shares: list[Any] = [None] * node.count
+            shares[node.index] = g
+            inner = node.parents[0]
+            gradients[inner.seq] = added(gradients[inner.seq], shares) if inner.seq in gradients else shares  # type: ignore[union-attr]
+            continue
+        source, saved = node, node.saved
+        while isinstance(saved, Remade):
+            source = saved.node()
+            saved = source.saved
+        if isinstance(saved, Packed):
+            saved = saved.unpacked()
+        parents = tuple(p if p is not None and p.seq in useful else None for p in node.parents)
+        with np.errstate(all="ignore"):
+            results = source.backward(g, parents, saved)  # type: ignore[attr-defined]
+        for parent, d in zip(parents, results, strict=False):
+            if parent is not None and d is not None:
+                d = fitted(d._array if isinstance(d, Tensor) else d, parent.shape, parent.dtype)
+                gradients[parent.seq] = added(gradients[parent.seq], d) if parent.seq in gradients else d
+    return {seq: np.asarray(g) for seq, g in gradients.items() if not isinstance(g, list)}
+
+
+STOPS = {
+    "relu": "of its results {zero} are 0, where its slope is 0 too (dead ReLUs)",
+    "threshold": "of its results {zero} are at the threshold, where its slope is 0",
+    "sigmoid": "its results go {span}: it is saturated",
+    "tanh": "its results go {span}: it is saturated",
+    "softmax": "its results go {span}: it is saturated",
+    "clamp": "the operand lies outside the bounds, where its slope is 0",
+    "hardtanh": "the operand lies outside the bounds, where its slope is 0",
+    "where": "its condition picks the other operand",
+    "masked_fill": "the mask covers it",
+    "round": "its slope is 0 everywhere",
+    "floor": "its slope is 0 everywhere",
+    "ceil": "its slope is 0 everywhere",
+    "trunc": "its slope is 0 everywhere",
+    "sign": "its slope is 0 everywhere",
+    "heaviside": "its slope is 0 everywhere",
+}
+
+
+def stopped(node: Node) -> str:
+    """Why a node lets no gradient through."""
+    saved = saved_by(node)
+    out = next((saved[n] for n in ("out", "x") if isinstance(saved.get(n), np.ndarray)), None)
+    told = STOPS.get(name_of(node))
+    if told is not None:
+        zero = "" if out is None else f"{int((out <= 0).sum())} of {out.size}"
+        return told.format(zero=zero or "all", span="" if out is None else span_of(out))
+    given = ranges(node)
+    return f"its slope is 0 for what it was given ({given})" if given else "what it was given multiplies the gradient by 0"

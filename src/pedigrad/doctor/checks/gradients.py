@@ -1,0 +1,179 @@
+"""Which parameters get gradients, and whether anybody uses them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...autograd.nonfinite import ancestors
+from ...autograd.reasons import cuts_between
+from ...core.graph import Leaf, Node
+from ...core.origin import NOWHERE, Origin
+from ...core.tensor import Tensor
+from ..findings import Check, listed
+from ..program import FunctionCall, Pass, Updater, gradient_of
+
+SEVERAL = 3
+LOOKED = 6  # backward passes before which it is noted what leaves the graph
+
+
+class ParametersHistory(Check):
+    """What the checks of this file have in common: which parameters had a gradient when a step was taken."""
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.reached: dict[int, Leaf] = {}  # leaves that backward passes came to
+
+    def backwarded(self, run: Pass) -> None:
+        if run.accumulates:
+            self.reached.update((id(leaf), leaf) for leaf in run.leaves)
+
+    def is_reached(self, p: Tensor) -> bool:
+        """Whether a backward pass came to a parameter."""
+        return id(p._node) in self.reached
+
+    def replaced(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Parameters that an optimizer has and no model any more, and those of the same models that get gradients and no optimizer has."""
+        models = [m for m in self.program.models.values() if m.module.training or m.trained]
+        inside = {id(p): p for m in models for p in m.parameters}
+        owned = self.program.optimized()
+        old = [
+            p
+            for u in self.program.updaters.values()
+            if u.steps
+            for p in u.parameters
+            if id(p) not in inside and p.requires_grad and not self.is_reached(p)
+        ]
+        new = [p for key, p in inside.items() if key not in owned and self.is_reached(p)]
+        return (old, new) if old and new else ([], [])
+
+
+class ParameterReplaced(ParametersHistory):
+    """An optimizer updates parameters that the model has not any more: they were replaced after it was made."""
+
+    name = "parameter-replaced"
+    remedy = "Make the optimizer after the last change of the model's layers, or give it the new ones with optimizer.add_param_group()."
+
+    def finish(self) -> None:
+        old, new = self.replaced()
+        if new:
+            names = listed(self.program.name_of(p) for p in new)
+            message = f"{names} took the place of {len(old)} parameters that the optimizer was made with: it updates the old ones."
+            self.found(message, self.program.made_at(new[0]))
+
+
+class NotOptimized(ParametersHistory):
+    """A model's parameters get gradients, and no optimizer has them."""
+
+    name = "not-optimized"
+    remedy = "Give the optimizer all parameters that are to learn, or call requires_grad_(False) on those that are not."
+
+    def finish(self) -> None:
+        owned = self.program.optimized()
+        if not any(u.steps for u in self.program.updaters.values()):
+            return
+        _, new = self.replaced()
+        skipped = {id(p) for p in new}
+        for model in self.program.models.values():
+            if not model.module.training and not model.trained:
+                continue
+            lost = [
+                p
+                for p in model.parameters
+                if id(p) not in owned and id(p) not in skipped and self.is_reached(p) and id(p) not in self.program.written
+            ]
+            if lost:
+                at = next((u.origin for u in self.program.updaters.values() if u.steps), NOWHERE)
+                names = listed(self.program.name_of(p) for p in lost)
+                self.found(f"{names} get gradients, but no optimizer has them: they stay as they are.", at)
+
+
+class NoGradient(ParametersHistory):
+    """An optimizer's parameters never get a gradient."""
+
+    name = "no-gradient"
+    remedy = "Use the layer in forward(), or take it away; if its values are cut off from the graph there, let them keep their history."
+    functions = ("detach", "numpy", "tolist", "item", "detach_")
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.left: list[tuple[Node, str, Origin]] = []  # values that left the graph since the last pass: the node, how, where
+        self.cuts: dict[int, tuple[str, Origin]] = {}  # by the leaf that is behind: how its values left the graph
+        self.passes = 0
+
+    def function(self, call: FunctionCall) -> None:
+        tensor = call.argument(0, "self")
+        if self.passes < LOOKED and isinstance(tensor, Tensor) and isinstance(tensor._node, Node) and len(self.left) < LOOKED**2:
+            self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here()))
+
+    def backward(self, run: Pass) -> None:
+        if not run.accumulates or self.passes >= LOOKED:
+            return
+        self.passes += 1
+        for tensor in run.tensors:
+            for cut in cuts_between(tensor._node) if tensor._node is not None else ():
+                self.left += [(node, cut.reason, cut.origin) for node in cut.behind]
+        left, self.left = self.left, []
+        for node, how, origin in left:
+            for leaf in ancestors(node):
+                if isinstance(leaf, Leaf):
+                    self.cuts.setdefault(id(leaf), (how, origin))
+
+    def finish(self) -> None:
+        if not self.program.passes:
+            return
+        skipped = {id(p) for p in self.replaced()[0]}
+        for updater in self.program.updaters.values():
+            never = [p for p in updater.parameters if id(p) not in skipped and p.requires_grad and not self.is_reached(p)]
+            never = [p for p in never if p.grad is None] if updater.steps else []
+            if never:
+                self.tell(never, updater)
+
+    def tell(self, never: list[Tensor], updater: Updater) -> None:
+        """Enter a finding about parameters that never got a gradient."""
+        message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from them to the loss."
+        at = self.program.made_at(never[0])
+        known = [self.cuts[id(p._node)] for p in never if id(p._node) in self.cuts]
+        if known:
+            how, at = known[0]
+            message += f" What was computed from them was {how}."
+        self.found(message, at if at.code is not None else updater.origin)
+
+
+class ZeroGradient(Check):
+    """A parameter's gradient is nothing but zeros in every step."""
+
+    name = "gradient-zero"
+    remedy = (
+        "Look for what stops it: ReLUs that are never positive (a smaller learning rate, another initialization), clamped or masked"
+        " values, a factor of zero. pedigrad.why(parameter, loss) tells where it becomes zero."
+    )
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.counts: dict[int, list[int]] = {}  # by parameter, in how many steps it had a gradient, and one of zeros
+        self.tensors: dict[int, Tensor] = {}
+        self.solved = False  # the loss is zero
+
+    def backward(self, run: Pass) -> None:
+        self.solved = not any(t._array.any() for t in run.tensors)
+
+    def step(self, updater: Updater) -> None:
+        if self.solved or (updater.steps >= 10 and updater.steps % 10):
+            return
+        for p in updater.parameters:
+            array = gradient_of(p)
+            if array is None or not array.size:
+                continue
+            count = self.counts.setdefault(id(p), [0, 0])
+            self.tensors[id(p)] = p
+            count[0] += 1
+            count[1] += not (array.ravel()[:64].any() or array.any())
+
+    def finish(self) -> None:
+        dead = [self.tensors[key] for key, (seen, zero) in self.counts.items() if seen >= SEVERAL and zero == seen]
+        if any(p.ndim > 1 for p in dead):  # a bias alone may well have none, as the last one of a critic whose outputs are subtracted
+            names = listed(self.program.name_of(p) for p in dead)
+            seen = self.counts[id(dead[0])][0]
+            at = self.program.made_at(dead[0])
+            updater = next(iter(self.program.updaters.values()))
+            self.found(f"The gradient of {names} was all zeros in each of {seen} steps looked at.", at if at.code else updater.origin)

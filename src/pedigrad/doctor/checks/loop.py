@@ -1,0 +1,265 @@
+"""The training loop: the order and the presence of `zero_grad`, `backward`, `step` and the schedule's step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.origin import NOWHERE, Origin
+from ...core.tensor import Tensor
+from ..findings import Check, listed
+from ..program import Pass, Schedule, Updater, has_gradient
+
+SEVERAL = 3  # times that something has to happen before it is no accident
+
+
+class GradientsAccumulate(Check):
+    """Gradients are added to those of a step before: `zero_grad` is missing."""
+
+    name = "gradients-accumulate"
+    remedy = "Zero the gradients in each step, before loss.backward(): optimizer.zero_grad(), or w.grad = None where you update by hand."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.used: dict[int, Tensor] = {}  # parameters whose gradient a step has used and nobody has zeroed since
+        self.stale: dict[int, Origin] = {}  # those of them to which a pass has added, and where
+        self.times: dict[int, int] = {}  # by optimizer, steps with such gradients
+
+    def fall_asleep(self) -> None:
+        self.used.clear()
+        self.stale.clear()
+
+    def backward(self, run: Pass) -> None:
+        for key, p in list(self.used.items()):
+            if not has_gradient(p):
+                del self.used[key]
+                self.stale.pop(key, None)
+
+    def backwarded(self, run: Pass) -> None:
+        if run.accumulates:
+            for leaf in run.leaves:
+                p = leaf.variable
+                if p is not None and id(p) in self.used:
+                    self.stale[id(p)] = run.origin
+
+    def step(self, updater: Updater) -> None:
+        self.judge(updater.parameters, id(updater), f"{updater.name}.step()")
+
+    def stepped(self, updater: Updater) -> None:
+        self.use(updater.parameters)
+
+    def by_hand(self, parameters: list[Tensor]) -> None:
+        self.judge(parameters, 0, "the update")
+        self.use(parameters)
+
+    def judge(self, parameters: list[Tensor], key: int, what: str) -> None:
+        """Enter a finding if parameters that are about to be updated have old gradients in theirs, the second time that it happens."""
+        late = [p for p in parameters if id(p) in self.stale and has_gradient(p)]
+        if late:
+            self.times[key] = self.times.get(key, 0) + 1
+            if self.times[key] == 2:
+                names = listed(self.program.name_of(p) for p in late)
+                message = f"The gradients of {names} were added to those that {what} had already used: nothing zeroes them."
+                self.found(message, self.stale[id(late[0])])
+
+    def use(self, parameters: list[Tensor]) -> None:
+        """Parameters are updated."""
+        for p in parameters:
+            if has_gradient(p):
+                self.used[id(p)] = p
+            self.stale.pop(id(p), None)
+
+
+class ZeroedBeforeStep(Check):
+    """Gradients are zeroed between `backward` and `step`, which then has nothing to do."""
+
+    name = "zeroed-before-step"
+    remedy = "Call optimizer.zero_grad() before loss.backward() or after optimizer.step(), not between the two."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.reached: dict[int, bool] = {}  # leaves that a gradient other than zero has reached since the last step
+        self.times: dict[int, int] = {}
+
+    def fall_asleep(self) -> None:
+        self.reached.clear()
+
+    def backwarded(self, run: Pass) -> None:
+        if run.accumulates:
+            for leaf in run.leaves:
+                if leaf.grad is not None and not leaf.zeroed and bool(leaf.grad._array.any()):
+                    self.reached[id(leaf)] = True
+
+    def step(self, updater: Updater) -> None:
+        due = [p for p in updater.parameters if self.reached.pop(id(p._node), False)]
+        if due and not any(has_gradient(p) for p in due):
+            self.times[id(updater)] = self.times.get(id(updater), 0) + 1
+            if self.times[id(updater)] == 2:
+                message = f"{updater.name}.step() finds no gradients, although backward() had made some: they were zeroed in between."
+                self.found(message)
+
+
+class StepWithoutBackward(Check):
+    """An optimizer takes steps although no backward pass has run since its last one."""
+
+    name = "step-without-backward"
+    remedy = "Call loss.backward() before optimizer.step()."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.idle: dict[int, int] = {}
+
+    def stepped(self, updater: Updater) -> None:
+        if self.program.passes == updater.passes_then and updater.steps > 1 - (self.program.passes == 0):
+            self.idle[id(updater)] = self.idle.get(id(updater), 0) + 1
+            if self.idle[id(updater)] == 2:
+                self.found(f"{updater.name}.step() is called, but no backward pass has run since its last step.", updater.last)
+
+
+class StepNeverCalled(Check):
+    """Gradients are computed for an optimizer's parameters, and its step is never called."""
+
+    name = "step-never-called"
+    remedy = "Call optimizer.step() after loss.backward()."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.passes: dict[int, tuple[int, Origin]] = {}
+
+    def backwarded(self, run: Pass) -> None:
+        if run.accumulates:
+            for updater in self.program.updaters.values():
+                if not updater.steps and any(p._node in run.leaves for p in updater.parameters):
+                    count, _ = self.passes.get(id(updater), (0, NOWHERE))
+                    self.passes[id(updater)] = count + 1, run.origin
+
+    def finish(self) -> None:
+        for updater in self.program.updaters.values():
+            count, origin = self.passes.get(id(updater), (0, NOWHERE))
+            shared = {id(p) for other in self.program.updaters.values() if other.steps for p in other.parameters}
+            if count > 1 and not updater.steps and not any(id(p) in shared for p in updater.parameters):
+                message = f"{count} backward passes made gradients for the parameters of {updater.name}, whose step() was never called."
+                self.found(message, origin)
+
+
+class GradientsThrownAway(Check):
+    """Gradients are zeroed before any optimizer has used them."""
+
+    name = "backward-without-step"
+    remedy = "Let optimizer.step() run after each backward pass, or leave zero_grad() out where gradients are to add up."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.last: Pass | None = None
+        self.stepped_since = False
+        self.wasted = 0
+        self.heard = 0
+        self.at = NOWHERE
+
+    def fall_asleep(self) -> None:
+        self.last = None
+
+    def backward(self, run: Pass) -> None:
+        self.heard += 1
+        last, self.last = self.last, None
+        if last is None or self.stepped_since or not self.program.steps:
+            return
+        owned = {id(p._node) for u in self.program.updaters.values() for p in u.parameters}
+        mine = [leaf for leaf in last.leaves if id(leaf) in owned]
+        if mine and all(leaf.grad is None or leaf.zeroed or not leaf.grad._array.any() for leaf in mine):
+            self.wasted += 1
+            self.at = last.origin
+
+    def backwarded(self, run: Pass) -> None:
+        if run.accumulates and run.error is None and any(leaf.grad is not None and bool(leaf.grad._array.any()) for leaf in run.leaves):
+            self.last, self.stepped_since = run, False
+
+    def stepped(self, updater: Updater) -> None:
+        self.stepped_since = True
+
+    def finish(self) -> None:
+        if self.wasted >= SEVERAL and self.wasted >= self.heard / 5:
+            message = f"The gradients of {self.wasted} of {self.heard} backward passes were zeroed before a step used them."
+            self.found(message, self.at)
+
+
+class RateIsZero(Check):
+    """A learning rate is 0 in most steps."""
+
+    name = "learning-rate-zero"
+    remedy = "Give the group a learning rate, or look at what the schedule does: print(scheduler.get_last_lr())."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.zero: dict[tuple[int, int], int] = {}
+        self.heard: dict[int, int] = {}
+
+    def step(self, updater: Updater) -> None:
+        self.heard[id(updater)] = self.heard.get(id(updater), 0) + 1
+        for index, group in enumerate(updater.optimizer.param_groups):
+            rate = group.get("lr")
+            if rate is not None and float(rate._array if isinstance(rate, Tensor) else rate) == 0:
+                self.zero[id(updater), index] = self.zero.get((id(updater), index), 0) + 1
+
+    def finish(self) -> None:
+        for updater in self.program.updaters.values():
+            heard = self.heard.get(id(updater), 0)
+            for index in range(len(updater.optimizer.param_groups)):
+                count = self.zero.get((id(updater), index), 0)
+                if count >= SEVERAL and count > heard / 2:
+                    which = f" of group {index}" if len(updater.optimizer.param_groups) > 1 else ""
+                    by = next((s for s in self.program.schedules.values() if s.scheduler.optimizer is updater.optimizer), None)
+                    who = f", set by {type(by.scheduler).__name__}" if by is not None else ""
+                    message = f"The learning rate{which} of {updater.name} was 0 in {count} of {heard} steps{who}: these change nothing."
+                    self.found(message, by.origin if by is not None else updater.origin)
+
+
+class ScheduleBeforeOptimizer(Check):
+    """A schedule takes a step before its optimizer: the first learning rate is skipped."""
+
+    name = "scheduler-before-optimizer"
+    remedy = "Call optimizer.step() first and scheduler.step() after it."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.early: dict[int, tuple[Schedule, Origin]] = {}
+
+    def scheduled(self, schedule: Schedule) -> None:
+        optimizer = schedule.scheduler.optimizer
+        if not self.program.updater(optimizer).steps and not getattr(optimizer, "_opt_called", False):
+            self.early.setdefault(id(schedule), (schedule, Origin.here()))
+
+    def finish(self) -> None:
+        for schedule, origin in self.early.values():
+            if self.program.updater(schedule.scheduler.optimizer).steps:
+                kind = type(schedule.scheduler).__name__
+                self.found(f"{kind}.step() was called before the optimizer's first step: the first learning rate is skipped.", origin)
+
+
+class ScheduleNeverSteps(Check):
+    """A schedule of learning rates was made, and takes no step."""
+
+    name = "scheduler-never-steps"
+    remedy = "Call scheduler.step() after each epoch (or each step, as the schedule counts)."
+
+    def finish(self) -> None:
+        used = {id(s) for each in self.program.schedules.values() for s in getattr(each.scheduler, "_schedulers", ())}
+        for schedule in self.program.schedules.values():
+            updater = self.program.updater(schedule.scheduler.optimizer)
+            if not schedule.steps and updater.steps >= 5 and id(schedule.scheduler) not in used:
+                message = (
+                    f"{type(schedule.scheduler).__name__} never took a step, while its optimizer took {updater.steps}: the rate stays."
+                )
+                self.found(message, schedule.origin)
+
+
+class GraphReused(Check):
+    """A backward pass goes into a graph that an earlier one has used up."""
+
+    name = "graph-used-twice"
+    remedy = (
+        "detach() what is carried from one step to the next (hidden states, running sums), or compute the loss anew for each backward pass."
+    )
+
+    def backwarded(self, run: Pass) -> None:
+        if isinstance(run.error, RuntimeError) and "a second time" in str(run.error):
+            self.found("The backward pass goes on into the graph of an earlier step, whose saved values are gone.", run.origin)

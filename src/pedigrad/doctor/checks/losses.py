@@ -1,0 +1,210 @@
+"""What losses are given: shapes that broadcast, scores that were squashed already, targets of another kind."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ...core.graph import Node
+from ...core.tensor import Tensor
+from ..findings import Check
+from ..program import FunctionCall
+
+ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "poisson_nll_loss", "soft_margin_loss")
+BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+CLASSES = ("cross_entropy", "nll_loss")
+LOSSES = (*ELEMENTWISE, *BINARY, *CLASSES, "kl_div", "gaussian_nll_loss", "multi_margin_loss", "hinge_embedding_loss", "ctc_loss")
+# Operations that only move values or drop some.
+MOVES = frozenset(
+    "view reshape squeeze unsqueeze select slice index transpose permute flatten dropout clone cast narrow expand contiguous t cat".split()
+)
+TELLS = 5  # elements that a message shows
+
+
+def source_of(tensor: Tensor) -> Node | None:
+    """The node of the operation that computed a tensor's values: views and the like are passed over."""
+    node = tensor._node
+    for _ in range(8):
+        if node is None:
+            return None
+        node, _ = node.edge()
+        op = getattr(node, "op", None)
+        if op is None or op.name not in MOVES or not node.parents:
+            return node
+        node = node.parents[0]
+    return node
+
+
+def op_of(tensor: Any) -> str:
+    """The name of the operation that computed a tensor's values, empty if there is none."""
+    node = source_of(tensor) if isinstance(tensor, Tensor) else None
+    op = None if node is None else getattr(node, "op", None)
+    return "" if op is None else op.name
+
+
+class LossBroadcasts(Check):
+    """A loss (or a comparison) of (n, 1) with (n,), which is made of n x n pairs."""
+
+    name = "loss-broadcasts"
+    remedy = "Give both the same shape: output.squeeze(1), or target.unsqueeze(1)."
+    functions = ELEMENTWISE
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.outputs: dict[int, weakref.ref[Tensor]] = {}  # what came out of models, and what was computed from it without history
+
+    def function(self, call: FunctionCall) -> None:
+        x, target = call.argument(0, "input"), call.argument(1, "target")
+        if isinstance(x, Tensor) and isinstance(target, Tensor) and is_crossed(x, target):
+            self.cross(f"{call.name}()", x, target)
+
+    def called(self, call: Any) -> None:
+        if call.output is not None:
+            self.outputs[id(call.output)] = weakref.ref(call.output)
+
+    def look(self, on: bool) -> None:
+        if not on:
+            self.outputs.clear()
+
+    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        tensors = [x for x in operands if isinstance(x, Tensor)]
+        derived = [t for t in tensors if self.is_output(t)]
+        if derived and isinstance(result, Tensor):
+            self.outputs[id(result)] = weakref.ref(result)
+        if op.name in ("sub", "eq", "ne") and len(tensors) == 2 and len(derived) == 1 and is_crossed(*tensors):
+            self.cross(f"{op.name}()", *tensors)
+
+    def is_output(self, t: Tensor) -> bool:
+        """Whether a tensor is a model's output, or was computed from one."""
+        known = self.outputs.get(id(t))
+        return known is not None and known() is t
+
+    def cross(self, what: str, x: Tensor, target: Tensor) -> None:
+        """Enter a finding."""
+        n = max(x.numel(), target.numel())
+        self.found(f"{what} of shapes {tuple(x.shape)} and {tuple(target.shape)} pairs each element with each: {n} x {n} differences.")
+
+
+def is_crossed(x: Tensor, y: Tensor) -> bool:
+    """Whether of two shapes one is (..., n, 1) and the other (..., n) with n > 1, which broadcast to (..., n, n)."""
+    long, short = (x, y) if x.ndim > y.ndim else (y, x)
+    if long.ndim != short.ndim + 1 or not short.ndim or short.shape[-1] == 1 or op_of(long) in ("unsqueeze",):
+        return False
+    if long._view is not None and getattr(long._view.op, "name", "") in ("unsqueeze", "slice"):
+        return False
+    return long.shape[-1] == 1 and tuple(long.shape[:-1]) == tuple(short.shape)
+
+
+class SoftmaxTwice(Check):
+    """Probabilities, or their logarithms, are given to a loss that takes scores and has its own softmax (or sigmoid)."""
+
+    name = "softmax-twice"
+    remedy = "Give the loss the raw scores: take the softmax (or sigmoid) out of the model, and use it only to read predictions."
+    functions = ("cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
+    squashes = ("softmax", "log_softmax", "sigmoid", "logsigmoid", "hardsigmoid")
+
+    def function(self, call: FunctionCall) -> None:
+        name = op_of(call.argument(0, "input"))
+        if name in self.squashes:
+            own = "softmax" if call.name == "cross_entropy" else "sigmoid"
+            self.found(f"{call.name}() applies a {own} itself, and is given what {name}() returned.")
+
+
+class LogitsToBCE(Check):
+    """Scores are given to `binary_cross_entropy`, which takes probabilities."""
+
+    name = "logits-to-bce"
+    remedy = "Use BCEWithLogitsLoss, or put a sigmoid before BCELoss."
+    functions = ("binary_cross_entropy",)
+    scores = frozenset("linear addmm conv1d conv2d conv3d convolution matmul mm bmm add sub relu tanh".split())
+
+    def function(self, call: FunctionCall) -> None:
+        x = call.argument(0, "input")
+        if not isinstance(x, Tensor) or not x.numel():
+            return
+        low, high = float(x._array.min()), float(x._array.max())
+        if low < 0 or high > 1:
+            self.found(f"binary_cross_entropy() takes probabilities, and is given values from {low:.3g} to {high:.3g}.")
+        elif op_of(x) in self.scores:
+            self.found(
+                f"binary_cross_entropy() takes probabilities, and is given what {op_of(x)}() returned, which is not kept within 0 and 1."
+            )
+
+
+class NotLogProbabilities(Check):
+    """`nll_loss` or `kl_div` is given something else than logarithms of probabilities."""
+
+    name = "not-log-probabilities"
+    remedy = "Put log_softmax before nll_loss and kl_div, or use cross_entropy on raw scores."
+    functions = ("nll_loss", "kl_div")
+
+    def function(self, call: FunctionCall) -> None:
+        x = call.argument(0, "input")
+        if not isinstance(x, Tensor) or not x.numel():
+            return
+        high = float(x._array.max())
+        if high > 1e-3 or op_of(x) == "softmax":
+            what = f"what {op_of(x)}() returned" if op_of(x) else "something else"
+            self.found(f"{call.name}() takes logarithms of probabilities, which are 0 at most, and is given {what}, up to {high:.3g}.")
+
+
+class TargetOfWrongType(Check):
+    """A loss is given targets of a dtype or shape that it does not take."""
+
+    name = "target-dtype"
+    remedy = (
+        "Class indices are integers (target.long()) of the shape of the scores without the classes; targets of other losses are floats."
+    )
+    functions = (*CLASSES, *BINARY, *ELEMENTWISE)
+
+    def function(self, call: FunctionCall) -> None:
+        x, target = call.argument(0, "input"), call.argument(1, "target")
+        if call.error is None or not isinstance(x, Tensor) or not isinstance(target, Tensor):
+            return
+        whole = target._array.dtype.kind in "iub"
+        wrong = whole if call.name not in CLASSES else not whole and x.shape != target.shape
+        if wrong or isinstance(call.error, NotImplementedError):
+            shapes = f"of shape {tuple(target.shape)} for an input of shape {tuple(x.shape)}"
+            self.found(f"{call.name}() is given a target of dtype {target.dtype} {shapes}, which it does not take.")
+
+
+class TargetOutOfRange(Check):
+    """A loss is given targets that are no classes, or no probabilities."""
+
+    name = "target-range"
+    remedy = "Classes count from 0 to the number of scores less one; probabilities lie between 0 and 1."
+    functions = (*CLASSES, *BINARY)
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.seen = 0
+
+    def function(self, call: FunctionCall) -> None:
+        x, target = call.argument(0, "input"), call.argument(1, "target")
+        if not isinstance(x, Tensor) or not isinstance(target, Tensor) or not target.numel() or not x.ndim:
+            return
+        self.seen += 1
+        if call.error is None and self.seen > 200:
+            return
+        values = target._array
+        if call.name in CLASSES and values.dtype.kind in "iu":
+            self.classes(call, x, values)
+        elif values.dtype.kind in "fiub" and (call.name in BINARY or x.shape == target.shape):
+            values = values.astype(np.float32)
+            if values.min() < 0 or values.max() > 1:
+                self.found(
+                    f"{call.name}() takes probabilities as targets, and is given values from {values.min():.3g} to {values.max():.3g}."
+                )
+            elif call.name in CLASSES and not np.allclose(values.sum(1 if values.ndim > 1 else 0), 1, atol=1e-2):
+                self.found(f"{call.name}() is given probabilities of classes that do not add up to 1.")
+
+    def classes(self, call: FunctionCall, x: Tensor, values: Any) -> None:
+        """Look at class indices."""
+        ignored = call.argument(4, "ignore_index", -100)
+        classes = x.shape[0] if x.ndim == 1 else x.shape[1]
+        wrong = np.unique(values[(values != ignored) & ((values < 0) | (values >= classes))])
+        if wrong.size:
+            few = ", ".join(map(str, wrong[:TELLS].tolist()))
+            self.found(f"{call.name}() is given classes that are not there: {few}; there are {classes}, from 0 to {classes - 1}.")

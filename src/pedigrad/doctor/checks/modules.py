@@ -1,0 +1,321 @@
+"""Models: lists that hide layers, the mode they are in, what they do with their inputs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ...core.graph import Leaf
+from ...core.origin import NOWHERE, Origin
+from ...core.tensor import Tensor
+from ...nn.module import Module
+from ..findings import Check, Finding, listed
+from ..program import Call, FunctionCall, Model, Updater
+from .losses import LOSSES
+
+SEVERAL = 3
+CHOICES = ("argmax", "max", "topk", "gt", "ge", "round")  # what makes predictions of scores
+
+
+class ModulesInList(Check):
+    """Layers or parameters in a plain list or dict, which `parameters()` does not find."""
+
+    name = "modules-in-list"
+    remedy = "Use nn.ModuleList, nn.ModuleDict or nn.ParameterList, so that parameters(), to() and state_dict() find them."
+
+    def finish(self) -> None:
+        owned = self.program.optimized()
+        for model in list(self.program.models.values()):
+            registered = {id(p) for p in model.module.parameters()}
+            for path, module in model.module.named_modules():
+                for name, value in list(vars(module).items()):
+                    if name.startswith("_"):
+                        continue
+                    hidden = [p for p in hidden_in(value) if p.requires_grad and id(p) not in registered and id(p) not in owned]
+                    if hidden:
+                        self.hidden(f"{model.name}.{path}".rstrip(".") + f".{name}", module, name, hidden)
+
+    def hidden(self, path: str, module: Module, name: str, parameters: list[Tensor]) -> None:
+        """Enter a finding at the line that assigns the attribute."""
+        kind = type(vars(module)[name]).__name__
+        message = f"{path} is a plain {kind} with {len(parameters)} parameters that {type(module).__name__}.parameters() does not find."
+        place = line_that_sets(type(module), name)
+        if place is None:
+            self.found(message, self.program.made_at(parameters[0]))
+        else:
+            self.findings.add(Finding(self.name, message, self.remedy, *place))
+
+
+def hidden_in(value: Any) -> list[Tensor]:
+    """The parameters of modules in a list, tuple or dict, and parameters in it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, (list, tuple)) or isinstance(value, Module):
+        return []
+    found: list[Tensor] = []
+    for each in value[:1000]:
+        if isinstance(each, Module):
+            found += each.parameters()
+        elif isinstance(each, Tensor) and each.is_leaf and each.requires_grad:
+            found.append(each)
+        elif isinstance(each, (list, tuple, dict)):
+            found += hidden_in(each)
+    return found
+
+
+def line_that_sets(cls: type, name: str) -> tuple[str, int, str] | None:
+    """File, line and text of the first assignment to `self.name` in a class."""
+    try:
+        lines, first = inspect.getsourcelines(cls)
+        file = inspect.getsourcefile(cls)
+    except (OSError, TypeError):
+        return None
+    for number, line in enumerate(lines, max(first, 1)):
+        if re.search(rf"\bself\.{re.escape(name)}\s*(:[^=]*)?=[^=]", line):
+            return file or "", number, line.strip()
+    return None
+
+
+class TrainingWhileMeasuring(Check):
+    """A model with dropout or batch norms is measured in training mode."""
+
+    name = "train-mode-while-measuring"
+    remedy = "Call model.eval() before measuring, and model.train() before training goes on."
+    functions = (*LOSSES, "numpy", "tolist", "item")
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.derived: dict[int, tuple[weakref.ref[Tensor], Call, str]] = {}  # what was computed from an output: "chosen", "compared" or ""
+
+    def calling(self, call: Call) -> None:
+        pending = [c for c in self.program.calls if c.model is call.model and c.measured and c.is_gone]
+        if len(pending) >= SEVERAL and self.program.steps:
+            self.tell(pending[-1])
+
+    def finish(self) -> None:
+        for call in self.program.calls:
+            if call.measured and call.is_gone and self.program.steps:
+                self.tell(call)
+
+    def called(self, call: Call) -> None:
+        if call.output is not None and call.training:
+            self.derived[id(call.output)] = (weakref.ref(call.output), call, "")
+
+    def look(self, on: bool) -> None:
+        if on:
+            self.derived = {key: entry for key, entry in self.derived.items() if entry[0]() is not None}
+
+    def of(self, value: Any) -> tuple[Call, str] | None:
+        """The call whose output a tensor was computed from."""
+        entry = self.derived.get(id(value))
+        return (entry[1], entry[2]) if entry is not None and entry[0]() is value else None
+
+    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        known = [k for k in map(self.of, operands) if k is not None]
+        if not known:
+            return
+        call, what = known[0]
+        if op.name in CHOICES:
+            what = "chosen"
+        elif op.name == "sub" and len(known) == 1 and all(isinstance(x, Tensor) and x._node.__class__ is not Leaf for x in operands):
+            what = "compared" if operands[0].shape == operands[1].shape else what
+        results = [each for each in (result if isinstance(result, tuple) else (result,)) if isinstance(each, Tensor)]
+        self.derived.update((id(each), (weakref.ref(each), call, what)) for each in results)
+        if op.name in ("eq", "ne") or (what == "compared" and op.kind == "reduction" and results and results[0]._array.size == 1):
+            self.measure(call)
+
+    def function(self, call: FunctionCall) -> None:
+        known = self.of(call.argument(0, "input"))
+        if known is not None and (call.name in LOSSES or (known[1] == "chosen" and not known[0].grad)):
+            self.measure(known[0])
+
+    def measure(self, call: Call) -> None:
+        """Something that tells how good the output is was computed of it."""
+        if not call.measured:
+            call.measured = True
+            call.active = call.model.active()
+            if not call.grad:
+                self.tell(call)
+
+    def tell(self, call: Call) -> None:
+        """Enter a finding."""
+        if call.active and call.model.trained:
+            self.found(f"{call.model.name} is measured in training mode: {listed(call.active)} act as they do in training.", call.origin)
+
+
+class EvalWhileTraining(Check):
+    """A model with dropout or batch norms is trained in evaluation mode."""
+
+    name = "eval-mode-while-training"
+    remedy = "Call model.train() at the beginning of each epoch: model.eval() holds until then."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.last: dict[int, tuple[Call, Model]] = {}
+        self.times: dict[int, int] = {}
+
+    def fall_asleep(self) -> None:
+        self.last.clear()
+
+    def called(self, call: Call) -> None:
+        if call.grad and not call.training:
+            self.last[id(call.model)] = (call, call.model)
+
+    def step(self, updater: Updater) -> None:
+        owned = {id(p) for p in updater.parameters}
+        for key, (call, model) in list(self.last.items()):
+            del self.last[key]
+            moody = model.moody() if call.passed else []
+            if moody and any(id(p) in owned for p in model.module.parameters()):
+                self.times[key] = self.times.get(key, 0) + 1
+                if self.times[key] == SEVERAL:
+                    self.found(f"{model.name} is trained in evaluation mode: {listed(moody)} do not act as in training.", call.origin)
+
+
+class BatchOfOne(Check):
+    """Batch norms are given batches of one sample in training mode, or dropout is active where a single sample is predicted."""
+
+    name = "batch-of-one"
+    remedy = "Use larger batches (drop_last=True for the last one), or GroupNorm or LayerNorm; call model.eval() where you predict."
+    functions = ("batch_norm", "dropout")
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.single = self.all = 0
+        self.at = NOWHERE
+        self.predicted = 0
+
+    def function(self, call: FunctionCall) -> None:
+        x = call.argument(0, "input")
+        if not isinstance(x, Tensor) or x.ndim < 2:
+            return
+        if call.name == "batch_norm" and call.argument(5, "training", False):
+            self.all += 1
+            if x.shape[0] == 1:
+                self.single += 1
+                self.at = Origin.here()
+                if call.error is not None:
+                    self.tell()
+        elif call.name == "dropout" and call.argument(2, "training", True) and call.argument(1, "p", 0.5):
+            last = self.program.last_call
+            if x.shape[0] == 1 and last is not None and not last.grad and last.model.trained:
+                self.predicted += 1
+                if self.predicted == SEVERAL:
+                    self.found(f"Dropout is active while {last.model.name} predicts a single sample.", last.origin)
+
+    def tell(self) -> None:
+        """Enter a finding."""
+        self.found("A batch norm in training mode is given a batch of one sample: its mean and variance are that sample's own.", self.at)
+
+    def finish(self) -> None:
+        if self.single >= SEVERAL and self.single > self.all / 2:
+            self.tell()
+
+
+class UnusedInput(Check):
+    """A model does nothing with one of the tensors that it is called with."""
+
+    name = "unused-input"
+    remedy = "Use the argument in forward(), or take it away."
+    functions = (*LOSSES, "numpy", "tolist", "item", "embedding_of_indices", "batch_norm", "dropout", "multi_head_attention_forward", "to")
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.waiting: dict[int, str] = {}  # inputs that no operation has used yet
+        self.unused: dict[tuple[int, str], int] = {}
+        self.seen: dict[int, int] = {}
+        self.looks = False
+
+    def look(self, on: bool) -> None:
+        self.looks = on
+        self.waiting.clear()
+
+    def calling(self, call: Call) -> None:
+        self.waiting = {}
+        if self.looks and call.grad:
+            names = argument_names(call)
+            self.waiting = {id(t): names.get(id(t), "an argument") for t in call.inputs}
+
+    def use(self, value: Any) -> None:
+        """A tensor is used."""
+        if isinstance(value, Tensor):
+            self.waiting.pop(id(value), None)
+        elif isinstance(value, (list, tuple)):
+            for each in value:
+                self.use(each)
+
+    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        if self.waiting:
+            for operand in operands:
+                self.use(operand)
+
+    def function(self, call: FunctionCall) -> None:
+        if self.waiting:
+            self.use(list(call.args))
+            self.use(list(call.kwargs.values()))
+
+    def called(self, call: Call) -> None:
+        if not self.looks or not call.grad:
+            return
+        self.seen[id(call.model)] = self.seen.get(id(call.model), 0) + 1
+        for name in self.waiting.values():
+            key = id(call.model), name
+            self.unused[key] = self.unused.get(key, 0) + 1
+            if (
+                self.unused[key] == 2
+                and self.seen[id(call.model)] == 2
+                and type(call.model.module).__module__.partition(".")[0] != "pedigrad"
+            ):
+                self.found(f"{call.model.name} is given {name!r} and no operation uses it.", call.origin)
+        self.waiting = {}
+
+
+def argument_names(call: Call) -> dict[int, str]:
+    """What the model's forward calls the tensors that it is given, by their identity."""
+    try:
+        bound = inspect.signature(call.model.module.forward).bind(*call.args, **call.kwargs)
+    except (TypeError, ValueError):
+        return {}
+    return {id(value): name for name, value in bound.arguments.items() if isinstance(value, Tensor)}
+
+
+class SameOutput(Check):
+    """A model's output is the same for all samples of a batch."""
+
+    name = "same-output"
+    remedy = (
+        "Look for a layer whose output does not depend on its input: dead ReLUs, weights that are all equal or zero, the wrong variable."
+    )
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.counts: dict[int, list[Any]] = {}
+
+    def called(self, call: Call) -> None:
+        model, out = call.model, call.output
+        if not call.grad or out is None or not call.inputs or (model.calls > 8 and model.calls % 16):
+            return
+        if out.ndim == 0 or out.shape[0] < 2 or out._array.dtype.kind != "f":
+            return
+        given = next((t for t in call.inputs if t.ndim and t.shape[0] == out.shape[0]), None)
+        if given is None or not differs(given._array):
+            return
+        entry = self.counts.setdefault(id(model), [0, 0, call.origin, model])
+        entry[0] += 1
+        entry[1] += not differs(out._array)
+
+    def finish(self) -> None:
+        for seen, same, origin, model in self.counts.values():
+            if seen >= 2 * SEVERAL and same == seen:
+                self.found(f"The output of {model.name} is the same for every sample of a batch, although the inputs differ.", origin)
+
+
+def differs(array: Any) -> bool:
+    """Whether the rows of an array are not all alike, up to rounding."""
+    first = array[:1]
+    scale = np.abs(array).max() if array.size else 0
+    return bool(array.size) and bool((np.abs(array - first) > 1e-6 * scale).any())

@@ -1,0 +1,158 @@
+"""How large things are: losses and gradients that are not finite, gradients that explode or vanish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...autograd.nonfinite import first_in_graph, in_words, ranges
+from ...core.graph import Node
+from ...core.origin import NOWHERE
+from ...core.tensor import Tensor
+from ..findings import Check
+from ..program import Pass, Updater, gradient_of
+
+SEVERAL = 3
+LARGE = 1e3  # a gradient's largest element, and its norm in norms of its parameter, above which it explodes
+SMALL = 1e-6  # a layer's largest gradient, in that of the layer with the largest, below which it vanishes
+LAYERS = 4  # as many layers at least for gradients to vanish in
+
+
+class LossNotFinite(Check):
+    """The loss is nan or infinite."""
+
+    name = "loss-not-finite"
+    remedy = (
+        "Keep the operands in the operation's domain (an epsilon in log, sqrt and division, scores into *_with_logits losses), or lower the"
+        " learning rate."
+    )
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.told = False  # what comes after the first follows from it
+
+    def backward(self, run: Pass) -> None:
+        for loss in run.tensors if not self.told else ():
+            if loss._array.dtype.kind == "f" and not np.isfinite(loss._array).all() and loss._node is not None:
+                self.told = True
+                first = first_in_graph(loss._node)
+                value = "nan" if np.isnan(loss._array).any() else "infinite"
+                message = f"The loss is {value} at backward pass {run.number + 1}. "
+                message += in_words(first) if first is not None else "What it was computed from is finite as far as it was saved."
+                self.found(message, first.origin if first is not None and first.origin.code is not None else run.origin)
+
+
+class GradientNotFinite(Check):
+    """The gradient of a finite value is nan or infinite."""
+
+    name = "gradient-not-finite"
+    remedy = (
+        "The slope is infinite there: add an epsilon, as in sqrt(x + eps), clamp before the operation and not after it, or use torch.where"
+        " on its operand."
+    )
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.told = False
+
+    def not_finite(self, node: Node, given: Any, run: Pass) -> None:
+        g = given if isinstance(given, list) else [given]
+        arrays = [x._array if isinstance(x, Tensor) else x for x in g if x is not None]
+        if self.told or not all(np.isfinite(a).all() for a in arrays) or not all(np.isfinite(t._array).all() for t in run.tensors):
+            return
+        self.told = True
+        name = node.op.name if getattr(node, "op", None) is not None else node.name()
+        operands = ranges(node)
+        message = f"The gradient of {name}() is nan or infinite, where what arrived at it is finite ({_largest(arrays)} at most)"
+        self.found(message + (f"; its operands: {operands}." if operands else "."), node.origin)
+
+
+def _largest(arrays: list[Any]) -> str:
+    return f"{max((float(np.abs(a).max()) for a in arrays if a.size), default=0.0):.3g}"
+
+
+class Exploding(Check):
+    """Gradients are huge, or grow by factors of thousands."""
+
+    name = "gradients-explode"
+    remedy = "Clip them (torch.nn.utils.clip_grad_norm_), lower the learning rate, normalize inputs and layers, or initialize smaller."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.huge: dict[int, int] = {}
+        self.tensors: dict[int, tuple[Tensor, float]] = {}
+        self.first: dict[int, list[float]] = {}
+        self.ended = False  # they have become nan or infinite
+
+    def step(self, updater: Updater) -> None:
+        if updater.steps >= 20 and updater.steps % 10:
+            return
+        for p in updater.parameters:
+            array = gradient_of(p)
+            if array is None or array.dtype.kind != "f" or not array.size:
+                continue
+            largest = float(np.abs(array).max())
+            if not np.isfinite(largest):
+                self.ended = True
+                continue
+            norm, own = float(np.linalg.norm(array)), float(np.linalg.norm(p._array))
+            early = self.first.setdefault(id(p), [])
+            if len(early) < SEVERAL:
+                early.append(largest)
+            usual = sorted(early)[len(early) // 2]
+            if largest > LARGE and norm > LARGE / 10 * max(own, 1e-3) and (largest > 100 * usual or norm > LARGE * max(own, 1e-3)):
+                self.huge[id(p)] = self.huge.get(id(p), 0) + 1
+                self.tensors[id(p)] = (p, largest)
+
+    def finish(self) -> None:
+        worst = [self.tensors[key] for key, times in self.huge.items() if times >= (1 if self.ended else SEVERAL)]
+        if worst:
+            p, largest = max(worst, key=lambda pair: pair[1])
+            updater = next(u for u in self.program.updaters.values() if u.steps)
+            names = self.program.name_of(p)
+            self.found(
+                f"Gradients explode: that of {names} reaches {largest:.3g}, in {self.huge[id(p)]} of the steps looked at.", updater.last
+            )
+
+
+class Vanishing(Check):
+    """Gradients of some layers are smaller by factors of millions than those of others."""
+
+    name = "gradients-vanish"
+    remedy = (
+        "Use activations like ReLU, residual connections, normalization, or an initialization that keeps the scale"
+        " (nn.init.kaiming_normal_)."
+    )
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.seen: dict[int, int] = {}
+        self.small: dict[int, dict[int, int]] = {}
+        self.example: dict[int, tuple[Tensor, float, Tensor, float]] = {}
+
+    def step(self, updater: Updater) -> None:
+        if updater.steps >= 10 and updater.steps % 10:
+            return
+        layers = [(p, g) for p in updater.parameters if p.ndim > 1 and (g := gradient_of(p)) is not None and g.dtype.kind == "f" and g.size]
+        if len(layers) < LAYERS:
+            return
+        sizes = [(p, float(np.abs(g).max())) for p, g in layers]
+        top, most = max(sizes, key=lambda pair: pair[1])
+        key = id(updater)
+        self.seen[key] = self.seen.get(key, 0) + 1
+        counts = self.small.setdefault(key, {})
+        for p, size in sizes:
+            if 0 < size < SMALL * most:
+                counts[id(p)] = counts.get(id(p), 0) + 1
+                self.example.setdefault(id(p), (p, size, top, most))
+
+    def finish(self) -> None:
+        for updater in self.program.updaters.values():
+            seen = self.seen.get(id(updater), 0)
+            least = [self.example[key] for key, n in self.small.get(id(updater), {}).items() if seen >= SEVERAL and n > seen / 2]
+            if least:
+                p, size, top, most = min(least, key=lambda entry: entry[1])
+                message = f"Gradients vanish: the largest element in that of {self.program.name_of(p)} is {size:.2g}, in that of"
+                at = self.program.made_at(p)
+                self.found(f"{message} {self.program.name_of(top)} {most:.2g}.", at if at is not NOWHERE else updater.last)

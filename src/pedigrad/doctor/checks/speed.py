@@ -1,0 +1,202 @@
+"""Steps that are slower than they need be: loops over samples, numbers taken out one by one, copies of the same data."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from ...core.graph import Leaf
+from ...core.origin import Origin
+from ...core.tensor import Tensor
+from ..findings import Check
+from ..program import Call, FunctionCall, Pass, Updater
+
+MANY = 8  # samples that are computed one by one
+READS = 16  # numbers that a line takes out in one step
+COPIED = 4096  # elements whose copying in each step is told of
+SEVERAL = 3
+# What may join values of several samples without making one wait for the other.
+GATHERS = frozenset("add sub stack cat maximum minimum mul append".split()) - {"mul"}
+
+
+class Slices:
+    """What is known of the slices of one tensor along its first dimension, taken in one line."""
+
+    def __init__(self, size: int, origin: Origin):
+        self.size, self.origin = size, origin
+        self.indices: set[int] = set()
+        self.met: set[int] = set()  # those that met parameters
+        self.sequential = False
+
+
+class LoopOverBatch(Check):
+    """Samples of a batch are given to a model one by one."""
+
+    name = "loop-over-batch"
+    is_of_speed = True
+    remedy = "Give the model the whole batch: layers and losses take any number of samples in their first dimension."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.loops: dict[tuple[Any, ...], Slices] = {}
+        self.known: dict[int, tuple[weakref.ref[Tensor], Slices, int | None, bool]] = {}  # of which slice; None: several; used since
+        self.looks = False
+        self.times = 0
+
+    def look(self, on: bool) -> None:
+        self.looks = on
+
+    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        if op.kind == "view" and operands and isinstance(operands[0], Tensor) and self.sliced(op, operands[0], result):
+            return
+        entries = [(x, e) for x in operands if (e := self.of(x)) is not None]
+        if not entries:
+            return
+        parameters = any(isinstance(x, Tensor) and isinstance(x._node, Leaf) for x in operands)
+        _, slices, index, used = entries[0][1]
+        for _, (_, other, at, was_used) in entries:
+            if other is slices and at is not None and parameters:
+                slices.met.add(at)
+            if other is slices and at != index:
+                if used or was_used or op.name not in GATHERS:
+                    slices.sequential = slices.sequential or index is None or at is None or op.name not in GATHERS
+                index = None
+        alone = len(entries) == 1 or index is not None
+        for each in result if isinstance(result, tuple) else (result,):
+            if isinstance(each, Tensor):
+                self.known[id(each)] = (weakref.ref(each), slices, index, (index is None and alone))
+
+    def of(self, value: Any) -> Any:
+        """What is known of a tensor."""
+        entry = self.known.get(id(value))
+        return entry if entry is not None and entry[0]() is value else None
+
+    def sliced(self, op: Any, base: Tensor, result: Any) -> bool:
+        """Note slices of a batch; whether there are some."""
+        if not base.ndim or base.shape[0] < MANY or base._node is not None:
+            return False
+        rows: list[Tensor] = list(result) if op.name == "unbind" and isinstance(result, tuple) else [result]
+        if op.name not in ("unbind", "select", "slice") or not all(isinstance(r, Tensor) for r in rows):
+            return False
+        if op.name != "unbind" and not is_row(rows[0], base):
+            return False
+        if op.name == "unbind" and len(rows) != base.shape[0]:
+            return False
+        here = Origin.here()
+        key = (id(base._array), here.code, here.lasti)
+        slices = self.loops.setdefault(key, Slices(base.shape[0], here))
+        for i, row in enumerate(rows):
+            index = i if op.name == "unbind" else row_index(row, base)
+            slices.indices.add(index)
+            self.known[id(row)] = (weakref.ref(row), slices, index, False)
+        return True
+
+    def backward(self, run: Pass) -> None:
+        loops, self.loops, self.known = self.loops, {}, {}
+        for slices in loops.values():
+            if not slices.sequential and len(slices.met) >= MANY and len(slices.met) >= 0.75 * slices.size:
+                self.times += 1
+                if self.times == 2:
+                    message = f"{len(slices.met)} of {slices.size} samples are computed one after the other in Python, in each step."
+                    self.found(message, slices.origin)
+
+
+def is_row(view: Tensor, base: Tensor) -> bool:
+    """Whether a view shows one index along the first dimension of its base."""
+    same = view.shape[1:] == base.shape[1:] and view.ndim == base.ndim and view.shape[0] == 1
+    return same or (view.ndim == base.ndim - 1 and view.shape == base.shape[1:])
+
+
+def row_index(view: Tensor, base: Tensor) -> int:
+    """Which row of its base a view shows."""
+    step = base._array.strides[0]
+    start = view._array.__array_interface__["data"][0] - base._array.__array_interface__["data"][0]
+    return start // step if step else 0
+
+
+class NumbersOneByOne(Check):
+    """A line takes many numbers out of tensors in each step."""
+
+    name = "item-in-loop"
+    is_of_speed = True
+    remedy = "Compute on whole tensors, and take out one number (or a list, by tolist()) at the end."
+    functions = ("item",)
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.counts: dict[tuple[Any, int], int] = {}
+        self.steps: dict[tuple[Any, int], int] = {}
+        self.since = 0
+        self.total = 0
+
+    def function(self, call: FunctionCall) -> None:
+        if self.total > 20_000 and self.program.passes % 10:
+            return
+        here = Origin.here()
+        key = here.code, here.lasti
+        self.counts[key] = self.counts.get(key, 0) + 1
+        self.total += 1
+
+    def calling(self, call: Call) -> None:
+        last = self.program.last_call
+        if last is not None and last.grad and self.program.passes:
+            self.judge()
+        self.counts.clear()  # a number for each call, as an agent's action, is what has to be
+
+    def backwarded(self, run: Pass) -> None:
+        if run.number:
+            self.judge()
+        self.counts.clear()
+
+    def judge(self) -> None:
+        """Look at how many numbers each line has taken out since a model was called last."""
+        for (code, lasti), n in self.counts.items():
+            if n >= READS:
+                times = self.steps[code, lasti] = self.steps.get((code, lasti), 0) + 1
+                if times == SEVERAL:
+                    self.found(f"This line takes {n} numbers out of tensors one by one in each step.", Origin(code, lasti))
+
+
+class SameCopy(Check):
+    """The same data is copied or converted in each step."""
+
+    name = "copied-each-step"
+    is_of_speed = True
+    remedy = "Make the tensor once, before the loop, and take slices of it."
+    functions = ("tensor", "as_tensor", "clone", "to", "float", "double", "long")
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.seen: dict[tuple[Any, ...], list[Any]] = {}
+
+    def function(self, call: FunctionCall) -> None:
+        source = call.argument(0, "data")
+        size = getattr(source, "size", None) if not isinstance(source, Tensor) else source.numel()
+        if size is None and isinstance(source, list):
+            size = len(source) * (len(source[0]) if source and isinstance(source[0], (list, tuple)) else 1)
+        result = call.result
+        if not isinstance(size, int) or size < COPIED or not isinstance(result, Tensor):
+            return
+        if isinstance(source, Tensor) and (source._node is not None or result._array is source._array):
+            return
+        here = Origin.here()
+        self.note((here.code, here.lasti), source, int(size), here)
+
+    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        if op.name == "clone" and isinstance(operands[0], Tensor) and operands[0].numel() >= COPIED and operands[0]._node is None:
+            here = Origin.here()
+            self.note((here.code, here.lasti), operands[0], operands[0].numel(), here)
+
+    def note(self, line: tuple[Any, ...], source: Any, size: int, here: Origin) -> None:
+        """A line copies something."""
+        entry = self.seen.setdefault(line, [source, -1, 0, size, here])
+        if entry[0] is not source:
+            self.seen[line] = [source, self.program.passes, 1, size, here]
+        elif entry[1] != self.program.passes:
+            entry[1], entry[2] = self.program.passes, entry[2] + 1
+            if entry[2] == SEVERAL and self.program.passes:
+                self.found(f"The same {size:,} elements are copied in each step.", here)
+
+    def stepped(self, updater: Updater) -> None:
+        if len(self.seen) > 1000:
+            self.seen.clear()

@@ -1,0 +1,138 @@
+"""What hides from autograd, and what keeps it from letting go: writes past the history, graphs that stay alive."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from ...core.graph import Leaf, Node
+from ...core.origin import NOWHERE, Origin, outside
+from ...core.storage import storage_of
+from ...core.tensor import Tensor
+from ...core.traces import variables_of
+from ..findings import Check
+from ..program import Pass, Updater
+
+LIVE = 6  # graphs of earlier steps that may be alive
+
+
+class HiddenWrite(Check):
+    """A value that gradients are computed of is overwritten by `.data` or under `no_grad`."""
+
+    name = "hidden-write"
+    remedy = (
+        "Write out of place (x = torch.where(...), x = x * mask), or before the value is used: .data and no_grad hide the write from"
+        " autograd."
+    )
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.writes: dict[int, tuple[Any, int, str, Origin]] = {}  # by storage: it, the clock, what wrote, where
+
+    def unseen_write(self, tensor: Tensor, what: str, owner: Tensor | None) -> None:
+        subject = tensor if owner is None else owner
+        if subject._node is not None and not isinstance(subject._node, Leaf):
+            how = "through .data" if owner is not None else "under no_grad"
+            name = subject._node.edge()[0].op.name if getattr(subject._node.edge()[0], "op", None) else "an operation"
+            self.found(f"{what}() overwrites the result of {name}() {how}: its gradient is still that of the old value.")
+        elif owner is not None:
+            storage = storage_of(tensor._array)
+            self.writes[id(storage)] = (storage, Leaf(tensor).seq, what, Origin.here())
+
+    def backward(self, run: Pass) -> None:
+        if not self.writes:
+            return
+        stack = [t._node for t in run.tensors if t._node is not None]
+        seen: set[int] = set()
+        latest = max(stamp for _, stamp, _, _ in self.writes.values())
+        while stack and len(seen) < 100_000:
+            node = stack.pop()
+            if node.seq in seen:
+                continue
+            seen.add(node.seq)
+            stack += [p for p in node.parents if p is not None]
+            if node.seq < latest and isinstance(node.saved, tuple):
+                self.look_at(node)
+        self.writes.clear()
+
+    def look_at(self, node: Node) -> None:
+        """Whether something that a node saved was overwritten since."""
+        for array in node.saved:
+            if isinstance(array, np.ndarray):
+                storage, stamp, what, origin = self.writes.get(id(storage_of(array)), (None, 0, "", NOWHERE))
+                if storage is not None and stamp > node.seq:
+                    message = f"{what}() overwrites through .data what {node.op.name}() needs for its gradient ({node.origin})."
+                    self.found(message, origin)
+
+
+class GraphKept(Check):
+    """The graphs of earlier steps stay alive, so memory grows."""
+
+    name = "graph-kept-alive"
+    remedy = "Keep numbers, not tensors with a history: total += loss.item(), losses.append(loss.detach())."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.roots: list[weakref.ref[Node]] = []
+        self.told = False
+
+    def backward(self, run: Pass) -> None:
+        if run.accumulates and run.tensors and run.tensors[0]._node is not None and not self.told:
+            self.roots = [root for root in self.roots if root() is not None]
+            self.roots.append(weakref.ref(run.tensors[0]._node))
+
+    def stepped(self, updater: Updater) -> None:
+        if self.told or len(self.roots) <= LIVE + 2:
+            return
+        alive = [root() for root in self.roots]
+        living = [node for node in alive if node is not None]
+        if len(living) > LIVE + 2:
+            self.told = True
+            first, count = living[0], len(living)
+            del alive, living
+            holder, at = who_holds(first)
+            message = f"The graphs of {count} earlier steps are still alive, with all that they point to"
+            self.found(message + (f": {holder} holds them." if holder else "."), at)
+
+
+def who_holds(node: Node) -> tuple[str, Origin]:
+    """What keeps a node alive, and in which of the user's lines."""
+    found = name_in(outside(sys._getframe(1)), node)
+    for referrer in gc.get_referrers(node):
+        if isinstance(referrer, tuple):  # the parents of a younger node
+            child = next((c for c in gc.get_referrers(referrer) if isinstance(c, Node) and c is not node and c.parents is referrer), None)
+            if child is not None:
+                return found or f"the result of {child.op.name}()", child.origin
+    return found, node.origin
+
+
+def name_in(frame: FrameType | None, node: Node) -> str:
+    """The variable, in a frame or those around it, of a tensor that came from `node` or of a list or dict that has one."""
+    while frame is not None:
+        for name, value in variables_of(frame):
+            if isinstance(value, dict):
+                value = list(value.values())
+            inside = value[:100] if isinstance(value, (list, tuple)) else [value] if isinstance(value, Tensor) else []
+            if any(isinstance(t, Tensor) and came_from(t, node) for t in inside):
+                return repr(name)
+        frame = outside(frame.f_back)
+    return ""
+
+
+def came_from(tensor: Tensor, ancestor: Node) -> bool:
+    """Whether a tensor's history has a node, not too far back."""
+    stack, seen = [tensor._node], 0
+    while stack and seen < 1000:
+        node = stack.pop()
+        if node is None or node.seq < ancestor.seq:
+            continue
+        if node is ancestor:
+            return True
+        seen += 1
+        stack += [*node.parents]
+    return False

@@ -1,0 +1,109 @@
+"""Findings, and checks as declared units: a name, what a check listens to, and a remedy.
+
+A check is a subclass of `Check`. It listens to the events whose names its methods have; `functions` are the public functions that it is
+told of. Each session makes its own instances, so a check may remember what it has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from ..core.origin import Origin
+from .program import Program
+
+# What a check may listen to, and when it is told.
+EVENTS = {
+    "calling": "a model is about to be called by the user's program (not by another model): a `Call`",
+    "called": "the call is over",
+    "function": "one of the check's `functions` was called: a `FunctionCall`",
+    "operation": "an operation was run, in the steps that are looked at closely: an op, its operands, its result",
+    "look": "it begins or ends that operations are told of",
+    "backward": "a backward pass is about to begin: a `Pass`",
+    "backwarded": "it is over",
+    "not_finite": "a gradient rule made a nan or an infinity of finite numbers: a node, what arrived at it, the pass",
+    "step": "an optimizer is about to take a step: an `Updater`",
+    "stepped": "it has taken it",
+    "by_hand": "leaves that no optimizer has were updated since the last backward pass: the leaves",
+    "scheduled": "a schedule of learning rates is about to take a step: a `Schedule`",
+    "batch": "a loader has made a batch: its iterator, the batch",
+    "unseen_write": "a tensor was written to past its history: the tensor, what wrote, the tensor that lent it by `.data` or None",
+    "fall_asleep": "several steps will go by unheard: what is known of single steps is out of date after that",
+    "failed": "the program ended with an error",
+    "finish": "the program is over",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a program that is hardly meant: what was seen, in which line, and what to do about it."""
+
+    check: str
+    message: str
+    remedy: str
+    file: str = ""
+    line: int = 0
+    text: str = ""
+
+    @property
+    def place(self) -> str:
+        """The user's line as `file:line`, empty where it is not known."""
+        return f"{self.file}:{self.line}" if self.line else ""
+
+    def __str__(self) -> str:
+        at = f" at {self.place}" + (f": {self.text}" if self.text else "") if self.line else ""
+        return f"[{self.check}]{at}\n  {self.message}\n  {self.remedy}"
+
+
+@dataclass
+class Findings:
+    """What a session has found so far, each thing once a line."""
+
+    items: list[Finding] = field(default_factory=list)
+
+    def add(self, finding: Finding) -> None:
+        """Take a finding in, unless the same check has one for that line already."""
+        if not any(f.check == finding.check and f.place == finding.place for f in self.items):
+            self.items.append(finding)
+
+
+class Check:
+    """One thing that is looked for. Subclasses are registered by their `name`."""
+
+    name: ClassVar[str]
+    remedy: ClassVar[str]
+    functions: ClassVar[tuple[str, ...]] = ()
+    is_of_speed: ClassVar[bool] = False  # the program is right, but slower than it need be
+
+    def __init__(self, program: Program, findings: Findings):
+        self.program, self.findings = program, findings
+
+    def __init_subclass__(cls) -> None:
+        if "name" in cls.__dict__:
+            CHECKS[cls.name] = cls
+
+    @classmethod
+    def listens(cls) -> tuple[str, ...]:
+        """The events that the check is told of."""
+        return tuple(event for event in EVENTS if hasattr(cls, event))
+
+    def found(self, message: str, at: Origin | None = None, remedy: str = "") -> None:
+        """Enter a finding; `at` is the user's line, the one that is running unless it is given."""
+        origin = Origin.here() if at is None else at
+        known = origin.code is not None
+        place = (origin.file, origin.line, origin.text) if known else ("", 0, "")
+        self.findings.add(Finding(self.name, message, remedy or self.remedy, *place))
+
+
+CHECKS: dict[str, type[Check]] = {}
+
+
+def listed(names: Iterable[Any], most: int = 4) -> str:
+    """Names in a row, the first few of many.
+
+    >>> listed("abcdef")
+    'a, b, c, d and 2 more'
+    """
+    every = list(map(str, names))
+    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")

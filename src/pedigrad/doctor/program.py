@@ -1,0 +1,260 @@
+"""What is known of the program that is watched: its models, optimizers, schedules, and how far it is."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core.graph import Leaf, write_to
+from ..core.origin import NOWHERE, Origin, outside
+from ..core.tensor import Tensor
+from ..core.traces import variables_of
+from ..nn.dropout import _DropoutNd
+from ..nn.module import Module
+from ..nn.normalization import _BatchNorm
+from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+SAMPLE = 64  # elements that a fingerprint looks at
+
+
+def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
+    """The tensors in nested arguments or results."""
+    if isinstance(value, Tensor):
+        yield value
+    elif depth and isinstance(value, (list, tuple)):
+        for each in value:
+            yield from tensors_in(each, depth - 1)
+    elif depth and isinstance(value, dict):
+        for each in value.values():
+            yield from tensors_in(each, depth - 1)
+
+
+def gradient_of(p: Tensor) -> np.ndarray[Any, Any] | None:
+    """The array of a parameter's gradient; None if there is none, or one that was zeroed since."""
+    leaf = p._node
+    if not isinstance(leaf, Leaf) or leaf.grad is None or leaf.zeroed:
+        return None
+    return leaf.grad._array
+
+
+def has_gradient(p: Tensor) -> bool:
+    """Whether a parameter has a gradient that is not all zeros."""
+    array = gradient_of(p)
+    return array is not None and bool(array.ravel()[:SAMPLE].any() or array.any())
+
+
+def fingerprint(array: np.ndarray[Any, Any]) -> tuple[Any, ...]:
+    """What tells an array from others: its shape, and some of its elements."""
+    flat = array.reshape(-1) if array.flags.c_contiguous else array.ravel()
+    return (array.shape, flat[:: max(1, flat.size // SAMPLE)].tobytes())
+
+
+def state_of(p: Tensor) -> tuple[Any, ...]:
+    """What changes when a tensor is written to, in place or by `.data`."""
+    write = write_to(p._array)
+    return (id(p._array), 0 if write is None else write.count, fingerprint(p._array))
+
+
+class Model:
+    """A module that the user's program calls, with the names of what is in it."""
+
+    def __init__(self, module: Module, name: str, origin: Origin):
+        self.module, self.name, self.origin = module, name, origin
+        self.calls = 0
+        self.sample: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments of a call with gradients
+        self.trained = False  # an optimizer has updated something of it
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Its parameters now."""
+        return list(self.module.parameters())
+
+    def active(self) -> list[str]:
+        """The layers in it that act otherwise in training, and that are in training mode."""
+        return [kind_in(self, name, m) for name, m in self.module.named_modules() if m.training and is_moody(m)]
+
+    def moody(self) -> list[str]:
+        """The layers in it that act otherwise in training."""
+        return [kind_in(self, name, m) for name, m in self.module.named_modules() if is_moody(m)]
+
+
+def kind_in(model: Model, name: str, module: Module) -> str:
+    """A layer's path and class."""
+    return f"{model.name}.{name}".rstrip(".") + f" ({type(module).__name__})"
+
+
+def is_moody(module: Module) -> bool:
+    """Whether a layer acts otherwise in training: dropout that drops something, a batch norm with running statistics."""
+    if isinstance(module, _DropoutNd):
+        return module.p > 0
+    return isinstance(module, _BatchNorm) and module.track_running_stats
+
+
+class Call:
+    """A model's call by the user's program."""
+
+    def __init__(self, model: Model, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin, grad: bool):
+        self.model, self.origin, self.grad = model, origin, grad
+        self.args, self.kwargs = args, kwargs
+        self.inputs = [*tensors_in(args), *tensors_in(kwargs)]
+        self.training = model.module.training
+        self.result: Any = None
+        self.output: Tensor | None = None
+        self.active: list[str] = []  # layers that acted as in training when it was measured
+        self.measured = False  # a loss or a comparison was made of what came out
+        self.passed = False  # a backward pass came after it
+        self._node: Any = None
+
+    def end(self, result: Any) -> None:
+        """The call has returned."""
+        self.result = result
+        self.output = next(tensors_in(result), None)
+        node = None if self.output is None else self.output._node
+        self._node = None if node is None else weakref.ref(node)
+        self.model.calls += 1
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing has what it returned any more, and no backward pass has come: it was not for training."""
+        return not self.passed and (self._node is None or self._node() is None)
+
+    def let_go(self) -> None:
+        """Keep none of the tensors."""
+        self.args, self.kwargs, self.inputs, self.result, self.output = (), {}, [], None, None
+
+
+class FunctionCall:
+    """A call of a public function: its arguments, its result or the error that it raised."""
+
+    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]):
+        self.name, self.args, self.kwargs = name, args, kwargs
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def argument(self, at: int, name: str, default: Any = None) -> Any:
+        """An argument by its place or its name."""
+        return self.args[at] if len(self.args) > at else self.kwargs.get(name, default)
+
+
+class Pass:
+    """A backward pass: where it began, and which leaves it reached."""
+
+    def __init__(self, tensors: Iterable[Tensor], number: int, accumulates: bool):
+        self.tensors, self.number, self.accumulates = list(tensors), number, accumulates
+        self.origin = Origin.here()
+        self.leaves: set[Leaf] = set()
+        self.error: Exception | None = None
+
+
+class Updater:
+    """An optimizer and what has become of it."""
+
+    def __init__(self, optimizer: Any, origin: Origin):
+        self.optimizer, self.origin = optimizer, origin
+        self.steps = 0
+        self.last = origin  # the user's line of its last step
+        self.passes_then = 0  # how many backward passes there had been at its last step
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What it updates."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    @property
+    def name(self) -> str:
+        """Its class."""
+        return type(self.optimizer).__name__
+
+
+class Schedule:
+    """A schedule of learning rates."""
+
+    def __init__(self, scheduler: Any, origin: Origin):
+        self.scheduler, self.origin = scheduler, origin
+        self.steps = 0  # without the one that it takes when it is made
+
+
+class Program:
+    """What is known of the program."""
+
+    def __init__(self, whole: bool):
+        self.whole = whole  # it was watched from its beginning
+        self.models: dict[int, Model] = {}
+        self.updaters: dict[int, Updater] = {}
+        self.schedules: dict[int, Schedule] = {}
+        self.passes = 0
+        self.steps = 0
+        self.made: dict[int, tuple[Tensor, Origin]] = {}  # where parameters were put into modules
+        self.written: dict[int, Tensor] = {}  # leaves that were written to by `.data`
+        self.calls: list[Call] = []  # the models' calls since the last backward pass
+        self.last_call: Call | None = None
+        self._has: dict[int, tuple[Module, bool]] = {}
+        self._loose: dict[int, tuple[Tensor, Any]] = {}  # leaves of the last pass that no optimizer has, and the state of their values
+
+    def is_model(self, module: Module) -> bool:
+        """Whether a module that the user calls is a model of its own: losses and activations have no parameters."""
+        known = self._has.get(id(module))
+        if known is None or not known[1]:
+            known = self._has[id(module)] = (module, next(module.parameters(), None) is not None and not self.is_part(module))
+        return known[1]
+
+    def is_part(self, module: Module) -> bool:
+        """Whether a module is within a model that is known: calling it by itself makes it no other model."""
+        return any(each is module for model in self.models.values() for each in model.module.modules() if each is not model.module)
+
+    def model(self, module: Module) -> Model:
+        """The record of a module that the user's program calls."""
+        found = self.models.get(id(module))
+        if found is None:
+            frame = outside(sys._getframe(1))
+            name = next((n for n, value in variables_of(frame) if value is module), type(module).__name__)
+            found = self.models[id(module)] = Model(module, name, Origin.here())
+        return found
+
+    def updater(self, optimizer: Any) -> Updater:
+        """The record of an optimizer."""
+        found = self.updaters.get(id(optimizer))
+        if found is None:
+            found = self.updaters[id(optimizer)] = Updater(optimizer, Origin.here())
+        return found
+
+    def schedule(self, scheduler: Any) -> Schedule:
+        """The record of a schedule."""
+        found = self.schedules.get(id(scheduler))
+        if found is None:
+            found = self.schedules[id(scheduler)] = Schedule(scheduler, Origin.here())
+        return found
+
+    def note_loose(self, leaves: Iterable[Leaf]) -> None:
+        """Remember the values of leaves that no optimizer has."""
+        owned = self.optimized()
+        loose = [p for p in (leaf.variable for leaf in leaves) if p is not None and id(p) not in owned]
+        self._loose = {id(p): (p, state_of(p)) for p in loose}
+
+    def changed_by_hand(self) -> list[Tensor]:
+        """The leaves of the last pass that no optimizer has and that have other values now."""
+        return [p for p, state in self._loose.values() if state_of(p) != state]
+
+    def optimized(self) -> set[int]:
+        """The identities of the tensors that optimizers update."""
+        return {id(p) for updater in self.updaters.values() for p in updater.parameters}
+
+    def name_of(self, p: Tensor) -> str:
+        """What the user calls a parameter: its path in a model, or its shape."""
+        for model in self.models.values():
+            for name, each in model.module.named_parameters(remove_duplicate=False):
+                if each is p:
+                    return f"{model.name}.{name}"
+        return f"a parameter of shape {tuple(p.shape)}"
+
+    def made_at(self, p: Tensor) -> Origin:
+        """The user's line that put a parameter into a module, if it was seen."""
+        tensor, origin = self.made.get(id(p), (None, NOWHERE))
+        return origin if tensor is p else NOWHERE
+
+
+SCHEDULES = (LRScheduler, ReduceLROnPlateau)

@@ -1,0 +1,197 @@
+"""`why`: the reason for a gradient that is None, zero, huge or not finite, with the line."""
+
+import sys
+
+import pytest
+
+import pedigrad as torch
+from pedigrad import nn
+from pedigrad.autograd import why
+
+
+def line():
+    """The number of the caller's line."""
+    return sys._getframe(1).f_lineno
+
+
+def leaf(*values):
+    return torch.tensor(values or (1.0, 2.0, 3.0), requires_grad=True)
+
+
+def test_a_detached_value_is_named_with_its_line():
+    w, v = leaf(), leaf()
+    h = w * 2
+    cut, at = h.detach(), line()
+    loss = (cut * v).sum()
+    answer = why(w, loss)
+    assert answer.kind == "none" and answer.origin.line == at
+    assert "detached" in str(answer) and f":{at}:" in str(answer)
+
+
+def test_what_was_before_a_cut_may_be_gone_and_that_is_said():
+    w, v = leaf(), leaf()
+    loss = ((w * 2).detach() * v).sum()
+    answer = why(w, loss)
+    assert answer.kind == "none" and "may be it" in str(answer) and "detached" in str(answer)
+
+
+def test_no_grad_is_named():
+    w, v = leaf(), leaf()
+    with torch.no_grad():
+        h = w * 2
+    answer = why(w, (h * v).sum())
+    assert answer.kind == "none" and "mul() under no_grad" in str(answer)
+
+
+def test_integers_have_no_gradient_and_that_is_said():
+    w, v = leaf(), leaf()
+    index = (w - 1).argsort()
+    answer = why(w, (v[index] * v).sum())
+    assert answer.kind == "none" and "gives integers" in str(answer)
+
+
+def test_a_frozen_parameter_says_where_it_was_frozen():
+    model = nn.Linear(3, 1)
+    model.weight.requires_grad_(False)
+    at = line() - 1
+    answer = why(model.weight, model(torch.ones(2, 3)).sum())
+    assert answer.kind == "none" and "frozen" in str(answer) and answer.origin.line == at
+
+
+def test_a_parameter_that_is_not_used_is_told_so():
+    w, v = leaf(), leaf()
+    answer = why(w, (v * v).sum())
+    assert answer.kind == "none" and "used in none of them" in str(answer)
+
+
+def test_without_a_loss_the_youngest_result_of_the_caller_is_taken():
+    w, v = leaf(), leaf()
+    old = v.sum()
+    loss = (v * v).sum()
+    answer = why(w)
+    assert "'loss'" in str(answer) and old is not None and loss is not None
+    assert why(torch.ones(3)).kind == "none"
+
+
+def test_before_backward_the_gradient_is_told_and_nothing_is_touched():
+    w = leaf()
+    loss = (w * w).sum()
+    answer = why(w, loss)
+    assert answer.kind == "fine" and "from 2 to 6" in str(answer) and "backward() was not called" in str(answer)
+    assert w.grad is None
+    loss.backward()
+    assert w.grad.tolist() == [2, 4, 6]
+
+
+def test_after_backward_an_intermediate_result_is_told_to_retain():
+    w = leaf()
+    h = w * 2
+    loss = (h * h).sum()
+    loss.backward()
+    assert "retain_grad" in str(why(h, loss))
+    assert why(w, loss).kind == "fine" and "The way from" in str(why(w, loss))
+
+
+def test_hooks_do_not_run():
+    w, seen = leaf(), []
+    h = w * 2
+    h.register_hook(seen.append)
+    why(w, (h * h).sum())
+    assert seen == []
+
+
+def test_dead_relus_are_counted():
+    w = leaf()
+    h = torch.relu(-w.abs())
+    at = line() - 1
+    answer = why(w, (h * 3).sum())
+    assert answer.kind == "zero" and answer.origin.line == at and "3 of 3 are 0" in str(answer)
+
+
+@pytest.mark.parametrize("stop", [torch.round, torch.sign, lambda h: h.clamp(9, 10), lambda h: h * 0, lambda h: h.masked_fill(h > 0, 0.0)])
+def test_what_stops_a_gradient_is_named(stop):
+    w = leaf()
+    h = w + 1
+    cut = stop(h)
+    at = line() - 1
+    answer = why(w, (cut * 2).sum())
+    assert answer.kind == "zero", str(answer)
+    assert "becomes zero" in str(answer)
+    assert answer.origin.line in (at, 0) or "<lambda>" in answer.origin.function
+
+
+def test_a_huge_gradient_is_followed_to_where_it_grows():
+    w = leaf()
+    h = w * 1e6
+    at = line() - 1
+    answer = why(w, h.sum())
+    assert answer.kind == "huge" and f"by a factor of 1e+06 in mul() at {__file__}:{at}" in str(answer)
+
+
+def test_a_gradient_that_is_not_finite_is_followed_to_its_rule():
+    w = leaf(0.0, 1.0)
+    h = torch.sqrt(w)
+    at = line() - 1
+    answer = why(w, h.sum())
+    assert answer.kind == "not finite" and answer.origin.line == at and "begins in sqrt()" in str(answer)
+
+
+# Values that are not finite
+
+
+def test_the_first_nan_is_found_behind_a_loss():
+    x = leaf(-1.0, 2.0, 3.0)
+    shifted = x - 0.5
+    y = torch.log(shifted)
+    at = line() - 1
+    loss = (y * 2).mean()
+    answer = why(loss)
+    assert answer.kind == "value not finite" and answer.first.origin.line == at
+    assert "log() computed it" in str(answer) and "from -1.5 to 2.5" in str(answer) and "1 nan of 3" in str(answer)
+
+
+def test_a_quotient_names_both_operands():
+    x, y = leaf(1.0, 1.0), leaf(0.0, 2.0)
+    loss = (x / y).sum()
+    assert "div() computed it" in str(why(loss)) and "other from 0 to 2" in str(why(loss))
+
+
+def test_data_that_are_not_finite_are_told_from_what_an_operation_made():
+    model = nn.Linear(2, 1)
+    loss = model(torch.tensor([[1.0, float("nan")]])).sum()
+    assert "linear() was given it as 'input'" in str(why(loss))
+
+
+def test_a_parameter_that_is_not_finite_is_named():
+    w = leaf(float("inf"), 1.0)
+    assert "a leaf" in str(why((w * 2).sum()))
+
+
+def test_overflow_in_an_operation_that_saves_nothing_is_computed_again():
+    x, y = leaf(3e38, 1.0), leaf(3e38, 1.0)
+    loss = (x + y).sum()
+    at = line() - 1
+    answer = why(loss)
+    assert answer.first.origin.line == at and "add() computed it" in str(answer)
+
+
+def test_after_backward_nothing_is_left_and_that_is_said():
+    x = leaf(-1.0)
+    loss = torch.log(x * 1.5).sum()
+    loss.backward()
+    assert "used it up" in str(why(loss))
+
+
+def test_detect_anomaly_names_operands_and_the_first_value():
+    x = leaf(-1.0, 4.0)
+    with pytest.warns(UserWarning, match="Anomaly"), torch.autograd.detect_anomaly():
+        loss = torch.sqrt(x).sum()
+        at = line() - 1
+        with pytest.raises(RuntimeError, match="SqrtBackward0") as caught:
+            loss.backward()
+    assert "from -1 to 4" in str(caught.value) and "sqrt() computed it" in str(caught.value) and f":{at}" in str(caught.value)
+
+
+def test_only_tensors_have_reasons():
+    with pytest.raises(TypeError, match="must be Tensor"):
+        why(3)

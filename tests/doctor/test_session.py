@@ -1,0 +1,197 @@
+"""`pedigrad.check()` and `pedigrad run --check`: how a program is watched, and that nothing stays behind."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+from watched_programs import examine, names
+
+import pedigrad as torch
+from pedigrad import nn
+from pedigrad.core import modes, watching
+from pedigrad.doctor.findings import CHECKS, Check
+
+CARELESS = """
+import torch
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(4):
+    loss = model(torch.ones(4, 2)).sum()
+    loss.backward()
+    optimizer.step()
+print("done")
+"""
+
+
+def careless(steps=4):
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(steps):
+        model(torch.ones(4, 2)).sum().backward()
+        optimizer.step()
+
+
+def test_the_findings_of_a_block_are_there_after_it():
+    with torch.check() as doctor:
+        careless()
+    (finding,) = doctor.findings
+    assert finding.check == "gradients-accumulate"
+    assert finding.file == __file__ and "backward()" in finding.text
+    assert "zero_grad" in finding.remedy and finding.place in doctor.report()
+
+
+def test_nothing_is_watched_after_the_block():
+    special = modes.special
+    with torch.check():
+        assert watching.watcher is not None
+        careless()
+    assert watching.watcher is None and modes.special == special
+    with pytest.raises(ZeroDivisionError), torch.check():
+        careless(1)
+        raise ZeroDivisionError
+    assert watching.watcher is None and modes.special == special
+
+
+def test_a_check_that_raises_is_what_a_test_wants():
+    with pytest.raises(AssertionError, match="gradients-accumulate"), torch.check(raises=True):
+        careless()
+
+
+def test_checks_can_be_chosen_and_left_out():
+    with torch.check(ignore=["gradients-accumulate"]) as doctor:
+        careless()
+    assert doctor.findings == []
+    with torch.check(only=["loss-broadcasts"]) as doctor:
+        careless()
+    assert doctor.findings == []
+    with pytest.raises(ValueError, match="no check called no-such-check"):
+        torch.check(only=["no-such-check"])
+
+
+def test_checks_do_not_nest():
+    with torch.check(), pytest.raises(RuntimeError, match="do not nest"), torch.check():
+        pass
+    assert watching.watcher is None
+
+
+def test_other_threads_are_left_alone():
+    with torch.check() as doctor:
+        thread = threading.Thread(target=careless)
+        thread.start()
+        thread.join()
+    assert doctor.findings == [] and doctor.faults == []
+
+
+def test_numbers_are_those_of_an_unwatched_run():
+    def losses():
+        torch.manual_seed(3)
+        model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Linear(8, 2))
+        optimizer = torch.optim.Adam(model.parameters())
+        found = []
+        for _ in range(150):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(torch.randn(16, 4)), torch.randint(0, 2, (16,)))
+            loss.backward()
+            optimizer.step()
+            found.append(loss.item())
+        return found
+
+    plain = losses()
+    with torch.check() as doctor:
+        watched = losses()
+    assert watched == plain and doctor.findings == [] and doctor.faults == []
+
+
+def test_a_fault_of_a_check_does_not_end_the_program(monkeypatch):
+    class Broken(Check):
+        """Fails."""
+
+        name = "broken"
+        remedy = "None."
+
+        def step(self, updater):
+            raise KeyError("what")
+
+    monkeypatch.setitem(CHECKS, "broken", Broken)
+    with torch.check(only=["broken"]) as doctor:
+        careless()
+    monkeypatch.undo()
+    CHECKS.pop("broken", None)
+    assert doctor.faults == ["the check broken failed in step(): KeyError: 'what'"]
+    assert "not checked" in doctor.report()
+
+
+def test_compiled_steps_can_be_watched():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    compiled = torch.compile(model)
+    with torch.check() as doctor:
+        for _ in range(8):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(compiled(torch.randn(16, 4)), torch.randn(16, 1)).backward()
+            optimizer.step()
+    assert doctor.findings == [] and doctor.faults == []
+
+
+def test_tensors_without_memory_are_not_looked_at():
+    with torch.check() as doctor:
+        model = nn.Linear(3, 2, device="meta")
+        model(torch.ones(4, 3, device="meta")).sum().backward()
+    assert doctor.faults == []
+
+
+def test_names_tells_what_each_check_looks_for():
+    told = torch.check.names()
+    assert len(told) >= 25 and all(told.values())
+
+
+def test_long_programs_are_still_seen_to_measure_in_training_mode():
+    text = """
+    import torch
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    for step in range(200):
+        x = torch.randn(8, 4)
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), (x[:, 0] > 0).long()).backward()
+        optimizer.step()
+    with torch.no_grad():
+        x = torch.randn(50, 4)
+        print((net(x).argmax(1) == (x[:, 0] > 0).long()).sum())
+    """
+    assert names(examine(text)) == ["train-mode-while-measuring"]
+
+
+def run(folder, text, *args, status=0):
+    (folder / "program.py").write_text(text)
+    command = [sys.executable, "-m", "pedigrad", "run", "--check", "program.py", *args]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == status, done.stderr
+    return done
+
+
+def test_the_command_runs_the_program_and_then_reports(tmp_path):
+    done = run(tmp_path, CARELESS)
+    assert done.stdout == "done\n"
+    assert "program.py:7  [gradients-accumulate]" in done.stderr and "loss.backward()" in done.stderr
+
+
+def test_the_command_reports_on_programs_that_fail_or_exit(tmp_path):
+    done = run(tmp_path, CARELESS + "raise ValueError('at the end')\n", status=1)
+    assert "gradients-accumulate" in done.stderr and "at the end" in done.stderr
+    done = run(tmp_path, CARELESS + "import sys; sys.exit(3)\n", status=3)
+    assert "gradients-accumulate" in done.stderr
+
+
+@pytest.mark.parametrize("example", ["founding.py", "digits.py"])
+def test_the_examples_have_no_findings(example):
+    import pathlib
+
+    path = pathlib.Path(__file__).parents[2] / "examples" / example
+    if example == "digits.py":
+        pytest.importorskip("sklearn")
+    done = subprocess.run([sys.executable, "-m", "pedigrad", "run", "--check", str(path)], capture_output=True, text=True, timeout=600)
+    assert "pedigrad check: 0 findings" in done.stderr, done.stderr

@@ -1,0 +1,162 @@
+"""summary(), watch() and memory.snapshot(): what they say is so, and saying it changes nothing."""
+
+import gc
+import io
+import math
+
+import numpy as np
+import pytest
+
+import pedigrad as torch
+from pedigrad import memory, nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.bn = nn.BatchNorm2d(8)
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(8 * 4 * 4, 5))
+
+    def forward(self, x):
+        return self.body(self.bn(self.conv(x)))
+
+
+def test_a_summary_has_torchinfos_columns_and_counts():
+    found = torch.summary(Net(), torch.ones(2, 3, 4, 4))
+    assert found.total_params == found.trainable_params == 8 * 3 * 9 + 8 + 16 + 128 * 5 + 5
+    assert found.total_mult_adds == 2 * (8 * 3 * 9 * 16 + 128 * 5)
+    text = str(found)
+    for part in (
+        "Layer (type:depth-idx)",
+        "Param #",
+        "Mult-Adds",
+        "├─Conv2d (conv): 1-1",
+        "│    ├─Linear (1): 2-2",
+        "[2, 8, 4, 4]",
+        "Total params: 885",
+    ):
+        assert part in text, text
+    assert "│" not in str(torch.summary(Net(), torch.ones(2, 3, 4, 4), depth=1))
+
+
+def test_a_summary_leaves_the_model_as_it_was():
+    model = Net()
+    model.bn.eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.summary(model, torch.ones(2, 3, 4, 4))
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert model.training and model.conv.training and not model.bn.training
+    assert not any(module._forward_hooks for module in model.modules())
+    with pytest.raises(RuntimeError):
+        torch.summary(model, torch.ones(2, 4, 4, 4))
+    assert model.training and not any(module._forward_hooks for module in model.modules())
+
+
+def trained(live, model, steps):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    x = torch.ones(4, 3)
+    for _ in range(steps):
+        optimizer.zero_grad(set_to_none=True)
+        loss = model(x).pow(2).mean()
+        loss.backward()
+        before = model[0].weight.detach().numpy().copy()
+        optimizer.step()
+        live(loss)
+    return loss, before
+
+
+def test_watch_tells_loss_gradients_and_how_far_steps_go():
+    torch.manual_seed(0)
+    model, file = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Tanh(), nn.Linear(3, 1)), io.StringIO()
+    live = torch.watch(model, total=4, every=0.0, file=file)
+    loss, before = trained(live, model, 4)
+    first = live.layers[0]
+    weight, gradient = model[0].weight.detach().numpy(), model[0].weight.grad.numpy()
+    assert [layer.name for layer in live.layers] == ["0", "2"]
+    assert math.isclose(first.gradient, np.linalg.norm(gradient), rel_tol=1e-5)
+    assert math.isclose(first.ratio, np.linalg.norm(weight - before) / np.linalg.norm(weight), rel_tol=1e-4)
+    assert live.loss == loss.item()
+    assert file.getvalue().splitlines()[-1].startswith("step 4 of 4  loss ")
+
+
+def test_watch_says_which_layers_have_no_gradient():
+    model = nn.ModuleDict({"used": nn.Linear(1, 1), "not": nn.Linear(1, 1)})
+    with torch.watch(model, file=io.StringIO()) as live:
+        model["used"](torch.ones(1)).backward()
+        live(1.0)
+    assert live.layers[0].gradient > 0 and live.layers[1].gradient is None
+    assert "none" in str(live)
+
+
+def test_watch_replaces_its_table_on_a_terminal():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    model, file = nn.Sequential(nn.Linear(3, 1)), Terminal()
+    trained(torch.watch(model, every=0.0, file=file), model, 4)
+    assert file.getvalue().count("\033[3F\033[J") == 1
+
+
+def test_watch_gives_the_same_to_tensorboard():
+    class Writer:
+        seen = {}
+
+        def add_scalar(self, name, value, step):
+            self.seen[name] = value, step
+
+    model = nn.Sequential(nn.Linear(3, 1))
+    live = torch.watch(model, every=0.0, writer=Writer(), file=io.StringIO())
+    trained(live, model, 2)
+    assert Writer.seen["loss"] == (live.loss, 2) and Writer.seen["gradient norm/0"][0] == live.layers[0].gradient
+
+
+def test_watch_wants_a_module():
+    with pytest.raises(TypeError, match="must be a Module, not function"):
+        torch.watch(trained)
+
+
+@pytest.fixture
+def quiet():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_a_snapshot_says_which_line_and_module_hold_what_is_saved(quiet):
+    model = nn.Sequential(nn.Linear(100, 100), nn.Tanh())
+    before = memory.snapshot()
+    y = model(torch.ones(50, 100))
+    change = memory.snapshot() - before
+    saved = {(holder.module, holder.what): held.nbytes for holder, held in change.held.items()}
+    assert saved["1 (Tanh)", memory.SAVED] == 50 * 100 * 4
+    assert any("y = model(torch.ones(50, 100))" in holder.line for holder in change.held)
+    assert change.total == 2 * 50 * 100 * 4 and "1 (Tanh)" in str(change)
+    y.sum().backward()
+    assert (memory.snapshot() - before).of(memory.GRADIENTS) == 4 * (100 * 100 + 100)
+
+
+def test_memory_is_counted_once(quiet):
+    before = memory.snapshot()
+    x = torch.ones(1000)
+    views = [x.view(10, 100), x[:10], x.view(10, 100).T]
+    assert (memory.snapshot() - before).total == 4000 and len(views) == 3
+
+
+def test_what_a_loop_keeps_is_seen_with_its_line(quiet):
+    w, losses = torch.ones(1000, requires_grad=True), []
+    snapshots = []
+    for _ in range(3):
+        losses.append((w * 2).exp().sum())
+        snapshots.append(memory.snapshot())
+    growth = snapshots[2] - snapshots[1]
+    holder = max(growth.held, key=lambda h: growth.held[h].nbytes)
+    assert growth.held[holder].nbytes == 4000 and "losses.append((w * 2).exp().sum())" in holder.line
+    losses.clear()
+    assert (memory.snapshot() - snapshots[0]).total <= 0
+
+
+def test_a_snapshot_without_change_says_so(quiet):
+    assert str(memory.snapshot() - memory.snapshot()).startswith("0 B")

@@ -1,0 +1,237 @@
+"""Family trees as text: folded by module and by what is repeated, at most a screen."""
+
+import random
+import sys
+
+import pytest
+
+import pedigrad as torch
+from pedigrad import nn
+from pedigrad.provenance.folding import Group, longest_repeat
+
+
+class Block(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.fc = nn.Linear(n, n)
+
+    def forward(self, x):
+        return x + self.fc(x).tanh()
+
+
+class Model(nn.Module):
+    def __init__(self, depth=12):
+        super().__init__()
+        self.layers = nn.ModuleList([Block(3) for _ in range(depth)])
+        self.head = nn.Linear(3, 1)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(x)
+
+
+def rows(family):
+    """The lines without their source lines."""
+    return [line.partition(" test_family.py")[0].rstrip() for line in family.lines()]
+
+
+def chain(n):
+    x = torch.ones(3, requires_grad=True)
+    y = x
+    for _ in range(n):
+        y = y * 1.001
+    return y
+
+
+def test_repeated_blocks_are_shown_once_with_their_count():
+    model = Model()
+    assert rows(model(torch.ones(2, 3)).family()) == [
+        "(2, 1) float32: 37 operations in 25 modules, 26 leaves of 148 numbers, 600 B saved for backward",
+        "    ▾ Model (2, 1)",
+        "  1   │ head (Linear): linear (2, 1)  ← weight (1, 3), bias (1,)",
+        "  2   ▾ 12 x layers.0…11 (Block) (2, 3)",
+        "  3     │ add (2, 3)  and #2",
+        "  4     │ tanh (2, 3)",
+        "  5     ╵ fc (Linear): linear (2, 3)  from #2  ← weight (3, 3), bias (3,)",
+    ]
+
+
+def test_a_long_chain_takes_a_few_lines():
+    """No recursion: there are more operations than Python lets functions nest."""
+    y = chain(3 * sys.getrecursionlimit())
+    assert len(rows(y.sum().family())) == 4
+    assert rows(y.family())[1] == f"  1 │ {3 * sys.getrecursionlimit() - 1} x mul (3,)"
+
+
+def test_a_loop_of_several_operations_is_one_row_and_its_last_round():
+    y = torch.ones(3, requires_grad=True)
+    for _ in range(20):
+        y = y.tanh()
+        y = y * 2
+        y = y + 1
+    assert rows(y.family())[1:] == [
+        "  1 ▾ 19 x add, mul, tanh (3,)",
+        "  2   │ add (3,)",
+        "  3   │ mul (3,)",
+        "  4   ╵ tanh (3,)  from #1",
+        "  5 │ add (3,)",
+        "  6 │ mul (3,)",
+        "  7 ╵ tanh (3,)  ← input (3,)",
+    ]
+
+
+def test_layers_of_other_shapes_are_one_row_that_says_so():
+    model = nn.Sequential(*(nn.Sequential(nn.Linear(n, n + 1), nn.Tanh()) for n in range(3, 9)))
+    shown = rows(model(torch.ones(2, 3)).family(depth=1))
+    assert shown[2].endswith("6 x 0…5 (Sequential) (2, 9) from (2, 4), each tanh, linear")
+
+
+@pytest.mark.parametrize("lines", [5, 12, 50])
+def test_there_are_no_more_lines_than_asked_for(lines):
+    torch.manual_seed(0)
+    y = torch.ones(3, requires_grad=True)
+    for n in torch.randint(0, 4, (500,)).tolist():
+        y = (y.tanh, y.exp, y.sin, y.abs)[n]()
+    shown = rows(y.family(lines=lines))
+    assert len(shown) <= lines + 1
+    assert any("operations more:" in line for line in shown)
+    assert len(list(Model(3)(torch.ones(2, 3)).family(lines=lines).lines())) <= lines + 1
+
+
+def test_all_lines_when_asked_for():
+    y, choice = torch.ones(3, requires_grad=True), random.Random(0)
+    for _ in range(200):
+        y = choice.choice((y.tanh, y.exp, y.sin, y.abs, y.cos, y.neg, y.sigmoid))()
+    shown = rows(y.family(lines=None))[1:]
+    assert len(shown) > 100 and not any("more:" in line for line in shown)
+
+
+def test_no_line_is_wider_than_a_screen():
+    model = nn.Sequential(*(nn.Sequential(Block(3), nn.Tanh()) for _ in range(3)))
+    a_variable_with_a_rather_long_name_that_fills_the_line_with_what_nobody_wants_to_read = torch.ones(2, 3)
+    loss = model(a_variable_with_a_rather_long_name_that_fills_the_line_with_what_nobody_wants_to_read).sum()
+    assert max(map(len, loss.family().lines())) <= 100
+
+
+def test_depth_says_how_far_modules_are_opened():
+    out = Model()(torch.ones(2, 3))
+    assert len(rows(out.family(depth=0))) == 2
+    assert len(rows(out.family(depth=1))) == 4
+
+
+def test_modules_can_be_left_out():
+    model = Model()
+    shown = rows(model(torch.ones(2, 3)).family(modules=False))
+    assert shown[1:] == [
+        "  1 │ linear (2, 1)  ← head.weight (1, 3), head.bias (1,)",
+        "  2 ▾ 12 x add, tanh, linear (2, 3)",
+        "  3   │ add (2, 3)  and #2",
+        "  4   │ tanh (2, 3)",
+        "  5   ╵ linear (2, 3)  from #2  ← layers.11.fc.weight (3, 3), layers.11.fc.…",
+    ]
+
+
+def test_a_module_is_opened_by_its_path():
+    model = nn.ModuleDict({"a": nn.Sequential(Block(3), nn.Tanh()), "b": nn.Sequential(nn.Tanh(), Block(3))})
+
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = model
+
+        def forward(self, x):
+            return self.parts["b"](self.parts["a"](x))
+
+    shown = rows(Both()(torch.ones(2, 3)).family(modules="parts.b"))
+    assert [line.split("(")[0].strip() for line in shown[1:]] == [
+        "▾ Both",
+        "▾ parts.b",
+        "▾ 1",
+        "1       │ add",
+        "2       │ tanh",
+        "3       │ fc",
+        "4     │ 0",
+        "5   ╵ parts.a",
+    ]
+
+
+def test_until_ends_the_walk_at_an_ancestor():
+    x = torch.ones(3, requires_grad=True)
+    h = x.exp().sin()
+    y = h.tanh() * 2
+    assert [node.name() for node in y.family(until=h)] == ["MulBackward0", "TanhBackward0", "SinBackward0"]
+
+
+def test_to_shows_only_the_paths_between_two_tensors():
+    a, b = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    y = a.exp() * b.sin().cos()
+    family = y.family({"a": a, "b": b}, to=b)
+    assert [node.name() for node in family][:3] == ["MulBackward0", "CosBackward0", "SinBackward0"]
+    assert [t is b for t in family.leaves] == [True]
+    assert "a (3,)" not in str(family) and "b (3,)" in str(family)
+    assert str(y.family(to=torch.ones(3, requires_grad=True))) == "it did not come from there"
+
+
+def test_leaves_go_by_their_module_a_variable_or_the_names_given():
+    w = torch.ones(3, requires_grad=True)
+    assert "← w (3,)" in str(w.exp().family())
+    assert "← weights (3,)" in str(w.exp().family({"weights": w}))
+    layer, x = nn.Linear(3, 1), torch.ones(2, 3)
+    assert "← x (2, 3), weight (1, 3), bias (1,)" in str(layer(x).family())
+    out = layer(x)
+    del layer
+    assert "weight (1, 3), bias (1,)" in str(out.family())
+
+
+def test_inputs_that_need_no_gradient_stand_beside_their_operation():
+    image, target = torch.ones(2, 3), torch.tensor([0, 1])
+    layer = nn.Linear(3, 2)
+    loss = nn.functional.cross_entropy(layer(image), target)
+    assert "← target (2,)" in str(loss.family())
+    assert "← image (2, 3), weight (2, 3), bias (2,)" in str(loss.family())
+
+
+def test_a_leaf_and_a_tensor_without_history_say_what_they_are():
+    assert str(torch.ones(2, requires_grad=True).family()).startswith("leaf ")
+    assert str(torch.ones(2).family()) == "no history: a tensor that needs no gradient"
+    with torch.no_grad():
+        cut = torch.ones(2, requires_grad=True) * 2
+    assert str(cut.family()).startswith("no history: computed by mul() under no_grad at ")
+
+
+def test_another_dtype_than_float32_is_said():
+    assert "exp (2,) float64" in str(torch.ones(2, dtype=torch.float64, requires_grad=True).exp().family())
+
+
+def test_iterating_gives_nodes_youngest_first_and_leaves():
+    w = torch.ones(3, requires_grad=True)
+    family = (w.exp() + w).family()
+    assert [node.name() for node in family] == ["AddBackward0", "ExpBackward0", "torch::autograd::AccumulateGrad"]
+    assert len(family) == 3 and family.leaves[0] is w
+
+
+def test_every_operation_is_in_the_tree_once():
+    """Folding loses nothing and repeats nothing, whatever the programs."""
+    torch.manual_seed(1)
+    model = nn.Sequential(Model(3), nn.Linear(1, 3), Model(2))
+    x = torch.ones(2, 3)
+    for steps in (1, 2, 7):
+        y = x
+        for _ in range(steps):
+            y = model[1](model[0](y)).sin() + y
+        family = model[2](y).family()
+        places, stack = [], [family.tree]
+        while stack:
+            item = stack.pop()
+            if isinstance(item, Group):
+                assert [i.first for i in item.items] == sorted(i.first for i in item.items)
+                stack += item.items
+            else:
+                places.append(item.first)
+        assert sorted(places) == list(range(len(family.ancestors.nodes)))
+
+
+@pytest.mark.parametrize(("tokens", "found"), [([1, 2, 3], (1, 1)), ([5, 5, 5], (1, 3)), ([1, 2, 2, 2, 1, 2, 2, 2], (4, 8))])
+def test_the_stretch_that_covers_most_is_what_repeats(tokens, found):
+    assert longest_repeat(tokens, 0) == found
