@@ -239,7 +239,7 @@ class Backward:
                 if create:  # where a rule made an array of its own (zeros, say)
                     grads = tuple(wrap(d) if isinstance(d, ARRAYS) else d for d in grads)
             if inspect is not None:
-                inspect(node, g, grads)
+                inspect(node, *((g, grads) if not lifting else (lifted.whole(g), lifted.whole(grads))))
             if node.hooks is not None and node.hooks.after:
                 grads = self.after(node, g, grads)
             if freed is not None and saved and node.keeps_arrays:
@@ -490,7 +490,7 @@ def check_finite(node: Node, given: Any, grads: Any) -> None:
     """RuntimeError if a gradient has a nan: what anomaly detection is for."""
     for i, g in enumerate(grads):
         array = g._held if isinstance(g, Tensor) else g
-        array = array.values if isinstance(array, Sparse) else array.whole() if isinstance(array, Lifted) else array
+        array = array.values if isinstance(array, Sparse) else array
         if array is not None and np.isnan(array).any():
             message = f"Function '{node.name()}' returned nan values in its {i}th output: the operation was run at {node.origin}"
             operands, first = ranges(node), first_in_graph(node)
