@@ -385,3 +385,52 @@ def vocab(torch):
     model = initialise(torch, torch.nn.Linear(256, 16384))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     return classifier(torch, model, optimizer, normal(torch, 1, 1024, 256), 16384)
+
+
+# ---- derivatives of functions ---------------------------------------------------------------------------
+
+
+@workload(steps=1)
+def per_sample(torch):
+    """The gradient of each of 64 images' losses by the weights of a network of four layers, by vmap of grad; their norm."""
+    nn = torch.nn
+    model = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(32 * 7 * 7, 64), nn.ReLU(), nn.Linear(64, 10),
+    )  # fmt: skip
+    initialise(torch, model)
+    weights = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    images, classes = normal(torch, 1, 64, 1, 28, 28), integers(torch, 2, 10, 64)
+
+    def loss(weights, image, label):
+        scores = torch.func.functional_call(model, weights, (image[None],))
+        return torch.nn.functional.cross_entropy(scores, label[None])
+
+    gradients = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))
+
+    def step():
+        return sum((g * g).sum() for g in gradients(weights, images, classes).values())
+
+    return step
+
+
+@workload(steps=1)
+def hessian(torch):
+    """All second derivatives of a loss by the 207 weights of a perceptron, forward over reverse; the sum of their squares."""
+    nn = torch.nn
+    model = initialise(torch, nn.Sequential(nn.Linear(8, 12), nn.Tanh(), nn.Linear(12, 7), nn.Tanh(), nn.Linear(7, 1)))
+    shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    flat = torch.cat([parameter.detach().reshape(-1) for parameter in model.parameters()])
+    points = normal(torch, 1, 32, 8)
+
+    def loss(flat):
+        parts = flat.split([math.prod(shape) for shape in shapes.values()])
+        weights = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+        return (torch.func.functional_call(model, weights, (points,)) ** 2).mean()
+
+    second = torch.func.hessian(loss)
+
+    def step():
+        return (second(flat) ** 2).sum()
+
+    return step

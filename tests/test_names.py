@@ -59,4 +59,3 @@ def test_a_family_that_is_not_there_is_told_with_what_to_do_meanwhile():
         absent.message("torch.quantize_per_tensor", [])
         == "pedigrad has no torch.quantize_per_tensor: there are no quantized tensors; use floats, or integers and a scale"
     )
-    assert "torch.func.jvp" in absent.message("torch.autograd.forward_ad", [])

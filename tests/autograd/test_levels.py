@@ -174,3 +174,19 @@ def test_compiled_levels_give_what_they_give(name):
         for i in range(5):
             x = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(i))
             assert np.allclose(compiled(x).numpy(), CALM[name](x).numpy(), rtol=1e-10), i
+
+
+def test_a_write_into_a_number_of_each_sample():
+    counts = torch.zeros(3, dtype=torch.int64)
+    torch.vmap(lambda n: n.add_(1))(counts)
+    assert counts.tolist() == [1, 1, 1]
+
+
+def test_batch_norm_moves_the_statistics_of_each_sample_and_none_that_all_share():
+    x, mean = torch.randn(2, 5, 3), torch.zeros(2, 3)
+    torch.vmap(lambda x, m: torch.nn.functional.batch_norm(x, m, None, training=True))(x, mean)
+    assert torch.allclose(mean, x.mean(1) * 0.1)
+    shared = torch.zeros(3)
+    with pytest.raises(RuntimeError, match="the same for all samples"):
+        torch.vmap(lambda x: torch.nn.functional.batch_norm(x, shared, None, training=True))(x)
+    assert shared.tolist() == [0, 0, 0]

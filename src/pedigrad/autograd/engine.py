@@ -239,7 +239,7 @@ class Backward:
                 if create:  # where a rule made an array of its own (zeros, say)
                     grads = tuple(wrap(d) if isinstance(d, ARRAYS) else d for d in grads)
             if inspect is not None:
-                inspect(node, g, grads)
+                inspect(node, *((g, grads) if not lifting else (lifted.whole(g), lifted.whole(grads))))
             if node.hooks is not None and node.hooks.after:
                 grads = self.after(node, g, grads)
             if freed is not None and saved and node.keeps_arrays:

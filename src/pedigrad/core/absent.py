@@ -11,7 +11,6 @@ PACKAGE = (__package__ or "pedigrad").partition(".")[0]
 
 # Families of names of PyTorch's that are not there: a pattern for the whole name, a title, and what to do meanwhile.
 FAMILIES = (
-    (r"torch\.(autograd\.)?forward_ad(\..*)?|torch\._dual.*", "forward-mode derivatives", "torch.func.jvp gives them"),
     (r"torch\.\w*autocast_(ipu|xla)\w*", "mixed precision elsewhere", "there is no device but the CPU; torch.autocast(\"cpu\") is there"),
     (r".*(sparse|_coo|_cs[rc]|_bs[rc]|crow_ind|ccol_ind|col_ind|row_ind|coalesce|to_dense|to_mkldnn|smm|hspmm|saddmm|sspaddmm|SparseAdam"
      r"|Tensor\.(indices|values)$).*",

@@ -47,12 +47,17 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
     """Run `op` on Tensors (or arrays): the general way."""
     if modes.special:
         run = functools.partial(_dispatched, op, operands, attributes, out)
-        if (watcher := watching.watcher) is not None and watcher.looking:
+        if (watcher := watching.watcher) is not None and watcher.looking and not _any_lifted(operands):
             run = functools.partial(watcher.operation, op, operands, run)
         if modes.settings.profiler is not None:
             return spanned(modes.settings.profiler, f"aten::{op.name}", "op", run, operands)
         return run()
     return _dispatched(op, operands, attributes, out)
+
+
+def _any_lifted(operands: tuple[Any, ...]) -> bool:
+    """Whether an operand is lifted."""
+    return lifted.alive > 0 and any(isinstance(v, Tensor) and isinstance(v._held, lifted.Lifted) for v in operands)
 
 
 def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:

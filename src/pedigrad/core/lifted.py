@@ -204,6 +204,14 @@ def levels_of(array: Any) -> set[Level]:
     return {array.level}.union(*map(levels_of, array.parts())) if isinstance(array, Lifted) else set()
 
 
+def whole(value: Any) -> Any:
+    """The same with ordinary arrays of all samples in the place of lifted ones, and of Tensors on such."""
+    if value.__class__ in (tuple, list):
+        return value.__class__(map(whole, value))
+    array = getattr(value, "_array", value)
+    return array.whole() if isinstance(array, Lifted) else value
+
+
 def highest(values: Iterable[Any]) -> Level | None:
     """The youngest level that one of the arrays is of; None if they are ordinary ones."""
     found: Level | None = None

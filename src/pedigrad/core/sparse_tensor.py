@@ -275,7 +275,7 @@ def sparse_tensor(array: Sparse) -> SparseTensor:
 
 
 def tensor_of(array: Any) -> Tensor:
-    """A tensor on an array, dense or sparse; it has no history."""
+    """A tensor on an array, dense, lifted or sparse; it has no history."""
     return sparse_tensor(array) if isinstance(array, Sparse) else wrap(array if isinstance(array, ARRAYS) else np.asarray(array))
 
 

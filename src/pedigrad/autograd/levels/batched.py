@@ -52,7 +52,7 @@ class Batched(Lifted):
 
     def lying(self) -> Any:
         value = self.value.lying() if isinstance(self.value, Lifted) else self.value
-        return value[0] if len(value) else np.empty(value.shape[1:], value.dtype)
+        return value[0, ...] if len(value) else np.empty(value.shape[1:], value.dtype)
 
     def described(self) -> str:
         return "a sample of a batch (within vmap)"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.dispatch import computed
-from ...core.tensor import constant
+from ...core.tensor import constant, wrap
 from ...ops.nn.cross_entropy import check_target, class_dim
 from .batched import Batch, Batched, rule
 from .outside import moved, ran, reshaped
@@ -79,7 +79,12 @@ def in_own_batch(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tup
 
 @rule("native_batch_norm")
 def batch_norm(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
-    return NotImplemented
+    """As its forward says; running statistics are moved by operations, which refuse it where all samples share them."""
+    eps, running = attributes
+    if running is not None:
+        running.move_by_ops(wrap(arrays[0]))
+    results = batch.decomposed(op, arrays, (eps, None))
+    return NotImplemented if results is None else results
 
 
 @rule("attention")
