@@ -12,3 +12,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "conformance" in str(item.path):  # PyTorch's own warnings are none of ours
             item.add_marker(pytest.mark.filterwarnings("default"))
+
+
+collect_ignore = ["programs"]  # run by `test_programs.py`, each in a process of its own

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 
-from fuzz import programs
+from fuzz import against, programs
 
 KNOWN = {
     "backward": "gradients",
@@ -109,7 +109,7 @@ def generate(seed: int, avoid: frozenset[str] = frozenset()) -> programs.Program
 
 def compare(program: programs.Program) -> str | None:
     """How a run here differs from one on PyTorch. What PyTorch refuses alone, gradients mostly, is no difference."""
-    text = programs.against_torch(program)
+    text = against.against_torch(program)
     return None if text is not None and "raised nothing" in text else text
 
 

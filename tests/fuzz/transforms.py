@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 
-from fuzz import programs
+from fuzz import against, programs
 
 KNOWN = {
     "writes": "writes in place within functions",
@@ -40,7 +40,7 @@ def generate(seed: int, avoid: frozenset[str] = frozenset()) -> programs.Program
 
 def compare(program: programs.Program) -> str | None:
     """How a run here differs from one on PyTorch. Which writes of samples into what all of them share are refused, differs."""
-    found = programs.against_torch(program)
+    found = against.against_torch(program)
     refused = found is not None and found.startswith(("refusal", "raises")) and ("vmap: inplace" in found or "cannot be written" in found)
     return None if refused else found
 

@@ -20,6 +20,7 @@ AROUND: list[Callable[..., Any]] = []  # what casts the arguments of a call whil
 ALSO: list[Callable[[], None]] = []  # what else is to be done then
 METHODS = ("detach", "detach_", "item", "numpy", "requires_grad_", "tolist")  # of Tensor's own, those that may be taken over
 UNTOUCHED = ("__repr__", "__format__", "__setstate__", "__reduce_ex__", "as_subclass")
+FOREIGN = ("from_dlpack",)  # functions of objects of other libraries, whose `__torch_function__` is theirs
 _WORDS = taking_words.__code__.co_filename  # functions that come from there only take their arguments by other names
 _installed: set[int] = set()
 
@@ -68,7 +69,8 @@ def install() -> None:
         return
     for place, functions in PLACES.items():
         for name, function in functions.items():
-            if not (place == "Tensor" and name in UNTOUCHED) and "autocast" not in name and isinstance(function, types.FunctionType):
+            left = name in (UNTOUCHED if place == "Tensor" else FOREIGN) or "autocast" in name
+            if not left and isinstance(function, types.FunctionType):
                 intercept(function)
     for name in METHODS:
         intercept(getattr(Tensor, name))

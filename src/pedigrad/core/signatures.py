@@ -101,7 +101,9 @@ def declared(text: str, name: str = "") -> Declared:
 
 def of_function(function: Function, name: str) -> inspect.Signature:
     """The signature of a function that was written by hand, or of what it wraps."""
-    written = copy_of(inspect.unwrap(function))  # type: ignore[arg-type]  # a copy has no signature of its own yet
+    found: Any = inspect.unwrap(function)
+    found = (found.__kwdefaults__ or {}).get("_original", found)  # what asks first holds what was written (`core/interception.py`)
+    written = copy_of(found)  # a copy has no signature of its own yet
     signature = inspect.signature(written)
     return filled_in(signature, name, written.__globals__)
 

@@ -52,7 +52,10 @@ def _finished(values: Tensor, pattern: Any, requires_grad: bool, node: str) -> A
     return made
 
 
-@function("torch")
+_COO = "indices=None, values=None, size=None, *, dtype=None, device=None, pin_memory=False, requires_grad=False, check_invariants=None"
+
+
+@function("torch", form=f"({_COO}, is_coalesced=None)")
 def sparse_coo_tensor(
     indices: Any = None, values: Any = None, size: Any = None, *more: Any, dtype: Any = None, device: Any = None, pin_memory: bool = False,
     requires_grad: bool = False, check_invariants: bool | None = None, is_coalesced: bool | None = None,
@@ -198,17 +201,20 @@ def sparse_compressed_tensor(
     return _compressed(compressed_indices, plain_indices, values, size, layout, dtype, device, requires_grad, check_invariants)
 
 
-def _refused_blocks(name: str) -> None:
+def _refused_blocks(name: str, form: str) -> None:
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(located(f"{name}(): {BLOCKS}"))
 
     refuse.__name__ = refuse.__qualname__ = name
     refuse.__doc__ = f"NotImplementedError: {BLOCKS}."
-    function("torch" if name.endswith("_tensor") else "Tensor")(refuse)
+    function("torch" if name.endswith("_tensor") else "Tensor", form=form)(refuse)
 
 
-for _name in ("sparse_bsr_tensor", "sparse_bsc_tensor", "to_sparse_bsr", "to_sparse_bsc"):
-    _refused_blocks(_name)
+_OPTIONS = "values, size=None, *, dtype=None, device=None, requires_grad=False, check_invariants=None"
+_refused_blocks("sparse_bsr_tensor", f"(crow_indices, col_indices, {_OPTIONS})")
+_refused_blocks("sparse_bsc_tensor", f"(ccol_indices, row_indices, {_OPTIONS})")
+_refused_blocks("to_sparse_bsr", "(self, blocksize, dense_dim=None)")
+_refused_blocks("to_sparse_bsc", "(self, blocksize, dense_dim=None)")
 
 
 # Without values

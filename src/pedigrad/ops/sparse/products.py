@@ -309,17 +309,21 @@ def _reduced(mat1: Any, mat2: Any, reduce: str) -> Tensor:
     return under_name("SparseMmReduceImplBackward0", chosen * (sizes > 0)[:, None].astype(array.dtype))
 
 
-@function("torch Tensor")
-def sspaddmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+@function("torch Tensor", form="(input, mat1, mat2, *, beta=1, alpha=1, out=None)")
+def sspaddmm(input: Any, mat1: Any, mat2: Any, *old: Any, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
     """`beta * input + alpha * (mat1 @ mat2)` as a sparse tensor; it has no gradient."""
+    if old:  # the order of old: beta, input, alpha, mat1, mat2
+        beta, input, alpha, mat1, mat2 = input, mat1, mat2, *old
+    if out is not None:
+        raise NotImplementedError(located("sspaddmm(): there is no out=: take the result"))
     for name, each, wanted in (("input", input, True), ("mat1", mat1, True), ("mat2", mat2, False)):
         if isinstance(each, SparseTensor) is not wanted:
             kind = "sparse" if wanted else "strided"
             raise RuntimeError(
                 located(f"sspaddmm: expected '{name}' to have {kind} layout, got '{name}' with layout {SHOWN.get(each.layout)}")
             )
-    out = in_another(multiplied(mat1.detach(), mat2.detach(), False), sparse_coo)
-    return add(input.detach() * beta, out, alpha=alpha)
+    made = in_another(multiplied(mat1.detach(), mat2.detach(), False), sparse_coo)
+    return add(input.detach() * beta, made, alpha=alpha)
 
 
 @function("torch Tensor")
