@@ -10,28 +10,20 @@ import numpy as np
 from ..codegen.conv import direct, layouts, weight_gradient
 from ..codegen.conv.shape import Shape
 from ..codegen.emit import llvm
+from ..codegen.gemm.contraction import address_of
 from ..codegen.gemm.microkernel import Body
 from ..codegen.runtime import memory, pool
+from ..core.layout import steps
 
 Array = np.ndarray[Any, Any]
 CACHE = 1 << 18  # bytes of scratch memory a thread works in at a time: a share of the second-level cache that leaves room for weights
-
-
-def steps(x: Array) -> list[int]:
-    """The strides in elements."""
-    return [s // x.itemsize for s in x.strides]
-
-
-def address(x: Array) -> int:
-    """Where the first element is."""
-    return x.__array_interface__["data"][0]  # type: ignore[no-any-return]
 
 
 def aligned(count: int, dtype: Any) -> Array:
     """Elements of unspecified contents that begin with a line of the cache."""
     size = count * np.dtype(dtype).itemsize
     whole = memory.empty((size + 64,), np.uint8)
-    start = -address(whole) % 64
+    start = -address_of(whole) % 64
     return whole[start : start + size].view(dtype)
 
 
@@ -88,22 +80,22 @@ def multiply(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Ar
     """
     geometry, (x, weight, out) = in_two_dimensions(geometry, x, weight, out)
     shape, bits = shape_of(x, weight, geometry), llvm.vector_bits()
-    tools, lanes, (vectors, count) = library(shape.dtype, bits), shape.tile(bits).lanes, shape.blocks(bits)
-    wide = vectors * lanes * count
+    tools, lanes, (vectors, _) = library(shape.dtype, bits), shape.tile(bits).lanes, shape.blocks(bits)
+    wide = shape.padded_outputs(bits)
     packed = aligned(wide * shape.depth * shape.kernel[0] * shape.kernel[1], x.dtype)
     if shape.outputs < wide:
         packed.fill(0)
     offsets = np.zeros(wide, x.dtype)
     if bias is not None:
         offsets[: shape.outputs] = bias
-    given = address(weight), *steps(weight), *weight_sizes(shape, lanes, vectors * lanes), address(packed)
+    given = address_of(weight), *steps(weight), *weight_sizes(shape, lanes, vectors * lanes), address_of(packed)
     pool.run(tools["pack_weight"], given, threads)
     rows, images = bands(shape, bits, len(x), threads)
     size = -(-direct.scratch_size(shape, bits, rows, images) // 64) * 64
     scratch = aligned(size * threads, x.dtype)
-    given = (address(x), *steps(x), address(packed), address(offsets), address(out), *steps(out))
+    given = (address_of(x), *steps(x), address_of(packed), address_of(offsets), address_of(out), *steps(out))
     functions = tools["pack_image"], tools["unpack_image"]
-    pool.run(bands_of(shape, bits), (*given, len(x), images, rows, address(scratch), size, *functions), threads)
+    pool.run(bands_of(shape, bits), (*given, len(x), images, rows, address_of(scratch), size, *functions), threads)
 
 
 def bands(shape: Shape, bits: int, images: int, threads: int) -> tuple[int, int]:
@@ -132,15 +124,15 @@ def weight_grad(x: Array, y: Array, geometry: Any, out: Array, threads: int) -> 
     sums = aligned(shape.depth * shape.kernel[0] * shape.kernel[1] * wide, x.dtype)
     by_image, *strides = steps(x)
     sizes = shape.inputs, *shape.size, -shape.before[0], height, shape.before[1], width
-    whole = address(inputs), shape.inputs, by_image, height * width * shape.inputs, images
-    pool.run(tools["pack_images"], (address(x), *strides, *sizes, *whole), threads)
+    whole = address_of(inputs), shape.inputs, by_image, height * width * shape.inputs, images
+    pool.run(tools["pack_images"], (address_of(x), *strides, *sizes, *whole), threads)
     by_image, *strides = steps(y)
     out_height, out_width = (1, shape.out[0] * shape.out[1]) if strides[1] == shape.out[1] * strides[2] else shape.out
     sizes = shape.outputs, out_height, out_width, 0, out_height, 0, out_width
-    whole = address(gradients), wide, by_image, shape.out[0] * shape.out[1] * wide, images
-    pool.run(tools["pack_images"], (address(y), *strides, *sizes, *whole), threads)
+    whole = address_of(gradients), wide, by_image, shape.out[0] * shape.out[1] * wide, images
+    pool.run(tools["pack_images"], (address_of(y), *strides, *sizes, *whole), threads)
     row = (shape.stride[0] * width * shape.inputs + shape.out[1] * wide) * x.itemsize
     band = min(shape.out[0], max(1, CACHE // row))
-    pool.run(sums_of(shape, bits), (address(inputs), address(gradients), address(sums), images, band), threads)
-    pool.run(tools["unpack_weight"], (address(out), *steps(out), *weight_sizes(shape, lanes, wide), address(sums)), threads)
+    pool.run(sums_of(shape, bits), (address_of(inputs), address_of(gradients), address_of(sums), images, band), threads)
+    pool.run(tools["unpack_weight"], (address_of(out), *steps(out), *weight_sizes(shape, lanes, wide), address_of(sums)), threads)
     return True

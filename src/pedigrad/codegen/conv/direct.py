@@ -8,7 +8,7 @@ element is one sum in the order of the window, whatever the threads.
 from __future__ import annotations
 
 from ..emit.kernel_body import share
-from ..gemm.microkernel import Body, Tile, load, splat
+from ..gemm.microkernel import Body, Tile, fused, load, splat, store
 from .layouts import pointer, run
 from .shape import Shape
 
@@ -28,7 +28,7 @@ def band_function(shape: Shape, bits: int, name: str) -> Body:
     work = "i64 %images, i64 %chunk, i64 %band, ptr %scratch, i64 %size, ptr %pack, ptr %unpack, i64 %thread, i64 %threads"
     body = Body(name, f"ptr %x, {strides}, {work}", bits, "")
     element, (vectors, count) = tile.element, shape.blocks(bits)
-    wide = vectors * tile.lanes * count
+    wide = shape.padded_outputs(bits)
     integer = body.integer
     bands = ceiling(body, shape.out[0], "%band")
     low, high = share(body, integer("mul", ceiling(body, "%images", "%chunk"), bands))
@@ -69,8 +69,7 @@ def band_function(shape: Shape, bits: int, name: str) -> Body:
 
 def scratch_size(shape: Shape, bits: int, rows: int, images: int) -> int:
     """The elements of scratch memory for bands of so many rows and images; what lies behind is read and thrown away."""
-    vectors, count = shape.blocks(bits)
-    wide = vectors * shape.tile(bits).lanes * count
+    wide = shape.padded_outputs(bits)
     return images * (shape.height(rows) * shape.width * shape.inputs + rows * shape.out[1] * wide) + shape.tile(bits).lanes * wide
 
 
@@ -99,7 +98,7 @@ def windows(body: Body, tile: Tile, shape: Shape, bits: int, x: str, weight: str
                     place = body.at(out, body.integer("mul", to, wide), tile.element)
                     for i, value in enumerate(sums):
                         offset = pixels[i // len(bias)][1] + i % len(bias) * tile.lanes
-                        body.do(f"store {tile.vector} {value}, ptr {body.at(place, offset, tile.element)}, align {tile.size}")
+                        store(body, tile, value, body.at(place, offset, tile.element))
 
 
 def through_window(body: Body, tile: Tile, shape: Shape, x: str, weight: str, bias: list[str], pixels: list[int]) -> list[str]:
@@ -111,9 +110,8 @@ def through_window(body: Body, tile: Tile, shape: Shape, x: str, weight: str, bi
     sums = [(vector, value) for _ in pixels for value in bias]
     with body.loop(0, shape.kernel[0], 1, [("ptr", x), ("ptr", weight), *sums]) as row:
         from_row, *carried = row.carried
-        pieces = shape.kernel[0 + 1] if shape.dilation[1] != 1 else 1
         kinds = ["ptr", *[vector] * len(sums)]
-        with body.loop(0, pieces, 1, [("ptr", from_row), *zip(kinds, carried, strict=True)]) as piece:
+        with body.loop(0, shape.pieces, 1, [("ptr", from_row), *zip(kinds, carried, strict=True)]) as piece:
             from_piece, *carried = piece.carried
             with body.loop(0, run, together, [("ptr", from_piece), *zip(kinds, carried, strict=True)]) as part:
                 place, factors, *values = part.carried
@@ -123,8 +121,7 @@ def through_window(body: Body, tile: Tile, shape: Shape, x: str, weight: str, bi
                         left = splat(body, element, lanes, body.put(f"load {element}, ptr {body.at(place, offset + k, element)}"))
                         for v, each in enumerate(right):
                             i = p * vectors + v
-                            terms = f"{vector} {left}", f"{vector} {each}", f"{vector} {values[i]}"
-                            values[i] = body.call(vector, f"llvm.fmuladd.{tile.suffix}", *terms)
+                            values[i] = fused(body, tile, left, each, values[i])
                 part.next = [body.at(place, together, element), body.at(factors, together * vectors * lanes, element), *values]
             piece.next = [body.at(from_piece, shape.dilation[1] * shape.inputs, element), *part.carried[1:]]
         row.next = [body.at(from_row, shape.dilation[0] * shape.width * shape.inputs, element), *piece.carried[1:]]
@@ -143,8 +140,7 @@ def by_channel(body: Body, tile: Tile, shape: Shape, x: str, weight: str, bias: 
             for p, offset in enumerate(pixels):
                 for v, each in enumerate(right):
                     left = load(body, tile, body.at(place, offset + k * across + v * lanes, element))
-                    terms = f"{vector} {left}", f"{vector} {each}", f"{vector} {values[p * vectors + v]}"
-                    values[p * vectors + v] = body.call(vector, f"llvm.fmuladd.{tile.suffix}", *terms)
+                    values[p * vectors + v] = fused(body, tile, left, each, values[p * vectors + v])
         line = shape.dilation[0] * shape.width * shape.inputs
         row.next = [body.at(place, line, element), body.at(factors, shape.kernel[1] * wide, element), *values]
     return row.carried[2:]

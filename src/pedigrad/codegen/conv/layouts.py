@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 
 from ..emit.kernel_body import share
-from ..gemm.microkernel import Body, Tile, _typed, lanes_below, load, tile_for
+from ..gemm.microkernel import Body, Tile, lanes_below, load, store, tile_for
 
 
 def library(dtype: str, bits: int) -> dict[str, Body]:
@@ -47,15 +47,6 @@ def transposed(body: Body, tile: Tile, rows: list[str]) -> list[str]:
             )
         step *= 2
     return rows
-
-
-def store(body: Body, tile: Tile, value: str, place: str, mask: str | None = None) -> str:
-    """Store a vector, or the lanes of it that a mask names."""
-    if mask is None:
-        body.do(f"store {tile.vector} {value}, ptr {place}, align {tile.size}")
-        return ""
-    typed = _typed((tile.vector, "ptr", "i32", f"<{tile.lanes} x i1>"), (value, place, tile.size, mask))
-    return body.call("void", f"llvm.masked.store.{tile.suffix}.p0", *typed)
 
 
 def turn(tile: Tile) -> Body:

@@ -41,9 +41,14 @@ class Shape(NamedTuple):
         return tile
 
     @property
+    def pieces(self) -> int:
+        """Into how many pieces of memory a row of a window falls, with channels last."""
+        return 1 if self.dilation[1] == 1 else self.kernel[1]
+
+    @property
     def run(self) -> int:
-        """Elements of a window that follow each other in memory with channels last."""
-        return self.inputs * (self.kernel[1] if self.dilation[1] == 1 else 1)
+        """The elements of such a piece."""
+        return self.inputs * self.kernel[1] // self.pieces
 
     @property
     def width(self) -> int:
@@ -61,6 +66,11 @@ class Shape(NamedTuple):
         known = REGISTERS[tile.bits]
         vectors = next(v for v in sorted(known, reverse=True) if count % v == 0 or v == 1 or (v == 2 and count > 4))
         return vectors, -(-count // vectors)
+
+    def padded_outputs(self, bits: int) -> int:
+        """Output channels in whole blocks."""
+        vectors, count = self.blocks(bits)
+        return vectors * count * self.tile(bits).lanes
 
     def pixels(self, bits: int) -> tuple[int, list[tuple[int, int, int]]]:
         """How many rows a tile has, and the columns that tiles cover: first, end, columns of a tile."""

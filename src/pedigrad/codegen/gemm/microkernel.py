@@ -176,11 +176,27 @@ def load(body: Body, tile: Tile, place: str, mask: str | None = None) -> str:
     """The vector at an address; zero in the lanes that a mask leaves out, which are not read."""
     if mask is None:
         return body.put(f"load {tile.vector}, ptr {place}, align {tile.size}")
-    typed = _typed(("ptr", "i32", f"<{tile.lanes} x i1>", tile.vector), (place, tile.size, mask, "zeroinitializer"))
-    return body.call(tile.vector, f"llvm.masked.load.{tile.suffix}.p0", *typed)
+    given = typed(("ptr", "i32", f"<{tile.lanes} x i1>", tile.vector), (place, tile.size, mask, "zeroinitializer"))
+    return body.call(tile.vector, f"llvm.masked.load.{tile.suffix}.p0", *given)
 
 
-def _typed(kinds: Sequence[str], values: Sequence[object]) -> list[str]:
+def store(body: Body, tile: Tile, value: str, place: str, mask: str | None = None) -> str:
+    """Store a vector at an address, or the lanes of it that a mask names; it gives no value."""
+    if mask is None:
+        body.do(f"store {tile.vector} {value}, ptr {place}, align {tile.size}")
+        return ""
+    given = typed((tile.vector, "ptr", "i32", f"<{tile.lanes} x i1>"), (value, place, tile.size, mask))
+    return body.call("void", f"llvm.masked.store.{tile.suffix}.p0", *given)
+
+
+def fused(body: Body, tile: Tile, x: str, y: str, total: str) -> str:
+    """The vector x * y + total, rounded once."""
+    terms = (f"{tile.vector} {each}" for each in (x, y, total))
+    return body.call(tile.vector, f"llvm.fmuladd.{tile.suffix}", *terms)
+
+
+def typed(kinds: Sequence[str], values: Sequence[object]) -> list[str]:
+    """Arguments of a call, each with its type."""
     return [f"{kind} {value}" for kind, value in zip(kinds, values, strict=True)]
 
 
@@ -211,8 +227,7 @@ def microkernel(name: str, tile: Tile, rows: int, vectors: int = 0) -> Body:
         for r in range(rows):
             left = splat(body, tile.element, lanes, body.put(f"load {tile.element}, ptr {body.at(a, r, tile.element)}"))
             for i, c in enumerate(columns, r * len(columns)):
-                factors = f"{vector} {left}", f"{vector} {right[c]}", f"{vector} {sums[i]}"
-                sums[i] = body.call(vector, f"llvm.fmuladd.{tile.suffix}", *factors)
+                sums[i] = fused(body, tile, left, right[c], sums[i])
         return [body.at(a, "%a_step", tile.element), body.at(b, "%b_step", tile.element), *sums]
 
     far = body.integer("mul", "%step", STEPS)
@@ -281,7 +296,7 @@ class Site:
         def gather() -> str:
             kinds = (f"<{lanes} x ptr>", "i32", f"<{lanes} x i1>", vector)
             values = (self._places(pointer), self.tile.size, self._mask, "zeroinitializer")
-            return body.call(vector, f"llvm.masked.gather.{self.tile.suffix}.v{lanes}p0", *_typed(kinds, values))
+            return body.call(vector, f"llvm.masked.gather.{self.tile.suffix}.v{lanes}p0", *typed(kinds, values))
 
         return body.choose(self._near, vector, lambda: load(body, self.tile, place, self._mask), gather)
 
@@ -289,20 +304,15 @@ class Site:
         """Store the vector at this place of C."""
         place, body, tile = self._place(pointer), self.body, self.tile
         if self._mask is None:
-            body.do(f"store {tile.vector} {value}, ptr {place}, align {tile.size}")
+            store(body, tile, value, place)
             return
-        lanes = f"<{tile.lanes} x i1>"
-
-        def near() -> str:
-            typed = _typed((tile.vector, "ptr", "i32", lanes), (value, place, tile.size, self._mask))
-            return body.call("void", f"llvm.masked.store.{tile.suffix}.p0", *typed)
 
         def scatter() -> str:
-            kinds = (tile.vector, f"<{tile.lanes} x ptr>", "i32", lanes)
-            typed = _typed(kinds, (value, self._places(pointer), tile.size, self._mask))
-            return body.call("void", f"llvm.masked.scatter.{tile.suffix}.v{tile.lanes}p0", *typed)
+            kinds = (tile.vector, f"<{tile.lanes} x ptr>", "i32", f"<{tile.lanes} x i1>")
+            given = typed(kinds, (value, self._places(pointer), tile.size, self._mask))
+            return body.call("void", f"llvm.masked.scatter.{tile.suffix}.v{tile.lanes}p0", *given)
 
-        body.choose(self._near, "void", near, scatter)
+        body.choose(self._near, "void", functools.partial(store, body, tile, value, place, self._mask), scatter)
 
     def finish(self, product: str, epilogue: Epilogue | None, mask: str | None, near: str) -> str:
         """Add C's old value where there is one, run the epilogue where the sum is complete, store."""
