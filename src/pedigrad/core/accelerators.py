@@ -42,6 +42,10 @@ REFUSED = (
     " graph_pool_handle make_graphed_callables current_blas_handle current_solver_handle snapshot"
 )
 CLASSES = "Stream ExternalStream Event CUDAGraph XPUGraph MTIAGraph graph MemPool use_mem_pool CUDAPluggableAllocator XPUPluggableAllocator"
+GENERATORS = (  # the functions of a device's generators, which stand in its module `random` too
+    "manual_seed", "manual_seed_all", "seed", "seed_all", "initial_seed",
+    "get_rng_state", "get_rng_state_all", "set_rng_state", "set_rng_state_all",
+)  # fmt: skip
 
 
 def answers(module: str, names: str, classes: str = "") -> dict[str, Any]:
