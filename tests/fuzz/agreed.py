@@ -153,6 +153,10 @@ def of_zero_times_infinity(case: Case, a: np.ndarray, b: np.ndarray, name: str, 
     return ((not np.isfinite(x).all()) and (x == 0).any()) & np.isnan(a)
 
 
+def of_what_is_not_finite(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
+    return np.isnan(a) & any(not np.isfinite(x).all() for x in case.operands())
+
+
 def near_the_end(case: Case, a: np.ndarray, b: np.ndarray, name: str, number: int) -> Any:
     sizes = [np.abs(x[np.isfinite(x)]).max(initial=0.0) for x in case.operands() if x.dtype.kind == "f"]
     return (max(sizes, default=0.0) > 1e37) & ~(np.isfinite(a) & np.isfinite(b))
@@ -267,6 +271,7 @@ RULES = (
         "which products are added up first is open, and so is whether they leave the range on the way",
         overflowing,
     ),
+    Rule(r"fft\..*", "y", "which infinities meet on the way through a Fourier transform is open", of_what_is_not_finite),
     Rule("histogram|histc", "y", "which of the bins of no width an element lies in is open", at_edges),
     Rule("linalg.(inv|solve|lu_factor)_ex", "yg", "there is no inverse of a singular matrix", of_singular),
 )
