@@ -235,3 +235,33 @@ def test_zeroing_of_the_gradient_of_a_frozen_parameter():
         assert given.tolist() == [0.0, 0.0]
         assert frozen.tolist() == [1.0, 1.0]
     assert runs(function) >= CALLS - 3
+
+
+def test_rates_of_groups_whose_parameters_are_all_frozen_may_change():
+    p, frozen = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2), requires_grad=False)
+    opt = torch.optim.Adagrad([{"params": [p]}, {"params": [frozen], "lr": 0.3}], lr=0.1)
+    other = torch.optim.SGD([frozen], lr=0.5)
+
+    @torch.compile
+    def function(x):
+        loss = ((p * frozen - x) ** 2).sum()
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        other.step()
+        return loss.detach()
+
+    for seed in range(CALLS):
+        function(tensor(2, seed=seed))
+        for group in (*opt.param_groups, *other.param_groups):
+            group["lr"] *= 0.9
+    assert frozen.tolist() == [1.0, 1.0]
+    assert runs(function) >= CALLS - 3
+    frozen.requires_grad_(True)
+    for seed in range(CALLS):
+        before = frozen.tolist()
+        function(tensor(2, seed=seed))
+        rate = other.param_groups[0]["lr"] = 0.5 ** (seed + 1)
+        assert frozen.tolist() != before
+    assert runs(function) >= 2 * CALLS - 6
+    assert rate == other.param_groups[0]["lr"]

@@ -2,7 +2,7 @@
 
 Native code sums in another order than NumPy, so floats may differ by what rounding explains: first some units in the last place of the
 largest element; where that is not enough, by as much as the program's own results move when NumPy computes them
-(`codegen/ir/interpreter.py`) in wider floats, and from inputs that are a rounding error away.
+(`codegen/ir/interpreter.py`) in wider floats, and with inputs and intermediate results that are a rounding error away.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def noise(program: Program, given: dict[Value, Array], value: Value) -> float | 
     chance = np.random.Generator(np.random.PCG64(0))
     for _ in range(3):
         nearby = {v: a if a.dtype.kind != "f" else shaken(a, chance) for v, a in given.items()}
-        moved.append(interpreted(program, nearby)[value])
+        moved.append(interpreted(program, nearby, rounded=lambda array: shaken(array, chance))[value])
     if plain.dtype.kind == "b":
         return float(any((plain != each).any() for each in moved))
     finite = np.isfinite(plain)

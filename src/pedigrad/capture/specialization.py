@@ -95,6 +95,8 @@ class Specialization:
             raise modes.Untraceable("its backward pass branches on numbers, and what it computes cannot be computed again")
         for group, _ in self.options:
             self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
+        for group in recorder.idle:
+            self.surroundings.release(group, {name for name, value in group.items() if type(value) is float})
         self.nodes = [spent(t._array) if gone else None for t, gone in zip(recording.results, recording.spent, strict=True)]
         self.is_live = [any(t is each for each in recording.live) for t in recording.results]
         roots = self.executable.placement.outputs

@@ -211,6 +211,8 @@ class Optimizer(Algorithm):
         if sparse:
             self._step_along(sparse, group)
         if not params:
+            if modes.special and modes.settings.recorder is not None:
+                modes.settings.recorder.idle.append(group)
             return
         if modes.special and modes.settings.recorder is not None:
             return recorded_step(self, group, params, grads, modes.settings.recorder)

@@ -82,6 +82,7 @@ class Recorder(Tracer):
         self.apart: set[int] = set()  # storages of which several roots show the same elements
         self.options: dict[Value, tuple[dict[str, Any], Any]] = {}  # inputs that are numbers: the group and the option
         self.choices: list[tuple[dict[str, Any], Any, bool]] = []  # whether an option was zero, which Python branched on
+        self.idle: list[dict[str, Any]] = []  # groups of optimizers that took a step in which none of their parameters had a gradient
         self.schedules: list[Any] = []  # of learning rates, which took a step
         self.leaves: dict[Any, Any] = {}  # leaves whose gradients were touched -> how they were before
         self.looked: dict[Any, tuple[bool, bool]] = {}  # those that were looked at -> whether there was none, or a zeroed one

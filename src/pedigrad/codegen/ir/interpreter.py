@@ -12,17 +12,24 @@ import numpy as np
 
 from ..frontend.rules import UFUNCS
 from ..frontend.trace import filled
-from .program import Instruction, Program, Value
+from .program import ELEMENTWISE, MOVEMENT, REDUCTION, Instruction, Program, Value
 
 Array = np.ndarray[Any, Any]
 BY_NAME = {instruction: name for name, instruction in UFUNCS.items() if hasattr(np, name)}
 BY_NAME |= {"and": "logical_and", "or": "logical_or", "xor": "logical_xor", "abs": "absolute", "logaddexp": "logaddexp"}
 BITWISE = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}
+EXACT = MOVEMENT | frozenset("neg abs sign floor ceil round trunc max min max2 min2 copysign cast where philox".split())
+ROUNDED = (ELEMENTWISE | REDUCTION | {"dot", "scatter_add", "call"}) - EXACT
 REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min}
 
 
-def interpreted(program: Program, arrays: Mapping[Value, Array], wide: bool = False) -> dict[Value, Array]:
-    """The arrays of all values of a program, given those of its inputs; in float64 where float32 is asked for, if `wide`."""
+def interpreted(
+    program: Program, arrays: Mapping[Value, Array], wide: bool = False, rounded: Callable[[Array], Array] | None = None
+) -> dict[Value, Array]:
+    """The arrays of all values of a program, given those of its inputs; in float64 where float32 is asked for, if `wide`.
+
+    `rounded` gives what to go on with in the place of each result that has been rounded, as another order of sums would leave it.
+    """
     known: dict[Value, Array] = {v: a.astype(np.float64) if wide and a.dtype == np.float32 else a for v, a in arrays.items()}
     done: dict[Any, Any] = {}  # what calls of several results gave
     with np.errstate(all="ignore"):
@@ -32,6 +39,8 @@ def interpreted(program: Program, arrays: Mapping[Value, Array], wide: bool = Fa
             out = instruction.out
             dtype = np.dtype(np.float64) if wide and out.dtype == np.float32 else out.dtype
             known[out] = np.array(np.broadcast_to(np.asarray(result, dtype), out.shape))
+            if rounded is not None and dtype.kind == "f" and instruction.operation in ROUNDED:
+                known[out] = rounded(known[out])
     return known
 
 
