@@ -233,6 +233,11 @@ def convolution_weight(x: Array, y: Array, geometry: Any, out: Array) -> bool:
     return _module(".convolution").weight_grad(x, y, geometry, out, _threads)  # type: ignore[no-any-return]
 
 
+def recur(kind: str, arrays: dict[str, Array], matrix: Array, steps: Any) -> None:
+    """Go through the steps of a recurrent layer, each a first row and how many there are; see `eager/recurrent.py`."""
+    _module(".recurrent").run(kind, arrays, matrix, steps, _threads)
+
+
 # Optimizers
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ...core.declare import composite, function
 from ...core.quiet import astype
 from ..xp import kind_of, matmul, total
+from . import sequences
 
 
 def _steps(x, initial, batch_sizes, reverse):
@@ -47,6 +48,10 @@ def _continued(new, old):
 
 def _previous(rows, initial, steps):
     """The state before each step, as rows, given those after it."""
+    if steps and all(n == initial.shape[0] for _, _, n in steps):
+        n = initial.shape[0]
+        pieces = [initial, rows[:-n]] if steps[0][0] == 0 else [rows[n:], initial]
+        return np.concatenate(pieces, axis=0)
     pieces, last = [], (0, 0, 0)
     for step in steps:
         known = min(last[2], step[2])
@@ -105,6 +110,11 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_
     """The outputs of an LSTM layer along `x`, and its last hidden and cell state; gates in the order i, f, g, o."""
     width = _start(x, w_hh, 4, w_hr)
     steps = _steps(x, h0, batch_sizes, reverse)
+    if not steps:
+        raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+    if w_hr is None and sequences.takes(steps, x, h0, c0, w_ih, b_ih, b_hh, w_hh):
+        out, h, c, *kept = sequences.lstm(matmul(_rows(x), w_ih.T), h0, c0, w_hh, b_ih, b_hh, steps)
+        return _shaped(out, x), h, c, *kept
     # A sigmoid is a tanh of half the argument, stretched: one tanh then serves all four gates.
     half = np.full(4 * width, 0.5, kind_of(h0))
     half[2 * width : 3 * width] = 1
@@ -126,8 +136,6 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_
         gates.append(z)
         cells.append(new_c)
         squashed.append(tc)
-    if not steps:
-        raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
     out = _shaped(_joined(outs, steps), x)
     made = pre if pre.__class__ is np.ndarray else _joined(gates, steps)
     return out, np.copy(h), np.copy(c), made, _joined(cells, steps), _joined(squashed, steps)
@@ -147,10 +155,15 @@ def _opened(rows, product, half, shift):
 def _(g_out, g_h, g_c, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, out, gates, cells, squashed, batch_sizes, reverse, needs):
     width = gates.shape[1] // 4
     steps = _steps(x, h0, batch_sizes, reverse)
-    before = _previous(cells, c0, steps)
     g_out = None if g_out is None else _rows(g_out)
     dh = _zeros(h0) if g_h is None else g_h
     dc = _zeros(c0) if g_c is None else g_c
+    wanted = (needs[0], needs[3], needs[4], needs[5] or needs[6])
+    if w_hr is None and sequences.takes(steps, g_out, dh, dc, gates, cells, squashed, c0, w_hh):
+        delta, dh, dc = sequences.lstm_grad(g_out, dh, dc, gates, cells, squashed, c0, w_hh, steps)
+        d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
+        return d_x, dh, dc, d_ih, d_hh, *_two(d_b), None
+    before = _previous(cells, c0, steps)
     # The derivatives of all gates at all steps, before they are multiplied with what arrives.
     i, f, n_, o = (gates[:, k * width : (k + 1) * width] for k in range(4))
     d_i, d_f, d_n = n_ * i * (1 - i), before * f * (1 - f), i * (1 - n_ * n_)
@@ -168,7 +181,6 @@ def _(g_out, g_h, g_c, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, out, gates, cell
         dh = _continued(matmul(delta, w_hh), dh)
         dc = _continued(cell * f[start:end], dc)
     delta = _joined(deltas, steps[::-1])
-    wanted = (needs[0], needs[3], needs[4], needs[5] or needs[6])
     d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
     d_hr = matmul(_joined(heads, steps[::-1]).T, o * squashed) if needs[7] else None
     return d_x, dh, dc, d_ih, d_hh, *_two(d_b), d_hr
@@ -203,6 +215,9 @@ def gru_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, batch_sizes=None, reve
     if not steps:
         raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
     pre = _affine(_rows(x), w_ih, b_ih)
+    if sequences.takes(steps, pre, h0, b_hh, w_hh):
+        out, h, gates, inner = sequences.gru(pre, h0, w_hh, b_hh, steps)
+        return _shaped(out, x), h, gates, inner
     recurrent = _packed(w_hh.T)
     h = h0
     outs, gates, inner = [], [], []
@@ -230,6 +245,11 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, gates, inner, batch_sizes,
     before = _previous(_rows(out), h0, steps)
     g_out = None if g_out is None else _rows(g_out)
     dh = _zeros(h0) if g_h is None else g_h
+    wanted = (needs[0], needs[2], needs[3], needs[4])
+    if sequences.takes(steps, g_out, dh, gates, inner, out, h0, w_hh):
+        delta, delta_hidden, dh = sequences.gru_grad(g_out, dh, gates, inner, _rows(out), h0, w_hh, steps)
+        d_x, d_ih, d_hh, d_b = _product_grads(delta, delta_hidden, x, before, w_ih, wanted)
+        return d_x, dh, d_ih, d_hh, d_b, _column_sum(delta_hidden) if needs[5] else None
     r, z, new = (gates[:, k * width : (k + 1) * width] for k in range(3))
     d_new = (1 - z) * (1 - new * new)
     d_z, d_r = (before - new) * z * (1 - z), d_new * inner * r * (1 - r)
@@ -244,7 +264,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, gates, inner, batch_sizes,
         hidden.append(np.concatenate([to_r, to_z, head * d_inner[start:end]], axis=1))
         dh = _continued(head * z[start:end] + matmul(hidden[-1], w_hh), dh)
     delta, delta_hidden = _joined(deltas, steps[::-1]), _joined(hidden, steps[::-1])
-    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta_hidden, x, before, w_ih, (needs[0], needs[2], needs[3], needs[4]))
+    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta_hidden, x, before, w_ih, wanted)
     return d_x, dh, d_ih, d_hh, d_b, _column_sum(delta_hidden) if needs[5] else None
 
 
@@ -264,6 +284,9 @@ def rnn_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, nonlinearity="tanh", b
     steps = _steps(x, h0, batch_sizes, reverse)
     if not steps:
         raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+    if sequences.takes(steps, x, h0, w_ih, b_ih, b_hh, w_hh):
+        out, h = sequences.elman(matmul(_rows(x), w_ih.T), h0, w_hh, b_ih, b_hh, nonlinearity, steps)
+        return _shaped(out, x), h
     pre = _affine(_rows(x), w_ih, b_ih, b_hh)
     recurrent = _packed(w_hh.T)
     h = h0
@@ -282,6 +305,12 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, nonlinearity, batch_sizes,
     rows = _rows(out)
     g_out = None if g_out is None else _rows(g_out)
     dh = _zeros(h0) if g_h is None else g_h
+    before = _previous(rows, h0, steps)
+    wanted = (needs[0], needs[2], needs[3], needs[4] or needs[5])
+    if sequences.takes(steps, g_out, dh, rows, w_hh):
+        delta, dh = sequences.elman_grad(g_out, dh, rows, w_hh, nonlinearity, steps)
+        d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, before, w_ih, wanted)
+        return d_x, dh, d_ih, d_hh, *_two(d_b)
     slope = 1 - rows * rows if nonlinearity == "tanh" else astype(rows > 0, _zeros(rows, ()).dtype)
     deltas = []
     for start, end, n in reversed(steps):
@@ -291,8 +320,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, nonlinearity, batch_sizes,
         deltas.append(head * slope[start:end])
         dh = _continued(matmul(deltas[-1], w_hh), dh)
     delta = _joined(deltas, steps[::-1])
-    before = _previous(rows, h0, steps)
-    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, before, w_ih, (needs[0], needs[2], needs[3], needs[4] or needs[5]))
+    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, before, w_ih, wanted)
     return d_x, dh, d_ih, d_hh, *_two(d_b)
 
 

@@ -1,0 +1,1 @@
+"""Recurrent layers: loops over time in native code, with the state's matrix packed once a sequence."""
