@@ -210,3 +210,42 @@ def test_what_rounding_decides_is_no_fault():
     for _ in range(6):
         compiled()
     assert [v.is_proven for v in compiled.compiled.variants] == [True]
+
+
+def test_what_looks_at_bits_is_judged_too():
+    """The difference of nearly equal numbers has few digits, so the program is held against one in wider floats, bits apart."""
+    x = torch.arange(2.0) / 18
+    compiled = torch.compile(lambda x: torch.nn.functional.tanhshrink(x.view(torch.int32).view(torch.float32)), fullgraph=True)
+    for _ in range(4):
+        assert torch.allclose(compiled(x), torch.nn.functional.tanhshrink(x), atol=1e-8)
+    assert [v.is_proven for v in compiled.compiled.variants] == [True]
+
+
+def test_part_of_a_history_that_a_backward_pass_has_left_stays():
+    w, v = torch.ones(3, requires_grad=True), torch.ones(1, requires_grad=True)
+
+    def function(x):
+        loss = v + (w * x).square().sum()
+        loss.backward()
+        return loss
+
+    compiled, x = torch.compile(function), torch.arange(3.0)
+    with pytest.warns(UserWarning, match="freed only part"):
+        for _ in range(4):
+            assert torch.autograd.grad(compiled(x).sum(), v)[0].tolist() == [1.0]
+
+
+def test_a_freed_history_is_not_mistaken_for_none():
+    w = torch.ones(3, requires_grad=True)
+
+    def function(x):
+        loss = (w * x).square().sum()
+        loss.backward()
+        return loss
+
+    compiled, x = torch.compile(function), torch.arange(3.0)
+    for _ in range(4):
+        loss = compiled(x)
+        with pytest.raises(RuntimeError, match="second time"):
+            torch.autograd.grad(loss, w, allow_unused=True)
+    assert compiled.compiled.variants[0].runs > 0

@@ -2,6 +2,7 @@
 
 import copy
 import reprlib
+import warnings
 
 import pytest
 from compile_checks import runs, tensor
@@ -265,3 +266,24 @@ def test_rates_of_groups_whose_parameters_are_all_frozen_may_change():
         assert frozen.tolist() != before
     assert runs(function) >= 2 * CALLS - 6
     assert rate == other.param_groups[0]["lr"]
+
+
+def test_a_schedule_of_an_optimizer_that_takes_no_step():
+    model = nn.Linear(3, 2)
+    opt = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    sched = torch.optim.lr_scheduler.StepLR(opt, 2, 0.5)
+
+    @torch.compile
+    def function(x):
+        loss = model(x).square().sum()
+        opt.zero_grad()
+        loss.backward()
+        sched.step()
+        return loss.detach()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for seed in range(CALLS):
+            function(tensor(4, 3, seed=seed))
+            assert sched.last_epoch == seed + 1 and opt.param_groups[0]["lr"] == 0.1 * 0.5 ** ((seed + 1) // 2)
+    assert runs(function) >= CALLS - 3

@@ -41,10 +41,10 @@ class Spent(Node):
         raise AssertionError("what was freed is refused before")
 
 
-def spent(array: Array) -> Spent:
-    """The node of such results, which may all have the same one."""
+def spent(array: Array, leaves: tuple[Node, ...]) -> Spent:
+    """The node of such results, which may all have the same one; `leaves` are what they followed from."""
     node = _new(Spent)
-    node.parents, node.hooks, node.seq, node.shape, node.dtype = (), None, next(modes.clock), array.shape, array.dtype
+    node.parents, node.hooks, node.seq, node.shape, node.dtype = leaves, None, next(modes.clock), array.shape, array.dtype
     node.code, node.lasti, node.scope, node.saved = None, 0, None, Freed(Origin(None, 0))
     return node
 
@@ -52,6 +52,20 @@ def spent(array: Array) -> Spent:
 def is_spent(tensor: Tensor, begin: int) -> bool:
     """Whether a backward pass has freed part of a tensor's history since `begin`."""
     return any(isinstance(node.saved, Freed) and node.seq >= begin for node in history([tensor], ()))
+
+
+def is_partly_spent(tensor: Tensor, begin: int) -> bool:
+    """Whether there is a way back from a tensor to a leaf, or to what was there before `begin`, no part of which was freed."""
+    seen, stack = set(), [tensor._node]
+    while stack:
+        node = stack.pop()
+        if node is None or id(node) in seen or isinstance(node.saved, Freed):
+            continue
+        if isinstance(node, Leaf) or node.seq < begin:
+            return True
+        seen.add(id(node))
+        stack.extend(node.parents)
+    return False
 
 
 def history(tensors: Sequence[Tensor], ends: Sequence[Any]) -> list[Node]:

@@ -20,7 +20,7 @@ from ..core.history import STRIDED
 from ..core.sparse_tensor import strided
 from ..core.storage import storage_of
 from ..core.tensor import Tensor, refresh
-from .backward import Gradient, history, is_spent
+from .backward import Gradient, history, is_partly_spent, is_spent
 from .environment import Environment
 from .guards import PLAIN, PLAINS
 
@@ -158,9 +158,13 @@ class Recording:
         if any(isinstance(t._node, Leaf) for t in computed):
             recorder.refuse("the function returns a new leaf")
         self.live = [t for t in computed if t._node is not None and not is_spent(t, recorder.begin)]
-        if any(self.follows(t) for t in computed if t._node is not None and is_spent(t, recorder.begin)):
+        spent = [t for t in computed if t._node is not None and is_spent(t, recorder.begin)]
+        if any(self.follows(t) for t in spent):
             recorder.refuse("a result follows from another one, which follows from what a backward pass has freed")
-        self.spent = [t._node is not None and any(t is each for each in computed) and is_spent(t, recorder.begin) for t in self.results]
+        if any(is_partly_spent(t, recorder.begin) for t in spent):
+            recorder.refuse("a backward pass has freed only part of what a result follows from")
+        # Of results whose history is freed, the leaves that they followed from.
+        self.spent = [self.leaves_of(t, around) if any(t is each for each in spent) else None for t in self.results]
         self.pinned = self.arguments_around()
         self.collect()
         self.relate()
@@ -179,8 +183,15 @@ class Recording:
         outputs = [v.number for v in self.outputs]
         parents = [(kind, which if kind == "argument" else name(which)) for kind, which in self.parents]
         pinned = [(i, name(tensor)) for i, tensor in self.pinned]
+        spent = [leaves if leaves is None else tuple(map(name, leaves)) for leaves in self.spent]
         places = self.orders, sorted(self.in_place), [tuple(map(name, each)) for each in self.recorder.derived]
-        return repr((self.plan, outputs, entry, after, sources, self.spent, held_by, choices, parents, pinned, places))
+        return repr((self.plan, outputs, entry, after, sources, spent, held_by, choices, parents, pinned, places))
+
+    def leaves_of(self, tensor: Tensor, around: set[int]) -> tuple[Any, ...]:
+        """The leaves that a result follows from, but for those that are given anew in each call."""
+        given = {id(node) for node in self.nodes}
+        nodes = history([tensor], self.nodes)
+        return tuple(n for n in nodes if isinstance(n, Leaf) and id(n) in around and id(n) not in given)
 
     @functools.cached_property
     def likeness(self) -> Any:

@@ -284,3 +284,7 @@ def let_schedules_go_on(recorder: Recorder, surroundings: Environment) -> None:
         for group, key in recorder.options.values():
             if any(group is each for each in schedule.optimizer.param_groups):
                 surroundings.release(group, {key[0] if isinstance(key, tuple) else key})
+        options = {id(group) for group, _ in recorder.options.values()}
+        for group in schedule.optimizer.param_groups:
+            if id(group) not in options:  # its optimizer takes no step here
+                surroundings.release(group, {name for name, value in group.items() if type(value) is float})

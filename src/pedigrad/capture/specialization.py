@@ -97,7 +97,9 @@ class Specialization:
             self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
         for group in recorder.idle:
             self.surroundings.release(group, {name for name, value in group.items() if type(value) is float})
-        self.nodes = [spent(t._array) if gone else None for t, gone in zip(recording.results, recording.spent, strict=True)]
+        self.nodes = [
+            None if leaves is None else spent(t._array, leaves) for t, leaves in zip(recording.results, recording.spent, strict=True)
+        ]
         self.is_live = [any(t is each for each in recording.live) for t in recording.results]
         roots = self.executable.placement.outputs
         kept = roots[len(recorder.program.outputs) :]  # for the backward pass

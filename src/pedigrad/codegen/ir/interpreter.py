@@ -26,7 +26,7 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "prod": np.prod, "ma
 def interpreted(
     program: Program, arrays: Mapping[Value, Array], wide: bool = False, rounded: Callable[[Array], Array] | None = None
 ) -> dict[Value, Array]:
-    """The arrays of all values of a program, given those of its inputs; in float64 where float32 is asked for, if `wide`.
+    """The arrays of all values of a program, given those of its inputs; in float64 where float32 is asked for, if `wide`, but for calls.
 
     `rounded` gives what to go on with in the place of each result that has been rounded, as another order of sums would leave it.
     """
@@ -35,6 +35,8 @@ def interpreted(
     with np.errstate(all="ignore"):
         for instruction in program.instructions:
             args = [known[a] if isinstance(a, Value) else a for a in instruction.args]
+            if wide and instruction.operation == "call":  # it may look at bits
+                args = [a.astype(v.dtype) if isinstance(v, Value) else a for a, v in zip(args, instruction.args, strict=True)]
             result = computed(instruction, args, done)
             out = instruction.out
             dtype = np.dtype(np.float64) if wide and out.dtype == np.float32 else out.dtype
