@@ -54,20 +54,6 @@ def is_spent(tensor: Tensor, begin: int) -> bool:
     return any(isinstance(node.saved, Freed) and node.seq >= begin for node in history([tensor], ()))
 
 
-def is_partly_spent(tensor: Tensor, begin: int) -> bool:
-    """Whether there is a way back from a tensor to a leaf, or to what was there before `begin`, no part of which was freed."""
-    seen, stack = set(), [tensor._node]
-    while stack:
-        node = stack.pop()
-        if node is None or id(node) in seen or isinstance(node.saved, Freed):
-            continue
-        if isinstance(node, Leaf) or node.seq < begin:
-            return True
-        seen.add(id(node))
-        stack.extend(node.parents)
-    return False
-
-
 def history(tensors: Sequence[Tensor], ends: Sequence[Any]) -> list[Node]:
     """The nodes that tensors come from, parents first, back to leaves and to the nodes `ends`."""
     stop = {id(end) for end in ends}

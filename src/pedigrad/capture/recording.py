@@ -20,7 +20,7 @@ from ..core.history import STRIDED
 from ..core.sparse_tensor import strided
 from ..core.storage import storage_of
 from ..core.tensor import Tensor, refresh
-from .backward import Gradient, history, is_partly_spent, is_spent
+from .backward import Gradient, history, is_spent
 from .environment import Environment
 from .guards import PLAIN, PLAINS
 
@@ -161,8 +161,6 @@ class Recording:
         spent = [t for t in computed if t._node is not None and is_spent(t, recorder.begin)]
         if any(self.follows(t) for t in spent):
             recorder.refuse("a result follows from another one, which follows from what a backward pass has freed")
-        if any(is_partly_spent(t, recorder.begin) for t in spent):
-            recorder.refuse("a backward pass has freed only part of what a result follows from")
         # Of results whose history is freed, the leaves that they followed from.
         self.spent = [self.leaves_of(t, around) if any(t is each for each in spent) else None for t in self.results]
         self.pinned = self.arguments_around()

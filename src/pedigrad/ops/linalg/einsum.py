@@ -290,7 +290,24 @@ def einsum(*args):
         raise ValueError(located("einsum(): must specify the equation string and at least one operand, or operands and their sublists"))
     if any(t.dtype is not operands[0].dtype for t in operands):
         raise RuntimeError(located(f"einsum(): operands have different dtypes: {', '.join(str(t.dtype) for t in operands)}"))
-    return contraction(operands, equation=equation)
+    shown = _view(operands[0], equation) if len(operands) == 1 else None
+    return contraction(operands, equation=equation) if shown is None else shown
+
+
+def _view(x, equation):
+    """The view that the equation asks for, None if it asks for sums."""
+    try:
+        (letters,), output = parsed(equation, (x.ndim,))
+    except RuntimeError:  # told where the equation is carried out
+        return None
+    if set(letters) != set(output) or any(x.shape[i] != x.shape[letters.index(c)] for i, c in enumerate(letters)):
+        return None
+    for c in output:
+        while letters.count(c) > 1:
+            first, second = (i for i, each in enumerate(letters) if each == c and letters[:i].count(c) < 2)
+            x = x.diagonal(0, first, second)
+            letters = "".join(each for i, each in enumerate(letters) if i not in (first, second)) + c
+    return x.permute(*map(letters.index, output))
 
 
 def _from_sublists(args):

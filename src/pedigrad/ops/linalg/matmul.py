@@ -495,4 +495,4 @@ def multi_dot(tensors, *, out=None):
 def chain_matmul(*matrices, out=None):
     """The product of matrices in the cheapest order."""
     warn_once("torch.chain_matmul is deprecated in favor of torch.linalg.multi_dot")
-    return multi_dot(matrices, out=out) if len(matrices) > 1 else matrices[0]
+    return multi_dot(matrices, out=out) if len(matrices) > 1 else matrices[0].clone()

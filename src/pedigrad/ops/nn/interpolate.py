@@ -46,7 +46,7 @@ def resample(x, /, taps):
             np.add(x, part, out=x)
         if whole:
             x = np.clip(np.floor(x + 0.5), np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype)
-    return x.astype(dtype, copy=False)
+    return np.copy(x) if all(each is None for each in taps) else x.astype(dtype, copy=False)
 
 
 def _along(weight, x, dim):
@@ -279,7 +279,7 @@ def channel_shuffle(x, /, groups):
     if groups < 1 or x.shape[1] % groups:
         raise RuntimeError(f"Number of channels must be divisible by groups. Got {x.shape[1]} channels and {groups} groups.")
     split = np.reshape(x, (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
-    return np.reshape(np.swapaxes(split, 1, 2), x.shape)
+    return np.reshape(np.copy(np.swapaxes(split, 1, 2)), x.shape)
 
 
 @channel_shuffle.grad("x")
