@@ -22,7 +22,7 @@ from ..codegen.runtime.executable import GuardFailed
 from ..core import dtypes, modes
 from ..core.origin import warn
 from ..core.tensor import Tensor
-from . import agreement
+from . import agreement, fetched
 from .environment import Environment
 from .explain.summary import Report, explained, missed, note
 from .recording import Recording, State, flattened
@@ -117,6 +117,7 @@ class Compiled:
         if surroundings.refused is not None:
             recorder.refused = surroundings.refused
         state = State(tensors, surroundings, (args, kwargs))
+        recorder.fetch_number = functools.partial(fetched.number, getattr(self.function, "__code__", None))
         with modes.recording(recorder), Effects(recorder, surroundings):
             result = self.function(*args, **kwargs)
         if recorder.refused is None and surroundings.refused is not None:
@@ -130,7 +131,7 @@ class Compiled:
         self.judge(key, recording, recorder.refused or (changed and f"the call itself changes what it depends on: {changed}"))
         if recording is not None:
             recording.settle()
-        return result
+        return fetched.plain(result) if recorder.fetched else result
 
     def judge(self, key: Any, recording: Recording | None, refused: str | None) -> None:
         """Compile, or remember a recording for the next call."""

@@ -21,7 +21,6 @@ from ..codegen.ir.sources import SEEDS, held, read_option
 from ..codegen.runtime.executable import Executable, GuardFailed
 from ..core.graph import write_to
 from ..core.modes import Untraceable
-from ..core.tensor import Tensor
 from . import agreement
 from .agreement import Fault, compared
 from .backward import ALL, GradientProgram
@@ -175,17 +174,4 @@ def check_run(what: dict[int, str], outputs: Sequence[Any], wanted: dict[int, Ar
             raise RuntimeError(f"PEDIGRAD_VERIFY=always: {fault}")
 
 
-def collect(thing: Any, found: list[Tensor]) -> None:
-    """The tensors in a result, in order, each once."""
-    if isinstance(thing, Tensor):
-        if not any(thing is each for each in found):
-            found.append(thing)
-    elif isinstance(thing, (list, tuple)):
-        for item in thing:
-            collect(item, found)
-    elif isinstance(thing, dict):
-        for item in thing.values():
-            collect(item, found)
-
-
-__all__ = ["Fault", "Proof", "Unproven", "check_run", "collect", "is_wanted"]
+__all__ = ["Fault", "Proof", "Unproven", "check_run", "is_wanted"]

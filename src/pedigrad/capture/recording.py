@@ -19,7 +19,7 @@ from ..core.graph import Freed, Leaf
 from ..core.history import STRIDED
 from ..core.sparse_tensor import strided
 from ..core.storage import storage_of
-from ..core.tensor import Tensor, refresh
+from ..core.tensor import Tensor, refresh, wrap
 from .backward import Gradient, history, is_spent
 from .environment import Environment
 from .guards import PLAIN, PLAINS
@@ -89,12 +89,29 @@ def rebuilt(plan: Any, tensors: list[Any]) -> Any:
     kind, *rest = plan
     if kind == "tensor":
         return tensors[rest[0]]
+    if kind == "number":
+        return tensors[rest[0]].item()
     if kind == "plain":
         return rest[0]
     if issubclass(kind, dict):
         return kind((key, rebuilt(value, tensors)) for key, value in rest)
     items = [rebuilt(item, tensors) for item in rest]
     return kind._make(items) if hasattr(kind, "_make") else kind(items)
+
+
+def results_of(plan: Any, thing: Any, found: dict[int, Tensor]) -> dict[int, Tensor]:
+    """The tensors of a result by their numbers in its plan, numbers that were fetched as tensors."""
+    kind, *rest = plan
+    if kind == "tensor":
+        found[rest[0]] = thing
+    elif kind == "number":
+        found[rest[0]] = wrap(np.asarray(thing))
+    elif kind != "plain":
+        if issubclass(kind, dict):
+            rest, thing = [value for _, value in rest], thing.values()
+        for each, item in zip(rest, thing, strict=True):
+            results_of(each, item, found)
+    return found
 
 
 def attached(tensor: Tensor) -> Any:
@@ -135,7 +152,10 @@ class Recording:
     def __init__(self, recorder: Recorder, given: list[Tensor], result: Any, surroundings: Environment, nodes: list[Any]):
         self.recorder, self.given, self.surroundings = recorder, given, surroundings
         self.results: list[Tensor] = []
+        self.numbers: dict[int, Tensor] = {}  # what was fetched of tensors, by identity -> tensors of it
         self.plan = self.planned(result)
+        if len(self.numbers) < len(recorder.fetched):
+            recorder.refuse("item() gives Python numbers that are computed")
         for tensor in self.results:
             refresh(tensor)  # what it is a view of may have been written to since
         recorder.check_writes()
@@ -203,6 +223,9 @@ class Recording:
         return texts, [(v.number, self.layouts[v.number]) for v in self.recorder.captured]
 
     def planned(self, thing: Any) -> Any:
+        for number, array in self.recorder.fetched:
+            if number is thing:
+                return ("number", self.planned(self.numbers.setdefault(id(number), wrap(array)))[1])
         if isinstance(thing, Tensor):
             for i, other in enumerate(self.results):
                 if other is thing:

@@ -34,8 +34,7 @@ from . import agreement, guards, proof
 from .backward import GradientProgram, spent
 from .given import Entry, Held, Options, Related, overlaps
 from .guards import Guard
-from .proof import collect
-from .recording import Recording, layout, rebuilt
+from .recording import Recording, layout, rebuilt, results_of
 
 Array = np.ndarray[Any, Any]
 NOTHING = np.empty(0)
@@ -273,8 +272,7 @@ class Specialization:
 
     def found_as_usual(self, result: Any, tensors: list[Tensor]) -> Iterator[tuple[int, Array]]:
         """The arrays that a usual run has returned or written, with the numbers of the outputs that they are."""
-        found: list[Tensor] = []
-        collect(result, found)
+        found = results_of(self.recording.plan, result, {})
         for what, thing, number in self.recording.after:
             if what == "result":
                 yield number, found[number]._array
@@ -357,9 +355,8 @@ class Specialization:
         if self.happens_once() or self.surroundings.changed() is not None:
             what = "what it finds around it has changed" if self.surroundings.changed() else "it writes to tensors or draws random numbers"
             raise RuntimeError(f"second derivatives of a compiled function are computed by running it again, but {what}")
-        found: list[Tensor] = []
-        collect(self.compiled.function(*args, **kwargs), found)
-        live = [t for t, needed in zip(found, self.is_live, strict=True) if needed]
+        found = results_of(self.recording.plan, self.compiled.function(*args, **kwargs), {})
+        live = [found[i] for i, needed in enumerate(self.is_live) if needed]
         return live, [tensors[w] if kind == "argument" else w.tensor() for kind, w in self.recording.parents]
 
     # The short way

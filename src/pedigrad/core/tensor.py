@@ -439,6 +439,10 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         if array.size != 1:
             shape = tuple(array.shape)
             raise RuntimeError(located(f"a Tensor with {array.size} elements cannot be converted to Scalar: its shape is {shape}"))
+        if modes.special and modes.settings.recorder is not None:
+            number = modes.settings.recorder.fetch(array)
+            if number is not None:
+                return number
         read_elements(array, "item()")
         value = array.item()
         return value if array.dtype.kind != "V" else float(value)
@@ -491,7 +495,7 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         return value
 
     def __float__(self) -> float:
-        value = float(self._real())
+        value = self.item() if modes.special and modes.settings.recorder is not None and self.is_floating_point() else float(self._real())
         if self._node is not None:
             warn_once("Converting a tensor with requires_grad=True to a scalar loses its history: use tensor.detach() first")
         return value

@@ -13,7 +13,7 @@ SLOWEST = 3
 # What to do where the compiler refuses, by words of the reason.
 REWRITE = {
     "is called": "move the call out of the compiled function: compile the part that only computes",
-    "gives Python numbers": "keep the value a tensor; read it with .item() after the call, outside of the function",
+    "gives Python numbers": "only give the number back, as in `return loss.item()`, or read it after the call, outside of the function",
     "Python wants to know a number": "write the branch with torch.where(), or decide it before the call",
     "NumPy array": "make it a tensor once, with torch.from_numpy(), outside of the function",
     "written to in place": "write y = x + 1 instead of x.add_(1), and give the result back",

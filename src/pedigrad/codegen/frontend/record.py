@@ -93,6 +93,10 @@ class Recorder(Tracer):
         self.keep: list[Any] = []
         self.time = 0
         self.streams = 0  # of random numbers
+        self.fetch_number: Callable[[Any, Array], Any] | None = (
+            None  # the number of a frame that only gives it back, see `capture/fetched.py`
+        )
+        self.fetched: list[tuple[Any, Array]] = []  # such numbers, and what they are the elements of
         self.nested = 0
         self.begin = next(modes.clock)  # nodes that are older belong to the function's surroundings
         for holder in given:
@@ -465,6 +469,18 @@ class Recorder(Tracer):
         """Python is given the elements of an array: right in later runs only if they are not computed."""
         if self.refused is None:
             self.refuse(f"{what} gives Python numbers that are computed")
+
+    def fetch(self, array: Array) -> Any:
+        """A number that the function only gives back; None where it may do something else with it, or is not recorded."""
+        frame = outside(sys._getframe(1))
+        if self.refused is not None or self.fetch_number is None or frame is None:
+            return None
+        number = self.fetch_number(frame, array)
+        copy = None if number is None else self.run(np.copy, (array,))
+        if copy is None or self.refused is not None:
+            return None
+        self.fetched.append((number, copy))
+        return number
 
     def branch(self, array: Array) -> None:
         """Python branches on the truth of an array's only element."""
