@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,6 +73,26 @@ def in_two_dimensions(geometry: Any, *arrays: Array) -> tuple[Any, list[Array]]:
     return wide, [x[:, :, None] for x in arrays]
 
 
+class Plan(NamedTuple):
+    """What follows from a shape, the images of a batch and the threads: sizes of vectors, blocks, bands and scratch memory, in elements."""
+
+    lanes: int
+    block: int
+    wide: int  # output channels in whole blocks
+    rows: int
+    images: int
+    scratch: int  # of each thread
+
+
+@functools.lru_cache(1 << 10)
+def planned(shape: Shape, bits: int, images: int, threads: int) -> Plan:
+    """How a convolution of so many images goes."""
+    lanes, (vectors, _) = shape.tile(bits).lanes, shape.blocks(bits)
+    rows, together = bands(shape, bits, images, threads)
+    scratch = -(-direct.scratch_size(shape, bits, rows, together) // 64) * 64
+    return Plan(lanes, vectors * lanes, shape.padded_outputs(bits), rows, together, scratch)
+
+
 def multiply(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Array, threads: int) -> None:
     """The windows of x (N, C, *sizes) times weight (O, C, *kernel), plus bias (O,), in out (N, O, *out).
 
@@ -80,18 +100,15 @@ def multiply(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Ar
     """
     geometry, (x, weight, out) = in_two_dimensions(geometry, x, weight, out)
     shape, bits = shape_of(x, weight, geometry), llvm.vector_bits()
-    tools, lanes, (vectors, _) = library(shape.dtype, bits), shape.tile(bits).lanes, shape.blocks(bits)
-    wide = shape.padded_outputs(bits)
+    tools, (lanes, block, wide, rows, images, size) = library(shape.dtype, bits), planned(shape, bits, len(x), threads)
     packed = aligned(wide * shape.depth * shape.kernel[0] * shape.kernel[1], x.dtype)
     if shape.outputs < wide:
         packed.fill(0)
     offsets = np.zeros(wide, x.dtype)
     if bias is not None:
         offsets[: shape.outputs] = bias
-    given = address_of(weight), *steps(weight), *weight_sizes(shape, lanes, vectors * lanes), address_of(packed)
+    given = address_of(weight), *steps(weight), *weight_sizes(shape, lanes, block), address_of(packed)
     pool.run(tools["pack_weight"], given, threads)
-    rows, images = bands(shape, bits, len(x), threads)
-    size = -(-direct.scratch_size(shape, bits, rows, images) // 64) * 64
     scratch = aligned(size * threads, x.dtype)
     given = (address_of(x), *steps(x), address_of(packed), address_of(offsets), address_of(out), *steps(out))
     functions = tools["pack_image"], tools["unpack_image"]

@@ -135,6 +135,28 @@ def reduced(function: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     return None if results is None else results[0]
 
 
+class Computed:
+    """A function of arrays and plain numbers, for tracing."""
+
+    def __init__(self, function: Any, numbers: tuple[Any, ...]):
+        self.function, self.numbers = function, numbers
+
+    def key(self, sizes: dict[int, int]) -> Any:
+        """What kernels depend on beside the arrays' pattern."""
+        return _exact(self.numbers)
+
+    def __call__(self, *arrays: Any, sizes: Any) -> Any:
+        return self.function(*arrays, *self.numbers)
+
+
+def computed(function: Any, arrays: tuple[Any, ...], *numbers: Any) -> Any:
+    """What `function(*arrays, *numbers)` returns, a tuple of arrays; by kernels where the first array is large."""
+    x = arrays[0]
+    large = x.__class__ is np.ndarray and x.size >= LARGE and x.dtype.itemsize > 2
+    results = _run(function.__name__, Computed(function, numbers), arrays) if large else None
+    return function(*arrays, *numbers) if results is None else results
+
+
 def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:
     """Run the kernels of a function; None if there are none."""
     if any(a is not None and a.__class__ is not np.ndarray for a in arrays):

@@ -9,6 +9,7 @@ import numpy as np
 from ...core import modes
 from ...core.declare import composite, function
 from ...core.precision import is_narrow, widened
+from ...eager import native
 from ..linked import linked
 from ..xp import double_total, less, row_total, total
 from .reduction import constant, in_dtype_of
@@ -190,15 +191,19 @@ def _scaled(x, shift, scale, weight, bias):
 def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
     """Each channel of `x` normalized over the whole batch, times `weight`, plus `bias`; `running` is told the statistics."""
     need_floats(x, "batch_norm")
+    out, mean, variance = native.computed(normalized, (x, weight, bias), eps)
+    if running is not None and not hasattr(x, "requires_grad"):  # run again on Tensors for the second derivative, it moves nothing
+        running.move(mean, variance, count_of(x, channel_dims(x.ndim)))
+    return in_dtype_of(x, out), mean, variance
+
+
+def normalized(x, weight, bias, eps):
+    """Each channel with mean 0 and variance 1, times `weight`, plus `bias`; the mean and the variance."""
     dims = channel_dims(x.ndim)
     mean, deviation, variance = moments(x, dims, count_of(x, dims))
     scale = scale_of(variance, eps)
     out = deviation * (scale if weight is None else scale * of_channels(weight, x.ndim))
-    if bias is not None:
-        out = out + of_channels(bias, x.ndim)
-    if running is not None and not hasattr(x, "requires_grad"):  # run again on Tensors for the second derivative, it moves nothing
-        running.move(mean, variance, count_of(x, dims))
-    return in_dtype_of(x, out), mean, variance
+    return out if bias is None else out + of_channels(bias, x.ndim), mean, variance
 
 
 @batch_normal.grad("x", "weight", "bias")
