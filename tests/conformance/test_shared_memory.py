@@ -213,3 +213,22 @@ def shares(library, call):
 @pytest.mark.parametrize("call", CALLS.strip().splitlines())
 def test_results_share_memory_as_they_do_in_pytorch(call):
     assert shares(pedigrad, call) == shares(torch, call)
+
+
+class PassedOn(pedigrad.overrides.TorchFunctionMode):
+    """A mode that does what it is given."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("call", CALLS.strip().splitlines())
+def test_a_mode_is_given_what_it_can_call(call):
+    x, y = pedigrad.rand(1, 1, 3, 3) + 1, pedigrad.rand(2, 2, 3, 4)
+    names = {"torch": pedigrad, "F": pedigrad.nn.functional, "nn": pedigrad.nn, "x": x, "y": y}
+    usual = eval(call, names)
+    with PassedOn():
+        result = eval(call, names)
+    assert result.shape == usual.shape and result.stride() == usual.stride() and result.dtype == usual.dtype
+    assert pedigrad.equal(result, usual)

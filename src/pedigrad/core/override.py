@@ -120,7 +120,10 @@ def answer(what: Any, given: Any, rest: Any, out: Any = None) -> Any:
     args = (list(given[0]),) if what.variadic else tuple(value for value in given if value is not MISSING)
     named = dict(zip(what.attributes, rest, strict=True))
     kwargs = {name: value for name, value in named.items() if name not in what.defaults or what.defaults[name] is not value}
-    function = PLACES["torch"].get(what.name) or PLACES["F"].get(what.name, what.function)
+    if what.places == ["Tensor"]:  # a function of that name is another one, as `F.unfold` is
+        function = PLACES["Tensor"].get(what.name, what.function)
+    else:
+        function = PLACES["torch"].get(what.name) or PLACES["F"].get(what.name, what.function)
     return handle(function, found, args, kwargs if out is None else {**kwargs, "out": out})
 
 
