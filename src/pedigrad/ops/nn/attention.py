@@ -7,8 +7,10 @@ import math
 import numpy as np
 
 from ...core.declare import composite, function
+from ...core.large import LARGE
 from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, wrap
+from ...eager import native
 from ...rng.generator import default_generator
 from ..xp import matmul, total, transposed
 from .correlation import widened
@@ -35,7 +37,14 @@ def _weights(scores):
     return e / np.where(s == 0, 1.0, s)
 
 
+def _only_weights(scores):
+    return (_weights(scores),)
+
+
 def _softmax_in_place(scores):
+    if scores.size >= LARGE:
+        scores[...] = native.computed(_only_weights, (scores,))[0]
+        return
     top = np.maximum.reduce(scores, axis=-1, keepdims=True)
     top[top == -math.inf] = 0
     np.subtract(scores, top, out=scores)
@@ -45,27 +54,34 @@ def _softmax_in_place(scores):
     np.multiply(scores, np.reciprocal(s, out=s), out=scores)
 
 
+def _parts(lead, size):
+    """Indices of blocks of a batch of these sizes, of each of which `size` elements stay in cache."""
+    inner = math.prod(lead[1:]) * size
+    if not lead:
+        yield ()
+    elif len(lead) == 1 or inner <= BLOCK:
+        step = max(1, BLOCK // max(1, inner))
+        yield from ((slice(start, start + step),) for start in range(0, lead[0], step))
+    else:
+        yield from ((first, *rest) for first in range(lead[0]) for rest in _parts(lead[1:], size))
+
+
 def _blocked(query, key, value, attn_mask, keep, is_causal, scale):
     """The same on arrays: a block of the batch at a time, in place."""
     masks = () if attn_mask is None else (attn_mask.shape[:-2],)
     lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2], *masks)
     rows, columns = query.shape[-2], key.shape[-2]
-    count = math.prod(lead)
 
-    def flat(x):
-        return np.broadcast_to(x, (*lead, *x.shape[-2:])).reshape(count, *x.shape[-2:])
+    def whole(x):
+        return x if x is None or x.shape[:-2] == lead else np.broadcast_to(x, (*lead, *x.shape[-2:]))
 
-    query, key, value = flat(query), flat(key).swapaxes(1, 2), flat(value)
+    query, key, value, keep = whole(query), whole(key).swapaxes(-1, -2), whole(value), whole(keep)
     shared = attn_mask is not None and math.prod(attn_mask.shape[:-2]) == 1
-    if attn_mask is not None:
-        attn_mask = attn_mask.reshape(attn_mask.shape[-2:]) if shared else flat(attn_mask)
-    keep = None if keep is None else flat(keep)
-    weights = np.empty((count, rows, columns), query.dtype)
-    out = np.empty((count, rows, value.shape[-1]), query.dtype)
+    attn_mask = attn_mask.reshape(attn_mask.shape[-2:]) if shared else whole(attn_mask)
+    weights = np.empty((*lead, rows, columns), query.dtype)
+    out = np.empty((*lead, rows, value.shape[-1]), query.dtype)
     hidden = np.triu(np.ones((rows, columns), bool), 1) if is_causal else None
-    step = max(1, BLOCK // max(1, rows * columns))
-    for start in range(0, count, step):
-        part = slice(start, start + step)
+    for part in _parts(lead, rows * columns):
         block = matmul(query[part] * scale, key[part], out=weights[part])
         if hidden is not None:
             np.copyto(block, -math.inf, where=hidden)
@@ -78,7 +94,7 @@ def _blocked(query, key, value, attn_mask, keep, is_causal, scale):
         if block.size:
             _softmax_in_place(block)
         matmul(block if keep is None else block * keep[part], value[part], out=out[part])
-    return out.reshape(*lead, *out.shape[1:]), weights.reshape(*lead, rows, columns)
+    return out, weights
 
 
 QKV = [(2, 3, 4), (2, 5, 4), (2, 5, 3)]
@@ -104,6 +120,8 @@ def _(g, query, key, value, attn_mask, keep, weights, out, is_causal, scale, nee
     d_value = matmul(transposed(weights if keep is None else weights * keep), g) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):
         return None, None, d_value, None
+    if g.__class__ is np.ndarray and not needs[3] and keep is None and g.shape[:-2] == query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
+        return *_blocked_grad(g, query, key, value, weights, out, scale), d_value, None
     d = matmul(g, transposed(value))
     if keep is not None:
         d = d * keep
@@ -112,6 +130,19 @@ def _(g, query, key, value, attn_mask, keep, weights, out, is_causal, scale, nee
     d_query = matmul(d, key * scale) if needs[0] else None
     d_key = matmul(transposed(d), query * scale) if needs[1] else None
     return d_query, d_key, d_value, d if needs[3] else None
+
+
+def _blocked_grad(g, query, key, value, weights, out, scale):
+    """The gradients of query and key on arrays: a block of the batch at a time, so that what lies between stays in cache."""
+    d_query, d_key = (np.empty(x.shape, x.dtype) for x in (query, key))
+    for part in _parts(query.shape[:-2], weights.shape[-2] * weights.shape[-1]):
+        d = matmul(g[part], value[part].swapaxes(-1, -2))
+        d -= total(g[part] * out[part], -1, True)
+        d *= weights[part]
+        d *= scale
+        matmul(d, key[part], out=d_query[part])
+        matmul(d.swapaxes(-1, -2), query[part], out=d_key[part])
+    return d_query, d_key
 
 
 @function("F")
