@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...autograd.nonfinite import ancestors
-from ...autograd.reasons import cuts_between
+from ...autograd.reasons import Reached, cuts_between
 from ...core.graph import Leaf, Node
 from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
@@ -82,9 +82,25 @@ class NotOptimized(ParametersHistory):
                 if id(p) not in owned and id(p) not in skipped and self.is_reached(p) and id(p) not in self.program.written
             ]
             if lost:
-                at = next((u.origin for u in self.program.updaters.values() if u.steps), NOWHERE)
                 names = listed(self.program.name_of(p) for p in lost)
-                self.found(f"{names} get gradients, but no optimizer has them: they stay as they are.", at)
+                message = f"{names} get gradients, but no optimizer has them: they stay as they are."
+                twice = self.same_twice()
+                at = next((u.origin for u in self.program.updaters.values() if u.steps), NOWHERE)
+                if twice is not None:
+                    message += f" Two optimizers have the same parameters, this one and that of line {twice[0].origin.line}."
+                    at = twice[1].origin
+                self.found(message, at)
+
+    def same_twice(self) -> tuple[Updater, Updater] | None:
+        """Two optimizers of which the second has no parameter that the first has not."""
+        seen: list[tuple[set[int], Updater]] = []
+        for updater in self.program.updaters.values():
+            mine = {id(p) for p in updater.parameters}
+            for others, first in seen:
+                if mine <= others:
+                    return first, updater
+            seen.append((mine, updater))
+        return None
 
 
 class NoGradient(ParametersHistory):
@@ -130,12 +146,13 @@ class NoGradient(ParametersHistory):
 
     def tell(self, never: list[Tensor], updater: Updater) -> None:
         """Enter a finding about parameters that never got a gradient."""
-        message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from them to the loss."
+        them = "them" if len(never) > 1 else "it"
+        message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from {them} to the loss."
         at = self.program.made_at(never[0])
         known = [self.cuts[id(p._node)] for p in never if id(p._node) in self.cuts]
         if known:
             how, at = known[0]
-            message += f" What was computed from them was {how}."
+            message += f" What was computed from {them} was {how}."
         self.found(message, at if at.code is not None else updater.origin)
 
 
@@ -153,9 +170,24 @@ class ZeroGradient(Check):
         self.counts: dict[int, list[int]] = {}  # by parameter, in how many steps it had a gradient, and one of zeros
         self.tensors: dict[int, Tensor] = {}
         self.solved = False  # the loss is zero
+        self.reasons: dict[int, tuple[str, Origin]] = {}  # by parameter: where its gradient becomes zero
 
     def backward(self, run: Pass) -> None:
         self.solved = not any(t._array.any() for t in run.tensors)
+        if not self.solved and run.accumulates and len(self.reasons) < LOOKED:
+            for key, (seen, zeros) in self.counts.items():
+                if seen == zeros == SEVERAL - 1 and key not in self.reasons:
+                    self.look_for(self.tensors[key], run)
+
+    def look_for(self, p: Tensor, run: Pass) -> None:
+        """Note where the gradient of a parameter becomes zero on its way from a loss."""
+        for loss in run.tensors:
+            nodes = ancestors(loss._node) if loss._node is not None and loss._array.size == 1 else []
+            if p._node is not None and any(node is p._node for node in nodes):
+                answer = Reached(p, self.program.name_of(p), loss, "the loss", nodes).answer()
+                if answer.kind == "zero" and answer.origin is not None:
+                    self.reasons[id(p)] = (answer.text.splitlines()[1].strip(), answer.origin)
+                    return
 
     def step(self, updater: Updater) -> None:
         if self.solved or (updater.steps >= 10 and updater.steps % 10):
@@ -174,6 +206,7 @@ class ZeroGradient(Check):
         if any(p.ndim > 1 for p in dead):  # a bias alone may well have none, as the last one of a critic whose outputs are subtracted
             names = listed(self.program.name_of(p) for p in dead)
             seen = self.counts[id(dead[0])][0]
-            at = self.program.made_at(dead[0])
+            why, at = next((self.reasons[id(p)] for p in dead if id(p) in self.reasons), ("", self.program.made_at(dead[0])))
             updater = next(iter(self.program.updaters.values()))
-            self.found(f"The gradient of {names} was all zeros in each of {seen} steps looked at.", at if at.code else updater.origin)
+            message = f"The gradient of {names} was all zeros in each of {seen} steps looked at." + (f" {why}." if why else "")
+            self.found(message, at if at.code else updater.origin)

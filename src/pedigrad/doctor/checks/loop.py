@@ -45,6 +45,7 @@ class GradientsAccumulate(Check):
         self.judge(updater.parameters, id(updater), f"{updater.name}.step()")
 
     def stepped(self, updater: Updater) -> None:
+        self.judge(updater.parameters, id(updater), f"{updater.name}.step()")  # of what its closure has done
         self.use(updater.parameters)
 
     def by_hand(self, parameters: list[Tensor]) -> None:
@@ -54,12 +55,13 @@ class GradientsAccumulate(Check):
     def judge(self, parameters: list[Tensor], key: int, what: str) -> None:
         """Enter a finding if parameters that are about to be updated have old gradients in theirs, the second time that it happens."""
         late = [p for p in parameters if id(p) in self.stale and has_gradient(p)]
+        places = [self.stale.pop(id(p)) for p in late]
         if late:
             self.times[key] = self.times.get(key, 0) + 1
             if self.times[key] == 2:
                 names = listed(self.program.name_of(p) for p in late)
                 message = f"The gradients of {names} were added to those that {what} had already used: nothing zeroes them."
-                self.found(message, self.stale[id(late[0])])
+                self.found(message, places[0])
 
     def use(self, parameters: list[Tensor]) -> None:
         """Parameters are updated."""
@@ -136,7 +138,8 @@ class StepNeverCalled(Check):
         for updater in self.program.updaters.values():
             count, origin = self.passes.get(id(updater), (0, NOWHERE))
             shared = {id(p) for other in self.program.updaters.values() if other.steps for p in other.parameters}
-            if count > 1 and not updater.steps and not any(id(p) in shared for p in updater.parameters):
+            by_others = any(id(p) in shared or id(p) in self.program.written for p in updater.parameters)
+            if count > 1 and not updater.steps and not by_others:
                 message = f"{count} backward passes made gradients for the parameters of {updater.name}, whose step() was never called."
                 self.found(message, origin)
 
@@ -159,6 +162,8 @@ class GradientsThrownAway(Check):
         self.last = None
 
     def backward(self, run: Pass) -> None:
+        if self.program.stepping:
+            return  # a line search tries many points
         self.heard += 1
         last, self.last = self.last, None
         if last is None or self.stepped_since or not self.program.steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 import re
 import weakref
 from typing import Any
@@ -14,7 +15,7 @@ from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ...nn.module import Module
 from ..findings import Check, Finding, listed
-from ..program import Call, FunctionCall, Model, Updater
+from ..program import Call, FunctionCall, Model, Pass, Updater
 from .losses import LOSSES
 
 SEVERAL = 3
@@ -68,15 +69,16 @@ def hidden_in(value: Any) -> list[Tensor]:
 
 
 def line_that_sets(cls: type, name: str) -> tuple[str, int, str] | None:
-    """File, line and text of the first assignment to `self.name` in a class."""
-    try:
-        lines, first = inspect.getsourcelines(cls)
-        file = inspect.getsourcefile(cls)
-    except (OSError, TypeError):
-        return None
-    for number, line in enumerate(lines, max(first, 1)):
-        if re.search(rf"\bself\.{re.escape(name)}\s*(:[^=]*)?=[^=]", line):
-            return file or "", number, line.strip()
+    """File, line and text of the first assignment to `self.name` in a class's methods, or in those of what it inherits from."""
+    sets = re.compile(rf"\bself\.{re.escape(name)}\s*(,[^=()]*)?(:[^=]*)?=[^=]")
+    for each in cls.__mro__:
+        methods = [inspect.unwrap(m) for m in vars(each).values() if inspect.isfunction(m)]
+        for code in sorted((m.__code__ for m in methods), key=lambda code: code.co_firstlineno):
+            last = max((line for _, _, line in code.co_lines() if line), default=code.co_firstlineno)
+            for number in range(code.co_firstlineno, last + 1):
+                line = linecache.getline(code.co_filename, number)
+                if sets.search(line):
+                    return code.co_filename, number, line.strip()
     return None
 
 
@@ -90,6 +92,13 @@ class TrainingWhileMeasuring(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.derived: dict[int, tuple[weakref.ref[Tensor], Call, str]] = {}  # what was computed from an output: "chosen", "compared" or ""
+        self.fitted: set[int] = set()  # models whose own outputs losses are computed of
+        self.taken: list[Call] = []  # predictions that became arrays since the last backward pass
+
+    def backward(self, run: Pass) -> None:
+        for call in self.taken:
+            self.measure(call)
+        self.taken.clear()
 
     def calling(self, call: Call) -> None:
         pending = [c for c in self.program.calls if c.model is call.model and c.measured and c.is_gone]
@@ -97,6 +106,8 @@ class TrainingWhileMeasuring(Check):
             self.tell(pending[-1])
 
     def finish(self) -> None:
+        for call in self.taken:
+            self.measure(call)
         for call in self.program.calls:
             if call.measured and call.is_gone and self.program.steps:
                 self.tell(call)
@@ -130,14 +141,29 @@ class TrainingWhileMeasuring(Check):
 
     def function(self, call: FunctionCall) -> None:
         known = self.of(call.argument(0, "input"))
-        if known is not None and (call.name in LOSSES or (known[1] == "chosen" and not known[0].grad)):
+        if known is None:
+            return
+        if call.name in LOSSES or (known[1] == "chosen" and not known[0].grad):
             self.measure(known[0])
+        elif call.name != "item" and not known[0].grad and known[0].mark is not None and id(known[0].model) in self.fitted:
+            self.take(known[0])
+
+    def take(self, call: Call) -> None:
+        """A prediction becomes an array: to be measured, unless the same input is predicted again, as Monte Carlo dropout does."""
+        if any(other.mark == call.mark and other is not call for other in self.taken):
+            self.fitted.discard(id(call.model))
+            self.taken.clear()
+        elif all(other is not call for other in self.taken):
+            call.active = call.model.active()
+            self.taken.append(call)
 
     def measure(self, call: Call) -> None:
         """Something that tells how good the output is was computed of it."""
+        if call.grad:
+            self.fitted.add(id(call.model))
         if not call.measured:
             call.measured = True
-            call.active = call.model.active()
+            call.active = call.active or call.model.active()
             if not call.grad:
                 self.tell(call)
 

@@ -33,7 +33,7 @@ class LossNotFinite(Check):
         self.told = False  # what comes after the first follows from it
 
     def backward(self, run: Pass) -> None:
-        for loss in run.tensors if not self.told else ():
+        for loss in run.tensors if not (self.told or self.program.spoilt) else ():
             if loss._array.dtype.kind == "f" and not np.isfinite(loss._array).all() and loss._node is not None:
                 self.told = True
                 first = first_in_graph(loss._node)
@@ -61,7 +61,7 @@ class GradientNotFinite(Check):
         arrays = [x._array if isinstance(x, Tensor) else x for x in g if x is not None]
         if self.told or not all(np.isfinite(a).all() for a in arrays) or not all(np.isfinite(t._array).all() for t in run.tensors):
             return
-        self.told = True
+        self.told = self.program.spoilt = True
         name = node.op.name if getattr(node, "op", None) is not None else node.name()
         operands = ranges(node)
         message = f"The gradient of {name}() is nan or infinite, where what arrived at it is finite ({_largest(arrays)} at most)"
