@@ -195,3 +195,21 @@ def test_the_examples_have_no_findings(example):
         pytest.importorskip("sklearn")
     done = subprocess.run([sys.executable, "-m", "pedigrad", "run", "--check", str(path)], capture_output=True, text=True, timeout=600)
     assert "pedigrad check: 0 findings" in done.stderr, done.stderr
+
+
+def test_a_finding_names_the_module_that_ran_its_line():
+    class Rounds(nn.Module):
+        def forward(self, x):
+            return torch.round(x)
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 3), Rounds(), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with torch.check() as doctor:
+        for _ in range(4):
+            optimizer.zero_grad()
+            model(torch.randn(8, 4)).pow(2).mean().backward()
+            optimizer.step()
+    (finding,) = [f for f in doctor.findings if f.check == "gradient-zero"]
+    assert finding.module == "1 (Rounds)" and "torch.round" in finding.text
+    assert "[gradient-zero]  in 1 (Rounds)" in doctor.report()

@@ -8,6 +8,7 @@ from ...autograd.nonfinite import ancestors
 from ...autograd.reasons import Reached, cuts_between
 from ...core.graph import Leaf, Node
 from ...core.origin import NOWHERE, Origin
+from ...core.scope import here
 from ...core.tensor import Tensor
 from ..findings import Check, listed
 from ..program import FunctionCall, Pass, Updater, gradient_of
@@ -112,14 +113,14 @@ class NoGradient(ParametersHistory):
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.left: list[tuple[Node, str, Origin]] = []  # values that left the graph since the last pass: the node, how, where
-        self.cuts: dict[int, tuple[str, Origin]] = {}  # by the leaf that is behind: how its values left the graph
+        self.left: list[tuple[Node, str, Origin, Any]] = []  # values that left the graph since the last pass: the node, how, where
+        self.cuts: dict[int, tuple[str, Origin, Any]] = {}  # by the leaf that is behind: how its values left the graph
         self.passes = 0
 
     def function(self, call: FunctionCall) -> None:
         tensor = call.argument(0, "self")
         if self.passes < LOOKED and isinstance(tensor, Tensor) and isinstance(tensor._node, Node) and len(self.left) < LOOKED**2:
-            self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here()))
+            self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here(), here.get().scope))
 
     def backward(self, run: Pass) -> None:
         if not run.accumulates or self.passes >= LOOKED:
@@ -127,12 +128,12 @@ class NoGradient(ParametersHistory):
         self.passes += 1
         for tensor in run.tensors:
             for cut in cuts_between(tensor._node) if tensor._node is not None else ():
-                self.left += [(node, cut.reason, cut.origin) for node in cut.behind]
+                self.left += [(node, cut.reason, cut.origin, cut.scope) for node in cut.behind]
         left, self.left = self.left, []
-        for node, how, origin in left:
+        for node, how, *place in left:
             for leaf in ancestors(node):
                 if isinstance(leaf, Leaf):
-                    self.cuts.setdefault(id(leaf), (how, origin))
+                    self.cuts.setdefault(id(leaf), (how, *place))
 
     def finish(self) -> None:
         if not self.program.passes:
@@ -148,12 +149,12 @@ class NoGradient(ParametersHistory):
         """Enter a finding about parameters that never got a gradient."""
         them = "them" if len(never) > 1 else "it"
         message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from {them} to the loss."
-        at = self.program.made_at(never[0])
+        at, scope = self.program.made_at(never[0]), None
         known = [self.cuts[id(p._node)] for p in never if id(p._node) in self.cuts]
         if known:
-            how, at = known[0]
+            how, at, scope = known[0]
             message += f" What was computed from {them} was {how}."
-        self.found(message, at if at.code is not None else updater.origin)
+        self.found(message, at if at.code is not None else updater.origin, scope=scope)
 
 
 class ZeroGradient(Check):
@@ -170,7 +171,7 @@ class ZeroGradient(Check):
         self.counts: dict[int, list[int]] = {}  # by parameter, in how many steps it had a gradient, and one of zeros
         self.tensors: dict[int, Tensor] = {}
         self.solved = False  # the loss is zero
-        self.reasons: dict[int, tuple[str, Origin]] = {}  # by parameter: where its gradient becomes zero
+        self.reasons: dict[int, tuple[str, Origin, Any]] = {}  # by parameter: where its gradient becomes zero
 
     def backward(self, run: Pass) -> None:
         self.solved = not any(t._array.any() for t in run.tensors)
@@ -186,7 +187,7 @@ class ZeroGradient(Check):
             if p._node is not None and any(node is p._node for node in nodes):
                 answer = Reached(p, self.program.name_of(p), loss, "the loss", nodes).answer()
                 if answer.kind == "zero" and answer.origin is not None:
-                    self.reasons[id(p)] = (answer.text.splitlines()[1].strip(), answer.origin)
+                    self.reasons[id(p)] = (answer.text.splitlines()[1].strip(), answer.origin, answer.scope)
                     return
 
     def step(self, updater: Updater) -> None:
@@ -206,7 +207,8 @@ class ZeroGradient(Check):
         if any(p.ndim > 1 for p in dead):  # a bias alone may well have none, as the last one of a critic whose outputs are subtracted
             names = listed(self.program.name_of(p) for p in dead)
             seen = self.counts[id(dead[0])][0]
-            why, at = next((self.reasons[id(p)] for p in dead if id(p) in self.reasons), ("", self.program.made_at(dead[0])))
+            reasons = [self.reasons[id(p)] for p in dead if id(p) in self.reasons]
+            why, at, scope = reasons[0] if reasons else ("", self.program.made_at(dead[0]), None)
             updater = next(iter(self.program.updaters.values()))
             message = f"The gradient of {names} was all zeros in each of {seen} steps looked at." + (f" {why}." if why else "")
-            self.found(message, at if at.code else updater.origin)
+            self.found(message, at if at.code else updater.origin, scope=scope)

@@ -227,7 +227,9 @@ class TargetOutOfRange(Check):
             if known.min() >= 1 and known.max() == classes:
                 remedy = "These classes seem to be counted from 1: give target - 1."
             elif known.min() >= 0:
-                remedy = f"Give the last layer as many outputs as there are classes ({int(known.max()) + 1} at least), or number them anew from 0."
+                least = int(known.max()) + 1
+                remedy = f"Give the last layer as many outputs as there are classes ({least} at least), or number them anew from 0."
             elif known.max() < classes:
-                remedy = f"Number the classes from 0; where {int(known.min())} marks what is to be left out, say ignore_index={int(known.min())}."
+                low = int(known.min())
+                remedy = f"Number the classes from 0; where {low} marks what is to be left out, say ignore_index={low}."
             self.found(message, remedy=remedy)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...core.graph import Leaf
 from ...core.origin import NOWHERE, Origin
+from ...core.scope import here
 from ...core.tensor import Tensor
 from ...nn.module import Module
 from ..findings import Check, Finding, listed
@@ -212,7 +213,7 @@ class BatchOfOne(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.single = self.all = 0
-        self.at = NOWHERE
+        self.at, self.scope = NOWHERE, here.get().scope
         self.predicted = 0
 
     def function(self, call: FunctionCall) -> None:
@@ -223,7 +224,7 @@ class BatchOfOne(Check):
             self.all += 1
             if x.shape[0] == 1:
                 self.single += 1
-                self.at = Origin.here()
+                self.at, self.scope = Origin.here(), here.get().scope
                 if call.error is not None:
                     self.tell()
         elif call.name == "dropout" and call.argument(2, "training", True) and call.argument(1, "p", 0.5):
@@ -235,7 +236,11 @@ class BatchOfOne(Check):
 
     def tell(self) -> None:
         """Enter a finding."""
-        self.found("A batch norm in training mode is given a batch of one sample: its mean and variance are that sample's own.", self.at)
+        self.found(
+            "A batch norm in training mode is given a batch of one sample: its mean and variance are that sample's own.",
+            self.at,
+            scope=self.scope,
+        )
 
     def finish(self) -> None:
         if self.single >= SEVERAL and self.single > self.all / 2:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd.nonfinite import first_in_graph, in_words, ranges
+from ...autograd.nonfinite import ancestors, first_in_graph, in_words, known_values, ranges
 from ...core.graph import Node
 from ...core.origin import NOWHERE
 from ...core.tensor import Tensor
@@ -40,7 +40,7 @@ class LossNotFinite(Check):
                 value = "nan" if np.isnan(loss._array).any() else "infinite"
                 message = f"The loss is {value} at backward pass {run.number + 1}. "
                 message += in_words(first) if first is not None else "What it was computed from is finite as far as it was saved."
-                self.found(message, first.origin if first is not None and first.origin.code is not None else run.origin)
+                self.found(message, first.node if first is not None and first.origin.code is not None else run.origin)
 
 
 class GradientNotFinite(Check):
@@ -63,9 +63,9 @@ class GradientNotFinite(Check):
             return
         self.told = self.program.spoilt = True
         name = node.op.name if getattr(node, "op", None) is not None else node.name()
-        operands = ranges(node)
+        operands = ranges(node, known_values(ancestors(node)))
         message = f"The gradient of {name}() is nan or infinite, where what arrived at it is finite ({_largest(arrays)} at most)"
-        self.found(message + (f"; its operands: {operands}." if operands else "."), node.origin)
+        self.found(message + (f"; its operands: {operands}." if operands else "."), node)
 
 
 def _largest(arrays: list[Any]) -> str:

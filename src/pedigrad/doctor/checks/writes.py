@@ -70,7 +70,7 @@ class HiddenWrite(Check):
             if isinstance(array, np.ndarray):
                 storage, stamp, what, origin = self.writes.get(id(storage_of(array)), (None, 0, "", NOWHERE))
                 if storage is not None and stamp > node.seq:
-                    message = f"{what}() overwrites through .data what {node.op.name}() needs for its gradient ({node.origin})."
+                    message = f"{what}() overwrites through .data what {node.op.name}() needs for its gradient ({node.place})."
                     self.found(message, origin)
 
 
