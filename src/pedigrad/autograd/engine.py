@@ -278,6 +278,8 @@ class Backward:
                 self.arrive(leaf, g)
             else:
                 self.captures(leaf, g)
+            if profiler is not None and profiler.alive is not None and leaf.grad is not None:
+                profiler.alive.made(None, leaf.grad)
 
     def enter(self, tensor: Tensor) -> None:
         """The pass starts at `tensor`, or with that gradient: it is run in the levels that this is of."""
