@@ -217,3 +217,54 @@ def test_memory_is_in_the_files(tmp_path):
     data = json.loads(found.html().partition('id="data">')[2].partition("</script>")[0])["memory"]
     assert data["total"] == found.memory().total == sum(row[0] for row in data["rows"])
     assert "Self CPU Mem" in found.key_averages().table(sort_by="self_cpu_memory_usage")
+
+
+def compiled_model():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 2))
+    compiled = torch.compile(model)
+    for _ in range(4):
+        compiled(torch.ones(4, 8)).sum().backward()  # where it was recorded
+    return model, compiled
+
+
+def test_compiled_forward_and_backward_belong_to_their_modules_and_lines():
+    model, compiled = compiled_model()
+    model.zero_grad()
+    with profile() as found:
+        y = compiled(torch.ones(4, 8))
+        y.sum().backward()
+    modules = {row.what: row for row in found.modules()}
+    for name in ("0 (Linear)", "1 (Tanh)", "2 (Linear)"):
+        assert modules[name].forward > 0 < modules[name].backward
+    (line,) = [row for row in found.lines() if "# where it was recorded" in row.what]
+    assert line.forward > 0 < line.backward
+    (forward,) = [event for event in found.events().all() if event.name.startswith("compiled ") and event.kind == "op"]
+    assert 0 < sum(inner.total for inner in forward.children) <= forward.total + len(forward.children)
+    (outer,) = [event for event in found.events().all() if event.name.endswith("CompiledBackward")]
+    (inner,) = outer.children
+    assert inner.name == "compiled gradient" and inner.total <= outer.total
+    expected = [p.grad.numpy().copy() for p in model.parameters()]
+    model.zero_grad()
+    compiled(torch.ones(4, 8)).sum().backward()
+    assert all((a == p.grad.numpy()).all() for a, p in zip(expected, model.parameters(), strict=True))
+
+
+def test_a_compiled_step_without_arguments_is_in_the_profile():
+    w = torch.ones(64, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+
+    @torch.compile
+    def step():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(6):
+        step()
+    with profile() as found:
+        step()
+    assert "compiled step" in {event.name for event in found.events().all()}
+    assert any("loss = (w * w).sum()" in row.what and row.forward > 0 for row in found.lines())
