@@ -213,3 +213,29 @@ def test_a_finding_names_the_module_that_ran_its_line():
     (finding,) = [f for f in doctor.findings if f.check == "gradient-zero"]
     assert finding.module == "1 (Rounds)" and "torch.round" in finding.text
     assert "[gradient-zero]  in 1 (Rounds)" in doctor.report()
+
+
+RESTORED = """
+import inspect
+import pedigrad as torch
+from pedigrad.nn import functional as F
+functions = (F.cross_entropy, F.dropout, torch.stack, torch.manual_seed, torch.Tensor.item, torch.Tensor.detach)
+before = [(f.__code__, f.__defaults__, f.__kwdefaults__, dict(f.__dict__), str(inspect.signature(f))) for f in functions]
+for _ in range(2):
+    with torch.check():
+        assert F.dropout.__code__ is not before[1][0]
+        F.dropout(torch.ones(3), 0.5)
+after = [(f.__code__, f.__defaults__, f.__kwdefaults__, dict(f.__dict__), str(inspect.signature(f))) for f in functions]
+print(before == after)
+with torch.autocast("cpu"):
+    pass
+held = F.dropout.__code__
+with torch.check():
+    pass
+print(F.dropout.__code__ is held and held is not before[1][0], F.dropout(torch.ones(3), 0.0).tolist())
+"""
+
+
+def test_functions_are_what_was_written_again_after_the_block():
+    done = subprocess.run([sys.executable, "-c", RESTORED], capture_output=True, text=True)
+    assert done.stdout.split("\n") == ["True", "True [1.0, 1.0, 1.0]", ""], done.stderr

@@ -44,7 +44,12 @@ def gradient_of(p: Tensor) -> np.ndarray[Any, Any] | None:
 def has_gradient(p: Tensor) -> bool:
     """Whether a parameter has a gradient that is not all zeros."""
     array = gradient_of(p)
-    return array is not None and bool(array.ravel()[:SAMPLE].any() or array.any())
+    return array is not None and any_in(array)
+
+
+def any_in(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array has an element that is not zero: most often one of the first is."""
+    return bool(array.ravel()[:SAMPLE].any() if array.flags.c_contiguous else False) or bool(array.any())
 
 
 def fingerprint(array: np.ndarray[Any, Any]) -> tuple[Any, ...]:

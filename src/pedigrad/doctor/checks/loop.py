@@ -7,7 +7,7 @@ from typing import Any
 from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ..findings import Check, listed
-from ..program import Pass, Schedule, Updater, has_gradient
+from ..program import Pass, Schedule, Updater, any_in, has_gradient
 
 SEVERAL = 3  # times that something has to happen before it is no accident
 
@@ -88,7 +88,7 @@ class ZeroedBeforeStep(Check):
     def backwarded(self, run: Pass) -> None:
         if run.accumulates:
             for leaf in run.leaves:
-                if leaf.grad is not None and not leaf.zeroed and bool(leaf.grad._array.any()):
+                if leaf.grad is not None and not leaf.zeroed and any_in(leaf.grad._array):
                     self.reached[id(leaf)] = True
 
     def step(self, updater: Updater) -> None:
@@ -170,12 +170,12 @@ class GradientsThrownAway(Check):
             return
         owned = {id(p._node) for u in self.program.updaters.values() for p in u.parameters}
         mine = [leaf for leaf in last.leaves if id(leaf) in owned]
-        if mine and all(leaf.grad is None or leaf.zeroed or not leaf.grad._array.any() for leaf in mine):
+        if mine and all(leaf.grad is None or leaf.zeroed or not any_in(leaf.grad._array) for leaf in mine):
             self.wasted += 1
             self.at = last.origin
 
     def backwarded(self, run: Pass) -> None:
-        if run.accumulates and run.error is None and any(leaf.grad is not None and bool(leaf.grad._array.any()) for leaf in run.leaves):
+        if run.accumulates and run.error is None and any(leaf.grad is not None and any_in(leaf.grad._array) for leaf in run.leaves):
             self.last, self.stepped_since = run, False
 
     def stepped(self, updater: Updater) -> None:
