@@ -104,8 +104,8 @@ def progress(iterable: Iterable[T], total: int | None = None, label: str = "", f
     >>> import io
     >>> from pedigrad.utils import progress
     >>> out = io.StringIO()
-    >>> sum(progress(range(4), label="adding", file=out))
-    6
+    >>> [x + 1 for x in progress([0, 1, 2, 3], label="adding", file=out)]
+    [1, 2, 3, 4]
     >>> "4/4" in out.getvalue()
     True
     """

@@ -177,7 +177,7 @@ class EventList(list[Any]):
         shown = rows[: row_limit if row_limit >= 0 else None]
         names = [_cut(row.key, max_name_column_width) for row in shown]
         width = max([len(n) for n in names] + [4])
-        heads = ("Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls")
+        heads: tuple[str, ...] = ("Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls")
         with_memory = any(row.cpu_memory_usage for row in rows)
         heads += ("CPU Mem", "Self CPU Mem") if with_memory else ()
         rule = "  ".join("-" * n for n in (width, *(max(len(h), 10) for h in heads)))

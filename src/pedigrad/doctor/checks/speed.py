@@ -193,7 +193,7 @@ class SameCopy(Check):
         line = here.code, here.lasti
         array = source._array if isinstance(source, Tensor) else source
         if isinstance(array, np.ndarray):  # other objects may show the same memory
-            same = (array.__array_interface__["data"][0], array.strides, fingerprint(array))
+            same: tuple[Any, ...] = (array.__array_interface__["data"][0], array.strides, fingerprint(array))
         else:
             same = (id(source),)
         entry = self.seen.setdefault(line, [same, -1, 0, array])
