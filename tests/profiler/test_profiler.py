@@ -268,3 +268,19 @@ def test_a_compiled_step_without_arguments_is_in_the_profile():
         step()
     assert "compiled step" in {event.name for event in found.events().all()}
     assert any("loss = (w * w).sum()" in row.what and row.forward > 0 for row in found.lines())
+
+
+def test_modules_of_a_line_are_put_together_in_a_long_table():
+    class Block(torch.nn.Module):
+        def forward(self, x):
+            return x.exp()  # one line
+
+    model = torch.nn.Sequential(*(Block() for _ in range(30)))
+    with profile(profile_memory=True) as found:
+        y = model(torch.zeros(100, requires_grad=True))
+        del y
+    table = found.memory()
+    assert len(table) == 30 and len(table.by_line()) == 1
+    assert "30 arrays  saved for backward" in str(table) and str(table).endswith("# one line  30 modules")
+    data = json.loads(found.html().partition('id="data">')[2].partition("</script>")[0])["memory"]
+    assert [row[:2] for row in data["rows"]] == [[30 * 400, "saved for backward"]]

@@ -19,7 +19,7 @@ from ..core.profiling import Event, clock
 from ..core.storage import storage_of
 from ..core.tensor import Tensor
 from ..provenance.facts import saved_arrays
-from .held import GRADIENTS, SAVED, TENSORS, Held, Holder, Snapshot, grown
+from .held import GRADIENTS, ROWS, SAVED, TENSORS, Held, Holder, Snapshot, grown
 
 
 class Entry:
@@ -165,6 +165,7 @@ class Alive:
             yield max(self.log[i : i + span], key=lambda change: change[1])
 
 
-def rows_of(snapshot: Snapshot, most: int = 40) -> Iterable[tuple[int, str, str, str]]:
-    """The first rows of a table: bytes, what, line and module."""
+def rows_of(snapshot: Snapshot, most: int = ROWS) -> Iterable[tuple[int, str, str, str]]:
+    """The first rows of a table: bytes, what, line and module; of more the modules of each line together."""
+    snapshot = snapshot.by_line() if len(snapshot) > most else snapshot
     return [(held.nbytes, *holder) for holder, held in list(snapshot.held.items())[:most]]

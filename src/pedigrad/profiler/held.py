@@ -39,6 +39,9 @@ class Snapshot:
         """Bytes of all."""
         return sum(held.nbytes for held in self.held.values())
 
+    def __len__(self) -> int:
+        return len(self.held)
+
     def __sub__(self, before: Snapshot) -> Snapshot:
         changes = {}
         for holder in (*self.held, *before.held):
@@ -51,8 +54,22 @@ class Snapshot:
         """Bytes of one kind: "saved for backward", "parameters", "gradients" or "other tensors"."""
         return sum(held.nbytes for holder, held in self.held.items() if holder.what == what)
 
+    def by_line(self) -> Snapshot:
+        """The same with the modules of each line together: `12 modules` where there are several."""
+        groups: dict[tuple[str, str], list[tuple[str, Held]]] = {}
+        for holder, held in self.held.items():
+            groups.setdefault((holder.what, holder.line), []).append((holder.module, held))
+        found = {}
+        for (what, line), each in groups.items():
+            module = each[0][0] if len(each) == 1 else f"{len(each)} modules"
+            found[Holder(what, line, module)] = Held(sum(held.nbytes for _, held in each), sum(held.arrays for _, held in each))
+        return Snapshot(found, self.is_change, self.title)
+
     def lines(self, most: int | None = ROWS) -> Iterator[str]:
-        """The lines of the table."""
+        """The lines of the table; of more than `most` holders the modules of each line are put together."""
+        if most is not None and len(self.held) > most and len(short := self.by_line()) < len(self.held):
+            yield from short.lines(most)
+            return
         sign = "+" if self.is_change and self.total > 0 else ""
         kinds = [(kind, self.of(kind)) for kind in (SAVED, PARAMETERS, GRADIENTS, TENSORS)]
         said = ", ".join(f"{kind} {signed(n, self.is_change)}" for kind, n in kinds if n)
