@@ -526,6 +526,10 @@ REMEDIES = {
     "dead_bias": "(dead ReLUs)",
     "pinn_history": "history['loss']",
     "forecaster_retained": "'h'",
+    "two_backwards": "(loss1 + loss2).backward()",
+    "constant_column": "The data have it already",
+    "all_frozen": "frozen by requires_grad_(False) at all_frozen.txt:8",
+    "functional_dropout": "training=self.training",
 }
 
 

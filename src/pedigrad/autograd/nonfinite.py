@@ -33,7 +33,7 @@ def first_in_graph(root: Node) -> First | None:
             continue
         for name, operand in outsiders(node):
             if not is_finite(operand):
-                return First(f"{name_of(node)}() was given it as {name!r}, which needs no gradient", node, operand)
+                return First(f"{name_of(node)}() was given it as {name!r}, which needs no gradient,", node, operand)
         if value is not None and not is_finite(value):
             return First(f"{name_of(node)}() computed it", node, value, ranges(node, values))
     return None

@@ -251,6 +251,10 @@ class Observer(watching.Watcher):
         updater.passes_then = self.program.passes
         return result
 
+    def scheduler_made(self, scheduler: Any) -> None:
+        if not self.elsewhere():
+            self.program.schedule(scheduler)
+
     def scheduler_steps(self, scheduler: Any) -> None:
         if self.elsewhere() or not isinstance(scheduler, SCHEDULES):
             return

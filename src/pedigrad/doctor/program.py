@@ -136,6 +136,16 @@ class Call:
         self.model.calls += 1
 
     @property
+    def node(self) -> Any:
+        """The history of what it returned, None if that is gone."""
+        return None if self._node is None else self._node()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the history of what it returned is there, and no backward pass has come."""
+        return not self.passed and self.node is not None
+
+    @property
     def is_gone(self) -> bool:
         """Whether nothing has what it returned any more, and no backward pass has come: it was not for training."""
         return not self.passed and (self._node is None or self._node() is None)

@@ -7,7 +7,7 @@ from typing import Any
 from ...autograd.nonfinite import ancestors
 from ...autograd.reasons import Reached, cuts_between
 from ...core.graph import Leaf, Node
-from ...core.origin import NOWHERE, Origin
+from ...core.origin import NOWHERE, Origin, is_users
 from ...core.scope import here
 from ...core.tensor import Tensor
 from ..findings import Check, listed
@@ -116,6 +116,21 @@ class NoGradient(ParametersHistory):
         self.left: list[tuple[Node, str, Origin, Any]] = []  # values that left the graph since the last pass: the node, how, where
         self.cuts: dict[int, tuple[str, Origin, Any]] = {}  # by the leaf that is behind: how its values left the graph
         self.passes = 0
+        self.ends: Origin | None = None  # of a pass that began at a leaf
+
+    def failed(self, error: Any) -> None:
+        text = str(error)
+        if isinstance(error, RuntimeError) and "does not require grad" in text and self.program.updaters:
+            trace = error.__traceback__
+            at = NOWHERE
+            while trace is not None:
+                if is_users(trace.tb_frame):
+                    at = Origin(trace.tb_frame.f_code, trace.tb_lasti)
+                trace = trace.tb_next
+            why = text.partition("\n")[0].partition("grad_fn")[2].lstrip(": ")
+            message = "Nothing that the loss was computed from needs a gradient" + (f": {why}." if why else ".")
+            remedy = "Leave requires_grad set where parameters are to learn, and compute the loss without detach(), no_grad() or argmax()."
+            self.found(message, at, remedy)
 
     def function(self, call: FunctionCall) -> None:
         tensor = call.argument(0, "self")
@@ -127,6 +142,8 @@ class NoGradient(ParametersHistory):
             return
         self.passes += 1
         for tensor in run.tensors:
+            if isinstance(tensor._node, Leaf) and all(tensor is not p for u in self.program.updaters.values() for p in u.parameters):
+                self.ends = run.origin
             for cut in cuts_between(tensor._node) if tensor._node is not None else ():
                 self.left += [(node, cut.reason, cut.origin, cut.scope) for node in cut.behind]
         left, self.left = self.left, []
@@ -151,6 +168,10 @@ class NoGradient(ParametersHistory):
         message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from {them} to the loss."
         at, scope = self.program.made_at(never[0]), None
         known = [self.cuts[id(p._node)] for p in never if id(p._node) in self.cuts]
+        if self.ends is not None and not known:
+            message += " A backward pass ends where it begins: its loss is a leaf, made anew or of what has none (argmax, comparisons)."
+            remedy = "Call backward() on the loss as it was computed, of outputs that gradients go through; do not set requires_grad on it."
+            return self.found(message, self.ends, remedy)
         if known:
             how, at, scope = known[0]
             message += f" What was computed from {them} was {how}."

@@ -126,6 +126,10 @@ class StepNeverCalled(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.passes: dict[int, tuple[int, Origin]] = {}
+        self.least = 2  # passes
+
+    def failed(self, error: Any) -> None:
+        self.least = 2 + SEVERAL  # it may not have come so far
 
     def backwarded(self, run: Pass) -> None:
         if run.accumulates:
@@ -139,7 +143,7 @@ class StepNeverCalled(Check):
             count, origin = self.passes.get(id(updater), (0, NOWHERE))
             shared = {id(p) for other in self.program.updaters.values() if other.steps for p in other.parameters}
             by_others = any(id(p) in shared or id(p) in self.program.written for p in updater.parameters)
-            if count > 1 and not updater.steps and not by_others:
+            if count >= self.least and not updater.steps and not by_others:
                 message = f"{count} backward passes made gradients for the parameters of {updater.name}, whose step() was never called."
                 self.found(message, origin)
 
@@ -166,9 +170,14 @@ class GradientsThrownAway(Check):
             return  # a line search tries many points
         self.heard += 1
         last, self.last = self.last, None
-        if last is None or self.stepped_since or not self.program.steps:
+        if last is None or self.stepped_since or (self.program.updaters and not self.program.steps):
             return
         owned = {id(p._node) for u in self.program.updaters.values() for p in u.parameters}
+        known = owned | {id(p._node) for m in self.program.models.values() for p in m.parameters}
+        if any(id(leaf) not in known for leaf in last.leaves):
+            return  # gradients are wanted of something else
+        if not owned and not self.program.written:  # nothing is updated in any way
+            owned = {id(p._node) for m in self.program.models.values() if m.module.training for p in m.parameters}
         mine = [leaf for leaf in last.leaves if id(leaf) in owned]
         if mine and all(leaf.grad is None or leaf.zeroed or not any_in(leaf.grad._array) for leaf in mine):
             self.wasted += 1
@@ -182,7 +191,12 @@ class GradientsThrownAway(Check):
         self.stepped_since = True
 
     def finish(self) -> None:
-        if self.wasted >= SEVERAL and self.wasted >= self.heard / 5:
+        if not self.program.updaters and not self.program.written:
+            if self.wasted > 2 * SEVERAL:
+                message = f"The gradients of {self.wasted} of {self.heard} backward passes were zeroed, and no parameter has changed."
+                remedy = "Let optimizer.step() run after each backward pass; by hand write in place, under no_grad: p -= lr * p.grad."
+                self.found(message, self.at, remedy)
+        elif self.wasted >= SEVERAL and self.wasted >= self.heard / 5:
             message = f"The gradients of {self.wasted} of {self.heard} backward passes were zeroed before a step used them."
             self.found(message, self.at)
 
@@ -265,6 +279,16 @@ class GraphReused(Check):
         "detach() what is carried from one step to the next (hidden states, running sums), or compute the loss anew for each backward pass."
     )
 
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.steps = -1  # that had been taken at the last pass
+
     def backwarded(self, run: Pass) -> None:
+        steps, self.steps = self.steps, self.program.steps
         if isinstance(run.error, RuntimeError) and "a second time" in str(run.error):
-            self.found("The backward pass goes on into the graph of an earlier step, whose saved values are gone.", run.origin)
+            if steps == self.program.steps:
+                message = "The backward pass goes into the graph that the one before it, in the same step, has used up."
+                remedy = "Add the losses and call backward() once, (loss1 + loss2).backward(); or give the first call retain_graph=True."
+                self.found(message, run.origin, remedy)
+            else:
+                self.found("The backward pass goes on into the graph of an earlier step, whose saved values are gone.", run.origin)

@@ -20,6 +20,7 @@ from ..program import Call, FunctionCall, Model, Pass, Updater
 from .losses import LOSSES
 
 SEVERAL = 3
+MEASURES = ("numpy", "tolist", "item")
 CHOICES = ("argmax", "max", "topk", "gt", "ge", "round")  # what makes predictions of scores
 
 
@@ -88,7 +89,7 @@ class TrainingWhileMeasuring(Check):
 
     name = "train-mode-while-measuring"
     remedy = "Call model.eval() before measuring, and model.train() before training goes on."
-    functions = (*LOSSES, "numpy", "tolist", "item")
+    functions = (*LOSSES, *MEASURES, "dropout")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
@@ -141,6 +142,8 @@ class TrainingWhileMeasuring(Check):
             self.measure(call)
 
     def function(self, call: FunctionCall) -> None:
+        if call.name == "dropout":
+            return self.dropped(call)
         known = self.of(call.argument(0, "input"))
         if known is None:
             return
@@ -148,6 +151,14 @@ class TrainingWhileMeasuring(Check):
             self.measure(known[0])
         elif call.name != "item" and not known[0].grad and known[0].mark is not None and id(known[0].model) in self.fitted:
             self.take(known[0])
+
+    def dropped(self, call: FunctionCall) -> None:
+        """A dropout that was not told whether the model is in training mode: it always is, then."""
+        last = self.program.last_call
+        told = len(call.args) > 2 or "training" in call.kwargs
+        if not told and last is not None and not last.grad and not last.training and last.model.trained and call.argument(1, "p", 0.5):
+            message = f"dropout() is active while {last.model.name} is in evaluation mode: it was not told of the mode."
+            self.found(message, remedy="Give it the mode, F.dropout(x, p, training=self.training), or use a layer nn.Dropout(p).")
 
     def take(self, call: Call) -> None:
         """A prediction becomes an array: to be measured, unless the same input is predicted again, as Monte Carlo dropout does."""
@@ -171,7 +182,8 @@ class TrainingWhileMeasuring(Check):
     def tell(self, call: Call) -> None:
         """Enter a finding."""
         if call.active and call.model.trained:
-            self.found(f"{call.model.name} is measured in training mode: {listed(call.active)} act as they do in training.", call.origin)
+            do = "act as they do" if len(call.active) > 1 else "acts as it does"
+            self.found(f"{call.model.name} is measured in training mode: {listed(call.active)} {do} in training.", call.origin)
 
 
 class EvalWhileTraining(Check):
@@ -231,7 +243,7 @@ class BatchOfOne(Check):
             last = self.program.last_call
             if x.shape[0] == 1 and last is not None and not last.grad and last.model.trained:
                 self.predicted += 1
-                if self.predicted == SEVERAL:
+                if self.predicted == SEVERAL and all(f.check != TrainingWhileMeasuring.name for f in self.findings.items):
                     self.found(f"Dropout is active while {last.model.name} predicts a single sample.", last.origin)
 
     def tell(self) -> None:
@@ -349,4 +361,6 @@ def differs(array: Any) -> bool:
     """Whether the rows of an array are not all alike, up to rounding."""
     first = array[:1]
     scale = np.abs(array).max() if array.size else 0
+    if not np.isfinite(scale):
+        return True  # that is found elsewhere
     return bool(array.size) and bool((np.abs(array - first) > 1e-6 * scale).any())

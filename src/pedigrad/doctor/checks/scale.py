@@ -14,6 +14,7 @@ from ..findings import Check
 from ..program import Pass, Updater, gradient_of
 
 SEVERAL = 3
+GIVEN = "The data have it already: look where they are made (a division by a deviation of 0, a logarithm, missing values)."
 LARGE = 1e3  # a gradient's largest element, and its norm in norms of its parameter, above which it explodes
 SMALL = 1e-6  # a layer's largest gradient, in that of the layer with the largest, below which it vanishes
 LAYERS = 4  # as many layers at least for gradients to vanish in
@@ -39,8 +40,11 @@ class LossNotFinite(Check):
                 first = first_in_graph(loss._node)
                 value = "nan" if np.isnan(loss._array).any() else "infinite"
                 message = f"The loss is {value} at backward pass {run.number + 1}. "
+                given = first is not None and "needs no gradient" in first.what
                 message += in_words(first) if first is not None else "What it was computed from is finite as far as it was saved."
-                self.found(message, first.node if first is not None and first.origin.code is not None else run.origin)
+                self.found(
+                    message, first.node if first is not None and first.origin.code is not None else run.origin, GIVEN if given else ""
+                )
 
 
 class GradientNotFinite(Check):

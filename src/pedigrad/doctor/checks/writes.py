@@ -20,7 +20,7 @@ from ...core.storage import storage_of
 from ...core.tensor import Tensor
 from ...core.traces import variables_of
 from ..findings import Check
-from ..program import Pass, Updater
+from ..program import Call, Pass, Updater
 
 LIVE = 6  # graphs of earlier steps that may be alive
 
@@ -100,6 +100,19 @@ class GraphKept(Check):
 
     def stepped(self, updater: Updater) -> None:
         self.judge()
+
+    def called(self, call: Call) -> None:
+        if self.told or not call.grad or call.training or not call.model.trained:
+            return
+        alive = [c for c in self.program.calls if c.model is call.model and not c.training and c.is_alive]
+        if len(alive) > LIVE + 2:
+            self.told = True
+            node = alive[0].node
+            holder, at = name_in(outside(sys._getframe(1)), node) if node is not None else ("", NOWHERE)
+            by = f": {holder} holds them" if holder else ""
+            message = f"The graphs of {len(alive)} calls of {call.model.name} in evaluation mode are alive, and no backward pass comes{by}."
+            remedy = "Measure under torch.no_grad(), and keep numbers: total += loss.item()."
+            self.found(message, at if at is not NOWHERE else call.origin, remedy)
 
     def look_back(self, run: Pass, root: Node) -> None:
         """See whether a pass that keeps its graph goes on into those of many passes before."""
