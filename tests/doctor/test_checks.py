@@ -526,6 +526,8 @@ REMEDIES = {
     "dead_bias": "(dead ReLUs)",
     "pinn_history": "history['loss']",
     "forecaster_retained": "'h'",
+    "bytes_as_probabilities": "target / 255",
+    "one_hot_integers": "target.argmax(1)",
     "two_backwards": "(loss1 + loss2).backward()",
     "constant_column": "The data have it already",
     "all_frozen": "frozen by requires_grad_(False) at all_frozen.txt:8",

@@ -139,7 +139,7 @@ class Alike:
         """The cells of their line."""
         one = self.steps[0]
         sizes = sorted(self.steps, key=lambda step: math.prod(step.axes))
-        axes = [" x ".join(map(str, step.axes)) for step in (sizes[0], sizes[-1])]
+        axes = [" x ".join(map(str, step.axes)) or "1" * (step.kind == "kernel") for step in (sizes[0], sizes[-1])]
         span = " to ".join(dict.fromkeys(axes))
         sums = [sum(getattr(step, name) for step in self.steps) for name in ("flops", "read", "written")]
         cells = [number(n, unit) if n else "" for n, unit in zip(sums, ("", "B", "B"), strict=True)]

@@ -58,6 +58,12 @@ class ParameterReplaced(ParametersHistory):
         old, new = self.replaced()
         if new:
             names = listed(self.program.name_of(p) for p in new)
+            owner = next(u for u in self.program.updaters.values() if any(p is each for p in u.parameters for each in old))
+            anew = {id(p) for p in new}
+            model = next(m for m in self.program.models.values() if any(p is new[0] for p in m.parameters))
+            if all(id(p) in anew for p in model.parameters):
+                message = f"All of {model.name} was made after {owner.name}, which updates the parameters of a model that is not called."
+                return self.found(message, owner.origin, "Make the optimizer of the model that is trained, after that is made.")
             message = f"{names} took the place of {len(old)} parameters that the optimizer was made with: it updates the old ones."
             self.found(message, self.program.made_at(new[0]))
 
@@ -174,7 +180,7 @@ class NoGradient(ParametersHistory):
             return self.found(message, self.ends, remedy)
         if known:
             how, at, scope = known[0]
-            message += f" What was computed from {them} was {how}."
+            message += f" What came of {them} was {how}."
         self.found(message, at if at.code is not None else updater.origin, scope=scope)
 
 

@@ -207,9 +207,10 @@ class TargetOutOfRange(Check):
         elif values.dtype.kind in "fiub" and (call.name in BINARY or x.shape == target.shape):
             values = values.astype(np.float32)
             if values.min() < 0 or values.max() > 1:
-                self.found(
-                    f"{call.name}() takes probabilities as targets, and is given values from {values.min():.3g} to {values.max():.3g}."
-                )
+                low, high = values.min(), values.max()
+                message = f"{call.name}() takes probabilities as targets, and is given values from {low:.3g} to {high:.3g}."
+                how = "(y + 1) / 2" if low == -1 and high == 1 else "target / 255" if low >= 0 and high > 1 else "or clamp them"
+                self.found(message, remedy=f"Probabilities lie between 0 and 1: scale the targets, {how}.")
             elif call.name in CLASSES and not np.allclose(values.sum(1 if values.ndim > 1 else 0), 1, atol=1e-2):
                 self.found(f"{call.name}() is given probabilities of classes that do not add up to 1.")
 
