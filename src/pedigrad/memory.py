@@ -60,10 +60,12 @@ def peak() -> Iterator[Peak]:
     >>> found.total >= 8000
     True
     """
-    found = Peak()
-    with profile(profile_memory=True) as observed:
-        yield found
-    found.snapshot = observed.memory()
+    found, observed = Peak(), profile(profile_memory=True)
+    try:
+        with observed:
+            yield found
+    finally:  # also of a block that ends early
+        found.snapshot = observed.memory()
 
 
 def leaks(step: Callable[[], Any], times: int = 4) -> Snapshot:

@@ -205,6 +205,13 @@ def test_a_peak_of_a_block_is_told_by_line():
     assert found.total > 64 * 64 * 4 and "gradients" in str(found) and "# the forward line" in str(found)
 
 
+def test_a_peak_is_told_of_a_block_that_ends_early():
+    with pytest.raises(ZeroDivisionError), memory.peak() as found:
+        kept = torch.ones(1000) * 2
+        kept[0] / (1 // 0)
+    assert found.total >= 4000
+
+
 def test_memory_is_in_the_files(tmp_path):
     with profile(profile_memory=True) as found:
         training_step([])
