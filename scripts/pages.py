@@ -104,7 +104,8 @@ def pictures(folder: Path) -> None:
         model.fc.weight[0, 0] = float("nan")
     pages = {"gpt": models.gpt()[1].family().html(), "resnet": models.resnet_loss(model).family().html()}
     pages["compiled"] = models.compiled_step().explain().html()
-    with torch.profiler.profile() as found:
+    models.gpt()[1].backward()  # what is compiled at its first use is compiled
+    with torch.profiler.profile(profile_memory=True) as found:
         models.gpt()[1].backward()
     pages["flame"] = found.html()
     for name, (which, script) in PICTURES.items():

@@ -361,3 +361,27 @@ def test_the_page_has_a_box_for_each_step(explained):
 def test_a_page_without_times(explained):
     graph = explained[3].explain(time=False).graph()
     assert graph.total == 0 and all(box.time is None for box in graph.nodes)
+
+
+def test_steps_of_the_same_operations_are_added_up_in_long_programs():
+    layers = nn.ModuleList(nn.Linear(8 + i, 9 + i) for i in range(30))
+
+    @torch.compile
+    def deep(h):
+        for layer in layers:
+            h = torch.tanh(layer(h))
+        return h
+
+    with torch.no_grad():
+        for _ in range(4):
+            deep(torch.ones(4, 8))
+    report = deep.explain()
+    steps = report.variants[0].forward.steps
+    assert len(steps) > 24
+    text = str(report)
+    assert len(text.split("\n")) < 50 and f"these are {len(steps)} steps" in text and " x  " in text
+    full = report.text(full=True).split("\n")
+    assert len(full) > len(steps) and not any("these are" in line for line in full)
+    (line,) = [line for line in text.split("\n") if "contraction" in line and " x  " in line]
+    contractions = [step for step in steps if step.kind == "contraction"]
+    assert line.strip().startswith(f"{len(contractions)} x  contraction") and "4 x 9 x 8 to 4 x 38 x 37" in line

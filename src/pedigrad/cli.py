@@ -43,12 +43,12 @@ def run(script: str, args: Sequence[str], as_module: bool = False, checked: bool
 
 def run_profiled(path: str, script: str, args: Sequence[str], as_module: bool) -> int:
     """Run a program, print which of its lines take how long, and write the profile; returns the exit status."""
-    found = profile()
+    found = profile(profile_memory=True)
     try:
         with found:
             run(script, args, as_module)
     finally:  # also of a program that ends early
-        print(found.lines())
+        print(f"{found.lines()}\n\nmemory {found.memory()}")
         if path.endswith(".speedscope.json"):
             found.export_speedscope(path)
         elif path.endswith((".json", ".json.gz")):

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 import pedigrad as torch
 from pedigrad import nn
-
-
-def progress(steps: Iterable[int], total: int, label: str, width: int = 30) -> Iterator[int]:
-    """The steps, with a bar on the terminal as they pass."""
-    live = sys.stdout.isatty()
-    for i, step in enumerate(steps, 1):
-        yield step
-        if live or i == total:
-            done = "█" * (width * i // total)
-            print(f"\r{label} {done:<{width}} {i}/{total}", end="\n" if i == total else "", flush=True)
+from pedigrad.utils import progress
 
 
 class LinearRegression(nn.Module):
@@ -49,7 +38,7 @@ def regression() -> list[float]:
     optimizer.zero_grad()
     print("after zero_grad: ", model.linear.weight.grad, "\n")
     losses = []
-    for _ in progress(range(50), 50, "y = 2 x"):
+    for _ in progress(range(50), label="y = 2 x"):
         optimizer.zero_grad()
         loss = criterion(model(x), y)
         loss.backward()
@@ -83,7 +72,7 @@ def digits(epochs: int, batch: int = 32) -> tuple[list[float], float]:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     criterion = nn.CrossEntropyLoss()
     losses, began = [], time.perf_counter()
-    for _ in progress(range(epochs), epochs, "digits "):
+    for _ in progress(range(epochs), label="digits "):
         shuffled = train[torch.randperm(len(train))]
         total = 0.0
         for start in range(0, len(shuffled), batch):

@@ -11,10 +11,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -22,73 +23,62 @@ from .core import meta
 from .core.graph import Leaf, Node
 from .core.storage import storage_of
 from .core.tensor import Tensor
+from .profiler.held import GRADIENTS, PARAMETERS, SAVED, TENSORS, Held, Holder, Snapshot, grown
+from .profiler.session import profile
 from .provenance.facts import Facts, saved_arrays
-from .provenance.text import count, size
 
-SAVED, PARAMETERS, GRADIENTS, TENSORS = "saved for backward", "parameters", "gradients", "other tensors"
-ROWS = 20  # that are printed
-
-
-class Holder(NamedTuple):
-    """What memory is counted for."""
-
-    what: str
-    line: str  # file, number and text of the line that made it, where that is known
-    module: str
+__all__ = ["GRADIENTS", "PARAMETERS", "SAVED", "TENSORS", "Held", "Holder", "Peak", "Snapshot", "leaks", "peak", "snapshot"]
+SETTLED = 2  # steps that are taken before it is looked at what further ones leave behind
 
 
-class Held(NamedTuple):
-    """How much there is of it."""
+class Peak:
+    """What was alive when most was, of what a block has made: `snapshot` by line; it prints as that."""
 
-    nbytes: int
-    arrays: int
-
-
-class Snapshot:
-    """Memory by holder, the largest first; `after - before` is what has changed, and prints as a table."""
-
-    def __init__(self, held: dict[Holder, Held], is_change: bool = False):
-        self.held = dict(sorted(held.items(), key=lambda item: -abs(item[1].nbytes)))
-        self.is_change = is_change
+    def __init__(self) -> None:
+        self.snapshot = Snapshot({})
 
     @property
     def total(self) -> int:
-        """Bytes of all."""
-        return sum(held.nbytes for held in self.held.values())
-
-    def __sub__(self, before: Snapshot) -> Snapshot:
-        changes = {}
-        for holder in (*self.held, *before.held):
-            now, then = self.held.get(holder, Held(0, 0)), before.held.get(holder, Held(0, 0))
-            if now != then:
-                changes[holder] = Held(now.nbytes - then.nbytes, now.arrays - then.arrays)
-        return Snapshot(changes, True)
-
-    def of(self, what: str) -> int:
-        """Bytes of one kind: "saved for backward", "parameters", "gradients" or "other tensors"."""
-        return sum(held.nbytes for holder, held in self.held.items() if holder.what == what)
-
-    def lines(self, most: int | None = ROWS) -> Iterator[str]:
-        """The lines of the table."""
-        sign = "+" if self.is_change and self.total > 0 else ""
-        kinds = [(kind, self.of(kind)) for kind in (SAVED, PARAMETERS, GRADIENTS, TENSORS)]
-        said = ", ".join(f"{kind} {signed(n, self.is_change)}" for kind, n in kinds if n)
-        yield f"{sign}{signed(self.total, False)}" + (f": {said}" if said else "")
-        for holder, held in list(self.held.items())[:most]:
-            where = f"{holder.line}  {holder.module}".strip()
-            yield f"{signed(held.nbytes, self.is_change):>10}  {count(held.arrays, 'array'):>12}  {holder.what}  {where}".rstrip()
-        if most is not None and len(self.held) > most:
-            yield f"and {len(self.held) - most} more"
+        """Bytes."""
+        return self.snapshot.total
 
     def __str__(self) -> str:
-        return "\n".join(self.lines())
+        return str(self.snapshot)
 
     __repr__ = __str__
 
 
-def signed(n: int, is_change: bool) -> str:
-    """Bytes, with a sign where they are a change."""
-    return f"{'-' if n < 0 else '+' if is_change else ''}{size(abs(n))}"
+@contextlib.contextmanager
+def peak() -> Iterator[Peak]:
+    """Within it, it is looked at what operations make; afterwards the answer has the lines that held most memory at the peak.
+
+    What there was before (parameters, say), and what operations use within themselves, is not counted.
+
+    >>> import pedigrad as torch
+    >>> with torch.memory.peak() as found:
+    ...     torch.ones(1000, requires_grad=True).exp().sum().backward()
+    >>> found.total >= 8000
+    True
+    """
+    found, observed = Peak(), profile(profile_memory=True)
+    try:
+        with observed:
+            yield found
+    finally:  # also of a block that ends early
+        found.snapshot = observed.memory()
+
+
+def leaks(step: Callable[[], Any], times: int = 4) -> Snapshot:
+    """What each call of `step` leaves behind, by line: calls it some times, and tells what has grown in each but the first two calls.
+
+    An empty table says that memory does not grow. See `snapshot` for what is counted.
+    """
+    found = []
+    for i in range(SETTLED + times):
+        step()
+        if i >= SETTLED - 1:
+            found.append(snapshot())
+    return grown(found)
 
 
 def snapshot() -> Snapshot:

@@ -195,3 +195,62 @@ def test_detect_anomaly_names_operands_and_the_first_value():
 def test_only_tensors_have_reasons():
     with pytest.raises(TypeError, match="must be Tensor"):
         why(3)
+
+
+class Root(nn.Module):
+    def forward(self, x):
+        return torch.sqrt(x * x)
+
+
+class Rescaled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        if g.numel() > 3:
+            raise KeyError("mine")
+        return g.view(5)
+
+
+class Rescale(nn.Module):
+    def forward(self, x):
+        return Rescaled.apply(x)  # the forward line
+
+
+def test_why_names_the_module_beside_the_line():
+    model = nn.Sequential(nn.Linear(2, 3), Root())
+    x = torch.zeros(1, 2)
+    model[0].bias.data.zero_()
+    answer = str(torch.why(model[0].weight, model(x).sum()))
+    assert "sqrt() in 1 (Root) at" in answer and "input from 0 to 0" in answer
+    assert "linear (1, 3)  0 (Linear)  " in answer
+    with torch.no_grad():
+        cut = model(x)
+    assert "computed by linear() under no_grad in 0 (Linear) at" in str(torch.why(cut))
+
+
+def test_an_error_in_a_gradient_rule_names_the_forward_line_and_module():
+    model = nn.Sequential(nn.Linear(2, 3), Rescale())
+    with pytest.raises(RuntimeError, match="view") as caught:
+        model(torch.ones(1, 2)).sum().backward()
+    said = str(caught.value)
+    assert "in the gradient of RescaledBackward, run in 1 (Rescale) at" in said and "# the forward line" in said
+
+
+def test_an_error_of_the_users_in_a_gradient_rule_has_a_note():
+    model = nn.Sequential(nn.Linear(2, 3), Rescale())
+    with pytest.raises(KeyError) as caught:
+        model(torch.ones(2, 2)).sum().backward()
+    assert str(caught.value) == "'mine'"
+    (note,) = caught.value.__notes__
+    assert note.startswith("in the gradient of RescaledBackward, run in 1 (Rescale) at") and "# the forward line" in note
+
+
+def test_a_second_backward_names_the_module():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid())
+    loss = model(torch.ones(1, 2)).sum()
+    loss.backward()
+    with pytest.raises(RuntimeError, match=r"made in 1 \(Sigmoid\) at"):
+        loss.backward()

@@ -195,3 +195,47 @@ def test_the_examples_have_no_findings(example):
         pytest.importorskip("sklearn")
     done = subprocess.run([sys.executable, "-m", "pedigrad", "run", "--check", str(path)], capture_output=True, text=True, timeout=600)
     assert "pedigrad check: 0 findings" in done.stderr, done.stderr
+
+
+def test_a_finding_names_the_module_that_ran_its_line():
+    class Rounds(nn.Module):
+        def forward(self, x):
+            return torch.round(x)
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 3), Rounds(), nn.Linear(3, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with torch.check() as doctor:
+        for _ in range(4):
+            optimizer.zero_grad()
+            model(torch.randn(8, 4)).pow(2).mean().backward()
+            optimizer.step()
+    (finding,) = [f for f in doctor.findings if f.check == "gradient-zero"]
+    assert finding.module == "1 (Rounds)" and "torch.round" in finding.text
+    assert "[gradient-zero]  in 1 (Rounds)" in doctor.report()
+
+
+RESTORED = """
+import inspect
+import pedigrad as torch
+from pedigrad.nn import functional as F
+functions = (F.cross_entropy, F.dropout, torch.stack, torch.manual_seed, torch.Tensor.item, torch.Tensor.detach)
+before = [(f.__code__, f.__defaults__, f.__kwdefaults__, dict(f.__dict__), str(inspect.signature(f))) for f in functions]
+for _ in range(2):
+    with torch.check():
+        assert F.dropout.__code__ is not before[1][0]
+        F.dropout(torch.ones(3), 0.5)
+after = [(f.__code__, f.__defaults__, f.__kwdefaults__, dict(f.__dict__), str(inspect.signature(f))) for f in functions]
+print(before == after)
+with torch.autocast("cpu"):
+    pass
+held = F.dropout.__code__
+with torch.check():
+    pass
+print(F.dropout.__code__ is held and held is not before[1][0], F.dropout(torch.ones(3), 0.0).tolist())
+"""
+
+
+def test_functions_are_what_was_written_again_after_the_block():
+    done = subprocess.run([sys.executable, "-c", RESTORED], capture_output=True, text=True)
+    assert done.stdout.split("\n") == ["True", "True [1.0, 1.0, 1.0]", ""], done.stderr

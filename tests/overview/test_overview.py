@@ -3,12 +3,15 @@
 import gc
 import io
 import math
+import sys
+import time
 
 import numpy as np
 import pytest
 
 import pedigrad as torch
 from pedigrad import memory, nn
+from pedigrad.utils import progress
 
 
 class Net(nn.Module):
@@ -160,3 +163,112 @@ def test_what_a_loop_keeps_is_seen_with_its_line(quiet):
 
 def test_a_snapshot_without_change_says_so(quiet):
     assert str(memory.snapshot() - memory.snapshot()).startswith("0 B")
+
+
+class OnTerminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Fake:
+    """Stands for modules of rich and of IPython: notes what is called."""
+
+    def __init__(self, name, calls):
+        self.name, self.calls = name, calls
+
+    def __call__(self, *args, **kwargs):
+        self.calls.append((self.name, args))
+        return self
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Fake(f"{self.name}.{name}", self.calls)
+
+
+def test_watch_lets_rich_draw_where_it_is_installed(monkeypatch):
+    calls = []
+    for name in ("rich", "rich.console", "rich.live", "rich.table", "rich.text"):
+        monkeypatch.setitem(sys.modules, name, Fake(name, calls))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "rich")
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))
+    with torch.watch(model, every=0.0, file=OnTerminal()) as live:
+        trained(live, model, 4)
+    names = [name for name, _ in calls]
+    assert names.count("rich.live.Live") == names.count("rich.live.Live.start") == names.count("rich.live.Live.stop") == 1
+    assert names.count("rich.live.Live.update") == 2
+    assert ("0", *next(live.rows())[1:]) in [args for name, args in calls if name == "rich.table.Table.add_row"]
+    assert any(str(args[0]).startswith("step 4") for name, args in calls if name == "rich.text.Text")
+
+
+def test_watch_shows_its_table_in_a_notebooks_cell(monkeypatch):
+    calls = []
+    ipython = Fake("IPython", calls)
+    ipython.get_ipython = lambda: type("Shell", (), {"kernel": 1})
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", Fake("IPython.display", calls))
+    model = nn.Sequential(nn.Linear(3, 1))
+    live = torch.watch(model, every=0.0)
+    trained(live, model, 6)
+    names = [name for name, _ in calls]
+    assert names == ["IPython.display.display", *["IPython.display.display.update"] * 2] and calls[0][1] == (live,)
+    assert "<td>0</td>" in live._repr_html_() and "<caption>step 6" in live._repr_html_()
+
+
+def test_watch_opens_modules_as_long_as_the_table_is_small():
+    names = [
+        name
+        for name, _ in torch.watch(nn.ModuleDict({"h": nn.ModuleList(nn.Linear(1, 1) for _ in range(12)), "ln": nn.LayerNorm(1)})).groups()
+    ]
+    assert names == [*(f"h.{i}" for i in range(12)), "ln"]
+    many = nn.Sequential(*(nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1)) for _ in range(20)))
+    assert [name for name, _ in torch.watch(many).groups()] == [str(i) for i in range(20)]
+
+
+def test_watch_ends_with_the_last_loss():
+    model = nn.Sequential(nn.Linear(3, 1))
+    with torch.watch(model, every=1000.0, file=io.StringIO()) as live:
+        for i in range(5):
+            model(torch.ones(3)).sum().backward()
+            live(float(i))
+    assert live.loss == 4.0 and live.layers[0].ratio is not None
+
+
+def test_progress_gives_the_items_and_ends_its_line():
+    out = io.StringIO()
+    assert list(progress(range(3), label="counting", file=out)) == [0, 1, 2]
+    line = out.getvalue()
+    assert line.startswith("counting  ") and "█" * 30 + " 3/3" in line and line.endswith("\n") and line.count("\n") == 1
+
+
+def test_progress_of_a_loader_tells_samples_and_the_wait_for_data():
+    class Slow(torch.utils.data.Dataset):
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, i):
+            time.sleep(0.005)
+            return torch.ones(2) * i, i
+
+    bar = progress(torch.utils.data.DataLoader(Slow(), batch_size=4), file=io.StringIO())
+    for _ in bar:
+        bar.note(loss=0.25)
+    assert len(bar) == bar.done == 2 and bar.samples == 8
+    assert 0 < bar.waited <= bar.seconds
+    assert "samples/s, data " in bar.line() and bar.line().endswith("  loss 0.25")
+
+
+def test_progress_shows_what_was_done_when_a_loop_ends_early():
+    out = OnTerminal()
+    for i in progress(range(10), file=out):
+        if i == 3:
+            break
+    assert out.getvalue().rstrip().split("\r")[-1].startswith("█████████ ") and " 3/10" in out.getvalue()
+
+
+def test_progress_without_a_length_counts():
+    out = io.StringIO()
+    bar = progress(iter("abc"), file=out)
+    assert list(bar) == ["a", "b", "c"] and out.getvalue().startswith("3  ")
+    with pytest.raises(TypeError, match="not known"):
+        len(bar)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import pedigrad as torch
+from pedigrad import memory
 from pedigrad.profiler import ProfilerAction, ProfilerActivity, profile, record_function, schedule
 
 
@@ -137,3 +138,156 @@ def test_a_program_is_profiled_from_the_command_line(tmp_path, name, begin):
     assert done.returncode == 3, done.stderr
     assert "program.py:3: x.sin().sum().backward()" in done.stdout and done.stdout.endswith(f"{name}\n")
     assert (tmp_path / name).read_text().startswith(begin)
+
+
+def training_step(kept):
+    model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.Tanh())
+    loss = model(torch.ones(32, 64)).exp().sum()  # the forward line
+    loss.backward()
+    kept.append(torch.ones(1000) * 2)  # what is left behind
+
+
+def test_memory_at_the_peak_is_told_by_line_and_module():
+    with profile(profile_memory=True) as found:
+        model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.Tanh())
+        y = model(torch.ones(32, 64))
+        z = y.exp()
+        w = z.exp()
+        del z, w
+    table = found.memory()
+    rows = [(holder.what, holder.module, held.nbytes) for holder, held in table.held.items()]
+    assert (memory.SAVED, "1 (Tanh)", 32 * 64 * 4) in rows and rows.count((memory.SAVED, "", 32 * 64 * 4)) == 2
+    assert any("y = model(torch.ones(32, 64))" in holder.line for holder in table.held)
+    assert str(table).startswith("at the peak, ") and "1 (Tanh)" in str(table)
+    assert found.memory().total <= sum(event.memory for event in found.events().all())
+
+
+def test_memory_that_is_gone_is_not_counted_at_the_peak():
+    with profile(profile_memory=True) as found:
+        for _ in range(5):
+            torch.ones(1000).exp()
+    assert 4000 <= found.memory().total <= 8000
+    with profile() as unobserved:
+        torch.ones(1000).exp()
+    assert found.leaks().total == unobserved.memory().total == 0
+
+
+def test_gradients_are_counted_until_they_go():
+    w = torch.ones(1000, requires_grad=True)
+    with profile(profile_memory=True) as found:
+        (w * w).sum().backward()
+        w.grad = None
+        held = found.observer.alive.now
+    assert found.memory().of(memory.GRADIENTS) >= 4000 and held < 4000
+
+
+def test_what_each_step_leaves_behind_is_told_by_line():
+    kept = []
+    with profile(profile_memory=True) as found:
+        for _ in range(4):
+            training_step(kept)
+            found.step()
+    (holder,) = found.leaks().held
+    assert "# what is left behind" in holder.line and found.leaks().held[holder].nbytes == 4000
+    assert "left behind by each step: +4 kB" in str(found.leaks())
+
+
+def test_leaks_of_a_function_are_told_by_line():
+    kept = []
+    found = memory.leaks(lambda: kept.append((torch.ones(1000, requires_grad=True) * 2).exp()))
+    assert any("kept.append((torch.ones(1000" in holder.line for holder in found.held) and found.total >= 4000
+    assert memory.leaks(lambda: torch.ones(1000) * 2).total == 0
+
+
+def test_a_peak_of_a_block_is_told_by_line():
+    with memory.peak() as found:
+        training_step([])
+    assert found.total > 64 * 64 * 4 and "gradients" in str(found) and "# the forward line" in str(found)
+
+
+def test_a_peak_is_told_of_a_block_that_ends_early():
+    with pytest.raises(ZeroDivisionError), memory.peak() as found:
+        kept = torch.ones(1000) * 2
+        kept[0] / (1 // 0)
+    assert found.total >= 4000
+
+
+def test_memory_is_in_the_files(tmp_path):
+    with profile(profile_memory=True) as found:
+        training_step([])
+    found.export_speedscope(tmp_path / "profile.json")
+    times, held = json.loads((tmp_path / "profile.json").read_text())["profiles"]
+    assert times["unit"] == "nanoseconds" and held["unit"] == "bytes" and held["endValue"] == found.memory().total
+    found.export_chrome_trace(str(tmp_path / "trace.json"))
+    counts = [e["args"]["alive"] for e in json.loads((tmp_path / "trace.json").read_text())["traceEvents"] if e["ph"] == "C"]
+    assert max(counts) == found.memory().total
+    data = json.loads(found.html().partition('id="data">')[2].partition("</script>")[0])["memory"]
+    assert data["total"] == found.memory().total == sum(row[0] for row in data["rows"])
+    assert "Self CPU Mem" in found.key_averages().table(sort_by="self_cpu_memory_usage")
+
+
+def compiled_model():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 2))
+    compiled = torch.compile(model)
+    for _ in range(4):
+        compiled(torch.ones(4, 8)).sum().backward()  # where it was recorded
+    return model, compiled
+
+
+def test_compiled_forward_and_backward_belong_to_their_modules_and_lines():
+    model, compiled = compiled_model()
+    model.zero_grad()
+    with profile() as found:
+        y = compiled(torch.ones(4, 8))
+        y.sum().backward()
+    modules = {row.what: row for row in found.modules()}
+    for name in ("0 (Linear)", "1 (Tanh)", "2 (Linear)"):
+        assert modules[name].forward > 0 < modules[name].backward
+    (line,) = [row for row in found.lines() if "# where it was recorded" in row.what]
+    assert line.forward > 0 < line.backward
+    (forward,) = [event for event in found.events().all() if event.name.startswith("compiled ") and event.kind == "op"]
+    assert 0 < sum(inner.total for inner in forward.children) <= forward.total + len(forward.children)
+    (outer,) = [event for event in found.events().all() if event.name.endswith("CompiledBackward")]
+    (inner,) = outer.children
+    assert inner.name == "compiled gradient" and inner.total <= outer.total
+    expected = [p.grad.numpy().copy() for p in model.parameters()]
+    model.zero_grad()
+    compiled(torch.ones(4, 8)).sum().backward()
+    assert all((a == p.grad.numpy()).all() for a, p in zip(expected, model.parameters(), strict=True))
+
+
+def test_a_compiled_step_without_arguments_is_in_the_profile():
+    w = torch.ones(64, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+
+    @torch.compile
+    def step():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(6):
+        step()
+    with profile() as found:
+        step()
+    assert "compiled step" in {event.name for event in found.events().all()}
+    assert any("loss = (w * w).sum()" in row.what and row.forward > 0 for row in found.lines())
+
+
+def test_modules_of_a_line_are_put_together_in_a_long_table():
+    class Block(torch.nn.Module):
+        def forward(self, x):
+            return x.exp()  # one line
+
+    model = torch.nn.Sequential(*(Block() for _ in range(30)))
+    with profile(profile_memory=True) as found:
+        y = model(torch.zeros(100, requires_grad=True))
+        del y
+    table = found.memory()
+    assert len(table) == 30 and len(table.by_line()) == 1
+    assert "30 arrays  saved for backward" in str(table) and str(table).endswith("# one line  30 modules")
+    data = json.loads(found.html().partition('id="data">')[2].partition("</script>")[0])["memory"]
+    assert [row[:2] for row in data["rows"]] == [[30 * 400, "saved for backward"]]

@@ -28,7 +28,7 @@ def why_no_gradient(tensor: Tensor) -> str:
     """Why `tensor` needs no gradient, as far as it remembers."""
     cut = tensor._cut
     if cut is not None:
-        return f"{cut.reason} at {cut.origin}"
+        return f"{cut.reason} {cut.place}"
     if not tensor.is_floating_point() and not tensor.is_complex():
         return f"its dtype is {tensor.dtype}, and only floats have gradients"
     return "nothing it was computed from has requires_grad=True"

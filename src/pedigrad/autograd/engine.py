@@ -30,9 +30,10 @@ from ..core.quiet import astype, is_strict
 from ..core.sparse import Sparse
 from ..core.sparse_tensor import SparseNotImplementedError, SparseTensor, tensor_of
 from ..core.tensor import Tensor, copied, wrap
+from ..core.traces import in_gradient
 from ..ops.sparse.values import is_sparse, to_dense
 from ..ops.xp import total
-from .nonfinite import first_in_graph, in_words, ranges
+from .nonfinite import ancestors, first_in_graph, in_words, known_values, ranges
 from .saved import check_unmodified, saved_tensors, second_backward
 
 Array = np.ndarray[Any, Any]
@@ -188,80 +189,84 @@ class Backward:
         recorder = None if create else recording
         lifting = lifted.alive > 0
         fit, add = (fitted, added) if recorder is None else (followed(recorder, fitted), followed(recorder, added))
-        while heap:
-            node, g = pending.pop(-heappop(heap))
-            if node.hooks is not None:
-                g = self.before(node, g)
-            if not everything and self.captures(node, g):
-                continue
-            if node.hooks is not None and node.hooks.before:
-                g = self.node_hooks(node, g)
-            if node.__class__ is Output:
-                shares = [None] * node.count
-                shares[node.index] = g
-                self.deposit(node.parents[0], shares)  # type: ignore[arg-type]
-                continue
-            parents, saved = node.parents, node.saved
-            if not everything:
-                parents = tuple(p if p is not None and p.seq in self.useful else None for p in parents)
-            source = node
-            while saved.__class__ is not tuple and isinstance(saved, Remade):
-                source = saved.node()
-                saved = source.saved
-            if not isinstance(saved, tuple) and not source.asks_for_saved:
-                if saved.__class__ is Freed:
-                    raise second_backward(source)
-                saved = saved.unpacked()  # type: ignore[union-attr]
-            elif graph.last_write > source.seq:
-                check_unmodified(source)
-                saved = source.saved
-            if recording is not None and node.seq < recording.begin:
-                recording.refuse("a backward pass goes on into what was computed before the call")
-            if lifting and node.op is not None and not create and is_lifted(g, saved):
-                grads = on_lifted(source, g, parents, saved)
-            elif recorder is not None and node.op is not None:
-                rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
-                source_of = Source(f"{node.op.name}.grad", node.code, node.lasti, node.scope)
-                grads = recorder.run(rules, (g, saved), source_of, rules)
-            else:
-                given = saved_tensors(source, saved) if create else saved
-                if profiler is None:
-                    try:
-                        grads = source.backward(g, parents, given)
-                    except (TypeError, NotImplementedError):
-                        if not is_sparse(g) or node.op is None:
-                            raise
-                        grads = source.backward(to_dense(g), parents, given)  # a rule that takes dense gradients alone
-                else:
-                    run = functools.partial(source.backward, g, parents, given)
-                    name = f"autograd::engine::evaluate_function: {node.name()}"
-                    grads = spanned(profiler, name, "backward", run, (), node)
-                if create:  # where a rule made an array of its own (zeros, say)
-                    grads = tuple(wrap(d) if isinstance(d, ARRAYS) else d for d in grads)
-            if inspect is not None:
-                inspect(node, *((g, grads) if not lifting else (lifted.whole(g), lifted.whole(grads))))
-            if node.hooks is not None and node.hooks.after:
-                grads = self.after(node, g, grads)
-            if freed is not None and saved and node.keeps_arrays:
-                node.saved = source.saved = freed
-            for parent, d in zip(parents, grads):  # noqa: B905  (the check costs 0.1 us)
-                if parent is None or d is None:
+        try:
+            while heap:
+                node, g = pending.pop(-heappop(heap))
+                if node.hooks is not None:
+                    g = self.before(node, g)
+                if not everything and self.captures(node, g):
                     continue
-                if d.dtype is not parent.dtype or d.shape != parent.shape:
-                    d = fit(d, parent.shape, parent.dtype) if not isinstance(d, Lifted) else fitted(d, parent.shape, parent.dtype)
-                if lifting:
-                    d = self.lowered(d, parent)
-                if parent.__class__ is Leaf:
-                    leaves[parent] = add(leaves[parent], d) if parent in leaves else d
+                if node.hooks is not None and node.hooks.before:
+                    g = self.node_hooks(node, g)
+                if node.__class__ is Output:
+                    shares = [None] * node.count
+                    shares[node.index] = g
+                    self.deposit(node.parents[0], shares)  # type: ignore[arg-type]
                     continue
-                seq = parent.seq
-                entry = pending.get(seq)
-                if entry is None:
-                    pending[seq] = [parent, d]
-                    heappush(heap, -seq)
+                parents, saved = node.parents, node.saved
+                if not everything:
+                    parents = tuple(p if p is not None and p.seq in self.useful else None for p in parents)
+                source = node
+                while saved.__class__ is not tuple and isinstance(saved, Remade):
+                    source = saved.node()
+                    saved = source.saved
+                if not isinstance(saved, tuple) and not source.asks_for_saved:
+                    if saved.__class__ is Freed:
+                        raise second_backward(source)
+                    saved = saved.unpacked()  # type: ignore[union-attr]
+                elif graph.last_write > source.seq:
+                    check_unmodified(source)
+                    saved = source.saved
+                if recording is not None and node.seq < recording.begin:
+                    recording.refuse("a backward pass goes on into what was computed before the call")
+                if lifting and node.op is not None and not create and is_lifted(g, saved):
+                    grads = on_lifted(source, g, parents, saved)
+                elif recorder is not None and node.op is not None:
+                    rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
+                    source_of = Source(f"{node.op.name}.grad", node.code, node.lasti, node.scope)
+                    grads = recorder.run(rules, (g, saved), source_of, rules)
                 else:
-                    entry[1] = add(entry[1], d)
-            grads = d = entry = None  # a leaf takes over what nobody else holds
+                    given = saved_tensors(source, saved) if create else saved
+                    if profiler is None:
+                        try:
+                            grads = source.backward(g, parents, given)
+                        except (TypeError, NotImplementedError):
+                            if not is_sparse(g) or node.op is None:
+                                raise
+                            grads = source.backward(to_dense(g), parents, given)  # a rule that takes dense gradients alone
+                    else:
+                        run = functools.partial(source.backward, g, parents, given)
+                        name = f"autograd::engine::evaluate_function: {node.name()}"
+                        grads = spanned(profiler, name, "backward", run, (), node)
+                    if create:  # where a rule made an array of its own (zeros, say)
+                        grads = tuple(wrap(d) if isinstance(d, ARRAYS) else d for d in grads)
+                if inspect is not None:
+                    inspect(node, *((g, grads) if not lifting else (lifted.whole(g), lifted.whole(grads))))
+                if node.hooks is not None and node.hooks.after:
+                    grads = self.after(node, g, grads)
+                if freed is not None and saved and node.keeps_arrays:
+                    node.saved = source.saved = freed
+                for parent, d in zip(parents, grads):  # noqa: B905  (the check costs 0.1 us)
+                    if parent is None or d is None:
+                        continue
+                    if d.dtype is not parent.dtype or d.shape != parent.shape:
+                        d = fit(d, parent.shape, parent.dtype) if not isinstance(d, Lifted) else fitted(d, parent.shape, parent.dtype)
+                    if lifting:
+                        d = self.lowered(d, parent)
+                    if parent.__class__ is Leaf:
+                        leaves[parent] = add(leaves[parent], d) if parent in leaves else d
+                        continue
+                    seq = parent.seq
+                    entry = pending.get(seq)
+                    if entry is None:
+                        pending[seq] = [parent, d]
+                        heappush(heap, -seq)
+                    else:
+                        entry[1] = add(entry[1], d)
+                grads = d = entry = None  # a leaf takes over what nobody else holds
+        except Exception as error:
+            in_gradient(error, node)
+            raise
         for leaf in list(leaves):
             g = leaves.pop(leaf)
             if leaf.hooks is not None:
@@ -273,6 +278,8 @@ class Backward:
                 self.arrive(leaf, g)
             else:
                 self.captures(leaf, g)
+            if profiler is not None and profiler.alive is not None and leaf.grad is not None:
+                profiler.alive.made(None, leaf.grad)
 
     def enter(self, tensor: Tensor) -> None:
         """The pass starts at `tensor`, or with that gradient: it is run in the levels that this is of."""
@@ -491,8 +498,8 @@ def check_finite(node: Node, given: Any, grads: Any) -> None:
         array = g._held if isinstance(g, Tensor) else g
         array = array.values if isinstance(array, Sparse) else array
         if array is not None and np.isnan(array).any():
-            message = f"Function '{node.name()}' returned nan values in its {i}th output: the operation was run at {node.origin}"
-            operands, first = ranges(node), first_in_graph(node)
+            message = f"Function '{node.name()}' returned nan values in its {i}th output: the operation was run {node.place}"
+            operands, first = ranges(node, known_values(ancestors(node))), first_in_graph(node)
             message += f"\n  its operands: {operands}" if operands else ""
             message += f"\n  {in_words(first)}" if first is not None else ""
             raise RuntimeError(located(message))

@@ -15,8 +15,9 @@ Array = np.ndarray[Any, Any]
 class First:
     """The first value in a graph that is not finite: what computed it, in which line, of what."""
 
-    def __init__(self, what: str, origin: Origin, value: Array | None, given: str = ""):
-        self.what, self.origin, self.given = what, origin, given
+    def __init__(self, what: str, node: Node, value: Array | None, given: str = ""):
+        self.what, self.node, self.given = what, node, given
+        self.origin: Origin = node.origin
         self.count = "" if value is None else count_of(value)
 
 
@@ -28,19 +29,19 @@ def first_in_graph(root: Node) -> First | None:
         value = values.get(node.seq)
         if isinstance(node, Leaf):
             if value is not None and not is_finite(value):
-                return First("a leaf (a parameter or an input) has the value itself", node.origin, value)
+                return First("a leaf (a parameter or an input) has the value itself", node, value)
             continue
         for name, operand in outsiders(node):
             if not is_finite(operand):
-                return First(f"{name_of(node)}() was given it as {name!r}, which needs no gradient", node.origin, operand)
+                return First(f"{name_of(node)}() was given it as {name!r}, which needs no gradient,", node, operand)
         if value is not None and not is_finite(value):
-            return First(f"{name_of(node)}() computed it", node.origin, value, ranges(node, values))
+            return First(f"{name_of(node)}() computed it", node, value, ranges(node, values))
     return None
 
 
 def in_words(first: First) -> str:
     """What there is to say about the first value that is not finite."""
-    place = f" at {first.origin}" if first.origin.code is not None else ""
+    place = f" {first.node.place}" if first.origin.code is not None else ""
     given = f"; its operands: {first.given}" if first.given else ""
     return f"The first value that is not finite: {first.what}{place}{f' ({first.count})' if first.count else ''}{given}."
 

@@ -14,7 +14,7 @@ from ..core.origin import Origin, located, outside
 from ..core.tensor import Cut, Tensor
 from ..core.traces import variables_of
 from .engine import added, fitted
-from .nonfinite import First, ancestors, first_in_graph, in_words, is_finite, name_of, ranges, saved_by, span_of
+from .nonfinite import First, ancestors, first_in_graph, in_words, is_finite, known_values, name_of, ranges, saved_by, span_of
 
 Array = np.ndarray[Any, Any]
 STEPS = 12  # operations of a path that are shown
@@ -25,11 +25,12 @@ HUGE, TINY = 1e4, 1e-8
 class Why:
     """The answer of `why`: `kind` says what the gradient is, `text` why, in words with lines. It prints as the text."""
 
-    def __init__(self, kind: str, lines: list[str], first: First | None = None, origin: Origin | None = None):
+    def __init__(self, kind: str, lines: list[str], first: First | None = None, origin: Origin | None = None, scope: Any = None):
         self.kind = kind  # "none", "zero", "huge", "tiny", "not finite", "fine", or of a value "value not finite"
         self.text = "\n".join(lines)
         self.first = first  # where a value that is not finite began
         self.origin = origin  # the line that is to blame, if there is one
+        self.scope = scope  # and the module that ran it
 
     def __str__(self) -> str:
         return self.text
@@ -95,7 +96,7 @@ def youngest(x: Tensor) -> tuple[Tensor | None, str]:
 def no_history(tensor: Tensor) -> str:
     """Why a tensor has no history."""
     if tensor._cut is not None:
-        return f"{tensor._cut.reason} at {tensor._cut.origin}"
+        return f"{tensor._cut.reason} {tensor._cut.place}"
     if tensor._array.dtype.kind not in "fcV":
         return f"its dtype is {tensor.dtype}, and only floats have gradients"
     return "nothing it was computed from has requires_grad=True, and it was not asked for"
@@ -145,11 +146,11 @@ def not_reached(x: Tensor, name: str, loss: Tensor, against: str) -> Why:
     cuts = list(cuts_between(loss._node))
     sure = [cut for cut in cuts if any(leads_to(node, x._node) for node in cut.behind)]
     for cut in sure[:3]:
-        lines.append(f"  What was computed from it was {verb(cut.reason)} at {cut.origin}")
+        lines.append(f"  What was computed from it was {verb(cut.reason)} {cut.place}")
     if not sure:
         gone = [cut for cut in cuts if not cut.behind and not cut.reason.startswith("frozen")]
         for cut in gone[:3]:
-            lines.append(f"  A value on the way was {verb(cut.reason)} at {cut.origin} (what was before it is gone, so this may be it)")
+            lines.append(f"  A value on the way was {verb(cut.reason)} {cut.place} (what was before it is gone, so this may be it)")
         if not gone:
             lines.append(
                 "  It is used in none of them: look whether forward() uses it, and whether it is the tensor that the model has now."
@@ -219,18 +220,19 @@ class Reached:
     def zero(self, gradients: dict[int, Array]) -> Why:
         """Where the gradient becomes zero."""
         lines = [f"The gradient of {self.name} is zero."]
-        origin = None
+        origin = scope = None
         for node in sorted(self.useful.values(), key=lambda n: -n.seq):
             g = gradients.get(node.seq)
             if g is None or not np.any(g) or isinstance(node, (Leaf, Output)):
                 continue
             on = [p for p in node.parents if p is not None and p.seq in self.useful]
             if on and not any(np.any(gradients[p.seq]) for p in on if p.seq in gradients):
-                origin = origin or node.origin
-                lines.append(f"  It becomes zero in {name_of(node)}() at {node.origin}: {stopped(node)}")
+                if origin is None:
+                    origin, scope = node.origin, node.scope
+                lines.append(f"  It becomes zero in {name_of(node)}() {node.place}: {stopped(node)}")
                 if len(lines) > 3:
                     break
-        return Why("zero", [*lines, *self.path()], origin=origin)
+        return Why("zero", [*lines, *self.path()], origin=origin, scope=scope)
 
     def not_finite(self, gradients: dict[int, Array]) -> Why:
         """Where the gradient becomes nan or infinite."""
@@ -241,8 +243,8 @@ class Reached:
                 continue
             bad = [p for p in node.parents if p is not None and p.seq in gradients and not is_finite(gradients[p.seq])]
             if bad:
-                given = ranges(node)
-                lines.append(f"  It begins in {name_of(node)}() at {node.origin}, which was given {span_of(g)} from what came after it")
+                given = ranges(node, known_values(ancestors(node)))
+                lines.append(f"  It begins in {name_of(node)}() {node.place}, which was given {span_of(g)} from what came after it")
                 lines += [f"    its operands: {given}"] if given else []
                 first = first_in_graph(node)
                 lines += [f"    {in_words(first)}"] if first is not None else []
@@ -265,7 +267,7 @@ class Reached:
         factors.sort(key=lambda pair: -pair[0] if kind == "huge" else pair[0])
         word = "grows" if kind == "huge" else "shrinks"
         worth = [(f, n) for f, n in factors if (f > GROWS if kind == "huge" else f < 1 / GROWS)]
-        return [f"  It {word} by a factor of {f:.3g} in {name_of(n)}() at {n.origin}" for f, n in worth[:3]]
+        return [f"  It {word} by a factor of {f:.3g} in {name_of(n)}() {n.place}" for f, n in worth[:3]]
 
     def path(self) -> list[str]:
         """One way from the loss to the tensor, an operation a line."""
@@ -278,7 +280,8 @@ class Reached:
             elif isinstance(node, Leaf):
                 lines.append(f"    {self.name}, a leaf of shape {tuple(node.shape)}")
             elif not isinstance(node, Output):
-                lines.append(f"    {name_of(node)} {tuple(node.shape)}  {node.origin}")
+                module = f"{node.scope}  " if node.scope is not None else ""
+                lines.append(f"    {name_of(node)} {tuple(node.shape)}  {module}{node.origin}")
         return lines
 
 

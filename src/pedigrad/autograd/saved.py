@@ -87,7 +87,7 @@ def second_backward(node: Node) -> RuntimeError:
     return RuntimeError(
         located(
             "Trying to backward through the graph a second time: what "
-            f"{node.name()} saved (made at {node.origin}) was freed by the first backward, which ran at {first}. "
+            f"{node.name()} saved (made {node.place}) was freed by the first backward, which ran at {first}. "
             "Specify retain_graph=True there if you need to go through it again."
         )
     )
@@ -122,7 +122,7 @@ def modified(node: Node, name: str, array: Array, write: graph.Write) -> Runtime
     """The error for what a node saved and was written to since."""
     message = (
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"{node.name()} (made at {node.origin}) saved its {name!r} of shape {Size(array.shape)}, which "
+        f"{node.name()} (made {node.place}) saved its {name!r} of shape {Size(array.shape)}, which "
         f"{write.what}() wrote to at {write.origin}"
     )
     return RuntimeError(located(message))

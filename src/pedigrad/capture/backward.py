@@ -21,6 +21,7 @@ from ..core.origin import Origin, located
 from ..core.scope import here
 from ..core.tensor import Tensor, wrap
 from . import agreement
+from .explain import timed
 
 Array = np.ndarray[Any, Any]
 _new = object.__new__
@@ -196,7 +197,7 @@ class GradientProgram:
                 arrays.append(np.require(start, value.dtype, ("C", "A")))
         with self.lock:
             unproven = which not in self.parts and agreement.MODE != "off"
-            found = self.part(which).run(arrays)
+            found = timed.run(self.part(which), arrays, "compiled gradient", "backward")
         if unproven and not self.agrees(which, arrays, found):
             raise GuardFailed  # the function is run as usual instead
         grads, orders = iter(found), self.gradient.orders[which]

@@ -228,7 +228,7 @@ def compiled_function(function: Callable[..., Any], fullgraph: bool = False) -> 
 
     @functools.wraps(function, updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
-        if not args and not kwargs and compiled.shortcut is not None:
+        if not args and not kwargs and compiled.shortcut is not None and (not modes.special or modes.settings.profiler is None):
             result = compiled.shortcut()
             if result is not MISS:
                 return result

@@ -32,6 +32,7 @@ from ..core.tensor import Tensor, wrap
 from ..eager.threads import get_num_threads
 from . import agreement, guards, proof
 from .backward import GradientProgram, spent
+from .explain import timed
 from .given import Entry, Held, Options, Related, overlaps
 from .guards import Guard
 from .recording import Recording, layout, rebuilt, results_of
@@ -290,7 +291,10 @@ class Specialization:
     def run_program(self, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """The same, when everything is as the program expects it."""
         arrays = self.arrays_for(tensors)
-        outputs = self.executable.run(arrays)
+        if modes.settings.profiler is None:
+            outputs = self.executable.run(arrays)
+        else:
+            outputs = timed.run(self.executable, arrays, f"compiled {getattr(self.compiled.function, '__name__', 'function')}", "op")
         self.runs += 1
         results = self.finish(outputs, tensors)
         if self.gradient is not None:

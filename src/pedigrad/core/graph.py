@@ -20,7 +20,7 @@ from . import modes
 from .lifted import ARRAYS
 from .op import Op
 from .origin import Origin, outside
-from .scope import Scope
+from .scope import Scope, place_of
 from .storage import storage_of
 
 Tensor: TypeAlias = Any  # the class is defined above, and made of what is here
@@ -119,6 +119,11 @@ class Node:
     def origin(self) -> Origin:
         """The user's line that ran the operation."""
         return Origin(self.code, self.lasti)
+
+    @property
+    def place(self) -> str:
+        """Where it was run, in words: the module, if one ran it, and the user's line."""
+        return place_of(self.scope, self.origin)
 
     def name(self) -> str:
         """PyTorch's name of the node, such as `MulBackward0`."""

@@ -2,12 +2,14 @@
 
 Autocast, `__torch_function__` and `pedigrad.check` have to see calls of functions like `cross_entropy` before the operations in them.
 Functions that are one operation ask in `dispatch`. The others get code that asks first, from the moment at which a program first needs it;
-until then they are what was written, and cost nothing more.
+until then they are what was written, and cost nothing more. `pedigrad.check` gives back what was written when it ends, unless
+something else needs the interception too.
 """
 
 from __future__ import annotations
 
 import inspect
+import threading
 import types
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +24,8 @@ METHODS = ("detach", "detach_", "item", "numpy", "requires_grad_", "tolist")  # 
 UNTOUCHED = ("__repr__", "__format__", "__setstate__", "__reduce_ex__", "as_subclass")
 FOREIGN = ("from_dlpack",)  # functions of objects of other libraries, whose `__torch_function__` is theirs
 _WORDS = taking_words.__code__.co_filename  # functions that come from there only take their arguments by other names
-_installed: set[int] = set()
+_installed: dict[int, tuple[types.FunctionType, types.FunctionType, Any]] = {}  # by identity: it, what was written, its __signature__
+_for_good = False  # something needs it that does not say when it no longer does
 
 
 def _ask(function: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -52,10 +55,11 @@ def intercept(function: Any) -> None:
         function = getattr(function, "__wrapped__", function)
     if not isinstance(function, types.FunctionType) or hasattr(function, "op") or id(function) in _installed:
         return
-    _installed.add(id(function))
     signature = inspect.signature(function)
+    own = function.__dict__.get("__signature__")
     original = types.FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
     original.__kwdefaults__ = function.__kwdefaults__
+    _installed[id(function)] = function, original, own
     code = _stub(function.__code__.co_freevars)
     function.__code__ = code.replace(co_filename=function.__code__.co_filename, co_name=function.__code__.co_name)
     function.__defaults__ = None
@@ -63,8 +67,13 @@ def intercept(function: Any) -> None:
     function.__signature__ = signature  # type: ignore[attr-defined]
 
 
-def install() -> None:
-    """Have all public functions that are not one operation ask first."""
+def install(for_good: bool = True) -> None:
+    """Have all public functions that are not one operation ask first; not `for_good` until `uninstall` is called."""
+    global _for_good
+    if for_good and not _for_good:
+        _for_good = True
+        for step in ALSO:
+            step()
     if _installed:
         return
     for place, functions in PLACES.items():
@@ -74,5 +83,17 @@ def install() -> None:
                 intercept(function)
     for name in METHODS:
         intercept(getattr(Tensor, name))
-    for step in ALSO:
-        step()
+
+
+def uninstall() -> None:
+    """Have functions be what was written again, unless they are needed for good, or another thread may be about to call one."""
+    if _for_good or threading.active_count() > 1:
+        return
+    for function, original, signature in _installed.values():
+        function.__code__ = original.__code__
+        function.__defaults__, function.__kwdefaults__ = original.__defaults__, original.__kwdefaults__
+        if signature is None:
+            del function.__signature__  # type: ignore[attr-defined]
+        else:
+            function.__signature__ = signature  # type: ignore[attr-defined]
+    _installed.clear()

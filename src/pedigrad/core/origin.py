@@ -143,14 +143,15 @@ class Message(str):
     given: str
     layer: str  # `model.encoder.0 (Linear)`, once a module has seen the error go by
     where: str
+    forward: str  # of an error in a gradient rule: the operation that it is of, and where this was run
     module: Any = None  # the outermost module that has seen it so far
     path: str = ""  # from there to the innermost one, which is a `kind`
     kind: str = ""
 
-    def __new__(cls, text: str, given: str = "", layer: str = "", where: str = "") -> Message:
-        parts = [text, *(f"  {word} {part}" for word, part in (("given", given), ("in", layer), ("at", where)) if part)]
-        self = super().__new__(cls, "\n".join(parts))
-        self.text, self.given, self.layer, self.where = text, given, layer, where
+    def __new__(cls, text: str, given: str = "", layer: str = "", where: str = "", forward: str = "") -> Message:
+        said = (("given", given), ("in", layer), ("at", where), ("in the gradient of", forward))
+        self = super().__new__(cls, "\n".join([text, *(f"  {word} {part}" for word, part in said if part)]))
+        self.text, self.given, self.layer, self.where, self.forward = text, given, layer, where, forward
         return self
 
     def __reduce__(self) -> Any:

@@ -17,7 +17,7 @@ clock = time.perf_counter_ns
 class Event:
     """A span of time: an operation, its gradient, or what a user has named."""
 
-    __slots__ = ("children", "code", "end", "inputs", "kind", "lasti", "name", "parent", "scope", "seq", "start", "thread")
+    __slots__ = ("children", "code", "end", "inputs", "kind", "lasti", "memory", "name", "parent", "scope", "seq", "start", "thread")
 
     def __init__(self, name: str, kind: str, parent: Event | None, thread: int, inputs: Any = ()):
         self.name, self.kind, self.parent, self.thread, self.inputs = name, kind, parent, thread, inputs
@@ -26,6 +26,7 @@ class Event:
         self.lasti = 0
         self.scope: Any = None  # the module
         self.start = self.end = 0
+        self.memory = 0  # bytes that it made and that were there after it
 
     @property
     def total(self) -> int:
@@ -55,10 +56,13 @@ def spanned(profiler: Any, name: str, kind: str, run: Callable[[], Any], inputs:
         event.code, event.lasti, event.scope = at.code, at.lasti, at.scope
     event.start = clock()
     try:
-        return run()
+        result = run()
     finally:
         event.end = clock()
         profiler.finish(event)
+    if profiler.alive is not None:
+        profiler.alive.made(event, result)
+    return result
 
 
 def current() -> Any:

@@ -46,6 +46,11 @@ class Scope:
         return f"<Scope {self}>"
 
 
+def place_of(scope: Scope | None, origin: Any) -> str:
+    """A module, if there is one, and a line of the user's, in words."""
+    return (f"in {scope} " if scope is not None else "") + f"at {origin}"
+
+
 class Here:
     """The scope that a thread is in, None outside of all modules."""
 

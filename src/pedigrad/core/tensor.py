@@ -19,6 +19,7 @@ from .history import STRIDED, UNTRACKED, View, refresh
 from .layout import dense_copy, is_in_format, steps
 from .lifted import Lifted
 from .origin import Origin, located, warn, warn_once
+from .scope import here, place_of
 from .shapes import Size
 from .storage import whole_of
 
@@ -32,12 +33,18 @@ class Cut:
     It refers weakly to the nodes `behind` it, so it keeps no graph alive.
     """
 
-    __slots__ = ("_behind", "origin", "reason")
+    __slots__ = ("_behind", "origin", "reason", "scope")
 
     def __init__(self, reason: str, behind: Iterable[Node] = ()):
         self.reason = reason
         self.origin = Origin.here()
+        self.scope = here.get().scope
         self._behind = tuple(map(weakref.ref, behind))
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words: the module, if one was running, and the user's line."""
+        return place_of(self.scope, self.origin)
 
     @property
     def behind(self) -> list[Node]:

@@ -16,6 +16,7 @@ from .origin import MARK, Message, located, outside
 
 FULL = os.environ.get("PEDIGRAD_TRACEBACK") == "full"
 _RAISE = opmap["RAISE_VARARGS"]
+IN_GRADIENT = "in the gradient of "
 _OTHERS = ("numpy", "scipy", "llvmlite")  # whose own errors are translated
 _PLAIN = frozenset({RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AssertionError})
 
@@ -91,10 +92,25 @@ def within(error: Exception, module: Any) -> None:
             path = f"{name or type(inner).__name__}.{path}".rstrip(".")
     root = next((name for name, value in variables_of(outside(sys._getframe(1))) if value is module), None)
     layer = ".".join(filter(None, (root or (type(module).__name__ if path else ""), path)))
-    new = Message(message.text, message.given, f"{layer} ({kind})" if layer else kind, message.where)
+    new = Message(message.text, message.given, f"{layer} ({kind})" if layer else kind, message.where, message.forward)
     new.module, new.path, new.kind = module, path, kind
     error.args = (new,)
     trim(error)
+
+
+def in_gradient(error: Exception, node: Any) -> None:
+    """Enter into `error`, which a gradient rule raised, which operation it is the gradient of, and where this was run."""
+    if node.code is None:
+        return
+    message = error.args[0] if len(error.args) == 1 else None
+    forward = f"{node.name()}, run {node.place}"
+    if message.__class__ is str and error.__class__ in _PLAIN and _is_ours(error):
+        message = located(message)  # type: ignore[arg-type]
+    if message.__class__ is not Message:
+        if not any(note.startswith(IN_GRADIENT) for note in getattr(error, "__notes__", ())):
+            error.add_note(IN_GRADIENT + forward)
+    elif not message.forward and str(node.origin) not in message.text:  # type: ignore[union-attr]
+        error.args = (Message(message.text, message.given, message.layer, message.where, forward),)  # type: ignore[union-attr]
 
 
 def _is_ours(error: BaseException) -> bool:

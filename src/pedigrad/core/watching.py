@@ -44,6 +44,9 @@ class Watcher:
         """The step of an optimizer; that of a subclass may take its base's within it."""
         return run()
 
+    def scheduler_made(self, scheduler: Any) -> None:
+        """There is a new schedule of learning rates that takes no step when it is made."""
+
     def scheduler_steps(self, scheduler: Any) -> None:
         """A schedule of learning rates is about to take a step."""
 

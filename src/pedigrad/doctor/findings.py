@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from ..core.graph import Node
 from ..core.origin import Origin
+from ..core.scope import Scope, here
 from .program import Program
 
 # What a check may listen to, and when it is told.
@@ -45,6 +47,7 @@ class Finding:
     file: str = ""
     line: int = 0
     text: str = ""
+    module: str = ""  # the path and the class of the module that ran the line, where there is one
 
     @property
     def place(self) -> str:
@@ -52,8 +55,9 @@ class Finding:
         return f"{self.file}:{self.line}" if self.line else ""
 
     def __str__(self) -> str:
+        module = f" in {self.module}" if self.module else ""
         at = f" at {self.place}" + (f": {self.text}" if self.text else "") if self.line else ""
-        return f"[{self.check}]{at}\n  {self.message}\n  {self.remedy}"
+        return f"[{self.check}]{module}{at}\n  {self.message}\n  {self.remedy}"
 
 
 @dataclass
@@ -88,12 +92,16 @@ class Check:
         """The events that the check is told of."""
         return tuple(event for event in EVENTS if hasattr(cls, event))
 
-    def found(self, message: str, at: Origin | None = None, remedy: str = "") -> None:
-        """Enter a finding; `at` is the user's line, the one that is running unless it is given."""
-        origin = Origin.here() if at is None else at
+    def found(self, message: str, at: Origin | Node | None = None, remedy: str = "", scope: Scope | None = None) -> None:
+        """Enter a finding; `at` is the user's line, or the node of an operation: the one that is running unless it is given.
+
+        `scope` is the module that ran it, where neither of the two tells.
+        """
+        scope = scope or (here.get().scope if at is None else at.scope if isinstance(at, Node) else None)
+        origin = Origin.here() if at is None else at.origin if isinstance(at, Node) else at
         known = origin.code is not None
         place = (origin.file, origin.line, origin.text) if known else ("", 0, "")
-        self.findings.add(Finding(self.name, message, remedy or self.remedy, *place))
+        self.findings.add(Finding(self.name, message, remedy or self.remedy, *place, "" if scope is None else str(scope)))
 
 
 CHECKS: dict[str, type[Check]] = {}

@@ -7,6 +7,7 @@ takes its long way then; and after some hundred passes the watcher sleeps throug
 from __future__ import annotations
 
 import cmath
+import sys
 import weakref
 from collections.abc import Callable, Iterable
 from threading import get_ident
@@ -17,6 +18,7 @@ import numpy as np
 from ..core import meta, modes, watching
 from ..core.graph import Leaf
 from ..core.origin import Origin
+from ..core.quiet import name_of
 from ..core.tensor import Tensor
 from .findings import EVENTS, Check
 from .program import SCHEDULES, Call, FunctionCall, Pass, Program
@@ -25,6 +27,8 @@ FIRST, EVERY = 3, 64  # the passes before which operations are told of: the firs
 BEFORE = 20_000  # operations before the first backward pass after which looking ends
 MEASURED = 20  # calls without gradients that are looked at
 WHOLE, AWAKE, ROUND = 128, 12, 128  # after so many passes the watcher is awake in so many of a round of so many
+CALLER = 3  # frames from the gate of functions outwards to who calls one
+OPTIMIZERS = "pedigrad.optim."
 _add = np.add.reduce
 
 
@@ -62,7 +66,6 @@ class Observer(watching.Watcher):
         self.faults: list[str] = []
         self.asleep = False  # steps go by unheard
         self.within = 0  # calls of models that run
-        self.stepping = False
         self.running: Pass | None = None
         self.unheard_from: Any = ()
         self.lenders: dict[int, tuple[Any, Any]] = {}  # what `.data` returned, and whose it is, both weakly
@@ -119,6 +122,8 @@ class Observer(watching.Watcher):
         listeners = self.by_function.get(function.__name__)
         if not listeners or (self.asleep and modes.grad_enabled()) or self.elsewhere():
             return run(*args, **kwargs)
+        if self.program.stepping and name_of(sys._getframe(CALLER).f_globals).startswith(OPTIMIZERS):
+            return run(*args, **kwargs)  # not the user's, as those in a closure are
         call = FunctionCall(function.__name__, args, kwargs)
         try:
             call.result = run(*args, **kwargs)
@@ -156,7 +161,7 @@ class Observer(watching.Watcher):
         if self.asleep:
             return self.unheard(tensors, run, go)
         self.updates_by_hand()
-        outer = self.running = Pass(tensors, self.program.passes, run.accumulate)
+        outer = self.running = Pass(tensors, self.program.passes, run.accumulate, run.freed is None)
         self.tell("backward", outer)
         looking = self.looking
         self.look(False)  # the rules' own operations are not the user's
@@ -221,7 +226,7 @@ class Observer(watching.Watcher):
         self.program.updater(optimizer)
 
     def optimizer_steps(self, optimizer: Any, run: Callable[[], Any]) -> Any:
-        if self.stepping or self.elsewhere():
+        if self.program.stepping or self.elsewhere():
             return run()
         updater = self.program.updater(optimizer)
         if self.asleep:
@@ -230,12 +235,12 @@ class Observer(watching.Watcher):
             updater.passes_then = self.program.passes
             return run()
         updater.last = Origin.here()
-        self.stepping = True
+        self.program.stepping = True
         self.tell("step", updater)
         try:
             result = run()
         finally:
-            self.stepping = False
+            self.program.stepping = False
         updater.steps += 1
         self.program.steps += 1
         for model in self.program.models.values():
@@ -245,6 +250,10 @@ class Observer(watching.Watcher):
         self.tell("stepped", updater)
         updater.passes_then = self.program.passes
         return result
+
+    def scheduler_made(self, scheduler: Any) -> None:
+        if not self.elsewhere():
+            self.program.schedule(scheduler)
 
     def scheduler_steps(self, scheduler: Any) -> None:
         if self.elsewhere() or not isinstance(scheduler, SCHEDULES):

@@ -44,7 +44,12 @@ def gradient_of(p: Tensor) -> np.ndarray[Any, Any] | None:
 def has_gradient(p: Tensor) -> bool:
     """Whether a parameter has a gradient that is not all zeros."""
     array = gradient_of(p)
-    return array is not None and bool(array.ravel()[:SAMPLE].any() or array.any())
+    return array is not None and any_in(array)
+
+
+def any_in(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array has an element that is not zero: most often one of the first is."""
+    return bool(array.ravel()[:SAMPLE].any() if array.flags.c_contiguous else False) or bool(array.any())
 
 
 def fingerprint(array: np.ndarray[Any, Any]) -> tuple[Any, ...]:
@@ -57,6 +62,18 @@ def state_of(p: Tensor) -> tuple[Any, ...]:
     """What changes when a tensor is written to, in place or by `.data`."""
     write = write_to(p._array)
     return (id(p._array), 0 if write is None else write.count, fingerprint(p._array))
+
+
+def leaves_in(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that a user's variable is or has in it, and what the user would write for each."""
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, Module):
+        yield from ((f"{name}.{path}", p) for path, p in value.named_parameters())
+    elif isinstance(value, (list, tuple)):
+        yield from ((f"{name}[{i}]", each) for i, each in enumerate(value[:100]) if isinstance(each, Tensor))
+    elif isinstance(value, dict):
+        yield from ((f"{name}[{key!r}]", each) for key, each in list(value.items())[:100] if isinstance(each, Tensor))
 
 
 class Model:
@@ -102,6 +119,7 @@ class Call:
         self.args, self.kwargs = args, kwargs
         self.inputs = [*tensors_in(args), *tensors_in(kwargs)]
         self.training = model.module.training
+        self.mark = fingerprint(self.inputs[0]._array) if self.inputs and not grad else None
         self.result: Any = None
         self.output: Tensor | None = None
         self.active: list[str] = []  # layers that acted as in training when it was measured
@@ -116,6 +134,16 @@ class Call:
         node = None if self.output is None else self.output._node
         self._node = None if node is None else weakref.ref(node)
         self.model.calls += 1
+
+    @property
+    def node(self) -> Any:
+        """The history of what it returned, None if that is gone."""
+        return None if self._node is None else self._node()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the history of what it returned is there, and no backward pass has come."""
+        return not self.passed and self.node is not None
 
     @property
     def is_gone(self) -> bool:
@@ -143,8 +171,9 @@ class FunctionCall:
 class Pass:
     """A backward pass: where it began, and which leaves it reached."""
 
-    def __init__(self, tensors: Iterable[Tensor], number: int, accumulates: bool):
+    def __init__(self, tensors: Iterable[Tensor], number: int, accumulates: bool, retains: bool = False):
         self.tensors, self.number, self.accumulates = list(tensors), number, accumulates
+        self.retains = retains  # what the graph saved stays
         self.origin = Origin.here()
         self.leaves: set[Leaf] = set()
         self.error: Exception | None = None
@@ -192,6 +221,9 @@ class Program:
         self.written: dict[int, Tensor] = {}  # leaves that were written to by `.data`
         self.calls: list[Call] = []  # the models' calls since the last backward pass
         self.last_call: Call | None = None
+        self.stepping = False  # an optimizer's step runs
+        self.spoilt = False  # a gradient was nan or infinite: losses that are so later follow from it
+        self._names: dict[int, tuple[weakref.ref[Tensor], str]] = {}  # of leaves in no model, the user's variables
         self._has: dict[int, tuple[Module, bool]] = {}
         self._loose: dict[int, tuple[Tensor, Any]] = {}  # leaves of the last pass that no optimizer has, and the state of their values
 
@@ -220,6 +252,7 @@ class Program:
         found = self.updaters.get(id(optimizer))
         if found is None:
             found = self.updaters[id(optimizer)] = Updater(optimizer, Origin.here())
+            self.learn_names(found.parameters)
         return found
 
     def schedule(self, scheduler: Any) -> Schedule:
@@ -234,6 +267,23 @@ class Program:
         owned = self.optimized()
         loose = [p for p in (leaf.variable for leaf in leaves) if p is not None and id(p) not in owned]
         self._loose = {id(p): (p, state_of(p)) for p in loose}
+        self.learn_names(loose)
+
+    def learn_names(self, tensors: Iterable[Tensor]) -> None:
+        """Remember what the user's frames call tensors, those that have no name yet."""
+        new = {id(p): p for p in tensors if not self._knows(p)}
+        frame = outside(sys._getframe(1)) if new else None
+        while frame is not None and new:
+            for name, value in variables_of(frame):
+                for path, p in leaves_in(name, value):
+                    if new.pop(id(p), None) is not None:
+                        self._names[id(p)] = (weakref.ref(p), path)
+            frame = outside(frame.f_back)
+        self._names.update((id(p), (weakref.ref(p), "")) for p in new.values())
+
+    def _knows(self, p: Tensor) -> bool:
+        known = self._names.get(id(p))
+        return known is not None and known[0]() is p
 
     def changed_by_hand(self) -> list[Tensor]:
         """The leaves of the last pass that no optimizer has and that have other values now."""
@@ -249,6 +299,9 @@ class Program:
             for name, each in model.module.named_parameters(remove_duplicate=False):
                 if each is p:
                     return f"{model.name}.{name}"
+        known = self._names.get(id(p))
+        if known is not None and known[0]() is p and known[1]:
+            return known[1]
         return f"a parameter of shape {tuple(p.shape)}"
 
     def made_at(self, p: Tensor) -> Origin:

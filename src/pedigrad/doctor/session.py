@@ -71,7 +71,7 @@ class check:
     def __enter__(self) -> check:
         if watching.watcher is not None:
             raise RuntimeError(located("check(): a check is running already; they do not nest"))
-        interception.install()
+        interception.install(for_good=False)
         self._seen = hooks_seen.get("watched", False)
         hooks_seen["watched"] = True
         watching.watcher = self.observer
@@ -81,6 +81,7 @@ class check:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         self.observer.look(False)
         watching.watcher = None
+        interception.uninstall()
         if not self._seen:
             hooks_seen.pop("watched", None)
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):

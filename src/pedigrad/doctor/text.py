@@ -18,7 +18,10 @@ def text_of(findings: Sequence[Finding], program: Program, faults: Sequence[str]
     seen = f"{passes} and {steps} of {_count(len(program.updaters), 'optimizer')}"
     lines = [f"pedigrad check: {_count(len(findings), 'finding')} in {seen}" + (f"; models: {models}" if models else "")]
     for number, finding in enumerate(findings, 1):
-        lines += ["", f"{number}. {finding.place or 'in the program'}  [{finding.check}]"]
+        lines += [
+            "",
+            f"{number}. {finding.place or 'in the program'}  [{finding.check}]" + (f"  in {finding.module}" if finding.module else ""),
+        ]
         if finding.text:
             lines.append(f"       {finding.text}")
         lines += textwrap.wrap(finding.message, WIDTH, initial_indent="   ", subsequent_indent="   ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,8 +13,15 @@ from ..core.origin import located
 from ..core.tensor import Tensor
 from ..nn.module import Module
 from ..provenance.facts import norm
+from .display import Display, display_for, html_table, rich_table
+from .progress import clock
 
 EVERY = 0.5  # seconds between two looks
+ROWS = 24  # layers that are shown: modules are opened as long as there are no more
+
+
+COLUMNS = ("layer", "gradient", "weights", "step/weights")
+HEADS = ("layer", " " * 10, " " * 10, COLUMNS[3])  # as wide as the columns
 
 
 class LayerState(NamedTuple):
@@ -35,22 +41,21 @@ class Watch:
 
     def __init__(self, model: Module, total: int | None = None, every: float = EVERY, writer: Any = None, file: Any = None):
         self.model, self.total, self.every, self.writer = model, total, every, writer
-        self.file = sys.stdout if file is None else file
+        self.display: Display = display_for(file)
         self.step, self.loss = 0, math.nan
+        self.latest: Any = None  # the loss of the last call
         self.layers: list[LayerState] = []
         self.seconds_per_step = math.nan
         self.copies: dict[int, Any] | None = None
         self.begun = self.looked = time.perf_counter()
         self.looked_step = 0
-        self.printed = 0  # lines on the terminal
 
     def __call__(self, loss: Any = None) -> None:
         """A step is over: the optimizer has stepped, and gradients are still there."""
         self.step += 1
+        self.latest = loss._array if isinstance(loss, Tensor) else loss
         if self.copies is None and time.perf_counter() - self.looked < self.every and self.step > 1:
             return
-        if loss is not None:
-            self.loss = float(loss.item() if isinstance(loss, Tensor) else loss)
         if self.copies is None:
             self.copies = {id(p): p._array.copy() for p in self.model.parameters()}
             return
@@ -62,27 +67,28 @@ class Watch:
         now = time.perf_counter()
         self.seconds_per_step = (now - self.looked) / max(self.step - self.looked_step, 1)
         self.looked, self.looked_step = now, self.step
-        self.layers = [self.state_of(name, list(parameters)) for name, parameters in self.groups()]
+        if self.latest is not None:
+            self.loss = float(self.latest)
+        before = {layer.name: layer.ratio for layer in self.layers}
+        self.layers = [self.state_of(name, list(parameters), before.get(name)) for name, parameters in self.groups()]
         self.copies = None
         if self.writer is not None:
             self.write()
 
     def groups(self) -> Iterator[tuple[str, Iterator[Any]]]:
-        """The parameters by layer: the model's own, and those of each child; of a model with one child those of that one's."""
-        module, prefix = self.model, ""
-        while len(children := list(module.named_children())) == 1 and not module._parameters:
-            prefix, module = f"{prefix}{children[0][0]}.", children[0][1]
-        if any(p is not None for p in module._parameters.values()):
-            yield prefix.rstrip(".") or type(module).__name__, module.parameters(recurse=False)
-        for name, child in module.named_children():
-            if any(True for _ in child.parameters()):
-                yield prefix + name, child.parameters()
+        """The parameters by layer: the modules as far down as they are few enough to be shown."""
+        rows: list[tuple[str, Module, bool]] = [("", self.model, True)]  # a path, a module, whether with all that is in it
+        while len(opened := [each for row in rows for each in within(*row)]) > len(rows) and (len(opened) <= ROWS or len(rows) == 1):
+            rows = opened
+        while len(rows) == 1 and (opened := within(*rows[0])) != rows:
+            rows = opened  # of a model with one child those of that one's
+        for path, module, whole in rows:
+            yield path or type(module).__name__, module.parameters(recurse=whole)
 
-    def state_of(self, name: str, parameters: list[Any]) -> LayerState:
-        """One layer."""
+    def state_of(self, name: str, parameters: list[Any], ratio: float | None) -> LayerState:
+        """One layer; `ratio` is what was known of it, for a step that no copies were made before."""
         gradients = [norm(p.grad._array) for p in parameters if p.grad is not None]
         weight = math.hypot(*(norm(p._array) for p in parameters))
-        ratio = None
         if self.copies is not None and all(id(p) in self.copies for p in parameters):
             moved = math.hypot(*(norm(np.subtract(p._array, self.copies[id(p)])) for p in parameters))
             ratio = moved / weight if weight else None
@@ -97,28 +103,34 @@ class Watch:
             if value is not None and not math.isnan(value):
                 self.writer.add_scalar(name, value, self.step)
 
-    def lines(self) -> Iterator[str]:
-        """The table."""
+    def heading(self) -> str:
+        """The step, the loss, the time a step and the time that is left."""
         of = "" if self.total is None else f" of {self.total}"
         left = "" if self.total is None else f", {clock((self.total - self.step) * self.seconds_per_step)} left"
-        yield f"step {self.step}{of}  loss {self.loss:.6g}  {1e3 * self.seconds_per_step:.3g} ms a step{left}"
-        width = max([len(layer.name) for layer in self.layers] + [5])
-        yield f"{'layer':<{width}}  {'gradient':>10}  {'weights':>10}  {'step/weights':>12}"
+        return f"step {self.step}{of}  loss {self.loss:.6g}  {1e3 * self.seconds_per_step:.3g} ms a step{left}"
+
+    def rows(self) -> Iterator[tuple[str, str, str, str]]:
+        """The table's cells: a layer, the norms of its gradient and of its weights, and how far the step moved them."""
         for layer in self.layers:
-            cells = [("none", 10) if layer.gradient is None else (f"{layer.gradient:.3g}", 10), (f"{layer.weight:.3g}", 10)]
-            cells.append(("", 12) if layer.ratio is None else (f"{layer.ratio:.1e}", 12))
-            yield f"{layer.name:<{width}}  " + "  ".join(f"{text:>{w}}" for text, w in cells)
+            gradient = "none" if layer.gradient is None else f"{layer.gradient:.3g}"
+            yield layer.name, gradient, f"{layer.weight:.3g}", "" if layer.ratio is None else f"{layer.ratio:.1e}"
+
+    def lines(self) -> Iterator[str]:
+        """The table as text."""
+        yield self.heading()
+        width = max([len(layer.name) for layer in self.layers] + [5])
+        for cells in (COLUMNS, *self.rows()):
+            yield f"{cells[0]:<{width}}  " + "  ".join(f"{text:>{len(head)}}" for text, head in zip(cells[1:], HEADS[1:], strict=True))
 
     def show(self) -> None:
-        """Print the table, on a terminal in the place of the last one; elsewhere its first line."""
-        lines = list(self.lines())
-        if getattr(self.file, "isatty", lambda: False)():
-            up = f"\033[{self.printed}F\033[J" if self.printed else ""
-            self.file.write(up + "\n".join(lines) + "\n")
-            self.printed = len(lines)
-        else:
-            self.file.write(lines[0] + "\n")
-        self.file.flush()
+        """Show the table: on a terminal, and in a notebook, in the place of the last one; elsewhere its first line is written."""
+        self.display.show(self)
+
+    def __rich__(self) -> Any:
+        return rich_table(self.heading(), COLUMNS, self.rows())
+
+    def _repr_html_(self) -> str:
+        return html_table(self.heading(), COLUMNS, self.rows())
 
     def __enter__(self) -> Watch:
         return self
@@ -127,25 +139,27 @@ class Watch:
         if self.step > self.looked_step:
             self.look()
             self.show()
+        self.display.end()
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
 
-def clock(seconds: float) -> str:
-    """Seconds as hours, minutes and seconds."""
-    if math.isnan(seconds):
-        return "?"
-    minutes, rest = divmod(round(max(seconds, 0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+def within(path: str, module: Module, whole: bool) -> list[tuple[str, Module, bool]]:
+    """The parts of a row that have parameters: the module's own ones, and its children; itself if there is nothing to open."""
+    children = [(name, child) for name, child in module.named_children() if any(True for _ in child.parameters())]
+    if not whole or not children:
+        return [(path, module, whole)]
+    own = [(path, module, False)] if any(p is not None for p in module._parameters.values()) else []
+    return own + [(f"{path}.{name}".lstrip("."), child, True) for name, child in children]
 
 
 def watch(model: Any, total: int | None = None, every: float = EVERY, writer: Any = None, file: Any = None) -> Watch:
     """Something to call after each step with the loss, which shows how the training of a model goes.
 
     `total` is the number of steps, for the time that is left; `writer` is a `SummaryWriter` that is given the same; `file` is where it is
-    shown (standard output).
+    shown (standard output). On a terminal the table stays in its place, drawn by rich where that is installed
+    (`pip install pedigrad[watch]`), in a notebook in its cell; elsewhere each look writes a line.
 
     >>> import io
     >>> import pedigrad as torch

@@ -63,26 +63,27 @@ def listed(root: dict[str, Any]) -> dict[str, Any]:
     return root
 
 
-def speedscope(events: Iterable[Event], name: str = "pedigrad") -> dict[str, Any]:
-    """What speedscope.app reads: samples with their weights."""
+def speedscope(events: Iterable[Event], name: str = "pedigrad", held: dict[tuple[str, ...], int] | None = None) -> dict[str, Any]:
+    """What speedscope.app reads: samples with their weights; `held` are the bytes of stacks, for a second profile."""
     frames: dict[str, int] = {}
-    samples, weights = [], []
-    for stack, time in stacks(events).items():
-        samples.append([frames.setdefault(frame, len(frames)) for frame in stack])
-        weights.append(time)
-    profile = {"type": "sampled", "name": name, "unit": "nanoseconds", "startValue": 0, "endValue": sum(weights)}
+    profiles = []
+    for called, unit, times in ((name, "nanoseconds", stacks(events)), (f"{name}: memory at the peak", "bytes", held or {})):
+        if times or unit == "nanoseconds":
+            samples = [[frames.setdefault(frame, len(frames)) for frame in stack] for stack in times]
+            profile = {"type": "sampled", "name": called, "unit": unit, "startValue": 0, "endValue": sum(times.values())}
+            profiles.append(profile | {"samples": samples, "weights": list(times.values())})
     return {
         "$schema": "https://www.speedscope.app/file-format-schema.json",
         "shared": {"frames": [{"name": frame} for frame in frames]},
-        "profiles": [profile | {"samples": samples, "weights": weights}],
+        "profiles": profiles,
         "exporter": "pedigrad",
     }
 
 
-def page(events: Iterable[Event], title: str = "profile") -> str:
-    """One HTML page with the flame graph and a timeline; nothing in it is fetched."""
+def page(events: Iterable[Event], title: str = "profile", memory: Any = None) -> str:
+    """One HTML page with the flame graph, a timeline and what is known of memory; nothing in it is fetched."""
     known = list(events)
-    data = {"tree": tree(stacks(known)), "spans": list(spans(known))}
+    data = {"tree": tree(stacks(known)), "spans": list(spans(known)), "memory": memory}
     parts = {"title": html.escape(title), "style": asset("page.css"), "data": embedded(data)}
     text = (ASSETS / "flame.html").read_text(encoding="utf-8")
     for name, part in parts.items():

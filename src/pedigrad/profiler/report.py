@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core.profiling import Event
+from ..provenance.text import size
 from . import flame
+from .alive import Alive, rows_of
+from .held import Snapshot
 from .spent import Spent, Table
 
 SORTS = {
@@ -19,6 +22,8 @@ SORTS = {
     "self_cpu_time_total": "self_cpu_time_total",
     "count": "count",
     "self_cpu_time": "self_cpu_time_total",
+    "cpu_memory_usage": "cpu_memory_usage",
+    "self_cpu_memory_usage": "self_cpu_memory_usage",
 }
 
 
@@ -29,6 +34,7 @@ class FunctionEventAvg:
         self.key, self.input_shapes, self.stack = key, input_shapes, stack
         self.count, self.cpu_time_total, self.self_cpu_time_total = 0, 0.0, 0.0
         self.is_user_annotation = False
+        self.cpu_memory_usage = self.self_cpu_memory_usage = 0  # bytes
 
     def add(self, event: Event) -> None:
         """Count one more event; what lies within one of the same key is not counted twice in the total."""
@@ -36,6 +42,8 @@ class FunctionEventAvg:
         self.self_cpu_time_total += event.own / 1e3
         self.cpu_time_total += event.total / 1e3
         self.is_user_annotation = event.kind == "user"
+        self.self_cpu_memory_usage += event.memory
+        self.cpu_memory_usage += sum(each.memory for each in _within(event))
 
     @property
     def cpu_time(self) -> float:
@@ -43,7 +51,7 @@ class FunctionEventAvg:
         return self.cpu_time_total / self.count if self.count else 0.0
 
     name = property(lambda self: self.key)
-    device_time_total = self_device_time_total = cuda_time_total = self_cuda_time_total = cpu_memory_usage = property(lambda self: 0)
+    device_time_total = self_device_time_total = cuda_time_total = self_cuda_time_total = property(lambda self: 0)
 
     def __repr__(self) -> str:
         times = f"self_cpu_time={self.self_cpu_time_total:.3f}us cpu_time={self.cpu_time:.3f}us"
@@ -57,6 +65,7 @@ class EventList(list[Any]):
         events = list(items)
         self.roots = roots if roots is not None else [e for e in events if isinstance(e, Event)]
         self.base, self.metadata = base, {}  # type: ignore[var-annotated]
+        self.alive: Alive | None = None  # what is known of memory
         super().__init__([e for root in self.roots for e in _within(root)] if roots is None else events)
 
     def _summed(self, key: Any) -> EventList:
@@ -112,14 +121,31 @@ class EventList(list[Any]):
 
     def html(self, path: str | os.PathLike[str] | None = None) -> str:
         """A flame graph by module, line and operation, and a timeline, as one HTML page; written to `path` if there is one."""
-        made = flame.page(self.all())
+        made = flame.page(self.all(), memory=self._memory_data())
         if path is not None:
             Path(path).write_text(made, encoding="utf-8")
         return made
 
     def export_speedscope(self, path: str | os.PathLike[str]) -> None:
         """Write the times as a file for speedscope.app."""
-        flame.write_json(flame.speedscope(self.all()), path)
+        held = {} if self.alive is None else self.alive.stacks(flame.stack_of)
+        flame.write_json(flame.speedscope(self.all(), held=held), path)
+
+    def memory(self) -> Snapshot:
+        """What was alive when most was, by line; empty where memory was not observed."""
+        return Snapshot({}) if self.alive is None else self.alive.at_peak(self.base)
+
+    def leaks(self) -> Snapshot:
+        """What has grown in each step, by line; empty where memory was not observed."""
+        return Snapshot({}, True) if self.alive is None else self.alive.leaks()
+
+    def _memory_data(self) -> Any:
+        if self.alive is None:
+            return None
+        snapshot, leaks = self.memory(), self.leaks()
+        first = min((event.start for event in self.all()), default=self.base)
+        course = [(max(time - first, 0), nbytes) for time, nbytes in self.alive.course()]
+        return {"course": course, "total": snapshot.total, "rows": rows_of(snapshot), "leaks": rows_of(leaks)}
 
     def total_average(self) -> FunctionEventAvg:
         """The sum of all."""
@@ -151,7 +177,9 @@ class EventList(list[Any]):
         shown = rows[: row_limit if row_limit >= 0 else None]
         names = [_cut(row.key, max_name_column_width) for row in shown]
         width = max([len(n) for n in names] + [4])
-        heads = ("Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls")
+        heads: tuple[str, ...] = ("Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls")
+        with_memory = any(row.cpu_memory_usage for row in rows)
+        heads += ("CPU Mem", "Self CPU Mem") if with_memory else ()
         rule = "  ".join("-" * n for n in (width, *(max(len(h), 10) for h in heads)))
         lines = [] if header is None else [header]
         lines += [rule, "  ".join([f"{'Name':>{width}}", *(f"{h:>{max(len(h), 10)}}" for h in heads)]), rule]
@@ -159,6 +187,7 @@ class EventList(list[Any]):
             cells = (
                 f"{100 * row.self_cpu_time_total / total:.2f}%", _time(row.self_cpu_time_total), f"{100 * row.cpu_time_total / total:.2f}%",
                 _time(row.cpu_time_total), _time(row.cpu_time), str(row.count),
+                *((size(row.cpu_memory_usage), size(row.self_cpu_memory_usage)) if with_memory else ()),
             )  # fmt: skip
             lines.append("  ".join([f"{name:>{width}}", *(f"{c:>{max(len(h), 10)}}" for c, h in zip(cells, heads, strict=True))]))
         return "\n".join([*lines, rule, f"Self CPU time total: {_time(self.self_cpu_time_total)}", ""])
@@ -173,6 +202,8 @@ class EventList(list[Any]):
             times = {"ts": (event.start - self.base) / 1e3, "dur": event.total / 1e3}
             kind = kinds.get(event.kind, event.kind)
             events.append({"ph": "X", "cat": kind, "name": event.name, "pid": 0, "tid": event.thread, **times, "args": args})
+        for time, nbytes in () if self.alive is None else self.alive.course():
+            events.append({"ph": "C", "name": "memory", "pid": 0, "ts": (time - self.base) / 1e3, "args": {"alive": nbytes}})
         text = json.dumps({"schemaVersion": 1, "traceEvents": events, **self.metadata})
         with gzip.open(path, "wt") if path.endswith(".gz") else open(path, "w") as file:
             file.write(text)
@@ -203,7 +234,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _time(microseconds: float) -> str:
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if microseconds >= size:
-            return f"{microseconds / size:.3f}{unit}"
+    for unit, each in (("s", 1e6), ("ms", 1e3)):
+        if microseconds >= each:
+            return f"{microseconds / each:.3f}{unit}"
     return f"{microseconds:.3f}us"

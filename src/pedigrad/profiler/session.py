@@ -14,6 +14,8 @@ from typing import Any
 from ..core import modes, profiling
 from ..core.modes import settings
 from ..core.origin import located
+from .alive import Alive
+from .held import Snapshot
 from .report import EventList
 from .spent import Table
 
@@ -90,8 +92,9 @@ def tensorboard_trace_handler(dir_name: str, worker_name: str | None = None, use
 class Observer:
     """Notes events of the thread that opened it."""
 
-    def __init__(self, shapes: bool):
+    def __init__(self, shapes: bool, memory: bool = False):
         self.shapes = shapes
+        self.alive = Alive() if memory else None
         self.roots: list[profiling.Event] = []
         self.open: profiling.Event | None = None
         self.thread = threading.get_ident()
@@ -111,6 +114,8 @@ class Observer:
 
 class profile:
     """Within it operations are timed; afterwards `key_averages()`, `events()`, `by_line()` and `export_chrome_trace()` say where time went.
+
+    With `profile_memory` it is also noted what operations make and for how long it is there: `memory()` and `leaks()` tell the lines.
 
     With a `schedule`, `step()` marks the end of each step, and `on_trace_ready` is called with the profile at the end of each cycle.
     """
@@ -132,6 +137,7 @@ class profile:
         **more: Any,
     ):
         self.schedule, self.on_trace_ready, self.shapes = schedule, on_trace_ready, record_shapes
+        self.observes_memory = profile_memory
         self.activities = set(activities) if activities is not None else supported_activities()
         self.step_num = 0
         self.observer: Observer | None = None
@@ -156,12 +162,15 @@ class profile:
         if self.observer is None:
             if settings.profiler is not None:
                 raise RuntimeError(located("Profiler is already enabled on this thread"))
-            self.observer = settings.profiler = Observer(self.shapes)
+            self.observer = settings.profiler = Observer(self.shapes, self.observes_memory)
             modes.need_long_way(+1)
 
     def _keep(self) -> None:
         assert self.observer is not None
         self.finished = EventList(self.observer.roots, self.observer.base)
+        self.finished.alive = self.observer.alive
+        if self.observer.alive is not None:
+            self.observer.alive.end()
         settings.profiler = self.observer = None
         modes.need_long_way(-1)
 
@@ -169,6 +178,8 @@ class profile:
         """A step is over."""
         before = self.current_action
         self.step_num += 1
+        if self.observer is not None and self.observer.alive is not None:
+            self.observer.alive.mark()
         if self.schedule is None:
             return
         self.current_action = self.schedule(self.step_num)
@@ -208,6 +219,14 @@ class profile:
     def modules(self) -> Table:
         """Each module's own time, forward and backward; prints as a table."""
         return self.finished.modules()
+
+    def memory(self) -> Snapshot:
+        """What was alive when most was, by line, with `profile_memory=True`; prints as a table."""
+        return self.finished.memory()
+
+    def leaks(self) -> Snapshot:
+        """What has grown in each step, by line, with `profile_memory=True` and `step()` at the end of each step; prints as a table."""
+        return self.finished.leaks()
 
     def html(self, path: str | os.PathLike[str] | None = None) -> str:
         """A flame graph by module, line and operation, and a timeline, as one HTML page; written to `path` if there is one."""

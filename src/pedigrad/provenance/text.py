@@ -250,7 +250,7 @@ def lines(ancestors: Ancestors, root: Group, facts: Facts, view: View) -> Iterat
     tensor: Any = ancestors.tensor
     if tensor._node is None:
         cut = tensor._cut
-        yield "no history: " + (f"{cut.reason} at {cut.origin}" if cut else "a tensor that needs no gradient")
+        yield "no history: " + (f"{cut.reason} {cut.place}" if cut else "a tensor that needs no gradient")
         return
     if not ancestors.nodes and ancestors.leaves:
         leaf = ancestors.leaves[0]

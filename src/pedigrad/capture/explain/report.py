@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from ...provenance.folding import longest_repeat
@@ -13,6 +15,8 @@ from .opening import opening
 
 WIDTH = 120
 GUARDS = 12  # that the text shows
+STEPS = 24  # that the text shows one by one; of more those that are alike are added up
+KINDS = 14  # of steps that it shows then
 LEFT = {1, 2, 8}  # the columns that begin at the left
 COLUMNS = ("#", "step", "axes", "FLOP", "read", "written", "time", "share", "of the limit")
 
@@ -118,7 +122,64 @@ def repeated(section: Any) -> list[tuple[int, int, int]]:
     return found
 
 
-def section_text(section: Any) -> Iterable[str]:
+@dataclass
+class Alike:
+    """Steps of the same operations, whatever their sizes: added up."""
+
+    steps: list[Any]
+    first: int  # the number of the first one
+
+    @property
+    def seconds(self) -> float | None:
+        """Of all; None if they were not measured."""
+        times = [step.seconds for step in self.steps if step.seconds is not None]
+        return sum(times) if times else None
+
+    def row(self, section: Any) -> tuple[str, ...]:
+        """The cells of their line."""
+        one = self.steps[0]
+        sizes = sorted(self.steps, key=lambda step: math.prod(step.axes))
+        axes = [" x ".join(map(str, step.axes)) or "1" * (step.kind == "kernel") for step in (sizes[0], sizes[-1])]
+        span = " to ".join(dict.fromkeys(axes))
+        sums = [sum(getattr(step, name) for step in self.steps) for name in ("flops", "read", "written")]
+        cells = [number(n, unit) if n else "" for n, unit in zip(sums, ("", "B", "B"), strict=True)]
+        times = [duration(self.seconds), share(self.seconds, section.seconds), reached(one.limit) if len(self.steps) == 1 else ""]
+        return (f"{len(self.steps)} x" if len(self.steps) > 1 else str(self.first), one.kind, span, *cells, *times)
+
+
+def added_up(section: Any) -> list[Alike]:
+    """The steps by what they do, those that take longest first."""
+    found: dict[Any, Alike] = {}
+    for i, step in enumerate(section.steps):
+        found.setdefault((step.kind, tuple(step.ops), step.why), Alike([], i)).steps.append(step)
+    return sorted(found.values(), key=lambda alike: -(alike.seconds or 0.0))
+
+
+def section_summary(section: Any) -> Iterable[str]:
+    """The lines of a long program: its steps by what they do."""
+    kinds, whole = added_up(section), rows(section)[len(section.steps) :]
+    shown = kinds[:KINDS]
+    cells = [COLUMNS, *(alike.row(section) for alike in shown), *whole]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    yield aligned(COLUMNS, widths)
+    for alike in shown:
+        yield aligned(alike.row(section), widths)
+        one = alike.steps[0]
+        indent = " " * (widths[0] + 4)
+        if one.ops:
+            yield from wrapped(", ".join(one.ops), indent)
+        if one.why:
+            yield from wrapped(f"NumPy, because {one.why}", indent)
+    rest = sum(alike.seconds or 0.0 for alike in kinds[KINDS:])
+    if len(kinds) > KINDS:
+        took = f", {share(rest, section.seconds)} of the time" if section.seconds else ""
+        yield f"  and {sum(len(alike.steps) for alike in kinds[KINDS:])} more steps of {len(kinds) - KINDS} other kinds{took}"
+    for row in whole:
+        yield aligned(row, widths)
+    yield f"  these are {len(section.steps)} steps; explain().text(full=True) shows each"
+
+
+def section_text(section: Any, full: bool) -> Iterable[str]:
     if section.title:
         yield f"  {section.title}"
     yield f"  {headline(section)}"
@@ -126,6 +187,9 @@ def section_text(section: Any) -> Iterable[str]:
         yield from wrapped(f"not measured: {section.problem}", "  ")
     whole = rows(section)
     stretches = repeated(section)
+    if not full and sum(period for _, period, _ in stretches) > STEPS:
+        yield from section_summary(section)
+        return
     shown = [i for at, period, _ in stretches for i in range(at, at + period)] + list(range(len(section.steps), len(whole)))
     cells = [COLUMNS, *(whole[i] for i in shown)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
@@ -164,7 +228,7 @@ def aligned(row: tuple[str, ...], widths: list[int]) -> str:
     return ("  " + "  ".join(padded)).rstrip()
 
 
-def text_lines(report: Any) -> Iterable[str]:
+def text_lines(report: Any, full: bool) -> Iterable[str]:
     yield from opening(report, duration)
     if report.machine is not None:
         yield ""
@@ -173,9 +237,9 @@ def text_lines(report: Any) -> Iterable[str]:
         yield ""
         yield f"{report.name}{variant.arguments}"
         yield f"  {compilation(variant)}"
-        yield from section_text(variant.forward)
+        yield from section_text(variant.forward, full)
         if variant.backward is not None:
-            yield from section_text(variant.backward)
+            yield from section_text(variant.backward, full)
         yield "  run as long as"
         for guard in variant.guards[:GUARDS]:
             yield from wrapped(f"- {guard}", "    ")
@@ -189,9 +253,9 @@ def text_lines(report: Any) -> Iterable[str]:
             yield from wrapped(f"- {item}", "  ")
 
 
-def as_text(report: Any) -> str:
+def as_text(report: Any, full: bool = False) -> str:
     """The report for a terminal."""
-    return "\n".join(text_lines(report))
+    return "\n".join(text_lines(report, full))
 
 
 # HTML

@@ -138,6 +138,10 @@ class Report:
             Path(path).write_text(made, encoding="utf-8")
         return made
 
+    def text(self, full: bool = False) -> str:
+        """The report as text: of long programs steps of the same operations are added up, unless it is to be `full`."""
+        return as_text(self, full)
+
     def __str__(self) -> str:
         return as_text(self)
 

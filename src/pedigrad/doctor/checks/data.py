@@ -100,7 +100,7 @@ class SameBatch(Check):
         super().__init__(*given)
         self.more = False  # there is data that the batch is a part of
         self.marks: dict[int, tuple[Any, int]] = {}  # by model: the last mark, and how many steps it has stayed
-        self.pending: dict[int, tuple[Any, Origin, bool, str]] = {}
+        self.pending: dict[int, tuple[Any, Origin, bool, str]] = {}  # by model: what it was given since the last step
 
     def fall_asleep(self) -> None:
         self.pending.clear()
@@ -114,13 +114,15 @@ class SameBatch(Check):
     def called(self, call: Call) -> None:
         if call.grad and call.inputs:
             given = call.inputs[0]
-            part = is_part(given)
-            self.pending[id(call.model)] = (fingerprint(given._array), call.origin, part, call.model.name)
+            mark = fingerprint(given._array)
+            before = self.pending.get(id(call.model))
+            several = before is not None and before[0] != mark  # a step of several batches has seen more than one
+            self.pending[id(call.model)] = (None if several else mark, call.origin, is_part(given), call.model.name)
 
     def stepped(self, updater: Updater) -> None:
         for key, (mark, origin, part, name) in self.pending.items():
             before, times = self.marks.get(key, (None, 0))
-            times = times + 1 if before == mark else 1
+            times = 0 if mark is None else times + 1 if before == mark else 1
             self.marks[key] = (mark, times)
             if times == 8 and (self.more or part):
                 self.found(f"{name} was trained on the very same batch in {times} steps in a row, although there are others.", origin)

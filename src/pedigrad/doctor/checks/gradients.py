@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ...autograd.nonfinite import ancestors
-from ...autograd.reasons import cuts_between
+from ...autograd.reasons import Reached, cuts_between
 from ...core.graph import Leaf, Node
-from ...core.origin import NOWHERE, Origin
+from ...core.origin import NOWHERE, Origin, is_users
+from ...core.scope import here
 from ...core.tensor import Tensor
 from ..findings import Check, listed
-from ..program import FunctionCall, Pass, Updater, gradient_of
+from ..program import FunctionCall, Pass, Updater, any_in, gradient_of
 
 SEVERAL = 3
 LOOKED = 6  # backward passes before which it is noted what leaves the graph
@@ -57,6 +58,12 @@ class ParameterReplaced(ParametersHistory):
         old, new = self.replaced()
         if new:
             names = listed(self.program.name_of(p) for p in new)
+            owner = next(u for u in self.program.updaters.values() if any(p is each for p in u.parameters for each in old))
+            anew = {id(p) for p in new}
+            model = next(m for m in self.program.models.values() if any(p is new[0] for p in m.parameters))
+            if all(id(p) in anew for p in model.parameters):
+                message = f"All of {model.name} was made after {owner.name}, which updates the parameters of a model that is not called."
+                return self.found(message, owner.origin, "Make the optimizer of the model that is trained, after that is made.")
             message = f"{names} took the place of {len(old)} parameters that the optimizer was made with: it updates the old ones."
             self.found(message, self.program.made_at(new[0]))
 
@@ -82,9 +89,25 @@ class NotOptimized(ParametersHistory):
                 if id(p) not in owned and id(p) not in skipped and self.is_reached(p) and id(p) not in self.program.written
             ]
             if lost:
-                at = next((u.origin for u in self.program.updaters.values() if u.steps), NOWHERE)
                 names = listed(self.program.name_of(p) for p in lost)
-                self.found(f"{names} get gradients, but no optimizer has them: they stay as they are.", at)
+                message = f"{names} get gradients, but no optimizer has them: they stay as they are."
+                twice = self.same_twice()
+                at = next((u.origin for u in self.program.updaters.values() if u.steps), NOWHERE)
+                if twice is not None:
+                    message += f" Two optimizers have the same parameters, this one and that of line {twice[0].origin.line}."
+                    at = twice[1].origin
+                self.found(message, at)
+
+    def same_twice(self) -> tuple[Updater, Updater] | None:
+        """Two optimizers of which the second has no parameter that the first has not."""
+        seen: list[tuple[set[int], Updater]] = []
+        for updater in self.program.updaters.values():
+            mine = {id(p) for p in updater.parameters}
+            for others, first in seen:
+                if mine <= others:
+                    return first, updater
+            seen.append((mine, updater))
+        return None
 
 
 class NoGradient(ParametersHistory):
@@ -96,27 +119,44 @@ class NoGradient(ParametersHistory):
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.left: list[tuple[Node, str, Origin]] = []  # values that left the graph since the last pass: the node, how, where
-        self.cuts: dict[int, tuple[str, Origin]] = {}  # by the leaf that is behind: how its values left the graph
+        self.left: list[tuple[Node, str, Origin, Any]] = []  # values that left the graph since the last pass: the node, how, where
+        self.cuts: dict[int, tuple[str, Origin, Any]] = {}  # by the leaf that is behind: how its values left the graph
         self.passes = 0
+        self.ends: Origin | None = None  # of a pass that began at a leaf
+
+    def failed(self, error: Any) -> None:
+        text = str(error)
+        if isinstance(error, RuntimeError) and "does not require grad" in text and self.program.updaters:
+            trace = error.__traceback__
+            at = NOWHERE
+            while trace is not None:
+                if is_users(trace.tb_frame):
+                    at = Origin(trace.tb_frame.f_code, trace.tb_lasti)
+                trace = trace.tb_next
+            why = text.partition("\n")[0].partition("grad_fn")[2].lstrip(": ")
+            message = "Nothing that the loss was computed from needs a gradient" + (f": {why}." if why else ".")
+            remedy = "Leave requires_grad set where parameters are to learn, and compute the loss without detach(), no_grad() or argmax()."
+            self.found(message, at, remedy)
 
     def function(self, call: FunctionCall) -> None:
         tensor = call.argument(0, "self")
         if self.passes < LOOKED and isinstance(tensor, Tensor) and isinstance(tensor._node, Node) and len(self.left) < LOOKED**2:
-            self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here()))
+            self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here(), here.get().scope))
 
     def backward(self, run: Pass) -> None:
         if not run.accumulates or self.passes >= LOOKED:
             return
         self.passes += 1
         for tensor in run.tensors:
+            if isinstance(tensor._node, Leaf) and all(tensor is not p for u in self.program.updaters.values() for p in u.parameters):
+                self.ends = run.origin
             for cut in cuts_between(tensor._node) if tensor._node is not None else ():
-                self.left += [(node, cut.reason, cut.origin) for node in cut.behind]
+                self.left += [(node, cut.reason, cut.origin, cut.scope) for node in cut.behind]
         left, self.left = self.left, []
-        for node, how, origin in left:
+        for node, how, *place in left:
             for leaf in ancestors(node):
                 if isinstance(leaf, Leaf):
-                    self.cuts.setdefault(id(leaf), (how, origin))
+                    self.cuts.setdefault(id(leaf), (how, *place))
 
     def finish(self) -> None:
         if not self.program.passes:
@@ -130,13 +170,18 @@ class NoGradient(ParametersHistory):
 
     def tell(self, never: list[Tensor], updater: Updater) -> None:
         """Enter a finding about parameters that never got a gradient."""
-        message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from them to the loss."
-        at = self.program.made_at(never[0])
+        them = "them" if len(never) > 1 else "it"
+        message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from {them} to the loss."
+        at, scope = self.program.made_at(never[0]), None
         known = [self.cuts[id(p._node)] for p in never if id(p._node) in self.cuts]
+        if self.ends is not None and not known:
+            message += " A backward pass ends where it begins: its loss is a leaf, made anew or of what has none (argmax, comparisons)."
+            remedy = "Call backward() on the loss as it was computed, of outputs that gradients go through; do not set requires_grad on it."
+            return self.found(message, self.ends, remedy)
         if known:
-            how, at = known[0]
-            message += f" What was computed from them was {how}."
-        self.found(message, at if at.code is not None else updater.origin)
+            how, at, scope = known[0]
+            message += f" What came of {them} was {how}."
+        self.found(message, at if at.code is not None else updater.origin, scope=scope)
 
 
 class ZeroGradient(Check):
@@ -153,9 +198,24 @@ class ZeroGradient(Check):
         self.counts: dict[int, list[int]] = {}  # by parameter, in how many steps it had a gradient, and one of zeros
         self.tensors: dict[int, Tensor] = {}
         self.solved = False  # the loss is zero
+        self.reasons: dict[int, tuple[str, Origin, Any]] = {}  # by parameter: where its gradient becomes zero
 
     def backward(self, run: Pass) -> None:
         self.solved = not any(t._array.any() for t in run.tensors)
+        if not self.solved and run.accumulates and len(self.reasons) < LOOKED:
+            for key, (seen, zeros) in self.counts.items():
+                if seen == zeros == SEVERAL - 1 and key not in self.reasons:
+                    self.look_for(self.tensors[key], run)
+
+    def look_for(self, p: Tensor, run: Pass) -> None:
+        """Note where the gradient of a parameter becomes zero on its way from a loss."""
+        for loss in run.tensors:
+            nodes = ancestors(loss._node) if loss._node is not None and loss._array.size == 1 else []
+            if p._node is not None and any(node is p._node for node in nodes):
+                answer = Reached(p, self.program.name_of(p), loss, "the loss", nodes).answer()
+                if answer.kind == "zero" and answer.origin is not None:
+                    self.reasons[id(p)] = (answer.text.splitlines()[1].strip(), answer.origin, answer.scope)
+                    return
 
     def step(self, updater: Updater) -> None:
         if self.solved or (updater.steps >= 10 and updater.steps % 10):
@@ -167,13 +227,15 @@ class ZeroGradient(Check):
             count = self.counts.setdefault(id(p), [0, 0])
             self.tensors[id(p)] = p
             count[0] += 1
-            count[1] += not (array.ravel()[:64].any() or array.any())
+            count[1] += not any_in(array)
 
     def finish(self) -> None:
         dead = [self.tensors[key] for key, (seen, zero) in self.counts.items() if seen >= SEVERAL and zero == seen]
         if any(p.ndim > 1 for p in dead):  # a bias alone may well have none, as the last one of a critic whose outputs are subtracted
             names = listed(self.program.name_of(p) for p in dead)
             seen = self.counts[id(dead[0])][0]
-            at = self.program.made_at(dead[0])
+            reasons = [self.reasons[id(p)] for p in dead if id(p) in self.reasons]
+            why, at, scope = reasons[0] if reasons else ("", self.program.made_at(dead[0]), None)
             updater = next(iter(self.program.updaters.values()))
-            self.found(f"The gradient of {names} was all zeros in each of {seen} steps looked at.", at if at.code else updater.origin)
+            message = f"The gradient of {names} was all zeros in each of {seen} steps looked at." + (f" {why}." if why else "")
+            self.found(message, at if at.code else updater.origin, scope=scope)

@@ -7,7 +7,7 @@ from typing import Any
 from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ..findings import Check, listed
-from ..program import Pass, Schedule, Updater, has_gradient
+from ..program import Pass, Schedule, Updater, any_in, has_gradient
 
 SEVERAL = 3  # times that something has to happen before it is no accident
 
@@ -45,6 +45,7 @@ class GradientsAccumulate(Check):
         self.judge(updater.parameters, id(updater), f"{updater.name}.step()")
 
     def stepped(self, updater: Updater) -> None:
+        self.judge(updater.parameters, id(updater), f"{updater.name}.step()")  # of what its closure has done
         self.use(updater.parameters)
 
     def by_hand(self, parameters: list[Tensor]) -> None:
@@ -54,12 +55,13 @@ class GradientsAccumulate(Check):
     def judge(self, parameters: list[Tensor], key: int, what: str) -> None:
         """Enter a finding if parameters that are about to be updated have old gradients in theirs, the second time that it happens."""
         late = [p for p in parameters if id(p) in self.stale and has_gradient(p)]
+        places = [self.stale.pop(id(p)) for p in late]
         if late:
             self.times[key] = self.times.get(key, 0) + 1
             if self.times[key] == 2:
                 names = listed(self.program.name_of(p) for p in late)
                 message = f"The gradients of {names} were added to those that {what} had already used: nothing zeroes them."
-                self.found(message, self.stale[id(late[0])])
+                self.found(message, places[0])
 
     def use(self, parameters: list[Tensor]) -> None:
         """Parameters are updated."""
@@ -86,7 +88,7 @@ class ZeroedBeforeStep(Check):
     def backwarded(self, run: Pass) -> None:
         if run.accumulates:
             for leaf in run.leaves:
-                if leaf.grad is not None and not leaf.zeroed and bool(leaf.grad._array.any()):
+                if leaf.grad is not None and not leaf.zeroed and any_in(leaf.grad._array):
                     self.reached[id(leaf)] = True
 
     def step(self, updater: Updater) -> None:
@@ -124,6 +126,10 @@ class StepNeverCalled(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.passes: dict[int, tuple[int, Origin]] = {}
+        self.least = 2  # passes
+
+    def failed(self, error: Any) -> None:
+        self.least = 2 + SEVERAL  # it may not have come so far
 
     def backwarded(self, run: Pass) -> None:
         if run.accumulates:
@@ -136,7 +142,8 @@ class StepNeverCalled(Check):
         for updater in self.program.updaters.values():
             count, origin = self.passes.get(id(updater), (0, NOWHERE))
             shared = {id(p) for other in self.program.updaters.values() if other.steps for p in other.parameters}
-            if count > 1 and not updater.steps and not any(id(p) in shared for p in updater.parameters):
+            by_others = any(id(p) in shared or id(p) in self.program.written for p in updater.parameters)
+            if count >= self.least and not updater.steps and not by_others:
                 message = f"{count} backward passes made gradients for the parameters of {updater.name}, whose step() was never called."
                 self.found(message, origin)
 
@@ -159,25 +166,37 @@ class GradientsThrownAway(Check):
         self.last = None
 
     def backward(self, run: Pass) -> None:
+        if self.program.stepping:
+            return  # a line search tries many points
         self.heard += 1
         last, self.last = self.last, None
-        if last is None or self.stepped_since or not self.program.steps:
+        if last is None or self.stepped_since or (self.program.updaters and not self.program.steps):
             return
         owned = {id(p._node) for u in self.program.updaters.values() for p in u.parameters}
+        known = owned | {id(p._node) for m in self.program.models.values() for p in m.parameters}
+        if any(id(leaf) not in known for leaf in last.leaves):
+            return  # gradients are wanted of something else
+        if not owned and not self.program.written:  # nothing is updated in any way
+            owned = {id(p._node) for m in self.program.models.values() if m.module.training for p in m.parameters}
         mine = [leaf for leaf in last.leaves if id(leaf) in owned]
-        if mine and all(leaf.grad is None or leaf.zeroed or not leaf.grad._array.any() for leaf in mine):
+        if mine and all(leaf.grad is None or leaf.zeroed or not any_in(leaf.grad._array) for leaf in mine):
             self.wasted += 1
             self.at = last.origin
 
     def backwarded(self, run: Pass) -> None:
-        if run.accumulates and run.error is None and any(leaf.grad is not None and bool(leaf.grad._array.any()) for leaf in run.leaves):
+        if run.accumulates and run.error is None and any(leaf.grad is not None and any_in(leaf.grad._array) for leaf in run.leaves):
             self.last, self.stepped_since = run, False
 
     def stepped(self, updater: Updater) -> None:
         self.stepped_since = True
 
     def finish(self) -> None:
-        if self.wasted >= SEVERAL and self.wasted >= self.heard / 5:
+        if not self.program.updaters and not self.program.written:
+            if self.wasted > 2 * SEVERAL:
+                message = f"The gradients of {self.wasted} of {self.heard} backward passes were zeroed, and no parameter has changed."
+                remedy = "Let optimizer.step() run after each backward pass; by hand write in place, under no_grad: p -= lr * p.grad."
+                self.found(message, self.at, remedy)
+        elif self.wasted >= SEVERAL and self.wasted >= self.heard / 5:
             message = f"The gradients of {self.wasted} of {self.heard} backward passes were zeroed before a step used them."
             self.found(message, self.at)
 
@@ -260,6 +279,16 @@ class GraphReused(Check):
         "detach() what is carried from one step to the next (hidden states, running sums), or compute the loss anew for each backward pass."
     )
 
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.steps = -1  # that had been taken at the last pass
+
     def backwarded(self, run: Pass) -> None:
+        steps, self.steps = self.steps, self.program.steps
         if isinstance(run.error, RuntimeError) and "a second time" in str(run.error):
-            self.found("The backward pass goes on into the graph of an earlier step, whose saved values are gone.", run.origin)
+            if steps == self.program.steps:
+                message = "The backward pass goes into the graph that the one before it, in the same step, has used up."
+                remedy = "Add the losses and call backward() once, (loss1 + loss2).backward(); or give the first call retain_graph=True."
+                self.found(message, run.origin, remedy)
+            else:
+                self.found("The backward pass goes on into the graph of an earlier step, whose saved values are gone.", run.origin)

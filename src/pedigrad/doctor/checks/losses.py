@@ -164,10 +164,23 @@ class TargetOfWrongType(Check):
         if call.error is None or not isinstance(x, Tensor) or not isinstance(target, Tensor):
             return
         whole = target._array.dtype.kind in "iub"
-        wrong = whole if call.name not in CLASSES else not whole and x.shape != target.shape
+        of_classes = call.name in CLASSES
+        shape = tuple(x.shape[:1] + x.shape[2:]) if x.ndim > 1 else ()  # of class indices
+        misshapen = of_classes and whole and tuple(target.shape) != shape
+        wrong = misshapen or (whole if not of_classes else not whole and x.shape != target.shape)
         if wrong or isinstance(call.error, NotImplementedError):
             shapes = f"of shape {tuple(target.shape)} for an input of shape {tuple(x.shape)}"
-            self.found(f"{call.name}() is given a target of dtype {target.dtype} {shapes}, which it does not take.")
+            remedy = ""
+            if misshapen and target.numel() == np.prod(shape, dtype=int):
+                remedy = f"Class indices have the shape of the scores without the classes, here {shape}: target.reshape({shape})"
+                remedy += ", or target.squeeze(1)." if target.ndim > 1 and target.shape[1] == 1 else "."
+            elif misshapen and target.ndim == x.ndim and target.shape == x.shape:
+                remedy = "Targets one-hot are floats (target.float()); class indices are target.argmax(1)."
+            elif of_classes and not whole and tuple(target.shape) == shape:
+                remedy = "Class indices are integers: target.long()."
+            elif not of_classes and whole:
+                remedy = "Targets of this loss are floats: target.float()."
+            self.found(f"{call.name}() is given a target of dtype {target.dtype} {shapes}, which it does not take.", remedy=remedy)
 
 
 class TargetOutOfRange(Check):
@@ -194,9 +207,10 @@ class TargetOutOfRange(Check):
         elif values.dtype.kind in "fiub" and (call.name in BINARY or x.shape == target.shape):
             values = values.astype(np.float32)
             if values.min() < 0 or values.max() > 1:
-                self.found(
-                    f"{call.name}() takes probabilities as targets, and is given values from {values.min():.3g} to {values.max():.3g}."
-                )
+                low, high = values.min(), values.max()
+                message = f"{call.name}() takes probabilities as targets, and is given values from {low:.3g} to {high:.3g}."
+                how = "(y + 1) / 2" if low == -1 and high == 1 else "target / 255" if low >= 0 and high > 1 else "or clamp them"
+                self.found(message, remedy=f"Probabilities lie between 0 and 1: scale the targets, {how}.")
             elif call.name in CLASSES and not np.allclose(values.sum(1 if values.ndim > 1 else 0), 1, atol=1e-2):
                 self.found(f"{call.name}() is given probabilities of classes that do not add up to 1.")
 
@@ -207,4 +221,16 @@ class TargetOutOfRange(Check):
         wrong = np.unique(values[(values != ignored) & ((values < 0) | (values >= classes))])
         if wrong.size:
             few = ", ".join(map(str, wrong[:TELLS].tolist()))
-            self.found(f"{call.name}() is given classes that are not there: {few}; there are {classes}, from 0 to {classes - 1}.")
+            which = "a class that is not there" if wrong.size == 1 else "classes that are not there"
+            message = f"{call.name}() is given {which}: {few}; the scores are of {classes} classes, 0 to {classes - 1}."
+            known = values[values != ignored]
+            remedy = ""
+            if known.min() >= 1 and known.max() == classes:
+                remedy = "These classes seem to be counted from 1: give target - 1."
+            elif known.min() >= 0:
+                least = int(known.max()) + 1
+                remedy = f"Give the last layer as many outputs as there are classes ({least} at least), or number them anew from 0."
+            elif known.max() < classes:
+                low = int(known.min())
+                remedy = f"Number the classes from 0; where {low} marks what is to be left out, say ignore_index={low}."
+            self.found(message, remedy=remedy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 import re
 import weakref
 from typing import Any
@@ -11,13 +12,15 @@ import numpy as np
 
 from ...core.graph import Leaf
 from ...core.origin import NOWHERE, Origin
+from ...core.scope import here
 from ...core.tensor import Tensor
 from ...nn.module import Module
 from ..findings import Check, Finding, listed
-from ..program import Call, FunctionCall, Model, Updater
+from ..program import Call, FunctionCall, Model, Pass, Updater
 from .losses import LOSSES
 
 SEVERAL = 3
+MEASURES = ("numpy", "tolist", "item")
 CHOICES = ("argmax", "max", "topk", "gt", "ge", "round")  # what makes predictions of scores
 
 
@@ -68,15 +71,16 @@ def hidden_in(value: Any) -> list[Tensor]:
 
 
 def line_that_sets(cls: type, name: str) -> tuple[str, int, str] | None:
-    """File, line and text of the first assignment to `self.name` in a class."""
-    try:
-        lines, first = inspect.getsourcelines(cls)
-        file = inspect.getsourcefile(cls)
-    except (OSError, TypeError):
-        return None
-    for number, line in enumerate(lines, max(first, 1)):
-        if re.search(rf"\bself\.{re.escape(name)}\s*(:[^=]*)?=[^=]", line):
-            return file or "", number, line.strip()
+    """File, line and text of the first assignment to `self.name` in a class's methods, or in those of what it inherits from."""
+    sets = re.compile(rf"\bself\.{re.escape(name)}\s*(,[^=()]*)?(:[^=]*)?=[^=]")
+    for each in cls.__mro__:
+        methods = [inspect.unwrap(m) for m in vars(each).values() if inspect.isfunction(m)]
+        for code in sorted((m.__code__ for m in methods), key=lambda code: code.co_firstlineno):
+            last = max((line for _, _, line in code.co_lines() if line), default=code.co_firstlineno)
+            for number in range(code.co_firstlineno, last + 1):
+                line = linecache.getline(code.co_filename, number)
+                if sets.search(line):
+                    return code.co_filename, number, line.strip()
     return None
 
 
@@ -85,11 +89,18 @@ class TrainingWhileMeasuring(Check):
 
     name = "train-mode-while-measuring"
     remedy = "Call model.eval() before measuring, and model.train() before training goes on."
-    functions = (*LOSSES, "numpy", "tolist", "item")
+    functions = (*LOSSES, *MEASURES, "dropout")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.derived: dict[int, tuple[weakref.ref[Tensor], Call, str]] = {}  # what was computed from an output: "chosen", "compared" or ""
+        self.fitted: set[int] = set()  # models whose own outputs losses are computed of
+        self.taken: list[Call] = []  # predictions that became arrays since the last backward pass
+
+    def backward(self, run: Pass) -> None:
+        for call in self.taken:
+            self.measure(call)
+        self.taken.clear()
 
     def calling(self, call: Call) -> None:
         pending = [c for c in self.program.calls if c.model is call.model and c.measured and c.is_gone]
@@ -97,6 +108,8 @@ class TrainingWhileMeasuring(Check):
             self.tell(pending[-1])
 
     def finish(self) -> None:
+        for call in self.taken:
+            self.measure(call)
         for call in self.program.calls:
             if call.measured and call.is_gone and self.program.steps:
                 self.tell(call)
@@ -129,22 +142,48 @@ class TrainingWhileMeasuring(Check):
             self.measure(call)
 
     def function(self, call: FunctionCall) -> None:
+        if call.name == "dropout":
+            return self.dropped(call)
         known = self.of(call.argument(0, "input"))
-        if known is not None and (call.name in LOSSES or (known[1] == "chosen" and not known[0].grad)):
+        if known is None:
+            return
+        if call.name in LOSSES or (known[1] == "chosen" and not known[0].grad):
             self.measure(known[0])
+        elif call.name != "item" and not known[0].grad and known[0].mark is not None and id(known[0].model) in self.fitted:
+            self.take(known[0])
+
+    def dropped(self, call: FunctionCall) -> None:
+        """A dropout that was not told whether the model is in training mode: it always is, then."""
+        last = self.program.last_call
+        told = len(call.args) > 2 or "training" in call.kwargs
+        if not told and last is not None and not last.grad and not last.training and last.model.trained and call.argument(1, "p", 0.5):
+            message = f"dropout() is active while {last.model.name} is in evaluation mode: it was not told of the mode."
+            self.found(message, remedy="Give it the mode, F.dropout(x, p, training=self.training), or use a layer nn.Dropout(p).")
+
+    def take(self, call: Call) -> None:
+        """A prediction becomes an array: to be measured, unless the same input is predicted again, as Monte Carlo dropout does."""
+        if any(other.mark == call.mark and other is not call for other in self.taken):
+            self.fitted.discard(id(call.model))
+            self.taken.clear()
+        elif all(other is not call for other in self.taken):
+            call.active = call.model.active()
+            self.taken.append(call)
 
     def measure(self, call: Call) -> None:
         """Something that tells how good the output is was computed of it."""
+        if call.grad:
+            self.fitted.add(id(call.model))
         if not call.measured:
             call.measured = True
-            call.active = call.model.active()
+            call.active = call.active or call.model.active()
             if not call.grad:
                 self.tell(call)
 
     def tell(self, call: Call) -> None:
         """Enter a finding."""
         if call.active and call.model.trained:
-            self.found(f"{call.model.name} is measured in training mode: {listed(call.active)} act as they do in training.", call.origin)
+            do = "act as they do" if len(call.active) > 1 else "acts as it does"
+            self.found(f"{call.model.name} is measured in training mode: {listed(call.active)} {do} in training.", call.origin)
 
 
 class EvalWhileTraining(Check):
@@ -186,7 +225,7 @@ class BatchOfOne(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.single = self.all = 0
-        self.at = NOWHERE
+        self.at, self.scope = NOWHERE, here.get().scope
         self.predicted = 0
 
     def function(self, call: FunctionCall) -> None:
@@ -197,19 +236,23 @@ class BatchOfOne(Check):
             self.all += 1
             if x.shape[0] == 1:
                 self.single += 1
-                self.at = Origin.here()
+                self.at, self.scope = Origin.here(), here.get().scope
                 if call.error is not None:
                     self.tell()
         elif call.name == "dropout" and call.argument(2, "training", True) and call.argument(1, "p", 0.5):
             last = self.program.last_call
             if x.shape[0] == 1 and last is not None and not last.grad and last.model.trained:
                 self.predicted += 1
-                if self.predicted == SEVERAL:
+                if self.predicted == SEVERAL and all(f.check != TrainingWhileMeasuring.name for f in self.findings.items):
                     self.found(f"Dropout is active while {last.model.name} predicts a single sample.", last.origin)
 
     def tell(self) -> None:
         """Enter a finding."""
-        self.found("A batch norm in training mode is given a batch of one sample: its mean and variance are that sample's own.", self.at)
+        self.found(
+            "A batch norm in training mode is given a batch of one sample: its mean and variance are that sample's own.",
+            self.at,
+            scope=self.scope,
+        )
 
     def finish(self) -> None:
         if self.single >= SEVERAL and self.single > self.all / 2:
@@ -318,4 +361,6 @@ def differs(array: Any) -> bool:
     """Whether the rows of an array are not all alike, up to rounding."""
     first = array[:1]
     scale = np.abs(array).max() if array.size else 0
+    if not np.isfinite(scale):
+        return True  # that is found elsewhere
     return bool(array.size) and bool((np.abs(array - first) > 1e-6 * scale).any())

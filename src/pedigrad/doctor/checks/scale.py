@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd.nonfinite import first_in_graph, in_words, ranges
+from ...autograd.nonfinite import ancestors, first_in_graph, in_words, known_values, ranges
 from ...core.graph import Node
 from ...core.origin import NOWHERE
 from ...core.tensor import Tensor
@@ -14,6 +14,7 @@ from ..findings import Check
 from ..program import Pass, Updater, gradient_of
 
 SEVERAL = 3
+GIVEN = "The data have it already: look where they are made (a division by a deviation of 0, a logarithm, missing values)."
 LARGE = 1e3  # a gradient's largest element, and its norm in norms of its parameter, above which it explodes
 SMALL = 1e-6  # a layer's largest gradient, in that of the layer with the largest, below which it vanishes
 LAYERS = 4  # as many layers at least for gradients to vanish in
@@ -33,14 +34,17 @@ class LossNotFinite(Check):
         self.told = False  # what comes after the first follows from it
 
     def backward(self, run: Pass) -> None:
-        for loss in run.tensors if not self.told else ():
+        for loss in run.tensors if not (self.told or self.program.spoilt) else ():
             if loss._array.dtype.kind == "f" and not np.isfinite(loss._array).all() and loss._node is not None:
                 self.told = True
                 first = first_in_graph(loss._node)
                 value = "nan" if np.isnan(loss._array).any() else "infinite"
                 message = f"The loss is {value} at backward pass {run.number + 1}. "
+                given = first is not None and "needs no gradient" in first.what
                 message += in_words(first) if first is not None else "What it was computed from is finite as far as it was saved."
-                self.found(message, first.origin if first is not None and first.origin.code is not None else run.origin)
+                self.found(
+                    message, first.node if first is not None and first.origin.code is not None else run.origin, GIVEN if given else ""
+                )
 
 
 class GradientNotFinite(Check):
@@ -61,11 +65,11 @@ class GradientNotFinite(Check):
         arrays = [x._array if isinstance(x, Tensor) else x for x in g if x is not None]
         if self.told or not all(np.isfinite(a).all() for a in arrays) or not all(np.isfinite(t._array).all() for t in run.tensors):
             return
-        self.told = True
+        self.told = self.program.spoilt = True
         name = node.op.name if getattr(node, "op", None) is not None else node.name()
-        operands = ranges(node)
+        operands = ranges(node, known_values(ancestors(node)))
         message = f"The gradient of {name}() is nan or infinite, where what arrived at it is finite ({_largest(arrays)} at most)"
-        self.found(message + (f"; its operands: {operands}." if operands else "."), node.origin)
+        self.found(message + (f"; its operands: {operands}." if operands else "."), node)
 
 
 def _largest(arrays: list[Any]) -> str:

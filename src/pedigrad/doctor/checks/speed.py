@@ -5,11 +5,13 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+import numpy as np
+
 from ...core.graph import Leaf
 from ...core.origin import Origin
 from ...core.tensor import Tensor
 from ..findings import Check
-from ..program import Call, FunctionCall, Pass, Updater
+from ..program import Call, FunctionCall, Pass, Updater, fingerprint
 
 MANY = 8  # samples that are computed one by one
 READS = 16  # numbers that a line takes out in one step
@@ -167,7 +169,7 @@ class SameCopy(Check):
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.seen: dict[tuple[Any, ...], list[Any]] = {}
+        self.seen: dict[tuple[Any, ...], list[Any]] = {}  # by line: what tells the data, the pass, in how many, the data itself
 
     def function(self, call: FunctionCall) -> None:
         source = call.argument(0, "data")
@@ -179,19 +181,24 @@ class SameCopy(Check):
             return
         if isinstance(source, Tensor) and (source._node is not None or result._array is source._array):
             return
-        here = Origin.here()
-        self.note((here.code, here.lasti), source, int(size), here)
+        self.note(source, int(size))
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
         if op.name == "clone" and isinstance(operands[0], Tensor) and operands[0].numel() >= COPIED and operands[0]._node is None:
-            here = Origin.here()
-            self.note((here.code, here.lasti), operands[0], operands[0].numel(), here)
+            self.note(operands[0], operands[0].numel())
 
-    def note(self, line: tuple[Any, ...], source: Any, size: int, here: Origin) -> None:
-        """A line copies something."""
-        entry = self.seen.setdefault(line, [source, -1, 0, size, here])
-        if entry[0] is not source:
-            self.seen[line] = [source, self.program.passes, 1, size, here]
+    def note(self, source: Any, size: int) -> None:
+        """The line that is running copies something."""
+        here = Origin.here()
+        line = here.code, here.lasti
+        array = source._array if isinstance(source, Tensor) else source
+        if isinstance(array, np.ndarray):  # other objects may show the same memory
+            same: tuple[Any, ...] = (array.__array_interface__["data"][0], array.strides, fingerprint(array))
+        else:
+            same = (id(source),)
+        entry = self.seen.setdefault(line, [same, -1, 0, array])
+        if entry[0] != same:
+            self.seen[line] = [same, self.program.passes, 1, array]
         elif entry[1] != self.program.passes:
             entry[1], entry[2] = self.program.passes, entry[2] + 1
             if entry[2] == SEVERAL and self.program.passes:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import gc
+import linecache
+import re
 import sys
 import weakref
+from collections import deque
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from ...autograd.nonfinite import ancestors
 from ...core.graph import Leaf, Node
 from ...core.origin import NOWHERE, Origin, outside
 from ...core.storage import storage_of
 from ...core.tensor import Tensor
 from ...core.traces import variables_of
 from ..findings import Check
-from ..program import Pass, Updater
+from ..program import Call, Pass, Updater
 
 LIVE = 6  # graphs of earlier steps that may be alive
 
@@ -66,7 +70,7 @@ class HiddenWrite(Check):
             if isinstance(array, np.ndarray):
                 storage, stamp, what, origin = self.writes.get(id(storage_of(array)), (None, 0, "", NOWHERE))
                 if storage is not None and stamp > node.seq:
-                    message = f"{what}() overwrites through .data what {node.op.name}() needs for its gradient ({node.origin})."
+                    message = f"{what}() overwrites through .data what {node.op.name}() needs for its gradient ({node.place})."
                     self.found(message, origin)
 
 
@@ -80,13 +84,52 @@ class GraphKept(Check):
         super().__init__(*given)
         self.roots: list[weakref.ref[Node]] = []
         self.told = False
+        self.stamps: list[int] = []  # of the passes that kept their graphs, the number of the node they began at
+
+    def fall_asleep(self) -> None:
+        self.stamps.clear()
 
     def backward(self, run: Pass) -> None:
+        if run.accumulates and run.retains and run.tensors and run.tensors[0]._node is not None and not self.told:
+            self.look_back(run, run.tensors[0]._node)
+        if not self.program.steps:
+            self.judge()  # the program makes its steps itself
         if run.accumulates and run.tensors and run.tensors[0]._node is not None and not self.told:
             self.roots = [root for root in self.roots if root() is not None]
             self.roots.append(weakref.ref(run.tensors[0]._node))
 
     def stepped(self, updater: Updater) -> None:
+        self.judge()
+
+    def called(self, call: Call) -> None:
+        if self.told or not call.grad or call.training or not call.model.trained:
+            return
+        alive = [c for c in self.program.calls if c.model is call.model and not c.training and c.is_alive]
+        if len(alive) > LIVE + 2:
+            self.told = True
+            node = alive[0].node
+            holder, at = name_in(outside(sys._getframe(1)), node) if node is not None else ("", NOWHERE)
+            by = f": {holder} holds them" if holder else ""
+            message = f"The graphs of {len(alive)} calls of {call.model.name} in evaluation mode are alive, and no backward pass comes{by}."
+            remedy = "Measure under torch.no_grad(), and keep numbers: total += loss.item()."
+            self.found(message, at if at is not NOWHERE else call.origin, remedy)
+
+    def look_back(self, run: Pass, root: Node) -> None:
+        """See whether a pass that keeps its graph goes on into those of many passes before."""
+        nodes = [node for node in ancestors(root) if not isinstance(node, Leaf)]
+        entered = sum(nodes[0].seq < stamp < root.seq for stamp in self.stamps) if nodes else 0
+        if entered > LIVE + 2:
+            self.told = True
+            carried = max((node for node in nodes if node.seq < self.stamps[-1]), key=lambda node: node.seq)
+            holder, _ = name_in(outside(sys._getframe(1)), carried)
+            by = f": {holder} carries them on" if holder else ""
+            message = f"The backward pass goes into the graphs of {entered} earlier steps, which retain_graph=True keeps{by}."
+            remedy = "detach() what is carried from one step to the next (h = h.detach()), and leave retain_graph=True out."
+            self.found(message, run.origin, remedy)
+        self.stamps.append(root.seq)
+
+    def judge(self) -> None:
+        """Look at how many graphs are alive after an update."""
         if self.told or len(self.roots) <= LIVE + 2:
             return
         alive = [root() for root in self.roots]
@@ -102,7 +145,9 @@ class GraphKept(Check):
 
 def who_holds(node: Node) -> tuple[str, Origin]:
     """What keeps a node alive, and in which of the user's lines."""
-    found = name_in(outside(sys._getframe(1)), node)
+    found, at = name_in(outside(sys._getframe(1)), node)
+    if at is not NOWHERE:
+        return found, at
     for referrer in gc.get_referrers(node):
         if isinstance(referrer, tuple):  # the parents of a younger node
             child = next((c for c in gc.get_referrers(referrer) if isinstance(c, Node) and c is not node and c.parents is referrer), None)
@@ -111,17 +156,38 @@ def who_holds(node: Node) -> tuple[str, Origin]:
     return found, node.origin
 
 
-def name_in(frame: FrameType | None, node: Node) -> str:
-    """The variable, in a frame or those around it, of a tensor that came from `node` or of a list or dict that has one."""
+def name_in(frame: FrameType | None, node: Node) -> tuple[str, Origin]:
+    """The variable, in a frame or those around it, of a tensor that came from `node` or of what has one, and the line that fills it."""
     while frame is not None:
         for name, value in variables_of(frame):
-            if isinstance(value, dict):
-                value = list(value.values())
-            inside = value[:100] if isinstance(value, (list, tuple)) else [value] if isinstance(value, Tensor) else []
-            if any(isinstance(t, Tensor) and came_from(t, node) for t in inside):
-                return repr(name)
+            path = path_to(value, node)
+            if path is not None:
+                return repr(name + path), line_that_fills(frame, name + path)
         frame = outside(frame.f_back)
-    return ""
+    return "", NOWHERE
+
+
+def path_to(value: Any, node: Node, depth: int = 2) -> str | None:
+    """Where in a tensor, or in nested lists and dicts, there is something that came from `node`; None if there is nothing."""
+    if isinstance(value, Tensor):
+        return "" if came_from(value, node) else None
+    if isinstance(value, dict) and depth:
+        inside = ((f"[{key!r}]", path_to(each, node, depth - 1)) for key, each in list(value.items())[:100])
+        return next((key + path for key, path in inside if path is not None), None)
+    if isinstance(value, (list, tuple, deque)) and depth:
+        return next(("" for each in list(value)[:100] if path_to(each, node, depth - 1) is not None), None)
+    return None
+
+
+def line_that_fills(frame: FrameType, what: str) -> Origin:
+    """The line of a frame's code that adds to a list or a sum, or NOWHERE."""
+    name = re.escape(what).replace("'", "['\"]")
+    fills = re.compile(rf"(?<![\w.]){name}\s*(\.(append|extend|insert|add)\(|\+=|=\s*{name}\s*\+|\[[^\]]*\]\s*=[^=])")
+    code = frame.f_code
+    for index, positions in enumerate(code.co_positions()):
+        if positions[0] and fills.search(linecache.getline(code.co_filename, positions[0])):
+            return Origin(code, 2 * index)
+    return NOWHERE
 
 
 def came_from(tensor: Tensor, ancestor: Node) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...core import watching
 from ...core.origin import located
 from ..options import check
 from .schedule import LRScheduler, check_optimizer, in_groups, set_option, warn_of_epoch
@@ -42,6 +43,8 @@ class ReduceLROnPlateau(LRScheduler):
         self.threshold = threshold
         self.threshold_mode = threshold_mode
         self._reset()
+        if watching.watcher is not None:
+            watching.watcher.scheduler_made(self)
 
     def _reset(self) -> None:
         self.best = self.mode_worse
@@ -55,6 +58,8 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Take note of the metric of an epoch, and reduce the rates if it is time."""
+        if watching.watcher is not None:
+            watching.watcher.scheduler_steps(self)
         current = float(metrics)
         if epoch is not None:
             warn_of_epoch()

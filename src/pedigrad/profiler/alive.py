@@ -1,0 +1,171 @@
+"""Memory in a profile: what operations made, what of it gradients need, and for how long it was alive.
+
+Arrays are referred to weakly, so that it is known when each goes. What operations use within themselves, what the program had before,
+and arrays that only NumPy or an optimizer has made are not seen.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core import meta
+from ..core.graph import Leaf, Node
+from ..core.profiling import Event, clock
+from ..core.storage import storage_of
+from ..core.tensor import Tensor
+from ..provenance.facts import saved_arrays
+from .held import GRADIENTS, ROWS, SAVED, TENSORS, Held, Holder, Snapshot, grown
+
+
+class Entry:
+    """One array's memory: how much, who made it and who saved it first, and when: places in the log of changes."""
+
+    __slots__ = ("born", "died", "maker", "nbytes", "saved", "saver")
+
+    def __init__(self, nbytes: int, maker: Event | None, born: int):
+        self.nbytes, self.maker, self.born = nbytes, maker, born
+        self.saver: Event | None = None
+        self.saved: int | None = None
+        self.died: int | None = None
+
+    def is_alive(self, at: int) -> bool:
+        """Whether it was there after the change `at`."""
+        return self.born <= at and (self.died is None or self.died > at)
+
+    def holder(self, at: int) -> Holder:
+        """What it was held for then."""
+        if self.saved is not None and self.saved <= at:
+            return holder_of(SAVED, self.saver)
+        return holder_of(GRADIENTS if self.maker is None or self.maker.kind == "backward" else TENSORS, self.maker)
+
+    def event(self, at: int) -> Event | None:
+        """The operation that it was held for then."""
+        return self.saver if self.saved is not None and self.saved <= at else self.maker
+
+
+def holder_of(what: str, event: Event | None) -> Holder:
+    """The line and the module of an operation."""
+    if event is None:
+        return Holder(what, "", "")
+    line = "" if event.code is None else f"{os.path.basename(event.origin.file)}:{event.origin.line}: {event.origin.text}"
+    return Holder(what, line, "" if event.scope is None else str(event.scope))
+
+
+class Alive:
+    """What is alive of what was made since it began to look."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.known: dict[int, tuple[Any, Entry]] = {}  # by the storage's identity: it, weakly, and its entry
+        self.now = 0  # bytes
+        self.log: list[tuple[int, int]] = []  # after each change: the time, and how much there was
+        self.marks: list[int] = []  # places in the log at which steps ended
+
+    def made(self, event: Event | None, result: Any) -> None:
+        """An operation, or its gradient rule, has returned `result`; without an event it is gradients that arrived in leaves."""
+        for each in result if isinstance(result, (tuple, list)) else (result,):
+            array = each._held if isinstance(each, Tensor) else each
+            if isinstance(each, Tensor) and isinstance(each._node, Node) and not isinstance(each._node, Leaf):
+                self.saves(each._node, event)
+            if isinstance(array, np.ndarray):
+                self.take(array, event)
+
+    def saves(self, node: Node, event: Event | None) -> None:
+        """Note what a new node has saved, but for leaves, which are there anyway."""
+        node, _ = node.edge()
+        leaves = {id(storage_of(p.variable._array)) for p in node.parents if isinstance(p, Leaf) and p.variable is not None}
+        for array in saved_arrays(node):
+            if id(storage_of(array)) not in leaves:
+                entry = self.take(array, event)
+                if entry is not None and entry.saved is None:
+                    entry.saved, entry.saver = min(len(self.log), entry.born if entry.maker is event else len(self.log)), event
+
+    def take(self, array: Any, event: Event | None) -> Entry | None:
+        """The entry of an array's memory, made if it is new."""
+        if meta.is_meta(array):
+            return None
+        storage = storage_of(array)
+        key = id(storage)
+        known = self.known.get(key)
+        if known is not None:
+            return known[1]
+        entry = Entry(getattr(storage, "nbytes", array.nbytes), event, len(self.log))
+        self.known[key] = (weakref.ref(storage, lambda _, key=key: self.gone(key)), entry)  # type: ignore[misc]
+        self.entries.append(entry)
+        self.change(entry.nbytes)
+        if event is not None:
+            event.memory += entry.nbytes
+        return entry
+
+    def gone(self, key: int) -> None:
+        """Nobody has an array any more."""
+        _, entry = self.known.pop(key)
+        entry.died = len(self.log)
+        self.change(-entry.nbytes)
+
+    def change(self, nbytes: int) -> None:
+        """Enter a change into the log."""
+        self.now += nbytes
+        self.log.append((clock(), self.now))
+
+    def mark(self) -> None:
+        """A step has ended."""
+        self.marks.append(len(self.log) - 1)
+
+    def end(self) -> None:
+        """Look no further."""
+        self.known.clear()
+
+    # What was found
+
+    def peak(self) -> tuple[int, int, int]:
+        """When the most was alive: the place in the log, the time and the bytes."""
+        at = max(range(len(self.log)), key=lambda i: self.log[i][1], default=-1)
+        return (at, *self.log[at]) if at >= 0 else (-1, 0, 0)
+
+    def at(self, place: int, title: str = "") -> Snapshot:
+        """What was alive after a change, by line."""
+        held: dict[Holder, Held] = {}
+        for entry in self.entries:
+            if entry.is_alive(place):
+                holder = entry.holder(place)
+                before = held.get(holder, Held(0, 0))
+                held[holder] = Held(before.nbytes + entry.nbytes, before.arrays + 1)
+        return Snapshot(held, title=title)
+
+    def at_peak(self, base: int = 0) -> Snapshot:
+        """What was alive when most was."""
+        place, when, _ = self.peak()
+        return self.at(place, f"at the peak, {max(when - base, 0) / 1e6:,.1f} ms after the beginning: ")
+
+    def leaks(self) -> Snapshot:
+        """What has grown from the end of each step to that of the next."""
+        return grown([self.at(place) for place in self.marks])
+
+    def stacks(self, stack_of: Any) -> dict[tuple[str, ...], int]:
+        """Bytes at the peak by stack of modules, line and operation."""
+        place, _, _ = self.peak()
+        found: dict[tuple[str, ...], int] = {}
+        for entry in self.entries:
+            if entry.is_alive(place):
+                event = entry.event(place)
+                key = ("gradients",) if event is None else stack_of(event)
+                found[key] = found.get(key, 0) + entry.nbytes
+        return found
+
+    def course(self, most: int = 4000) -> Iterator[tuple[int, int]]:
+        """Times and bytes, of many changes the largest in each of `most` spans."""
+        span = -(-len(self.log) // most) or 1
+        for i in range(0, len(self.log), span):
+            yield max(self.log[i : i + span], key=lambda change: change[1])
+
+
+def rows_of(snapshot: Snapshot, most: int = ROWS) -> Iterable[tuple[int, str, str, str]]:
+    """The first rows of a table: bytes, what, line and module; of more the modules of each line together."""
+    snapshot = snapshot.by_line() if len(snapshot) > most else snapshot
+    return [(held.nbytes, *holder) for holder, held in list(snapshot.held.items())[:most]]
