@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..codegen.emit import llvm
 from ..codegen.gemm import contraction
 from ..codegen.gemm.contraction import Layout, Site, address_of, scratch
+from ..codegen.gemm.microkernel import ELEMENTS, tile_for
+from ..codegen.gemm.rows import block_of, rows_product, skinny_product
 from ..codegen.runtime import memory, pool
+from ..core.layout import steps
 
 Array = np.ndarray[Any, Any]
 SHARED = 1 << 21  # multiplications from which several threads share a product: a worker that sleeps must be woken up
 MOST = 4096  # signatures that are kept
+
+
+FEW_ROWS = 64  # rows from which on it pays not to pack them, where the matrix on the right is small
+SMALL = 1 << 14  # its elements
 
 
 class Signature(NamedTuple):
@@ -26,7 +35,17 @@ class Signature(NamedTuple):
     is_shared: bool
 
 
-_signatures: dict[Any, Signature] = {}
+class Skinny(NamedTuple):
+    """What is known of a product of many rows with a small matrix."""
+
+    function: int
+    shape: tuple[int, ...]
+    sizes: tuple[int, ...]  # of the arguments of `skinny_product`, from the strides of the rows on
+    scratch: int  # elements of each thread
+    is_shared: bool
+
+
+_signatures: dict[Any, Signature | Skinny] = {}
 
 
 def plus_bias(site: Site) -> str:
@@ -45,7 +64,9 @@ def product(a: Array, b: Array, threads: int, out: Array | None = None, bias: Ar
     if known is None:
         if len(_signatures) >= MOST:
             _signatures.clear()
-        known = _signatures[key] = signature(a, b, out, bias)
+        known = _signatures[key] = skinny(a, b, out, bias) or signature(a, b, out, bias)
+    if isinstance(known, Skinny):
+        return many_rows(known, a, b, bias, threads)
     function, plan, shape, exchanged, is_shared = known
     if out is None:
         out = memory.empty(shape, a.dtype)
@@ -62,6 +83,50 @@ def product(a: Array, b: Array, threads: int, out: Array | None = None, bias: Ar
     else:
         function(left, right, to, extra, scratch(plan.scratch), plan.address, 0, 1)
     return out
+
+
+def many_rows(known: Skinny, a: Array, b: Array, bias: Array | None, threads: int) -> Array:
+    """A product of many rows with a small matrix."""
+    out = memory.empty(known.shape, a.dtype)
+    threads = threads if known.is_shared else 1
+    a_row, down, across, *sizes = known.sizes
+    left, right, added = address_of(a), address_of(b), address_of(zeros(known.shape[1], a.dtype.char) if bias is None else bias)
+    if (left | right | added) & (a.itemsize - 1):  # an element lies across words
+        return np.add(contraction.gemm(a, b), 0 if bias is None else bias, out=out)
+    place = scratch(known.scratch * threads * a.itemsize)
+    pool.run(known.function, (left, a_row, right, down, across, address_of(out), added, *sizes, place, known.scratch), threads)
+    return out
+
+
+@functools.lru_cache(1 << 8)
+def zeros(count: int, kind: str) -> Array:
+    """A bias of zeros, which nobody writes to."""
+    return np.zeros(count, kind)
+
+
+def skinny(a: Array, b: Array, out: Array | None, bias: Array | None) -> Skinny | None:
+    """What is to be known of a product of many rows with a small matrix; None if it is no such."""
+    if out is not None or a.ndim != 2 or b.ndim != 2 or a.dtype != b.dtype or a.shape[1] != b.shape[0] or a.dtype.name not in ELEMENTS:
+        return None
+    if len(a) < FEW_ROWS or b.shape[1] < 2 or not 0 < b.size <= SMALL or a.strides[1] != a.itemsize or not a.flags.aligned:
+        return None
+    if bias is not None and (bias.shape != b.shape[1:] or bias.dtype != a.dtype or not bias.flags.c_contiguous):
+        return None
+    tile = tile_for(a.dtype.name, llvm.vector_bits())
+    columns = -(-b.shape[1] // block_of(tile)) * block_of(tile)
+    sizes = steps(a)[0], *steps(b), len(a), *b.shape
+    if 4 * b.shape[1] < columns:  # most of a block would be empty
+        return None
+    return Skinny(skinny_function(a.dtype.name), (len(a), b.shape[1]), sizes, columns * len(b), len(a) * b.size >= SHARED)
+
+
+@functools.cache
+def skinny_function(dtype: str) -> int:
+    """The address of the product of many rows with a small matrix."""
+    tile = tile_for(dtype, llvm.vector_bits())
+    bodies = rows_product(tile, biased=True), skinny_product(tile)
+    declared = sorted(set().union(*(body.intrinsics for body in bodies)))
+    return llvm.load("\n".join([*declared, *(body.text() for body in bodies)]), ["skinny_product"], optimise=False)["skinny_product"]
 
 
 def signature(a: Array, b: Array, out: Array | None, bias: Array | None) -> Signature:

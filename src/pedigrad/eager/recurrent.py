@@ -12,8 +12,8 @@ from ..codegen.emit import llvm
 from ..codegen.emit.module import finished
 from ..codegen.gemm.contraction import address_of
 from ..codegen.gemm.microkernel import tile_for
+from ..codegen.gemm.rows import block_of, rows_product
 from ..codegen.recurrent.cells import CELLS, Place
-from ..codegen.recurrent.product import TILES, rows_product
 from ..codegen.recurrent.sequence import sequence_function
 from ..codegen.runtime import memory, pool
 from ..core.layout import steps as strides
@@ -39,8 +39,8 @@ def loop_of(kind: str, dtype: str, bits: int) -> int:
 def packed(matrix: Array, threads: int) -> Array:
     """A matrix (depth, columns) as `rows_product` takes it."""
     bits, (depth, columns) = llvm.vector_bits(), matrix.shape
-    lanes = tile_for(matrix.dtype.name, bits).lanes
-    block = lanes * TILES[bits][1]
+    tile = tile_for(matrix.dtype.name, bits)
+    lanes, block = tile.lanes, block_of(tile)
     out = aligned(-(-columns // block) * block * depth, matrix.dtype)
     if columns % block:
         out.fill(0)

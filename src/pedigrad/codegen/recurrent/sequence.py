@@ -1,7 +1,7 @@
 """The loop over time: a thread takes its sequences through all steps, so that no thread waits for another.
 
-The state's matrix is packed once (`product.py`) and stays in the thread's cache; what a cell computes, unit by unit, is a loop of its
-own that LLVM turns into vectors (`cells.py`). Each number is one sum in the order of the units, whatever the threads.
+The state's matrix is packed once (`codegen/gemm/rows.py`) and stays in the thread's cache; what a cell computes, unit by unit, is a loop of
+its own that LLVM turns into vectors (`cells.py`). Each number is one sum in the order of the units, whatever the threads.
 """
 
 from __future__ import annotations

@@ -120,7 +120,12 @@ def _(g, query, key, value, attn_mask, keep, weights, out, is_causal, scale, nee
     d_value = matmul(transposed(weights if keep is None else weights * keep), g) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):
         return None, None, d_value, None
-    if g.__class__ is np.ndarray and not needs[3] and keep is None and g.shape[:-2] == query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
+    if (
+        g.__class__ is np.ndarray
+        and not needs[3]
+        and keep is None
+        and g.shape[:-2] == query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+    ):
         return *_blocked_grad(g, query, key, value, weights, out, scale), d_value, None
     d = matmul(g, transposed(value))
     if keep is not None:

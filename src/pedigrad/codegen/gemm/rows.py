@@ -1,0 +1,110 @@
+"""Rows times a small matrix: that is packed, the rows are read where they are.
+
+`rows_product` takes a matrix that was packed beforehand, for a recurrent layer's steps; `skinny_product` packs one in each thread's scratch
+memory, where it stays in the cache while many rows pass.
+"""
+
+from __future__ import annotations
+
+from .microkernel import Body, Tile, fused, lanes_below, load, splat, store
+
+TILES = {512: (6, 4), 256: (6, 2), 128: (6, 2)}  # rows of a tile, and the vectors of a block, that stay in registers
+ROUND = 4  # elements of a row in a round of the loop through it
+
+
+OPERANDS = "ptr %a, i64 %a_row, ptr %packed, ptr %c, i64 %c_row"
+
+
+def heights(bits: int) -> list[int]:
+    """The rows of tiles, the largest first: what is left over of the rows is done by smaller ones."""
+    return [n for n in (6, 4, 2, 1) if n <= TILES[bits][0]]
+
+
+def rows_product(tile: Tile, biased: bool = False) -> Body:
+    """`rows_product(a, a_row, packed, c, c_row, rows, depth, columns)`: c[r][j] += the sum of a[r][k] * packed[k][j] over k.
+
+    `a_row` and `c_row` are the strides of rows. `packed` lies [block][depth][columns of a block], blocks of whole vectors. Where it is
+    `biased` there is a last argument `bias` (columns), and c[r][j] = bias[j] + that sum.
+    """
+    more = ", ptr %bias" if biased else ""
+    body = Body("rows_product", f"{OPERANDS}, i64 %rows, i64 %depth, i64 %columns{more}", tile.bits, "")
+    vectors, element = TILES[tile.bits][1], tile.element
+    with body.loop(0, "%columns", block_of(tile)) as block:
+        weight = body.at("%packed", body.integer("mul", block.index, "%depth"), element)
+        left = body.integer("sub", "%columns", block.index)
+        masks = [lanes_below(body, tile, body.integer("sub", left, v * tile.lanes)) for v in range(vectors)]
+        places = [body.at(body.at("%bias", block.index, element), v * tile.lanes, element) for v in range(vectors)] if biased else []
+        bias = [load(body, tile, place, mask) for place, mask in zip(places, masks, strict=False)]
+        start = "0"
+        for height in heights(tile.bits):
+            count = body.integer("udiv", body.integer("sub", "%rows", start), height)
+            end = body.integer("add", start, body.integer("mul", count, height))
+            with body.loop(start, end, height) as row:
+                a = body.at("%a", body.integer("mul", row.index, "%a_row"), element)
+                c = body.at("%c", body.integer("add", body.integer("mul", row.index, "%c_row"), block.index), element)
+                add_tile(body, tile, height, masks, bias, a, weight, c)
+            start = end
+    return body
+
+
+def add_tile(body: Body, tile: Tile, height: int, masks: list[str], bias: list[str], a: str, weight: str, c: str) -> None:
+    """Add the products of `height` rows with a block of columns to the bias, or to what is there; `masks` are of its lanes."""
+    element, lanes, vectors = tile.element, tile.lanes, len(masks)
+    rows = [body.integer("mul", "%a_row", r) for r in range(height)]
+
+    def advance(place: str, factors: str, sums: list[str], count: int) -> list[str]:
+        """The sums after `count` elements more."""
+        for k in range(count):
+            right = [load(body, tile, body.at(factors, (k * vectors + v) * lanes, element)) for v in range(vectors)]
+            for r, row in enumerate(rows):
+                value = body.put(f"load {element}, ptr {body.at(body.at(place, row, element), k, element)}")
+                left = splat(body, element, lanes, value)
+                for v, each in enumerate(right):
+                    sums[r * vectors + v] = fused(body, tile, left, each, sums[r * vectors + v])
+        return [body.at(place, count, element), body.at(factors, count * vectors * lanes, element), *sums]
+
+    pointers = [("ptr", a), ("ptr", weight)]
+    most = body.integer("and", "%depth", -ROUND)
+    with body.loop(0, most, ROUND, [*pointers, *[(tile.vector, "zeroinitializer")] * (height * vectors)]) as part:
+        part.next = advance(part.carried[0], part.carried[1], part.carried[2:], ROUND)
+    a, weight, *sums = part.carried
+    with body.loop(most, "%depth", 1, [("ptr", a), ("ptr", weight), *((tile.vector, each) for each in sums)]) as rest:
+        rest.next = advance(rest.carried[0], rest.carried[1], rest.carried[2:], 1)
+    for i, value in enumerate(rest.carried[2:]):
+        r, v = divmod(i, vectors)
+        place = body.at(body.at(c, body.integer("mul", "%c_row", r), element), v * lanes, element)
+        before = bias[v] if bias else load(body, tile, place, masks[v])
+        store(body, tile, body.put(f"fadd {tile.vector} {before}, {value}"), place, masks[v])
+
+
+def skinny_product(tile: Tile) -> Body:
+    """`skinny_product(a, a_row, b, b_down, b_across, c, bias, rows, depth, columns, scratch, size, thread, threads)`: c = a @ b + bias.
+
+    c has its rows one after the other, `bias` (columns) is added to each of them. Each thread packs `b` into its `size` elements of
+    scratch memory.
+    """
+    sizes = "i64 %rows, i64 %depth, i64 %columns, ptr %scratch, i64 %size, i64 %thread, i64 %threads"
+    body = Body("skinny_product", f"ptr %a, i64 %a_row, ptr %b, i64 %b_down, i64 %b_across, ptr %c, ptr %bias, {sizes}", tile.bits, "")
+    element, integer, wide = tile.element, body.integer, block_of(tile)
+    packed = body.at("%scratch", integer("mul", "%thread", "%size"), element)
+    blocks = integer("udiv", integer("add", "%columns", wide - 1), wide)
+    for first, end, known in (("0", "%columns", True), ("%columns", integer("mul", blocks, wide), False)):
+        with body.loop(first, end) as column:  # beyond the last column zeros: what is there is computed with and thrown away
+            start = integer("mul", integer("mul", integer("udiv", column.index, wide), "%depth"), wide)
+            place = body.at(body.at(packed, start, element), integer("urem", column.index, wide), element)
+            b = body.at("%b", integer("mul", column.index, "%b_across"), element) if known else ""
+            with body.loop(0, "%depth") as row:
+                from_here = body.at(b, integer("mul", row.index, "%b_down"), element) if known else ""
+                value = body.put(f"load {element}, ptr {from_here}") if known else "0.0"
+                body.do(f"store {element} {value}, ptr {body.at(place, integer('mul', row.index, wide), element)}")
+    low, high = (integer("udiv", integer("mul", end, "%rows"), "%threads") for end in ("%thread", integer("add", "%thread", 1)))
+    a = body.at("%a", integer("mul", low, "%a_row"), element)
+    c = body.at("%c", integer("mul", low, "%columns"), element)
+    given = f"ptr {a}, i64 %a_row, ptr {packed}, ptr {c}, i64 %columns, i64 {integer('sub', high, low)}, i64 %depth, i64 %columns"
+    body.do(f"call void @rows_product({given}, ptr %bias)")
+    return body
+
+
+def block_of(tile: Tile) -> int:
+    """The columns of a block of a packed matrix."""
+    return TILES[tile.bits][1] * tile.lanes
