@@ -20,6 +20,7 @@ import numpy as np
 
 from . import dtypes, large, lifted, meta, modes, watching
 from .arguments import bind
+from .arrayless import NoArrayError
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, Packed, note_write
@@ -32,7 +33,7 @@ from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
 from .quiet import is_strict
 from .scope import here
-from .sparse_tensor import SparseNotImplementedError, sparse_form, tensor_of
+from .sparse_tensor import tensor_of
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -90,8 +91,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     try:
         arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
-    except SparseNotImplementedError:
-        return _in_sparse_form(op, operands, attributes, out)
+    except NoArrayError as error:
+        return _in_their_form(op, error.form(op.name), operands, attributes, out)
     results = computed(op, arrays, attributes)
     if out is not None:
         if isinstance(out, Tensor) and out._array.shape == results[0].shape:
@@ -107,9 +108,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
 
 
-def _in_sparse_form(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
-    """What `op` does with sparse tensors, in place of `out` if that is given."""
-    form = sparse_form(op.name, operands)
+def _in_their_form(op: Op, form: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
+    """What `op` does with tensors without arrays, in place of `out` if that is given."""
     result = form(*((operands,) if op.variadic else operands), **dict(zip(op.attributes, attributes, strict=True)))
     if out is None:
         return result

@@ -40,7 +40,7 @@ def write(op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> An
     return replaced(target, result, what, recording)
 
 
-inplace.write_sparse = write
+SparseTensor.write = staticmethod(write)  # type: ignore[method-assign, assignment]
 
 
 def replaced(target: Any, result: SparseTensor, what: str, recording: bool) -> Any:
