@@ -97,6 +97,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     if out is not None:
         if isinstance(out, Tensor) and out._array.shape == results[0].shape:
             check_operands(op, out._array, operands, op.name)
+        if op.out == "own":
+            _check_own(out, arrays, results)
         return _into(op, out, results)
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
     if op.kind == "view":
@@ -370,6 +372,17 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.write(target._array, result)
     return out
+
+
+def _check_own(out: Any, arrays: tuple[Any, ...], results: tuple[Any, ...]) -> None:
+    """RuntimeError unless what is given as `out=` has the dtype of the results and memory that no operand lies in."""
+    for target, result in zip(out if isinstance(out, (tuple, list)) else (out,), results, strict=False):
+        if target._array.dtype != result.dtype:
+            kinds = f"{dtypes.of(result)}, but got {target.dtype}"
+            raise RuntimeError(located(f"Expected out tensor to have dtype {kinds} instead"))
+        if any(isinstance(a, np.ndarray) and np.may_share_memory(target._array, a) for a in arrays):
+            message = "some elements of the input tensor and the written-to tensor refer to a single memory location"
+            raise RuntimeError(located(f"unsupported operation: {message}. Please clone() the tensor before performing the operation."))
 
 
 def is_recorded(target: Tensor, *values: Any) -> bool:
