@@ -79,6 +79,10 @@ class ArraylessTensor(Tensor):
     def _held(self) -> Any:
         raise NotImplementedError
 
+    def _again(self) -> Tensor:
+        """Another tensor on the same, without a history."""
+        raise NotImplementedError
+
     @property
     def shape(self) -> Size:
         return Size(self._held.shape)

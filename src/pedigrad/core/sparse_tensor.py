@@ -72,6 +72,9 @@ class SparseTensor(ArraylessTensor):
     def _written(self) -> Any:
         return self._sparse.values
 
+    def _again(self) -> Tensor:
+        return sparse_tensor(self._sparse)
+
     @property
     def dtype(self) -> dtypes.dtype:
         return dtypes.of(self._sparse.values)
