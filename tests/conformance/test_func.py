@@ -318,3 +318,26 @@ def test_refusals_have_the_same_type(name):
         REFUSED[name](torch)
     with pytest.raises(theirs.type if theirs.type is not AssertionError else (AssertionError, RuntimeError)):
         REFUSED[name](pedigrad)
+
+
+def after_a_dual_level(t):
+    fw = t.autograd.forward_ad
+    p = data(t, 3).requires_grad_()
+    with fw.dual_level():
+        x = fw.make_dual(data(t, 3), data(t, 3, start=0.4))
+        y = x * x
+        part = y[1:]
+        of_leaf = fw.make_dual(p, data(t, 3)) * 2
+        inside = repr(y)
+    found = [inside, repr(x), repr(y), y.numpy().tolist(), (y + 1).tolist(), repr(fw.unpack_dual(y)), repr(part)]
+    (g,) = t.autograd.grad(of_leaf.sum(), p)
+    found += [g.tolist(), t.autograd.functional.jacobian(lambda z: z * y, data(t, 3)).tolist()]
+    with fw.dual_level():
+        again = fw.make_dual(y, data(t, 3))
+        found += [repr(fw.unpack_dual(y * 2)), repr(fw.unpack_dual(again * y)), repr(again)]
+    y.add_(1)
+    return [*found, y.tolist(), part.tolist(), t.equal(y, y.clone()), y.numpy().shape]
+
+
+def test_tensors_have_no_tangent_after_their_dual_level():
+    assert after_a_dual_level(pedigrad) == after_a_dual_level(torch)

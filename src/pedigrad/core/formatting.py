@@ -99,14 +99,15 @@ def tensor_text(
         notes.append(f"grad_fn=<{grad_fn}>")
     elif requires_grad:
         notes.append("requires_grad=True")
-    return _append_notes(prefix + body, notes if own_notes is None else own_notes, len(prefix), options.linewidth)
+    return append_notes(prefix + body, notes if own_notes is None else own_notes, len(prefix))
 
 
-def _append_notes(text: str, notes: Sequence[str], indent: int, linewidth: float) -> str:
+def append_notes(text: str, notes: Sequence[str], indent: int) -> str:
+    """The text of a tensor with what is said beside its elements, and the closing bracket."""
     # PyTorch counts the body's last line as two characters longer than it is; its line breaks need the same.
     column = len(text) - text.rfind("\n") + 1
     for note in notes:
-        if column + len(note) + 2 > linewidth:
+        if column + len(note) + 2 > _options.linewidth:
             text += ",\n" + " " * indent + note
             column = indent + len(note)
         else:
