@@ -34,12 +34,22 @@ CALLS += [f"xp.{name}({x})" for name in "abs exp log sqrt sin cos tanh sinh squa
 CALLS += [f"xp.{name}({x}, {y})" for name in PAIRS.split() for x, y in (("f", "f2"), ("d", "d2"), ("wild", "wild2"))]
 CALLS += [f"xp.{name}({x}, {y})" for name in WHOLE.split() for x, y in (("i", "small"), ("u", "usmall"))]
 CALLS += [f"xp.{name}(b, b2)" for name in "logical_and logical_or logical_xor equal bitwise_and".split()]
-CALLS += ["xp.logical_not(b)", "xp.bitwise_invert(i)", "xp.clip(f, -0.5, 0.5)", "xp.clip(f, min=xp.asarray([0.0, 0.1, 0.2], dtype=f.dtype))"]
+CALLS += [
+    "xp.logical_not(b)",
+    "xp.bitwise_invert(i)",
+    "xp.clip(f, -0.5, 0.5)",
+    "xp.clip(f, min=xp.asarray([0.0, 0.1, 0.2], dtype=f.dtype))",
+]
 CALLS += [f"xp.{name}(f{axis})" for name in REDUCTIONS.split() for axis in ("", ", axis=0", ", axis=-1, keepdims=True")]
 CALLS += [f"xp.{name}(f, axis=(0, 1))" for name in "max min mean prod sum std var any all count_nonzero".split()]
 CALLS += [f"xp.{name}({x})" for name in "sum prod max min any all".split() for x in ("i", "u")] + ["xp.any(b)", "xp.all(b)"]
 CALLS += ["xp.std(f, axis=1, correction=1)", "xp.var(d, correction=1)", "xp.sum(u, dtype=xp.int32)", "xp.sum(f, dtype=xp.float64)"]
-CALLS += ["xp.cumulative_sum(f, axis=1)", "xp.cumulative_sum(f, axis=0, include_initial=True)", "xp.cumulative_prod(f, axis=1)", "xp.diff(f)"]
+CALLS += [
+    "xp.cumulative_sum(f, axis=1)",
+    "xp.cumulative_sum(f, axis=0, include_initial=True)",
+    "xp.cumulative_prod(f, axis=1)",
+    "xp.diff(f)",
+]
 CALLS += """xp.astype(f, xp.int32)
 xp.astype(i, xp.float32)
 xp.broadcast_to(f[0, :], (2, 3))
@@ -273,11 +283,12 @@ def main() -> None:
         print(f"PyTorch itself: {len(CALLS) - len(found)} of {len(CALLS)}; missing {missing}")
         return
     versions = f"array_api_compat {array_api_compat.__version__}, array_api_strict {strict.__version__}"
+    same = f"{len(CALLS) - len(found)} of {len(CALLS)} calls of functions of the standard give what array_api_strict gives"
     said = [
         f"Through `array_api_compat.torch`, where pedigrad stands in for torch ({versions}, of the standard's version",
-        f"{strict.__array_api_version__}), {len(CALLS) - len(found)} of {len(CALLS)} calls of functions of the standard give what array_api_strict gives.",
-        f"Names of it that are not there: {', '.join(missing) or 'none'}. scikit-learn and SciPy take tensors with `array_api_dispatch=True`",
-        "and `SCIPY_ARRAY_API=1` (tests/conformance/test_array_api.py). Not the same are:" if found else "",
+        f"{strict.__array_api_version__}), {same}. Names of it that are not there: {', '.join(missing) or 'none'}.",
+        "scikit-learn and SciPy take tensors with `array_api_dispatch=True` and `SCIPY_ARRAY_API=1`",
+        "(tests/conformance/test_array_api.py). Not the same are:" if found else "(tests/conformance/test_array_api.py).",
     ]
     text = [*textwrap.wrap(" ".join(said), 130, break_long_words=False), "", *(f"- `{line.partition(': ')[0]}`" for line in found)]
     if options.suite is not None:

@@ -42,6 +42,7 @@ sparse_bsr = layout("sparse_bsr", "SparseCsrCPU")
 sparse_bsc = layout("sparse_bsc", "SparseCsrCPU")
 _mkldnn = layout("_mkldnn")
 sparse_csr.transposed, sparse_csc.transposed = sparse_csc, sparse_csr
+sparse_bsr.transposed, sparse_bsc.transposed = sparse_bsc, sparse_bsr
 LAYOUTS = {each.name: each for each in (strided, sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc, _mkldnn)}
 Tensor.layout = strided
 Coordinates.layout = sparse_coo

@@ -11,7 +11,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.memory import laid
 from ..core.quantized import INTEGERS, Quantized, per_tensor_affine, qscheme, quantized_tensor
-from ..core.sparse_tensor import LAYOUTS, sparse_coo, sparse_csc, sparse_csr
+from ..core.sparse_tensor import LAYOUTS, sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr
 from ..core.tensor import Tensor, wrap
 from ..nn.parameter import share
 from ..ops.sparse.text import of_parts
@@ -103,9 +103,9 @@ def _get_layout(name: Any) -> Any:
 
 def _rebuild_sparse_tensor(layout: Any, data: Any) -> Tensor:
     """A sparse tensor of its parts: places, values, size, and of coordinates whether they are in order."""
-    if layout not in (sparse_coo, sparse_csr, sparse_csc) or not isinstance(data, tuple) or len(data) not in (3, 4):
+    if layout not in (sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc) or not isinstance(data, tuple) or len(data) not in (3, 4):
         raise pickle.UnpicklingError(
-            f"the file holds a sparse tensor of the layout {layout}, and pedigrad has torch.sparse_coo, csr and csc"
+            f"the file holds a sparse tensor of the layout {layout}, and pedigrad has torch.sparse_coo, csr, csc, bsr and bsc"
         )
     count = 2 if layout is sparse_coo else 3
     if not all(type(each) is Tensor for each in data[:count]):

@@ -45,7 +45,7 @@ def _check_zero_points(zero_point: Any, integers: np.dtype[Any], what: str) -> N
             raise RuntimeError(located(f"{what} zero_point {shown} is {bound} bound."))
 
 
-@function("torch")
+@function("torch", takes={"tensors": "input", "scales": "scale", "zero_points": "zero_point"})
 def quantize_per_tensor(input: Any, scale: Any, zero_point: Any, dtype: Any) -> Any:
     """The tensor as whole numbers, with one scale and zero point: `round(input / scale) + zero_point`, within the range of `dtype`.
 
@@ -168,7 +168,10 @@ def _empty_affine_quantized(
 
 
 @function("torch")
-def empty_quantized(size: Any, qtensor: Any) -> Any:
+def empty_quantized(
+    size: Any, qtensor: Any, *, memory_format: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    pin_memory: Any = None, requires_grad: bool = False,
+) -> Any:  # fmt: skip
     """A quantized tensor of that size with the scale and zero point of another."""
     own = _own(qtensor, "empty_quantized")
     return quantized_tensor(own.with_integers(np.zeros(as_shape((size,)), own.dtype)))
