@@ -80,7 +80,8 @@ CALLS: dict[Any, Callable[..., Any]] = {
 }
 
 _NAMES: dict[str, Any] = {names.full(each): each for each in CALLS if each is not _encode}
-_NAMES |= {f"torch.{d.name}": d for d in (*dtypes.ALL, *dtypes.UNUSABLE, *SCHEMES)}
+_NAMES |= {f"torch.{d.name}": d for d in (*dtypes.ALL, *dtypes.UNUSABLE)}
+_NAMES |= {f"torch.{scheme.name}": scheme for scheme in SCHEMES}
 _NAMES |= {f"{place}.{name}": each for place in ("torch", "torch.cuda") for name, each in LEGACY_STORAGES.items()}
 _NAMES |= {names.full(each): each for each in (Tensor, Parameter, UntypedStorage, TypedStorage, rebuild._rebuild_from_type_v2)}
 _NAMES |= {"torch.tensor._rebuild_from_type_v2": rebuild._rebuild_from_type_v2, "_codecs.encode": _encode}

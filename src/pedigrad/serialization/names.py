@@ -84,7 +84,8 @@ EXACT: dict[Any, tuple[str, str]] = {
     **{each: ("torch", name) for name, each in LEGACY_STORAGES.items()},
 }
 OURS: dict[tuple[str, str], Any] = {name: each for each, name in EXACT.items()}
-OURS |= {("torch", d.name): d for d in (*dtypes.ALL, *dtypes.UNUSABLE, *SCHEMES)}
+OURS |= {("torch", d.name): d for d in (*dtypes.ALL, *dtypes.UNUSABLE)}
+OURS |= {("torch", scheme.name): scheme for scheme in SCHEMES}
 OURS |= {("torch.cuda", name): each for name, each in LEGACY_STORAGES.items()}
 OURS |= {("torch", "UntypedStorage"): UntypedStorage, ("torch", "TypedStorage"): TypedStorage}
 OURS |= {("torch.tensor", "_rebuild_from_type_v2"): rebuild._rebuild_from_type_v2}

@@ -95,6 +95,8 @@ class UniformQuantizationObserverBase(ObserverBase):
 
     _version = 3
     eps: Tensor
+    quant_min: Any
+    quant_max: Any
 
     def __init__(
         self, dtype: Any = QUINT8, qscheme: Any = per_tensor_affine, reduce_range: bool = False, quant_min: int | None = None,
@@ -130,8 +132,8 @@ class UniformQuantizationObserverBase(ObserverBase):
             return tensor([1.0]), tensor([0])
         if (low > high).any():
             raise AssertionError(f"min {low} should be less than max {high}")
-        least, most, eps = self.quant_min, self.quant_max, self.eps._array
-        span = np.float32(most - least)  # type: ignore[operator]
+        least, most, eps = int(self.quant_min), int(self.quant_max), self.eps._array
+        span = np.float32(most - least)
         if self.qscheme is per_channel_affine_float_qparams:
             scale = (high - low) / span
             scale = np.where(scale > eps, scale, np.ones_like(scale))
@@ -141,7 +143,7 @@ class UniformQuantizationObserverBase(ObserverBase):
             scale = np.maximum(np.maximum(-low, high) / np.float32(float(span) / 2), eps)
             zero = 0
             if self.dtype in (QUINT8, dtypes.uint8):
-                zero = (least + most) // 2 if self.has_customized_qrange else 128  # type: ignore[operator]
+                zero = (least + most) // 2 if self.has_customized_qrange else 128
             elif self.dtype is dtypes.uint16:
                 zero = 2**15
             return tensor(scale), tensor(np.full(scale.shape, zero, np.int64))

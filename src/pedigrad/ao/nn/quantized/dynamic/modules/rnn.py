@@ -53,6 +53,7 @@ class _Dynamic(floats.RNNBase):
     """What recurrent layers of quantized weights share: the way through the layers is that of floats."""
 
     _step: Any
+    _FLOAT_MODULE: Any
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(self._FLOAT_MODULE.__name__, *args, **kwargs)
@@ -87,9 +88,7 @@ class _Dynamic(floats.RNNBase):
         made.train(mod.training)
         return made
 
-    @property
-    def _flat_weights(self) -> Any:
-        return []
+    _flat_weights = property(lambda self: [])  # type: ignore[assignment]
 
     def _weights_by_layer(self) -> Any:
         return [list(each.param) for each in self._all_weight_values]
@@ -112,6 +111,7 @@ class _Dynamic(floats.RNNBase):
         b_ih, b_hh = biases or (None, None)
         inputs = product(x, w_ih, b_ih)._array
         now = tuple(np.array(s.detach()._array) for s in states)
+        rows: list[tuple[slice, Any, Any]]
         if batch_sizes is None:
             rows = [(slice(None), inputs[t], t) for t in range(len(inputs))]
             out = np.empty((*inputs.shape[:-1], now[0].shape[-1]), np.float32)
