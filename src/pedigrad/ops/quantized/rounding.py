@@ -16,6 +16,13 @@ def inverse(scale: Any) -> Any:
     return np.float32(1) / np.asarray(scale, np.float32)
 
 
+def moved_to(x: Array, scale: float, zero_point: int) -> Array:
+    """x / scale + zero_point, rounded to float32 once."""
+    moved = np.multiply(x, np.float64(inverse(scale)), dtype=np.float64)
+    moved += zero_point
+    return moved.astype(np.float32)
+
+
 def nearest(x: Array, scale: Any, zero_point: Any, integers: np.dtype[Any]) -> Array:
     """x / scale + zero_point, to the nearest whole number (of two equally near ones the even one), within the range of `integers`.
 
@@ -24,7 +31,7 @@ def nearest(x: Array, scale: Any, zero_point: Any, integers: np.dtype[Any]) -> A
     """
     info = np.iinfo(integers)
     if np.ndim(scale) == 0 and integers.itemsize == 1:
-        moved = (x * np.float64(inverse(scale)) + zero_point).astype(np.float32)
+        moved = moved_to(x, scale, zero_point)
     else:
         moved = x * inverse(scale) + np.asarray(zero_point, np.float32)
     found = np.rint(moved, dtype=np.float64)

@@ -14,7 +14,7 @@ from ......nn import recurrent as floats
 from ......nn.containers import ModuleList
 from ......nn.module import Module
 from ......ops.math.exponential import sigmoid
-from .weights import Symmetric, observed, product
+from .weights import Symmetric, made_ready, observed, product
 
 
 class PackedParameter(Module):
@@ -109,7 +109,7 @@ class _Dynamic(floats.RNNBase):
     def _layer(self, x: Tensor, states: Any, weights: Any, batch_sizes: Any, reverse: bool) -> Any:
         w_ih, w_hh, *biases = weights
         b_ih, b_hh = biases or (None, None)
-        inputs = product(x, w_ih, b_ih)._array
+        inputs, ready = product(x, w_ih, b_ih)._array, made_ready(w_hh)
         now = tuple(np.array(s.detach()._array) for s in states)
         rows: list[tuple[slice, Any, Any]]
         if batch_sizes is None:
@@ -122,7 +122,7 @@ class _Dynamic(floats.RNNBase):
             out = np.empty((len(inputs), now[0].shape[-1]), np.float32)
         for some, given, place in reversed(rows) if reverse else rows:
             before = tuple(s[some] for s in now)
-            hidden = product(wrap(before[0]), w_hh, b_hh)._array
+            hidden = product(wrap(before[0]), w_hh, b_hh, ready)._array
             for s, new in zip(now, type(self)._step(given, hidden, before), strict=True):
                 s[some] = new
             out[place] = now[0][some]

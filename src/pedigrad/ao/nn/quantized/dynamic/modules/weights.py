@@ -11,7 +11,7 @@ from ......core.origin import located
 from ......core.quantized import QuantizedTensor, per_channel_affine, per_channel_symmetric, per_tensor_symmetric
 from ......core.tensor import Tensor, read_elements, wrap
 from ......ops.quantized.make import quantize_per_channel, quantize_per_tensor
-from ......ops.quantized.products import dynamic_linear
+from ......ops.quantized.products import centred, dynamic_linear
 
 
 class Symmetric:
@@ -40,7 +40,12 @@ def observed(weight: Tensor, observer: Any) -> Any:
     return quantize_per_tensor(weight, float(scale), int(zero_point), dtypes.named("qint8"))
 
 
-def product(x: Tensor, weight: Any, bias: Any) -> Tensor:
+def made_ready(weight: Any) -> Any:
+    """A weight as it is multiplied, in float32: for `product`, where that is called with one weight many times."""
+    return centred(weight._quantized) if isinstance(weight, QuantizedTensor) else weight._array.astype(np.float32)
+
+
+def product(x: Tensor, weight: Any, bias: Any, ready: Any = None) -> Tensor:
     """`x @ weight.T + bias` where `weight` is quantized by `observed`; it has no gradient."""
     array = x._array
     if array.dtype != np.float32 or not isinstance(array, np.ndarray):
@@ -51,8 +56,8 @@ def product(x: Tensor, weight: Any, bias: Any) -> Tensor:
     read_elements(array, "a product with a quantized weight")
     added = None if bias is None else bias.detach()._array
     if isinstance(weight, QuantizedTensor):
-        return wrap(dynamic_linear(array, weight._quantized, added, reduce_range=True))
-    out = array @ weight._array.astype(np.float32).T
+        return wrap(dynamic_linear(array, weight._quantized, added, True, ready))
+    out = array @ (made_ready(weight) if ready is None else ready).T
     return wrap(out if added is None else out + added)
 
 
