@@ -29,6 +29,7 @@ from pedigrad.doctor.names import look_up  # noqa: E402
 
 PAGE = ROOT / "docs" / "coverage.md"
 BEGIN, END = "<!-- uses:begin -->", "<!-- uses:end -->"
+ARRAY_API = "<!-- array-api:begin -->", "<!-- array-api:end -->"  # what scripts/array_api_report.py writes
 PLACES = """
 torch Tensor nn nn.functional nn.init nn.attention nn.parallel nn.parameter nn.utils nn.utils.parametrizations nn.utils.parametrize
 nn.utils.prune nn.utils.rnn nn.utils.stateless optim optim.lr_scheduler optim.swa_utils autograd autograd.forward_ad autograd.functional
@@ -49,7 +50,7 @@ REASONS = [
     (r".*(SparseSemi|semi_structured).*|sparse\.solve", "sparse tensors: by coordinates, and compressed along rows or columns"),
     (r".*sparse.*|.*smm|saddmm", "a step of PyTorch's kernels"),
     (r".*(quant|qint|quint|qscheme|QInt|QUInt|q_(per|scale|zero)|per_channel|per_tensor|int_repr|fbgemm|\bao\b|PRIVATE_OPS).*",
-     "there are no quantized tensors"),
+     "of quantized modules whose activations are quantized too"),
     (r".*(nested|jagged).*", "there are no nested tensors"),
     (r"(Tensor\.)?(names|has_names|rename_?|refine_names|align_(as|to|tensors))", "dimensions have no names"),
     (r".*(mkldnn|miopen|cudnn|vulkan|xpu|ipu|hpu|xla|mtia|privateuse|hip|metal|kleidiai|acc_).*|Tensor\.(mps|pin_memory|is_pinned)",
@@ -140,6 +141,12 @@ def page(uses: str) -> str:
         "",
         uses.strip(),
         "",
+        "## The array API",
+        "",
+        kept(*ARRAY_API),
+        "",
+        "## Names",
+        "",
         "| place | there | of |",
         "| --- | ---: | ---: |",
         *(f"| [{shown(name)}](#{anchor(name)}) | {len(there)} | {len(there) + len(absent)} |" for name, (there, absent) in found.items()),
@@ -182,10 +189,10 @@ def uses_of(tables: list[str]) -> str:
     return "\n".join([*lines[:-1], END])
 
 
-def kept_uses() -> str:
-    """What the page says of uses."""
+def kept(begin: str, end: str) -> str:
+    """What the page says between two marks, and these."""
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    return BEGIN + text.partition(BEGIN)[2].partition(END)[0] + END if BEGIN in text else f"{BEGIN}\n{END}"
+    return begin + text.partition(begin)[2].partition(end)[0] + end if begin in text else f"{begin}\n{end}"
 
 
 def main() -> int:
@@ -194,7 +201,7 @@ def main() -> int:
     parser.add_argument("tables", nargs="*", help="tables of how often names are used")
     parser.add_argument("--update", action="store_true", help="rewrite docs/coverage.md")
     given = parser.parse_args()
-    text = page(uses_of(given.tables) if given.tables else kept_uses())
+    text = page(uses_of(given.tables) if given.tables else kept(BEGIN, END))
     before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     if given.update:
         PAGE.write_text(text, encoding="utf-8")

@@ -43,6 +43,7 @@ from {up}core.graph import Handle as _Handle
 from {up}overview.summary import Summary as _Summary
 from {up}overview.watch import Watch as _Watch
 from {up}provenance.family import Family as _Family
+from {up}core.quantized import qscheme as _qscheme
 from {up}core.sparse_tensor import layout as _layout
 """
 OUR_TYPES = "Handle Why Family Summary Watch Tensor Size Generator dtype device layout memory_format"

@@ -17,8 +17,8 @@ NAMES = [n for n in sorted(REGISTRY) if REGISTRY[n].kind != "edge" and n not in 
 CHANCE = {"_standard_gamma", "_sample_dirichlet", "alpha_dropout", "dropout"}
 SHAPED = {"nonzero", "unique", "unique_consecutive", "bincount", "histc", "histogram", "places_of"}
 # Run sample by sample, with a warning; the others never are.
-LOOPED = {"_ctc_loss", "as_strided", "masked_scatter", "put", "padded_stack", "nll_loss", "cross_entropy_loss", "lstm_layer"}
-LOOPED |= {"searchsorted", "histogram", "linalg_ldl_solve", "isin"}
+# What runs sample by sample in some cases: where the classes' weights, the lengths or the mask's shape have a batch.
+LOOPED = {"_ctc_loss", "as_strided", "cross_entropy_loss", "lstm_layer", "masked_scatter", "nll_loss", "padded_stack"}
 # Where the gradient is another number than the derivative, on purpose.
 NO_DERIVATIVES = {"embedding": lambda attributes: attributes.get("scale_grad_by_freq") or attributes.get("padding_idx", -1) >= 0}
 REFUSED = {"scatter_by", "_standard_gamma_grad", "_dirichlet_grad"}  # the rule is an error, as PyTorch's is

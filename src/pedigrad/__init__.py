@@ -78,6 +78,14 @@ from .core.process import (
     set_warn_always,
     use_deterministic_algorithms,
 )
+from .core.quantized import (
+    per_channel_affine,
+    per_channel_affine_float_qparams,
+    per_channel_symmetric,
+    per_tensor_affine,
+    per_tensor_symmetric,
+    qscheme,
+)
 from .core.refused import refused as _refused
 from .core.shapes import Size
 from .core.sparse_tensor import _mkldnn, layout, sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided

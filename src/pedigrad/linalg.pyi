@@ -19,6 +19,7 @@ from .core.graph import Handle as _Handle
 from .overview.summary import Summary as _Summary
 from .overview.watch import Watch as _Watch
 from .provenance.family import Family as _Family
+from .core.quantized import qscheme as _qscheme
 from .core.sparse_tensor import layout as _layout
 
 class LinAlgError(RuntimeError): ...

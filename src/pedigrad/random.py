@@ -218,6 +218,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     >>> torch.multinomial(torch.tensor([0.0, 1.0, 0.0]), 4, replacement=True)
     tensor([1, 1, 1, 1])
     """
+    if out is not None and out.dtype is not int64:
+        raise RuntimeError(located(f"multinomial expects Long tensor out, got: {out.dtype}"))
     return deliver(wrap(_from(generator).multinomial(input._array, num_samples, replacement)), out)
 
 

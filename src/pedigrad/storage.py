@@ -19,6 +19,7 @@ from .ops.shape.convert import LEGACY_NAMES
 __all__ = ["TypedStorage", "UntypedStorage"]
 
 NAMES = {dtypes.named(d): f"{name}Storage" for d, name in LEGACY_NAMES.items()}  # uint16 and the like have no class
+NAMES |= {dtypes.named(d): f"{name}Storage" for d, name in (("qint8", "QInt8"), ("quint8", "QUInt8"), ("qint32", "QInt32"))}
 
 
 class TypedStorage:

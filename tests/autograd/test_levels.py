@@ -43,14 +43,14 @@ def test_levels_leave_nothing_behind():
 
 
 def test_what_has_no_rule_is_run_sample_by_sample_and_named_once():
-    batched.LOOPED.discard("put")
-    x, i = torch.zeros(2, 4), torch.tensor([1, 3])
-    with pytest.warns(UserWarning, match=r"put\(\) has no rule for batches"):
-        out = torch.vmap(lambda x: x.put(i, torch.ones(2)))(x)
+    batched.LOOPED.discard("histc")
+    x = torch.tensor([[0.1, 0.2, 0.9], [0.6, 0.7, 0.8]])
+    with pytest.warns(UserWarning, match=r"histc\(\) has no rule for batches"):
+        out = torch.vmap(lambda x: torch.histc(x, 2, 0, 1))(x)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        torch.vmap(lambda x: x.put(i, torch.ones(2)))(x)
-    assert out.tolist() == [[0, 1, 0, 1]] * 2
+        torch.vmap(lambda x: torch.histc(x, 2, 0, 1))(x)
+    assert out.tolist() == [[2, 1], [0, 3]]
 
 
 @pytest.mark.parametrize(

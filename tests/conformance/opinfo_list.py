@@ -74,7 +74,6 @@ REASONS = {
     "native_dropout_backward": "an internal operator of PyTorch",
     "max_pool2d_with_indices_backward": "an internal operator of PyTorch",
     "jiterator_*": "compiles CUDA C++",
-    "*quantize*": "quantization is not supported",
     "*nested*": "nested tensors are not supported",
     "nn.functional.scaled_grouped_mm": "a GPU kernel",
     "nn.functional.grouped_mm": "a GPU kernel",

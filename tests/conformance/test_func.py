@@ -1,5 +1,7 @@
 """Derivatives of functions, vmap and modules as functions: what pedigrad gives is what PyTorch gives."""
 
+import collections
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -318,3 +320,50 @@ def test_refusals_have_the_same_type(name):
         REFUSED[name](torch)
     with pytest.raises(theirs.type if theirs.type is not AssertionError else (AssertionError, RuntimeError)):
         REFUSED[name](pedigrad)
+
+
+def after_a_dual_level(t):
+    fw = t.autograd.forward_ad
+    p = data(t, 3).requires_grad_()
+    with fw.dual_level():
+        x = fw.make_dual(data(t, 3), data(t, 3, start=0.4))
+        y = x * x
+        part = y[1:]
+        of_leaf = fw.make_dual(p, data(t, 3)) * 2
+        inside = repr(y)
+    found = [inside, repr(x), repr(y), y.numpy().tolist(), (y + 1).tolist(), repr(fw.unpack_dual(y)), repr(part)]
+    (g,) = t.autograd.grad(of_leaf.sum(), p)
+    found += [g.tolist(), t.autograd.functional.jacobian(lambda z: z * y, data(t, 3)).tolist()]
+    with fw.dual_level():
+        again = fw.make_dual(y, data(t, 3))
+        found += [repr(fw.unpack_dual(y * 2)), repr(fw.unpack_dual(again * y)), repr(again)]
+    y.add_(1)
+    return [*found, y.tolist(), part.tolist(), t.equal(y, y.clone()), y.numpy().shape]
+
+
+def test_tensors_have_no_tangent_after_their_dual_level():
+    assert after_a_dual_level(pedigrad) == after_a_dual_level(torch)
+
+
+def of_containers(t):
+    """What functions of nests of further kinds of containers give."""
+    tree = t.utils._pytree
+    Pair = collections.namedtuple("Pair", "one other")
+
+    class Box:
+        def __init__(self, inside, name):
+            self.inside, self.name = inside, name
+
+    tree.register_pytree_node(Box, lambda box: ([box.inside], box.name), lambda values, name: Box(values[0], name))
+    x = data(t, 3)
+    box = t.vmap(lambda b: Box(b.inside * 2, b.name))(Box(x, "b"))
+    pair = t.func.grad(lambda p: (p.one * p.other).sum())(Pair(x, x + 1))
+    back = t.func.vjp(lambda b: collections.deque([b.inside**2]), Box(x, "c"))[1](collections.deque([t.ones_like(x)]))[0]
+    default = t.func.jacrev(lambda d: d["a"] ** 2)(collections.defaultdict(list, a=x))
+    tree._deregister_pytree_node(Box)
+    return box.inside, box.name, type(pair).__name__, tuple(pair), back.inside, back.name, type(default).__name__, default["a"]
+
+
+def test_all_containers_that_are_registered_go_through_functions_of_functions():
+    theirs, ours = of_containers(torch), of_containers(pedigrad)
+    assert [str(each) for each in ours] == [str(each) for each in theirs]

@@ -293,11 +293,28 @@ def test_modules_with_hooks_and_functions():
     check(pedigrad, torch)
 
 
+def test_quantized_tensors_go_through_files_both_ways():
+    def check(writer, reader):
+        x = writer.linspace(-1, 1, 12).reshape(3, 4)
+        by_channel = writer.quantize_per_channel(x, writer.tensor([0.1, 0.2, 0.3]), writer.tensor([0, 1, 2]), 0, writer.qint8)
+        made = {"q": writer.quantize_per_tensor(x, 0.05, 7, writer.quint8), "c": by_channel}
+        made |= {"view": made["q"].t()[1:], "dtype": writer.qint8, "scheme": writer.per_tensor_affine}
+        for options in ({}, {"weights_only": False}):
+            got = through(writer, reader, made, options)
+            assert {name: repr(each) for name, each in got.items()} == {name: repr(each) for name, each in made.items()}
+            assert got["dtype"] is reader.qint8
+            assert got["scheme"] is reader.per_tensor_affine
+
+    check(torch, pedigrad)
+    check(pedigrad, torch)
+    check(pedigrad, pedigrad)
+
+
 def test_unread_names_say_so():
     file = io.BytesIO()
-    torch.save(torch.quantize_per_tensor(torch.eye(2), 0.5, 0, torch.qint8), file)
+    torch.save(torch.nested.nested_tensor([torch.eye(2)]), file)
     file.seek(0)
-    with pytest.raises(pickle.UnpicklingError, match="_rebuild_qtensor"):
+    with pytest.raises(pickle.UnpicklingError, match="_rebuild_nested_tensor"):
         pedigrad.load(file)
     file.seek(0)
     with pytest.raises(pickle.UnpicklingError, match="pedigrad has not"):

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..codegen.runtime.memory import is_whole
 from ..core import graph, lifted, modes, watching
+from ..core.arrayless import NoArrayError
 from ..core.graph import Freed, Leaf, Node, Output, Remade, note_write
 from ..core.layout import lying_as
 from ..core.lifted import ARRAYS, Lifted
@@ -28,7 +29,7 @@ from ..core.precision import widened
 from ..core.profiling import spanned
 from ..core.quiet import astype, is_strict
 from ..core.sparse import Sparse
-from ..core.sparse_tensor import SparseNotImplementedError, SparseTensor, tensor_of
+from ..core.sparse_tensor import SparseTensor, tensor_of
 from ..core.tensor import Tensor, copied, wrap
 from ..core.traces import in_gradient
 from ..ops.sparse.values import is_sparse, to_dense
@@ -428,7 +429,7 @@ class Backward:
             else:
                 try:
                     so_far = before._array
-                except SparseNotImplementedError:
+                except NoArrayError:
                     return self.arrive_sparse(leaf, g)
                 if so_far.shape != g.shape:
                     sizes = f"{tuple(before.shape)}, the new gradient has {tuple(g.shape)}"

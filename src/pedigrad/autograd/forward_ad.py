@@ -32,10 +32,11 @@ def enter_dual_level() -> int:
 
 
 def exit_dual_level(*, level: int | None = None) -> None:
-    """End the level."""
+    """End the level: what has a tangent in it is what it is without, from then on."""
     if settings.dual_level is None or level not in (None, 0):
         message = "Trying to exit a forward AD level that was not the last one that was created"
         raise RuntimeError(located(f"{message}: there is {'no level' if settings.dual_level is None else 'level 0'}"))
+    settings.dual_level.ended = True
     settings.dual_level = None
 
 

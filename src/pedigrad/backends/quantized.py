@@ -1,4 +1,4 @@
-"""`torch.backends.quantized`: there are no quantized tensors."""
+"""`torch.backends.quantized`: whose rounding quantized tensors and layers have; there is one, that of PyTorch's x86 engine."""
 
-engine = "none"
-supported_engines = ["none"]
+engine = "x86"
+supported_engines = ["x86", "fbgemm"]

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from . import dispatch, fastpath, inplace, signatures
+from .arrayless import NoArrayError
 from .errors import MISSING
 from .keywords import in_our_words, words_of
 from .kinds import is_published
 from .op import Function, Op
 from .origin import MARK
-from .sparse_tensor import SparseNotImplementedError, instead
 from .tensor import Tensor
 from .traces import trim
 
@@ -107,8 +107,8 @@ def taking_words(written: Function, words: dict[str, str], short: Function | Non
     def form(*args: Any, **kwargs: Any) -> Any:
         try:
             return written(*args, **in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
-        except SparseNotImplementedError as error:
-            return instead(written.__name__, error, args, in_our_words(kwargs, words, (), written.__name__))
+        except NoArrayError as error:
+            return error.instead(written.__name__, args, in_our_words(kwargs, words, (), written.__name__))
 
     return form
 

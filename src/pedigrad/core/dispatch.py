@@ -20,6 +20,7 @@ import numpy as np
 
 from . import dtypes, large, lifted, meta, modes, watching
 from .arguments import bind
+from .arrayless import NoArrayError
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
 from .graph import Node, Output, Packed, note_write
@@ -32,7 +33,7 @@ from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
 from .quiet import is_strict
 from .scope import here
-from .sparse_tensor import SparseNotImplementedError, sparse_form, tensor_of
+from .sparse_tensor import tensor_of
 from .storage import storage_of
 from .tensor import Cut, Tensor, wrap
 
@@ -90,12 +91,14 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     try:
         arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
-    except SparseNotImplementedError:
-        return _in_sparse_form(op, operands, attributes, out)
+    except NoArrayError as error:
+        return _in_their_form(op, error.form(op.name), operands, attributes, out)
     results = computed(op, arrays, attributes)
     if out is not None:
         if isinstance(out, Tensor) and out._array.shape == results[0].shape:
             check_operands(op, out._array, operands, op.name)
+        if op.out == "own":
+            _check_own(out, arrays, results)
         return _into(op, out, results)
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
     if op.kind == "view":
@@ -107,9 +110,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
 
 
-def _in_sparse_form(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
-    """What `op` does with sparse tensors, in place of `out` if that is given."""
-    form = sparse_form(op.name, operands)
+def _in_their_form(op: Op, form: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
+    """What `op` does with tensors without arrays, in place of `out` if that is given."""
     result = form(*((operands,) if op.variadic else operands), **dict(zip(op.attributes, attributes, strict=True)))
     if out is None:
         return result
@@ -370,6 +372,17 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.write(target._array, result)
     return out
+
+
+def _check_own(out: Any, arrays: tuple[Any, ...], results: tuple[Any, ...]) -> None:
+    """RuntimeError unless what is given as `out=` has the dtype of the results and memory that no operand lies in."""
+    for target, result in zip(out if isinstance(out, (tuple, list)) else (out,), results, strict=False):
+        if target._array.dtype != result.dtype:
+            kinds = f"{dtypes.of(result)}, but got {target.dtype}"
+            raise RuntimeError(located(f"Expected out tensor to have dtype {kinds} instead"))
+        if any(isinstance(a, np.ndarray) and np.may_share_memory(target._array, a) for a in arrays):
+            message = "some elements of the input tensor and the written-to tensor refer to a single memory location"
+            raise RuntimeError(located(f"unsupported operation: {message}. Please clone() the tensor before performing the operation."))
 
 
 def is_recorded(target: Tensor, *values: Any) -> bool:

@@ -52,7 +52,8 @@ class dtype:
 
 
 EIGHT = ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")
-NAMES = ("complex32", "qint8", "quint8", "qint32", "quint4x2", "quint2x4")  # dtypes that have a name alone: no tensor has them
+# Dtypes that no array has: quantized ones, whose tensors are made by functions of their own, and names alone.
+NAMES = ("complex32", "qint8", "quint8", "qint32", "quint4x2", "quint2x4")
 LAZY = frozenset(("bfloat16", *EIGHT, *NAMES))  # the NumPy dtypes of those that tensors have come from ml_dtypes
 
 bool_ = dtype("bool", 1, BOOL, is_signed=False)
@@ -113,7 +114,8 @@ def to_numpy(d: Any) -> np.dtype[Any]:
         d = of_argument(d)
     if d._numpy is None:
         if d.name in NAMES:
-            raise TypeError(f"there are no tensors of {d}: it is a name that programs may ask for")
+            quantized = f"tensors of {d} are made by torch.quantize_per_tensor()"
+            raise TypeError(quantized if d.name in NAMES[1:4] else f"there are no tensors of {d}: it is a name that programs may ask for")
         import ml_dtypes
 
         d._numpy = np.dtype(getattr(ml_dtypes, d.name))

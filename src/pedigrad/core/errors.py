@@ -42,6 +42,9 @@ def explained(op: Any, operands: tuple[Any, ...], error: Exception, attributes: 
     text = str(error)
     if error.args and isinstance(error.args[0], Message):  # an operation within the operation has explained it already
         return error
+    number = next((i for i, value in enumerate(operands) if isinstance(value, (bool, int, float, complex))), None)
+    if isinstance(error, AttributeError) and number is not None:
+        return not_a_tensor(op, op.public_names[0 if op.variadic else number], operands[number])
     kind: type[Exception] = type(error)
     dimensions = _without_dim(op, operands, attributes, error)
     if dimensions:  # whatever else may be wrong, PyTorch says this first

@@ -108,7 +108,7 @@ def _parameters(op: Op) -> str:
 
 def _takes_out(op: Op) -> bool:
     """Whether `out` is a parameter; where arguments have other names it is among `_words`."""
-    return op.out and not op.renaming
+    return bool(op.out) and not op.renaming
 
 
 def _other_names(op: Op) -> list[str]:

@@ -69,11 +69,12 @@ def tensor_text(
     prefix: str = "tensor(",
     default_dtype_name: str = "float32",
     default_complex: str = "complex64",
+    own_notes: Sequence[str] | None = None,
 ) -> str:
     """The text PyTorch prints for a tensor that holds `array`.
 
     `dtype_name` is the tensor's dtype without `torch.`; it is printed unless it is a default. `grad_fn` is
-    the name of the node that made the tensor, and takes the place of `requires_grad`.
+    the name of the node that made the tensor, and takes the place of `requires_grad`. `own_notes` stand in the place of all others.
 
     >>> tensor_text(np.eye(2), "float64", requires_grad=True)
     'tensor([[1., 0.],\\n        [0., 1.]], dtype=torch.float64, requires_grad=True)'
@@ -98,14 +99,15 @@ def tensor_text(
         notes.append(f"grad_fn=<{grad_fn}>")
     elif requires_grad:
         notes.append("requires_grad=True")
-    return _append_notes(prefix + body, notes, len(prefix), options.linewidth)
+    return append_notes(prefix + body, notes if own_notes is None else own_notes, len(prefix))
 
 
-def _append_notes(text: str, notes: list[str], indent: int, linewidth: float) -> str:
+def append_notes(text: str, notes: Sequence[str], indent: int) -> str:
+    """The text of a tensor with what is said beside its elements, and the closing bracket."""
     # PyTorch counts the body's last line as two characters longer than it is; its line breaks need the same.
     column = len(text) - text.rfind("\n") + 1
     for note in notes:
-        if column + len(note) + 2 > linewidth:
+        if column + len(note) + 2 > _options.linewidth:
             text += ",\n" + " " * indent + note
             column = indent + len(note)
         else:

@@ -17,6 +17,7 @@ import numpy as np
 
 from . import dtypes, lifted, meta, modes, watching
 from .arguments import bind
+from .arrayless import NoArrayError
 from .dispatch import NUMBERS, check_overlap, dispatch, is_recorded, record
 from .errors import explained, not_a_tensor
 from .graph import Leaf, Node, note_write
@@ -25,11 +26,9 @@ from .layout import check_operands
 from .op import Op
 from .origin import located
 from .quiet import is_strict
-from .sparse_tensor import SparseNotImplementedError
 from .tensor import Tensor, copied, wrap
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/shape/region.py`)
-write_sparse: Any = None  # does what `write` does where an operand is sparse (`ops/sparse/writing.py`)
 replaced: Any = None  # the op of `copy_`, set where it is declared (`ops/shape/fill.py`)
 _probe = View(None, None, (), object.__new__(Family))
 ALONE = sys.getrefcount(_probe.before)  # of what nobody holds but the object whose attribute it is
@@ -67,8 +66,8 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         recording = is_recorded(target, *operands[1:])
         flags = target._array.flags
         check_operands(op, target._array, operands[1:], op.name + "_")
-    except SparseNotImplementedError:
-        return write_sparse(op, operands, attributes)
+    except NoArrayError as error:
+        return error.kind.write(op, operands, attributes)
     if not flags.forc and op.name not in IDEMPOTENT and is_shown_twice(target._array):
         message = "unsupported operation: more than one element of the written-to tensor refers to a single memory location"
         message += " (elements of an expanded tensor or of windows share memory)"

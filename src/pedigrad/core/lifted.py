@@ -130,6 +130,10 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
         """The same without tangents."""
         raise NotImplementedError
 
+    def settled(self) -> Any:
+        """What is left of it when its level has ended; itself as long as that runs."""
+        return self
+
     def item(self) -> Any:
         """Its only element."""
         raise NotImplementedError

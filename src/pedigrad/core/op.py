@@ -84,7 +84,7 @@ class Op:
         inplace: bool = False,
         real: bool = False,
         refuses: str = "",
-        out: bool = False,
+        out: bool | str = False,
         varargs: str | None = None,
         outputs: tuple[str, ...] | None = ("out",),
         hidden: int = 0,
@@ -123,6 +123,7 @@ class Op:
         self.result = result  # dtype of the result: "same", "float" (integers are made floats first), "bool", or its own
         # The operands that are brought to one dtype.
         self.promoted: tuple[str, ...] = self.operands if promote is True else promote or ()
+        # `out=`: "own" where what is given must have the dtype of the result and share no memory with an operand.
         self.inplace, self.out, self.varargs = inplace, out, varargs
         self.layout = layout  # what results lie like in memory where an operand does not lie row by row (`core/layout.py`)
         self.remade = remade  # an output that the rules want is computed again if it was written to meanwhile

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import interception, modes
+from .arrayless import ArraylessTensor
 from .declare import PLACES, publish
 from .errors import MISSING
 from .op import Op
 from .origin import located
-from .sparse_tensor import SparseTensor
 from .tensor import Tensor, _new, wrap
 
 _seen = {"subclass": False}
@@ -196,7 +196,7 @@ def _torch_function(cls: Any, func: Callable[..., Any], types: Any, args: Any = 
 
 
 Tensor.__torch_function__ = classmethod(_torch_function)  # type: ignore[attr-defined]
-SparseTensor.__torch_function__ = disabled  # type: ignore[attr-defined]
+ArraylessTensor.__torch_function__ = disabled  # type: ignore[attr-defined]
 
 
 def _make_subclass(cls: Any, data: Tensor, require_grad: bool = False, *more: Any, **options: Any) -> Any:

@@ -66,11 +66,16 @@ class Sparse:
 
     def as_laid(self, other: Sparse) -> Any:
         """The same elements kept in the layout of `other`."""
-        return self.coordinates() if isinstance(other, Coordinates) else Compressed.of(self.coordinates(), other.layout)
+        return self.coordinates() if isinstance(other, Coordinates) else Compressed.of(self.coordinates(), other.layout, other.block)  # type: ignore[attr-defined]
 
     def dense(self) -> Array:
         """All elements."""
         return self.coordinates().dense()
+
+    @property
+    def form(self) -> tuple[Any, Any]:
+        """The layout, and of one of blocks their size."""
+        return self.layout, getattr(self, "block", None)
 
     @property
     def places(self) -> Any:
@@ -211,10 +216,11 @@ class Coordinates(Sparse):
 
 
 class Compressed(Sparse):
-    """A matrix whose values lie row by row ("sparse_csr") or column by column ("sparse_csc").
+    """Matrices whose values lie row by row ("sparse_csr", "sparse_bsr") or column by column ("sparse_csc", "sparse_bsc").
 
-    `pointers` say where each row or column begins, `indices` in which column or row each value is. There may be dimensions before
-    those of the matrix, of batches, in all three.
+    `pointers` say where each row or column begins, `indices` in which column or row each value is. In the second layout of each pair values
+    are blocks, matrices of one size, and rows and columns are those of blocks. There may be dimensions before those of the matrix, of
+    batches, in all three; each matrix of a batch keeps as many values.
     """
 
     __slots__ = ("indices", "layout", "pointers")
@@ -223,17 +229,55 @@ class Compressed(Sparse):
         self.pointers, self.indices, self.values, self.shape, self.layout = pointers, indices, values, tuple(shape), layout  # type: ignore[misc]
 
     @classmethod
-    def of(cls, source: Coordinates, layout: Any) -> Compressed:
-        """A matrix given by coordinates, compressed along rows or columns."""
-        by_rows = layout.name == "sparse_csr"
-        once = source.coalesce() if by_rows else source.T.coalesce()
-        starts = np.searchsorted(once.indices[0], np.arange(once.shape[0] + 1))
-        return cls(starts, once.indices[1].copy(), once.values, source.shape, layout)
+    def of(cls, source: Coordinates, layout: Any, block: tuple[int, int] | None = None) -> Compressed:
+        """Matrices given by coordinates, the last two of which are rows and columns, compressed along one of them.
+
+        Of a layout of blocks `block` is their size, which divides that of the matrices.
+        """
+        once, (height, width) = source.coalesce(), block or (1, 1)
+        *lead, row, column = once.indices
+        *sizes, n, m = source.shape[: source.sparse_dim]
+        batch = np.ravel_multi_index(tuple(lead), tuple(sizes)) if lead else np.zeros(once.count, np.int64)
+        by_rows = is_by_rows(layout)
+        lines, others = (row // height, column // width) if by_rows else (column // width, row // height)
+        count, limit = (n // height, m // width) if by_rows else (m // width, n // height)
+        keys = (batch * count + lines) * limit + others
+        matrices = math.prod(sizes)
+        if block is None:
+            order = slice(None) if by_rows else np.argsort(keys, kind="stable")
+            keys, values = keys[order], once.values[order]
+        else:
+            keys, place = np.unique(keys, return_inverse=True)
+            values = np.zeros((len(keys), height, width, *once.values.shape[1:]), once.dtype)
+            values[place, row % height, column % width] = once.values
+        lines, others = (keys // limit, keys % limit) if limit else (keys, keys)
+        starts = np.searchsorted(lines, np.arange(matrices)[:, None] * count + np.arange(count + 1))
+        kept = np.diff(np.append(starts[:, 0], len(keys)))
+        if matrices > 1 and (kept != kept[0]).any():
+            raise RuntimeError("Expect the same number of specified elements per batch.")
+        starts, each = starts - starts[:, :1], len(keys) // matrices if matrices else 0
+        pointers, others = starts.reshape(*sizes, count + 1), others.reshape(*sizes, each)
+        return cls(pointers, others, values.reshape(*sizes, each, *values.shape[1:]), source.shape, layout)
 
     @property
     def by_rows(self) -> bool:
         """Whether the values lie row by row."""
-        return self.layout.name == "sparse_csr"
+        return is_by_rows(self.layout)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the values are blocks."""
+        return self.layout.name.startswith("sparse_b")
+
+    @property
+    def block(self) -> tuple[int, int] | None:
+        """The size of a block; None if the values are elements."""
+        return self.values.shape[self.indices.ndim : self.indices.ndim + 2] if self.blocked else None
+
+    @property
+    def batch_dim(self) -> int:
+        """The number of dimensions before those of the matrices."""
+        return self.pointers.ndim - 1
 
     @property
     def sparse_dim(self) -> int:
@@ -241,21 +285,36 @@ class Compressed(Sparse):
 
     @property
     def dense_dim(self) -> int:
-        return self.values.ndim - self.indices.ndim
+        return self.values.ndim - self.indices.ndim - 2 * self.blocked
 
     @property
     def count(self) -> int:
         return self.indices.shape[-1]
 
     def with_values(self, values: Any) -> Compressed:
+        if values.ndim < self.values.ndim:  # those of all elements one after the other
+            values = values.reshape(self.values.shape)
         return Compressed(self.pointers, self.indices, values, self.shape, self.layout)
 
     def coordinates(self) -> Coordinates:
-        lines = np.repeat(np.arange(self.pointers.size - 1), np.diff(self.pointers))
-        pair = np.stack([lines, self.indices] if self.by_rows else [self.indices, lines]).astype(np.int64)
-        found = Coordinates(pair, self.values, self.shape)
-        keys = found.keys()
-        found.coalesced = bool((np.diff(keys) > 0).all())
+        lead, values = self.pointers.shape[:-1], self.values.reshape(-1, *self.values.shape[self.indices.ndim :])
+        pointers = self.pointers.reshape(-1, self.pointers.shape[-1])
+        counts = np.diff(pointers)
+        lines = np.repeat(np.tile(np.arange(counts.shape[1]), len(pointers)), counts.reshape(-1))
+        others = self.indices.reshape(-1)
+        row, column = (lines, others) if self.by_rows else (others, lines)
+        places = [row, column]
+        if lead:
+            places = [*np.unravel_index(np.repeat(np.arange(len(pointers)), self.count), lead), *places]
+        if self.block is not None:
+            height, width = self.block
+            down, across = np.indices((height, width))
+            within = [np.zeros_like(down)] * len(lead) + [down, across]
+            units = [1] * len(lead) + [height, width]
+            places = [(p[:, None, None] * unit + inner).reshape(-1) for p, unit, inner in zip(places, units, within, strict=True)]
+            values = values.reshape(-1, *values.shape[3:])
+        found = Coordinates(np.stack(places).astype(np.int64), values, self.shape)
+        found.coalesced = bool((np.diff(found.keys()) > 0).all())
         return found
 
     def copy(self) -> Compressed:
@@ -263,4 +322,12 @@ class Compressed(Sparse):
 
     @property
     def T(self) -> Compressed:
-        return Compressed(self.pointers, self.indices, self.values, self.shape[::-1], self.layout.transposed)
+        *lead, n, m = self.shape[: self.batch_dim + 2]
+        values = self.values.swapaxes(self.indices.ndim, self.indices.ndim + 1) if self.blocked else self.values
+        shape = (*lead, m, n, *self.shape[self.batch_dim + 2 :])
+        return Compressed(self.pointers, self.indices, values, shape, self.layout.transposed)
+
+
+def is_by_rows(layout: Any) -> bool:
+    """Whether values lie row by row in a layout."""
+    return layout.name.endswith("sr")

@@ -1,24 +1,17 @@
-"""Sparse tensors, and how operations find what they do with them.
-
-A SparseTensor has no `_array`: to ask for it raises `SparseNotImplementedError`, which is an AttributeError too. So the short functions of
-operations (`core/fastpath.py`) leave for the general way, as they do for anything else that is no ordinary operand. There, and in other
-functions that may be given sparse tensors, the form for these is looked up in `FORMS`, where `ops/sparse` puts it; an operation without one
-refuses. Dense tensors pay nothing for it, and nothing that is written for them can take a sparse tensor for a dense one.
-"""
+"""Sparse tensors: how their elements are kept, and what they say of themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
-from . import device as devices
 from . import dtypes, modes
+from .arrayless import ArraylessTensor, NoArrayError
 from .history import UNTRACKED
 from .lifted import ARRAYS
-from .origin import MARK, located, warn_once
-from .shapes import Size
+from .origin import located
 from .sparse import Coordinates, Sparse
 from .tensor import Cut, Tensor, wrap
 
@@ -49,50 +42,28 @@ sparse_bsr = layout("sparse_bsr", "SparseCsrCPU")
 sparse_bsc = layout("sparse_bsc", "SparseCsrCPU")
 _mkldnn = layout("_mkldnn")
 sparse_csr.transposed, sparse_csc.transposed = sparse_csc, sparse_csr
+sparse_bsr.transposed, sparse_bsc.transposed = sparse_bsc, sparse_bsr
 LAYOUTS = {each.name: each for each in (strided, sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc, _mkldnn)}
 Tensor.layout = strided
 Coordinates.layout = sparse_coo
 
 
-class SparseNotImplementedError(NotImplementedError, AttributeError):
-    """A sparse tensor was given to what takes none, or takes another way once it knows."""
-
-    def __init__(self, name: str | None, backend: str):
-        super().__init__()
-        self.operation, self.backend = name, backend
-
-    def __str__(self) -> str:
-        return str(located(refusal(self.operation or self._called(), self.backend)))
-
-    def _called(self) -> str:
-        """The function of ours that the user called."""
-        trace, name = self.__traceback__, "the operation"
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            if MARK in trace.tb_frame.f_globals and code.co_name not in ("form", "shorter", "made", "stub"):
-                return code.co_name
-            trace = trace.tb_next
-        return name
-
-
-def refusal(what: str, backend: str) -> str:
-    """What is said of an operation that takes no sparse tensors."""
-    kind = "of this layout" if backend == "SparseCsrCPU" else "sparse"
-    called = f"Could not run 'aten::{what}' with arguments from the '{backend}' backend"
-    return f"{called}: {what}() takes no tensors that are {kind}. Call to_dense() first, or work on values()"
-
-
-class SparseTensor(Tensor):
+class SparseTensor(ArraylessTensor):
     """A tensor on a sparse array."""
 
     __slots__ = ("_sparse",)
+    forms: ClassVar[dict[str, Callable[..., Any]]] = {}
     _sparse: Any
-    is_meta = False  # type: ignore[assignment]
-    is_cpu = True  # type: ignore[assignment]
+
+    @staticmethod
+    def refusal(what: str, backend: str) -> str:
+        kind = "of this layout" if backend == "SparseCsrCPU" else "sparse"
+        called = f"Could not run 'aten::{what}' with arguments from the '{backend}' backend"
+        return f"{called}: {what}() takes no tensors that are {kind}. Call to_dense() first, or work on values()"
 
     @property
-    def _array(self) -> Any:  # type: ignore[override]
-        raise SparseNotImplementedError(None, self.layout.backend)
+    def _backend(self) -> str:
+        return self.layout.backend
 
     @property
     def _held(self) -> Any:
@@ -102,27 +73,12 @@ class SparseTensor(Tensor):
     def _written(self) -> Any:
         return self._sparse.values
 
-    @property
-    def shape(self) -> Size:
-        return Size(self._sparse.shape)
-
-    def size(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[self._dim(dim)]
-
-    def _dim(self, dim: int) -> int:
-        ndim = self.ndim or 1
-        if not -ndim <= dim < ndim:
-            message = f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})"
-            raise IndexError(located(message))
-        return dim
+    def _again(self) -> Tensor:
+        return sparse_tensor(self._sparse)
 
     @property
     def dtype(self) -> dtypes.dtype:
         return dtypes.of(self._sparse.values)
-
-    @property
-    def device(self) -> devices.device:
-        return devices.CPU
 
     @property
     def layout(self) -> layout:  # type: ignore[override]
@@ -135,32 +91,6 @@ class SparseTensor(Tensor):
     @property
     def is_sparse_csr(self) -> bool:  # type: ignore[override]
         return self._sparse.layout is sparse_csr
-
-    @property
-    def ndim(self) -> int:
-        return self._sparse.ndim
-
-    def dim(self) -> int:
-        return self._sparse.ndim
-
-    ndimension = dim
-
-    def numel(self) -> int:
-        return self._sparse.size
-
-    nelement = numel
-
-    def __len__(self) -> int:
-        if not self.ndim:
-            raise TypeError("len() of a 0-d tensor")
-        return self._sparse.shape[0]
-
-    def element_size(self) -> int:
-        return self._sparse.values.itemsize
-
-    @property
-    def itemsize(self) -> int:
-        return self._sparse.values.itemsize
 
     @property
     def nbytes(self) -> int:
@@ -195,10 +125,6 @@ class SparseTensor(Tensor):
         from_ = wrap(self._sparse.values)
         return from_._version
 
-    @property
-    def _base(self) -> None:  # type: ignore[override]
-        return None
-
     def detach(self) -> Tensor:
         out = tensor_of(self._sparse)
         if self._node is not None:
@@ -222,9 +148,6 @@ class SparseTensor(Tensor):
     def numpy(self, *, force: bool = False) -> Any:
         raise TypeError(located("can't convert Sparse layout tensor to numpy. Use Tensor.to_dense() first."))
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return self.numpy()
-
     def tolist(self) -> Any:
         raise RuntimeError(located("tolist() takes no sparse tensor: call to_dense() first"))
 
@@ -233,30 +156,6 @@ class SparseTensor(Tensor):
             message = f"a Tensor with {self.numel()} elements cannot be converted to Scalar: its shape is {tuple(self.shape)}"
             raise RuntimeError(located(message))
         return wrap(self._sparse.dense()).item()
-
-    def __bool__(self) -> bool:
-        if self.numel() != 1:
-            many = "more than one value" if self.numel() else "no values"
-            raise RuntimeError(located(f"Boolean value of Tensor with {many} is ambiguous: its shape is {tuple(self.shape)}"))
-        return bool(self.item())
-
-    def _number(self) -> Any:
-        return self.item()
-
-    def __float__(self) -> float:
-        if self._node is not None:
-            warn_once("Converting a tensor with requires_grad=True to a scalar loses its history: use tensor.detach() first")
-        return float(self._real())
-
-    def __index__(self) -> int:
-        if not isinstance(self.item(), int):
-            raise TypeError(located("only integer tensors of a single element can be converted to an index"))
-        return self.item()
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.ndim:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter([self[i] for i in range(len(self))])  # type: ignore[index]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(located("Cannot assign to a sparse tensor: make another of the indices and values that it is to have"))
@@ -279,30 +178,8 @@ def tensor_of(array: Any) -> Tensor:
     return sparse_tensor(array) if isinstance(array, Sparse) else wrap(array if isinstance(array, ARRAYS) else np.asarray(array))
 
 
-# What operations do with sparse tensors
-
-FORMS: dict[str, Callable[..., Any]] = {}  # by the name of the op or function
-
-
-def takes_sparse(*names: str) -> Callable[[Any], Any]:
-    """Declare that the ops or functions of these names do this where an operand is sparse."""
-
-    def declare(form: Any) -> Any:
-        FORMS.update(dict.fromkeys(names, form))
-        return form
-
-    return declare
-
-
-def method(*names: str) -> Callable[[Any], Any]:
-    """Declare a method that sparse tensors have in the place of that of dense ones."""
-
-    def declare(form: Any) -> Any:
-        for name in names:
-            setattr(SparseTensor, name, form)
-        return form
-
-    return declare
+takes_sparse = SparseTensor.takes
+method = SparseTensor.method
 
 
 def stands_for(*names: str) -> Callable[[Any], Any]:
@@ -310,23 +187,7 @@ def stands_for(*names: str) -> Callable[[Any], Any]:
     return lambda form: method(*names)(takes_sparse(*names)(form))
 
 
-def sparse_form(name: str, values: Any) -> Callable[..., Any]:
-    """What an operation does with sparse tensors; NotImplementedError if it takes none."""
-    form = FORMS.get(name)
-    if form is None:
-        raise refused(name, values)
-    return form
-
-
-def refused(name: str, values: Any) -> SparseNotImplementedError:
+def refused(name: str, values: Any) -> NoArrayError:
     """The error for an operation that takes none of the sparse tensors among `values`."""
     given = next((value for value in values if isinstance(value, SparseTensor)), None)
-    return SparseNotImplementedError(name, "SparseCPU" if given is None else given.layout.backend)
-
-
-def instead(name: str, error: SparseNotImplementedError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What the function of that name, which could not go on, does with sparse tensors; `error` if it takes none."""
-    form = FORMS.get(name)
-    if form is None:
-        raise error
-    return form(*args, **kwargs)
+    return NoArrayError(name, SparseTensor, "SparseCPU" if given is None else given.layout.backend)

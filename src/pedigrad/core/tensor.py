@@ -469,6 +469,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
             raise RuntimeError(located(message))
         read_elements(self._array, "numpy()")
         if isinstance(self._array, Lifted):
+            self._array = self._array.settled()
+        if isinstance(self._array, Lifted):
             raise RuntimeError(located(f"numpy() cannot give out {self._array.described()}"))
         return self._array
 

@@ -19,6 +19,7 @@ from ..core.graph import Handle as _Handle
 from ..overview.summary import Summary as _Summary
 from ..overview.watch import Watch as _Watch
 from ..provenance.family import Family as _Family
+from ..core.quantized import qscheme as _qscheme
 from ..core.sparse_tensor import layout as _layout
 
 def adaptive_avg_pool1d(input: _Tensor, output_size: _int | Sequence[_int]) -> _Tensor: ...

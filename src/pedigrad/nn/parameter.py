@@ -5,8 +5,8 @@ import copy
 import numpy as np
 
 from ..core import dtypes, override
+from ..core.arrayless import ArraylessTensor
 from ..core.dispatch import unordered
-from ..core.sparse_tensor import SparseTensor, sparse_tensor
 from ..core.tensor import Tensor, TensorMeta, copied, wrap
 from ..ops import creation
 
@@ -81,9 +81,9 @@ class Buffer(Tensor, metaclass=_BufferMeta):
 
 
 def share(cls, source):
-    """A tensor of class `cls`, or a sparse one, on the memory of `source`, without its history."""
-    if isinstance(source, SparseTensor):
-        return sparse_tensor(source._sparse)
+    """A tensor of class `cls`, or one without an array, on the memory of `source`, without its history."""
+    if isinstance(source, ArraylessTensor):
+        return source._again()
     if cls is not Parameter:
         override.made(cls)
     out = object.__new__(cls)

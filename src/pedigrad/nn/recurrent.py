@@ -188,9 +188,12 @@ class RNNBase(Module):
             if tuple(state.shape) != (layers, batch, size):
                 which = f"hidden[{i}]" if len(states) == 2 else "hidden"
                 raise RuntimeError(f"Expected {which} size {(layers, batch, size)}, got {list(state.shape)}")
-        weight = self._parameters["weight_ih_l0"]
-        if x.dtype != weight.dtype and modes.settings.autocast is None:
-            raise ValueError(f"{type(self).__name__}: input must have the same type as its parameters, got {x.dtype} and {weight.dtype}")
+        kind = self._input_dtype()
+        if x.dtype != kind and modes.settings.autocast is None:
+            raise ValueError(f"{type(self).__name__}: input must have the same type as its parameters, got {x.dtype} and {kind}")
+
+    def _input_dtype(self):
+        return self._parameters["weight_ih_l0"].dtype
 
     def _as_states(self, hx):
         return (hx,)

@@ -18,7 +18,7 @@ from ..core.keywords import in_our_words, words_of
 from ..core.layout import arranged, empty_like, order_of_format
 from ..core.origin import located, warn, warn_once
 from ..core.shapes import Size, as_shape
-from ..core.sparse_tensor import FORMS, strided
+from ..core.sparse_tensor import SparseTensor, strided
 from ..core.storage import on_buffer
 from ..core.tensor import Tensor, TensorMeta, _new, announce, constant, wrap
 from ..core.traces import is_refusal
@@ -44,9 +44,9 @@ def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Te
         model = args[0] if modelled and args and isinstance(args[0], Tensor) else None
         if model is not None and model.layout is not strided:
             layout = model.layout if layout is None else layout
-            return FORMS["factory"](made.__name__, layout, args, kwargs.get("dtype"), requires_grad, model)
+            return SparseTensor.forms["factory"](made.__name__, layout, args, kwargs.get("dtype"), requires_grad, model)
         if layout is not None and layout is not strided:
-            return FORMS["factory"](made.__name__, layout, args, kwargs.get("dtype"), requires_grad, model)
+            return SparseTensor.forms["factory"](made.__name__, layout, args, kwargs.get("dtype"), requires_grad, model)
         if device is None and meta.alive and any(isinstance(each, Tensor) for each in args):
             nowhere = any(isinstance(each, Tensor) and each.is_meta for each in args)
         else:

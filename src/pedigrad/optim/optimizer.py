@@ -14,12 +14,12 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from ..core import modes, watching
+from ..core.arrayless import NoArrayError
 from ..core.graph import Handle, Leaf, note_writes
 from ..core.modes import enable_grad
 from ..core.origin import located, warn
 from ..core.quiet import is_strict
 from ..core.sparse import Coordinates
-from ..core.sparse_tensor import SparseNotImplementedError
 from ..core.tensor import Tensor, wrap
 from .algorithm import Algorithm
 from .bucket import Plan
@@ -204,7 +204,7 @@ class Optimizer(Algorithm):
             if grad is not None:
                 try:
                     grads.append(grad._array)
-                except SparseNotImplementedError:
+                except NoArrayError:
                     sparse.append((p, grad._held.coordinates()))
                 else:
                     params.append(p)

@@ -12,6 +12,7 @@ from typing import Any
 from ..core import dtypes
 from ..core.device import device
 from ..core.memory import UntypedStorage
+from ..core.quantized import SCHEMES
 from ..core.shapes import Size
 from ..core.tensor import Tensor
 from ..nn.parameter import Parameter, _rebuild_parameter, _rebuild_parameter_with_state
@@ -75,10 +76,12 @@ CALLS: dict[Any, Callable[..., Any]] = {
     _encode: _encode,
     **{each: each for each in (rebuild._rebuild_tensor, rebuild._rebuild_tensor_v2, rebuild._rebuild_tensor_v3, rebuild._get_layout)},
     rebuild._rebuild_sparse_tensor: rebuild._rebuild_sparse_tensor,
+    rebuild._rebuild_qtensor: rebuild._rebuild_qtensor,
 }
 
 _NAMES: dict[str, Any] = {names.full(each): each for each in CALLS if each is not _encode}
-_NAMES |= {f"torch.{d.name}": d for d in dtypes.ALL}
+_NAMES |= {f"torch.{d.name}": d for d in (*dtypes.ALL, *dtypes.UNUSABLE)}
+_NAMES |= {f"torch.{scheme.name}": scheme for scheme in SCHEMES}
 _NAMES |= {f"{place}.{name}": each for place in ("torch", "torch.cuda") for name, each in LEGACY_STORAGES.items()}
 _NAMES |= {names.full(each): each for each in (Tensor, Parameter, UntypedStorage, TypedStorage, rebuild._rebuild_from_type_v2)}
 _NAMES |= {"torch.tensor._rebuild_from_type_v2": rebuild._rebuild_from_type_v2, "_codecs.encode": _encode}

@@ -12,6 +12,7 @@ from ..core import dtypes
 from ..core.declare import PLACES
 from ..core.device import device
 from ..core.memory import UntypedStorage
+from ..core.quantized import SCHEMES, qscheme
 from ..core.shapes import Size
 from ..core.tensor import Tensor
 from ..nn import hooks, parameter
@@ -74,6 +75,7 @@ EXACT: dict[Any, tuple[str, str]] = {
     rebuild._rebuild_tensor_v3: ("torch._utils", "_rebuild_tensor_v3"),
     rebuild._rebuild_from_type_v2: ("torch._tensor", "_rebuild_from_type_v2"),
     rebuild._rebuild_sparse_tensor: ("torch._utils", "_rebuild_sparse_tensor"),
+    rebuild._rebuild_qtensor: ("torch._utils", "_rebuild_qtensor"),
     rebuild._get_layout: ("torch.serialization", "_get_layout"),
     hooks.RemovableHandle: ("torch.utils.hooks", "RemovableHandle"),
     hooks.WithModule: ("torch.nn.modules.module", "_WrappedHook"),
@@ -82,7 +84,8 @@ EXACT: dict[Any, tuple[str, str]] = {
     **{each: ("torch", name) for name, each in LEGACY_STORAGES.items()},
 }
 OURS: dict[tuple[str, str], Any] = {name: each for each, name in EXACT.items()}
-OURS |= {("torch", d.name): d for d in dtypes.ALL}
+OURS |= {("torch", d.name): d for d in (*dtypes.ALL, *dtypes.UNUSABLE)}
+OURS |= {("torch", scheme.name): scheme for scheme in SCHEMES}
 OURS |= {("torch.cuda", name): each for name, each in LEGACY_STORAGES.items()}
 OURS |= {("torch", "UntypedStorage"): UntypedStorage, ("torch", "TypedStorage"): TypedStorage}
 OURS |= {("torch.tensor", "_rebuild_from_type_v2"): rebuild._rebuild_from_type_v2}
@@ -94,7 +97,7 @@ _published: dict[int, tuple[str, str]] = {}
 
 def public(obj: Any) -> tuple[str, str] | None:
     """The module and name that pickles know a class, function or dtype of ours by; None for what is not ours."""
-    if isinstance(obj, dtypes.dtype):
+    if isinstance(obj, (dtypes.dtype, qscheme)):
         return "torch", obj.name
     found = EXACT.get(obj)
     if found is not None:

@@ -11,14 +11,15 @@ from typing import Any
 from ..core import dtypes
 from ..core.device import device
 from ..core.memory import UntypedStorage, attributes_of, place
+from ..core.quantized import QuantizedTensor, per_tensor_affine, qscheme
 from ..core.sparse_tensor import SparseTensor, layout
-from ..core.tensor import Tensor, read
+from ..core.tensor import Tensor, read, wrap
 from ..nn.parameter import Parameter, _rebuild_parameter, _rebuild_parameter_with_state, is_lazy
 from ..ops.sparse.text import parts_of
 from ..storage import LEGACY_STORAGES, NAMES, TypedStorage
 from . import names
 from .locations import location_tag
-from .rebuild import _get_layout, _rebuild_from_type_v2, _rebuild_sparse_tensor, _rebuild_tensor_v2, _rebuild_tensor_v3
+from .rebuild import _get_layout, _rebuild_from_type_v2, _rebuild_qtensor, _rebuild_sparse_tensor, _rebuild_tensor_v2, _rebuild_tensor_v3
 
 
 class Storages:
@@ -58,6 +59,8 @@ def reduced(tensor: Tensor) -> tuple[Any, ...]:
         return type(tensor), (tensor.requires_grad, device("cpu"), tensor.dtype)
     if isinstance(tensor, SparseTensor):
         return _rebuild_sparse_tensor, (tensor.layout, parts_of(tensor))
+    if isinstance(tensor, QuantizedTensor):
+        return _rebuild_qtensor, quantized_parts(tensor)
     read(tensor._array, "save()")
     attributes = attributes_of(tensor)
     if type(tensor) is Parameter:
@@ -78,6 +81,19 @@ def reduced(tensor: Tensor) -> tuple[Any, ...]:
     return _rebuild_from_type_v2, (function, type(tensor), arguments, attributes)
 
 
+def quantized_parts(tensor: QuantizedTensor) -> tuple[Any, ...]:
+    """The place of the whole numbers of a quantized tensor in their storage, and how they stand for floats."""
+    own = tensor._quantized
+    storage, offset, stride = place(own.integers)
+    one = own.scheme is per_tensor_affine
+    how = (own.scheme, own.scale, own.zero_point) if one else (own.scheme, wrap(own.scale), wrap(own.zero_point), own.axis)
+    return TypedStorage(wrap_storage=storage, dtype=own.kind), offset, own.shape, stride, how, False, OrderedDict()
+
+
+REDUCED = (Tensor.__reduce_ex__, SparseTensor.__reduce_ex__, QuantizedTensor.__reduce_ex__)
+NAMED = (type, FunctionType, dtypes.dtype, qscheme)  # what is written by its name
+
+
 class Writing:
     """The part of a pickler that knows storages, tensors and names."""
 
@@ -91,9 +107,9 @@ class Writing:
 
     def reducer_override(self, obj: Any) -> Any:
         """How objects of ours are made again, or their name."""
-        if isinstance(obj, Tensor) and type(obj).__reduce_ex__ in (Tensor.__reduce_ex__, SparseTensor.__reduce_ex__):
+        if isinstance(obj, Tensor) and type(obj).__reduce_ex__ in REDUCED:
             return reduced(obj)
-        if self.renames and isinstance(obj, (type, FunctionType, dtypes.dtype)):
+        if self.renames and isinstance(obj, NAMED):
             found = names.public(obj)
             return NotImplemented if found is None else found[1]
         if isinstance(obj, device):
@@ -105,7 +121,7 @@ class Writing:
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         """Write the name of a class or function."""
-        found = names.public(obj) if isinstance(obj, (type, FunctionType, dtypes.dtype)) else None
+        found = names.public(obj) if isinstance(obj, NAMED) else None
         if found is None:
             super().save_global(obj, name)  # type: ignore[misc]
         elif self.proto >= 4:

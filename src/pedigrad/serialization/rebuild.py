@@ -10,7 +10,8 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.memory import laid
-from ..core.sparse_tensor import LAYOUTS, sparse_coo, sparse_csc, sparse_csr
+from ..core.quantized import INTEGERS, Quantized, per_tensor_affine, qscheme, quantized_tensor
+from ..core.sparse_tensor import LAYOUTS, sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr
 from ..core.tensor import Tensor, wrap
 from ..nn.parameter import share
 from ..ops.sparse.text import of_parts
@@ -102,9 +103,9 @@ def _get_layout(name: Any) -> Any:
 
 def _rebuild_sparse_tensor(layout: Any, data: Any) -> Tensor:
     """A sparse tensor of its parts: places, values, size, and of coordinates whether they are in order."""
-    if layout not in (sparse_coo, sparse_csr, sparse_csc) or not isinstance(data, tuple) or len(data) not in (3, 4):
+    if layout not in (sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc) or not isinstance(data, tuple) or len(data) not in (3, 4):
         raise pickle.UnpicklingError(
-            f"the file holds a sparse tensor of the layout {layout}, and pedigrad has torch.sparse_coo, csr and csc"
+            f"the file holds a sparse tensor of the layout {layout}, and pedigrad has torch.sparse_coo, csr, csc, bsr and bsc"
         )
     count = 2 if layout is sparse_coo else 3
     if not all(type(each) is Tensor for each in data[:count]):
@@ -114,3 +115,24 @@ def _rebuild_sparse_tensor(layout: Any, data: Any) -> Tensor:
         return of_parts(layout, (*data[:count], size, *data[count + 1 :]))
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise pickle.UnpicklingError(f"the file describes a sparse tensor that is none: {error}") from None
+
+
+def _rebuild_qtensor(
+    storage: Any, storage_offset: Any, size: Any, stride: Any, quantizer_params: Any, requires_grad: Any, backward_hooks: Any
+) -> Tensor:
+    """A quantized tensor of its whole numbers in a storage, and of how they stand for floats."""
+    kind: Any = getattr(storage, "dtype", None)
+    if getattr(kind, "name", None) not in INTEGERS:
+        raise pickle.UnpicklingError(f"the file holds a quantized tensor of {kind}, and pedigrad has torch.qint8, quint8 and qint32")
+    integers = _tensor(storage, dtypes.from_numpy(INTEGERS[kind.name]), storage_offset, size, stride)._array
+    if not isinstance(quantizer_params, tuple) or len(quantizer_params) not in (3, 4) or not isinstance(quantizer_params[0], qscheme):
+        raise pickle.UnpicklingError("the file does not say how a quantized tensor stands for floats")
+    scheme, scale, zero_point, *axis = quantizer_params
+    if scheme is per_tensor_affine and not axis and isinstance(scale, float) and isinstance(zero_point, int):
+        return quantized_tensor(Quantized(integers, kind, scale, zero_point))
+    tensors = type(scale) is Tensor and type(zero_point) is Tensor
+    if not tensors or not axis or not 0 <= _whole(axis[0], "axis") < integers.ndim:
+        raise pickle.UnpicklingError("the file does not say how a quantized tensor stands for floats")
+    if not scale.shape == zero_point.shape == (integers.shape[axis[0]],):
+        raise pickle.UnpicklingError("the file has other scales than a quantized tensor has channels")
+    return quantized_tensor(Quantized(integers, kind, scale._array, zero_point._array, axis[0]))

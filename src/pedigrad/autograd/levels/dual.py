@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import modes
 from ...core.dispatch import computed
+from ...core.formatting import append_notes
 from ...core.lifted import Level, Lifted
 from ...core.op import REGISTRY
 from ...core.tensor import constant, wrap
@@ -18,6 +19,7 @@ class Dual(Lifted):
     """An array and its tangent, of one shape and dtype."""
 
     __slots__ = ("primal", "tangent")
+    level: Derivative
 
     def __init__(self, level: Derivative, primal: Any, tangent: Any):
         self.level, self.primal, self.tangent = level, primal, tangent
@@ -44,15 +46,24 @@ class Dual(Lifted):
     def __bool__(self) -> bool:
         return bool(self.primal)
 
+    def settled(self) -> Any:
+        primal = self.primal.settled() if isinstance(self.primal, Lifted) else self.primal
+        return primal if self.level.ended else self if primal is self.primal else Dual(self.level, primal, self.tangent)
+
     def __repr__(self) -> str:
-        return f"{wrap(self.primal)!r}, tangent={wrap(self.tangent)!r}"
+        text = repr(wrap(self.primal))
+        return text if self.level.ended else append_notes(text[:-1], [f"tangent={wrap(self.tangent)!r}"], len("tensor("))
 
 
 class Derivative(Level):
-    """One derivative that is taken forward."""
+    """One derivative that is taken forward; when it has ended, what has a tangent of it is what it is without."""
 
-    __slots__ = ()
+    __slots__ = ("ended",)
     follows_hidden = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = False
 
     def holds(self, array: Any) -> bool:
         """Whether an operand has a tangent of this derivative."""
@@ -64,11 +75,13 @@ class Derivative(Level):
 
     def tangent(self, array: Any) -> Any:
         """The tangent of an operand, None if it has none."""
-        return array.tangent if self.holds(array) else None
+        return array.tangent if self.holds(array) and not self.ended else None
 
     def run(self, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[Any, ...]:
         primals, tangents = tuple(map(self.primal, arrays)), tuple(map(self.tangent, arrays))
         results = computed(op, primals, attributes)
+        if self.ended:
+            return results
         if op.kind == "edge":  # of an older level: it is linear
             zeros = tuple(zeros_like(p) if t is None else t for p, t in zip(primals, tangents, strict=True))
             found: Any = computed(op, zeros, attributes)
@@ -79,6 +92,8 @@ class Derivative(Level):
     def overwrite(self, here: Any, new: Any) -> None:
         tangent = self.tangent(new)
         _put(here.primal, self.primal(new))
+        if self.ended:
+            return
         _put(here.tangent, np.zeros((), here.dtype) if tangent is None else tangent)
 
     def holding(self, array: Any) -> Dual:

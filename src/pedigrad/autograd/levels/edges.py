@@ -89,7 +89,7 @@ def tangent_of(x, /, level):
 @dual_of.grad("x", "t")
 def _(g, level, needs):
     run = modes.settings.backward
-    if run is not None and level in run.inside:  # the gradient of a dual number, not of its parts: it has a tangent itself
+    if level.ended or (run is not None and level in run.inside):  # the gradient of a dual number, not of its parts: it has a tangent itself
         return g, None
     return tangent_of(g, level) if needs[0] else None, primal_of(g, level) if needs[1] else None
 

@@ -12,7 +12,7 @@ from ...core import modes
 from ...core.history import FUNCTION, View
 from ...core.origin import located
 from ...core.tensor import Tensor, constant
-from . import indexing, leading, products, shifted  # noqa: F401  (the rules)
+from . import indexing, leading, products, searching, shifted  # noqa: F401  (the rules)
 from .batched import Batch
 from .dual import Derivative
 from .edges import batch_of_samples, dual_of, sample_of_batch

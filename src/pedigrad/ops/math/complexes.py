@@ -152,7 +152,7 @@ def _joined(real, imag, name):
     return pair.view(np.result_type(pair.dtype, np.complex64))[..., 0]
 
 
-@elementwise(result=None, promote=False, inplace=False, wide="rules", samples=[((2, 3), (2, 3)), ((3,), ())])
+@elementwise(result=None, promote=False, inplace=False, out="own", wide="rules", samples=[((2, 3), (2, 3)), ((3,), ())])
 def complex(real, imag, /):
     """Complex numbers of these real and imaginary parts."""
     return _joined(real, imag, "complex")

@@ -63,7 +63,10 @@ def _(g, x, x_dtype, out, dim, keepdim):
 
 
 @kernel(
-    real=True, outputs=("min", "max"), out=True, samples=[((3, 4),), ((),), ((2, 3, 4), {"dim": -1, "keepdim": True}), ((2, 3), {"dim": 0})]
+    real=True,
+    outputs=("min", "max"),
+    out="own",
+    samples=[((3, 4),), ((),), ((2, 3, 4), {"dim": -1, "keepdim": True}), ((2, 3), {"dim": 0})],
 )
 def aminmax(x, /, *, dim=None, keepdim=False):
     """The smallest and the largest element, of all or along `dim`."""

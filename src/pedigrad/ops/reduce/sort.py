@@ -208,7 +208,7 @@ def _present(ranked):
     return np.add.reduce(ranked == ranked, axis=-1, keepdims=True)
 
 
-@kernel(real=True, out=True, samples=[((3, 5), 2), ((3, 4), 1, 0, True), ((), 1)], outputs=("values", "indices"))
+@kernel(real=True, out="own", samples=[((3, 5), 2), ((3, 4), 1, 0, True), ((), 1)], outputs=("values", "indices"))
 def kthvalue(x, /, k, dim=-1, keepdim=False):
     """The `k`-th smallest element along `dim` (counted from 1) and its index."""
     if x.ndim and not x.shape[dim]:

@@ -75,7 +75,7 @@ def _part_of(source, index):
 
 
 @composite(
-    wide="rules", name="gather", places="", out=True, samples=[((3, 4), _rows(2, 4), 0), ((3, 4), _rows(3, 2), -1), ((), _rows(high=1), 0)]
+    wide="rules", name="gather", places="", out="own", samples=[((3, 4), _rows(2, 4), 0), ((3, 4), _rows(3, 2), -1), ((), _rows(high=1), 0)]
 )
 def gathered(x, index, /, dim):
     """The elements of `x` that `index` counts along `dim`, in the shape of `index`."""

@@ -97,7 +97,7 @@ def _order(shape, arrays, attributes):
     wide="rules",
     layout=_order,
     places="",
-    out=True,
+    out="own",
     samples=[((4, 3), lambda rng: rng.integers(-4, 4, (5,)), None, None, None, None, None, None, None, None, (True,))],
 )
 def index(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic=None, places=(True,)):  # noqa: E741

@@ -55,7 +55,7 @@ def _line(x):
     wide="rules",
     name="index_select",
     places="",
-    out=True,
+    out="own",
     samples=[((3, 4), _numbers(5), 0), ((3, 4), _numbers(2), -1), ((), _numbers(1, high=1), 0)],
 )
 def selected(x, index, /, dim):

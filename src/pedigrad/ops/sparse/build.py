@@ -12,7 +12,7 @@ from ...core.declare import function
 from ...core.dispatch import under_name
 from ...core.origin import located
 from ...core.shapes import as_shape
-from ...core.sparse import Compressed, Coordinates
+from ...core.sparse import Compressed, Coordinates, is_by_rows
 from ...core.sparse_tensor import (
     SparseTensor,
     layout,
@@ -31,6 +31,7 @@ from ..creation import numpy_dtype, tensor
 from ..shape.convert import converted
 from .values import with_values
 
+BLOCKED = (sparse_bsr, sparse_bsc)
 checking = {"on": False}  # whether all invariants are checked where a tensor is made, as `torch.sparse` sets it
 
 
@@ -118,42 +119,60 @@ def _compressed(
     """A matrix compressed along its rows or columns."""
     devices.require_cpu(device)
     values = _values(values, dtype)
-    rows = kept is sparse_csr
+    rows, blocked = is_by_rows(kept), kept in BLOCKED
     starts, others = ((each if isinstance(each, Tensor) else tensor(each))._array for each in (pointers, indices))
     names = ("crow_indices", "col_indices", "rows", "ncols") if rows else ("ccol_indices", "row_indices", "columns", "nrows")
     if starts.dtype != others.dtype and starts.dtype.kind in "iu" and others.dtype.kind in "iu":
         raise RuntimeError(located(f"{names[0]} and {names[1]} must have the same dtype, but got {starts.dtype} and {others.dtype}"))
     starts, others = (each if each.dtype in (np.int32, np.int64) else each.astype(np.int64) for each in (starts, others))
-    if starts.ndim != 1 or others.ndim != 1:
-        raise NotImplementedError(located(f"batches of matrices in the layout {kept} are not there: keep a list of matrices"))
+    batch = starts.ndim - 1
+    if batch < 0 or others.ndim != starts.ndim:
+        raise RuntimeError(located(f"{names[0]} and {names[1]} must have the same number of dimensions, at least 1"))
+    if values.ndim < others.ndim + 2 * blocked:
+        dims = f"(={batch} + 2) but got {values.ndim}" if blocked else f"(={batch}) but got {values.ndim}"
+        what = "batch and block dimensionalities" if blocked else "batch dimensionality"
+        raise RuntimeError(located(f"values must have dimensionality > sum of {what} {dims}"))
+    block = tuple(values.shape[batch + 1 : batch + 3]) if blocked else (1, 1)
     if size is None:
-        other = int(others.max()) + 1 if others.size else 0
-        size = (*((starts.size - 1, other) if rows else (other, starts.size - 1)), *values.shape[1:])
+        other, count = (int(others.max()) + 1 if others.size else 0), starts.shape[-1] - 1
+        n, m = (count, other) if rows else (other, count)
+        size = (*starts.shape[:-1], n * block[0], m * block[1], *values.shape[batch + 1 + 2 * blocked :])
     shape = as_shape((size,))
-    _check_compressed(starts, others, values, shape, names, check or checking["on"])
+    _check_compressed(starts, others, values, shape, block, blocked, names, check or checking["on"])
     return _finished(values, Compressed(starts, others, values._array, shape, kept), requires_grad, "SparseCompressedTensorBackward0")
 
 
-def _check_compressed(starts: Any, others: Any, values: Tensor, shape: Any, names: tuple[str, ...], all_of_them: bool) -> None:
+def _check_compressed(
+    starts: Any, others: Any, values: Tensor, shape: Any, block: Any, blocked: bool, names: tuple[str, ...], all_of_them: bool
+) -> None:
     """RuntimeError for what is no compressed matrix; that places are in order and there once only if `all_of_them` are looked at."""
     pointers, indices, lines, limit_name = names
-    dense = values.ndim - 1
-    if len(shape) != 2 + dense:
-        given = f"(=0 + 2 + {dense}) but got {len(shape)}"
+    batch = starts.ndim - 1
+    dense = values.ndim - batch - 1 - 2 * blocked
+    if len(shape) != batch + 2 + dense:
+        given = f"(={batch} + 2 + {dense}) but got {len(shape)}"
         raise RuntimeError(located(f"tensor dimensionality must be sum of batch, base, and dense dimensionalities {given}"))
-    if tuple(values.shape[1:]) != tuple(shape[2:]):
-        raise RuntimeError(located(f"values has incorrect size, expected {[others.size, *shape[2:]]}, got {list(values.shape)}"))
-    count, limit = (shape[0], shape[1]) if lines == "rows" else (shape[1], shape[0])
-    if starts.size != count + 1:
+    *lead, n, m = shape[: batch + 2]
+    if n % block[0] or m % block[1]:
+        sizes = f"({n}, {m}) and ({block[0]}, {block[1]})"
+        raise RuntimeError(located(f"tensor shape must be divisible by the size of blocks: {sizes}"))
+    expected = [*lead, others.shape[-1], *(block if blocked else ()), *shape[batch + 2 :]]
+    if tuple(values.shape[batch + 1 + 2 * blocked :]) != tuple(shape[batch + 2 :]):
+        raise RuntimeError(located(f"values has incorrect size, expected {expected}, got {list(values.shape)}"))
+    count, limit = (n // block[0], m // block[1]) if lines == "rows" else (m // block[1], n // block[0])
+    if starts.shape[-1] != count + 1:
         raise RuntimeError(
-            located(f"{pointers}.shape[-1] must be equal to the number of {lines} + 1 (={count + 1}), but got {starts.size}")
+            located(f"{pointers}.shape[-1] must be equal to the number of {lines} + 1 (={count + 1}), but got {starts.shape[-1]}")
         )
-    if others.size != values.shape[0]:
-        given = f"(={values.shape[0]}) as defined by values.shape[0], but got {others.size}"
+    if others.shape[-1] != values.shape[batch]:
+        given = f"(={values.shape[batch]}) as defined by values.shape[{batch}], but got {others.shape[-1]}"
         raise RuntimeError(located(f"{indices}.shape[-1] must be equal to nnz {given}"))
-    if starts[0] != 0:
+    if not tuple(lead) == starts.shape[:-1] == others.shape[:-1] == tuple(values.shape[:batch]):
+        given = f"{list(starts.shape[:-1])}, {list(others.shape[:-1])} and {list(values.shape[:batch])}"
+        raise RuntimeError(located(f"all batch dimensions must be those of the size, {lead}, but got {given}"))
+    if (starts[..., 0] != 0).any():
         raise RuntimeError(located(f"`{pointers}[..., 0] == 0` is not satisfied."))
-    if starts[-1] != others.size:
+    if (starts[..., -1] != others.shape[-1]).any():
         raise RuntimeError(located(f"`{pointers}[..., -1] == nnz` is not satisfied."))
     sizes = np.diff(starts)
     if sizes.size and (sizes.min() < 0 or (all_of_them and sizes.max() > limit)):
@@ -161,10 +180,12 @@ def _check_compressed(starts: Any, others: Any, values: Tensor, shape: Any, name
     if others.size and (others.min() < 0 or others.max() >= limit):
         raise RuntimeError(located(f"`0 <= {indices} < {limit_name}` is not satisfied."))
     if all_of_them and others.size:
-        falls = np.flatnonzero(np.diff(others) <= 0) + 1
-        if not np.isin(falls, starts).all():
-            order = f"{indices}[..., {pointers}[..., i - 1]:{pointers}[..., i]] for all i = 1, ..., n{lines[:4].replace('colu', 'col')}"
-            raise RuntimeError(located(f"`{order} are sorted and distinct along the last dimension values` is not satisfied."))
+        each = others.shape[-1]
+        for first, line in zip(starts.reshape(-1, count + 1), others.reshape(-1, each), strict=True):
+            falls = np.flatnonzero(np.diff(line) <= 0) + 1
+            if not np.isin(falls, first).all():
+                order = f"{indices}[..., {pointers}[..., i - 1]:{pointers}[..., i]] for all i = 1, ..., n{lines[:4].replace('colu', 'col')}"
+                raise RuntimeError(located(f"`{order} are sorted and distinct along the last dimension values` is not satisfied."))
 
 
 @function("torch")
@@ -185,7 +206,22 @@ def sparse_csc_tensor(
     return _compressed(ccol_indices, row_indices, values, size, sparse_csc, dtype, device, requires_grad, check_invariants)
 
 
-BLOCKS = "there are no matrices of blocks: take torch.sparse_csr"
+@function("torch")
+def sparse_bsr_tensor(
+    crow_indices: Any, col_indices: Any, values: Any, size: Any = None, *, dtype: Any = None, device: Any = None,
+    pin_memory: bool = False, requires_grad: bool = False, check_invariants: bool | None = None,
+) -> Tensor:  # fmt: skip
+    """A matrix of blocks that lie row by row: as `sparse_csr_tensor`, with `values` of shape (nnz, block rows, block columns)."""
+    return _compressed(crow_indices, col_indices, values, size, sparse_bsr, dtype, device, requires_grad, check_invariants)
+
+
+@function("torch")
+def sparse_bsc_tensor(
+    ccol_indices: Any, row_indices: Any, values: Any, size: Any = None, *, dtype: Any = None, device: Any = None,
+    pin_memory: bool = False, requires_grad: bool = False, check_invariants: bool | None = None,
+) -> Tensor:  # fmt: skip
+    """A matrix of blocks that lie column by column: as `sparse_csc_tensor`, with `values` of shape (nnz, block rows, block columns)."""
+    return _compressed(ccol_indices, row_indices, values, size, sparse_bsc, dtype, device, requires_grad, check_invariants)
 
 
 @function("torch")
@@ -194,44 +230,29 @@ def sparse_compressed_tensor(
     device: Any = None, pin_memory: bool = False, requires_grad: bool = False, check_invariants: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """A matrix compressed along its rows or columns, as `layout` says."""
-    if layout in (sparse_bsr, sparse_bsc):
-        raise NotImplementedError(located(f"sparse_compressed_tensor(layout={layout}): {BLOCKS}"))
-    if layout not in (sparse_csr, sparse_csc):
+    if layout not in (sparse_csr, sparse_csc, *BLOCKED):
         raise RuntimeError(located(f"sparse_compressed_tensor expected sparse compressed tensor layout but got {layout}"))
     return _compressed(compressed_indices, plain_indices, values, size, layout, dtype, device, requires_grad, check_invariants)
-
-
-def _refused_blocks(name: str, form: str) -> None:
-    def refuse(*args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(located(f"{name}(): {BLOCKS}"))
-
-    refuse.__name__ = refuse.__qualname__ = name
-    refuse.__doc__ = f"NotImplementedError: {BLOCKS}."
-    function("torch" if name.endswith("_tensor") else "Tensor", form=form)(refuse)
-
-
-_OPTIONS = "values, size=None, *, dtype=None, device=None, requires_grad=False, check_invariants=None"
-_refused_blocks("sparse_bsr_tensor", f"(crow_indices, col_indices, {_OPTIONS})")
-_refused_blocks("sparse_bsc_tensor", f"(ccol_indices, row_indices, {_OPTIONS})")
-_refused_blocks("to_sparse_bsr", "(self, blocksize, dense_dim=None)")
-_refused_blocks("to_sparse_bsc", "(self, blocksize, dense_dim=None)")
 
 
 # Without values
 
 
-def empty_in(kept: Any, shape: tuple[int, ...], dtype: Any, requires_grad: bool = False, sparse_dim: int | None = None) -> Any:
+def empty_in(
+    kept: Any, shape: tuple[int, ...], dtype: Any, requires_grad: bool = False, sparse_dim: int | None = None, block: Any = None
+) -> Any:
     """A sparse tensor of zeros, none of which is kept."""
     sparse_dim = len(shape) if sparse_dim is None else sparse_dim
     if any(n < 0 for n in shape):
         raise RuntimeError(located(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"))
-    if kept not in (sparse_coo, sparse_csr, sparse_csc):
-        raise NotImplementedError(located(f"layout={kept}: {BLOCKS}"))
-    if kept is not sparse_coo and len(shape) != 2:
+    if kept in BLOCKED and block is None:
+        message = f"expected sparse compressed (non-block) tensor layout but got {kept}: a matrix of zeros has no size of blocks"
+        raise RuntimeError(located(f"zeros_sparse_compressed {message}"))
+    if kept is not sparse_coo and len(shape) < 2:
         what = "Only batched sparse compressed (non-block) tensors are supported"
         raise RuntimeError(located(f"torch.empty: {what}, but got size {list(shape)}"))
     array: Any = Coordinates(np.zeros((sparse_dim, 0), np.int64), np.zeros((0, *shape[sparse_dim:]), dtype), shape, True)
-    made = sparse_tensor(array if kept is sparse_coo else Compressed.of(array, kept))
+    made = sparse_tensor(array if kept is sparse_coo else Compressed.of(array, kept, block))
     return made.requires_grad_() if requires_grad else made
 
 
@@ -253,14 +274,17 @@ def in_layout(name: str, kept: Any, args: tuple[Any, ...], dtype: Any, requires_
         return empty_in(kept, as_shape(args), numpy_dtype(dtype), requires_grad)
     kind = model._held.dtype if dtype is None else dtypes.to_numpy(dtype)
     sparse_dim = model._held.sparse_dim if isinstance(model, SparseTensor) and kept is sparse_coo else None
-    return empty_in(kept, tuple(model.shape), kind, requires_grad, sparse_dim)
+    block = model._held.form[1] if isinstance(model, SparseTensor) else None
+    return empty_in(kept, tuple(model.shape), kind, requires_grad, sparse_dim, block)
 
 
 @method("zeros")
 def zeros(self: SparseTensor) -> Any:
     """A sparse tensor of zeros of its layout, shape and dtype."""
     kept = self.layout
-    return empty_in(kept, tuple(self.shape), self._held.dtype, False, self._held.sparse_dim if kept is sparse_coo else None)
+    return empty_in(
+        kept, tuple(self.shape), self._held.dtype, False, self._held.sparse_dim if kept is sparse_coo else None, self._held.form[1]
+    )
 
 
 @method("new_zeros", "new_empty")

@@ -32,49 +32,72 @@ from ...core.tensor import Tensor, wrap
 from ..shape.convert import LEGACY_NAMES
 from ..shape.convert import converted as converted_dense
 from ..shape.convert import to as to_dense_tensor
-from .build import BLOCKS, empty_in
+from .build import empty_in
 from .values import coalesced, from_dense, held, is_sparse, mapped, take, to_dense, values_of, with_values
 
 SHOWN = {strided: "Strided", sparse_coo: "Sparse", sparse_csr: "SparseCsr", sparse_csc: "SparseCsc"}
+SHOWN |= {sparse_bsr: "SparseBsr", sparse_bsc: "SparseBsc"}
+BLOCKED = (sparse_bsr, sparse_bsc)
 
 
 @sparse(node="ToSparseBackward1")
 def relay(x, /, kept, before):
-    """The same elements in another layout than the one before."""
-    if kept is sparse_coo:
-        return x.coordinates()
-    if x.sparse_dim != 2:
-        message = f"conversion from Sparse to {SHOWN[kept]} for input tensors with sparse_dim()!=2 is not supported"
-        raise RuntimeError(f"coo_to_{kept.name}: {message}")
-    return Compressed.of(x.coordinates(), kept)
+    """The same elements in another form, a layout and the size of its blocks, than the one before."""
+    layout, block = kept
+    return x.coordinates() if layout is sparse_coo else Compressed.of(x.coordinates(), layout, block)
 
 
 @relay.grad("x")
 def _(g, before):
     if not is_sparse(g):
         g = from_dense(g, 2)
-    return g if held(g).layout is before else relay(g, before, held(g).layout)
+    return g if held(g).layout is before[0] else relay(g, before, held(g).form)
 
 
-def relaid(x: Any, kept: layout) -> Any:
-    """The same elements in another layout."""
-    return relay(x, kept, held(x).layout)
+def relaid(x: Any, kept: layout, block: Any = None) -> Any:
+    """The same elements in another layout, in blocks of that size if it is one of blocks."""
+    return relay(x, (kept, block), held(x).form)
 
 
 NODES = {sparse_coo: "ToSparseBackward1", sparse_csr: "ToSparseCsrBackward0", sparse_csc: "ToSparseCscBackward0"}
+NODES |= {sparse_bsr: "ToSparseBsrBackward0", sparse_bsc: "ToSparseBscBackward0"}
 
 
-def in_another(x: Tensor, kept: layout, sparse_dim: int | None = None) -> Any:
+def in_another(x: Tensor, kept: layout, sparse_dim: int | None = None, block: Any = None, dense_dim: int | None = None) -> Any:
     """A tensor, dense or sparse, in a sparse layout; itself if it has that."""
-    if kept in (sparse_bsr, sparse_bsc):
-        raise NotImplementedError(located(f"to_sparse(layout={kept}): {BLOCKS}"))
+    name = f"to_{kept.name}"
+    if kept in BLOCKED:
+        block = _block(name, x, block, dense_dim or 0)
     if not isinstance(x, SparseTensor):
-        if kept is not sparse_coo and x.ndim != 2:
-            what = f"dense_to_{kept.name}: expected a matrix, got a tensor of {x.ndim} dimensions"
-            raise RuntimeError(located(f"{what}: there are no batches of matrices in this layout"))
-        made = from_dense(x, x.ndim if sparse_dim is None else sparse_dim)
-        return made if kept is sparse_coo else under_name(NODES[kept], relaid(made, kept))
-    return x if x.layout is kept else under_name(NODES[kept], relaid(x, kept))
+        if kept is sparse_coo:
+            return from_dense(x, x.ndim if sparse_dim is None else sparse_dim)
+        matrices = x.ndim - (dense_dim or 0)
+        if matrices < 2:
+            raise RuntimeError(located(f"{name}: expected a matrix, or a batch of these, got a tensor of {x.ndim} dimensions"))
+        return under_name(NODES[kept], relaid(from_dense(x, matrices), kept, block))
+    if x.layout is kept and held(x).form[1] == block:
+        return x
+    if kept is not sparse_coo and x.layout is sparse_coo and held(x).sparse_dim != 2:
+        message = f"conversion from Sparse to {SHOWN[kept]} for input tensors with sparse_dim()!=2 is not supported"
+        raise RuntimeError(located(f"coo_to_{kept.name}: {message}"))
+    if x.layout in BLOCKED and kept not in (sparse_coo, *BLOCKED):
+        message = f"expected SparseCsr or SparseCsc layout but got {SHOWN[x.layout]}: call to_sparse() first"
+        raise RuntimeError(located(f"sparse_compressed_{name}: {message}"))
+    if x.layout in BLOCKED and kept in BLOCKED and held(x).block != block:
+        message = f"with blocksize changed from {list(held(x).block)} to {list(block)} is not supported"
+        raise RuntimeError(located(f"{name}: conversion from {SHOWN[x.layout]} to {SHOWN[kept]} {message}"))
+    return under_name(NODES[kept], relaid(x, kept, block))
+
+
+def _block(name: str, x: Tensor, given: Any, dense_dim: int) -> tuple[int, int]:
+    """The size of blocks as it was given; RuntimeError unless it divides that of the matrices."""
+    block = (given, given) if isinstance(given, int) else () if given is None else tuple(given)
+    if len(block) != 2 or not all(isinstance(n, int) and n > 0 for n in block):
+        raise RuntimeError(located(f"{name}: blocksize must be two positive integers, got {given!r}"))
+    n, m = tuple(x.shape)[x.ndim - dense_dim - 2 : x.ndim - dense_dim] if x.ndim - dense_dim >= 2 else (0, 0)
+    if n % block[0] or m % block[1]:
+        raise RuntimeError(located(f"{name}: tensor sparse size ({n},{m}) must be divisible by given blocksize ({block[0]},{block[1]})"))
+    return block  # type: ignore[return-value]
 
 
 @function("Tensor")
@@ -100,7 +123,7 @@ def to_sparse(self: Tensor, *args: Any, layout: Any = None, sparse_dim: Any = No
         if not 0 <= sparse_dim <= self.ndim:
             message = f"dense_to_sparse: sparse_dim argument must be in [0,{self.ndim}] range, but {sparse_dim} is given"
             raise RuntimeError(located(message))
-    return in_another(self, kept, sparse_dim)
+    return in_another(self, kept, sparse_dim, blocksize, dense_dim)
 
 
 @function("Tensor")
@@ -112,13 +135,25 @@ def to_sparse_coo(self: Tensor) -> Any:
 @function("Tensor")
 def to_sparse_csr(self: Tensor, dense_dim: Any = None) -> Any:
     """The matrix with only the elements kept that are not zero, row by row."""
-    return in_another(self, sparse_csr)
+    return in_another(self, sparse_csr, dense_dim=dense_dim)
 
 
 @function("Tensor")
 def to_sparse_csc(self: Tensor, dense_dim: Any = None) -> Any:
     """The matrix with only the elements kept that are not zero, column by column."""
-    return in_another(self, sparse_csc)
+    return in_another(self, sparse_csc, dense_dim=dense_dim)
+
+
+@function("Tensor")
+def to_sparse_bsr(self: Tensor, blocksize: Any, dense_dim: Any = None) -> Any:
+    """The matrix in blocks of that size, of which those are kept that are not zero, row by row."""
+    return in_another(self, sparse_bsr, block=blocksize, dense_dim=dense_dim)
+
+
+@function("Tensor")
+def to_sparse_bsc(self: Tensor, blocksize: Any, dense_dim: Any = None) -> Any:
+    """The matrix in blocks of that size, of which those are kept that are not zero, column by column."""
+    return in_another(self, sparse_bsc, block=blocksize, dense_dim=dense_dim)
 
 
 @function("Tensor", name="to_dense")
@@ -143,7 +178,7 @@ def _expect(what: str, self: Tensor, *layouts: Any) -> Any:
         sparse_csr: "sparse row compressed tensor",
         sparse_csc: "sparse column compressed tensor",
     }
-    wanted = family[layouts[0]] if len(layouts) == 1 else "sparse tensor"
+    wanted = family[layouts[0]] if len(layouts) <= 2 else "sparse tensor"
     raise RuntimeError(located(f"{what} expected {wanted} layout but got {SHOWN.get(self.layout, self.layout)}"))
 
 
@@ -186,7 +221,7 @@ def values(self: Tensor) -> Tensor:
     if self.layout is sparse_coo:
         _need_coalesced("values", self)
     else:
-        _expect("values", self, sparse_csr, sparse_csc)
+        _expect("values", self, sparse_csr, sparse_csc, *BLOCKED)
     return values_of(self)
 
 
@@ -202,19 +237,19 @@ def _values(self: Tensor) -> Tensor:
     return wrap(_expect("_values", self, sparse_coo).values)
 
 
-def _answer(name: str, what: str, kept: Any, attribute: str) -> None:
+def _answer(name: str, what: str, kept: tuple[Any, ...], attribute: str) -> None:
     def answer(self: Tensor) -> Tensor:
-        return wrap(getattr(_expect(name, self, kept), attribute))
+        return wrap(getattr(_expect(name, self, *kept), attribute))
 
     answer.__name__ = answer.__qualname__ = name
     answer.__doc__ = f"{what}."
     function("Tensor")(answer)
 
 
-_answer("crow_indices", "Where the values of each row begin, and the last one's end", sparse_csr, "pointers")
-_answer("col_indices", "The column of each value", sparse_csr, "indices")
-_answer("ccol_indices", "Where the values of each column begin, and the last one's end", sparse_csc, "pointers")
-_answer("row_indices", "The row of each value", sparse_csc, "indices")
+_answer("crow_indices", "Where the values of each row begin, and the last one's end", (sparse_csr, sparse_bsr), "pointers")
+_answer("col_indices", "The column of each value", (sparse_csr, sparse_bsr), "indices")
+_answer("ccol_indices", "Where the values of each column begin, and the last one's end", (sparse_csc, sparse_bsc), "pointers")
+_answer("row_indices", "The row of each value", (sparse_csc, sparse_bsc), "indices")
 
 
 @function("Tensor")

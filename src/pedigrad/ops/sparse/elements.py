@@ -84,6 +84,8 @@ def mul(x: Any, y: Any) -> Any:
         sizes = f"the sparse one has size {list(x.shape)}, the other {list(y.shape)}"
         raise RuntimeError(located(f"mul(): a sparse tensor is not broadcast: {sizes}"))
     factor = _taken(y, held(x))
+    if factor.ndim < held(x).values.ndim:
+        factor = factor.reshape(held(x).values.shape)
     return mapped("MulBackward0", x, lambda values: values * factor, coalesce=False)
 
 
@@ -119,7 +121,7 @@ def _both_sparse(x: Any, y: Any) -> Any:
     _, i, j = np.intersect1d(here.keys(), there.keys(), assume_unique=True, return_indices=True)
     pattern = Coordinates(here.indices[:, i], here.values[i], here.shape, True)
     made = with_values(values_of(a)[i] * values_of(b)[j], pattern)
-    return under_name("MulBackward0", made if kept is sparse_coo else relaid(made, kept))
+    return under_name("MulBackward0", made if kept is sparse_coo else relaid(made, *held(x).form))
 
 
 def _divided(name: str, coalesce: bool) -> Any:
@@ -212,7 +214,7 @@ def _joined(x: Any, y: Any, alpha: Any) -> Any:
         dims = f"got {here.sparse_dim} and {there.sparse_dim}"
         raise RuntimeError(located(f"add: expected 'self' and 'other' to have same number of sparse dimensions, but {dims}"))
     both = joined(a, b, alpha)
-    return both if kept is sparse_coo else relaid(both, kept)
+    return both if kept is sparse_coo else relaid(both, *held(x).form)
 
 
 @sparse(node="AddBackward0")

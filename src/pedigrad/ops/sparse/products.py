@@ -29,6 +29,10 @@ def scipy_matrix(x: Any) -> Any:
 
     values = x.values.astype(FLOAT32) if is_narrow(x.dtype) else x.values
     if isinstance(x, Compressed):
+        if x.blocked:
+            if not x.by_rows:
+                return scipy_matrix(x.T).T
+            return scipy.sparse.bsr_array((values, x.indices, x.pointers), x.shape)
         kind = scipy.sparse.csr_array if x.by_rows else scipy.sparse.csc_array
         return kind((values, x.indices, x.pointers), x.shape)
     rows, columns = x.indices
@@ -139,6 +143,8 @@ def _(g, x, pattern):
 def _check(x: Any, y: Any) -> None:
     """RuntimeError unless two matrices can be multiplied."""
     for each in (x, y):
+        if isinstance(each, SparseTensor) and isinstance(held(each), Compressed) and held(each).batch_dim:
+            raise NotImplementedError(located("products of batches of compressed matrices are not there: multiply them one by one"))
         if each.ndim != 2 or (isinstance(each, SparseTensor) and held(each).sparse_dim != 2):
             dims = held(each).sparse_dim if isinstance(each, SparseTensor) else each.ndim
             kind = IndexError if not isinstance(each, SparseTensor) and each.ndim < 2 else RuntimeError
@@ -171,6 +177,7 @@ def mm(x: Any, y: Any) -> Any:
 def matmul(x: Any, y: Any) -> Any:
     """The product of matrices, or of a matrix and a vector."""
     if x.ndim > 2 or y.ndim > 2:
+        _check(x, y)
         raise RuntimeError(located("expand is unsupported for Sparse tensors: batches of sparse matrices are multiplied by bmm()"))
     if y.ndim == 1 and isinstance(x, SparseTensor):
         return mv(x, y)

@@ -51,7 +51,8 @@ def transpose(x: SparseTensor, dim0: int, dim1: int) -> Any:
     """Two dimensions exchanged, both of places or both of values."""
     first, second = (one_dim(dim, x.ndim) for dim in (dim0, dim1))
     if x.layout is not sparse_coo:
-        if {first, second} != {0, 1}:
+        lines = {held(x).batch_dim, held(x).batch_dim + 1}
+        if first != second and {first, second} != lines:
             raise refused("transpose", (x,))
         return under_name("TransposeBackward0", permuted(x, (1, 0))) if first != second else x
     order = list(range(x.ndim))
@@ -134,13 +135,27 @@ def _picked(node: str, x: Any, keep: Any, indices: Any, shape: Any, coalesced: b
     return _placed(node, values_of(x)[keep], indices, shape, coalesced)
 
 
+def _matrix(x: SparseTensor, dim: int, index: int) -> Any:
+    """The compressed matrices of a batch that have this index in one of its dimensions."""
+    own = held(x)
+    size = own.shape[dim]
+    if not -size <= index < size:
+        raise IndexError(located(f"select(): index {index} out of range for tensor of size {list(own.shape)} at dimension {dim}"))
+    shape = (*own.shape[:dim], *own.shape[dim + 1 :])
+    values = values_of(x).select(dim, index)  # type: ignore[attr-defined]
+    pointers, indices = (np.take(each, index, dim) for each in (own.pointers, own.indices))
+    return under_name("SelectBackward0", with_values(values, Compressed(pointers, indices, values._array, shape, own.layout)))
+
+
 @takes_sparse("select")
 def select(x: SparseTensor, dim: int, index: int) -> Any:
     """One entry of a dimension: sparse, or dense where no coordinates are left."""
+    dim = one_dim(dim, x.ndim)
     if x.layout is not sparse_coo:
+        if dim < held(x).batch_dim:
+            return _matrix(x, dim, index)
         x = relaid(x, sparse_coo)
     own = held(x)
-    dim = one_dim(dim, x.ndim)
     size = own.shape[dim]
     if not -size <= index < size:
         raise IndexError(located(f"select(): index {index} out of range for tensor of size {list(own.shape)} at dimension {dim}"))

@@ -9,7 +9,7 @@ from ...core import dtypes
 from ...core.formatting import get_printoptions, tensor_text
 from ...core.memory import attributes_of
 from ...core.origin import located
-from ...core.sparse_tensor import SparseTensor, method, sparse_coo, sparse_csr
+from ...core.sparse_tensor import SparseTensor, method, sparse_coo
 from ...core.tensor import _new, wrap
 from .build import sparse_compressed_tensor, sparse_coo_tensor
 
@@ -47,7 +47,7 @@ def text(self: SparseTensor, *, tensor_contents: Any = None) -> str:
     if self.layout is sparse_coo:
         parts = [("indices", own.indices)]
     else:
-        names = ("crow_indices", "col_indices") if self.layout is sparse_csr else ("ccol_indices", "row_indices")
+        names = ("crow_indices", "col_indices") if own.by_rows else ("ccol_indices", "row_indices")
         parts = [(names[0], own.pointers), (names[1], own.indices)]
     shown = [_part(name, array, "int64") for name, array in parts] + [_part("values", own.values, self.dtype.name)]
     head = "Parameter containing:\n" if self.__dict__.get("_is_param") else ""

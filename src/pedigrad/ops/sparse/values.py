@@ -46,10 +46,12 @@ def pick(x, /, places, sparse_grad):
     """The elements of `x`, dense or sparse, at the places of a sparse array; its gradient is sparse where that is asked for."""
     found = places.coordinates()
     if isinstance(x, Sparse):
-        return x.coordinates().at(found)
+        taken = x.coordinates().at(found)
+        return taken if isinstance(places, Coordinates) else taken.reshape(places.values.shape)
     if not found.sparse_dim:
         return np.broadcast_to(x, (found.count, *x.shape))
-    return x[tuple(found.indices)]
+    taken = x[tuple(found.indices)]
+    return taken if isinstance(places, Coordinates) else taken.reshape(places.values.shape)
 
 
 @pick.grad("x")
@@ -71,7 +73,7 @@ def _(g, places, masked, grad_layout):
     if masked:
         once = places.distinct()[0] if isinstance(places, Coordinates) else places
         return put(pick(g, once, False), once)
-    return g if is_sparse(g) else from_dense(g, places.sparse_dim)
+    return g if is_sparse(g) else from_dense(g, places.ndim - places.dense_dim)
 
 
 def with_values(values: Any, pattern: Any) -> Any:

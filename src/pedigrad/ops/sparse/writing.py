@@ -40,7 +40,7 @@ def write(op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> An
     return replaced(target, result, what, recording)
 
 
-inplace.write_sparse = write
+SparseTensor.write = staticmethod(write)  # type: ignore[method-assign, assignment]
 
 
 def replaced(target: Any, result: SparseTensor, what: str, recording: bool) -> Any:
@@ -84,7 +84,9 @@ def zero_(self: Any) -> Any:
         check_writable(self)
         self._node = None
     own = self._sparse
-    self._sparse = empty_in(self.layout, own.shape, own.dtype, False, own.sparse_dim if isinstance(own, Coordinates) else None)._sparse
+    self._sparse = empty_in(
+        self.layout, own.shape, own.dtype, False, own.sparse_dim if isinstance(own, Coordinates) else None, own.form[1]
+    )._sparse
     return self
 
 

@@ -11,21 +11,23 @@ from collections import deque, namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from .keys import GetAttrKey, KeyPath, MappingKey, SequenceKey, key_get, keystr
-from .kinds import (
-    BUILTIN_TYPES,
-    STANDARD_DICT_TYPES,
+from ...core.trees import (
     SUPPORTED_NODES,
     NodeDef,
-    _deregister_pytree_node,
-    _kind,
-    _register_pytree_node,
     is_namedtuple,
     is_namedtuple_class,
     is_namedtuple_instance,
     is_structseq,
     is_structseq_class,
     is_structseq_instance,
+)
+from ...core.trees import kind_of as _kind
+from .keys import GetAttrKey, KeyPath, MappingKey, SequenceKey, key_get, keystr
+from .kinds import (
+    BUILTIN_TYPES,
+    STANDARD_DICT_TYPES,
+    _deregister_pytree_node,
+    _register_pytree_node,
     register_constant,
     register_dataclass,
     register_pytree_node,

@@ -6,7 +6,9 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .kinds import STANDARD_DICT_TYPES, SUPPORTED_NODES, _kind, _structure
+from ...core.trees import SUPPORTED_NODES, structure_of
+from ...core.trees import kind_of as _kind
+from .kinds import STANDARD_DICT_TYPES
 
 
 class TreeSpec:
@@ -72,7 +74,7 @@ class TreeSpec:
     def _filled(self, leaves: Iterator[Any]) -> Any:
         if self.type is None:
             return next(leaves)
-        kind = SUPPORTED_NODES.get(self.type) or _structure(self.type)
+        kind = SUPPORTED_NODES.get(self.type) or structure_of(self.type)
         return kind.unflatten_fn([each._filled(leaves) for each in self._children], self.context)
 
     def flatten_up_to(self, tree: Any) -> list[Any]:
