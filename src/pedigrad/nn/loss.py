@@ -164,9 +164,9 @@ class NLLLoss(_WeightedLoss):
 class NLLLoss2d(NLLLoss):
     """The old name of `NLLLoss` for images."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
         warn("`NLLLoss2d` has been deprecated: use `NLLLoss`, which does the same", FutureWarning)
-        super().__init__(*args, **kwargs)
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
 
 
 class BCELoss(_WeightedLoss):

@@ -508,8 +508,8 @@ class LegacyType(TensorMeta):
 
 
 def _legacy(name: str, dtype: dtypes.dtype) -> Any:
-    def new(cls: Any, *args: Any, **kwargs: Any) -> Tensor:
-        return construct(Tensor, *args, dtype=dtype, **kwargs)
+    def new(cls: Any, *args: Any, device: Any = None, **named: Any) -> Tensor:
+        return construct(Tensor, *args, device=device, dtype=dtype, **named)
 
     namespace = {"__new__": new, "dtype": dtype, "legacy_name": f"torch.{name}Tensor", "__slots__": ()}
     return LegacyType(name + "Tensor", (Tensor,), namespace)
