@@ -80,3 +80,37 @@ def test_a_parameter_that_is_common_is_described_once():
 def test_a_method_is_not_said_to_have_out():
     assert "    out:" in torch.exp.__doc__ and "out:" not in torch.Tensor.exp.__doc__ and "Args:" not in torch.Tensor.exp.__doc__
     assert "    out:" in torch.sum.__doc__ and "out:" not in torch.Tensor.sum.__doc__ and "Args:" in torch.Tensor.sum.__doc__
+
+
+# Classes
+
+
+def classes(module, base):
+    """The public classes of a module that are of a base, by path."""
+    space = found(module)
+    names = [n for n in dir(space) if inspect.isclass(getattr(space, n)) and issubclass(getattr(space, n), base)]
+    return [f"{module}.{name}" for name in names if not name.startswith("_")]
+
+
+MODULES = classes("nn", torch.nn.Module)
+OPTIMIZERS = classes("optim", torch.optim.Optimizer)
+SCHEDULERS = classes("optim.lr_scheduler", torch.optim.lr_scheduler.LRScheduler)
+# What holds modules, or is a base, has no shape of its own.
+SHAPELESS = "Module ModuleDict ModuleList ParameterDict ParameterList Sequential RNNBase RNNCellBase".split()
+BASES = "nn.RNNBase nn.RNNCellBase optim.Optimizer optim.lr_scheduler.LRScheduler".split()
+WARNS = ["nn.NLLLoss2d"]
+
+
+@pytest.mark.parametrize("name", [*MODULES, *OPTIMIZERS, *SCHEDULERS])
+def test_a_class_is_described(name):
+    thing = found(name)
+    shape = name in MODULES and name.partition(".")[2] not in SHAPELESS
+    is_reference(name, thing, inspect.cleandoc(thing.__doc__), {"args", "kwargs"}, shape, name not in [*BASES, *WARNS])
+
+
+@pytest.mark.parametrize("name", [*MODULES, *OPTIMIZERS, *SCHEDULERS])
+def test_arguments_that_are_described_are_those_that_there_are(name):
+    doc = inspect.cleandoc(found(name).__doc__)
+    block = re.search(r"^Args:\n((?: {4}.*\n?)+)", doc, re.MULTILINE)
+    lines = re.findall(r"^ {4}(\w[\w, ]*):", block[1], re.MULTILINE) if block else []
+    assert {each for line in lines for each in line.split(", ")} <= set(inspect.signature(found(name)).parameters)

@@ -44,6 +44,20 @@ class Module(Members, Hooked, Stateful):
     """The base of all layers and models: parameters, buffers and modules assigned to it are registered.
 
     A subclass calls `super().__init__()` first, assigns its layers, and defines `forward`.
+
+    Args:
+        args: arguments of further bases.
+        kwargs: arguments of further bases.
+
+    >>> class Scale(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = torch.nn.Parameter(torch.tensor(2.0))
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    ...
+    >>> [name for name, _ in Scale().named_parameters()]
+    ['factor']
     """
 
     dump_patches = False

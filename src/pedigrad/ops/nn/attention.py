@@ -128,7 +128,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     Shape: (..., L, E), (..., S, E) and (..., S, V) give (..., L, V).
 
     Raises:
-        RuntimeError: both `attn_mask` and `is_causal` are given.
+        RuntimeError: the dtypes differ, or one has fewer than two dimensions.
 
     >>> q = k = v = torch.ones(1, 2, 3)
     >>> torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True).shape

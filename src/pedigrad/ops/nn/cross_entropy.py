@@ -319,7 +319,7 @@ def cross_entropy(
 
     Raises:
         IndexError: a target is no class.
-        RuntimeError: the shapes do not belong together.
+        ValueError: the shapes do not belong together.
 
     >>> F = torch.nn.functional
     >>> F.cross_entropy(torch.zeros(2, 4), torch.tensor([1, 3]))

@@ -179,7 +179,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     Shape: (N, C, ...) with other spatial sizes.
 
     Raises:
-        ValueError: both `size` and `scale_factor` are given, or neither; or the mode does not go with the dimensions.
+        ValueError: both `size` and `scale_factor` are given, or neither.
+        NotImplementedError: the mode does not go with the dimensions.
 
     >>> torch.nn.functional.interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
     tensor([[[1., 1., 2., 2.]]])
