@@ -260,7 +260,7 @@ def _permuted(state, indices):
     return state if indices is None else state.index_select(1, indices)
 
 
-SIZES = "input_size, hidden_size, num_layers=1"
+SIZES = "input_size: int, hidden_size: int, num_layers: int = 1"
 OPTIONS = "bias=True, batch_first=False, dropout=0.0, bidirectional=False, device=None, dtype=None"
 
 
@@ -302,7 +302,7 @@ class RNN(RNNBase):
         self.nonlinearity = nonlinearity
         super().__init__(f"RNN_{nonlinearity.upper()}", *args, **kwargs)
 
-    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, nonlinearity='tanh', {OPTIONS})")  # type: ignore[attr-defined]
+    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, nonlinearity='tanh', {OPTIONS}) -> None")  # type: ignore[attr-defined]
 
 
 class GRU(RNNBase):
@@ -336,7 +336,7 @@ class GRU(RNNBase):
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         super().__init__("GRU", *args, **kwargs)
 
-    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, {OPTIONS})")  # type: ignore[attr-defined]
+    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, {OPTIONS}) -> None")  # type: ignore[attr-defined]
 
 
 class LSTM(RNNBase):
