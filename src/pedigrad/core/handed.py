@@ -1,4 +1,4 @@
-"""What lies above and is handed down, because what lies below has methods of the same name: the package puts it here when it is imported."""
+"""What lies above and is handed down, for methods of the same name below: the package puts it here when it is imported."""
 
 from __future__ import annotations
 
