@@ -1,5 +1,6 @@
 """Help reads like a reference: what is returned, of which shape, what each argument is, an example that runs."""
 
+import builtins
 import doctest
 import inspect
 import io
@@ -49,7 +50,8 @@ def unnamed(thing, doc, leaving=()):
 
 def failures(name, thing, doc):
     """What doctest says of a docstring's examples."""
-    names = {**vars(torch), **vars(sys.modules[thing.__module__]), "torch": torch}
+    names = {name: value for name, value in vars(torch).items() if not hasattr(builtins, name)}  # `range` is Python's
+    names |= {**vars(sys.modules[thing.__module__]), "torch": torch}
     said = io.StringIO()
     examples = doctest.DocTestParser().get_doctest(doc, names, name, None, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
@@ -114,3 +116,10 @@ def test_arguments_that_are_described_are_those_that_there_are(name):
     block = re.search(r"^Args:\n((?: {4}.*\n?)+)", doc, re.MULTILINE)
     lines = re.findall(r"^ {4}(\w[\w, ]*):", block[1], re.MULTILINE) if block else []
     assert {each for line in lines for each in line.split(", ")} <= set(inspect.signature(found(name)).parameters)
+
+
+@pytest.mark.parametrize("name", [n for n in OPTIMIZERS if "differentiable" in inspect.signature(found(n)).parameters])
+def test_an_option_that_is_said_to_be_refused_is_refused(name):
+    assert "differentiable: False; True is refused" in found(name).__doc__
+    with pytest.raises(NotImplementedError, match="differentiable"):
+        found(name)([torch.nn.Parameter(torch.ones(2, 2))], differentiable=True)

@@ -22,7 +22,7 @@ class Adadelta(Optimizer):
         foreach: ignored: there is one implementation.
         capturable: ignored: steps are not captured.
         maximize: whether to go up instead of down.
-        differentiable: whether steps are recorded, so that one can differentiate through them.
+        differentiable: False; True is refused, as steps are not recorded.
 
     Raises:
         ValueError: an option is out of its range, or there are no parameters.

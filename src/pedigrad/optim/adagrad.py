@@ -25,7 +25,7 @@ class Adagrad(Optimizer):
         eps: what is added to the root that is divided by.
         foreach: ignored: there is one implementation.
         maximize: whether to go up instead of down.
-        differentiable: whether steps are recorded, so that one can differentiate through them.
+        differentiable: False; True is refused, as steps are not recorded.
         fused: ignored: there is one implementation.
 
     Raises:

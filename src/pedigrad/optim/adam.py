@@ -24,7 +24,7 @@ class Adam(Optimizer):
         foreach: ignored: there is one implementation.
         maximize: whether to go up instead of down.
         capturable: ignored: steps are not captured.
-        differentiable: whether steps are recorded, so that one can differentiate through them.
+        differentiable: False; True is refused, as steps are not recorded.
         fused: ignored: there is one implementation.
         decoupled_weight_decay: whether the decay is taken off the parameter instead, as in `AdamW`.
 

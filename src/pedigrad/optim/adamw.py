@@ -22,7 +22,7 @@ class AdamW(Adam):
         maximize: whether to go up instead of down.
         foreach: ignored: there is one implementation.
         capturable: ignored: steps are not captured.
-        differentiable: whether steps are recorded, so that one can differentiate through them.
+        differentiable: False; True is refused, as steps are not recorded.
         fused: ignored: there is one implementation.
 
     Raises:

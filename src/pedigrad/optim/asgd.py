@@ -22,7 +22,7 @@ class ASGD(Optimizer):
         weight_decay: this times the parameter is added to its gradient.
         foreach: ignored: there is one implementation.
         maximize: whether to go up instead of down.
-        differentiable: whether steps are recorded, so that one can differentiate through them.
+        differentiable: False; True is refused, as steps are not recorded.
         capturable: ignored: steps are not captured.
 
     Raises:

@@ -23,7 +23,7 @@ class RAdam(Optimizer):
         foreach: ignored: there is one implementation.
         maximize: whether to go up instead of down.
         capturable: ignored: steps are not captured.
-        differentiable: whether steps are recorded, so that one can differentiate through them.
+        differentiable: False; True is refused, as steps are not recorded.
 
     Raises:
         ValueError: an option is out of its range, or there are no parameters.

@@ -24,7 +24,7 @@ class SGD(Optimizer):
         nesterov: whether Nesterov's momentum is used; it wants a momentum and no dampening.
         maximize: whether to go up instead of down.
         foreach: ignored: there is one implementation.
-        differentiable: whether steps are recorded, so that one can differentiate through them.
+        differentiable: False; True is refused, as steps are not recorded.
         fused: ignored: there is one implementation.
 
     Raises:

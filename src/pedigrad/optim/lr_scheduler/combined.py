@@ -54,7 +54,7 @@ class SequentialLR(_Combined):
     >>> parts = [schedules.ConstantLR(optimizer, 0.5, 9), schedules.ExponentialLR(optimizer, 0.1)]
     >>> scheduler = schedules.SequentialLR(optimizer, parts, milestones=[2])
     >>> rates = []
-    >>> for _ in torch.arange(4):
+    >>> for _ in range(4):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()
@@ -107,7 +107,7 @@ class ChainedScheduler(_Combined):
     >>> schedules = torch.optim.lr_scheduler
     >>> scheduler = schedules.ChainedScheduler([schedules.ConstantLR(optimizer, 0.5, 2), schedules.ExponentialLR(optimizer, 0.5)])
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()

@@ -28,7 +28,7 @@ class CosineAnnealingLR(LRScheduler):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()
@@ -77,7 +77,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=2)
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()

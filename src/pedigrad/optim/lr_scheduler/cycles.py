@@ -66,7 +66,7 @@ class CyclicLR(_WithMomentum):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.CyclicLR(optimizer, base_lr=0.1, max_lr=0.5, step_size_up=2, cycle_momentum=False)
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()
@@ -146,9 +146,9 @@ class OneCycleLR(_WithMomentum):
     Args:
         optimizer: the optimizer whose rates it sets.
         max_lr: the highest rate, for all or for each group.
-        total_steps: how many steps in all, or
-        epochs: how many epochs there are
-        steps_per_epoch: of how many steps.
+        total_steps: how many steps there are in all.
+        epochs: how many epochs there are, if that is not given.
+        steps_per_epoch: how many steps an epoch has.
         pct_start: the part of them on the way up.
         anneal_strategy: "cos" or "linear".
         cycle_momentum: whether the momentum goes down and up meanwhile.
@@ -165,7 +165,7 @@ class OneCycleLR(_WithMomentum):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=4, cycle_momentum=False)
     >>> rates = []
-    >>> for _ in torch.arange(4):
+    >>> for _ in range(4):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()

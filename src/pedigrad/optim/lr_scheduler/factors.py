@@ -26,7 +26,7 @@ class LambdaLR(LRScheduler):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 / (epoch + 1))
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()
@@ -71,7 +71,7 @@ class MultiplicativeLR(LambdaLR):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.MultiplicativeLR(optimizer, lambda epoch: 0.5)
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()
@@ -105,7 +105,7 @@ class StepLR(LRScheduler):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2)
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()
@@ -140,7 +140,7 @@ class MultiStepLR(LRScheduler):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1, 2])
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()
@@ -179,7 +179,7 @@ class ConstantLR(LRScheduler):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=2)
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()
@@ -221,7 +221,7 @@ class LinearLR(LRScheduler):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2)
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()
@@ -263,7 +263,7 @@ class ExponentialLR(LRScheduler):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()
@@ -296,7 +296,7 @@ class PolynomialLR(LRScheduler):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=2)
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step()

@@ -33,7 +33,7 @@ class ReduceLROnPlateau(LRScheduler):
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
     >>> rates = []
-    >>> for _ in torch.arange(3):
+    >>> for _ in range(3):
     ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
     ...     optimizer.step()
     ...     scheduler.step(1.0)
