@@ -154,6 +154,6 @@ def spawn(
 
     Args:
         daemon: whether the processes end with this one.
-        start_method: "spawn"; others are set by `multiprocessing`.
+        start_method: how they are started: "spawn", "fork" or "forkserver".
     """
     return start_processes(fn, args, nprocs, join, daemon, start_method)

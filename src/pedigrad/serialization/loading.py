@@ -41,7 +41,7 @@ def load(
 
     Args:
         f: a path, or a file open for reading.
-        map_location: the device that tensors go to; only "cpu" and "meta" are there.
+        map_location: where tensors go: a device, a dict of devices by name, or a function of a storage and its device.
         pickle_module: the module that reads pickles, without `weights_only`.
         pickle_load_args: options of its `Unpickler`.
 
