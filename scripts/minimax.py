@@ -1,4 +1,4 @@
-"""Compute the polynomials of `pedigrad.codegen.emit.math_coefficients` by Remez's exchange algorithm: `python scripts/minimax.py`.
+"""Compute the polynomials of `pedigrad.codegen.formulas.coefficients` by Remez's exchange algorithm: `python scripts/minimax.py`.
 
 Each row of FITS names a function g, an interval, a degree for each precision and a weight w; the polynomial p minimises
 max |w(x) (p(x) - g(x))|, so that w times the ulp bound is the error that the polynomial adds to the finished function.

@@ -1,6 +1,7 @@
 """The package's structure: imports run downwards, files are short, names are in order."""
 
 import ast
+import functools
 import importlib
 import pathlib
 import subprocess
@@ -32,6 +33,7 @@ def top(module):
     return module.split(".")[0]
 
 
+@functools.cache
 def parsed(module):
     return ast.parse(FILES[module].read_text(), str(FILES[module]))
 
@@ -59,6 +61,7 @@ def late(module, node):
     return [".".join([*module.split(".")[:-dots], text[dots:]])] if dots else []
 
 
+@functools.cache
 def imports(module):
     """The pedigrad modules that a module imports: when it is run, for types, or by name when they are first needed."""
     found = set()

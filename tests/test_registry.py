@@ -34,7 +34,7 @@ DRAWN = {"_standard_gamma", "_sample_dirichlet"}  # at random each time; tests/d
 def check_documented(each):
     doc = each.forward.__doc__
     assert doc and doc.strip().split("\n\n")[0].endswith((".", ":", ")")), f"{each.name} needs a docstring that starts with a sentence"
-    assert each.function.__doc__ == doc
+    assert [line for line in doc.split("\n") if line.strip() and line not in each.function.__doc__] == []  # more may follow it
 
 
 LAYOUTS = {

@@ -23,6 +23,7 @@ from .core import autocast as _autocast
 from .core import copies as _copies
 from .core import declare as _declare
 from .core import dtypes as _dtypes
+from .core import handed as _handed
 from .core import memory as _memory
 from .core import override as _override
 from .core import repr as _repr
@@ -159,4 +160,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_SUBMODULES, *_LATER} - _INTERNAL)
 
 
+_handed.compile = lambda *args, **kwargs: __getattr__("compile")(*args, **kwargs)
 _mark_internal()

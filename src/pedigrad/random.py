@@ -27,7 +27,17 @@ from .rng.generator import Generator, default_generator
 
 @function("torch")
 def manual_seed(seed: int) -> Generator:
-    """Seed the default generator; the numbers that follow are those PyTorch's CPU generator gives for this seed."""
+    """Seed the default generator; the numbers that follow are those PyTorch's CPU generator gives for this seed.
+
+    Args:
+        seed: an integer of 64 bits; a negative one counts from 2**64 down.
+
+    >>> _ = torch.manual_seed(3)
+    >>> a = torch.rand(1)
+    >>> _ = torch.manual_seed(3)
+    >>> torch.equal(a, torch.rand(1))
+    True
+    """
     return default_generator.manual_seed(int(seed))
 
 
@@ -76,6 +86,11 @@ def _from(generator: Generator | None) -> Generator:
 def rand(*size: Any, dtype: Any = None, generator: Any = None) -> Any:
     """Uniform numbers from [0, 1) of shape `size`.
 
+    Args:
+        size: the sizes, as numbers or as one tuple.
+
+    Shape: `size`.
+
     >>> _ = torch.manual_seed(0)
     >>> torch.rand(3)
     tensor([0.4963, 0.7682, 0.0885])
@@ -86,6 +101,11 @@ def rand(*size: Any, dtype: Any = None, generator: Any = None) -> Any:
 @factory
 def randn(*size: Any, dtype: Any = None, generator: Any = None) -> Any:
     """Normal numbers of mean 0 and variance 1, of shape `size`.
+
+    Args:
+        size: the sizes, as numbers or as one tuple.
+
+    Shape: `size`.
 
     >>> _ = torch.manual_seed(0)
     >>> torch.randn(3)
@@ -113,6 +133,16 @@ def _whole(low: Any, high: Any) -> tuple[int, int]:
 def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
     """Integers from [low, high), int64 unless `dtype` is given: `randint(high, size)` or `randint(low, high, size)`.
 
+    Args:
+        low: the smallest number, 0 if only one bound is given.
+        high: the first number that is too large.
+        size: a tuple.
+
+    Shape: `size`.
+
+    Raises:
+        RuntimeError: there is no integer from `low` to `high`.
+
     >>> torch.randint(5, 6, (2,))
     tensor([5, 5])
     """
@@ -130,6 +160,11 @@ def randint(low: Any = 0, high: Any = None, size: Any = None, *, dtype: Any = No
 def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
     """The integers from 0 to n-1 in random order: an order in which to go through a data set.
 
+    Args:
+        n: how many numbers.
+
+    Shape: (n,).
+
     >>> torch.randperm(5).sort().values
     tensor([0, 1, 2, 3, 4])
     """
@@ -138,14 +173,26 @@ def randperm(n: int, *, dtype: Any = None, generator: Any = None) -> Any:
 
 @factory
 def rand_like(input: Tensor, *, dtype: Any = None, generator: Any = None) -> Any:
-    """Uniform numbers from [0, 1), with the shape and dtype of `input`."""
+    """Uniform numbers from [0, 1), with the shape and dtype of `input`.
+
+    Shape: that of `input`.
+
+    >>> torch.rand_like(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
     kind = numpy_dtype(dtype or input.dtype)
     return drawn_like(input._array, lambda shape: _from(generator).uniform(shape, 0.0, 1.0, kind))
 
 
 @factory
 def randn_like(input: Tensor, *, dtype: Any = None, generator: Any = None) -> Any:
-    """Normal numbers of mean 0 and variance 1, with the shape and dtype of `input`."""
+    """Normal numbers of mean 0 and variance 1, with the shape and dtype of `input`.
+
+    Shape: that of `input`.
+
+    >>> torch.randn_like(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
     kind, whole = numpy_dtype(dtype or input.dtype), input.is_contiguous()
     return drawn_like(input._array, lambda shape: _normal(_from(generator), shape, kind, contiguous=whole))
 
@@ -162,7 +209,21 @@ def randint_like(input: Tensor, low: Any = None, high: Any = None, *, dtype: Any
 
 @factory
 def normal(mean: Any, std: Any = 1.0, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
-    """Normal numbers with these means and standard deviations: tensors of the result's shape, or numbers with `size`."""
+    """Normal numbers with these means and standard deviations: tensors of the result's shape, or numbers with `size`.
+
+    Args:
+        mean: a tensor or a number.
+        std: a tensor or a number, not negative.
+        size: the shape, where both are numbers.
+
+    Shape: that which `mean` and `std` broadcast to, or `size`.
+
+    Raises:
+        RuntimeError: a standard deviation is negative.
+
+    >>> torch.normal(torch.zeros(2), torch.zeros(2))
+    tensor([0., 0.])
+    """
     if size is not None:
         return _from(generator).normal(as_shape((size,)), float(mean), float(std), numpy_dtype(dtype))
     means, stds = (v._array if isinstance(v, Tensor) else np.asarray(v) for v in (mean, std))
@@ -211,6 +272,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         input: weights, not negative; they need not sum to one.
         num_samples: how many indices to draw from each row.
         replacement: whether an index may be drawn more than once.
+
+    Shape: (n,) or (m, n) gives (num_samples,) or (m, num_samples).
 
     Raises:
         RuntimeError: more samples than weights that are not zero, without replacement.

@@ -50,9 +50,6 @@ class TypedStorage:
         """Its memory as an array of its dtype."""
         return laid(self._untyped_storage, self.dtype, 0, (self.size(),), (1,))
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> TypedStorage:
-        return object.__new__(cls)
-
     device = CPU
     is_cuda = is_hpu = is_sparse = False
 
@@ -216,10 +213,12 @@ class _OneDtype(type):
 
     dtype: Any
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if "dtype" in kwargs:
+    def __call__(
+        cls, *given: Any, wrap_storage: Any = None, dtype: Any = None, device: Any = None, _internal: bool = False
+    ) -> Any:  # fmt: skip
+        if dtype is not None:
             raise RuntimeError(located(f"{cls.__name__}.__new__ received an unexpected keyword argument 'dtype'"))
-        return TypedStorage(*args, dtype=cls.dtype, **kwargs)
+        return TypedStorage(*given, wrap_storage=wrap_storage, dtype=cls.dtype, device=device, _internal=_internal)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype

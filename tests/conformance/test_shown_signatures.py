@@ -1,5 +1,6 @@
 """What `inspect.signature` and `help()` say of a public function is true, and is what PyTorch takes."""
 
+import importlib
 import inspect
 
 import pytest
@@ -10,6 +11,7 @@ import signatures  # noqa: E402
 from bridge import named  # noqa: E402
 
 import pedigrad  # noqa: E402
+from pedigrad.core.refused import why_refused  # noqa: E402
 
 SPACES = {
     "torch": pedigrad, "Tensor": pedigrad.Tensor, "linalg": pedigrad.linalg, "special": pedigrad.special,
@@ -88,7 +90,66 @@ def test_signatures_of_classes_name_all_parameters():
 
 def test_recurrent_layers_say_their_sizes():
     for kind in (pedigrad.nn.RNN, pedigrad.nn.GRU, pedigrad.nn.LSTM):
-        assert list(inspect.signature(kind).parameters)[:3] == ["input_size", "hidden_size", "num_layers"]
+        signature = inspect.signature(kind)
+        assert list(signature.parameters)[:3] == ["input_size", "hidden_size", "num_layers"]
+        assert signature.return_annotation in (None, inspect.Signature.empty)
+
+
+# Public modules whose names do something here. Those of devices and exporters (cuda, jit, ...) are only there to be asked.
+WORKING = "nn nn.functional nn.init nn.parameter nn.attention nn.utils nn.utils.rnn nn.utils.parametrize nn.utils.parametrizations"
+WORKING += " nn.utils.prune optim optim.lr_scheduler optim.swa_utils linalg special fft autograd autograd.functional func Tensor amp random"
+WORKING += " sparse signal.windows masked utils.data utils.checkpoint distributions overrides library testing hub futures profiler"
+ANYTHING = {  # what takes anything, and PyTorch's own signature cannot be asked
+    "autograd.Function.forward": "the user writes it",
+    "SymBool": "a class that nothing is an instance of",
+    "SymInt": "a class that nothing is an instance of",
+    "SymFloat": "a class that nothing is an instance of",
+    "Event": "there is no device with streams",
+    "Stream": "there is no device with streams",
+    "ScriptModule": "a Module, whose constructor is its subclass's",
+}
+
+
+def takes_anything(thing):
+    """Whether a signature is `(*args, **kwargs)` and says nothing."""
+    try:
+        parameters = inspect.signature(thing).parameters.values()
+    except (ValueError, TypeError):
+        return False
+    return {p.kind for p in parameters if p.name not in ("self", "cls")} == {STAR, MORE}
+
+
+def imported(library, path):
+    """The module or class at a dotted path below a library."""
+    try:
+        return importlib.import_module(f"{library.__name__}.{path}".rstrip("."))
+    except ModuleNotFoundError:
+        return named(library, path)
+
+
+def callables(path):
+    """The public functions and classes of ours under a module's name, and methods of the classes, each with PyTorch's, if it has one."""
+    theirs, ours = (imported(library, path) for library in (torch, pedigrad))
+    inside = inspect.isclass(ours)
+    for name in dir(ours):
+        if (name.startswith("_") and not inside) or name in ("__class__", "__init_subclass__", "__subclasshook__"):
+            continue
+        thing = getattr(ours, name)
+        if not callable(thing) or not hasattr(theirs, name) or not str(getattr(thing, "__module__", "")).startswith("pedigrad"):
+            continue
+        yield f"{path}.{name}".strip("."), thing, getattr(theirs, name)
+        if inspect.isclass(thing) and not inside:
+            for method, function in vars(thing).items():
+                if inspect.isfunction(function) and (method in ("__init__", "__call__") or method[0] != "_"):
+                    yield f"{path}.{name}.{method}".strip("."), function, getattr(getattr(theirs, name), method, None)
+
+
+@pytest.mark.parametrize("path", ["", *WORKING.split()])
+def test_no_signature_is_args_and_kwargs_where_pytorchs_is_not(path):
+    found = list(callables(path))
+    assert found
+    loose = [(name, thing, theirs) for name, thing, theirs in found if takes_anything(thing) and why_refused(thing) is None]
+    assert [name for name, _, theirs in loose if not takes_anything(theirs) and name not in ANYTHING] == []
 
 
 @pytest.mark.parametrize("space, name", FUNCTIONS)

@@ -9,21 +9,22 @@ pytest.importorskip("llvmlite")
 if not hasattr(os, "fork"):
     pytest.skip("programs are run in forks", allow_module_level=True)
 
-from fuzz import compiled, programs, training
+from fuzz import apart, compiled, programs, training
 
 BATCH = 6
-STARTS = range(0, 36, BATCH)
+BATCHES = [range(start, start + BATCH) for start in range(0, 36, BATCH)]
 DIFFER: set[int] = set()  # seeds of runs that are known to differ still
 
 
-@pytest.mark.parametrize("start", STARTS)
-def test_random_training(start):
+@pytest.mark.parametrize("seeds", BATCHES, ids=lambda seeds: f"from {seeds[0]}")
+def test_random_training(seeds):
     training.tally.__init__()
     found = {}
-    for seed in range(start, start + BATCH):
-        difference = training.compare(training.generate(seed))
-        if difference is not None:
-            found[seed] = difference
+    with apart.sharing(len(seeds)):  # a process for all of them: to fork one takes as long as most comparisons
+        for seed in seeds:
+            difference = training.compare(training.generate(seed))
+            if difference is not None:
+                found[seed] = difference
     lines = [f"seed {seed}: {text}" for seed, text in found.items() if seed not in DIFFER]
     assert not lines, "\n".join(lines)
     assert training.tally.compiled >= 0.5 * training.tally.programs, str(training.tally)

@@ -43,6 +43,7 @@ def torch() -> Any:
         return None
     found = importlib.import_module("torch")
     found.set_num_threads(1)
+    importlib.import_module("torch._dynamo")  # its optimizers load it, which takes longer than a run: before the forks
     return found
 
 

@@ -144,6 +144,23 @@ def grad(
 
     With `create_graph=True` they have a history themselves. RuntimeError if an input was not used, unless `allow_unused`. With
     `is_grads_batched` the gradients to start with have a first dimension of as many passes, as then the results have.
+
+    Args:
+        outputs: a tensor or several; they need not be scalars if `grad_outputs` is given.
+        inputs: the tensors whose gradients are returned.
+        grad_outputs: the gradient of each output to begin with; ones for scalars.
+        retain_graph: whether the graph can be used again; as `create_graph` if it is left out.
+        create_graph: whether the gradients have a history of their own.
+        only_inputs: True; False is an old form that is no longer there.
+        allow_unused: whether inputs that do not count get None.
+        is_grads_batched: whether `grad_outputs` are many in one.
+        materialize_grads: whether inputs that do not count get zeros.
+
+    Shape: each gradient has that of its input.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> torch.autograd.grad(x * x, x)
+    (tensor(6.),)
     """
     if is_grads_batched:
         kept: dict[str, Any] = {"create_graph": create_graph, "allow_unused": allow_unused, "materialize_grads": materialize_grads}

@@ -24,6 +24,14 @@ def compile(
 
     With `fullgraph` what cannot be compiled is an error, not a warning. `dynamic`, `backend`, `mode` and `options` are accepted and change
     nothing. Usable as a decorator, with or without options.
+
+    Args:
+        model: the function or the Module.
+        disable: whether it is returned as it is.
+
+    >>> function = torch.compile(lambda x: torch.exp(x).sum())
+    >>> function(torch.zeros(3))
+    tensor(3.)
     """
     if model is None:
         return functools.partial(compile, fullgraph=fullgraph, disable=disable)

@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import dispatch, fastpath, inplace, signatures
+from . import dispatch, documentation, fastpath, inplace, signatures
 from .arrayless import NoArrayError
 from .errors import MISSING
 from .keywords import in_our_words, words_of
@@ -34,7 +34,8 @@ def declared(op: Op) -> Function:
     namespace: dict[str, Any] = {"__name__": None, MARK: module, "__builtins__": __builtins__}
     namespace |= {"_op": op, "_build": fastpath.build, "_trim": trim}
     function: Any = types.FunctionType(_first_call.__code__, namespace, op.name)
-    function.__doc__ = op.forward.__doc__
+    names = (*op.attributes, "out") if op.out else op.attributes
+    function.__doc__ = documentation.completed(op.forward.__doc__, names, documentation.shape_of(op))
     function.__module__, function.__qualname__ = module, op.name
     function.op, function.grad = op, op.grad
     op.function, op.forms = function, [function]
@@ -128,6 +129,8 @@ def function(
     def declare(written: Function) -> Function:
         code = written.__code__
         own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if not hasattr(written, "adds"):
+            written.__doc__ = documentation.completed(written.__doc__, own)
         words = words_of(own, takes, common and places != "F") if not code.co_flags & 0x08 else {}  # not with `**kwargs` of its own
         worded = taking_words(written, words, short) if words else written
         beside = takes or short or any(n not in ("input", "other", "A") for n in words.values())

@@ -144,12 +144,28 @@ _default = float32
 
 
 def get_default_dtype() -> dtype:
-    """The dtype that Python floats become: float32 until `set_default_dtype`."""
+    """The dtype that Python floats become: float32 until `set_default_dtype`.
+
+    >>> torch.get_default_dtype()
+    torch.float32
+    """
     return _default
 
 
 def set_default_dtype(d: dtype) -> None:
-    """Make `d`, a floating point dtype, what Python floats become."""
+    """Make `d`, a floating point dtype, what Python floats become.
+
+    Args:
+        d: torch.float32, float64, float16 or bfloat16.
+
+    Raises:
+        TypeError: it is no floating point dtype.
+
+    >>> torch.set_default_dtype(torch.float64)
+    >>> torch.tensor(1.0).dtype
+    torch.float64
+    >>> torch.set_default_dtype(torch.float32)
+    """
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
         raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")

@@ -73,19 +73,40 @@ def is_inference(self: Tensor) -> bool:
 
 @function("torch")
 def is_tensor(obj: Any, /) -> bool:
-    """Whether `obj` is a Tensor."""
+    """Whether `obj` is a Tensor.
+
+    Args:
+        obj: anything.
+
+    >>> torch.is_tensor(torch.ones(1)), torch.is_tensor([1.0])
+    (True, False)
+    """
     return isinstance(obj, Tensor)
 
 
 @function("torch")
 def is_floating_point(input: Tensor) -> bool:
-    """Whether its elements are floats."""
+    """Whether its elements are floats.
+
+    Args:
+        input: a tensor.
+
+    >>> torch.is_floating_point(torch.tensor(1.0))
+    True
+    """
     return input.is_floating_point()
 
 
 @function("torch")
 def is_complex(input: Tensor) -> bool:
-    """Whether its elements are complex."""
+    """Whether its elements are complex.
+
+    Args:
+        input: a tensor.
+
+    >>> torch.is_complex(torch.tensor(1j))
+    True
+    """
     return input.is_complex()
 
 
@@ -135,7 +156,12 @@ def can_cast(from_: dtypes.dtype, to: dtypes.dtype) -> bool:
 
 @function("torch")
 def is_grad_enabled() -> bool:
-    """Whether operations of this thread record their history."""
+    """Whether operations of this thread record their history.
+
+    >>> with torch.no_grad():
+    ...     torch.is_grad_enabled()
+    False
+    """
     return modes.grad_enabled()
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import return_types
+from . import documentation
 from .kinds import RENAMED, RESULTS, kind_of
 
 Function = Callable[..., Any]
@@ -195,6 +196,8 @@ def known_as(function: Any, name: str, place: str, form: str | None = None) -> A
         function = copy_of(function)
     function.__name__, function.__qualname__ = name, path
     function.__signature__ = signature  # type: ignore[attr-defined]
+    if method and function.__doc__:
+        function.__doc__ = documentation.without_out(function.__doc__)
     return function
 
 

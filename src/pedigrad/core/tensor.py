@@ -103,8 +103,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
     _view: View | None
     _cut: Cut | None
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return cls._construct(*args, **kwargs)
+    def __new__(cls, *args: Any, device: Any = None, **named: Any) -> Any:
+        return cls._construct(*args, device=device, **named)
 
     _construct: ClassVar[Any]  # the legacy constructor, attached by creation.py
 

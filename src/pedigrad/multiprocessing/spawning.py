@@ -150,5 +150,10 @@ def spawn(
     daemon: bool = False,
     start_method: str = "spawn",
 ) -> ProcessContext | None:
-    """Call `fn(i, *args)` in `nprocs` new processes; None when all have ended well, or with `join=False` their context."""
+    """Call `fn(i, *args)` in `nprocs` new processes; None when all have ended well, or with `join=False` their context.
+
+    Args:
+        daemon: whether the processes end with this one.
+        start_method: how they are started: "spawn", "fork" or "forkserver".
+    """
     return start_processes(fn, args, nprocs, join, daemon, start_method)

@@ -51,6 +51,11 @@ class _MayBeInplace(Module):
 class ReLU(_MayBeInplace):
     """`relu` of the input: max(x, 0) of each element.
 
+    Args:
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
     >>> torch.nn.ReLU()(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
@@ -60,28 +65,64 @@ class ReLU(_MayBeInplace):
 
 
 class SiLU(_MayBeInplace):
-    """`silu` of the input."""
+    """`silu` of the input: x * sigmoid(x).
+
+    Args:
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.SiLU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2689,  0.0000,  1.7616])
+    """
 
     def forward(self, input):
         return F.silu(input, self.inplace)
 
 
 class Mish(_MayBeInplace):
-    """`mish` of the input."""
+    """`mish` of the input: x * tanh(softplus(x)) (Misra 2019).
+
+    Args:
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Mish()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.3034,  0.0000,  1.9440])
+    """
 
     def forward(self, input):
         return F.mish(input, self.inplace)
 
 
 class SELU(_MayBeInplace):
-    """`selu` of the input."""
+    """`selu` of the input: a scaled `elu` that keeps mean 0 and variance 1 (Klambauer et al. 2017).
+
+    Args:
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.SELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.1113,  0.0000,  2.1014])
+    """
 
     def forward(self, input):
         return F.selu(input, self.inplace)
 
 
 class Hardsigmoid(_MayBeInplace):
-    """`hardsigmoid` of the input."""
+    """`hardsigmoid` of the input: x / 6 + 1/2, limited to the range from 0 to 1.
+
+    Args:
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Hardsigmoid()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.3333, 0.5000, 0.8333])
+    """
 
     def forward(self, input):
         return F.hardsigmoid(input, self.inplace)
@@ -91,7 +132,16 @@ class Hardsigmoid(_MayBeInplace):
 
 
 class Hardswish(_MayBeInplace):
-    """`hardswish` of the input."""
+    """`hardswish` of the input: x * min(max(x + 3, 0), 6) / 6 (Howard et al. 2019).
+
+    Args:
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Hardswish()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.3333,  0.0000,  1.6667])
+    """
 
     def forward(self, input):
         return F.hardswish(input, self.inplace)
@@ -101,7 +151,18 @@ class Hardswish(_MayBeInplace):
 
 
 class Hardtanh(Module):
-    """`hardtanh` of the input: it is limited to the range from `min_val` to `max_val`."""
+    """`hardtanh` of the input: it is limited to the range from `min_val` to `max_val`.
+
+    Args:
+        min_val, max_val: the bounds.
+        inplace: whether the result is written to the input itself.
+        min_value, max_value: the bounds by their old names.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Hardtanh()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.,  0.,  1.])
+    """
 
     def __init__(self, min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None):
         super().__init__()
@@ -119,7 +180,16 @@ class Hardtanh(Module):
 
 
 class ReLU6(Hardtanh):
-    """`relu6` of the input: it is limited to the range from 0 to 6."""
+    """`relu6` of the input: it is limited to the range from 0 to 6.
+
+    Args:
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.ReLU6()(torch.tensor([-1.0, 8.0]))
+    tensor([0., 6.])
+    """
 
     def __init__(self, inplace=False):
         super().__init__(0.0, 6.0, inplace)
@@ -129,7 +199,18 @@ class ReLU6(Hardtanh):
 
 
 class Threshold(Module):
-    """The input where it is greater than `threshold`, `value` elsewhere."""
+    """The input where it is greater than `threshold`, `value` elsewhere.
+
+    Args:
+        threshold: the bound.
+        value: what stands in the place of what is not above it.
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Threshold(0.5, 9.0)(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([9., 9., 2.])
+    """
 
     def __init__(self, threshold, value, inplace=False):
         super().__init__()
@@ -143,7 +224,17 @@ class Threshold(Module):
 
 
 class LeakyReLU(Module):
-    """`leaky_relu` of the input."""
+    """`leaky_relu` of the input: negative elements times `negative_slope`.
+
+    Args:
+        negative_slope: the factor of negative elements.
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.LeakyReLU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.0100,  0.0000,  2.0000])
+    """
 
     def __init__(self, negative_slope=0.01, inplace=False):
         super().__init__()
@@ -157,7 +248,17 @@ class LeakyReLU(Module):
 
 
 class RReLU(Module):
-    """`rrelu` of the input: in training the negative elements are scaled at random."""
+    """`rrelu` of the input: in training the negative elements are scaled at random.
+
+    Args:
+        lower, upper: the bounds of the random slopes; in eval() their mean is the slope (Xu et al. 2015).
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.RReLU().eval()(torch.tensor([-1.0, 2.0]))
+    tensor([-0.2292,  2.0000])
+    """
 
     def __init__(self, lower=1.0 / 8, upper=1.0 / 3, inplace=False):
         super().__init__()
@@ -171,7 +272,19 @@ class RReLU(Module):
 
 
 class PReLU(Module):
-    """`prelu` of the input, with a learnt slope for negative elements: one for all, or one for each channel."""
+    """`prelu` of the input, with a learnt slope for negative elements: one for all, or one for each channel.
+
+    Args:
+        num_parameters: how many slopes: 1, or the number of channels.
+        init: what they begin with.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (N, C, ...) or any for one slope; the result has that of the input.
+
+    >>> torch.nn.PReLU()(torch.tensor([-1.0, 2.0])).detach()
+    tensor([-0.2500,  2.0000])
+    """
 
     def __init__(self, num_parameters=1, init=0.25, device=None, dtype=None):
         super().__init__()
@@ -190,7 +303,17 @@ class PReLU(Module):
 
 
 class ELU(Module):
-    """`elu` of the input."""
+    """`elu` of the input: alpha * (exp(x) - 1) where it is negative (Clevert et al. 2016).
+
+    Args:
+        alpha: what the result goes to for large negative elements, with the opposite sign.
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.ELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
 
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__()
@@ -204,49 +327,98 @@ class ELU(Module):
 
 
 class CELU(ELU):
-    """`celu` of the input."""
+    """`celu` of the input: alpha * (exp(x / alpha) - 1) where it is negative (Barron 2017).
+
+    Args:
+        alpha: what the result goes to for large negative elements, with the opposite sign.
+        inplace: whether the result is written to the input itself.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.CELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
 
     def forward(self, input):
         return F.celu(input, self.alpha, self.inplace)
 
 
 class Sigmoid(Module):
-    """`sigmoid` of the input."""
+    """`sigmoid` of the input: 1 / (1 + exp(-x)).
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Sigmoid()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.2689, 0.5000, 0.8808])
+    """
 
     def forward(self, input):
         return F.sigmoid(input)
 
 
 class Tanh(Module):
-    """`tanh` of the input."""
+    """`tanh` of the input.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Tanh()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.7616,  0.0000,  0.9640])
+    """
 
     def forward(self, input):
         return F.tanh(input)
 
 
 class LogSigmoid(Module):
-    """`logsigmoid` of the input."""
+    """`logsigmoid` of the input: -log(1 + exp(-x)).
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.LogSigmoid()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.3133, -0.6931, -0.1269])
+    """
 
     def forward(self, input):
         return F.logsigmoid(input)
 
 
 class Softsign(Module):
-    """`softsign` of the input."""
+    """`softsign` of the input: x / (1 + |x|).
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Softsign()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.5000,  0.0000,  0.6667])
+    """
 
     def forward(self, input):
         return F.softsign(input)
 
 
 class Tanhshrink(Module):
-    """`tanhshrink` of the input."""
+    """`tanhshrink` of the input: x - tanh(x).
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Tanhshrink()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2384,  0.0000,  1.0360])
+    """
 
     def forward(self, input):
         return F.tanhshrink(input)
 
 
 class GELU(Module):
-    """`gelu` of the input; `approximate` is "none" or "tanh"."""
+    """`gelu` of the input: x times the normal distribution function of x (Hendrycks and Gimpel 2016).
+
+    Args:
+        approximate: "none", or "tanh" for an approximation by tanh.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.GELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.1587,  0.0000,  1.9545])
+    """
 
     def __init__(self, approximate="none"):
         super().__init__()
@@ -260,7 +432,17 @@ class GELU(Module):
 
 
 class Softplus(Module):
-    """`softplus` of the input."""
+    """`softplus` of the input: log(1 + exp(beta * x)) / beta.
+
+    Args:
+        beta: how sharp the bend is.
+        threshold: the value of beta * x above which x itself is the result.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Softplus()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.3133, 0.6931, 2.1269])
+    """
 
     def __init__(self, beta=1.0, threshold=20.0):
         super().__init__()
@@ -274,7 +456,16 @@ class Softplus(Module):
 
 
 class Softshrink(Module):
-    """`softshrink` of the input."""
+    """`softshrink` of the input: it is moved towards zero by `lambd`.
+
+    Args:
+        lambd: by how much; not negative.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Softshrink()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.5000,  0.0000,  1.5000])
+    """
 
     def __init__(self, lambd=0.5):
         super().__init__()
@@ -288,14 +479,32 @@ class Softshrink(Module):
 
 
 class Hardshrink(Softshrink):
-    """`hardshrink` of the input."""
+    """`hardshrink` of the input: zero where its absolute value is at most `lambd`.
+
+    Args:
+        lambd: the bound.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Hardshrink()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.,  0.,  2.])
+    """
 
     def forward(self, input):
         return F.hardshrink(input, self.lambd)
 
 
 class GLU(Module):
-    """`glu` of the input along `dim`."""
+    """`glu` of the input along `dim`: the first half times the sigmoid of the second.
+
+    Args:
+        dim: the dimension that is halved.
+
+    Shape: (..., 2 n, ...) gives (..., n, ...).
+
+    >>> torch.nn.GLU()(torch.ones(2, 4)).shape
+    torch.Size([2, 2])
+    """
 
     def __init__(self, dim=-1):
         super().__init__()
@@ -310,6 +519,11 @@ class GLU(Module):
 
 class Softmax(Module):
     """`softmax` of the input along `dim`.
+
+    Args:
+        dim: the dimension along which they sum to one.
+
+    Shape: any; the result has that of the input.
 
     >>> torch.nn.Softmax(dim=-1)(torch.zeros(2, 2))
     tensor([[0.5000, 0.5000],
@@ -332,21 +546,45 @@ class Softmax(Module):
 
 
 class Softmin(Softmax):
-    """`softmin` of the input along `dim`."""
+    """`softmin` of the input along `dim`: the softmax of -x.
+
+    Args:
+        dim: the dimension along which they sum to one.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Softmin(dim=0)(torch.tensor([0.0, 1.0]))
+    tensor([0.7311, 0.2689])
+    """
 
     def forward(self, input):
         return F.softmin(input, self.dim, _stacklevel=5)
 
 
 class LogSoftmax(Softmax):
-    """`log_softmax` of the input along `dim`."""
+    """`log_softmax` of the input along `dim`.
+
+    Args:
+        dim: the dimension along which they sum to one.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.LogSoftmax(dim=-1)(torch.zeros(1, 2))
+    tensor([[-0.6931, -0.6931]])
+    """
 
     def forward(self, input):
         return F.log_softmax(input, self.dim, _stacklevel=5)
 
 
 class Softmax2d(Module):
-    """`softmax` along the channels of (N, C, H, W) or (C, H, W)."""
+    """`softmax` along the channels of (N, C, H, W) or (C, H, W).
+
+    Shape: (N, C, H, W) or (C, H, W); the result has that of the input.
+
+    >>> torch.nn.Softmax2d()(torch.zeros(2, 1, 1)).flatten()
+    tensor([0.5000, 0.5000])
+    """
 
     def forward(self, input):
         if input.dim() not in (3, 4):

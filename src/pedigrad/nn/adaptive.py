@@ -20,6 +20,27 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     Classes are sorted by falling frequency: the first `cutoffs[0]` are scored by the head, each further stretch by a cluster
     whose layer is `div_value` times smaller than the one before; the head also scores the clusters.
+
+    Grave et al. 2017.
+
+    Args:
+        in_features: the last size of the input.
+        n_classes: the number of classes.
+        cutoffs: the first class of each cluster, in ascending order.
+        div_value: by what the sizes of the clusters' layers fall.
+        head_bias: whether the head has a bias.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (N, in_features) and classes (N,); log-probabilities (N,) and a loss ().
+
+    Raises:
+        ValueError: the cutoffs are not ascending, or not below `n_classes`.
+
+    >>> layer = torch.nn.AdaptiveLogSoftmaxWithLoss(16, 10, [2, 5])
+    >>> output, loss = layer(torch.zeros(3, 16), torch.tensor([0, 3, 9]))
+    >>> output.shape, loss.shape
+    (torch.Size([3]), torch.Size([]))
     """
 
     def __init__(self, in_features, n_classes, cutoffs, div_value=4.0, head_bias=False, device=None, dtype=None):

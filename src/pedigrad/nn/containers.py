@@ -68,6 +68,9 @@ class _Row(Module):
 class Sequential(_Row):
     """Modules called one after the other, each on the result of the one before.
 
+    Args:
+        args: modules, or one dict of them by name.
+
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     >>> model(torch.zeros(3, 4)).shape, len(model)
     (torch.Size([3, 2]), 3)
@@ -137,7 +140,15 @@ def _sequential(value):
 
 
 class ModuleList(_Row):
-    """A list of modules, all registered."""
+    """A list of modules, all registered.
+
+    Args:
+        modules: an iterable of modules.
+
+    >>> layers = torch.nn.ModuleList([torch.nn.Linear(2, 2), torch.nn.ReLU()])
+    >>> len(layers), len([*layers.parameters()])
+    (2, 2)
+    """
 
     def __init__(self, modules=None):
         super().__init__()
@@ -180,7 +191,14 @@ class ModuleList(_Row):
 
 
 class ModuleDict(Module):
-    """A dictionary of modules by name, all registered."""
+    """A dictionary of modules by name, all registered.
+
+    Args:
+        modules: a mapping, or pairs of names and modules.
+
+    >>> torch.nn.ModuleDict({"act": torch.nn.ReLU()})["act"]
+    ReLU()
+    """
 
     def __init__(self, modules=None):
         super().__init__()
@@ -258,7 +276,14 @@ def _described(name, value, kind_of):
 
 
 class ParameterList(Module):
-    """A list of parameters, all registered; tensors become parameters, other values are only kept."""
+    """A list of parameters, all registered; tensors become parameters, other values are only kept.
+
+    Args:
+        values: an iterable of tensors and other values.
+
+    >>> torch.nn.ParameterList([torch.zeros(2), torch.zeros(3)])[1].shape
+    torch.Size([3])
+    """
 
     def __init__(self, values=None):
         super().__init__()
@@ -305,7 +330,14 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dictionary of parameters by name, all registered; tensors become parameters, others are only kept."""
+    """A dictionary of parameters by name, all registered; tensors become parameters, others are only kept.
+
+    Args:
+        parameters: a mapping, or pairs of names and tensors.
+
+    >>> torch.nn.ParameterDict({"w": torch.zeros(2)})["w"].requires_grad
+    True
+    """
 
     def __init__(self, parameters=None):
         super().__init__()

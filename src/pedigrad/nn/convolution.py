@@ -121,7 +121,31 @@ class _Conv(_ConvNd):
 
 
 class Conv1d(_Conv):
-    """A convolution along sequences: (N, in_channels, L) gives (N, out_channels, L_out)."""
+    """A convolution along sequences: (N, in_channels, L) gives (N, out_channels, L_out).
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the result.
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are.
+        padding: zeros on each side; also "same" or "valid".
+        dilation: how far apart the elements of a window are.
+        groups: parts of the channels that do not see one another.
+        bias: whether a number is added to each channel.
+        padding_mode: what stands around the input: "zeros", "reflect", "replicate" or "circular".
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (N, in_channels, L) gives (N, out_channels, L_out), both also without N; each size becomes floor((size + 2 * padding - dilation *
+    (kernel_size - 1) - 1) / stride) + 1.
+
+    Raises:
+        RuntimeError: the channels do not fit, or a window is larger than the padded input.
+        ValueError: `groups` does not divide the channels.
+
+    >>> torch.nn.Conv1d(2, 4, kernel_size=3)(torch.zeros(1, 2, 9)).shape
+    torch.Size([1, 4, 7])
+    """
 
     _function = staticmethod(conv1d)
 
@@ -138,16 +162,26 @@ class Conv1d(_Conv):
 class Conv2d(_Conv):
     """A convolution over images: (N, in_channels, H, W) gives (N, out_channels, H_out, W_out).
 
+    Its `weight` has the shape (out_channels, in_channels / groups, kernel height, kernel width). The sizes of the result:
+
+        H_out = floor((H + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1
+
     Args:
-        in_channels, out_channels: channels of the input and of the result.
+        in_channels: channels of the input.
+        out_channels: channels of the result.
         kernel_size, stride, padding, dilation: numbers, or pairs for height and width; padding also "same" or "valid".
         groups: parts of the channels that do not see one another.
         bias: whether a number is added to each channel.
         padding_mode: what stands around the image: "zeros", "reflect", "replicate" or "circular".
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
 
-    Its `weight` has the shape (out_channels, in_channels / groups, kernel height, kernel width). The sizes of the result:
+    Shape: (N, in_channels, H, W) gives (N, out_channels, H_out, W_out), both also without N; each size becomes floor((size + 2 * padding -
+    dilation * (kernel_size - 1) - 1) / stride) + 1.
 
-        H_out = floor((H + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1
+    Raises:
+        RuntimeError: the channels do not fit, or a window is larger than the padded input.
+        ValueError: `groups` does not divide the channels.
 
     >>> torch.nn.Conv2d(3, 8, kernel_size=3, stride=2, padding=1)(torch.zeros(1, 3, 32, 32)).shape
     torch.Size([1, 8, 16, 16])
@@ -166,7 +200,31 @@ class Conv2d(_Conv):
 
 
 class Conv3d(_Conv):
-    """A convolution over volumes: (N, in_channels, D, H, W) gives (N, out_channels, D_out, H_out, W_out)."""
+    """A convolution over volumes: (N, in_channels, D, H, W) gives (N, out_channels, D_out, H_out, W_out).
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the result.
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are.
+        padding: zeros on each side; also "same" or "valid".
+        dilation: how far apart the elements of a window are.
+        groups: parts of the channels that do not see one another.
+        bias: whether a number is added to each channel.
+        padding_mode: what stands around the input: "zeros", "reflect", "replicate" or "circular".
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (N, in_channels, D, H, W) gives (N, out_channels, D_out, H_out, W_out), both also without N; each size becomes floor((size + 2 *
+    padding - dilation * (kernel_size - 1) - 1) / stride) + 1.
+
+    Raises:
+        RuntimeError: the channels do not fit, or a window is larger than the padded input.
+        ValueError: `groups` does not divide the channels.
+
+    >>> torch.nn.Conv3d(2, 4, kernel_size=3)(torch.zeros(1, 2, 9, 9, 9)).shape
+    torch.Size([1, 4, 7, 7, 7])
+    """
 
     _function = staticmethod(conv3d)
 
@@ -221,7 +279,32 @@ class _ConvTransposeNd(_ConvNd):
 
 
 class ConvTranspose1d(_ConvTransposeNd):
-    """A transposed convolution along sequences: (N, in_channels, L) gives (N, out_channels, L_out)."""
+    """A transposed convolution along sequences: (N, in_channels, L) gives (N, out_channels, L_out).
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the result.
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are in the result.
+        padding: by how much the edges of the result are cut off.
+        output_padding: what is added to one side of the result, to choose among the sizes it could have.
+        groups: parts of the channels that do not see one another.
+        bias: whether a number is added to each channel.
+        dilation: how far apart the elements of a window are.
+        padding_mode: "zeros".
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (N, in_channels, L) gives (N, out_channels, L_out), both also without N; each size becomes (size - 1) * stride - 2 * padding +
+    dilation * (kernel_size - 1) + output_padding + 1.
+
+    Raises:
+        RuntimeError: the channels do not fit, or `output_padding` is not smaller than stride or dilation.
+        ValueError: the padding mode is another.
+
+    >>> torch.nn.ConvTranspose1d(2, 4, kernel_size=2, stride=2)(torch.zeros(1, 2, 4)).shape
+    torch.Size([1, 4, 8])
+    """
 
     _function = staticmethod(conv_transpose1d)
 
@@ -236,7 +319,32 @@ class ConvTranspose1d(_ConvTransposeNd):
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """A transposed convolution over images: (N, in_channels, H, W) gives (N, out_channels, H_out, W_out)."""
+    """A transposed convolution over images: (N, in_channels, H, W) gives (N, out_channels, H_out, W_out).
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the result.
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are in the result.
+        padding: by how much the edges of the result are cut off.
+        output_padding: what is added to one side of the result, to choose among the sizes it could have.
+        groups: parts of the channels that do not see one another.
+        bias: whether a number is added to each channel.
+        dilation: how far apart the elements of a window are.
+        padding_mode: "zeros".
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (N, in_channels, H, W) gives (N, out_channels, H_out, W_out), both also without N; each size becomes (size - 1) * stride - 2 *
+    padding + dilation * (kernel_size - 1) + output_padding + 1.
+
+    Raises:
+        RuntimeError: the channels do not fit, or `output_padding` is not smaller than stride or dilation.
+        ValueError: the padding mode is another.
+
+    >>> torch.nn.ConvTranspose2d(2, 4, kernel_size=2, stride=2)(torch.zeros(1, 2, 4, 4)).shape
+    torch.Size([1, 4, 8, 8])
+    """
 
     _function = staticmethod(conv_transpose2d)
 
@@ -251,7 +359,32 @@ class ConvTranspose2d(_ConvTransposeNd):
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """A transposed convolution over volumes: (N, in_channels, D, H, W) gives (N, out_channels, D_out, H_out, W_out)."""
+    """A transposed convolution over volumes: (N, in_channels, D, H, W) gives (N, out_channels, D_out, H_out, W_out).
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the result.
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are in the result.
+        padding: by how much the edges of the result are cut off.
+        output_padding: what is added to one side of the result, to choose among the sizes it could have.
+        groups: parts of the channels that do not see one another.
+        bias: whether a number is added to each channel.
+        dilation: how far apart the elements of a window are.
+        padding_mode: "zeros".
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (N, in_channels, D, H, W) gives (N, out_channels, D_out, H_out, W_out), both also without N; each size becomes (size - 1) *
+    stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1.
+
+    Raises:
+        RuntimeError: the channels do not fit, or `output_padding` is not smaller than stride or dilation.
+        ValueError: the padding mode is another.
+
+    >>> torch.nn.ConvTranspose3d(2, 4, kernel_size=2, stride=2)(torch.zeros(1, 2, 4, 4, 4)).shape
+    torch.Size([1, 4, 8, 8, 8])
+    """
 
     _function = staticmethod(conv_transpose3d)
 
@@ -266,7 +399,19 @@ class ConvTranspose3d(_ConvTransposeNd):
 
 
 class Unfold(Module):
-    """The windows of images as columns: (N, C, H, W) gives (N, C * KH * KW, windows)."""
+    """The windows of images as columns: (N, C, H, W) gives (N, C * KH * KW, windows).
+
+    Args:
+        kernel_size: the size of a window.
+        dilation: how far apart the elements of a window are.
+        padding: zeros on each side.
+        stride: how far apart windows are.
+
+    Shape: (N, C, H, W) gives (N, C * KH * KW, windows).
+
+    >>> torch.nn.Unfold(2)(torch.ones(1, 3, 4, 4)).shape
+    torch.Size([1, 12, 9])
+    """
 
     def __init__(self, kernel_size, dilation=1, padding=0, stride=1):
         super().__init__()
@@ -281,7 +426,20 @@ class Unfold(Module):
 
 
 class Fold(Module):
-    """Columns added up into images: (N, C * KH * KW, windows) gives (N, C, *output_size)."""
+    """Columns added up into images: (N, C * KH * KW, windows) gives (N, C, *output_size).
+
+    Args:
+        output_size: the sizes of the images.
+        kernel_size: the size of a window.
+        dilation: how far apart the elements of a window are.
+        padding: zeros on each side.
+        stride: how far apart windows are.
+
+    Shape: (N, C * KH * KW, windows) gives (N, C, *output_size).
+
+    >>> torch.nn.Fold((4, 4), 2, stride=2)(torch.ones(1, 12, 4)).shape
+    torch.Size([1, 3, 4, 4])
+    """
 
     def __init__(self, output_size, kernel_size, dilation=1, padding=0, stride=1):
         super().__init__()

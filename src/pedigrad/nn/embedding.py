@@ -15,6 +15,25 @@ class Embedding(Module):
 
     The weight starts normal, row `padding_idx` zero; that row gets no gradient. Rows longer than `max_norm` are scaled down
     when they are looked up.
+
+    Args:
+        num_embeddings: the number of rows.
+        embedding_dim: the size of a row.
+        padding_idx: the row that stands for no entry.
+        max_norm: the largest norm of a row.
+        norm_type: the order of that norm.
+        scale_grad_by_freq: whether gradients are divided by how often a row is named.
+        sparse: whether the weight's gradient is a sparse tensor.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: integers (...) give (..., embedding_dim).
+
+    Raises:
+        IndexError: a number names no row.
+
+    >>> torch.nn.Embedding(10, 3)(torch.tensor([[1, 2], [4, 4]])).shape
+    torch.Size([2, 2, 3])
     """
 
     def __init__(
@@ -104,7 +123,29 @@ class Embedding(Module):
 
 
 class EmbeddingBag(Module):
-    """The sum, mean or maximum (`mode`) of the rows of `weight` that each bag of integers names; see `embedding_bag`."""
+    """The sum, mean or maximum (`mode`) of the rows of `weight` that each bag of integers names; see `embedding_bag`.
+
+    Args:
+        num_embeddings: the number of rows.
+        embedding_dim: the size of a row.
+        max_norm: the largest norm of a row.
+        norm_type: the order of that norm.
+        scale_grad_by_freq: whether gradients are divided by how often a row is named.
+        mode: "mean", "sum" or "max".
+        sparse: whether the weight's gradient is a sparse tensor.
+        include_last_offset: whether the last offset is the end of the last bag.
+        padding_idx: the row that stands for no entry.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: bags (N, k), or integers (n,) with offsets (N,), give (N, embedding_dim).
+
+    Raises:
+        IndexError: a number names no row.
+
+    >>> torch.nn.EmbeddingBag(10, 3)(torch.tensor([[1, 2], [4, 4]])).shape
+    torch.Size([2, 3])
+    """
 
     def __init__(
         self,

@@ -52,13 +52,38 @@ def calculate_gain(nonlinearity, param=None):
 
 @modes.no_grad()
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
-    """The tensor, filled from the uniform distribution on [a, b)."""
+    """The tensor, filled from the uniform distribution on [a, b).
+
+    Args:
+        tensor: any tensor; no gradient is recorded.
+        a: the lower bound.
+        b: the upper bound.
+        generator: where the random numbers come from; the default generator if it is None.
+
+    Shape: that of `tensor`.
+
+    >>> w = torch.nn.init.uniform_(torch.empty(100), 2, 3)
+    >>> torch.all((w >= 2) & (w < 3))
+    tensor(True)
+    """
     return tensor.uniform_(a, b, generator=generator)
 
 
 @modes.no_grad()
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
-    """The tensor, filled from the normal distribution."""
+    """The tensor, filled from the normal distribution.
+
+    Args:
+        tensor: any tensor; no gradient is recorded.
+        mean: of the distribution.
+        std: its standard deviation.
+        generator: where the random numbers come from; the default generator if it is None.
+
+    Shape: that of `tensor`.
+
+    >>> torch.nn.init.normal_(torch.empty(2, 3), std=0.02).shape
+    torch.Size([2, 3])
+    """
     return tensor.normal_(mean, std, generator=generator)
 
 
@@ -101,19 +126,47 @@ def _accept_uniform(tensor, mean, std, a, b, generator):
 
 @modes.no_grad()
 def constant_(tensor, val):
-    """The tensor, filled with `val`."""
+    """The tensor, filled with `val`.
+
+    Args:
+        tensor: any tensor; no gradient is recorded.
+        val: the number.
+
+    Shape: that of `tensor`.
+
+    >>> torch.nn.init.constant_(torch.empty(2), 0.5)
+    tensor([0.5000, 0.5000])
+    """
     return tensor.fill_(val)
 
 
 @modes.no_grad()
 def ones_(tensor):
-    """The tensor, filled with 1."""
+    """The tensor, filled with 1.
+
+    Args:
+        tensor: any tensor; no gradient is recorded.
+
+    Shape: that of `tensor`.
+
+    >>> torch.nn.init.ones_(torch.empty(2))
+    tensor([1., 1.])
+    """
     return tensor.fill_(1.0)
 
 
 @modes.no_grad()
 def zeros_(tensor):
-    """The tensor, filled with 0."""
+    """The tensor, filled with 0.
+
+    Args:
+        tensor: any tensor; no gradient is recorded.
+
+    Shape: that of `tensor`.
+
+    >>> torch.nn.init.zeros_(torch.empty(2))
+    tensor([0., 0.])
+    """
     return tensor.zero_()
 
 
@@ -160,13 +213,46 @@ def _calculate_correct_fan(tensor, mode):
 
 
 def xavier_uniform_(tensor, gain=1.0, generator=None):
-    """The tensor, filled uniformly with variance gain^2 * 2 / (fan_in + fan_out)."""
+    """The tensor, filled uniformly with variance gain^2 * 2 / (fan_in + fan_out).
+
+    fan_in and fan_out are the numbers of inputs and outputs of a unit (Glorot and Bengio 2010).
+
+    Args:
+        tensor: a tensor of two dimensions or more: (out, in, ...).
+        gain: a factor of the activation, `calculate_gain` has them.
+        generator: where the random numbers come from; the default generator if it is None.
+
+    Shape: that of `tensor`.
+
+    Raises:
+        ValueError: the tensor has fewer than two dimensions.
+
+    >>> w = torch.nn.init.xavier_uniform_(torch.empty(3, 5))
+    >>> w.abs().max() <= (6 / (3 + 5)) ** 0.5
+    tensor(True)
+    """
     bound = math.sqrt(3.0) * _xavier_std(tensor, gain)
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor, gain=1.0, generator=None):
-    """The tensor, filled normally with variance gain^2 * 2 / (fan_in + fan_out)."""
+    """The tensor, filled normally with variance gain^2 * 2 / (fan_in + fan_out).
+
+    fan_in and fan_out are the numbers of inputs and outputs of a unit (Glorot and Bengio 2010).
+
+    Args:
+        tensor: a tensor of two dimensions or more: (out, in, ...).
+        gain: a factor of the activation, `calculate_gain` has them.
+        generator: where the random numbers come from; the default generator if it is None.
+
+    Shape: that of `tensor`.
+
+    Raises:
+        ValueError: the tensor has fewer than two dimensions.
+
+    >>> torch.nn.init.xavier_normal_(torch.empty(3, 5)).shape
+    torch.Size([3, 5])
+    """
     return normal_(tensor, 0.0, _xavier_std(tensor, gain), generator)
 
 
@@ -175,7 +261,26 @@ def _xavier_std(tensor, gain):
 
 
 def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """The tensor, filled uniformly with variance gain^2 / fan; `a` is the negative slope of "leaky_relu"."""
+    """The tensor, filled uniformly with variance gain^2 / fan; `a` is the negative slope of "leaky_relu".
+
+    He et al. 2015.
+
+    Args:
+        tensor: a tensor of two dimensions or more: (out, in, ...).
+        a: the negative slope of "leaky_relu".
+        mode: "fan_in" keeps the variance of what goes forward, "fan_out" that of gradients.
+        nonlinearity: the activation that follows, as `calculate_gain` names it.
+        generator: where the random numbers come from; the default generator if it is None.
+
+    Shape: that of `tensor`.
+
+    Raises:
+        ValueError: the tensor has fewer than two dimensions.
+
+    >>> w = torch.nn.init.kaiming_uniform_(torch.empty(8, 6), nonlinearity="relu")
+    >>> w.abs().max() <= 1
+    tensor(True)
+    """
     if 0 in tensor.shape:
         return _untouched(tensor)
     bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity)
@@ -183,7 +288,25 @@ def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gene
 
 
 def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """The tensor, filled normally with variance gain^2 / fan; `a` is the negative slope of "leaky_relu"."""
+    """The tensor, filled normally with variance gain^2 / fan; `a` is the negative slope of "leaky_relu".
+
+    He et al. 2015.
+
+    Args:
+        tensor: a tensor of two dimensions or more: (out, in, ...).
+        a: the negative slope of "leaky_relu".
+        mode: "fan_in" keeps the variance of what goes forward, "fan_out" that of gradients.
+        nonlinearity: the activation that follows, as `calculate_gain` names it.
+        generator: where the random numbers come from; the default generator if it is None.
+
+    Shape: that of `tensor`.
+
+    Raises:
+        ValueError: the tensor has fewer than two dimensions.
+
+    >>> torch.nn.init.kaiming_normal_(torch.empty(8, 6)).shape
+    torch.Size([8, 6])
+    """
     if 0 in tensor.shape:
         return _untouched(tensor)
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
@@ -204,6 +327,22 @@ def orthogonal_(tensor, gain=1, generator=None):
     """The tensor, filled so that its rows or columns, whichever are fewer, are orthogonal and `gain` long.
 
     Dimensions after the first are taken together.
+
+    Saxe et al. 2014.
+
+    Args:
+        tensor: a tensor of two dimensions or more: (out, in, ...).
+        gain: the length.
+        generator: where the random numbers come from; the default generator if it is None.
+
+    Shape: that of `tensor`.
+
+    Raises:
+        ValueError: the tensor has fewer than two dimensions.
+
+    >>> w = torch.nn.init.orthogonal_(torch.empty(2, 5))
+    >>> torch.allclose(w @ w.T, torch.eye(2), atol=1e-5)
+    True
     """
     if tensor.dim() < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")

@@ -1,5 +1,7 @@
 """Layers that learn the size of their input from the first one they get."""
 
+import re
+
 from ..ops.creation import dtypes, tensor
 from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
@@ -50,7 +52,19 @@ class LazyModuleMixin:
 
 
 class LazyLinear(LazyModuleMixin, Linear):
-    """A `Linear` whose `in_features` is the size of its first input's last dimension."""
+    """A `Linear` whose `in_features` is the size of its first input's last dimension.
+
+    Args:
+        out_features: the last size of the result.
+        bias: whether there is a bias.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (..., in_features) gives (..., out_features).
+
+    >>> torch.nn.LazyLinear(2)(torch.zeros(3, 4)).shape
+    torch.Size([3, 2])
+    """
 
     cls_to_become = Linear
 
@@ -171,9 +185,21 @@ def _lazy_norm(base):
     return _named(type(base.__name__, (_LazyNorm, base), {"cls_to_become": base}), base)
 
 
+def _rest(base):
+    """What the base's docstring says of arguments, less those that the first input says, and of shapes; with an example."""
+    parts = (base.__doc__ or "").split("\n\n")  # none in an optimised Python
+    args = next((part for part in parts if part.lstrip().startswith("Args:")), "")
+    args = re.sub(r"\n +(num_features|in_channels):.*", "", args)
+    shape = next((part for part in parts if part.lstrip().startswith("Shape:")), "")
+    given, n = ("", 3) if "Norm" in base.__name__ else ("4, 1", 4)
+    sizes = ["5"] * int(base.__name__[-2])
+    example = f">>> torch.nn.Lazy{base.__name__}({given})(torch.zeros(2, 3, {', '.join(sizes)})).shape"
+    return f"{args}\n\n{shape}\n\n    {example}\n    torch.Size([2, {n}, {', '.join(sizes)}])\n    "
+
+
 def _named(lazy, base):
     lazy.__name__ = lazy.__qualname__ = "Lazy" + base.__name__
-    lazy.__doc__ = f"A `{base.__name__}` that takes the number of channels from its first input."
+    lazy.__doc__ = f"A `{base.__name__}` that takes the number of channels from its first input.\n\n{_rest(base)}"
     lazy.__module__ = f"{__package__}.lazy"
     return lazy
 

@@ -13,7 +13,17 @@ __all__ = ["Bilinear", "Identity", "Linear"]
 
 
 class Identity(Module):
-    """Its input; arguments are accepted and not used."""
+    """Its input; arguments are accepted and not used.
+
+    Args:
+        args: anything.
+        kwargs: anything.
+
+    Shape: any; the result has that of the input.
+
+    >>> torch.nn.Identity(54)(torch.ones(2))
+    tensor([1., 1.])
+    """
 
     def __init__(self, *args, **kwargs):
         super().__init__()
@@ -26,6 +36,21 @@ class Linear(Module):
     """`input @ weight.T + bias`: from (..., in_features) to (..., out_features).
 
     The weight, of shape (out_features, in_features), and the bias start uniform between -k and k, k = 1 / sqrt(in_features).
+
+    Args:
+        in_features: the size of the last dimension of the input.
+        out_features: the size of that of the result.
+        bias: whether there is a bias.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (..., in_features) gives (..., out_features).
+
+    Raises:
+        RuntimeError: the input has another last size; the error names the layer.
+
+    >>> torch.nn.Linear(4, 2)(torch.zeros(3, 4)).shape
+    torch.Size([3, 2])
     """
 
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
@@ -58,7 +83,20 @@ class NonDynamicallyQuantizableLinear(Linear):
 
 
 class Bilinear(Module):
-    """`input1 @ weight[k] @ input2 + bias[k]` for each output k: (..., in1_features), (..., in2_features) to (..., out_features)."""
+    """`input1 @ weight[k] @ input2 + bias[k]` for each output k: (..., in1_features), (..., in2_features) to (..., out_features).
+
+    Args:
+        in1_features, in2_features: the last sizes of the two inputs.
+        out_features: the last size of the result.
+        bias: whether there is a bias.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (..., in1_features) and (..., in2_features) give (..., out_features).
+
+    >>> torch.nn.Bilinear(3, 4, 2)(torch.zeros(5, 3), torch.zeros(5, 4)).shape
+    torch.Size([5, 2])
+    """
 
     def __init__(self, in1_features, in2_features, out_features, bias=True, device=None, dtype=None):
         super().__init__()

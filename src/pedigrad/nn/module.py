@@ -6,11 +6,10 @@ hooks is one look at a dictionary and then its `forward`.
 
 from _thread import get_ident
 from collections import OrderedDict
-from importlib import import_module
 
 import numpy as np
 
-from ..core import dtypes, meta, modes, watching
+from ..core import dtypes, handed, meta, modes, watching
 from ..core.device import device as Device
 from ..core.device import is_nowhere, require_cpu
 from ..core.scope import entered, here, own_here
@@ -44,6 +43,20 @@ class Module(Members, Hooked, Stateful):
     """The base of all layers and models: parameters, buffers and modules assigned to it are registered.
 
     A subclass calls `super().__init__()` first, assigns its layers, and defines `forward`.
+
+    Args:
+        args: arguments of further bases.
+        kwargs: arguments of further bases.
+
+    >>> class Scale(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = torch.nn.Parameter(torch.tensor(2.0))
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    ...
+    >>> [name for name, _ in Scale().named_parameters()]
+    ['factor']
     """
 
     dump_patches = False
@@ -329,9 +342,8 @@ class Module(Members, Hooked, Stateful):
 
     def compile(self, *args, **kwargs):
         """Have calls of this module run compiled programs of it, as `torch.compile` would make them."""
-        compile = import_module(__package__.partition(".")[0]).compile
         self.__dict__.pop("forward", None)
-        self.__dict__["forward"] = compile(self.forward, *args, **kwargs)
+        self.__dict__["forward"] = handed.compile(self.forward, *args, **kwargs)
 
     # Modes
 

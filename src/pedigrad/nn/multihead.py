@@ -14,6 +14,31 @@ class MultiheadAttention(Module):
     """Attention in `num_heads` heads of size embed_dim / num_heads, from (L, N, E) queries to (S, N, E) keys and values.
 
     With `batch_first` the shapes are (N, L, E) and (N, S, E); all may lack N.
+
+    Vaswani et al. 2017.
+
+    Args:
+        embed_dim: the number of features, E.
+        num_heads: the number of heads.
+        dropout: the probability with which weights are dropped.
+        bias: whether linear layers and norms have biases.
+        add_bias_kv: whether a learnt key and value are added.
+        add_zero_attn: whether a key and a value of zeros are added.
+        kdim: the number of features of keys; E if it is left out.
+        vdim: the number of features of values; E if it is left out.
+        batch_first: whether sequences are (N, L, E) instead of (L, N, E).
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: queries (L, N, E), keys (S, N, kdim) and values (S, N, vdim) give (L, N, E) and weights (N, L, S).
+
+    Raises:
+        AssertionError: `num_heads` does not divide `embed_dim`, or the sizes do not fit.
+
+    >>> x = torch.zeros(5, 2, 8)
+    >>> output, weights = torch.nn.MultiheadAttention(8, 2)(x, x, x)
+    >>> output.shape, weights.shape
+    (torch.Size([5, 2, 8]), torch.Size([2, 5, 5]))
     """
 
     def __init__(

@@ -30,6 +30,19 @@ class LayerNorm(Module):
 
     (x - mean) / sqrt(variance + eps) * weight + bias, mean and variance (divided by n) over those dimensions (Ba et al. 2016).
 
+    Args:
+        normalized_shape: the sizes of the last dimensions, or one size.
+        eps: what is added to the variance.
+        elementwise_affine: whether there are a learnt scale and shift for each element.
+        bias: whether there is a shift, where there is a scale.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (..., *normalized_shape); the result has that of the input.
+
+    Raises:
+        RuntimeError: the last sizes of the input are others.
+
     >>> torch.nn.LayerNorm(2)(torch.tensor([[1.0, 3.0]]))
     tensor([[-1.0000,  1.0000]], grad_fn=<NativeLayerNormBackward0>)
     """
@@ -52,7 +65,22 @@ class LayerNorm(Module):
 
 
 class RMSNorm(Module):
-    """The input divided by its root mean square along its last dimensions, of sizes `normalized_shape`, with a learnt weight."""
+    """The input divided by its root mean square along its last dimensions, of sizes `normalized_shape`, with a learnt weight.
+
+    Zhang and Sennrich 2019.
+
+    Args:
+        normalized_shape: the sizes of the last dimensions, or one size.
+        eps: what is added to the mean square; None for the dtype's.
+        elementwise_affine: whether there is a learnt weight for each element.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (..., *normalized_shape); the result has that of the input.
+
+    >>> torch.nn.RMSNorm(2)(torch.tensor([[3.0, 3.0]])).detach()
+    tensor([[1., 1.]])
+    """
 
     def __init__(self, normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None):
         super().__init__()
@@ -73,7 +101,27 @@ class RMSNorm(Module):
 
 
 class GroupNorm(Module):
-    """The input normalized along each of `num_groups` groups of its channels, with a learnt weight and bias."""
+    """The input normalized along each of `num_groups` groups of its channels, with a learnt weight and bias.
+
+    Wu and He 2018.
+
+    Args:
+        num_groups: the number of groups, by which the channels are divided.
+        num_channels: the number of channels.
+        eps: what is added to the variance.
+        affine: whether there are a learnt scale and shift for each channel.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+        bias: whether there is a shift, where there is a scale.
+
+    Shape: (N, C, ...); the result has that of the input.
+
+    Raises:
+        ValueError: `num_groups` does not divide `num_channels`.
+
+    >>> torch.nn.GroupNorm(2, 4)(torch.zeros(3, 4, 5)).shape
+    torch.Size([3, 4, 5])
+    """
 
     def __init__(self, num_groups, num_channels, eps=1e-5, affine=True, device=None, dtype=None, *, bias=True):
         super().__init__()
@@ -94,7 +142,21 @@ class GroupNorm(Module):
 
 
 class LocalResponseNorm(Module):
-    """The input divided by a power of the mean square of the channels around; see `local_response_norm`."""
+    """The input divided by a power of the mean square of the channels around; see `local_response_norm`.
+
+    Krizhevsky et al. 2012.
+
+    Args:
+        size: how many channels are looked at.
+        alpha: a factor of the mean square.
+        beta: the exponent.
+        k: what is added.
+
+    Shape: (N, C, ...); the result has that of the input.
+
+    >>> torch.nn.LocalResponseNorm(2)(torch.zeros(1, 4, 5)).shape
+    torch.Size([1, 4, 5])
+    """
 
     def __init__(self, size, alpha=0.0001, beta=0.75, k=1.0):
         super().__init__()
@@ -108,7 +170,19 @@ class LocalResponseNorm(Module):
 
 
 class CrossMapLRN2d(LocalResponseNorm):
-    """`LocalResponseNorm` under its older name."""
+    """`LocalResponseNorm` under its older name.
+
+    Args:
+        size: how many channels are looked at.
+        alpha: a factor of the mean square.
+        beta: the exponent.
+        k: what is added.
+
+    Shape: (N, C, H, W); the result has that of the input.
+
+    >>> torch.nn.CrossMapLRN2d(2)(torch.zeros(1, 4, 5, 5)).shape
+    torch.Size([1, 4, 5, 5])
+    """
 
     def __init__(self, size, alpha=0.0001, beta=0.75, k=1):
         super().__init__(size, alpha, beta, k)
@@ -204,7 +278,28 @@ def _check_dims(input, *allowed):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Each channel of (N, C) or (N, C, L) normalized over the batch."""
+    """Each channel of (N, C) or (N, C, L) normalized over the batch.
+
+    `BatchNorm2d` says more.
+
+    Args:
+        num_features: the number of channels, C.
+        eps: what is added to the variance.
+        momentum: the part of a new batch in the running statistics; None for their mean over all batches.
+        affine: whether there are a learnt scale and shift for each channel.
+        track_running_stats: whether running statistics are kept; eval() normalizes by them.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+        bias: whether there is a shift, where there is a scale.
+
+    Shape: (N, C) or (N, C, L); the result has that of the input.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or one element for each channel while training.
+
+    >>> torch.nn.BatchNorm1d(3)(torch.zeros(2, 3, 4)).shape
+    torch.Size([2, 3, 4])
+    """
 
     def _check_input_dim(self, input):
         _check_dims(input, 2, 3)
@@ -213,14 +308,25 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     """Each channel of (N, C, H, W) normalized over the batch (Ioffe and Szegedy 2015).
 
+    While training by the batch's own mean and variance (divided by n), of which the running variance takes the one divided by n - 1.
+
     Args:
         num_features: C.
         eps: what is added to the variance.
         momentum: the part of a new batch in the running statistics; None for their mean over all batches.
         affine: whether there are a learnt scale and shift for each channel.
         track_running_stats: whether running statistics are kept; eval() normalizes by them.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+        bias: whether there is a shift, where there is a scale.
 
-    While training by the batch's own mean and variance (divided by n), of which the running variance takes the one divided by n - 1.
+    Shape: (N, C, H, W); the result has that of the input.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or one element for each channel while training.
+
+    >>> torch.nn.BatchNorm2d(3)(torch.zeros(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
     """
 
     def _check_input_dim(self, input):
@@ -228,14 +334,52 @@ class BatchNorm2d(_BatchNorm):
 
 
 class BatchNorm3d(_BatchNorm):
-    """Each channel of (N, C, D, H, W) normalized over the batch."""
+    """Each channel of (N, C, D, H, W) normalized over the batch.
+
+    `BatchNorm2d` says more.
+
+    Args:
+        num_features: the number of channels, C.
+        eps: what is added to the variance.
+        momentum: the part of a new batch in the running statistics; None for their mean over all batches.
+        affine: whether there are a learnt scale and shift for each channel.
+        track_running_stats: whether running statistics are kept; eval() normalizes by them.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+        bias: whether there is a shift, where there is a scale.
+
+    Shape: (N, C, D, H, W); the result has that of the input.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or one element for each channel while training.
+
+    >>> torch.nn.BatchNorm3d(3)(torch.zeros(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 4, 4, 4])
+    """
 
     def _check_input_dim(self, input):
         _check_dims(input, 5)
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalization over all processes: as there is one process, over its batch."""
+    """Batch normalization over all processes: as there is one process, over its batch.
+
+    Args:
+        num_features: the number of channels, C.
+        eps: what is added to the variance.
+        momentum: the part of a new batch in the running statistics; None for their mean over all batches.
+        affine: whether there are a learnt scale and shift for each channel.
+        track_running_stats: whether running statistics are kept; eval() normalizes by them.
+        process_group: ignored.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+        bias: whether there is a shift, where there is a scale.
+
+    Shape: (N, C, ...); the result has that of the input.
+
+    >>> torch.nn.SyncBatchNorm(3)(torch.zeros(2, 3, 4)).shape
+    torch.Size([2, 3, 4])
+    """
 
     def __init__(
         self,
@@ -329,18 +473,81 @@ class _InstanceNorm(_NormBase):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Each channel of (N, C, L) or (C, L) normalized by itself."""
+    """Each channel of (N, C, L) or (C, L) normalized by itself.
+
+    Ulyanov et al. 2016.
+
+    Args:
+        num_features: the number of channels, C.
+        eps: what is added to the variance.
+        momentum: the part of a new batch in the running statistics; None for their mean over all batches.
+        affine: whether there are a learnt scale and shift for each channel.
+        track_running_stats: whether running statistics are kept; eval() normalizes by them.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+        bias: whether there is a shift, where there is a scale.
+
+    Shape: (N, C, L) or (C, L); the result has that of the input.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or one element for each channel while training.
+
+    >>> torch.nn.InstanceNorm1d(3)(torch.zeros(2, 3, 4)).shape
+    torch.Size([2, 3, 4])
+    """
 
     spatial = 1
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Each channel of (N, C, H, W) or (C, H, W) normalized by itself."""
+    """Each channel of (N, C, H, W) or (C, H, W) normalized by itself.
+
+    Ulyanov et al. 2016.
+
+    Args:
+        num_features: the number of channels, C.
+        eps: what is added to the variance.
+        momentum: the part of a new batch in the running statistics; None for their mean over all batches.
+        affine: whether there are a learnt scale and shift for each channel.
+        track_running_stats: whether running statistics are kept; eval() normalizes by them.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+        bias: whether there is a shift, where there is a scale.
+
+    Shape: (N, C, H, W) or (C, H, W); the result has that of the input.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or one element for each channel while training.
+
+    >>> torch.nn.InstanceNorm2d(3)(torch.zeros(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
+    """
 
     spatial = 2
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Each channel of (N, C, D, H, W) or (C, D, H, W) normalized by itself."""
+    """Each channel of (N, C, D, H, W) or (C, D, H, W) normalized by itself.
+
+    Ulyanov et al. 2016.
+
+    Args:
+        num_features: the number of channels, C.
+        eps: what is added to the variance.
+        momentum: the part of a new batch in the running statistics; None for their mean over all batches.
+        affine: whether there are a learnt scale and shift for each channel.
+        track_running_stats: whether running statistics are kept; eval() normalizes by them.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+        bias: whether there is a shift, where there is a scale.
+
+    Shape: (N, C, D, H, W) or (C, D, H, W); the result has that of the input.
+
+    Raises:
+        ValueError: the input has another number of dimensions, or one element for each channel while training.
+
+    >>> torch.nn.InstanceNorm3d(3)(torch.zeros(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 4, 4, 4])
+    """
 
     spatial = 3

@@ -51,7 +51,18 @@ class _ZeroPadNd(_ConstantPadNd):
 
 def _layer(base, name, n, what, mode="constant"):
     """A padding layer for `n` dimensions."""
-    described = f"{what} added around the last {'dimension' if n == 1 else f'{n} dimensions'}."
+    lead, sizes = "(N, C, ", ", ".join(("D", "H", "W")[3 - n :])
+    given, value = ("1, 0.0", "\n        value: the number that is added.") if base is _ConstantPadNd else ("1", "")
+    described = f"""{what} added around the last {"dimension" if n == 1 else f"{n} dimensions"}.
+
+    Args:
+        padding: how many on each side; or (low, high) of the last dimension, then of the one before, and so on.{value}
+
+    Shape: {lead}{sizes}), also without N; each size grows by its two numbers.
+
+    >>> torch.nn.{name}({given})(torch.zeros(1, 2, {", ".join(["3"] * n)})).shape
+    torch.Size([1, 2, {", ".join(["5"] * n)}])
+    """
     return type(name, (base,), {"__doc__": described, "__module__": base.__module__, "_n": n, "_mode": mode})
 
 

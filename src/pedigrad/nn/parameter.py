@@ -25,6 +25,10 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
     Of a subclass of Tensor the result keeps the class; `isinstance(p, Parameter)` is True all the same.
 
+    Args:
+        data: a tensor.
+        requires_grad: whether it gets gradients.
+
     >>> import pedigrad as torch
     >>> from pedigrad.nn.parameter import Parameter
     >>> Parameter(torch.zeros(2))
@@ -67,6 +71,10 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     """A tensor on the memory of `data` that a module registers as a buffer when it is assigned.
 
     It is saved in the state dict if `persistent`. The result is an ordinary Tensor that knows it is a buffer.
+
+    Args:
+        data: a tensor.
+        persistent: whether it is part of the state dict.
     """
 
     __slots__ = ()
@@ -148,7 +156,13 @@ class _Uninitialized:
 
 
 class UninitializedParameter(_Uninitialized, Parameter):
-    """A parameter whose shape is not known yet."""
+    """A parameter whose shape is not known yet.
+
+    Args:
+        requires_grad: whether it will get gradients.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+    """
 
     __slots__ = ()
     cls_to_become = Parameter
@@ -159,7 +173,14 @@ class UninitializedParameter(_Uninitialized, Parameter):
 
 
 class UninitializedBuffer(_Uninitialized, Tensor):
-    """A buffer whose shape is not known yet."""
+    """A buffer whose shape is not known yet.
+
+    Args:
+        requires_grad: whether it will get gradients.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+        persistent: whether it is part of the state dict.
+    """
 
     __slots__ = ()
     cls_to_become = Tensor

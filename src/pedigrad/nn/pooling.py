@@ -32,13 +32,43 @@ class _MaxPoolNd(Module):
 
 
 class MaxPool1d(_MaxPoolNd):
-    """The maxima of windows along sequences: (N, C, L) gives (N, C, L_out)."""
+    """The maxima of windows along sequences: (N, C, L) gives (N, C, L_out).
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: what is added on each side; it does not count as a maximum.
+        dilation: how far apart the elements of a window are.
+        return_indices: whether the places of the maxima are returned too, for `MaxUnpool`.
+        ceil_mode: whether windows may go over the edge.
+
+    Shape: (N, C, L) gives (N, C, L_out), both also without N.
+
+    Raises:
+        RuntimeError: the padding is more than half a window.
+
+    >>> torch.nn.MaxPool1d(2)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 3, 4])
+    """
 
     _function = staticmethod(pooling.max_pool1d)
 
 
 class MaxPool2d(_MaxPoolNd):
     """The maxima of windows over images: (N, C, H, W) gives (N, C, H_out, W_out); see `max_pool2d` for the sizes.
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: what is added on each side; it does not count as a maximum.
+        dilation: how far apart the elements of a window are.
+        return_indices: whether the places of the maxima are returned too, for `MaxUnpool`.
+        ceil_mode: whether windows may go over the edge.
+
+    Shape: (N, C, H, W) gives (N, C, H_out, W_out), both also without N.
+
+    Raises:
+        RuntimeError: the padding is more than half a window.
 
     >>> torch.nn.MaxPool2d(2)(torch.zeros(1, 3, 8, 8)).shape
     torch.Size([1, 3, 4, 4])
@@ -48,7 +78,24 @@ class MaxPool2d(_MaxPoolNd):
 
 
 class MaxPool3d(_MaxPoolNd):
-    """The maxima of windows over volumes: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out)."""
+    """The maxima of windows over volumes: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out).
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: what is added on each side; it does not count as a maximum.
+        dilation: how far apart the elements of a window are.
+        return_indices: whether the places of the maxima are returned too, for `MaxUnpool`.
+        ceil_mode: whether windows may go over the edge.
+
+    Shape: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out), both also without N.
+
+    Raises:
+        RuntimeError: the padding is more than half a window.
+
+    >>> torch.nn.MaxPool3d(2)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 4, 4, 4])
+    """
 
     _function = staticmethod(pooling.max_pool3d)
 
@@ -72,25 +119,80 @@ class _MaxUnpoolNd(Module):
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
-    """The inverse of `MaxPool1d`, zeros where there was no maximum."""
+    """The inverse of `MaxPool1d`, zeros where there was no maximum.
+
+    It is called with values and their indices, and with `output_size` where sizes were rounded.
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: what the pooling added.
+
+    Shape: (N, C, L_out) twice gives (N, C, L).
+
+    >>> pool = torch.nn.MaxPool1d(2, return_indices=True)
+    >>> torch.nn.MaxUnpool1d(2)(*pool(torch.rand(1, 3, 8))).shape
+    torch.Size([1, 3, 8])
+    """
 
     _n, _function = 1, staticmethod(adaptive.max_unpool1d)
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
-    """The inverse of `MaxPool2d`, zeros where there was no maximum."""
+    """The inverse of `MaxPool2d`, zeros where there was no maximum.
+
+    It is called with values and their indices, and with `output_size` where sizes were rounded.
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: what the pooling added.
+
+    Shape: (N, C, H_out, W_out) twice gives (N, C, H, W).
+
+    >>> pool = torch.nn.MaxPool2d(2, return_indices=True)
+    >>> torch.nn.MaxUnpool2d(2)(*pool(torch.rand(1, 3, 8, 8))).shape
+    torch.Size([1, 3, 8, 8])
+    """
 
     _n, _function = 2, staticmethod(adaptive.max_unpool2d)
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
-    """The inverse of `MaxPool3d`, zeros where there was no maximum."""
+    """The inverse of `MaxPool3d`, zeros where there was no maximum.
+
+    It is called with values and their indices, and with `output_size` where sizes were rounded.
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: what the pooling added.
+
+    Shape: (N, C, D_out, H_out, W_out) twice gives (N, C, D, H, W).
+
+    >>> pool = torch.nn.MaxPool3d(2, return_indices=True)
+    >>> torch.nn.MaxUnpool3d(2)(*pool(torch.rand(1, 3, 8, 8, 8))).shape
+    torch.Size([1, 3, 8, 8, 8])
+    """
 
     _n, _function = 3, staticmethod(adaptive.max_unpool3d)
 
 
 class AvgPool1d(Module):
-    """The means of windows along sequences: (N, C, L) gives (N, C, L_out)."""
+    """The means of windows along sequences: (N, C, L) gives (N, C, L_out).
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: zeros on each side.
+        ceil_mode: whether windows may go over the edge.
+        count_include_pad: whether these zeros count.
+
+    Shape: (N, C, L) gives (N, C, L_out), both also without N; each size becomes floor((size + 2 * padding - kernel_size) / stride) + 1.
+
+    >>> torch.nn.AvgPool1d(2)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 3, 4])
+    """
 
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
         super().__init__()
@@ -128,13 +230,43 @@ class _AvgPoolNd(Module):
 
 
 class AvgPool2d(_AvgPoolNd):
-    """The means of windows over images: (N, C, H, W) gives (N, C, H_out, W_out)."""
+    """The means of windows over images: (N, C, H, W) gives (N, C, H_out, W_out).
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: zeros on each side.
+        ceil_mode: whether windows may go over the edge.
+        count_include_pad: whether these zeros count.
+        divisor_override: what sums are divided by instead of the number of elements.
+
+    Shape: (N, C, H, W) gives (N, C, H_out, W_out), both also without N; each size becomes floor((size + 2 * padding - kernel_size) /
+    stride) + 1.
+
+    >>> torch.nn.AvgPool2d(2)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 4, 4])
+    """
 
     _function = staticmethod(pooling.avg_pool2d)
 
 
 class AvgPool3d(_AvgPoolNd):
-    """The means of windows over volumes: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out)."""
+    """The means of windows over volumes: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out).
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: zeros on each side.
+        ceil_mode: whether windows may go over the edge.
+        count_include_pad: whether these zeros count.
+        divisor_override: what sums are divided by instead of the number of elements.
+
+    Shape: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out), both also without N; each size becomes floor((size + 2 * padding -
+    kernel_size) / stride) + 1.
+
+    >>> torch.nn.AvgPool3d(2)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 4, 4, 4])
+    """
 
     _function = staticmethod(pooling.avg_pool3d)
 
@@ -155,19 +287,55 @@ class _LPPoolNd(Module):
 
 
 class LPPool1d(_LPPoolNd):
-    """The norms of windows along sequences: (N, C, L) gives (N, C, L_out)."""
+    """The norms of windows along sequences: (N, C, L) gives (N, C, L_out).
+
+    Args:
+        norm_type: the order p: (sum of x^p)^(1/p).
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        ceil_mode: whether windows may go over the edge.
+
+    Shape: (N, C, L) gives (N, C, L_out), both also without N.
+
+    >>> torch.nn.LPPool1d(2, 2)(torch.ones(1, 3, 8)).shape
+    torch.Size([1, 3, 4])
+    """
 
     _function = staticmethod(adaptive.lp_pool1d)
 
 
 class LPPool2d(_LPPoolNd):
-    """The norms of windows over images: (N, C, H, W) gives (N, C, H_out, W_out)."""
+    """The norms of windows over images: (N, C, H, W) gives (N, C, H_out, W_out).
+
+    Args:
+        norm_type: the order p: (sum of x^p)^(1/p).
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        ceil_mode: whether windows may go over the edge.
+
+    Shape: (N, C, H, W) gives (N, C, H_out, W_out), both also without N.
+
+    >>> torch.nn.LPPool2d(2, 2)(torch.ones(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 4, 4])
+    """
 
     _function = staticmethod(adaptive.lp_pool2d)
 
 
 class LPPool3d(_LPPoolNd):
-    """The norms of windows over volumes: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out)."""
+    """The norms of windows over volumes: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out).
+
+    Args:
+        norm_type: the order p: (sum of x^p)^(1/p).
+        kernel_size: the size of a window, a number or one for each dimension.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        ceil_mode: whether windows may go over the edge.
+
+    Shape: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out), both also without N.
+
+    >>> torch.nn.LPPool3d(2, 2)(torch.ones(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 4, 4, 4])
+    """
 
     _function = staticmethod(adaptive.lp_pool3d)
 
@@ -188,19 +356,49 @@ class _AdaptiveMaxPoolNd(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
-    """The maxima of `output_size` windows along sequences."""
+    """The maxima of `output_size` windows along sequences.
+
+    Args:
+        output_size: how many windows there are; None for the size of the input.
+        return_indices: whether the places of the maxima are returned too.
+
+    Shape: (N, C, L) gives (N, C, *output_size), both also without N.
+
+    >>> torch.nn.AdaptiveMaxPool1d(2)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 3, 2])
+    """
 
     _function = staticmethod(adaptive.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
-    """The maxima of a grid of windows over images; sizes of None are the input's."""
+    """The maxima of a grid of windows over images; sizes of None are the input's.
+
+    Args:
+        output_size: how many windows there are: a number, or one for each dimension; None for the size of the input.
+        return_indices: whether the places of the maxima are returned too.
+
+    Shape: (N, C, H, W) gives (N, C, *output_size), both also without N.
+
+    >>> torch.nn.AdaptiveMaxPool2d(2)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 2, 2])
+    """
 
     _function = staticmethod(adaptive.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
-    """The maxima of a grid of windows over volumes; sizes of None are the input's."""
+    """The maxima of a grid of windows over volumes; sizes of None are the input's.
+
+    Args:
+        output_size: how many windows there are: a number, or one for each dimension; None for the size of the input.
+        return_indices: whether the places of the maxima are returned too.
+
+    Shape: (N, C, D, H, W) gives (N, C, *output_size), both also without N.
+
+    >>> torch.nn.AdaptiveMaxPool3d(2)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 2, 2, 2])
+    """
 
     _function = staticmethod(adaptive.adaptive_max_pool3d)
 
@@ -221,19 +419,46 @@ class _AdaptiveAvgPoolNd(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
-    """The means of `output_size` windows along sequences."""
+    """The means of `output_size` windows along sequences.
+
+    Args:
+        output_size: how many windows there are; None for the size of the input.
+
+    Shape: (N, C, L) gives (N, C, *output_size), both also without N.
+
+    >>> torch.nn.AdaptiveAvgPool1d(2)(torch.zeros(1, 3, 8)).shape
+    torch.Size([1, 3, 2])
+    """
 
     _function = staticmethod(adaptive.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
-    """The means of a grid of windows over images; sizes of None are the input's."""
+    """The means of a grid of windows over images; sizes of None are the input's.
+
+    Args:
+        output_size: how many windows there are: a number, or one for each dimension; None for the size of the input.
+
+    Shape: (N, C, H, W) gives (N, C, *output_size), both also without N.
+
+    >>> torch.nn.AdaptiveAvgPool2d(2)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 2, 2])
+    """
 
     _function = staticmethod(adaptive.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
-    """The means of a grid of windows over volumes; sizes of None are the input's."""
+    """The means of a grid of windows over volumes; sizes of None are the input's.
+
+    Args:
+        output_size: how many windows there are: a number, or one for each dimension; None for the size of the input.
+
+    Shape: (N, C, D, H, W) gives (N, C, *output_size), both also without N.
+
+    >>> torch.nn.AdaptiveAvgPool3d(2)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 2, 2, 2])
+    """
 
     _function = staticmethod(adaptive.adaptive_avg_pool3d)
 
@@ -261,12 +486,40 @@ class _FractionalMaxPoolNd(Module):
 
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
-    """The maxima of windows over images that start at random."""
+    """The maxima of windows over images that start at random.
+
+    Graham 2014.
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        output_size: the sizes of the result, or
+        output_ratio: what they are as parts of the input's, between 0 and 1.
+        return_indices: whether the places of the maxima are returned too, for `MaxUnpool`.
+
+    Shape: (N, C, H, W) gives (N, C, H_out, W_out), both also without N.
+
+    >>> torch.nn.FractionalMaxPool2d(2, output_size=3)(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 3, 3])
+    """
 
     _n, _function = 2, staticmethod(adaptive.fractional_max_pool2d)
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
-    """The maxima of windows over volumes that start at random."""
+    """The maxima of windows over volumes that start at random.
+
+    Graham 2014.
+
+    Args:
+        kernel_size: the size of a window, a number or one for each dimension.
+        output_size: the sizes of the result, or
+        output_ratio: what they are as parts of the input's, between 0 and 1.
+        return_indices: whether the places of the maxima are returned too, for `MaxUnpool`.
+
+    Shape: (N, C, D, H, W) gives (N, C, D_out, H_out, W_out), both also without N.
+
+    >>> torch.nn.FractionalMaxPool3d(2, output_size=3)(torch.zeros(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 3, 3, 3])
+    """
 
     _n, _function = 3, staticmethod(adaptive.fractional_max_pool3d)

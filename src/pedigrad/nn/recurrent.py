@@ -23,7 +23,21 @@ GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 
 
 class RNNBase(Module):
-    """What the recurrent layers share: weights of `num_layers` layers in one or two directions, and the way through them."""
+    """What the recurrent layers share: weights of `num_layers` layers in one or two directions, and the way through them.
+
+    Args:
+        mode: "RNN_TANH", "RNN_RELU", "LSTM" or "GRU".
+        input_size: the number of features of the input.
+        hidden_size: the number of features of the state.
+        num_layers: how many there are on top of one another.
+        bias: whether there are biases.
+        batch_first: whether sequences are (batch, time, feature).
+        dropout: the probability with which the results of all layers but the last are dropped.
+        bidirectional: whether a second network reads the sequence from its end.
+        proj_size: the size the state is projected to; 0 for none.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+    """
 
     def __init__(
         self, mode, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
@@ -249,7 +263,7 @@ def _permuted(state, indices):
     return state if indices is None else state.index_select(1, indices)
 
 
-SIZES = "input_size, hidden_size, num_layers=1"
+SIZES = "input_size: int, hidden_size: int, num_layers: int = 1"
 OPTIONS = "bias=True, batch_first=False, dropout=0.0, bidirectional=False, device=None, dtype=None"
 
 
@@ -257,6 +271,27 @@ class RNN(RNNBase):
     """Elman's recurrent network: `h' = nonlinearity(W_ih x + b_ih + W_hh h + b_hh)` along a sequence.
 
     Parameters and shapes are those of `LSTM`, without `proj_size`; `nonlinearity` is "tanh" or "relu", and the state is h alone.
+
+    Elman 1990.
+
+    Args:
+        input_size: the number of features of the input.
+        hidden_size: the number of features of the state.
+        num_layers: how many there are on top of one another.
+        nonlinearity: "tanh" or "relu".
+        bias: whether there are biases.
+        batch_first: whether sequences are (batch, time, feature).
+        dropout: the probability with which the results of all layers but the last are dropped.
+        bidirectional: whether a second network reads the sequence from its end.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: an input (L, N, input_size) and, if given, a state (num_layers * directions, N, hidden_size) give an output (L, N, directions *
+    hidden_size) and the last state; without a batch all lack N.
+
+    >>> output, h = torch.nn.RNN(4, 8)(torch.zeros(5, 3, 4))
+    >>> output.shape, h.shape
+    (torch.Size([5, 3, 8]), torch.Size([1, 3, 8]))
     """
 
     def __init__(self, *args, nonlinearity="tanh", **kwargs):
@@ -270,7 +305,7 @@ class RNN(RNNBase):
         self.nonlinearity = nonlinearity
         super().__init__(f"RNN_{nonlinearity.upper()}", *args, **kwargs)
 
-    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, nonlinearity='tanh', {OPTIONS})")  # type: ignore[attr-defined]
+    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, nonlinearity='tanh', {OPTIONS}) -> None")  # type: ignore[attr-defined]
 
 
 class GRU(RNNBase):
@@ -279,6 +314,20 @@ class GRU(RNNBase):
     Parameters and shapes are those of `LSTM`, without `proj_size`; the state is h alone. At each step
 
         r, z = sigmoid(W x + b + U h + d) each,  n = tanh(W x + b + r * (U h + d)),  h' = (1 - z) * n + z * h
+
+    Args:
+        input_size: the number of features of the input.
+        hidden_size: the number of features of the state.
+        num_layers: how many there are on top of one another.
+        bias: whether there are biases.
+        batch_first: whether sequences are (batch, time, feature).
+        dropout: the probability with which the results of all layers but the last are dropped.
+        bidirectional: whether a second network reads the sequence from its end.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: an input (L, N, input_size) and, if given, a state (num_layers * directions, N, hidden_size) give an output (L, N, directions *
+    hidden_size) and the last state; without a batch all lack N.
 
     >>> output, h = torch.nn.GRU(4, 8, batch_first=True)(torch.zeros(3, 5, 4))
     >>> output.shape, h.shape
@@ -290,11 +339,16 @@ class GRU(RNNBase):
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         super().__init__("GRU", *args, **kwargs)
 
-    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, {OPTIONS})")  # type: ignore[attr-defined]
+    __init__.__signature__ = signatures.declared(f"(self, {SIZES}, {OPTIONS}) -> None")  # type: ignore[attr-defined]
 
 
 class LSTM(RNNBase):
     """A long short-term memory along a sequence (Hochreiter and Schmidhuber 1997); the state is (h, c).
+
+    At each step, with gates in the order input, forget, cell, output in the rows of the weights,
+
+        i, f, o = sigmoid(W x + b + U h + d) each,  g = tanh(W x + b + U h + d)
+        c' = f * c + i * g,  h' = o * tanh(c')
 
     Args:
         input_size: the number of features of each element of the sequence.
@@ -305,14 +359,11 @@ class LSTM(RNNBase):
         dropout: the probability with which the results of all layers but the last are dropped while training.
         bidirectional: whether a second network reads the sequence from its end; its states come after those of the first.
         proj_size: if it is not 0, the state h is projected to this size.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
 
     Shape: an input (L, N, input_size) and, if given, a state of two tensors (num_layers * directions, N, hidden_size) give an output
     (L, N, directions * hidden_size) and the last state; without a batch all lack N.
-
-    At each step, with gates in the order input, forget, cell, output in the rows of the weights,
-
-        i, f, o = sigmoid(W x + b + U h + d) each,  g = tanh(W x + b + U h + d)
-        c' = f * c + i * g,  h' = o * tanh(c')
 
     >>> output, (h, c) = torch.nn.LSTM(4, 8, num_layers=2)(torch.zeros(5, 3, 4))
     >>> output.shape, h.shape
@@ -343,7 +394,16 @@ class LSTM(RNNBase):
 
 
 class RNNCellBase(Module):
-    """What the cells share: two weights and two biases."""
+    """What the cells share: two weights and two biases.
+
+    Args:
+        input_size: the number of features of the input.
+        hidden_size: the number of features of the state.
+        bias: whether there are biases.
+        num_chunks: how many gates there are.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+    """
 
     def __init__(self, input_size, hidden_size, bias, num_chunks, device=None, dtype=None):
         super().__init__()
@@ -408,7 +468,21 @@ class RNNCellBase(Module):
 
 
 class RNNCell(RNNCellBase):
-    """One step of Elman's recurrent network."""
+    """One step of Elman's recurrent network.
+
+    Args:
+        input_size: the number of features of the input.
+        hidden_size: the number of features of the state.
+        bias: whether there are biases.
+        nonlinearity: "tanh" or "relu".
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (N, input_size) and, if given, a state (N, hidden_size) give the next state (N, hidden_size), also without N.
+
+    >>> torch.nn.RNNCell(4, 8)(torch.zeros(3, 4)).shape
+    torch.Size([3, 8])
+    """
 
     def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None):
         super().__init__(input_size, hidden_size, bias, 1, device, dtype)
@@ -421,7 +495,20 @@ class RNNCell(RNNCellBase):
 
 
 class GRUCell(RNNCellBase):
-    """One step of a gated recurrent unit."""
+    """One step of a gated recurrent unit.
+
+    Args:
+        input_size: the number of features of the input.
+        hidden_size: the number of features of the state.
+        bias: whether there are biases.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (N, input_size) and, if given, a state (N, hidden_size) give the next state (N, hidden_size), also without N.
+
+    >>> torch.nn.GRUCell(4, 8)(torch.zeros(3, 4)).shape
+    torch.Size([3, 8])
+    """
 
     def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None):
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
@@ -431,7 +518,21 @@ class GRUCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """One step of a long short-term memory; its state is (h, c)."""
+    """One step of a long short-term memory; its state is (h, c).
+
+    Args:
+        input_size: the number of features of the input.
+        hidden_size: the number of features of the state.
+        bias: whether there are biases.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (N, input_size) and, if given, two states (N, hidden_size) give the next two, also without N.
+
+    >>> h, c = torch.nn.LSTMCell(4, 8)(torch.zeros(3, 4))
+    >>> h.shape, c.shape
+    (torch.Size([3, 8]), torch.Size([3, 8]))
+    """
 
     def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)

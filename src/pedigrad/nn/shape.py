@@ -8,6 +8,11 @@ __all__ = ["Flatten", "Unflatten"]
 class Flatten(Module):
     """The dimensions from `start_dim` to `end_dim` made one: by default all but the first, the batch.
 
+    Args:
+        start_dim, end_dim: the first and the last of them.
+
+    Shape: (N, a, b) gives (N, a * b).
+
     >>> torch.nn.Flatten()(torch.zeros(2, 3, 4)).shape
     torch.Size([2, 12])
     """
@@ -24,7 +29,17 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Dimension `dim` made several, of the sizes `unflattened_size`."""
+    """Dimension `dim` made several, of the sizes `unflattened_size`.
+
+    Args:
+        dim: the dimension, by number.
+        unflattened_size: the sizes it becomes.
+
+    Shape: (N, a * b) gives (N, a, b).
+
+    >>> torch.nn.Unflatten(1, (2, 3))(torch.zeros(4, 6)).shape
+    torch.Size([4, 2, 3])
+    """
 
     def __init__(self, dim, unflattened_size):
         super().__init__()

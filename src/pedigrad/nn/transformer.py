@@ -82,6 +82,24 @@ class TransformerEncoderLayer(_Layer):
     """Self-attention and a feed-forward network, each with a residual connection and a layer norm.
 
     With `norm_first` the norms come before attention and network, otherwise after the additions.
+
+    Args:
+        d_model: the number of features.
+        nhead: the number of heads.
+        dim_feedforward: the size of the feed-forward network's inner layer.
+        dropout: the probability of dropout.
+        activation: of the feed-forward network: a function, "relu" or "gelu".
+        layer_norm_eps: `eps` of the norms.
+        batch_first: whether sequences are (N, L, E) instead of (L, N, E).
+        norm_first: whether the norms come before attention and network.
+        bias: whether linear layers and norms have biases.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (S, N, E) gives the same.
+
+    >>> torch.nn.TransformerEncoderLayer(8, 2, 16)(torch.zeros(5, 3, 8)).shape
+    torch.Size([5, 3, 8])
     """
 
     def __init__(
@@ -107,7 +125,26 @@ class TransformerEncoderLayer(_Layer):
 
 
 class TransformerDecoderLayer(_Layer):
-    """Self-attention, attention to an encoder's output, and a feed-forward network, each with residual and layer norm."""
+    """Self-attention, attention to an encoder's output, and a feed-forward network, each with residual and layer norm.
+
+    Args:
+        d_model: the number of features.
+        nhead: the number of heads.
+        dim_feedforward: the size of the feed-forward network's inner layer.
+        dropout: the probability of dropout.
+        activation: of the feed-forward network: a function, "relu" or "gelu".
+        layer_norm_eps: `eps` of the norms.
+        batch_first: whether sequences are (N, L, E) instead of (L, N, E).
+        norm_first: whether the norms come before attention and network.
+        bias: whether linear layers and norms have biases.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (T, N, E) and the encoder's output (S, N, E) give (T, N, E).
+
+    >>> torch.nn.TransformerDecoderLayer(8, 2, 16)(torch.zeros(4, 3, 8), torch.zeros(5, 3, 8)).shape
+    torch.Size([4, 3, 8])
+    """
 
     def __init__(
         self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation=F.relu, layer_norm_eps=1e-5, batch_first=False,
@@ -158,7 +195,21 @@ def _without_nested(layer):
 
 
 class TransformerEncoder(Module):
-    """`num_layers` copies of an encoder layer, and a norm after them if one is given."""
+    """`num_layers` copies of an encoder layer, and a norm after them if one is given.
+
+    Args:
+        encoder_layer: the layer that is copied.
+        num_layers: how many copies.
+        norm: a layer after them.
+        enable_nested_tensor: ignored: there are no nested tensors.
+        mask_check: ignored.
+
+    Shape: (S, N, E) gives the same.
+
+    >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16)
+    >>> torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)(torch.zeros(5, 3, 8)).shape
+    torch.Size([5, 3, 8])
+    """
 
     def __init__(self, encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True):
         super().__init__()
@@ -180,7 +231,19 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """`num_layers` copies of a decoder layer, and a norm after them if one is given."""
+    """`num_layers` copies of a decoder layer, and a norm after them if one is given.
+
+    Args:
+        decoder_layer: the layer that is copied.
+        num_layers: how many copies.
+        norm: a layer after them.
+
+    Shape: (T, N, E) and the encoder's output (S, N, E) give (T, N, E).
+
+    >>> layer = torch.nn.TransformerDecoderLayer(8, 2, 16)
+    >>> torch.nn.TransformerDecoder(layer, 2)(torch.zeros(4, 3, 8), torch.zeros(5, 3, 8)).shape
+    torch.Size([4, 3, 8])
+    """
 
     def __init__(self, decoder_layer, num_layers, norm=None):
         super().__init__()
@@ -204,7 +267,33 @@ class TransformerDecoder(Module):
 
 
 class Transformer(Module):
-    """An encoder and a decoder, each a stack of layers with a norm after it."""
+    """An encoder and a decoder, each a stack of layers with a norm after it.
+
+    Vaswani et al. 2017.
+
+    Args:
+        d_model: the number of features.
+        nhead: the number of heads.
+        num_encoder_layers: layers of the encoder.
+        num_decoder_layers: layers of the decoder.
+        dim_feedforward: the size of the feed-forward network's inner layer.
+        dropout: the probability of dropout.
+        activation: of the feed-forward network: a function, "relu" or "gelu".
+        custom_encoder: an encoder to take instead.
+        custom_decoder: a decoder to take instead.
+        layer_norm_eps: `eps` of the norms.
+        batch_first: whether sequences are (N, L, E) instead of (L, N, E).
+        norm_first: whether the norms come before attention and network.
+        bias: whether linear layers and norms have biases.
+        device: where its parameters are made: "cpu", or "meta" for none of their memory.
+        dtype: the dtype of its parameters.
+
+    Shape: (S, N, E) and (T, N, E) give (T, N, E).
+
+    >>> model = torch.nn.Transformer(8, 2, 1, 1, 16, batch_first=True)
+    >>> model(torch.zeros(2, 5, 8), torch.zeros(2, 3, 8)).shape
+    torch.Size([2, 3, 8])
+    """
 
     def __init__(
         self, d_model=512, nhead=8, num_encoder_layers=6, num_decoder_layers=6, dim_feedforward=2048, dropout=0.1,

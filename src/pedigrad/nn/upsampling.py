@@ -9,7 +9,20 @@ __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle", "Upsample", "Upsa
 
 
 class Upsample(Module):
-    """Interpolation to another spatial size, given as `size` or as `scale_factor`."""
+    """Interpolation to another spatial size, given as `size` or as `scale_factor`.
+
+    Args:
+        size: the spatial sizes of the result, or
+        scale_factor: how many times as large they become.
+        mode: "nearest", "linear", "bilinear", "bicubic" or "trilinear".
+        align_corners: whether the corner elements keep their places.
+        recompute_scale_factor: whether the factors follow from the sizes again.
+
+    Shape: (N, C, ...) with other spatial sizes.
+
+    >>> torch.nn.Upsample(scale_factor=2)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 8, 8])
+    """
 
     def __init__(self, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None):
         super().__init__()
@@ -34,21 +47,52 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """Nearest-neighbour interpolation of images."""
+    """Nearest-neighbour interpolation of images.
+
+    Args:
+        size: the spatial sizes of the result, or
+        scale_factor: how many times as large they become.
+
+    Shape: (N, C, ...) with other spatial sizes.
+
+    >>> torch.nn.UpsamplingNearest2d(scale_factor=2)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 8, 8])
+    """
 
     def __init__(self, size=None, scale_factor=None):
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """Bilinear interpolation of images, with aligned corners."""
+    """Bilinear interpolation of images, with aligned corners.
+
+    Args:
+        size: the spatial sizes of the result, or
+        scale_factor: how many times as large they become.
+
+    Shape: (N, C, ...) with other spatial sizes.
+
+    >>> torch.nn.UpsamplingBilinear2d(scale_factor=2)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 3, 8, 8])
+    """
 
     def __init__(self, size=None, scale_factor=None):
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
 
 
 class PixelShuffle(Module):
-    """Channels spread over space: (..., C * r * r, H, W) gives (..., C, H * r, W * r)."""
+    """Channels spread over space: (..., C * r * r, H, W) gives (..., C, H * r, W * r).
+
+    Shi et al. 2016.
+
+    Args:
+        upscale_factor: r.
+
+    Shape: (..., C * r * r, H, W) gives (..., C, H * r, W * r).
+
+    >>> torch.nn.PixelShuffle(2)(torch.zeros(1, 8, 3, 3)).shape
+    torch.Size([1, 2, 6, 6])
+    """
 
     def __init__(self, upscale_factor):
         super().__init__()
@@ -63,7 +107,16 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """Space gathered into channels: (..., C, H * r, W * r) gives (..., C * r * r, H, W)."""
+    """Space gathered into channels: (..., C, H * r, W * r) gives (..., C * r * r, H, W).
+
+    Args:
+        downscale_factor: r.
+
+    Shape: (..., C, H * r, W * r) gives (..., C * r * r, H, W).
+
+    >>> torch.nn.PixelUnshuffle(2)(torch.zeros(1, 2, 6, 6)).shape
+    torch.Size([1, 8, 3, 3])
+    """
 
     def __init__(self, downscale_factor):
         super().__init__()
@@ -78,7 +131,18 @@ class PixelUnshuffle(Module):
 
 
 class ChannelShuffle(Module):
-    """Channels dealt out, so that neighbours come from different groups."""
+    """Channels dealt out, so that neighbours come from different groups.
+
+    Zhang et al. 2018.
+
+    Args:
+        groups: the number of groups.
+
+    Shape: (N, C, ...); the result has that of the input.
+
+    >>> torch.nn.ChannelShuffle(2)(torch.arange(4.0).reshape(1, 4, 1, 1)).flatten()
+    tensor([0., 2., 1., 3.])
+    """
 
     def __init__(self, groups):
         super().__init__()

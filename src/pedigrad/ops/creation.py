@@ -13,6 +13,7 @@ from ..core import dtypes, inplace, meta, modes, override
 from ..core.data import array_of, element, is_sequence, native_array, plain_number, scalar
 from ..core.declare import function
 from ..core.dispatch import check_overlap, unordered
+from ..core.documentation import completed
 from ..core.exchange import imported
 from ..core.keywords import in_our_words, words_of
 from ..core.layout import arranged, empty_like, order_of_format
@@ -86,6 +87,7 @@ def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Te
     shared = {"out": None, "layout": strided, "device": None, "requires_grad": False, "pin_memory": False}
     formatted = {"memory_format": None} if make.__name__ == "empty" or make.__name__.endswith("_like") else {}
     made.adds = shared | formatted  # type: ignore[attr-defined]
+    made.__doc__ = completed(make.__doc__, (*code.co_varnames[: code.co_argcount + code.co_kwonlyargcount], *shared, *formatted))
     return function(places)(made)
 
 
@@ -140,6 +142,15 @@ def _there(tensor: Tensor, device: Any) -> Tensor:
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """A tensor with a copy of `data`; floats become the default dtype, ints int64.
 
+    Args:
+        data: a number, sequences of numbers nested evenly, a NumPy array or a tensor.
+        dtype: the dtype, if it is not to follow from `data`.
+
+    Shape: that of the nested sequences; () for a number.
+
+    Raises:
+        ValueError: the sequences are not of one length.
+
     >>> tensor([[1.0, 2.0]])
     tensor([[1., 2.]])
     """
@@ -153,7 +164,18 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 @function("torch")
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """A tensor of `data` that shares its memory where it can: tensors and arrays of the asked dtype are not copied."""
+    """A tensor of `data` that shares its memory where it can: tensors and arrays of the asked dtype are not copied.
+
+    Args:
+        data: a number, sequences, a NumPy array or a tensor.
+        dtype: the dtype, if it is not to follow from `data`.
+
+    Shape: that of `data`.
+
+    >>> x = torch.ones(2)
+    >>> torch.as_tensor(x) is x
+    True
+    """
     if isinstance(data, Tensor):
         return placed(converted(data, dtype), device)
     return _there(constant(array_of(data, dtype, shares=True)), device)
@@ -201,8 +223,17 @@ def _is_buffer(obj: Any) -> bool:
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor on the memory of `ndarray`: a change of one shows in the other.
 
+    Shape: that of `ndarray`.
+
     Raises:
         TypeError: for anything but an array.
+
+    >>> import numpy as np
+    >>> a = np.zeros(2)
+    >>> x = torch.from_numpy(a)
+    >>> a[0] = 1
+    >>> x
+    tensor([1., 0.], dtype=torch.float64)
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(located(f"expected np.ndarray (got {type(ndarray).__name__})"))
@@ -259,6 +290,11 @@ def to_dlpack(tensor: Tensor) -> Any:
 def zeros(*size: Any, dtype: Any = None) -> Any:
     """Zeros of shape `size`, which may be numbers or one tuple; float32 unless `dtype` is given.
 
+    Args:
+        size: the sizes, as numbers or as one tuple.
+
+    Shape: `size`.
+
     >>> torch.zeros(2, 3).shape, torch.zeros((2,), dtype=torch.int64)
     (torch.Size([2, 3]), tensor([0, 0]))
     """
@@ -267,19 +303,44 @@ def zeros(*size: Any, dtype: Any = None) -> Any:
 
 @factory
 def ones(*size: Any, dtype: Any = None) -> Any:
-    """Ones of shape `size`, which may be numbers or one tuple; float32 unless `dtype` is given."""
+    """Ones of shape `size`, which may be numbers or one tuple; float32 unless `dtype` is given.
+
+    Args:
+        size: the sizes, as numbers or as one tuple.
+
+    Shape: `size`.
+
+    >>> torch.ones(2, 2)
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
     return np.ones(_sizes(size), numpy_dtype(dtype))
 
 
 @factory
 def empty(*size: Any, dtype: Any = None) -> Any:
-    """Memory of shape `size` as it comes, not initialised; float32 unless `dtype` is given."""
+    """Memory of shape `size` as it comes, not initialised; float32 unless `dtype` is given.
+
+    Args:
+        size: the sizes, as numbers or as one tuple.
+
+    Shape: `size`.
+
+    >>> torch.empty(2, 3).shape
+    torch.Size([2, 3])
+    """
     return np.empty(_sizes(size), numpy_dtype(dtype))
 
 
 @factory
 def full(size: Any, fill_value: Any, *, dtype: Any = None) -> Any:
     """`fill_value` in every element of shape `size`; its type decides the dtype.
+
+    Args:
+        size: a tuple.
+        fill_value: the number.
+
+    Shape: `size`.
 
     >>> torch.full((2, 2), 7)
     tensor([[7, 7],
@@ -305,7 +366,13 @@ def _like(name: str, value: Any) -> None:
         return filled_like(input, value, dtype)
 
     like.__name__ = like.__qualname__ = name + "_like"
-    like.__doc__ = f"As `{name}`, with the shape, dtype and order in memory of `input`."
+    like.__doc__ = f"""As `{name}`, with the shape, dtype and order in memory of `input`.
+
+    Shape: that of `input`.
+
+    >>> torch.{name}_like(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
     factory(like)
 
 
@@ -333,20 +400,47 @@ for _name, _value in (("zeros", 0), ("ones", 1), ("empty", None)):
 
 @factory
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None) -> Any:
-    """`fill_value` everywhere, with the shape, dtype and order in memory of `input`."""
+    """`fill_value` everywhere, with the shape, dtype and order in memory of `input`.
+
+    Shape: that of `input`.
+
+    >>> torch.full_like(torch.zeros(2), 7)
+    tensor([7., 7.])
+    """
     kind = input._array.dtype if dtype is None else numpy_dtype(dtype)
     return filled_like(input, scalar(fill_value, kind, "full_like()"), dtype)
 
 
 @factory
 def eye(n: int, m: int | None = None, *, dtype: Any = None) -> Any:
-    """The identity matrix, n by m; square if `m` is left out."""
+    """The identity matrix, n by m; square if `m` is left out.
+
+    Args:
+        n: the number of rows.
+        m: the number of columns.
+
+    Shape: (n, m).
+
+    >>> torch.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return np.eye(n, m, dtype=numpy_dtype(dtype))
 
 
 @factory
 def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
     """Numbers from `start` (0 if left out) up to but without `end`, `step` apart; int64 if all three are whole numbers.
+
+    Args:
+        start: the first number.
+        end: the bound, which is not reached.
+        step: the distance; negative to count down.
+
+    Shape: (ceil((end - start) / step),).
+
+    Raises:
+        RuntimeError: `step` is 0, or leads away from `end`.
 
     >>> torch.arange(1, 2.5, 0.5)
     tensor([1.0000, 1.5000, 2.0000])
@@ -400,6 +494,13 @@ def _bound(given: Any) -> Any:
 @factory
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Any:
     """`steps` numbers evenly spaced from `start` to `end`, both included.
+
+    Args:
+        start: the first number.
+        end: the last number.
+        steps: how many there are.
+
+    Shape: (steps,).
 
     >>> torch.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
@@ -508,8 +609,8 @@ class LegacyType(TensorMeta):
 
 
 def _legacy(name: str, dtype: dtypes.dtype) -> Any:
-    def new(cls: Any, *args: Any, **kwargs: Any) -> Tensor:
-        return construct(Tensor, *args, dtype=dtype, **kwargs)
+    def new(cls: Any, *args: Any, device: Any = None, **named: Any) -> Tensor:
+        return construct(Tensor, *args, device=device, dtype=dtype, **named)
 
     namespace = {"__new__": new, "dtype": dtype, "legacy_name": f"torch.{name}Tensor", "__slots__": ()}
     return LegacyType(name + "Tensor", (Tensor,), namespace)

@@ -11,7 +11,29 @@ from .options import check, check_implementation, check_lr, descend
 
 
 class Adadelta(Optimizer):
-    """Adadelta (Zeiler 2012, algorithm 1): steps scaled by the ratio of running averages of updates and of gradients."""
+    """Adadelta (Zeiler 2012, algorithm 1): steps scaled by the ratio of running averages of updates and of gradients.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        rho: the factor of the running means.
+        eps: what is added to the root that is divided by.
+        weight_decay: this times the parameter is added to its gradient.
+        foreach: ignored: there is one implementation.
+        capturable: ignored: steps are not captured.
+        maximize: whether to go up instead of down.
+        differentiable: False; True is refused, as steps are not recorded.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.Adadelta([w], lr=1.0)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     def __init__(
         self, params: Any, lr: Any = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0, foreach: bool | None = None, *,

@@ -14,7 +14,28 @@ from .options import check, check_lr, widened
 
 
 class Adafactor(Optimizer):
-    """Adafactor (Shazeer and Stern 2018, algorithms 4 and 5): the second moments of a matrix as the product of a column and a row."""
+    """Adafactor (Shazeer and Stern 2018, algorithms 4 and 5): the second moments of a matrix as the product of a column and a row.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        beta2_decay: the exponent with which the factor of the running means nears 1.
+        eps: two small numbers: for squares of gradients (None for the dtype's) and for the size of parameters.
+        d: the largest root mean square of an update.
+        weight_decay: `lr * weight_decay` of the parameter is taken off it.
+        foreach: ignored: there is one implementation.
+        maximize: whether to go up instead of down.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.Adafactor([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     whole = True
 

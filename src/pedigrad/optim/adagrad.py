@@ -14,7 +14,30 @@ from .options import check, check_implementation, check_lr, descend
 
 
 class Adagrad(Optimizer):
-    """Adagrad (Duchi et al. 2011, figure 1, diagonal): steps divided by the root of the sum of squared gradients."""
+    """Adagrad (Duchi et al. 2011, figure 1, diagonal): steps divided by the root of the sum of squared gradients.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        lr_decay: how much slower each step is.
+        weight_decay: this times the parameter is added to its gradient.
+        initial_accumulator_value: what the sums begin with.
+        eps: what is added to the root that is divided by.
+        foreach: ignored: there is one implementation.
+        maximize: whether to go up instead of down.
+        differentiable: False; True is refused, as steps are not recorded.
+        fused: ignored: there is one implementation.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.Adagrad([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, lr_decay: float = 0, weight_decay: float = 0, initial_accumulator_value: float = 0,

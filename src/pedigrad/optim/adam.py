@@ -21,6 +21,15 @@ class Adam(Optimizer):
         eps: what is added to the root of the latter.
         weight_decay: this times the parameter is added to its gradient; `AdamW` takes it off the parameter instead.
         amsgrad: whether the largest mean of squares so far is used.
+        foreach: ignored: there is one implementation.
+        maximize: whether to go up instead of down.
+        capturable: ignored: steps are not captured.
+        differentiable: False; True is refused, as steps are not recorded.
+        fused: ignored: there is one implementation.
+        decoupled_weight_decay: whether the decay is taken off the parameter instead, as in `AdamW`.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
 
     >>> w = torch.nn.Parameter(torch.ones(1))
     >>> optimizer = torch.optim.Adam([w], lr=0.1)

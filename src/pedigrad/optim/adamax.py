@@ -11,7 +11,29 @@ from .options import check, check_betas, check_implementation, check_lr, descend
 
 
 class Adamax(Optimizer):
-    """Adamax (Kingma and Ba 2015, algorithm 2): Adam with the infinity norm."""
+    """Adamax (Kingma and Ba 2015, algorithm 2): Adam with the infinity norm.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        betas: the factors of the running mean of the gradient and of the running maximum.
+        eps: what is added to the root that is divided by.
+        weight_decay: this times the parameter is added to its gradient.
+        foreach: ignored: there is one implementation.
+        maximize: whether to go up instead of down.
+        differentiable: False; True is refused, as steps are not recorded.
+        capturable: ignored: steps are not captured.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.Adamax([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     def __init__(
         self, params: Any, lr: Any = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,

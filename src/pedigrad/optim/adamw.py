@@ -11,6 +11,29 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2): `lr * weight_decay` of a parameter is taken off it.
 
     The other parameters are those of `Adam`.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        betas: the factors of the running means of the gradient and of its square.
+        eps: what is added to the root that is divided by.
+        weight_decay: `lr * weight_decay` of a parameter is taken off it.
+        amsgrad: whether the largest mean of squares so far is used.
+        maximize: whether to go up instead of down.
+        foreach: ignored: there is one implementation.
+        capturable: ignored: steps are not captured.
+        differentiable: False; True is refused, as steps are not recorded.
+        fused: ignored: there is one implementation.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.AdamW([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
     """
 
     def __init__(

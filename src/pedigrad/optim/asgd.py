@@ -11,7 +11,30 @@ from .options import check, check_implementation, check_lr, descend
 
 
 class ASGD(Optimizer):
-    """Gradient descent that keeps the average of its iterates from step `t0` on in its state `ax` (Polyak and Juditsky 1992)."""
+    """Gradient descent that keeps the average of its iterates from step `t0` on in its state `ax` (Polyak and Juditsky 1992).
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        lambd: the decay of the rate.
+        alpha: its exponent.
+        t0: the step from which on iterates are averaged.
+        weight_decay: this times the parameter is added to its gradient.
+        foreach: ignored: there is one implementation.
+        maximize: whether to go up instead of down.
+        differentiable: False; True is refused, as steps are not recorded.
+        capturable: ignored: steps are not captured.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.ASGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     numbers = ("step", "eta", "mu")
 

@@ -24,6 +24,31 @@ class LBFGS(Optimizer):
 
     `step` needs a closure that clears the gradients, computes the loss, calls `backward()` and returns the loss. It is called
     up to `max_eval` times a step. `line_search_fn` is None for steps of fixed length or "strong_wolfe".
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        max_iter: the most iterations of a step.
+        max_eval: the most evaluations of a step; max_iter * 5 / 4 if it is left out.
+        tolerance_grad: the largest element of the gradient at which it stops.
+        tolerance_change: the change of parameters or loss at which it stops.
+        history_size: how many steps the curvature is taken from.
+        line_search_fn: None or "strong_wolfe".
+
+    Raises:
+        ValueError: there is more than one group of parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.LBFGS([w])
+    >>> def closure():
+    ...     optimizer.zero_grad()
+    ...     loss = (w * w).sum()
+    ...     loss.backward()
+    ...     return loss
+    ...
+    >>> _ = optimizer.step(closure)
+    >>> w.item() < 1e-3
+    True
     """
 
     def __init__(

@@ -15,6 +15,27 @@ class Muon(Optimizer):
     """Muon (Jordan et al. 2024) for matrices: momentum whose singular values a few steps of Newton and Schulz bring near one.
 
     `adjust_lr_fn` is "original" or "match_rms_adamw" (Liu et al. 2025): how the rate follows the shape of the matrix.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        weight_decay: `lr * weight_decay` of a parameter is taken off it.
+        momentum: the factor of the running mean of the gradient.
+        nesterov: whether Nesterov's momentum is used.
+        ns_coefficients: the coefficients of the iteration's polynomial.
+        eps: a small number to divide by.
+        ns_steps: how many iterations.
+        adjust_lr_fn: "original" or "match_rms_adamw".
+
+    Raises:
+        ValueError: a parameter is no matrix, or an option is out of its range.
+
+    >>> w = torch.nn.Parameter(torch.eye(2))
+    >>> optimizer = torch.optim.Muon([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.trace().item() < 2
+    True
     """
 
     numbers = ()

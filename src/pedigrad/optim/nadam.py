@@ -11,7 +11,31 @@ from .options import check, check_betas, check_implementation, check_lr, decay
 
 
 class NAdam(Optimizer):
-    """NAdam (Dozat 2016): Adam with Nesterov's momentum, whose strength rises with the steps."""
+    """NAdam (Dozat 2016): Adam with Nesterov's momentum, whose strength rises with the steps.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        betas: the factors of the running means of the gradient and of its square.
+        eps: what is added to the root that is divided by.
+        weight_decay: this times the parameter is added to its gradient.
+        momentum_decay: how slowly the momentum rises.
+        decoupled_weight_decay: whether the decay is taken off the parameter instead, as in `AdamW`.
+        foreach: ignored: there is one implementation.
+        maximize: whether to go up instead of down.
+        capturable: ignored: steps are not captured.
+        differentiable: False; True is refused, as steps are not recorded.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.NAdam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     numbers = ("step", "mu_product")
 

@@ -88,6 +88,10 @@ class Optimizer(Algorithm):
     """Base of all optimizers. A subclass gives `update`, the names of its state, and checks its options; or its own `step`.
 
     `params` is an iterable of tensors, of (name, tensor) pairs, or of dicts with `params` and options of their own.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        defaults: the options of groups that do not give their own.
     """
 
     tensor_options: ClassVar[tuple[str, ...]] = ("lr",)  # options that may be tensors

@@ -11,7 +11,30 @@ from .options import check, check_betas, check_implementation, check_lr, decay
 
 
 class RAdam(Optimizer):
-    """RAdam (Liu et al. 2020, algorithm 2): Adam that adapts only once the variance of the adaptive rate is tractable."""
+    """RAdam (Liu et al. 2020, algorithm 2): Adam that adapts only once the variance of the adaptive rate is tractable.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        betas: the factors of the running means of the gradient and of its square.
+        eps: what is added to the root that is divided by.
+        weight_decay: this times the parameter is added to its gradient.
+        decoupled_weight_decay: whether the decay is taken off the parameter instead, as in `AdamW`.
+        foreach: ignored: there is one implementation.
+        maximize: whether to go up instead of down.
+        capturable: ignored: steps are not captured.
+        differentiable: False; True is refused, as steps are not recorded.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.RAdam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     def __init__(
         self, params: Any, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,

@@ -11,7 +11,31 @@ from .options import check, check_implementation, check_lr, descend
 
 
 class RMSprop(Optimizer):
-    """RMSprop (Tieleman and Hinton 2012, lecture 6.5), or centered (Graves 2013, eq. 38-45); momentum is optional."""
+    """RMSprop (Tieleman and Hinton 2012, lecture 6.5), or centered (Graves 2013, eq. 38-45); momentum is optional.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        alpha: the factor of the running mean of squares.
+        eps: what is added to the root that is divided by.
+        weight_decay: this times the parameter is added to its gradient.
+        momentum: the factor of the momentum; 0 for none.
+        centered: whether the square of the mean is taken off the mean of squares.
+        capturable: ignored: steps are not captured.
+        foreach: ignored: there is one implementation.
+        maximize: whether to go up instead of down.
+        differentiable: False; True is refused, as steps are not recorded.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.RMSprop([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0, momentum: float = 0,

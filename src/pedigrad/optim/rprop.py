@@ -11,7 +11,28 @@ from .options import check, check_implementation, check_lr
 
 
 class Rprop(Optimizer):
-    """Rprop (Riedmiller and Braun 1993), without weight backtracking: step sizes grow while the gradient keeps its sign."""
+    """Rprop (Riedmiller and Braun 1993), without weight backtracking: step sizes grow while the gradient keeps its sign.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        etas: the factors by which step sizes shrink and grow.
+        step_sizes: the smallest and the largest step size.
+        capturable: ignored: steps are not captured.
+        foreach: ignored: there is one implementation.
+        maximize: whether to go up instead of down.
+        differentiable: False; True is refused, as steps are not recorded.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.Rprop([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, etas: tuple[float, float] = (0.5, 1.2), step_sizes: tuple[float, float] = (1e-6, 50), *,

@@ -13,7 +13,30 @@ from .options import check, check_implementation, check_lr, descend
 
 
 class SGD(Optimizer):
-    """Gradient descent with momentum (Polyak) or Nesterov's momentum in Sutskever's form (2013, eq. 3-4), and weight decay."""
+    """Gradient descent with momentum (Polyak) or Nesterov's momentum in Sutskever's form (2013, eq. 3-4), and weight decay.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        momentum: the factor of the velocity; 0 for none.
+        dampening: by how much less the gradient counts in the velocity.
+        weight_decay: this times the parameter is added to its gradient.
+        nesterov: whether Nesterov's momentum is used; it wants a momentum and no dampening.
+        maximize: whether to go up instead of down.
+        foreach: ignored: there is one implementation.
+        differentiable: False; True is refused, as steps are not recorded.
+        fused: ignored: there is one implementation.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> w = torch.nn.Parameter(torch.ones(1))
+    >>> optimizer = torch.optim.SGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     numbers = ()
     tensor_options = ("lr", "weight_decay")

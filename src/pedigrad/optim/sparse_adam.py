@@ -15,7 +15,23 @@ from .options import check, check_betas
 
 
 class SparseAdam(Optimizer):
-    """Adam (Kingma and Ba 2015) that moves only the elements which have a gradient, and their averages: `Embedding(sparse=True)`."""
+    """Adam (Kingma and Ba 2015) that moves only the elements which have a gradient, and their averages: `Embedding(sparse=True)`.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or groups: dicts with "params" and options of their own.
+        lr: the size of a step.
+        betas: the factors of the running means of the gradient and of its square.
+        eps: what is added to the root that is divided by.
+        maximize: whether to go up instead of down.
+
+    Raises:
+        ValueError: an option is out of its range, or there are no parameters.
+
+    >>> layer = torch.nn.Embedding(4, 2, sparse=True)
+    >>> optimizer = torch.optim.SparseAdam(layer.parameters())
+    >>> layer(torch.tensor([1])).sum().backward()
+    >>> optimizer.step()
+    """
 
     def __init__(
         self, params: Any, lr: Any = 1e-3, betas: tuple[Any, Any] = (0.9, 0.999), eps: float = 1e-8, maximize: bool = False

@@ -244,8 +244,8 @@ class profile:
         """Write a line for each stack of events with its microseconds, for flame graphs."""
         self.finished.export_stacks(path, metric)
 
+    @functools.wraps(EventList.table)
     def table(self, *args: Any, **kwargs: Any) -> str:
-        """The table of `key_averages()`."""
         return self.key_averages().table(*args, **kwargs)
 
     def add_metadata(self, key: str, value: str) -> None:

@@ -38,6 +38,22 @@ def load(
 
     With `weights_only`, the default, only tensors, plain containers and what `add_safe_globals` allows is made, and no code of the
     file's is run. `mmap` leaves the tensors of a file at a path where they are, to be read when they are looked at.
+
+    Args:
+        f: a path, or a file open for reading.
+        map_location: where tensors go: a device, a dict of devices by name, or a function of a storage and its device.
+        pickle_module: the module that reads pickles, without `weights_only`.
+        pickle_load_args: options of its `Unpickler`.
+
+    Raises:
+        UnpicklingError: the file holds something that `weights_only` does not allow.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> torch.save([torch.arange(3)], file)
+    >>> _ = file.seek(0)
+    >>> torch.load(file)
+    [tensor([0, 1, 2])]
     """
     if weights_only is None:
         weights_only = pickle_module is None

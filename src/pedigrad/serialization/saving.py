@@ -27,6 +27,12 @@ def save(
 ) -> None:
     """Write `obj` to a path, or to a file that is open for writing; what is at a path stays whole until the new file is.
 
+    Args:
+        obj: anything that can be pickled; tensors that share memory share it in the file.
+        f: a path, or a file open for writing.
+        pickle_module: the module that writes pickles.
+        pickle_protocol: the version of their format.
+
     >>> import io, pedigrad as torch
     >>> file = io.BytesIO()
     >>> torch.save({"w": torch.ones(2)}, file)

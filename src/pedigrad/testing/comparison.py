@@ -75,6 +75,18 @@ def assert_close(
 
     Elements are close if they differ by at most `atol + rtol * abs(expected)`; the tolerances follow from the dtype unless given.
 
+    Args:
+        allow_subclasses: whether the classes of the two may differ.
+        rtol, atol: the relative and absolute tolerance; both are given or neither.
+        equal_nan: whether two nans are close.
+        check_device, check_dtype, check_layout, check_stride: what must be the same too.
+        msg: the error's message, or a function of it.
+
+    Shape: must be the same.
+
+    Raises:
+        AssertionError: the two differ.
+
     >>> import pedigrad as torch
     >>> torch.testing.assert_close(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0 + 1e-7]))
     """
@@ -230,7 +242,19 @@ def _described(actual: Any, expected: Any, wrong: Any, rtol: float, atol: float)
 def assert_allclose(
     actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True, msg: str = ""
 ) -> None:
-    """The same as `assert_close`, under its old name: dtypes may differ."""
+    """The same as `assert_close`, under its old name: dtypes may differ.
+
+    Args:
+        actual, expected: numbers, arrays, tensors or sequences of them.
+        rtol, atol: the tolerances, as `assert_close` has them.
+        equal_nan: whether two nans are close.
+        msg: the error's message.
+
+    Shape: must be the same.
+
+    Raises:
+        AssertionError: the two differ.
+    """
     message = "`torch.testing.assert_allclose()` is deprecated: use `torch.testing.assert_close()` instead."
     warn(message, FutureWarning)
     actual, expected = _as_tensor(actual), _as_tensor(expected)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...codegen.frontend.trace import changed, replaced
+from ...codegen.ir.instructions import ELEMENTWISE
 from ...codegen.ir.kernel import Kernel, Load
 from ...codegen.ir.program import MOVEMENT, Instruction, Value
 from ...codegen.ir.sources import SEEDS, held, read_option
@@ -32,11 +33,8 @@ from .measured import Machine, guards_of, machine, measure, profiled
 from .opening import Speed, compared
 from .report import as_html, as_text
 
-NUMPY = {"max2": "maximum", "min2": "minimum", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "cast": "astype"}
-NUMPY |= {"neg": "negative", "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
-NUMPY |= {"atan2": "arctan2", "mod": "remainder", "floordiv": "floor_divide", "and": "logical_and", "or": "logical_or", "gather": "take"}
-SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-FREE = frozenset("cast where gather eq ne lt le gt ge and or xor not invert shl shr isnan isinf isfinite max2 min2 max min".split())
+SHOWN = {"gather": "take"} | {row.name: row.shown for row in ELEMENTWISE.values() if row.shown}
+FREE = frozenset({"gather", "max", "min"} | {row.name for row in ELEMENTWISE.values() if row.free})  # no operations on floats
 MISSES = 100  # causes of recompilation that a function keeps
 DEPTH = 3  # of the expressions that guards are shown as
 
@@ -302,7 +300,7 @@ def name_of(instruction: Instruction) -> str:
     """What NumPy calls it."""
     attributes = instruction.attributes
     if instruction.operation != "call":
-        return "copy" if "in_memory" in attributes else NUMPY.get(instruction.operation, instruction.operation)
+        return "copy" if "in_memory" in attributes else SHOWN.get(instruction.operation, instruction.operation)
     function = attributes["function"]
     if function is changed:  # by a function that is its first argument
         function = attributes["plan"][0][0]
@@ -396,9 +394,9 @@ def expression(value: Any, names: dict[Value, str], depth: int = DEPTH) -> str:
     if depth == 0 or len(by.args) > 2:
         return "..."
     parts = [expression(a, names, depth - 1) for a in by.args]
-    if by.operation in SIGNS:
-        return f" {SIGNS[by.operation]} ".join(parts)
-    return f"{NUMPY.get(by.operation, by.operation)}({', '.join(parts)})"
+    if by.operation in ELEMENTWISE and ELEMENTWISE[by.operation].sign:
+        return f" {ELEMENTWISE[by.operation].sign} ".join(parts)
+    return f"{SHOWN.get(by.operation, by.operation)}({', '.join(parts)})"
 
 
 # Why a call found no compiled version

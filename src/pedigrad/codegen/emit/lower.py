@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from ..ir.affine import Affine, Axis, axes_of
+from ..ir.instructions import ELEMENTWISE, cost_of
 from ..ir.kernel import Kernel, Load, Position
 from ..ir.program import Instruction, Value
 from ..ir.symbolic_sizes import Numbers
-from ..schedule.fuse import COSTS
 from ..schedule.loop_order import order_axes, store_place
 from .kernel_body import KernelBody, inside, share
 from .kernel_function import Lowered
-from .scalar_ir import COMPARE, ScalarIR, identity, memory_type, type_of
+from .scalar_ir import ScalarIR, identity, memory_type, type_of
 
 STREAM = 1 << 24  # bytes from which a result is written past the caches, where it would push out everything else
 LINE = 64  # bytes of a cache line
@@ -270,7 +270,7 @@ class Lowering:
             out = member.out
             if self.phase[out] != phase or self.level[out] != 2 or out in kernel.kinds or out in self.kept:
                 continue
-            if COSTS.get(member.operation, 1) < KEEP and member.operation != "gather":
+            if cost_of(member.operation) < KEEP and member.operation != "gather":
                 continue
             if any(self.phase[m.out] > phase and self.needs(m, out) for m in kernel.members):
                 found.append(out)
@@ -451,7 +451,7 @@ class Lowering:
         others = [a.dtype for a in member.args if isinstance(a, Value)]
         if member.operation == "where":
             return np.dtype(bool) if position == 0 else member.out.dtype
-        return others[0] if others else np.dtype(np.float64) if member.operation in COMPARE else member.out.dtype
+        return others[0] if others else np.dtype(np.float64) if ELEMENTWISE[member.operation].compare else member.out.dtype
 
     def place(self, place: Affine) -> str:
         """An affine place as a register."""

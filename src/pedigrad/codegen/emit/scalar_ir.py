@@ -1,4 +1,7 @@
-"""What each elementwise instruction is in LLVM IR, on scalars: LLVM's vectoriser widens the loops around them."""
+"""What each elementwise instruction is in LLVM IR, on scalars: LLVM's vectoriser widens the loops around them.
+
+`ir/instructions.py` says which instruction or function of LLVM's it is; those that are several have methods here.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..gemm.microkernel import Body
-from .mathlib import FUNCTIONS
+from ..ir.instructions import AS_IT_IS, ELEMENTWISE
 
 DType = np.dtype[Any]
 TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double", np.dtype(bool): "i1"}
-COMPARE = {"eq": ("oeq", "eq"), "ne": ("une", "ne"), "lt": ("olt", "lt"), "le": ("ole", "le"), "gt": ("ogt", "gt"), "ge": ("oge", "ge")}
-# A product may become one instruction with the sum that a reduction adds it to, but not with a sum of the program's: `h - h`, where one
-# of the two is computed again, would be the error of its rounding, whose sign may decide.
-FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul contract", "div": "fdiv", "fmod": "frem", "neg": "fneg"}
-WHOLE = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor"}
-INTRINSIC = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "round": "rint", "trunc": "trunc", "max2": "maximum"}
 LOW = (1 << 32) - 1
 INDEFINITE = platform.machine().lower() in ("x86_64", "amd64")  # a float that no integer holds becomes the least one; elsewhere the nearest
-INTRINSIC |= {"min2": "minimum", "copysign": "copysign"}
 
 
 def type_of(dtype: DType) -> str:
@@ -77,28 +73,28 @@ class ScalarIR:
             return self.cast(x[0], dtypes[0], out)
         if operation in ("where", "gather"):
             return x[0] if operation == "gather" else self.select(x[0], out, x[1], x[2])
-        if dtypes[0].kind == "b":
-            operation = {"add": "or", "mul": "and"}.get(operation, operation)
-        if dtypes[0].kind in "iu" and operation in ("floor", "ceil", "round", "trunc"):
-            return x[0]
-        kind = type_of(dtypes[0])
-        if operation in COMPARE:
-            return self.compare(operation, dtypes[0], x[0], x[1])
+        row, dtype, kind = ELEMENTWISE[operation], dtypes[0], type_of(dtypes[0])
+        if row.code is not None:
+            return row.code(self, dtype, *x)
+        if row.compare is not None:
+            return self.compare(operation, dtype, x[0], x[1])
         special: Callable[..., str] | None = getattr(self, f"emit_{operation}", None)
         if special is not None:
-            return special(dtypes[0], *x)
-        if dtypes[0].kind == "f":
-            if operation in FLOAT:
-                return self.body.put(f"{FLOAT[operation]} {kind} {', '.join(x)}")
-            if operation in INTRINSIC:
-                return self.intrinsic(INTRINSIC[operation], kind, x)
-            if operation in FUNCTIONS:
+            return special(dtype, *x)
+        if dtype.kind == "f":
+            if row.real.startswith("@"):
+                return self.intrinsic(row.real[1:], kind, x)
+            if row.real:
+                return self.body.put(f"{row.real} {kind} {', '.join(x)}")
+            if row.formula is not None:
                 at = "f32" if kind == "float" else "f64"
                 self.functions.add((operation, at))
                 return self.body.put(f"call {kind} @pg.{operation}.{at}({', '.join(f'{kind} {each}' for each in x)})")
-        elif operation in WHOLE:
-            return self.body.put(f"{WHOLE[operation]} {kind} {', '.join(x)}")
-        raise NotImplementedError(f"no code for {operation} on {dtypes[0].name}")
+        elif row.whole == AS_IT_IS:
+            return x[0]
+        elif row.whole:
+            return self.body.put(f"{row.bits if row.bits and dtype.kind == 'b' else row.whole} {kind} {', '.join(x)}")
+        raise NotImplementedError(f"no code for {operation} on {dtype.name}")
 
     def intrinsic(self, name: str, kind: str, x: list[str], flags: str = "") -> str:
         """A call of one of LLVM's functions on floats."""
@@ -110,7 +106,7 @@ class ScalarIR:
         return self.body.put(f"select i1 {condition}, {kind} {x}, {kind} {y}")
 
     def compare(self, operation: str, dtype: DType, x: str, y: str) -> str:
-        real, whole = COMPARE[operation]
+        real, whole = ELEMENTWISE[operation].compare or ("", "")
         if dtype.kind == "f":
             return self.body.put(f"fcmp {real} {type_of(dtype)} {x}, {y}")
         sign = "" if operation in ("eq", "ne") else "s" if dtype.kind == "i" else "u"

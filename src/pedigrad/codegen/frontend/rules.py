@@ -12,22 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.instructions import UFUNCS
 from ..ir.program import Value
 from .trace import FUNCTIONS, Number, Traced, Tracer, compiled_dtype, getitem
 
-UFUNCS = {  # by name, so that SciPy's are found without importing it
-    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "power": "pow", "maximum": "max2", "minimum": "min2",
-    "negative": "neg", "absolute": "abs", "fabs": "abs", "sign": "sign", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log",
-    "log2": "log2", "log10": "log10", "log1p": "log1p", "sqrt": "sqrt", "reciprocal": "reciprocal", "square": "square", "sin": "sin",
-    "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "sinh": "sinh",
-    "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "expit": "sigmoid", "erf": "erf",
-    "erfc": "erfc", "floor": "floor", "ceil": "ceil", "rint": "round", "trunc": "trunc", "isnan": "isnan", "isinf": "isinf",
-    "isfinite": "isfinite", "logical_not": "not", "invert": "invert", "logical_and": "and", "logical_or": "or", "logical_xor": "xor",
-    "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "left_shift": "shl", "right_shift": "shr", "equal": "eq",
-    "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "remainder": "mod", "fmod": "fmod",
-    "floor_divide": "floordiv", "copysign": "copysign", "hypot": "hypot", "cbrt": "cbrt",
-}  # fmt: skip
-LOGICAL = frozenset({"not", "and", "or", "xor"})
 BOOL = np.dtype(np.bool_)
 INDEX = np.dtype(np.int64)
 
@@ -81,24 +69,22 @@ def kind_of(x: Any) -> Any:
 
 @enters("ufunc")
 def enter_ufunc(tracer: Tracer, ufunc: Any, inputs: Any) -> Any:
-    name = UFUNCS.get(ufunc.__name__)
+    row = UFUNCS.get(ufunc.__name__)
     if ufunc.__name__ in ("positive", "conjugate"):
         return inputs[0]
-    if name is None or ufunc.nout != 1:
+    if row is None or ufunc.nout != 1:
         return enter_matmul(tracer, *inputs) if ufunc is np.matmul else NotImplemented
     kinds = tuple(map(kind_of, inputs))
     if all(isinstance(kind, type) for kind in kinds):
-        return on_numbers(tracer, ufunc, name, inputs)
+        return on_numbers(tracer, ufunc, row.name, inputs)
     result = np.asarray(ufunc(*[tracer.real(x) for x in inputs]))
     *types, out = ufunc.resolve_dtypes((*kinds, None))
-    if name in LOGICAL and ufunc.__name__.startswith("logical"):
+    if ufunc.__name__.startswith("logical"):
         types = [BOOL] * len(types)
-    if not all(compiled_dtype(t) for t in (*types, out)) or (name == "pow" and types[0].kind != "f"):
+    if not all(compiled_dtype(t) for t in (*types, out)) or types[0].kind in row.refuses:
         return NotImplemented
-    if name in ("mod", "floordiv", "fmod", "reciprocal") and types[0].kind in "iu":
-        return NotImplemented  # what is divided by zero is NumPy's to say
     args = [operand(tracer, x, t, result.shape) for x, t in zip(inputs, types, strict=True)]
-    return tracer.traced(result, tracer.emitted(name, args, result.shape, out))
+    return tracer.traced(result, tracer.emitted(row.name, args, result.shape, out))
 
 
 def on_numbers(tracer: Tracer, ufunc: Any, name: str, inputs: Any) -> Any:

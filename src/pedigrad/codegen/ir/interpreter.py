@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..frontend.rules import UFUNCS
 from ..frontend.trace import filled
-from .program import ELEMENTWISE, MOVEMENT, REDUCTION, Instruction, Program, Value
+from .instructions import ELEMENTWISE
+from .program import MOVEMENT, REDUCTION, Instruction, Program, Value
 
 Array = np.ndarray[Any, Any]
-BY_NAME = {instruction: name for name, instruction in UFUNCS.items() if hasattr(np, name)}
-BY_NAME |= {"and": "logical_and", "or": "logical_or", "xor": "logical_xor", "abs": "absolute", "logaddexp": "logaddexp"}
-BITWISE = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}
 EXACT = MOVEMENT | frozenset("neg abs sign floor ceil round trunc max min max2 min2 copysign cast where philox".split())
-ROUNDED = (ELEMENTWISE | REDUCTION | {"dot", "scatter_add", "call"}) - EXACT
+ROUNDED = (ELEMENTWISE.keys() | REDUCTION | {"dot", "scatter_add", "call"}) - EXACT
 REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min}
 
 
@@ -64,26 +61,18 @@ def computed(instruction: Instruction, args: list[Any], done: dict[Any, Any]) ->
 
 def elementwise(instruction: Instruction, args: list[Any]) -> Any:
     """An instruction on each element; numbers are of the dtype that the arrays beside them have."""
-    operation, out = instruction.operation, instruction.out
+    row, out = ELEMENTWISE[instruction.operation], instruction.out
     arrays = [a.dtype for a in args if isinstance(a, np.ndarray)]
     dtype = arrays[0] if arrays else out.dtype
     args = [a if isinstance(a, np.ndarray) else np.asarray(a, dtype) for a in args]
-    if operation in SPECIAL:
-        return SPECIAL[operation](*args)
-    if operation in BITWISE and args[0].dtype.kind in "iu":
-        return getattr(np, BITWISE[operation])(*args)
-    if operation in BY_NAME:
-        return getattr(np, BY_NAME[operation])(*args)
+    if row.meaning is not None:
+        return row.meaning(*args)
+    name = row.ufuncs.split()[0]
+    if hasattr(np, name):
+        return getattr(np, name)(*args)
     from scipy import special  # the others are SciPy's
 
-    return getattr(special, {"sigmoid": "expit"}.get(operation, operation))(*args)
-
-
-def _reciprocal_root(x: Array) -> Array:
-    return 1 / np.sqrt(x)
-
-
-SPECIAL: dict[str, Callable[..., Any]] = {"rsqrt": _reciprocal_root, "reciprocal": lambda x: 1 / x}
+    return getattr(special, name)(*args)
 
 
 def _where(out: Value, attributes: Any, condition: Any, x: Any, y: Any) -> Any:

@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .affine import ZERO, Affine, Axis, Index, NeedsSplit, axes_of, backward, reshape_index, with_split
-from .program import ELEMENTWISE, MOVEMENT, REDUCTION, Instruction, Value
+from .instructions import ELEMENTWISE
+from .program import MOVEMENT, REDUCTION, Instruction, Value
 
 INLINE = frozenset({"full", "iota"})
 

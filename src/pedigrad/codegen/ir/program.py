@@ -6,8 +6,8 @@
 
 Operations, by family (`OPERATIONS` is the whole vocabulary):
 
-- elementwise, on operands of one shape or 0-d: arithmetic, comparisons, `where`, `cast`, functions of one variable; `philox`, a random
-  number in [0, 1) from a seed, the number of the element and the number of the stream
+- elementwise, on operands of one shape or 0-d (`ir/instructions.py`): arithmetic, comparisons, `where`, `cast`, functions of one
+  variable; `philox`, a random number in [0, 1) from a seed, the number of the element and the number of the stream
 - `broadcast`, `reshape`, `transpose`, `slice`: another view of the same elements
 - `sum`, `prod`, `max`, `min`: reductions over the dimensions `dims`, which are dropped
 - `dot`: a sum of products in Einstein's notation, `spec`
@@ -26,18 +26,12 @@ from typing import Any
 
 import numpy as np
 
-UNARY = frozenset(
-    "neg abs sign exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh "
-    "sigmoid erf erfc floor ceil round trunc square isnan isinf isfinite not invert cast cbrt".split()
-)
-BINARY = frozenset(
-    "add sub mul div pow max2 min2 atan2 mod fmod floordiv hypot copysign and or xor shl shr eq ne lt le gt ge logaddexp".split()
-)
-ELEMENTWISE = UNARY | BINARY | {"where", "philox"}
+from .instructions import ELEMENTWISE
+
 MOVEMENT = frozenset("broadcast reshape transpose slice".split())
 REDUCTION = frozenset("sum prod max min".split())
 OTHER = frozenset("dot gather scatter_add concat pad full iota call".split())
-OPERATIONS = ELEMENTWISE | MOVEMENT | REDUCTION | OTHER
+OPERATIONS = ELEMENTWISE.keys() | MOVEMENT | REDUCTION | OTHER
 
 
 class Value:

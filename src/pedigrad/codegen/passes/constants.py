@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.program import ELEMENTWISE, MOVEMENT, Instruction, Program, Value, copied, rewritten
+from ..ir.instructions import ELEMENTWISE
+from ..ir.program import MOVEMENT, Instruction, Program, Value, copied, rewritten
 
 
 def constants(program: Program) -> Program:
@@ -31,7 +32,7 @@ def constants(program: Program) -> Program:
                 args = args[:1] + tuple(n if n is not None else a for a, n in zip(args[1:], numbers[1:], strict=True))
         return copied(new, instruction, args)
 
-    return rewritten(program, rewrite, ELEMENTWISE | MOVEMENT)
+    return rewritten(program, rewrite, ELEMENTWISE.keys() | MOVEMENT)
 
 
 def number(value: Any) -> Any:

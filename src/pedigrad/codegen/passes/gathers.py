@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ir.program import ELEMENTWISE, Instruction, Program, Value, copied, rewritten
+from ..ir.instructions import ELEMENTWISE
+from ..ir.program import Instruction, Program, Value, copied, rewritten
 
 
 def gathers(program: Program) -> Program:

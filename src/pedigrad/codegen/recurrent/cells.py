@@ -10,8 +10,8 @@ import enum
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..emit.math_exponential import sigmoid, tanh
-from ..emit.math_ir import Precision, Value, select
+from ..formulas.exponential import sigmoid, tanh
+from ..formulas.values import Precision, Value, select
 
 
 class Place(enum.Enum):

@@ -7,7 +7,7 @@ its own that LLVM turns into vectors (`cells.py`). Each number is one sum in the
 from __future__ import annotations
 
 from ..emit.kernel_body import share
-from ..emit.math_ir import F32, F64, Value
+from ..formulas.values import F32, F64, Value
 from ..gemm.microkernel import Body, Tile
 from .cells import ALL, BEFORE, CELLS, SCRATCH, STATE, Cell
 

@@ -11,14 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ir.affine import ZERO, Affine, Index, NeedsSplit, axes_of, contiguous, linear
+from ..ir.instructions import cost_of
 from ..ir.kernel import Kernel, Load, Position, kind, pulled
 from ..ir.program import MOVEMENT, Instruction, Program, Value
 from ..ir.steps import Call, Contraction, NeedsCopy, Scatter, mixed
 
-COSTS = {"div": 3, "sqrt": 3, "exp": 8, "exp2": 8, "expm1": 12, "log": 12, "log1p": 14, "log2": 12, "log10": 12, "tanh": 14}
-COSTS |= {"sigmoid": 10, "erf": 16, "erfc": 30, "sin": 25, "cos": 25, "pow": 60, "rsqrt": 3, "reciprocal": 3, "mod": 10, "fmod": 30}
-COSTS |= {"philox": 20}
-COSTS |= dict.fromkeys("tan asin acos atan sinh cosh asinh acosh atanh atan2 hypot logaddexp cbrt".split(), 40)
 LIMITS = ((1 << 16, 6), (1 << 19, 12), (1 << 62, 24))  # elements of a value, and the cost up to which it is computed again
 REACH = 12  # kernels, from the first that could take an instruction, that are tried
 
@@ -405,7 +402,7 @@ class Fuser:
             return 1
         if kind(by) != "elementwise":
             return 1 if kind(by) in ("dot", "call", "concat", "scatter_add") or kind(by) == "reduction" else 1 << 20
-        total = COSTS.get(by.operation, 1)
+        total = cost_of(by.operation)
         for arg in by.values():
             if total > limit:
                 break

@@ -4,7 +4,18 @@ from ..module import Module
 
 
 class DataParallel(Module):
-    """`module` called on the whole batch; it is found as `.module`, and its state is saved with that prefix."""
+    """`module` called on the whole batch; it is found as `.module`, and its state is saved with that prefix.
+
+    Args:
+        module: the module.
+        device_ids, output_device: ignored: there is one device.
+        dim: ignored: the batch is not divided.
+
+    Shape: that of the module.
+
+    >>> torch.nn.DataParallel(torch.nn.Linear(2, 3))(torch.zeros(4, 2)).shape
+    torch.Size([4, 3])
+    """
 
     def __init__(self, module, device_ids=None, output_device=None, dim=0):
         super().__init__()

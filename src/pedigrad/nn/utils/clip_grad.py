@@ -54,7 +54,25 @@ def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, 
 def clip_grad_norm_(
     parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
 ) -> Tensor:
-    """Scale the gradients in place so that their norm, of all together, is at most `max_norm`; returns the norm before."""
+    """Scale the gradients in place so that their norm, of all together, is at most `max_norm`; returns the norm before.
+
+    Args:
+        parameters: tensors whose `.grad` is changed.
+        max_norm: the largest norm that stays.
+        norm_type: the order of the norm; inf for the largest element.
+        error_if_nonfinite: whether a norm of nan or inf is an error.
+        foreach: ignored: there is one implementation.
+
+    Shape: the norm is a scalar tensor.
+
+    Raises:
+        RuntimeError: the norm is not finite, with `error_if_nonfinite`.
+
+    >>> w = torch.ones(2, requires_grad=True)
+    >>> (3 * w[0] + 4 * w[1]).backward()
+    >>> torch.nn.utils.clip_grad_norm_([w], max_norm=1.0), w.grad
+    (tensor(5.), tensor([0.6000, 0.8000]))
+    """
     listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if modes.special and modes.settings.recorder is not None and not error_if_nonfinite:
         return _recorded(_gradients(listed), float(max_norm), float(norm_type), modes.settings.recorder)

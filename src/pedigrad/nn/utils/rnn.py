@@ -85,7 +85,21 @@ def _lengths(lengths):
 
 
 def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True):
-    """The sequences in the padded `input` (time, batch, ...) packed; `lengths` must fall unless `enforce_sorted` is False."""
+    """The sequences in the padded `input` (time, batch, ...) packed; `lengths` must fall unless `enforce_sorted` is False.
+
+    Args:
+        lengths: how long each sequence is, on the CPU.
+        batch_first: whether `input` is (N, L, ...) instead of (L, N, ...).
+        enforce_sorted: whether the lengths must be falling.
+
+    Shape: (L, N, ...) gives a PackedSequence with data of shape (sum of lengths, ...).
+
+    Raises:
+        RuntimeError: a length is 0, or the lengths are not falling.
+
+    >>> torch.nn.utils.rnn.pack_padded_sequence(torch.ones(3, 2), torch.tensor([3, 1])).batch_sizes
+    tensor([2, 1, 1])
+    """
     lengths = _lengths(lengths)
     order = None
     if not enforce_sorted:
@@ -142,7 +156,20 @@ def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_le
 
 
 def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="right"):
-    """The sequences (length, ...), of several lengths, in one tensor (longest, batch, ...)."""
+    """The sequences (length, ...), of several lengths, in one tensor (longest, batch, ...).
+
+    Args:
+        sequences: tensors that differ in their first size.
+        batch_first: whether the result is (N, L, ...) instead of (L, N, ...).
+        padding_value: the number that is added.
+        padding_side: "right" or "left".
+
+    Shape: n tensors (l, ...) give (L, n, ...), L being the largest l.
+
+    >>> torch.nn.utils.rnn.pad_sequence([torch.ones(1), torch.ones(2)], batch_first=True)
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
     if padding_side not in ("right", "left"):
         raise ValueError("padding_side should be 'right' or 'left'")
     if isinstance(sequences, Tensor):

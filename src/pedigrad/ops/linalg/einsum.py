@@ -276,6 +276,15 @@ def einsum(*args):
     A letter names a dimension; letters that are missing after the arrow are summed over. "..." stands for any leading dimensions. Operands
     and lists of dimension numbers may alternate instead: `einsum(x, [0, 1], y, [1, 2], [0, 2])`.
 
+    Args:
+        equation: the letters of each operand, separated by commas; after "->" those of the result.
+        operands: as many tensors.
+
+    Shape: the sizes of the letters after the arrow.
+
+    Raises:
+        RuntimeError: a letter has two sizes, or an operand another number of dimensions than letters.
+
     >>> x = torch.arange(4.0).reshape(2, 2)
     >>> torch.einsum("ij,kj->ik", x, x)
     tensor([[ 1.,  3.],

@@ -123,6 +123,15 @@ LINEAR = [((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), (
 def linear(x, weight, bias=None, /):
     """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out).
 
+    Args:
+        weight: of shape (out, in).
+        bias: of shape (out,).
+
+    Shape: (..., in) gives (..., out).
+
+    Raises:
+        RuntimeError: the sizes do not fit.
+
     >>> F = torch.nn.functional
     >>> F.linear(torch.ones(2, 3), torch.ones(4, 3), torch.zeros(4)).shape
     torch.Size([2, 4])
@@ -197,7 +206,20 @@ def check_ndim(name, ndim, **operands):
 
 @composite(out=True, samples=[((2, 3), (3, 4)), ((0, 3), (3, 2))])
 def mm(x, mat2, /):
-    """Product of two matrices: (n, m) by (m, p) gives (n, p); `matmul` without broadcasting."""
+    """Product of two matrices: (n, m) by (m, p) gives (n, p); `matmul` without broadcasting.
+
+    Args:
+        mat2: the right matrix.
+
+    Shape: (n, m) by (m, p) gives (n, p).
+
+    Raises:
+        RuntimeError: one is no matrix, or the inner sizes differ.
+
+    >>> torch.mm(torch.ones(2, 3), torch.ones(3, 1))
+    tensor([[3.],
+            [3.]])
+    """
     check_ndim("mm", 2, input=x, mat2=mat2)
     return product(x, mat2)
 
@@ -218,6 +240,14 @@ def _(g, x):
 @composite(out=True, samples=[((5, 2, 3), (5, 3, 4))])
 def bmm(x, mat2, /):
     """Products of two batches of matrices: (b, n, m) by (b, m, p) gives (b, n, p).
+
+    Args:
+        mat2: the right matrices.
+
+    Shape: (b, n, m) by (b, m, p) gives (b, n, p).
+
+    Raises:
+        RuntimeError: the shapes do not fit; nothing broadcasts.
 
     >>> torch.ones(2, 3, 4).bmm(torch.ones(2, 4, 5)).shape
     torch.Size([2, 3, 5])
@@ -243,7 +273,19 @@ def _(g, x):
 
 @composite(out=True, samples=[((2, 3), (3,))])
 def mv(x, vec, /):
-    """Product of a matrix and a vector."""
+    """Product of a matrix and a vector.
+
+    Args:
+        vec: the vector.
+
+    Shape: (n, m) by (m,) gives (n,).
+
+    Raises:
+        RuntimeError: the sizes differ.
+
+    >>> torch.mv(torch.ones(2, 3), torch.ones(3))
+    tensor([3., 3.])
+    """
     check_ndim("mv", 2, input=x)
     check_ndim("mv", 1, vec=vec)
     return product(x, vec)
@@ -265,6 +307,11 @@ def _(g, x):
 @composite(out=True, samples=[((3,), (3,)), ((0,), (0,))])
 def dot(x, tensor, /):
     """Sum of the products of the elements of two vectors.
+
+    Shape: (n,) by (n,) gives ().
+
+    Raises:
+        RuntimeError: one is no vector, or the sizes differ.
 
     >>> torch.dot(torch.tensor([1, 2, 3]), torch.tensor([4, 5, 6]))
     tensor(32)
@@ -305,6 +352,14 @@ def _(g, x):
 @composite(out=True, aliases=("ger",), promote=True, samples=[((3,), (4,)), ((0,), (2,))])
 def outer(x, vec2, /):
     """Products of each element of a vector with each of another: (n,) and (m,) give (n, m).
+
+    Args:
+        vec2: the right vector.
+
+    Shape: (n,) by (m,) gives (n, m).
+
+    Raises:
+        RuntimeError: one is no vector.
 
     >>> torch.outer(torch.tensor([1, 2]), torch.tensor([3, 4]))
     tensor([[3, 4],

@@ -51,7 +51,18 @@ def _largest(values):
 
 @function("linalg", name="norm")
 def either_norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
-    """A vector norm, or a matrix norm where `dim` names two dimensions (or the tensor has two) and `ord` is given."""
+    """A vector norm, or a matrix norm where `dim` names two dimensions (or the tensor has two) and `ord` is given.
+
+    Args:
+        ord: a number, inf, -inf; of matrices also "fro" and "nuc"; None for the root of the sum of squares.
+        dim: one dimension or two; all if it is left out.
+        dtype: what the elements are converted to first.
+
+    Shape: that of `A` without the dimensions `dim`.
+
+    >>> torch.linalg.norm(torch.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
     dims = (dim,) if isinstance(dim, int) else dim
     if dims is not None and len(dims) not in (1, 2):
         raise RuntimeError(located(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}"))

@@ -128,7 +128,20 @@ def _is_vector(A, B):
 
 @function("linalg")
 def solve(A, B, *, left=True, out=None):
-    """The solution X of `A @ X = B` (or `X @ A = B`); B is a vector, a matrix or a batch of either."""
+    """The solution X of `A @ X = B` (or `X @ A = B`); B is a vector, a matrix or a batch of either.
+
+    Args:
+        left: False for `X @ A = B`.
+
+    Shape: (..., n, n) and (..., n, k) or (..., n).
+
+    Raises:
+        LinAlgError: a matrix is singular.
+
+    >>> A = torch.tensor([[2.0, 0.0], [0.0, 4.0]])
+    >>> torch.linalg.solve(A, torch.tensor([2.0, 4.0]))
+    tensor([1., 1.])
+    """
     check_matrices("solve", A, square=True)
     if A.dtype is not B.dtype:
         raise RuntimeError(located(f"linalg.solve: Expected A and B to have the same dtype, but got {A.dtype} and {B.dtype}"))

@@ -129,6 +129,11 @@ def _old_order(second: Any, third: Any) -> tuple[Any, Any]:
 def add(input: Any, other: Any, *more: Any, alpha: Any = 1, out: Any = None) -> Tensor:
     """The sum `input + alpha * other`, element by element; shapes broadcast, dtypes are promoted.
 
+    Args:
+        alpha: a number that `other` is multiplied by.
+
+    Shape: that which `input` and `other` broadcast to; dtypes are promoted to one.
+
     >>> torch.add(torch.tensor([1, 2]), torch.tensor([10, 20]), alpha=2)
     tensor([21, 42])
     """
@@ -274,7 +279,11 @@ def _sign(x):
 
 @elementwise(wide=False)
 def sign(x, /):
-    """-1, 0 or 1 by the sign of each element; 0 for nan."""
+    """-1, 0 or 1 by the sign of each element; 0 for nan.
+
+    >>> torch.sign(torch.tensor([-2.5, 0.0, 3.0]))
+    tensor([-1.,  0.,  1.])
+    """
     kind = x.dtype.kind
     if kind == "c":
         raise NotImplementedError("Unlike NumPy, torch.sign doesn't support complex numbers. Use torch.sgn instead.")

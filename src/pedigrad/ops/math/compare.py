@@ -18,7 +18,11 @@ def _ordered(x):
 
 @elementwise(result="bool", operators="eq")
 def eq(x, y, /):
-    """Whether elements are equal."""
+    """Whether elements are equal.
+
+    >>> torch.eq(torch.tensor([1, 2]), torch.tensor([1, 3]))
+    tensor([ True, False])
+    """
     return np.equal(x, y)
 
 
@@ -61,19 +65,31 @@ test = {"result": "bool", "inplace": False, "out": False}
 
 @elementwise(**test)
 def isnan(x, /):
-    """Whether elements are nan."""
+    """Whether elements are nan.
+
+    >>> torch.isnan(torch.tensor([1.0, torch.nan]))
+    tensor([False,  True])
+    """
     return np.isnan(x)
 
 
 @elementwise(**test)
 def isinf(x, /):
-    """Whether elements are infinite."""
+    """Whether elements are infinite.
+
+    >>> torch.isinf(torch.tensor([1.0, torch.inf]))
+    tensor([False,  True])
+    """
     return np.isinf(x)
 
 
 @elementwise(**test)
 def isfinite(x, /):
-    """Whether elements are neither infinite nor nan."""
+    """Whether elements are neither infinite nor nan.
+
+    >>> torch.isfinite(torch.tensor([1.0, torch.inf]))
+    tensor([ True, False])
+    """
     return np.isfinite(x)
 
 
@@ -136,6 +152,13 @@ def all_near(x, y, /, rtol, atol, equal_nan):
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether no two elements differ by more than `atol + rtol * abs(other)`.
 
+    Args:
+        rtol: the relative tolerance.
+        atol: the absolute one.
+        equal_nan: whether two nans are close.
+
+    Shape: `input` and `other` broadcast; the result is a bool.
+
     >>> torch.allclose(torch.tensor([1.0]), torch.tensor([1.0 + 1e-7]))
     True
     """
@@ -151,6 +174,8 @@ def same(x, y, /):
 @function()
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and equal elements: one bool, where `==` compares element by element.
+
+    Shape: of the two may be anything; the result is a bool.
 
     >>> torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2]))
     True

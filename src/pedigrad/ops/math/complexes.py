@@ -186,7 +186,13 @@ def _(g, out):
 
 @view(places="torch", samples=[(COMPLEX_SAMPLE,)])
 def view_as_real(x, /):
-    """Complex numbers of shape (...) as pairs of their real and imaginary parts, of shape (..., 2), on the same memory."""
+    """Complex numbers of shape (...) as pairs of their real and imaginary parts, of shape (..., 2), on the same memory.
+
+    Shape: (...) gives (..., 2).
+
+    >>> torch.view_as_real(torch.tensor([1 + 2j]))
+    tensor([[1., 2.]])
+    """
     if x.dtype.kind != "c":
         raise RuntimeError("view_as_real is only supported for complex tensors")
     real = np.real(np.asarray(x) if isinstance(x, np.generic) else x)  # of a scalar there is no memory to look at

@@ -58,7 +58,16 @@ def _division(rounding_mode: str | None) -> Any:
 
 @function(aliases=("divide",), short=true_divide)
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Tensor:
-    """The quotient, rounded as `rounding_mode` says: None (not at all), "trunc" or "floor"."""
+    """The quotient, rounded as `rounding_mode` says: None (not at all), "trunc" or "floor".
+
+    Args:
+        rounding_mode: None, "trunc" or "floor".
+
+    Shape: that which `input` and `other` broadcast to; without `rounding_mode` the quotient is a float.
+
+    >>> torch.div(torch.tensor([7, -7]), 2, rounding_mode="floor")
+    tensor([ 3, -4])
+    """
     return _division(rounding_mode)(input, other, out=out)
 
 

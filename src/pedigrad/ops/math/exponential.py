@@ -13,7 +13,11 @@ from ..xp import conj
 
 @elementwise(result="float")
 def exp(x, /):
-    """e to the power of each element."""
+    """e to the power of each element.
+
+    >>> torch.exp(torch.tensor([0.0, 1.0]))
+    tensor([1.0000, 2.7183])
+    """
     return np.exp(x)
 
 
@@ -46,7 +50,11 @@ def _(g, out):
 
 @elementwise(result="float", domain=(0.2, 4))
 def log(x, /):
-    """Natural logarithm of each element; -inf for zero, nan for negative numbers."""
+    """Natural logarithm of each element; -inf for zero, nan for negative numbers.
+
+    >>> torch.log(torch.tensor([1.0, 0.0]))
+    tensor([0., -inf])
+    """
     return np.log(x)
 
 
@@ -131,7 +139,11 @@ def _(g, x, y):
 
 @elementwise(result="float")
 def tanh(x, /):
-    """Hyperbolic tangent of each element."""
+    """Hyperbolic tangent of each element.
+
+    >>> torch.tanh(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7616])
+    """
     return np.tanh(x)
 
 

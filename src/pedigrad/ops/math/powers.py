@@ -137,7 +137,11 @@ def _(g, x):
 
 @elementwise(result="float", domain=(0.2, 4))
 def sqrt(x, /):
-    """Square root of each element; nan for negative numbers."""
+    """Square root of each element; nan for negative numbers.
+
+    >>> torch.sqrt(torch.tensor([4.0, 2.0]))
+    tensor([2.0000, 1.4142])
+    """
     return np.sqrt(x)
 
 
@@ -148,7 +152,11 @@ def _(g, out):
 
 @elementwise(result="float", domain=(0.2, 4))
 def rsqrt(x, /):
-    """One divided by the square root of each element."""
+    """One divided by the square root of each element.
+
+    >>> torch.rsqrt(torch.tensor([4.0]))
+    tensor([0.5000])
+    """
     return 1 / np.sqrt(x)
 
 

@@ -42,6 +42,13 @@ def places_of(x, /):
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
     """Elements of `input` where `condition` is true, else of `other`; without them the indices of what is not zero.
 
+    Args:
+        condition: a tensor of booleans.
+        input: a tensor or a number.
+        other: a tensor or a number.
+
+    Shape: that which all three broadcast to.
+
     >>> x = torch.tensor([-1.0, 2.0])
     >>> torch.where(x > 0, x, 0.1 * x)
     tensor([-0.1000,  2.0000])
@@ -69,7 +76,11 @@ def where_method(self: Any, condition: Tensor, other: Any) -> Tensor:
 
 @elementwise(real=True, inplace=False)
 def maximum(x, y, /):
-    """The larger of two elements; nan if one is nan."""
+    """The larger of two elements; nan if one is nan.
+
+    >>> torch.maximum(torch.tensor([1, 5]), torch.tensor([3, 2]))
+    tensor([3, 5])
+    """
     return np.maximum(x, y)
 
 
@@ -198,6 +209,15 @@ def _clamp_form(min: Any, max: Any) -> tuple[Any, tuple[Any, ...]]:
 @function(aliases=("clip",))
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Any = None) -> Tensor:
     """The elements brought into the range from `min` to `max`: numbers, tensors, or None for no bound.
+
+    Args:
+        min: the lower bound.
+        max: the upper bound; it wins where it is the smaller one.
+
+    Shape: that which all three broadcast to; dtypes are promoted to one.
+
+    Raises:
+        RuntimeError: neither bound is given.
 
     >>> torch.tensor([-2.0, 0.5, 3.0]).clamp(0, 1)
     tensor([0.0000, 0.5000, 1.0000])

@@ -12,7 +12,11 @@ from ..xp import conj
 
 @elementwise(result="float")
 def sin(x, /):
-    """Sine of each element."""
+    """Sine of each element.
+
+    >>> torch.sin(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8415])
+    """
     return np.sin(x)
 
 
@@ -23,7 +27,11 @@ def _(g, x):
 
 @elementwise(result="float")
 def cos(x, /):
-    """Cosine of each element."""
+    """Cosine of each element.
+
+    >>> torch.cos(torch.tensor([0.0, 1.0]))
+    tensor([1.0000, 0.5403])
+    """
     return np.cos(x)
 
 
@@ -34,7 +42,11 @@ def _(g, x):
 
 @elementwise(result="float", domain=(-1, 1))
 def tan(x, /):
-    """Tangent of each element."""
+    """Tangent of each element.
+
+    >>> torch.tan(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 1.5574])
+    """
     return np.tan(x)
 
 

@@ -217,6 +217,11 @@ def gelu(x, /, approximate="none"):
 
     x * (1 + erf(x / sqrt(2))) / 2 (Hendrycks and Gimpel 2016).
 
+    Args:
+        approximate: "none" or "tanh".
+
+    Shape: that of `input`.
+
     >>> torch.nn.functional.gelu(torch.tensor([-1.0, 0.0, 1.0]))
     tensor([-0.1587,  0.0000,  0.8413])
     """
@@ -246,7 +251,11 @@ def _gelu_inner(x):
 
 @elementwise(real=True, refuses="biu", places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 2.0), ((2, 3), 3.0, 1.5)])
 def softplus(x, /, beta=1, threshold=20):
-    """log(1 + exp(beta * x)) / beta; where `beta * x` exceeds `threshold`, the element itself."""
+    """log(1 + exp(beta * x)) / beta; where `beta * x` exceeds `threshold`, the element itself.
+
+    >>> torch.nn.functional.softplus(torch.tensor([0.0, 30.0]))
+    tensor([ 0.6931, 30.0000])
+    """
     z = x if beta == 1 else x * beta
     y = np.log1p(np.exp(np.minimum(z, threshold)))
     return np.where(z > threshold, x, y if beta == 1 else y / beta)
@@ -260,7 +269,11 @@ def _(g, x, beta, threshold):
 
 @elementwise(real=True, refuses="biu", places="F", result="float", inplace=False, layout="rows", node="LogSigmoidBackward0")
 def logsigmoid(x, /):
-    """The logarithm of the sigmoid of each element."""
+    """The logarithm of the sigmoid of each element.
+
+    >>> torch.nn.functional.logsigmoid(torch.tensor([0.0]))
+    tensor([-0.6931])
+    """
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 

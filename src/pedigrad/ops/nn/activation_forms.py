@@ -11,7 +11,13 @@ from . import activation as ops
 
 @function("F")
 def relu(input, inplace=False):
-    """Each element, or zero if it is negative."""
+    """Each element, or zero if it is negative.
+
+    Shape: that of `input`.
+
+    >>> torch.nn.functional.relu(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
     return ops.relu_(input) if inplace else ops.relu(input)
 
 
@@ -80,7 +86,13 @@ def selu(input, inplace=False):
 
 @function("F")
 def silu(input, inplace=False):
-    """Each element times its sigmoid."""
+    """Each element times its sigmoid.
+
+    Shape: that of `input`.
+
+    >>> torch.nn.functional.silu(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7311])
+    """
     return ops.silu_(input) if inplace else ops.silu(input)
 
 

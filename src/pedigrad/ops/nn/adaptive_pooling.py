@@ -117,7 +117,16 @@ def adaptive_avg_pool1d(input, output_size):
 
 @function("F")
 def adaptive_avg_pool2d(input, output_size):
-    """The means of a grid of windows that cover the last two dimensions; `output_size` is an int or two."""
+    """The means of a grid of windows that cover the last two dimensions; `output_size` is an int or two.
+
+    Args:
+        output_size: an int or two; None keeps the input's size.
+
+    Shape: (N, C, H, W) or (C, H, W) gives the same with `output_size`.
+
+    >>> torch.nn.functional.adaptive_avg_pool2d(torch.ones(1, 3, 7, 7), 1).shape
+    torch.Size([1, 3, 1, 1])
+    """
     return _adaptive_mean(input, output_size, 2, "adaptive_avg_pool2d")
 
 

@@ -157,6 +157,18 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     `scale` is 1 / sqrt(E) by default. In a boolean mask, True takes part; with `is_causal` only what comes no later than the query
     does, and of that what the mask lets through. With `enable_gqa` several heads of the query share
     one of key and value.
+
+    Args:
+        dropout_p: the probability with which weights are dropped.
+
+    Shape: (..., L, E), (..., S, E) and (..., S, V) give (..., L, V).
+
+    Raises:
+        RuntimeError: the dtypes differ, or one has fewer than two dimensions.
+
+    >>> q = k = v = torch.ones(1, 2, 3)
+    >>> torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True).shape
+    torch.Size([1, 2, 3])
     """
     if min(query.ndim, key.ndim, value.ndim) < 2:
         raise RuntimeError(

@@ -167,7 +167,22 @@ def _transposed(x, weight, bias, stride, padding, output_padding, groups, dilati
 
 @function("torch F")
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """The convolution of `input` (N, C, L) with `weight` (O, C/groups, K), plus `bias` (O,): (N, O, L_out)."""
+    """The convolution of `input` (N, C, L) with `weight` (O, C/groups, K), plus `bias` (O,): (N, O, L_out).
+
+    Args:
+        bias: of shape (O,).
+        stride: how many elements apart windows are.
+        padding: zeros on each side; "same" or "valid".
+        dilation: how far apart the elements of a window are.
+
+    Shape: (N, C, L) by (O, C / groups, K) gives (N, O, L_out).
+
+    Raises:
+        RuntimeError: channels or sizes do not fit.
+
+    >>> torch.nn.functional.conv1d(torch.ones(1, 1, 5), torch.ones(2, 1, 3)).shape
+    torch.Size([1, 2, 3])
+    """
     return _convolution(input, weight, bias, stride, padding, dilation, groups, "conv1d")
 
 
@@ -185,6 +200,11 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         dilation: how far apart the elements of a window are.
         groups: parts of the channels that do not see one another; C and O must be divisible by it.
 
+    Shape: (N, C, H, W) by (O, C / groups, KH, KW) gives (N, O, H_out, W_out).
+
+    Raises:
+        RuntimeError: channels or sizes do not fit.
+
     >>> torch.nn.functional.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3), stride=2, padding=1).shape
     torch.Size([1, 4, 4, 4])
     """
@@ -193,7 +213,23 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
 @function("torch F")
 def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    """The convolution of `input` (N, C, D, H, W) with `weight` (O, C/groups, KD, KH, KW), plus `bias` (O,)."""
+    """The convolution of `input` (N, C, D, H, W) with `weight` (O, C/groups, KD, KH, KW), plus `bias` (O,).
+
+    Args:
+        bias: of shape (O,).
+        stride: how many elements apart windows are.
+        padding: zeros on each side; "same" or "valid".
+        dilation: how far apart the elements of a window are.
+        groups: parts of the channels that do not see one another.
+
+    Shape: (N, C, D, H, W) gives (N, O, D_out, H_out, W_out).
+
+    Raises:
+        RuntimeError: channels or sizes do not fit.
+
+    >>> torch.nn.functional.conv3d(torch.ones(1, 1, 4, 4, 4), torch.ones(2, 1, 3, 3, 3)).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
     return _convolution(input, weight, bias, stride, padding, dilation, groups, "conv3d")
 
 

@@ -270,6 +270,19 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     """The negatives of the log-probabilities `input` at the classes `target`, weighed and reduced.
 
     `input` has shape (C), (N, C) or (N, C, d1, ...), `target` the same without C; those equal to `ignore_index` do not count.
+
+    Args:
+        weight: a factor for each class, of shape (C,).
+        ignore_index: the class that does not count.
+
+    Shape: (C), (N, C) or (N, C, d1, ...) and targets without C; the result is () if reduced.
+
+    Raises:
+        IndexError: a target is no class.
+
+    >>> x = torch.tensor([[-0.5, -1.0]])
+    >>> torch.nn.functional.nll_loss(x, torch.tensor([1]))
+    tensor(1.)
     """
     if size_average is not None or reduce is not None:
         reduction = legacy_reduction(size_average, reduce)
@@ -294,6 +307,23 @@ def cross_entropy(
 
     `input` has shape (C), (N, C) or (N, C, d1, ...). `target` holds class indices, of the same shape without C, where those
     equal to `ignore_index` do not count; or floats of the same shape, probabilities of the classes.
+
+    Args:
+        input: scores, not normalised.
+        target: classes, or their probabilities.
+        weight: a factor for each class, of shape (C,).
+        ignore_index: the class that does not count.
+        label_smoothing: the part of the target that is spread evenly over all classes, from 0 to 1.
+
+    Shape: () if reduced; else that of `target` without the classes.
+
+    Raises:
+        IndexError: a target is no class.
+        ValueError: the shapes do not belong together.
+
+    >>> F = torch.nn.functional
+    >>> F.cross_entropy(torch.zeros(2, 4), torch.tensor([1, 3]))
+    tensor(1.3863)
     """
     if size_average is not None or reduce is not None:
         reduction = legacy_reduction(size_average, reduce)

@@ -90,6 +90,15 @@ thinned_, saturated_ = inplace_form(thinned.op), inplace_form(saturated.op)
 def dropout(input, p=0.5, training=True, inplace=False):
     """`input` with each element set to zero with probability `p` and the others divided by 1 - p; itself unless `training`.
 
+    Args:
+        p: the probability with which an element is set to zero.
+        training: False gives `input` itself.
+
+    Shape: that of `input`.
+
+    Raises:
+        ValueError: `p` is not from 0 to 1.
+
     >>> torch.nn.functional.dropout(torch.ones(2), 0.5, training=False)
     tensor([1., 1.])
     """

@@ -289,6 +289,11 @@ def one_hot(tensor, num_classes=-1):
         tensor: integers from 0; int64.
         num_classes: how many places there are; one more than the largest integer if it is -1.
 
+    Shape: (...) gives (..., num_classes).
+
+    Raises:
+        RuntimeError: a number is negative, or not below `num_classes`.
+
     >>> torch.nn.functional.one_hot(torch.tensor([2, 0]))
     tensor([[0, 0, 1],
             [1, 0, 0]])

@@ -167,6 +167,23 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     """`input` (N, C, ...) in another spatial size, given as `size` or as `scale_factor`.
 
     Modes are "nearest", "nearest-exact", "linear" (3-d input), "bilinear", "bicubic" (4-d), "trilinear" (5-d) and "area".
+
+    Args:
+        size: the spatial sizes of the result, or
+        scale_factor: how many times as large they become.
+        mode: "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear" or "area".
+        align_corners: whether the corner elements keep their places.
+        recompute_scale_factor: whether the factors follow from the sizes again.
+        antialias: whether what becomes smaller is smoothed (bilinear and bicubic).
+
+    Shape: (N, C, ...) with other spatial sizes.
+
+    Raises:
+        ValueError: both `size` and `scale_factor` are given, or neither.
+        NotImplementedError: the mode does not go with the dimensions.
+
+    >>> torch.nn.functional.interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
     """
     if not isinstance(input, np.ndarray) and input.is_complex():
         raise NotImplementedError(f'"upsample" not implemented for {input.dtype}')

@@ -128,6 +128,8 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
         reduction: "mean", "sum" or "none".
         weight: a factor for each square, of the shape of the input.
 
+    Shape: `input` and `target` of one shape; the result is () if reduced.
+
     >>> torch.nn.functional.mse_loss(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
     tensor(2.)
     """
@@ -142,7 +144,16 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
 
 @function("F")
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
-    """The absolute differences of `input` and `target`: their mean, their sum or all of them, as `reduction` says."""
+    """The absolute differences of `input` and `target`: their mean, their sum or all of them, as `reduction` says.
+
+    Args:
+        weight: a factor for each difference.
+
+    Shape: `input` and `target` of one shape; the result is () if reduced.
+
+    >>> torch.nn.functional.l1_loss(torch.zeros(2), torch.tensor([1.0, -3.0]))
+    tensor(2.)
+    """
     reduction = _reduction(reduction, size_average, reduce)
     if input._array.shape != target._array.shape:
         warn_of_shapes(input, target)
@@ -232,7 +243,20 @@ def _need_float_target(name, target):
 
 @function("F")
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
-    """The cross entropy between probabilities `input` of one and `target`, reduced."""
+    """The cross entropy between probabilities `input` of one and `target`, reduced.
+
+    Args:
+        weight: a factor for each element.
+
+    Shape: `input` and `target` of one shape; the result is () if reduced.
+
+    Raises:
+        ValueError: the shapes differ.
+        RuntimeError: an element is not from 0 to 1.
+
+    >>> torch.nn.functional.binary_cross_entropy(torch.tensor([0.5]), torch.tensor([1.0]))
+    tensor(0.6931)
+    """
     reduction = _reduction(reduction, size_average, reduce)
     if target._array.shape != input._array.shape:
         raise ValueError(
@@ -285,7 +309,20 @@ def _(g, x, weight, pos_weight, reduction):
 
 @function("F")
 def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
-    """The cross entropy between log-odds `input` of one and `target`, reduced; `pos_weight` multiplies the losses of ones."""
+    """The cross entropy between log-odds `input` of one and `target`, reduced; `pos_weight` multiplies the losses of ones.
+
+    Args:
+        weight: a factor for each element.
+        pos_weight: a factor for ones, of each class.
+
+    Shape: `input` and `target` of one shape; the result is () if reduced.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    >>> torch.nn.functional.binary_cross_entropy_with_logits(torch.zeros(2), torch.tensor([0.0, 1.0]))
+    tensor(0.6931)
+    """
     reduction = _reduction(reduction, size_average, reduce)
     if target._array.shape != input._array.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")

@@ -242,6 +242,16 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     H_out = floor((H + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1, rounded up with `ceil_mode`; `stride` is the
     kernel's size by default.
 
+    Args:
+        kernel_size: the size of a window, a number or two.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: what is added on each side, at most half a window.
+        dilation: how far apart the elements of a window are.
+        ceil_mode: whether windows may go over the edge.
+        return_indices: whether the places of the maxima are returned too.
+
+    Shape: (N, C, H, W) or (C, H, W) with other H and W.
+
     >>> torch.nn.functional.max_pool2d(torch.arange(16.0).reshape(1, 1, 4, 4), 2)
     tensor([[[[ 5.,  7.],
               [13., 15.]]]])
@@ -362,7 +372,21 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
 
 @function("F")
 def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None, *, out=None):
-    """The means of windows over the last two dimensions of `input`; or their sums over `divisor_override`."""
+    """The means of windows over the last two dimensions of `input`; or their sums over `divisor_override`.
+
+    Args:
+        kernel_size: the size of a window, a number or two.
+        stride: how far apart windows are; as `kernel_size` if it is left out.
+        padding: zeros on each side.
+        ceil_mode: whether windows may go over the edge.
+        count_include_pad: whether these zeros count.
+        divisor_override: what the sums are divided by instead of the number of elements.
+
+    Shape: (N, C, H, W) or (C, H, W) with H_out = floor((H + 2 * padding - kernel_size) / stride) + 1.
+
+    >>> torch.nn.functional.avg_pool2d(torch.ones(1, 1, 4, 4), 2).shape
+    torch.Size([1, 1, 2, 2])
+    """
     return deliver(_avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, "avg_pool2d"), out)
 
 

@@ -63,7 +63,13 @@ def _cosine_slope(g, x, y, dim, eps):
 
 @function("torch F")
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
-    """The cosine of the angle between the vectors along `dim` of `x1` and `x2`, whose lengths are at least `eps`."""
+    """The cosine of the angle between the vectors along `dim` of `x1` and `x2`, whose lengths are at least `eps`.
+
+    Shape: `x1` and `x2` broadcast; the result lacks `dim`.
+
+    >>> torch.nn.functional.cosine_similarity(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]]))
+    tensor([0.7071])
+    """
     ndim = max(x1.ndim, x2.ndim)
     one_dim(dim, ndim)
     if x1.shape != x2.shape:

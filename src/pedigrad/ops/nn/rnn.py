@@ -99,12 +99,12 @@ def _start(x, w_hh, n_gates, w_hr=None):
 
 # LSTM
 
-_CELL = [(3, 2, 4), (2, 5), (2, 5), (20, 4), (20, 5), (20,), (20,), None]
+_CELL = [(2, 3, 2), (3, 3), (3, 3), (12, 2), (12, 3), (12,), (12,), None]
 
 
 @composite(
     places="", outputs=("out", "h", "c", "gates", "cells", "squashed"), hidden=3, remade=True, node="LstmBackward0",
-    samples=[(*_CELL, None, False), (*_CELL, None, True), ((5, 4), (3, 2), (3, 5), (20, 4), (20, 2), None, None, (2, 5), (3, 2), True)],
+    samples=[(*_CELL, None, False), (*_CELL, None, True), ((5, 2), (3, 1), (3, 3), (12, 2), (12, 1), None, None, (1, 3), (3, 2), True)],
 )  # fmt: skip
 def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_sizes=None, reverse=False):
     """The outputs of an LSTM layer along `x`, and its last hidden and cell state; gates in the order i, f, g, o."""
@@ -201,12 +201,12 @@ def _two(d_b):
 
 # GRU
 
-_GRU = [(3, 2, 4), (2, 5), (15, 4), (15, 5), (15,), (15,)]
+_GRU = [(2, 3, 2), (3, 4), (12, 2), (12, 4), (12,), (12,)]
 
 
 @composite(
     places="", outputs=("out", "h", "gates", "inner"), hidden=2, remade=True, node="GruBackward0",
-    samples=[(*_GRU, None, False), ((5, 4), (3, 5), (15, 4), (15, 5), None, None, (3, 2), True)],
+    samples=[(*_GRU, None, False), ((5, 2), (3, 4), (12, 2), (12, 4), None, None, (3, 2), True)],
 )  # fmt: skip
 def gru_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, batch_sizes=None, reverse=False):
     """The outputs of a GRU layer along `x`, and its last hidden state; gates in the order r, z, n."""

@@ -39,6 +39,12 @@ def _as_operand(g, x_dtype):
 def softmax(x, /, dim, dtype=None):
     """Exponentials along `dim`, scaled to sum to one: exp(x_i) / sum_j exp(x_j); computed in `dtype` if one is given.
 
+    Args:
+        dim: the dimension along which the results sum to one.
+        dtype: what `input` is converted to first.
+
+    Shape: that of `input`.
+
     >>> torch.tensor([0.0, 0.0, 1.0]).softmax(dim=0)
     tensor([0.2119, 0.2119, 0.5761])
     """
@@ -59,6 +65,12 @@ def _(g, out, dim, x_dtype):
 @composite(places="torch Tensor special", out=True, samples=ALONG)
 def log_softmax(x, /, dim, dtype=None):
     """Logarithms of the softmax along `dim`, x_i - log(sum_j exp(x_j)), without its overflow; in `dtype` if one is given.
+
+    Args:
+        dim: the dimension along which the exponentials of the results sum to one.
+        dtype: what `input` is converted to first.
+
+    Shape: that of `input`.
 
     >>> torch.tensor([0.0, 1000.0]).log_softmax(dim=0)
     tensor([-1000.,     0.])
@@ -88,13 +100,33 @@ def _dim_or_usual(name, ndim, dim, stacklevel):
 
 @function("F", name="softmax")
 def softmax_with_stacklevel(input, dim=None, _stacklevel=3, dtype=None):
-    """Exponentials along `dim`, scaled to sum to one; computed in `dtype` if one is given."""
+    """Exponentials along `dim`, scaled to sum to one; computed in `dtype` if one is given.
+
+    Args:
+        dim: the dimension along which the results sum to one.
+        dtype: what `input` is converted to first.
+
+    Shape: that of `input`.
+
+    >>> torch.nn.functional.softmax(torch.tensor([[0.0, 0.0]]), dim=1)
+    tensor([[0.5000, 0.5000]])
+    """
     return softmax(input, _dim_or_usual("softmax", input.ndim, dim, _stacklevel) if dim is None else dim, dtype)
 
 
 @function("F", name="log_softmax")
 def log_softmax_with_stacklevel(input, dim=None, _stacklevel=3, dtype=None):
-    """Logarithms of the softmax along `dim`; computed in `dtype` if one is given."""
+    """Logarithms of the softmax along `dim`; computed in `dtype` if one is given.
+
+    Args:
+        dim: the dimension along which the exponentials of the results sum to one.
+        dtype: what `input` is converted to first.
+
+    Shape: that of `input`.
+
+    >>> torch.nn.functional.log_softmax(torch.tensor([[0.0, 0.0]]), dim=1)
+    tensor([[-0.6931, -0.6931]])
+    """
     return log_softmax(input, _dim_or_usual("log_softmax", input.ndim, dim, _stacklevel) if dim is None else dim, dtype)
 
 
@@ -150,6 +182,8 @@ def _(g, x, out, length, dim, eps):
 @function("F")
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     """`input` divided by its `p`-norm along `dim`, or by `eps` if that is larger.
+
+    Shape: that of `input`.
 
     >>> torch.nn.functional.normalize(torch.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])

@@ -133,6 +133,15 @@ def _(g, indices, x_shape, dim, keepdim):
 def largest(input, dim=None, keepdim=False, *, other=None, out=None):
     """`max(x)`: the largest element; `max(x, dim)`: values and indices along it; `max(x, y)`: the larger of each two elements.
 
+    Args:
+        dim: the dimension along which the largest is looked for; or the other tensor.
+        other: a tensor that broadcasts with `input`.
+
+    Shape: () of all; that of `input` without `dim`; or the common one of two tensors.
+
+    Raises:
+        RuntimeError: there is no element.
+
     >>> x = torch.tensor([[1, 9], [7, 3]])
     >>> values, indices = x.max(dim=1)
     >>> x.max(), values, indices
@@ -147,7 +156,21 @@ def largest(input, dim=None, keepdim=False, *, other=None, out=None):
 
 @function(name="min")
 def smallest(input, dim=None, keepdim=False, *, other=None, out=None):
-    """`min(x)`: the smallest element; `min(x, dim)`: values and indices along it; `min(x, y)`: the smaller, element by element."""
+    """`min(x)`: the smallest element; `min(x, dim)`: values and indices along it; `min(x, y)`: the smaller, element by element.
+
+    Args:
+        dim: the dimension along which the smallest is looked for; or the other tensor.
+        other: a tensor that broadcasts with `input`.
+
+    Shape: () of all; that of `input` without `dim`; or the common one of two tensors.
+
+    Raises:
+        RuntimeError: there is no element.
+
+    >>> x = torch.tensor([[1, 9], [7, 3]])
+    >>> x.min(), x.min(dim=1).indices
+    (tensor(1), tensor([0, 1]))
+    """
     if isinstance(dim, Tensor):
         dim, other = None, dim
     if other is not None:
@@ -158,6 +181,11 @@ def smallest(input, dim=None, keepdim=False, *, other=None, out=None):
 @reduction(real=True, samples=DISTINCT[:2])
 def argmax(x, /, dim=None, keepdim=False):
     """Index of the largest element along `dim`, or in the flattened tensor; the first of equal ones.
+
+    Args:
+        dim: the dimension; of all elements in a row if it is left out.
+
+    Shape: that of `input` without `dim`.
 
     >>> torch.tensor([[1, 9], [7, 3]]).argmax(dim=1)
     tensor([1, 0])
@@ -170,7 +198,16 @@ def argmax(x, /, dim=None, keepdim=False):
 
 @reduction(real=True, samples=DISTINCT[:2])
 def argmin(x, /, dim=None, keepdim=False):
-    """Index of the smallest element along `dim`, or in the flattened tensor; the first of equal ones."""
+    """Index of the smallest element along `dim`, or in the flattened tensor; the first of equal ones.
+
+    Args:
+        dim: the dimension; of all elements in a row if it is left out.
+
+    Shape: that of `input` without `dim`.
+
+    >>> torch.tensor([3, 1, 2]).argmin()
+    tensor(1)
+    """
     if dim is None and not x.size:
         raise IndexError("Expected reduction dim to be specified for input.numel() == 0.")
     need_elements(x, dim)

@@ -95,6 +95,12 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
 
     sum(|x|^p)^(1/p), the largest |x| for p = inf.
 
+    Args:
+        p: the order of the norm: a number, inf, "fro" or "nuc".
+        dim: the dimension or dimensions; all if it is left out.
+
+    Shape: that of `input` without the dimensions `dim`.
+
     >>> torch.tensor([3.0, 4.0]).norm()
     tensor(5.)
     """
@@ -194,7 +200,16 @@ def _(g, x, y, out, p, needs):
 
 @function("torch")
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
-    """The p-norm distance of every row of `x1` from every row of `x2`: (..., P, M), (..., R, M) -> (..., P, R)."""
+    """The p-norm distance of every row of `x1` from every row of `x2`: (..., P, M), (..., R, M) -> (..., P, R).
+
+    Args:
+        compute_mode: ignored: distances are computed in one way.
+
+    Shape: (..., n, d) and (..., m, d) give (..., n, m).
+
+    >>> torch.cdist(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
+    tensor([[5.]])
+    """
     if x1.shape[-1] != x2.shape[-1]:
         raise RuntimeError(located(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"))
     return pairwise_norms(x1, x2, float(p))

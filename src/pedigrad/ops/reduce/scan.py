@@ -53,7 +53,17 @@ def _up_to(ufunc, x, dim, dtype):
 
 @composite(inplace=True, out=True, samples=ALONG)
 def cumsum(x, /, dim, *, dtype=None):
-    """Sum of all elements up to and with each along `dim`."""
+    """Sum of all elements up to and with each along `dim`.
+
+    Args:
+        dim: the dimension along which they are added up.
+        dtype: what the elements are converted to first.
+
+    Shape: that of `input`.
+
+    >>> torch.tensor([1, 2, 3]).cumsum(0)
+    tensor([1, 3, 6])
+    """
     x = converted(x, dtype)
     out = accumulate(np.add, x, dim, dtype)
     return out if dtype is None or x.dtype.kind not in "biu" else astype(out, x.dtype)

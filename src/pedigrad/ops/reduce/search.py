@@ -52,6 +52,14 @@ def _asked(results, return_inverse, return_counts):
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements in order; also each element's place among them and how often each occurs, if asked for.
 
+    Args:
+        sorted: ignored: they are always in order.
+        return_inverse: whether each element's place among them is returned.
+        return_counts: whether their numbers are.
+        dim: the dimension whose slices are compared; the elements of all if it is left out.
+
+    Shape: (n,); along `dim` that of `input` with size n.
+
     >>> torch.tensor([3, 1, 3]).unique(return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
@@ -88,7 +96,24 @@ def _as_values(values, sequence):
 
 @function()
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None, out=None):
-    """The indices where `input` would have to be put into the rows of `sorted_sequence` to keep them sorted."""
+    """The indices where `input` would have to be put into the rows of `sorted_sequence` to keep them sorted.
+
+    Args:
+        sorted_sequence: numbers in ascending order along the last dimension.
+        input: the numbers that are looked for.
+        out_int32: whether the result is int32 instead of int64.
+        right: whether equal numbers are to the left of the place.
+        side: "left" or "right": the same in words.
+        sorter: the indices that sort `sorted_sequence`, if it is not in order.
+
+    Shape: that of `input`.
+
+    Raises:
+        RuntimeError: the leading sizes differ.
+
+    >>> torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([3, 4]))
+    tensor([1, 2])
+    """
     if side not in (None, "left", "right") or (side == "left" and right):
         raise RuntimeError(located("side can only be 'left' or 'right', and must agree with right"))
     side = "right" if right else side or "left"

@@ -117,6 +117,13 @@ def _(g, indices, x_shape, dim):
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     """The elements along `dim` in ascending (or descending) order, and their indices; equal ones in their order if `stable`.
 
+    Args:
+        dim: the dimension along which they are sorted.
+        descending: whether the largest come first.
+        stable: whether equal ones keep their order.
+
+    Shape: values and indices have that of `input`.
+
     >>> torch.tensor([3, 1, 2]).sort(descending=True).indices
     tensor([0, 2, 1])
     """
@@ -126,6 +133,12 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
 @kernel(real=True, out=True, layout="like")
 def argsort(x, /, dim=-1, descending=False, stable=False):
     """The indices that sort the elements along `dim`.
+
+    Args:
+        descending: whether the largest come first.
+        stable: whether equal ones keep their order.
+
+    Shape: that of `input`.
 
     >>> torch.tensor([3, 1, 2]).argsort()
     tensor([1, 2, 0])
@@ -142,6 +155,17 @@ def msort(input, *, out=None):
 @kernel(real=True, outputs=("values", "indices"), out=True, samples=[((3, 4), 2), ((2, 5, 3), 2, 1, False), ((), 1), ((3, 4), 4)])
 def topk(x, /, k, dim=-1, largest=True, sorted=True):
     """The `k` largest (or smallest) elements along `dim`, in order, and their indices.
+
+    Args:
+        k: how many.
+        dim: the dimension along which they are looked for.
+        largest: False for the smallest.
+        sorted: whether they are in order; they are in any case.
+
+    Shape: values and indices have that of `input`, with size k along `dim`.
+
+    Raises:
+        RuntimeError: there are fewer than `k`.
 
     >>> torch.tensor([3, 1, 4, 1, 5]).topk(2).values
     tensor([5, 4])

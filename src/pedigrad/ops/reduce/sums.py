@@ -93,6 +93,8 @@ def sum(x, /, dim=None, keepdim=False, *, dtype=None):
         keepdim: whether they stay, with size 1.
         dtype: the dtype to add up in.
 
+    Shape: that of `input` without the dimensions `dim`, or with size 1 there.
+
     >>> torch.tensor([[1, 2], [3, 4]]).sum(dim=1)
     tensor([3, 7])
     """
@@ -123,6 +125,12 @@ def _(g, x, x_shape, dim, keepdim):
 @reduction(samples=DIMS, node=by_dim("Mean"))
 def mean(x, /, dim=None, keepdim=False, *, dtype=None):
     """Mean of the elements along `dim`; floats only.
+
+    Args:
+        dim: the dimension or dimensions; all if it is left out.
+        dtype: what the elements are converted to first.
+
+    Shape: that of `input` without the dimensions `dim`, or with size 1 there.
 
     Raises:
         RuntimeError: for integers; convert them, or give `dtype`.
@@ -238,6 +246,8 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
         unbiased: an older way to say it: True is a correction of 1, False of 0.
         keepdim: whether the dimensions stay, with size 1.
 
+    Shape: that of `input` without the dimensions `dim`.
+
     >>> x = torch.tensor([1.0, 2.0, 3.0, 4.0])
     >>> x.var(), x.var(correction=0)
     (tensor(1.6667), tensor(1.2500))
@@ -256,6 +266,8 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
         correction: what n is lessened by: 1 by default (Bessel's), 0 for the deviation of the numbers themselves, as NumPy has it.
         unbiased: an older way to say it: True is a correction of 1, False of 0.
         keepdim: whether the dimensions stay, with size 1.
+
+    Shape: that of `input` without the dimensions `dim`.
 
     >>> x = torch.tensor([1.0, 2.0, 3.0, 4.0])
     >>> x.std(), x.std(correction=0)
@@ -290,7 +302,17 @@ def _with_zero(rng):
 
 @reduction(samples=[((3, 4),), ((2, 3), -1), ((2, 3), 0, True), ((),), ((0, 3), 0), (_with_zero, 1), (_with_zero,)], node=by_dim("Prod"))
 def prod(x, /, dim=None, keepdim=False, *, dtype=None):
-    """Product of the elements, or of those along one `dim`; integers are multiplied as int64."""
+    """Product of the elements, or of those along one `dim`; integers are multiplied as int64.
+
+    Args:
+        dim: one dimension; all if it is left out.
+        dtype: what the elements are converted to first.
+
+    Shape: that of `input` without `dim`.
+
+    >>> torch.tensor([2, 3, 4]).prod()
+    tensor(24)
+    """
     x = converted(x, dtype)
     if x.dtype.kind in "biu":
         out = np.prod(x, axis=dim, keepdims=keepdim, dtype=np.int64)
@@ -334,6 +356,11 @@ def shifted_in(x):
 def any(x, /, dim=None, keepdim=False):
     """Whether any element along `dim` is nonzero.
 
+    Args:
+        dim: the dimension or dimensions; all if it is left out.
+
+    Shape: that of `input` without the dimensions `dim`.
+
     >>> torch.tensor([[0, 0], [0, 3]]).any(dim=1)
     tensor([False,  True])
     """
@@ -343,6 +370,11 @@ def any(x, /, dim=None, keepdim=False):
 @reduction(samples=DIMS)
 def all(x, /, dim=None, keepdim=False):
     """Whether all elements along `dim` are nonzero.
+
+    Args:
+        dim: the dimension or dimensions; all if it is left out.
+
+    Shape: that of `input` without the dimensions `dim`.
 
     >>> torch.tensor([[True, False], [True, True]]).all(dim=1)
     tensor([False,  True])

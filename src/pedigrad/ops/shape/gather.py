@@ -122,6 +122,11 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
 
     For `dim=1`: out[i, j] = input[i, index[i, j]].
 
+    Args:
+        sparse_grad: ignored: gradients are dense.
+
+    Shape: that of `index`.
+
     >>> scores = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     >>> scores.gather(1, torch.tensor([[1], [0]]))
     tensor([[2.],

@@ -206,6 +206,15 @@ def _(g, x_shape, x_dtype, split_sizes, dim):
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of the parts along `dim`: of one size each (the last may be smaller), or of the sizes in a list.
 
+    Args:
+        split_size_or_sections: the size of each part, or a list of sizes.
+        dim: the dimension that is divided.
+
+    Shape: that of `tensor` with these sizes along `dim`.
+
+    Raises:
+        RuntimeError: the sizes do not add up.
+
     >>> [part.tolist() for part in torch.arange(5).split(2)]
     [[0, 1], [2, 3], [4]]
     >>> [part.tolist() for part in torch.arange(5).split([1, 4])]
@@ -226,6 +235,12 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 @function(aliases=("unsafe_chunk",))
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of `chunks` parts along `dim`, all of one size but the last; fewer parts if they do not work out.
+
+    Args:
+        chunks: how many parts.
+        dim: the dimension that is divided.
+
+    Shape: that of `input` with smaller sizes along `dim`.
 
     >>> [part.tolist() for part in torch.arange(5).chunk(2)]
     [[0, 1, 2], [3, 4]]
@@ -346,6 +361,11 @@ def block_diag(*tensors: Tensor) -> Tensor:
 @function("torch")
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """The vectors expanded over the grid they span; `indexing` "xy" exchanges the first two dimensions.
+
+    Args:
+        tensors: vectors, or scalars.
+
+    Shape: one tensor each, of shape (n1, n2, ...).
 
     >>> rows, columns = torch.meshgrid(torch.arange(2), torch.arange(3), indexing="ij")
     >>> columns

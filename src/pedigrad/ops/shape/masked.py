@@ -141,6 +141,11 @@ def nonzero_rows(x, /):
 def nonzero(input: Tensor, *, out: Any = None, as_tuple: bool = False) -> Any:
     """The indices of the elements that are not zero: rows of shape (n, ndim), or a tuple of one tensor for each dimension.
 
+    Args:
+        as_tuple: whether it is a tuple.
+
+    Shape: (n, ndim), n being how many are not zero.
+
     >>> torch.tensor([0, 5, 0, 7]).nonzero()
     tensor([[1],
             [3]])

@@ -166,6 +166,19 @@ def pad(input, pad, mode="constant", value=None):
     """`input` with elements added around it: `pad` is (low, high) of the last dimension, then of the one before, and so on.
 
     Modes are "constant" (of `value`, 0 by default), "reflect", "replicate" and "circular"; negative pads cut off.
+
+    Args:
+        pad: an even number of integers, the last dimension first.
+        mode: how elements come about.
+        value: the number for "constant".
+
+    Shape: each size grows by its two numbers.
+
+    Raises:
+        RuntimeError: the mode cannot make so many elements, or pads more than all dimensions.
+
+    >>> torch.nn.functional.pad(torch.ones(1, 2), (1, 2))
+    tensor([[0., 1., 1., 0., 0.]])
     """
     if mode == "constant":
         return constant_pad_nd(input, tuple(pad), 0 if value is None else value)

@@ -63,6 +63,11 @@ def _(g, x_shape, repeats, dim):
 def repeat_interleave(input: Any = None, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
     """Each slice along `dim` (each element of all, without it) as many times as `repeats`, a number or one for each, says.
 
+    Args:
+        output_size: how many there will be, if it is known.
+
+    Shape: that of `input` with another size along `dim`.
+
     >>> torch.tensor([1, 2]).repeat_interleave(torch.tensor([2, 1]))
     tensor([1, 1, 2])
     """
@@ -172,14 +177,26 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
 # Triangles
 
 
-def _triangle(name: str, keep: Any, which: str) -> Any:
+def _triangle(name: str, keep: Any, which: str, example: str) -> Any:
     def forward(x, /, diagonal=0):
         if x.ndim < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
         return keep(x, as_int(diagonal))
 
     forward.__name__ = forward.__qualname__ = name
-    forward.__doc__ = f"The elements {which} the diagonal number `diagonal` of each matrix, zeros elsewhere."
+    forward.__doc__ = f"""The elements {which} the diagonal number `diagonal` of each matrix, zeros elsewhere.
+
+    Shape: (..., n, m) stays.
+
+    Args:
+        diagonal: 0 is the main diagonal, positive ones are above it.
+
+    Raises:
+        RuntimeError: there are fewer than two dimensions.
+
+    >>> torch.{name}(torch.ones(2, 2))
+    {example}
+    """
     op = composite(wide="rules", inplace=True, out=True, samples=[((3, 4),), ((4, 3), 1), ((2, 3, 3), -1)])(forward)
 
     @op.grad("x")
@@ -189,8 +206,8 @@ def _triangle(name: str, keep: Any, which: str) -> Any:
     return op
 
 
-tril = _triangle("tril", np.tril, "on and below")
-triu = _triangle("triu", np.triu, "on and above")
+tril = _triangle("tril", np.tril, "on and below", "tensor([[1., 0.],\n            [1., 1.]])")
+triu = _triangle("triu", np.triu, "on and above", "tensor([[1., 1.],\n            [0., 1.]])")
 
 
 def _triangle_indices(name: str, of: Any, which: str) -> None:
@@ -252,6 +269,11 @@ def _(g, offset, dim1, dim2):
 @function()
 def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """The diagonal of a matrix, or the matrix with a vector as its diagonal.
+
+    Args:
+        diagonal: 0 is the main diagonal, positive ones are above it.
+
+    Shape: (n,) gives (n, n), (n, m) gives (min(n, m),).
 
     >>> torch.diag(torch.tensor([1, 2]))
     tensor([[1, 0],

@@ -32,6 +32,11 @@ def _unfit(x, shape):
 def reshape(x, /, shape):
     """The same elements in another shape, a view where strides allow it and a copy elsewhere; one size may be -1.
 
+    Args:
+        shape: the sizes.
+
+    Shape: `shape`.
+
     Raises:
         RuntimeError: the shape has another number of elements.
 
@@ -123,6 +128,11 @@ def _(g, dims):
 def transpose(x, /, dim0, dim1):
     """With the dimensions `dim0` and `dim1` exchanged; a view.
 
+    Args:
+        dim0, dim1: the dimensions; negative ones count from the end.
+
+    Shape: (a, b, c) gives (c, b, a) for 0 and 2.
+
     >>> torch.zeros(2, 3, 4).transpose(0, 2).shape
     torch.Size([4, 3, 2])
     """
@@ -170,6 +180,11 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 def squeeze(x, /, dim=None):
     """Without the dimensions of size one, or those in `dim` of size one; a view.
 
+    Args:
+        dim: the dimension or dimensions; all of size one if it is left out.
+
+    Shape: (1, a, 1) gives (a,).
+
     >>> torch.zeros(1, 3, 1).squeeze().shape, torch.zeros(1, 3, 1).squeeze(0).shape
     (torch.Size([3]), torch.Size([3, 1]))
     """
@@ -186,6 +201,11 @@ def _(g, x_shape):
 @view(samples=[((2, 3), 0), ((2, 3), -1), ((), 0)])
 def unsqueeze(x, /, dim):
     """With a dimension of size one inserted at `dim`; a view.
+
+    Args:
+        dim: where it is, from -ndim - 1 to ndim.
+
+    Shape: (a, b) gives (1, a, b), (a, 1, b) or (a, b, 1).
 
     >>> torch.zeros(3, 4).unsqueeze(1).shape
     torch.Size([3, 1, 4])
@@ -281,6 +301,8 @@ def _(g, x_shape):
 @function()
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from `start_dim` to `end_dim` made one; `input` itself if they are one, a view if it can be.
+
+    Shape: (a, b, c) gives (a * b * c,), or (a, b * c) for `start_dim=1`.
 
     >>> torch.zeros(2, 3, 4).flatten(1).shape
     torch.Size([2, 12])

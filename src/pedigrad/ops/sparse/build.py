@@ -64,6 +64,21 @@ def sparse_coo_tensor(
     """A tensor with `values` of shape (nnz, ...) at `indices` of shape (sparse_dim, nnz); values of one place are added up.
 
     The size follows from the largest indices where it is not given. A size alone makes a tensor of zeros.
+
+    Args:
+        indices: integers of shape (sparse_dim, nnz).
+        values: of shape (nnz, ...).
+        size: the sizes; they follow from the indices if they are left out.
+        check_invariants: whether indices are checked.
+        is_coalesced: whether there is one value for each place, in order.
+
+    Shape: `size`.
+
+    Raises:
+        RuntimeError: an index is outside, or there are other numbers of indices and values.
+
+    >>> torch.sparse_coo_tensor([[0, 2]], torch.tensor([1.0, 5.0]), (3,)).to_dense()
+    tensor([1., 0., 5.])
     """
     devices.require_cpu(device)
     if values is None:

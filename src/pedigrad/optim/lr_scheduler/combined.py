@@ -38,7 +38,30 @@ class _Combined(LRScheduler):
 
 
 class SequentialLR(_Combined):
-    """One schedule after the other: the next begins at each of the epochs `milestones`."""
+    """One schedule after the other: the next begins at each of the epochs `milestones`.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        schedulers: the schedules.
+        milestones: one fewer.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    Raises:
+        ValueError: the numbers do not go together, or the schedules are of several optimizers.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> schedules = torch.optim.lr_scheduler
+    >>> parts = [schedules.ConstantLR(optimizer, 0.5, 9), schedules.ExponentialLR(optimizer, 0.1)]
+    >>> scheduler = schedules.SequentialLR(optimizer, parts, milestones=[2])
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    0.500 0.500 1.000 0.100
+    """
 
     def __init__(self, optimizer: Any, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1):
         check(len(schedulers) > 0, f"{type(self).__name__} expects at least one scheduler, but got no scheduler.")
@@ -71,7 +94,27 @@ class SequentialLR(_Combined):
 
 
 class ChainedScheduler(_Combined):
-    """Several schedules that each change the rates at each step."""
+    """Several schedules that each change the rates at each step.
+
+    Args:
+        schedulers: the schedules.
+        optimizer: their optimizer; the first one's if it is left out.
+
+    Raises:
+        ValueError: they are of several optimizers.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> schedules = torch.optim.lr_scheduler
+    >>> scheduler = schedules.ChainedScheduler([schedules.ConstantLR(optimizer, 0.5, 2), schedules.ExponentialLR(optimizer, 0.5)])
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    0.500 0.250 0.250
+    """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Any = None):
         check(len(schedulers) > 0, f"{type(self).__name__} expects at least one scheduler to be chained, but got no scheduler.")

@@ -15,7 +15,27 @@ def height(part: float) -> float:
 
 
 class CosineAnnealingLR(LRScheduler):
-    """From the initial rate to `eta_min` and back, each way in `T_max` epochs."""
+    """From the initial rate to `eta_min` and back, each way in `T_max` epochs.
+
+    Loshchilov and Hutter 2017, without restarts.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        T_max: half a period.
+        eta_min: the smallest rate.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    1.000 0.500 0.000
+    """
 
     def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
         self.T_max = T_max
@@ -40,7 +60,31 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """From the initial rate to `eta_min`, again and again: first in `T_0` epochs, then each time in `T_mult` times as many."""
+    """From the initial rate to `eta_min`, again and again: first in `T_0` epochs, then each time in `T_mult` times as many.
+
+    Loshchilov and Hutter 2017.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        T_0: the first period.
+        T_mult: how many times as long the next one is.
+        eta_min: the smallest rate.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    Raises:
+        ValueError: `T_0` or `T_mult` is not a positive integer.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=2)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    1.000 0.500 1.000
+    """
 
     def __init__(self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1):
         check(isinstance(T_0, int) and T_0 > 0, f"Expected positive integer T_0, but got {T_0}")

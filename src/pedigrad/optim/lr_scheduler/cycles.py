@@ -42,6 +42,37 @@ class CyclicLR(_WithMomentum):
 
     The height of a cycle is constant ("triangular"), halved each time ("triangular2") or times `gamma` at each step
     ("exp_range"); or what `scale_fn` gives, of the number of the cycle or, for `scale_mode="iterations"`, of the step.
+
+    Smith 2017.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        base_lr: the lowest rate, for all or for each group.
+        max_lr: the highest.
+        step_size_up: steps on the way up.
+        step_size_down: steps on the way down; as many if it is left out.
+        mode: "triangular", "triangular2" or "exp_range".
+        gamma: the factor of "exp_range".
+        scale_fn: a function instead of a mode.
+        scale_mode: "cycle" or "iterations": what `scale_fn` is a function of.
+        cycle_momentum: whether the momentum goes down and up meanwhile.
+        base_momentum: its lowest value.
+        max_momentum: its highest.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    Raises:
+        ValueError: there is no such mode, or the optimizer has no momentum to cycle.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.CyclicLR(optimizer, base_lr=0.1, max_lr=0.5, step_size_up=2, cycle_momentum=False)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    0.100 0.300 0.500
     """
 
     def __init__(
@@ -109,6 +140,38 @@ class OneCycleLR(_WithMomentum):
 
     With `three_phase` it goes down to the start first, as long as it went up, and then on. `total_steps` is given, or is
     `epochs * steps_per_epoch`.
+
+    Smith and Topin 2019.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        max_lr: the highest rate, for all or for each group.
+        total_steps: how many steps there are in all.
+        epochs: how many epochs there are, if that is not given.
+        steps_per_epoch: how many steps an epoch has.
+        pct_start: the part of them on the way up.
+        anneal_strategy: "cos" or "linear".
+        cycle_momentum: whether the momentum goes down and up meanwhile.
+        base_momentum: its lowest value.
+        max_momentum: its highest.
+        div_factor: what the first rate is smaller by.
+        final_div_factor: what the last one is smaller by than the first.
+        three_phase: whether there is a third phase.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    Raises:
+        ValueError: neither the number of steps nor that of epochs is given, or there are more steps.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=4, cycle_momentum=False)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    0.040 0.812 0.283 0.000
     """
 
     def __init__(

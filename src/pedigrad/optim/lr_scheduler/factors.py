@@ -13,7 +13,27 @@ from .schedule import LRScheduler, saved_function, warn_unless_stepping
 
 
 class LambdaLR(LRScheduler):
-    """The initial rate times `lr_lambda(epoch)`; one function, or one for each group."""
+    """The initial rate times `lr_lambda(epoch)`; one function, or one for each group.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        lr_lambda: a function of the number of the epoch, or a list of them.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    Raises:
+        ValueError: there is another number of functions than of groups.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1 / (epoch + 1))
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    1.000 0.500 0.333
+    """
 
     def __init__(self, optimizer: Any, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1):
         self.optimizer = optimizer
@@ -41,7 +61,24 @@ class LambdaLR(LRScheduler):
 
 
 class MultiplicativeLR(LambdaLR):
-    """The rate times `lr_lambda(epoch)` at each step."""
+    """The rate times `lr_lambda(epoch)` at each step.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        lr_lambda: a function of the number of the epoch, or a list of them.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.MultiplicativeLR(optimizer, lambda epoch: 0.5)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    1.000 0.500 0.250
+    """
 
     def __init__(self, optimizer: Any, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1):
         for function in lr_lambda if isinstance(lr_lambda, (list, tuple)) else [lr_lambda]:
@@ -57,7 +94,25 @@ class MultiplicativeLR(LambdaLR):
 
 
 class StepLR(LRScheduler):
-    """The rate times `gamma` every `step_size` epochs."""
+    """The rate times `gamma` every `step_size` epochs.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        step_size: how many epochs.
+        gamma: the factor.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    1.000 1.000 0.100
+    """
 
     def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1, last_epoch: int = -1):
         self.step_size = step_size
@@ -74,7 +129,25 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """The rate times `gamma` at each of the epochs `milestones`."""
+    """The rate times `gamma` at each of the epochs `milestones`.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        milestones: the numbers of epochs.
+        gamma: the factor.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1, 2])
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    1.000 0.100 0.010
+    """
 
     def __init__(self, optimizer: Any, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1):
         self.milestones = Counter(milestones)
@@ -92,7 +165,28 @@ class MultiStepLR(LRScheduler):
 
 
 class ConstantLR(LRScheduler):
-    """The rate times `factor` for the first `total_iters` epochs."""
+    """The rate times `factor` for the first `total_iters` epochs.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        factor: the factor, from 0 to 1.
+        total_iters: how many epochs it counts.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    Raises:
+        ValueError: `factor` is not from 0 to 1.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=2)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    0.500 0.500 1.000
+    """
 
     def __init__(self, optimizer: Any, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1):
         check(0 <= factor <= 1, "Constant multiplicative factor expected to be between 0 and 1.")
@@ -112,7 +206,29 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """The rate times a factor that goes from `start_factor` to `end_factor` in `total_iters` epochs."""
+    """The rate times a factor that goes from `start_factor` to `end_factor` in `total_iters` epochs.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        start_factor: the factor of the first epoch, above 0 and at most 1.
+        end_factor: the factor at the end, from 0 to 1.
+        total_iters: how many epochs it takes.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    Raises:
+        ValueError: a factor is out of its range.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    0.500 0.750 1.000
+    """
 
     def __init__(self, optimizer: Any, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5, last_epoch: int = -1):
         check(0 < start_factor <= 1, "Starting multiplicative factor expected to be greater than 0 and less or equal to 1.")
@@ -137,7 +253,24 @@ class LinearLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """The rate times `gamma` every epoch."""
+    """The rate times `gamma` every epoch.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        gamma: the factor.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    1.000 0.500 0.250
+    """
 
     def __init__(self, optimizer: Any, gamma: float, last_epoch: int = -1):
         self.gamma = gamma
@@ -152,7 +285,25 @@ class ExponentialLR(LRScheduler):
 
 
 class PolynomialLR(LRScheduler):
-    """The rate times the part of `total_iters` epochs that is left, to a power."""
+    """The rate times the part of `total_iters` epochs that is left, to a power.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        total_iters: how many epochs.
+        power: the exponent.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=2)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...
+    >>> print(*rates)
+    1.000 0.500 0.000
+    """
 
     def __init__(self, optimizer: Any, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1):
         self.total_iters = total_iters

@@ -16,6 +16,31 @@ class ReduceLROnPlateau(LRScheduler):
 
     Better is lower (`mode="min"`) or higher ("max") than the best so far by `threshold`, relative ("rel") or absolute ("abs").
     After a reduction `cooldown` epochs do not count. The rate does not fall below `min_lr`, nor change by less than `eps`.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        mode: "min" or "max".
+        factor: the factor.
+        patience: how many epochs without progress are borne.
+        threshold: what counts as progress.
+        threshold_mode: "rel" or "abs".
+        cooldown: how many epochs do not count after a reduction.
+        min_lr: the smallest rate, for all or for each group.
+        eps: the smallest change.
+
+    Raises:
+        ValueError: `factor` is not below 1.
+
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+    >>> rates = []
+    >>> for _ in range(3):
+    ...     rates.append(f"{optimizer.param_groups[0]['lr']:.3f}")
+    ...     optimizer.step()
+    ...     scheduler.step(1.0)
+    ...
+    >>> print(*rates)
+    1.000 1.000 0.100
     """
 
     def __init__(

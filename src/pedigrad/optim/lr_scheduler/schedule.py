@@ -24,6 +24,13 @@ class LRScheduler:
 
     A subclass gives `get_lr`, the rates for `last_epoch`, computed from those in the groups; so schedules can be chained.
     Where there is a closed form too, `_get_closed_form_lr`, it is what `step(epoch)` uses.
+
+    Args:
+        optimizer: the optimizer whose rates it sets.
+        last_epoch: the number of the epoch to go on after; -1 to begin.
+
+    Raises:
+        KeyError: it is to go on, and a group has no "initial_lr".
     """
 
     _get_lr_called_within_step = False

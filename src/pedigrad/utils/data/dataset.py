@@ -210,6 +210,17 @@ def random_split(dataset: Any, lengths: Sequence[int | float], generator: Genera
     """Subsets of random samples that share none, of these lengths, or in these fractions if they add up to 1.
 
     ValueError if the lengths do not add up to the dataset's.
+
+    Args:
+        dataset: what has a length and items.
+        lengths: how many each part has, or fractions that sum to one.
+        generator: where the random numbers come from; the default generator if it is None.
+
+    Raises:
+        ValueError: the lengths do not add up.
+
+    >>> [len(part) for part in torch.utils.data.random_split(torch.arange(10), [7, 3])]
+    [7, 3]
     """
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         lengths = _shares(len(dataset), lengths)

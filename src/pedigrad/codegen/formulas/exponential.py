@@ -6,7 +6,7 @@ W. Waite, Software Manual for the Elementary Functions (1980). log m is 2 atanh(
 
 from __future__ import annotations
 
-from .math_ir import F32, INF, NAN, SHORT, Precision, Value, at_least, at_most, copysign, floor, fma, select, sqrt
+from .values import F32, INF, NAN, SHORT, Precision, Value, at_least, at_most, copysign, floor, fma, select, sqrt
 
 LOG2_E = 1.4426950408889634
 LOG10_E = 0.4342944819032518

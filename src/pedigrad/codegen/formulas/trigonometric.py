@@ -3,13 +3,13 @@
 sin and cos take x to r in [-pi/4, pi/4] and a quarter of the circle. A large x needs the fraction of x / 2 pi, from the bits of
 1 / 2 pi that matter: M. Payne and R. Hanek, Radian reduction for trigonometric functions, SIGNUM Newsletter 18 (1983). For a float32
 they fit into two float64s chosen by the size of x, which serve small x too. For a float64 the product is formed in integers, and up to
-2^29 replaced by r = x - k pi/2 with pi/2 as a sum of float64s (Cody and Waite, as in math_exponential). Both are always computed, as
+2^29 replaced by r = x - k pi/2 with pi/2 as a sum of float64s (Cody and Waite, as in `exponential`). Both are always computed, as
 vector code has no branches, and constants are chosen by selects, as a table in memory would need gathers.
 """
 
 from __future__ import annotations
 
-from .math_ir import F32, F64, HALF_PI, INF, NAN, SHORT, Precision, Value, copysign, fma, round_even, select, sqrt
+from .values import F32, F64, HALF_PI, INF, NAN, SHORT, Precision, Value, copysign, fma, round_even, select, sqrt
 
 # For |x| below 2^50, 2^76, 2^102 and 2^128: 1 / 2 pi without the bits that only add whole turns to a float32 x of the class,
 # as 53 bits (fewer than 2^50 turns, so that what their product with x leaves over is less than one) and the next 53.

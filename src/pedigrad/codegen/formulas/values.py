@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Union
 
-from .math_coefficients import POLYNOMIALS
+from .coefficients import POLYNOMIALS
 
 Operand = Union["Value", float, int]
 REAL = {"float", "double"}

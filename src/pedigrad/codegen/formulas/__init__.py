@@ -1,0 +1,1 @@
+"""Scalar mathematics for compiled loops, as expressions of LLVM IR."""
