@@ -581,3 +581,19 @@ def test_the_interpreter_and_native_code_agree(dtype):
     for value, found, result in zip(tracer.program.outputs, native, results, strict=True):
         np.testing.assert_allclose(known[value], result.array, rtol=1e-5)
         np.testing.assert_allclose(found.reshape(known[value].shape), known[value], rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_written_beside_something_empty_is_written():
+    c = torch.ones(1, 1)
+
+    @torch.compile
+    def function(x):
+        empty = c[1:]
+        c.mul_(2.0)
+        return torch.nn.functional.softplus(empty), (x[:0] * 3.0).sum() + x.sum() * 0.5, x[:0].exp()
+
+    for n in range(1, 8):
+        found = function(torch.full((2,), float(n)))
+        assert c.item() == 2.0**n and found[0].shape == (0, 1) and found[1].item() == n and found[2].shape == (0,)
+    assert [v.is_proven for v in function.compiled.variants] == [True]
+    assert function.compiled.variants[0].runs >= 4

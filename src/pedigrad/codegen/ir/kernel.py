@@ -145,8 +145,10 @@ class Kernel:
         return tuple(result)
 
     def covers(self, index: Index, shape: tuple[int, ...]) -> bool:
-        """Whether the index runs through every element of the shape once."""
+        """Whether the index runs through every element of the shape once, and does so at all: not beside an axis without a round."""
         axes = axes_of(index)
+        if any(not axis.size and axis not in axes for axis in self.axes):
+            return False
         if sum(len(each.terms) for each in index) != len(axes):
             return False
         for each, n in zip(index, shape, strict=True):
