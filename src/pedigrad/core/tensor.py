@@ -182,8 +182,10 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         return (self._array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // self.itemsize
 
     def data_ptr(self) -> int:
-        """The address of its first element."""
+        """The address of its first element; without memory, its offset."""
         read(self._array, "data_ptr()")
+        if meta.alive and meta.is_meta(self._array):
+            return self.storage_offset() * self.itemsize
         return self._array.__array_interface__["data"][0]
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
