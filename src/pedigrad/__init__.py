@@ -101,6 +101,7 @@ chalf = _dtypes.named("complex32")
 globals().update(_ALIASES)
 globals().update({name: kind for name, kind in _creation.LEGACY_TYPES.items() if not name.startswith("Complex")})
 globals().update(_refused(__name__, "sizes are plain numbers", classes="SymInt SymFloat SymBool"))
+globals().update(_refused(__name__, "files are read by torch.load", classes="PyTorchFileReader PyTorchFileWriter"))
 globals().update(_refused(__name__, "work is done when a function returns: there are no streams", classes="Stream Event"))
 globals().update(_storage.LEGACY_STORAGES)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None

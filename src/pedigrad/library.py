@@ -17,6 +17,7 @@ __all__ = [
     "register_fake", "register_kernel", "triton_op",
 ]  # fmt: skip
 
+_EMPTY = Namespace("")
 _TYPES = {Tensor: "Tensor", int: "SymInt", float: "float", bool: "bool", str: "str", None: "()", type(None): "()"}
 
 
@@ -189,7 +190,12 @@ def register_kernel(op: Any, device_types: Any, func: Any = None, /, *, lib: Any
 
 
 def register_fake(op: Any, func: Any = None, /, *, lib: Any = None, _stacklevel: int = 1, allow_override: bool = False) -> Any:
-    """Register what shapes the results of an operation have."""
+    """Register what shapes the results of an operation have.
+
+    One that is not there, since its library is compiled for PyTorch, is left alone: nobody asks for its shapes.
+    """
+    if isinstance(op, str) and _split(op)[1] not in NAMESPACES.get(_split(op)[0], _EMPTY).operations:
+        return (lambda fn: fn) if func is None else func
     return (lambda fn: _found(op).register_fake(fn)) if func is None else _found(op).register_fake(func)
 
 

@@ -71,6 +71,7 @@ _INNER: dict[str, Any] = {
     "sym_numel": lambda self: self.numel(),
     "sym_storage_offset": lambda self: self.storage_offset(),
     "_local_scalar_dense": lambda self: self.item(),
+    "_sparse_addmm": lambda self, sparse, dense, *, beta=1, alpha=1: beta * self + alpha * (sparse @ dense),
     "_unsafe_view": lambda self, size: self.reshape(size),
 }
 

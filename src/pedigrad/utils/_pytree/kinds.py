@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ...core.shapes import Size
 from ...return_types import Results
-from .keys import GetAttrKey
+from .keys import GetAttrKey, MappingKey
 
 
 class NodeDef(NamedTuple):
@@ -65,10 +65,26 @@ def _values(mapping: Any) -> tuple[list[Any], Any]:
     return list(mapping.values()), list(mapping)
 
 
+def _get_node_type(tree: Any) -> Any:
+    """Under which class of `SUPPORTED_NODES` a value would be found: its own, or `namedtuple`."""
+    return namedtuple if is_namedtuple_instance(tree) else type(tree)
+
+
+def _dict_flatten_with_keys(d: dict[Any, Any]) -> tuple[list[tuple[MappingKey, Any]], list[Any]]:
+    """The values of a dict with their keys as parts of a path, and its keys."""
+    return [(MappingKey(key), value) for key, value in d.items()], list(d)
+
+
+def _dict_unflatten(values: Iterable[Any], context: list[Any]) -> dict[Any, Any]:
+    """The dict of these values, whose keys are the context."""
+    return dict(zip(context, values, strict=True))
+
+
+_dict_flatten, _list_flatten, _tuple_flatten = _values, _items, _items
 SUPPORTED_NODES: dict[Any, NodeDef] = {
     tuple: NodeDef(tuple, _items, lambda values, _: tuple(values), None),
     list: NodeDef(list, _items, lambda values, _: list(values), None),
-    dict: NodeDef(dict, _values, lambda values, keys: dict(zip(keys, values, strict=True)), None),
+    dict: NodeDef(dict, _values, _dict_unflatten, None),
     namedtuple: NodeDef(namedtuple, lambda t: (list(t), type(t)), lambda values, kind: kind(*values), None),
     OrderedDict: NodeDef(OrderedDict, _values, lambda values, keys: OrderedDict(zip(keys, values, strict=True)), None),
     defaultdict: NodeDef(
