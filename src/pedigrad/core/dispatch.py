@@ -48,7 +48,7 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
     if modes.special:
         run = functools.partial(_dispatched, op, operands, attributes, out)
         if (watcher := watching.watcher) is not None and watcher.looking and not _any_lifted(operands):
-            run = functools.partial(watcher.operation, op, operands, run)
+            run = functools.partial(watcher.operation, op, operands, attributes, run)
         if modes.settings.profiler is not None:
             return spanned(modes.settings.profiler, f"aten::{op.name}", "op", run, operands)
         return run()

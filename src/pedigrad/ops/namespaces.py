@@ -19,11 +19,9 @@ class Namespace:
         if name in operations:
             return operations[name]
         if self.__dict__.get("name") == "aten":
-            if name in _INNER:
-                return Aten(name, _INNER[name])
-            for place in ("torch", "Tensor", "F"):
-                if name in PLACES[place]:
-                    return Aten(name, PLACES[place][name])
+            function = _INNER.get(name) or next((PLACES[place][name] for place in ("torch", "Tensor", "F") if name in PLACES[place]), None)
+            if function is not None:
+                return operations.setdefault(name, Aten(name, function))
         raise AttributeError(f"'_OpNamespace' '{self.__dict__.get('name')}' object has no attribute '{name}'", name=name, obj=self)
 
 
@@ -58,6 +56,10 @@ def _to_copy(self: Any, *, dtype: Any = None, device: Any = None, memory_format:
     return self.to(device=self.device if device is None else device, dtype=dtype or self.dtype, copy=True, memory_format=memory_format)
 
 
+def _gradients(*args: Any, **kwargs: Any) -> Any:
+    raise NotImplementedError("aten.convolution_backward: gradients of a convolution are taken by backward() and torch.autograd.grad()")
+
+
 # Operations that PyTorch has under `aten` alone: indexing, slices and copies as its dispatcher sees them.
 _INNER: dict[str, Any] = {
     "alias": lambda self: self.view_as(self),
@@ -72,6 +74,7 @@ _INNER: dict[str, Any] = {
     "sym_storage_offset": lambda self: self.storage_offset(),
     "_local_scalar_dense": lambda self: self.item(),
     "_sparse_addmm": lambda self, sparse, dense, *, beta=1, alpha=1: beta * self + alpha * (sparse @ dense),
+    "convolution_backward": _gradients,
     "_unsafe_view": lambda self, size: self.reshape(size),
 }
 
