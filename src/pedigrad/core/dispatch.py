@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from .op import Op
 from .origin import located, outside, warn
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
-from .quiet import is_strict
+from .quiet import MARK, is_strict
 from .scope import here
 from .sparse_tensor import SparseNotImplementedError, sparse_form, tensor_of
 from .storage import storage_of
@@ -85,6 +85,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
         operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
     except Foreign:
         return modes.answer(op, operands, attributes, out)
+    if meta.alive:
+        _check_devices(op.name, operands)
     if out is not None:
         names = op.operands * len(operands) if op.variadic else op.operands
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
@@ -184,6 +186,32 @@ def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     except (RuntimeError, ValueError, IndexError):
         results = forward(*map(meta.regular, arrays))
     return tuple(r if meta.is_meta(r) else meta.like(r) for r in results)
+
+
+# Ops whose operands may be on different devices, and those whose results' shapes follow from elements.
+_MIXING = frozenset("getitem index index_put setitem copy pixels embedding_dense_backward lstm_layer gru_layer rnn_layer".split())
+_FOLLOW_FROM_ELEMENTS = frozenset("nonzero masked_select unique unique_consecutive".split())
+
+
+def _is_step_of_another(frame: Any) -> bool:
+    """Whether the operation that is run is a step of one made of several, which makes tensors of its own."""
+    families = set()
+    while frame is not None and (own := frame.f_globals.get(MARK)) is not None and own.split(".")[1:2] in (["core"], ["ops"]):
+        families.add(own)
+        frame = frame.f_back
+    return sum(".ops." in own and not own.endswith(".operators") for own in families) > 1
+
+
+def _check_devices(name: str, operands: Sequence[Any]) -> None:
+    """RuntimeError if tensors with memory, other than single numbers, meet such as have none; of elements where shapes follow from them."""
+    found = [meta.is_meta(each._array) for each in operands if isinstance(each, Tensor) and (each._array.ndim or meta.is_meta(each._array))]
+    if not any(found):
+        return
+    if name in _FOLLOW_FROM_ELEMENTS:
+        raise NotImplementedError(located(f"{name}(): the shape of the result follows from elements, and tensors on meta have none"))
+    if not all(found) and name not in _MIXING and not _is_step_of_another(sys._getframe(1)):
+        here, other = ("meta", "cpu") if found[0] else ("cpu", "meta")
+        raise RuntimeError(located(f"{name}(): Tensor on device {other} is not on the expected device {here}!"))
 
 
 class Foreign(Exception):

@@ -441,6 +441,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         if array.size != 1:
             shape = tuple(array.shape)
             raise RuntimeError(located(f"a Tensor with {array.size} elements cannot be converted to Scalar: its shape is {shape}"))
+        if meta.is_meta(array):
+            raise RuntimeError(located("Tensor.item() cannot be called on meta tensors"))
         read_elements(array, "item()")
         value = array.item()
         return value if array.dtype.kind != "V" else float(value)
@@ -458,6 +460,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         if self._node is not None and not force and modes.settings.grad:
             message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             raise RuntimeError(located(message))
+        if meta.is_meta(self._array):
+            raise TypeError(located("can't convert meta device type tensor to numpy: it has no elements"))
         read_elements(self._array, "numpy()")
         if isinstance(self._array, Lifted):
             raise RuntimeError(located(f"numpy() cannot give out {self._array.described()}"))
@@ -475,7 +479,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
             raise RuntimeError(located(f"Boolean value of Tensor with {many} is ambiguous: its shape is {tuple(self.shape)}"))
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.branch(self._array)
-        meta.require_data(self._array, "the truth of a tensor")
+        if meta.is_meta(self._array):
+            raise RuntimeError(located("Tensor.item() cannot be called on meta tensors, and whether one is true would ask for it"))
         return bool(self._array)
 
     def _number(self) -> Any:
