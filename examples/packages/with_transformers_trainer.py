@@ -6,6 +6,7 @@ import torch
 
 os.environ["WANDB_DISABLED"] = "1"
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
 
 torch.manual_seed(0)
 m = GPT2LMHeadModel(
@@ -38,5 +39,6 @@ a = TrainingArguments(
     learning_rate=1e-2,
 )
 t = Trainer(m, a, train_dataset=d, eval_dataset=d[:4])
+t.remove_callback(PrinterCallback)
 r = t.train()
 print(round(r.training_loss, 4), round(t.evaluate()["eval_loss"], 4))

@@ -20,7 +20,8 @@ __all__ = [
 ]  # fmt: skip
 
 _EMPTY = Namespace("")
-_TYPES = {dtype: "ScalarType", device: "Device", Tensor: "Tensor", int: "SymInt", float: "float", bool: "bool", str: "str", None: "()", type(None): "()"}
+_TYPES: dict[Any, str] = {Tensor: "Tensor", int: "SymInt", float: "float", bool: "bool", str: "str", None: "()", type(None): "()"}
+_TYPES |= {dtype: "ScalarType", device: "Device"}
 
 
 def infer_schema(prototype_function: Callable[..., Any], /, *, mutates_args: Any, op_name: str | None = None) -> str:
@@ -42,9 +43,9 @@ def infer_schema(prototype_function: Callable[..., Any], /, *, mutates_args: Any
 
 def _shown(default: Any) -> str:
     """A default as schemas have it."""
-    if isinstance(default, str):
+    if isinstance(default, (str, device)):
         return f'"{default}"'
-    return str(default).removeprefix("torch.") if isinstance(default, dtype) else f'"{default}"' if isinstance(default, device) else str(default)
+    return str(default).removeprefix("torch.") if isinstance(default, dtype) else str(default)
 
 
 def _type_name(annotation: Any) -> str:

@@ -40,7 +40,7 @@ def default_restore_location(storage: Any, location: str) -> Any:
 
 
 register_package(10, lambda storage: "cpu", lambda storage, location: storage if location == "cpu" else None)
-register_package(22, lambda storage: None, lambda storage, location: UntypedStorage.nowhere(storage.nbytes()) if location == "meta" else None)
+register_package(22, lambda storage: None, lambda storage, tag: UntypedStorage.nowhere(storage.nbytes()) if tag == "meta" else None)
 
 
 def restorer(map_location: Any) -> Callable[[UntypedStorage, str], Any]:

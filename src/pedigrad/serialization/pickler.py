@@ -19,7 +19,12 @@ from ..storage import LEGACY_STORAGES, NAMES, TypedStorage
 from . import names
 from .locations import location_tag
 from .rebuild import (
-    _get_layout, _rebuild_from_type_v2, _rebuild_meta_tensor_no_storage, _rebuild_sparse_tensor, _rebuild_tensor_v2, _rebuild_tensor_v3,
+    _get_layout,
+    _rebuild_from_type_v2,
+    _rebuild_meta_tensor_no_storage,
+    _rebuild_sparse_tensor,
+    _rebuild_tensor_v2,
+    _rebuild_tensor_v3,
 )  # fmt: skip
 
 

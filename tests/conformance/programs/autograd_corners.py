@@ -79,8 +79,12 @@ try:
         torch.sqrt(torch.zeros(1, requires_grad=True) * 0 - 1).sum().backward()
 except RuntimeError as e:
     print("nan" in str(e))
+
+
 def fn(t):
     return (t**2).sum() + t.prod()
+
+
 print(
     jacobian(lambda t: t**2, x),
     hessian(fn, x),

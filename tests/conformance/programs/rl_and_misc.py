@@ -52,8 +52,12 @@ h = torch.randn(4, requires_grad=True)
 st = h + (h.round() - h).detach()
 st.sum().backward()
 print(st, h.grad)
+
+
 def rosen(p):
     return (1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2
+
+
 p = torch.tensor([-1.0, 1.0], requires_grad=True)
 lb = optim.LBFGS([p], lr=1, max_iter=10, line_search_fn="strong_wolfe")
 

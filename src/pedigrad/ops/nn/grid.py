@@ -21,7 +21,6 @@ from ...core.tensor import Tensor, wrap
 from ..linked import linked
 from ..xp import zeros
 
-
 SMALL = 1 << 16  # pixels up to which an image's places are kept
 
 
@@ -153,7 +152,8 @@ def _bilinear(x, grid, padding_mode, align_corners):
     """`grid_sample` of arrays, all neighbours of a place at once: between the pixels before and after it in each dimension."""
     sizes, count, n = x.shape[2:], x.ndim - 2, len(grid)
     limits = np.array(sizes, x.dtype).reshape(count, 1, 1)
-    c = _unnormalised(grid.reshape(n, math.prod(grid.shape[1:-1]), count).transpose(2, 0, 1)[::-1], limits, align_corners)  # (dimensions, N, places)
+    c = grid.reshape(n, math.prod(grid.shape[1:-1]), count).transpose(2, 0, 1)[::-1]  # (dimensions, N, places)
+    c = _unnormalised(c, limits, align_corners)
     if padding_mode != "zeros":
         c = np.stack([_mapped(each, size, padding_mode, align_corners)[0] for each, size in zip(c, sizes, strict=True)])
     low = np.floor(c)
