@@ -66,12 +66,10 @@ def test_an_operation_on_meta(name):
 @pytest.mark.parametrize("library", [pedigrad, torch], ids=["pedigrad", "torch"])
 def test_tensors_on_meta_do_not_meet_such_with_memory_and_have_no_elements(library):
     x, y = library.empty(2, 3, device="meta"), library.ones(2, 3)
-    functional = library.nn.functional
     refused = [
         lambda: x + y,
         lambda: y * x,
         lambda: library.cat([x, y]),
-        lambda: functional.linear(y, x),
         lambda: library.nn.Linear(3, 2)(x),
         lambda: x.sum().item(),
         lambda: bool(x.sum()),
@@ -80,7 +78,7 @@ def test_tensors_on_meta_do_not_meet_such_with_memory_and_have_no_elements(libra
     for each in refused:
         with pytest.raises(RuntimeError, match="meta"):
             each()
-    for each in (x.nonzero, x.tolist, x.cpu, lambda: library.masked_select(x, x > 0), lambda: y.copy_(x)):
+    for each in (x.nonzero, x.tolist, x.cpu, lambda: library.masked_select(x, x > 0), lambda: x[x > 0], lambda: y.copy_(x)):
         with pytest.raises(NotImplementedError):
             each()
     with pytest.raises(TypeError, match="can't convert meta device type tensor to numpy"):

@@ -190,7 +190,7 @@ def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
 
 # Ops whose operands may be on different devices, and those whose results' shapes follow from elements.
 _MIXING = frozenset("getitem index index_put setitem copy pixels embedding_dense_backward lstm_layer gru_layer rnn_layer".split())
-_FOLLOW_FROM_ELEMENTS = frozenset("nonzero masked_select unique unique_consecutive".split())
+_FOLLOW_FROM_ELEMENTS = frozenset("nonzero unique unique_consecutive".split())
 
 
 def _is_step_of_another(frame: Any) -> bool:
@@ -207,7 +207,8 @@ def _check_devices(name: str, operands: Sequence[Any]) -> None:
     found = [meta.is_meta(each._array) for each in operands if isinstance(each, Tensor) and (each._array.ndim or meta.is_meta(each._array))]
     if not any(found):
         return
-    if name in _FOLLOW_FROM_ELEMENTS:
+    masked = name == "index" and any(isinstance(each, Tensor) and each._array.dtype == bool and each.is_meta for each in operands[1:])
+    if masked or name in _FOLLOW_FROM_ELEMENTS:
         raise NotImplementedError(located(f"{name}(): the shape of the result follows from elements, and tensors on meta have none"))
     if not all(found) and name not in _MIXING and not _is_step_of_another(sys._getframe(1)):
         here, other = ("meta", "cpu") if found[0] else ("cpu", "meta")
