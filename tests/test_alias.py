@@ -17,7 +17,7 @@ import importlib.metadata, importlib.util
 import torch.nn.functional as F
 from torch import nn
 import torch, torch.nn.modules.loss, torch.backends
-assert torch.__name__ == "pedigrad" and isinstance(nn.ReLU(), torch.nn.Module) and F is nn.functional
+assert torch.__name__ == "torch" and torch.__package__ == "pedigrad" and isinstance(nn.ReLU(), torch.nn.Module) and F is nn.functional
 assert importlib.util.find_spec("torch") is not None
 assert torch.__version__ >= "2.0" and torch.__version__ == importlib.metadata.version("torch")
 print(torch.__version__)
@@ -113,7 +113,7 @@ ASK = {ASK!r}
 
 def child(queue):
     import torch
-    queue.put(torch.__name__)
+    queue.put(torch.__package__)
 
 if __name__ == "__main__":
     context = multiprocessing.get_context("spawn")

@@ -128,6 +128,7 @@ def test_names_of_modules():
     assert not parts & {"utils_", "helpers", "helper", "common", "misc", "impl", "_impl"}
     paths = {
         "distributions.utils",
+        "_dynamo.utils",
         "optim.swa_utils",
         "_utils",
         "distributed.utils",

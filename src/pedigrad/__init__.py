@@ -110,6 +110,7 @@ chalf = _dtypes.named("complex32")
 globals().update(_ALIASES)
 globals().update({name: kind for name, kind in _creation.LEGACY_TYPES.items() if not name.startswith("Complex")})
 globals().update(_refused(__name__, "sizes are plain numbers", classes="SymInt SymFloat SymBool"))
+globals().update(_refused(__name__, "files are read by torch.load", classes="PyTorchFileReader PyTorchFileWriter"))
 globals().update(_refused(__name__, "work is done when a function returns: there are no streams", classes="Stream Event"))
 globals().update(_storage.LEGACY_STORAGES)
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
@@ -136,20 +137,20 @@ _LATER = frozenset(("compile", "install_as_torch", "torch", *_MOVED_IN))
 def __getattr__(name: str) -> _Any:
     """Submodules are imported when they are first asked for."""
     if name in _SUBMODULES:
-        module = _import_module(f"{__name__}.{name}")
+        module = _import_module(f"{__package__}.{name}")
         _mark_internal()
         return module
     if name == "torch":  # PyTorch's module has itself as an attribute, and programs write torch.torch.Tensor
         return _sys.modules[__name__]
     if name in _MOVED_IN:
-        found = globals()[name] = _signatures.known_as(getattr(_import_module(f"{__name__}.{_MOVED_IN[name]}"), name), name, "torch")
+        found = globals()[name] = _signatures.known_as(getattr(_import_module(f"{__package__}.{_MOVED_IN[name]}"), name), name, "torch")
         return found
     if name == "compile":
-        return _signatures.known_as(_import_module(f"{__name__}.capture").compile, name, "torch")
+        return _signatures.known_as(_import_module(f"{__package__}.capture").compile, name, "torch")
     if name in _OURS:
-        return getattr(_import_module(f"{__name__}.{_OURS[name]}"), name)
+        return getattr(_import_module(f"{__package__}.{_OURS[name]}"), name)
     if name == "install_as_torch":
-        return _import_module(f"{__name__}.alias").install_as_torch
+        return _import_module(f"{__package__}.alias").install_as_torch
     if name.startswith("__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=_sys.modules[__name__])
     raise AttributeError(_absent.message(f"torch.{name}", __dir__()), name=name, obj=_sys.modules[__name__])

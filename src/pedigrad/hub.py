@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +31,46 @@ MODULE_HUBCONF, VAR_DEPENDENCY = "hubconf.py", "dependencies"
 READ_DATA_CHUNK = 128 * 1024
 
 _folder: str | None = None
+
+
+class Silent:
+    """Takes the place of `tqdm` where that is not installed: goes through what it is given and shows nothing."""
+
+    def __init__(self, iterable: Any = None, total: Any = None, **shown: Any):
+        self.iterable, self.total, self.n = iterable, total, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.iterable)
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def update(self, n: int = 1) -> None:
+        """Count `n` more."""
+        self.n += n
+
+    def set_description(self, *shown: Any, **more: Any) -> None:
+        """Nothing: nothing is shown."""
+
+    set_postfix = set_postfix_str = close = refresh = set_description
+
+    @staticmethod
+    def write(text: str) -> None:
+        """Print a line."""
+        print(text)
+
+
+def __getattr__(name: str) -> Any:
+    """`tqdm`: that package's bar, if it is installed; modules that load data import it from here."""
+    if name != "tqdm":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return import_module("tqdm").tqdm
+    except ImportError:
+        return Silent
 
 
 def get_dir() -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .autograd.function import Function
+from .core.device import device
+from .core.dtypes import dtype
 from .core.origin import located
 from .core.tensor import Tensor
 from .ops.namespaces import NAMESPACES, Namespace
@@ -17,7 +19,9 @@ __all__ = [
     "register_fake", "register_kernel", "triton_op",
 ]  # fmt: skip
 
-_TYPES = {Tensor: "Tensor", int: "SymInt", float: "float", bool: "bool", str: "str", None: "()", type(None): "()"}
+_EMPTY = Namespace("")
+_TYPES: dict[Any, str] = {Tensor: "Tensor", int: "SymInt", float: "float", bool: "bool", str: "str", None: "()", type(None): "()"}
+_TYPES |= {dtype: "ScalarType", device: "Device"}
 
 
 def infer_schema(prototype_function: Callable[..., Any], /, *, mutates_args: Any, op_name: str | None = None) -> str:
@@ -29,22 +33,35 @@ def infer_schema(prototype_function: Callable[..., Any], /, *, mutates_args: Any
         text = _type_name(parameter.annotation)
         if mutates_args == "unknown" or parameter.name in mutates_args:
             text = text.replace("Tensor", f"Tensor(a{len(parts)}!)", 1)
-        default = "" if parameter.default is inspect.Parameter.empty else f"={parameter.default}"
+        default = "" if parameter.default is inspect.Parameter.empty else f"={_shown(parameter.default)}"
         parts.append(f"{text} {parameter.name}{default}")
     result = inspect.signature(prototype_function, eval_str=True).return_annotation
-    return f"{op_name or ''}({', '.join(parts)}) -> {_type_name(result)}"
+    arguments = getattr(result, "__args__", ()) if getattr(result, "__origin__", None) is tuple else ()
+    returned = f"({', '.join(map(_type_name, arguments))})" if arguments else _type_name(result)
+    return f"{op_name or ''}({', '.join(parts)}) -> {returned}"
+
+
+def _shown(default: Any) -> str:
+    """A default as schemas have it."""
+    if isinstance(default, (str, device)):
+        return f'"{default}"'
+    return str(default).removeprefix("torch.") if isinstance(default, dtype) else str(default)
 
 
 def _type_name(annotation: Any) -> str:
     if annotation in _TYPES:
         return _TYPES[annotation]
+    members = [each for each in getattr(annotation, "__args__", ()) if each is not type(None)]
+    if len(members) == 1 and type(None) in annotation.__args__:
+        return _type_name(members[0]) + "?"
     text = str(annotation)
     names = {"pedigrad.core.tensor.": "", "typing.": "", "collections.abc.": ""}
     for old, new in names.items():
         text = text.replace(old, new)
     if text.startswith(("List[", "list[", "Sequence[", "tuple[", "Tuple[")):
-        return f"{text.partition('[')[2].rstrip(']').partition(',')[0]}[]"
-    return text.replace("Optional[", "").replace("]", "?").replace(" | None", "?")
+        inner = annotation.__args__[0] if getattr(annotation, "__args__", ()) else text.partition("[")[2].rstrip("]").partition(",")[0]
+        return f"{_type_name(inner)}[]"
+    return text
 
 
 class CustomOpDef:
@@ -189,7 +206,12 @@ def register_kernel(op: Any, device_types: Any, func: Any = None, /, *, lib: Any
 
 
 def register_fake(op: Any, func: Any = None, /, *, lib: Any = None, _stacklevel: int = 1, allow_override: bool = False) -> Any:
-    """Register what shapes the results of an operation have."""
+    """Register what shapes the results of an operation have.
+
+    One that is not there, since its library is compiled for PyTorch, is left alone: nobody asks for its shapes.
+    """
+    if isinstance(op, str) and _split(op)[1] not in NAMESPACES.get(_split(op)[0], _EMPTY).operations:
+        return (lambda fn: fn) if func is None else func
     return (lambda fn: _found(op).register_fake(fn)) if func is None else _found(op).register_fake(func)
 
 

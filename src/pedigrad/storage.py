@@ -10,7 +10,7 @@ import numpy as np
 
 from .core import dtypes
 from .core.declare import publish
-from .core.device import CPU, require_cpu
+from .core.device import device, require_cpu
 from .core.memory import UntypedStorage, laid
 from .core.origin import located, warn
 from .core.tensor import Tensor, wrap
@@ -50,7 +50,14 @@ class TypedStorage:
         """Its memory as an array of its dtype."""
         return laid(self._untyped_storage, self.dtype, 0, (self.size(),), (1,))
 
-    device = CPU
+    def __new__(cls, *args: Any, **kwargs: Any) -> TypedStorage:
+        return object.__new__(cls)
+
+    @property
+    def device(self) -> device:
+        """Where it is: `cpu`, or `meta` for one without memory."""
+        return self._untyped_storage.device
+
     is_cuda = is_hpu = is_sparse = False
 
     @property
@@ -110,6 +117,8 @@ class TypedStorage:
         self.elements[index] = value
 
     def __repr__(self) -> str:
+        if self.device.type == "meta":
+            return f"...\n[torch.storage.TypedStorage(dtype={self.dtype}, device=meta) of size {self.size()}]"
         shown = self.tolist() if self.size() <= 1000 else [*self.elements[:3].tolist(), "..."]
         lines = "".join(f" {each}\n" for each in shown)
         return f"{lines}[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size {self.size()}]"

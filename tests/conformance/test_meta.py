@@ -61,3 +61,27 @@ def test_an_operation_on_meta(name):
             got = tensors_in(function(first, *args, **kwargs), pedigrad.Tensor)
             assert [(t.shape, t.dtype, t.stride()) for t in got] == [(t.shape, t.dtype, t.stride()) for t in real]
             assert all(t.is_meta for t in got)
+
+
+@pytest.mark.parametrize("library", [pedigrad, torch], ids=["pedigrad", "torch"])
+def test_tensors_on_meta_do_not_meet_such_with_memory_and_have_no_elements(library):
+    x, y = library.empty(2, 3, device="meta"), library.ones(2, 3)
+    refused = [
+        lambda: x + y,
+        lambda: y * x,
+        lambda: library.cat([x, y]),
+        lambda: library.nn.Linear(3, 2)(x),
+        lambda: x.sum().item(),
+        lambda: bool(x.sum()),
+        lambda: float(x.sum()),
+    ]
+    for each in refused:
+        with pytest.raises(RuntimeError, match="meta"):
+            each()
+    for each in (x.nonzero, x.tolist, x.cpu, lambda: library.masked_select(x, x > 0), lambda: x[x > 0], lambda: y.copy_(x)):
+        with pytest.raises(NotImplementedError):
+            each()
+    with pytest.raises(TypeError, match="can't convert meta device type tensor to numpy"):
+        x.numpy()
+    assert (x + library.tensor(1.0)).is_meta and (x * 2).is_meta and x[library.tensor([0])].is_meta and x.copy_(y).is_meta
+    assert f"{x.sum()}" == "tensor(..., device='meta', size=())"

@@ -361,6 +361,28 @@ def test_places(writer, reader, tmp_path):
     assert seen == [("cpu", 8)]
 
 
+@LIBRARIES
+def test_tensors_go_to_meta_when_they_are_loaded(writer, reader, tmp_path):
+    base = writer.arange(6.0)
+    writer.save({"a": base[1:].requires_grad_(), "b": base, "p": writer.nn.Parameter(base[:2]), "empty": writer.ones(0)}, tmp_path / "f")
+    for options in ({}, {"mmap": True}):
+        got = reader.load(tmp_path / "f", map_location="meta", **options)
+        assert all(t.device.type == "meta" and t.data_ptr() == 4 * t.storage_offset() for t in got.values())
+        assert [tuple(t.shape) for t in got.values()] == [(5,), (6,), (2,), (0,)] and got["a"].requires_grad
+        assert got["a"].storage_offset() == 1 and got["a"].untyped_storage().nbytes() == 24
+        assert got["a"].untyped_storage().device.type == "meta" and got["a"].untyped_storage().data_ptr() == 0
+        assert "device=meta" in repr(got["a"].untyped_storage())
+    assert reader.load(tmp_path / "f", map_location={"cpu": "meta"})["b"].device.type == "meta"
+
+
+@LIBRARIES
+def test_tensors_on_meta_stay_there(writer, reader):
+    tensors = {"t": writer.empty(2, 3, device="meta").t(), "p": writer.nn.Parameter(writer.empty(2, device="meta", dtype=writer.float16))}
+    for copied in (through(writer, reader, tensors), pickle.loads(pickle.dumps(tensors)), copy.deepcopy(tensors)):
+        assert all(t.device.type == "meta" for t in copied.values())
+        assert copied["t"].stride() == (1, 3) and str(copied["p"].dtype) == "torch.float16" and copied["p"].requires_grad
+
+
 @pytest.mark.parametrize("dtype", [d for d in DTYPES])
 @pytest.mark.parametrize("giver,taker", [(pedigrad, torch), (torch, pedigrad)], ids=["out", "in"])
 def test_dlpack(giver, taker, dtype):

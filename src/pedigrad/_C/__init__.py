@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from enum import Enum
 from typing import Any
 
 from ..core.device import device
@@ -29,6 +31,41 @@ globals().update(
         classes="_CudaDeviceProperties PyTorchFileWriter PyTorchFileReader ScriptModule ScriptFunction Graph Node Value Type",
     )
 )
+
+
+class DispatchKey(Enum):
+    """Kinds of kernels that PyTorch's dispatcher tells apart; here there is one dispatch for all."""
+
+    CPU, CUDA, XPU, MPS, Meta, Autograd, AutogradCPU, AutogradCUDA, AutocastCPU, AutocastCUDA, AutocastXPU, AutocastMPS = range(12)
+    CompositeImplicitAutograd, CompositeExplicitAutograd, Python, PythonTLSSnapshot, Functionalize, FuncTorchBatched = range(12, 18)
+    FuncTorchVmapMode, ADInplaceOrView, BackendSelect, SparseCPU, SparseCsrCPU, QuantizedCPU, PrivateUse1 = range(18, 25)
+
+
+class DispatchKeySet:
+    """A set of such kinds."""
+
+    def __init__(self, *keys: DispatchKey):
+        self.keys = frozenset(keys)
+
+    def has(self, key: DispatchKey) -> bool:
+        """Whether a kind is in it."""
+        return key in self.keys
+
+    def __or__(self, other: DispatchKeySet) -> DispatchKeySet:
+        return DispatchKeySet(*self.keys | other.keys)
+
+    def __and__(self, other: DispatchKeySet) -> DispatchKeySet:
+        return DispatchKeySet(*self.keys & other.keys)
+
+    def __sub__(self, other: DispatchKeySet) -> DispatchKeySet:
+        return DispatchKeySet(*self.keys - other.keys)
+
+
+class _ExcludeDispatchKeyGuard(contextlib.nullcontext[None]):
+    """A `with` block in which kinds of kernels are left out: those of autocast, of which there are none apart."""
+
+    def __init__(self, keys: DispatchKeySet):
+        super().__init__()
 
 
 def _get_accelerator(check: Any = None) -> device:

@@ -24,6 +24,7 @@ def take_the_place_of(name: str) -> None:
         sys.meta_path.insert(0, Finder())
     package = sys.modules[PACKAGE]
     package.__dict__["__version__"] = version.__version__
+    package.__name__ = name  # what programs ask; classes and functions are in pedigrad all the same
     sys.modules[name] = package
 
 
@@ -34,7 +35,9 @@ def missing_name(error: Exception) -> str | None:
         module = error.obj
     elif isinstance(error, ImportError) and name in sys.modules and "cannot import name '" in str(error):
         module, name = sys.modules[name], str(error).split("'")[1]
-    if module is None or not module.__name__.startswith(PACKAGE) or not name:
+    own = getattr(module, "__package__", None) or ""
+    if module is None or own.partition(".")[0] != PACKAGE or not name:
         return None
-    said = absent.message(f"{absent.public_path(module.__name__)}.{name}", dir(module))
+    path = PACKAGE if module is sys.modules[PACKAGE] else module.__name__
+    said = absent.message(f"{absent.public_path(path)}.{name}", dir(module))
     return None if said in str(error) else said

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from .op import Op
 from .origin import located, outside, warn
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
 from .profiling import spanned
-from .quiet import is_strict
+from .quiet import MARK, is_strict
 from .scope import here
 from .sparse_tensor import tensor_of
 from .storage import storage_of
@@ -49,7 +49,7 @@ def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out
     if modes.special:
         run = functools.partial(_dispatched, op, operands, attributes, out)
         if (watcher := watching.watcher) is not None and watcher.looking and not _any_lifted(operands):
-            run = functools.partial(watcher.operation, op, operands, run)
+            run = functools.partial(watcher.operation, op, operands, attributes, run)
         if modes.settings.profiler is not None:
             return spanned(modes.settings.profiler, f"aten::{op.name}", "op", run, operands)
         return run()
@@ -86,6 +86,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
         operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
     except Foreign:
         return modes.answer(op, operands, attributes, out)
+    if meta.alive:
+        _check_devices(op.name, operands)
     if out is not None:
         names = op.operands * len(operands) if op.variadic else op.operands
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
@@ -186,6 +188,33 @@ def _nowhere(forward: Forward, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     except (RuntimeError, ValueError, IndexError):
         results = forward(*map(meta.regular, arrays))
     return tuple(r if meta.is_meta(r) else meta.like(r) for r in results)
+
+
+# Ops whose operands may be on different devices, and those whose results' shapes follow from elements.
+_MIXING = frozenset("getitem index index_put setitem copy pixels embedding_dense_backward lstm_layer gru_layer rnn_layer".split())
+_FOLLOW_FROM_ELEMENTS = frozenset("nonzero unique unique_consecutive".split())
+
+
+def _is_step_of_another(frame: Any) -> bool:
+    """Whether the operation that is run is a step of one made of several, which makes tensors of its own."""
+    families = set()
+    while frame is not None and (own := frame.f_globals.get(MARK)) is not None and own.split(".")[1:2] in (["core"], ["ops"]):
+        families.add(own)
+        frame = frame.f_back
+    return sum(".ops." in own and not own.endswith(".operators") for own in families) > 1
+
+
+def _check_devices(name: str, operands: Sequence[Any]) -> None:
+    """RuntimeError if tensors with memory, other than single numbers, meet such as have none; of elements where shapes follow from them."""
+    found = [meta.is_meta(each._array) for each in operands if isinstance(each, Tensor) and (each._array.ndim or meta.is_meta(each._array))]
+    if not any(found):
+        return
+    masked = name == "index" and any(isinstance(each, Tensor) and each._array.dtype == bool and each.is_meta for each in operands[1:])
+    if masked or name in _FOLLOW_FROM_ELEMENTS:
+        raise NotImplementedError(located(f"{name}(): the shape of the result follows from elements, and tensors on meta have none"))
+    if not all(found) and name not in _MIXING and not _is_step_of_another(sys._getframe(1)):
+        here, other = ("meta", "cpu") if found[0] else ("cpu", "meta")
+        raise RuntimeError(located(f"{name}(): Tensor on device {other} is not on the expected device {here}!"))
 
 
 class Foreign(Exception):

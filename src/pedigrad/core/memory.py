@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from . import device as devices
-from . import dtypes
+from . import dtypes, meta
 from .declare import publish
 from .layout import steps
 from .origin import located
@@ -84,6 +84,11 @@ class UntypedStorage:
         return cls.on(np.asarray(Between(plain.__array_interface__, Buffer(owner))))
 
     @classmethod
+    def nowhere(cls, nbytes: int) -> UntypedStorage:
+        """A storage of so many bytes on `meta`: without memory."""
+        return cls.on(meta.empty((nbytes,), np.uint8))
+
+    @classmethod
     def from_buffer(cls, buffer: Any, count: int = -1, offset: int = 0, dtype: Any = None, byte_order: str = "native") -> UntypedStorage:
         """A copy of the bytes of a buffer, from `offset` on; elements of `dtype` turned to this machine's byte order."""
         kind = dtypes.to_numpy(dtype or dtypes.uint8)
@@ -110,7 +115,11 @@ class UntypedStorage:
 
     # What it says of itself
 
-    device = devices.CPU
+    @property
+    def device(self) -> devices.device:
+        """Where it is: `cpu`, or `meta` for one without memory."""
+        return devices.META if meta.is_meta(self.array) else devices.CPU
+
     is_cuda = is_hpu = is_sparse = is_sparse_csr = False
 
     def nbytes(self) -> int:
@@ -125,7 +134,7 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """The address of its first byte; 0 if it has none."""
-        return self.array.__array_interface__["data"][0] if self.array.size else 0
+        return self.array.__array_interface__["data"][0] if self.array.size and not meta.is_meta(self.array) else 0
 
     def get_device(self) -> int:
         """-1: the CPU."""
@@ -167,6 +176,8 @@ class UntypedStorage:
         return iter(self.array.tolist())
 
     def __repr__(self) -> str:
+        if meta.is_meta(self.array):
+            return f"...\n[torch.storage.UntypedStorage(device=meta) of size {self.array.size}]"
         lines = "".join(f" {each}\n" for each in (self.tolist() if self.array.size <= 1000 else [*self.array[:3].tolist(), "..."]))
         return f"{lines}[torch.storage.UntypedStorage(device=cpu) of size {self.array.size}]"
 
@@ -301,7 +312,7 @@ def laid(storage: UntypedStorage, dtype: dtypes.dtype, offset: int, size: Sequen
         raise RuntimeError(located(message))
     try:
         if not last:
-            return np.empty(size, kind)
+            return meta.empty(tuple(size), kind) if meta.is_meta(storage.array) else np.empty(size, kind)
         steps = [step * kind.itemsize for step in stride]
         return np.ndarray(size, kind, storage.array, offset * kind.itemsize, steps)  # type: ignore[arg-type]
     except (ValueError, OverflowError) as error:
@@ -320,6 +331,13 @@ def rebuilt(
     return out
 
 
+def nowhere(cls: type, dtype: dtypes.dtype, size: Any, stride: Any, needs_grad: bool, attributes: Any) -> Tensor:
+    """A tensor of class `cls` on `meta`, from a pickle."""
+    out: Any = _new(cls)
+    out.__setstate__((meta.strided(size, stride, dtypes.to_numpy(dtype)), needs_grad, attributes))
+    return out
+
+
 def attributes_of(tensor: Tensor) -> dict[str, Any]:
     """What users have set on a tensor."""
     return {name: value for name, value in tensor.__dict__.items() if name not in ("_grad", "_retains")}
@@ -329,6 +347,8 @@ def _reduce(self: Tensor, protocol: Any) -> tuple[Any, ...]:
     """Place in the storage, attributes, whether it needs a gradient; a tensor with a history comes back as a leaf."""
     read(self._array, "a copy or pickle()")
     storage, offset, stride = place(self._array)
+    if meta.is_meta(self._array):
+        return nowhere, (type(self), self.dtype, tuple(self._array.shape), stride, self.requires_grad, attributes_of(self))
     arguments = (type(self), storage, self.dtype, offset, tuple(self._array.shape), stride, self.requires_grad, attributes_of(self))
     return rebuilt, arguments
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import mmap
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,15 @@ def like(array: Array, dtype: Any = None) -> Array:
 
 def placed(array: Array) -> Array:
     """An array without memory that lies as `array` does, gaps included."""
-    extent = 1 + sum((n - 1) * s // array.itemsize for n, s in zip(array.shape, array.strides, strict=True)) if array.size else 0
-    return np.ndarray(array.shape, array.dtype, empty((extent,), array.dtype), 0, array.strides)  # type: ignore[call-overload,no-any-return]
+    return strided(array.shape, [s // array.itemsize for s in array.strides], array.dtype)
+
+
+def strided(shape: Sequence[int], stride: Sequence[int], dtype: Any) -> Array:
+    """An array without memory of this shape and these strides in elements."""
+    kind = np.dtype(dtype)
+    extent = 1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) if all(shape) else 0
+    steps = [s * kind.itemsize for s in stride]
+    return np.ndarray(shape, kind, empty((extent,), kind), 0, steps)  # type: ignore[call-overload,no-any-return]
 
 
 def following(array: Array, source: Array) -> Array:

@@ -43,7 +43,7 @@ publish(_repr, "__repr__", ["Tensor"])
 
 def _format(self: Tensor, spec: str) -> str:
     """A tensor of one number, such as a loss, is formatted as that number."""
-    if self._array.ndim == 0 and type(self) is Tensor:
+    if self._array.ndim == 0 and type(self) is Tensor and not self.is_meta:
         return self.item().__format__(spec)
     return object.__format__(self, spec)
 

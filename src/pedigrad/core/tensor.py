@@ -189,8 +189,10 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         return (self._array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // self.itemsize
 
     def data_ptr(self) -> int:
-        """The address of its first element."""
+        """The address of its first element; without memory, its offset."""
         read(self._array, "data_ptr()")
+        if meta.alive and meta.is_meta(self._array):
+            return self.storage_offset() * self.itemsize
         return self._array.__array_interface__["data"][0]
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
@@ -446,6 +448,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         if array.size != 1:
             shape = tuple(array.shape)
             raise RuntimeError(located(f"a Tensor with {array.size} elements cannot be converted to Scalar: its shape is {shape}"))
+        if meta.is_meta(array):
+            raise RuntimeError(located("Tensor.item() cannot be called on meta tensors"))
         if modes.special and modes.settings.recorder is not None:
             number = modes.settings.recorder.fetch(array)
             if number is not None:
@@ -467,6 +471,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         if self._node is not None and not force and modes.settings.grad:
             message = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             raise RuntimeError(located(message))
+        if meta.is_meta(self._array):
+            raise TypeError(located("can't convert meta device type tensor to numpy: it has no elements"))
         read_elements(self._array, "numpy()")
         if isinstance(self._array, Lifted):
             self._array = self._array.settled()
@@ -486,7 +492,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
             raise RuntimeError(located(f"Boolean value of Tensor with {many} is ambiguous: its shape is {tuple(self.shape)}"))
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.branch(self._array)
-        meta.require_data(self._array, "the truth of a tensor")
+        if meta.is_meta(self._array):
+            raise RuntimeError(located("Tensor.item() cannot be called on meta tensors, and whether one is true would ask for it"))
         return bool(self._array)
 
     def _number(self) -> Any:

@@ -15,7 +15,7 @@ class Watcher:
 
     looking = False  # whether single operations are to be told of
 
-    def operation(self, op: Any, operands: tuple[Any, ...], run: Callable[[], Any]) -> Any:
+    def operation(self, op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], run: Callable[[], Any]) -> Any:
         """An operation on Tensors (or arrays)."""
         return run()
 

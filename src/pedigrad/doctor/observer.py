@@ -108,7 +108,7 @@ class Observer(watching.Watcher):
 
     # The gates
 
-    def operation(self, op: Any, operands: tuple[Any, ...], run: Callable[[], Any]) -> Any:
+    def operation(self, op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], run: Callable[[], Any]) -> Any:
         result = run()
         if self.running is None and not self.elsewhere():
             flat = tuple(operands[0]) if op.variadic else operands

@@ -1,12 +1,13 @@
 """`torch.onnx`: nothing is exported; what harmless programs ask is answered."""
 
 import enum
+from typing import Any
 
 from ..core.refused import lazily, refused
 
 _WHY = "models are not exported: save model.state_dict() by torch.save(), load it into PyTorch itself and export it there"
 
-globals().update(refused(__name__, _WHY, functions="export _export register_custom_op_symbolic unregister_custom_op_symbolic"))
+globals().update(refused(__name__, _WHY, functions="export _export"))
 globals().update(
     refused(__name__, _WHY, functions="dynamo_export select_model_mode_for_export", classes="ONNXProgram InputObserver ExportOptions")
 )
@@ -38,6 +39,14 @@ class OperatorExportTypes(_Choice):
 
 class OnnxExporterError(RuntimeError):
     """An export failed."""
+
+
+def register_custom_op_symbolic(symbolic_name: str, symbolic_fn: Any, opset_version: int) -> None:
+    """Nothing: what an operation would become in an export is never asked."""
+
+
+def unregister_custom_op_symbolic(symbolic_name: str, opset_version: int) -> None:
+    """Nothing: nothing was registered."""
 
 
 def is_in_onnx_export() -> bool:

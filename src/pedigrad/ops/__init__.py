@@ -7,6 +7,11 @@ for _module in walk_packages(__path__, f"{__name__}."):
     import_module(_module.name)
 
 
+def load_library(path):
+    """OSError: a library of operations is compiled for PyTorch's own tensors."""
+    raise OSError(f"{path}: libraries of operations are compiled for PyTorch's own tensors, and cannot be loaded by pedigrad")
+
+
 def __getattr__(name):
     """A namespace of operations: this package is `torch.ops` too."""
     if name.startswith("__"):

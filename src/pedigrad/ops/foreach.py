@@ -38,6 +38,8 @@ def _publish(name: str, out_of_place: Callable[..., Any], in_place: Callable[...
     for full, function, returns in forms:
 
         def foreach(self: Any, *args: Any, _function: Any = function, _returns: bool = returns, _name: str = full, **kwargs: Any) -> Any:
+            if _name == "_foreach_pow" and isinstance(self, (int, float, complex)) and args:  # a number to the power of each
+                return tuple(PLACES["torch"]["pow"](self, each) for each in args[0])
             if not isinstance(self, (list, tuple)) or not all(isinstance(each, Tensor) for each in self):
                 raise TypeError(located(f"{_name}(): argument 'self' (position 1) must be tuple of Tensors, not {type(self).__name__}"))
             if not self:

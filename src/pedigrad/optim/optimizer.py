@@ -60,6 +60,8 @@ def hooked(step: Any) -> Any:
         return run(self, *args, **kwargs)
 
     def run(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if "_optimizer_step_pre_hooks" not in self.__dict__:  # it wraps another optimizer, and never called the base's __init__
+            return step(self, *args, **kwargs)
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         if not (before or after or _global_pre_hooks or _global_post_hooks) or self._in_step:
             return step(self, *args, **kwargs)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, TypeAlias
 
+from ..core.device import device
 from ..ops.creation import LEGACY_TYPES
 from ..storage import TypedStorage, UntypedStorage
 from .allowed import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
@@ -13,6 +15,7 @@ from .locations import default_restore_location, location_tag, register_package
 from .rebuild import _get_layout
 from .saving import DEFAULT_PROTOCOL, save
 
+MAP_LOCATION: TypeAlias = Callable[[Any, str], Any] | device | str | dict[str, str] | None
 StorageType: TypeAlias = TypedStorage | UntypedStorage
 
 

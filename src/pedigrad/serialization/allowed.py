@@ -77,6 +77,7 @@ CALLS: dict[Any, Callable[..., Any]] = {
     **{each: each for each in (rebuild._rebuild_tensor, rebuild._rebuild_tensor_v2, rebuild._rebuild_tensor_v3, rebuild._get_layout)},
     rebuild._rebuild_sparse_tensor: rebuild._rebuild_sparse_tensor,
     rebuild._rebuild_qtensor: rebuild._rebuild_qtensor,
+    rebuild._rebuild_meta_tensor_no_storage: rebuild._rebuild_meta_tensor_no_storage,
 }
 
 _NAMES: dict[str, Any] = {names.full(each): each for each in CALLS if each is not _encode}

@@ -33,13 +33,14 @@ def default_restore_location(storage: Any, location: str) -> Any:
         if found is not None:
             return found
     kind = str(location).partition(":")[0]
-    if kind in ("cuda", "mps", "xpu", "meta", "hpu"):
+    if kind in ("cuda", "mps", "xpu", "hpu"):
         message = f"Attempting to deserialize object on a {kind.upper()} device, and there is none"
         raise RuntimeError(f"{message}: load the file with map_location='cpu' to have its tensors on the CPU")
     raise RuntimeError(f"don't know how to restore data location of a storage (tagged with {location}): use map_location='cpu'")
 
 
 register_package(10, lambda storage: "cpu", lambda storage, location: storage if location == "cpu" else None)
+register_package(22, lambda storage: None, lambda storage, tag: UntypedStorage.nowhere(storage.nbytes()) if tag == "meta" else None)
 
 
 def restorer(map_location: Any) -> Callable[[UntypedStorage, str], Any]:

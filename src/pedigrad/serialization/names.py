@@ -76,6 +76,7 @@ EXACT: dict[Any, tuple[str, str]] = {
     rebuild._rebuild_from_type_v2: ("torch._tensor", "_rebuild_from_type_v2"),
     rebuild._rebuild_sparse_tensor: ("torch._utils", "_rebuild_sparse_tensor"),
     rebuild._rebuild_qtensor: ("torch._utils", "_rebuild_qtensor"),
+    rebuild._rebuild_meta_tensor_no_storage: ("torch._utils", "_rebuild_meta_tensor_no_storage"),
     rebuild._get_layout: ("torch.serialization", "_get_layout"),
     hooks.RemovableHandle: ("torch.utils.hooks", "RemovableHandle"),
     hooks.WithModule: ("torch.nn.modules.module", "_WrappedHook"),

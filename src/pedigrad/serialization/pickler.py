@@ -8,7 +8,7 @@ from collections import OrderedDict
 from types import FunctionType
 from typing import Any
 
-from ..core import dtypes
+from ..core import dtypes, meta
 from ..core.device import device
 from ..core.memory import UntypedStorage, attributes_of, place
 from ..core.quantized import QuantizedTensor, per_tensor_affine, qscheme
@@ -19,7 +19,15 @@ from ..ops.sparse.text import parts_of
 from ..storage import LEGACY_STORAGES, NAMES, TypedStorage
 from . import names
 from .locations import location_tag
-from .rebuild import _get_layout, _rebuild_from_type_v2, _rebuild_qtensor, _rebuild_sparse_tensor, _rebuild_tensor_v2, _rebuild_tensor_v3
+from .rebuild import (
+    _get_layout,
+    _rebuild_from_type_v2,
+    _rebuild_meta_tensor_no_storage,
+    _rebuild_qtensor,
+    _rebuild_sparse_tensor,
+    _rebuild_tensor_v2,
+    _rebuild_tensor_v3,
+)  # fmt: skip
 
 
 class Storages:
@@ -72,7 +80,10 @@ def reduced(tensor: Tensor) -> tuple[Any, ...]:
     where: tuple[Any, ...] = (offset, tuple(tensor._array.shape), stride, tensor.requires_grad, OrderedDict())
     function: Any
     arguments: tuple[Any, ...]
-    if tensor.dtype in NAMES:
+    if meta.is_meta(tensor._array):
+        function = _rebuild_meta_tensor_no_storage
+        arguments = (tensor.dtype, tuple(tensor._array.shape), stride, tensor.requires_grad)
+    elif tensor.dtype in NAMES:
         function, arguments = _rebuild_tensor_v2, (TypedStorage(wrap_storage=storage, dtype=tensor.dtype), *where)
     else:
         function, arguments = _rebuild_tensor_v3, (storage, *where, tensor.dtype)

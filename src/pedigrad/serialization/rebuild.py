@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes
+from ..core import dtypes, meta
 from ..core.memory import laid
 from ..core.quantized import INTEGERS, Quantized, per_tensor_affine, qscheme, quantized_tensor
 from ..core.sparse_tensor import LAYOUTS, sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr
@@ -59,6 +59,18 @@ def _rebuild_tensor_v3(
 ) -> Tensor:
     """A tensor in a storage of bytes."""
     return _finished(_tensor(storage, dtype, storage_offset, size, stride), requires_grad, metadata)
+
+
+def _rebuild_meta_tensor_no_storage(dtype: Any, size: Any, stride: Any, requires_grad: Any) -> Tensor:
+    """A tensor without memory."""
+    size, stride = _numbers(size, "size"), _numbers(stride, "stride")
+    if not isinstance(dtype, dtypes.dtype) or len(size) != len(stride) or any(n < 0 for n in (*size, *stride)):
+        raise pickle.UnpicklingError(f"the file describes a tensor that is none: of {dtype}, shape {size} and strides {stride}")
+    try:
+        out = wrap(meta.strided(size, stride, dtypes.to_numpy(dtype)))
+    except (ValueError, OverflowError, OSError) as error:
+        raise pickle.UnpicklingError(f"the file describes a tensor that is too large: of shape {size}") from error
+    return _finished(out, requires_grad, None)
 
 
 def _finished(out: Tensor, requires_grad: Any, metadata: Any) -> Tensor:

@@ -6,18 +6,22 @@ arrays, and the gradient flows through the slopes and the weights of the neighbo
 
 from __future__ import annotations
 
+import functools
 import math
 from itertools import product
 
 import numpy as np
 
+from ...core import modes
 from ...core.declare import composite, function
 from ...core.origin import warn
 from ...core.precision import widened
 from ...core.quiet import astype
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ..linked import linked
 from ..xp import zeros
+
+SMALL = 1 << 16  # pixels up to which an image's places are kept
 
 
 @composite(places="", samples=[((2, 3, 4, 2), lambda rng: rng.integers(0, 8, (2, 5)))])
@@ -139,6 +143,39 @@ def _check(input, grid, mode, padding_mode):
         raise RuntimeError(f"grid_sampler(): expected input and grid to have same dtype, but got {input.dtype} and {grid.dtype}")
 
 
+def _is_plain(x):
+    """Whether a tensor's array is all that an operation on it has to look at."""
+    return not modes.special and x.__class__ is Tensor and x._node is None
+
+
+def _bilinear(x, grid, padding_mode, align_corners):
+    """`grid_sample` of arrays, all neighbours of a place at once: between the pixels before and after it in each dimension."""
+    sizes, count, n = x.shape[2:], x.ndim - 2, len(grid)
+    limits = np.array(sizes, x.dtype).reshape(count, 1, 1)
+    c = grid.reshape(n, math.prod(grid.shape[1:-1]), count).transpose(2, 0, 1)[::-1]  # (dimensions, N, places)
+    c = _unnormalised(c, limits, align_corners)
+    if padding_mode != "zeros":
+        c = np.stack([_mapped(each, size, padding_mode, align_corners)[0] for each, size in zip(c, sizes, strict=True)])
+    low = np.floor(c)
+    pair, factor = np.empty((2, *c.shape), x.dtype), np.empty((2, *c.shape), x.dtype)  # the pixel before and that after
+    pair[0], factor[1] = low, c - low
+    pair[1], factor[0] = low + 1, 1 - factor[1]
+    there = (pair >= 0) & (pair < limits)
+    index = np.where(there, pair, 0).astype(np.int64)
+    place, inside, weight = index[:, 0], there[:, 0], factor[:, 0]
+    for d in range(1, count):
+        place = (place[:, None] * sizes[d] + index[:, d]).reshape(2 * len(place), *low.shape[1:])
+        inside = (inside[:, None] & there[:, d]).reshape(place.shape)
+        weight = (weight[:, None] * factor[:, d]).reshape(place.shape)
+    corners = len(place)
+    flat = x.reshape(n, x.shape[1], math.prod(sizes))
+    place = place.transpose(1, 0, 2).reshape(n, corners * low.shape[2])
+    values = flat[0].take(place[0], axis=1)[None] if n == 1 else np.take_along_axis(flat, place[:, None], axis=2)
+    values = values.reshape(n, x.shape[1], corners, low.shape[2])
+    values = np.where(inside.transpose(1, 0, 2)[:, None], values, x.dtype.type(0)) * weight.transpose(1, 0, 2)[:, None]
+    return values.sum(axis=2).reshape(*x.shape[:2], *grid.shape[1:-1])
+
+
 @function("F")
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
     """`input` (N, C, H, W) read at the places in `grid` (N, H_out, W_out, 2): (N, C, H_out, W_out); also with a depth.
@@ -153,6 +190,8 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         )
     _check(input, grid, mode, padding_mode)
     dtype = input._array.dtype
+    if mode == "bilinear" and dtype.kind == "f" and dtype.itemsize > 2 and _is_plain(input) and _is_plain(grid):
+        return wrap(_bilinear(input._array, grid._array, padding_mode, bool(align_corners)))
     input, grid = widened(input), widened(grid)
     sizes = tuple(input.shape[2:])
     count = len(sizes)
@@ -194,13 +233,25 @@ def affine_grid(theta, size, align_corners=None):
         raise ValueError(f"Expected a batch of {count}D affine matrices of shape {wanted}. Got {tuple(theta.shape)}.")
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {tuple(size)}")
+    sizes = tuple(map(int, size[2:]))
+    places = _places if math.prod(sizes) <= SMALL else _places.__wrapped__
+    base = places(sizes, bool(align_corners), array.dtype)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 2 and _is_plain(theta):
+        return wrap(np.matmul(base, array.swapaxes(1, 2)).reshape(size[0], *size[2:], count))
+    return np.reshape(np.matmul(base, np.swapaxes(theta, 1, 2)), (size[0], *size[2:], count))
+
+
+@functools.lru_cache(maxsize=16)
+def _places(sizes, align_corners, dtype):
+    """The places of an image's pixels, x first, and a one: (pixels, dimensions + 1)."""
     axes = []
-    for n in size[2:]:
+    for n in sizes:
         steps = np.linspace(-1, 1, n) if n > 1 else np.zeros(1)
         axes.append(steps if align_corners else steps * (n - 1) / n)
     planes = np.meshgrid(*axes, indexing="ij")[::-1]
-    base = np.stack([*planes, np.ones(tuple(size[2:]))], -1).reshape(-1, count + 1).astype(array.dtype)
-    return np.reshape(np.matmul(base, np.swapaxes(theta, 1, 2)), (size[0], *size[2:], count))
+    base = np.stack([*planes, np.ones(sizes)], -1).reshape(-1, len(sizes) + 1).astype(dtype)
+    base.flags.writeable = False
+    return base
 
 
 MODES = ("bilinear", "nearest", "bicubic")

@@ -153,7 +153,8 @@ def nonzero(input: Tensor, *, out: Any = None, as_tuple: bool = False) -> Any:
     (tensor([1, 3]),)
     """
     if as_tuple:
-        return tuple(wrap(np.ascontiguousarray(column)) for column in np.nonzero(np.atleast_1d(input._array)))
+        rows = nonzero_rows(input.reshape(-1) if input.ndim == 0 else input)._array
+        return tuple(wrap(np.ascontiguousarray(column)) for column in rows.T)
     return nonzero_rows(input, out=out)
 
 

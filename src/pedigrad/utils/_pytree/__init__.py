@@ -27,7 +27,13 @@ from .kinds import (
     BUILTIN_TYPES,
     STANDARD_DICT_TYPES,
     _deregister_pytree_node,
+    _dict_flatten,
+    _dict_flatten_with_keys,
+    _dict_unflatten,
+    _get_node_type,
+    _list_flatten,
     _register_pytree_node,
+    _tuple_flatten,
     register_constant,
     register_dataclass,
     register_pytree_node,
@@ -47,7 +53,14 @@ __all__ = [
     "SequenceKey",
     "TreeSpec",
     "_deregister_pytree_node",
+    "_dict_flatten",
+    "_dict_flatten_with_keys",
+    "_dict_unflatten",
+    "_get_node_type",
+    "_is_leaf",
+    "_list_flatten",
     "_register_pytree_node",
+    "_tuple_flatten",
     "is_namedtuple",
     "is_namedtuple_class",
     "is_namedtuple_instance",
@@ -88,6 +101,9 @@ Leafy = Callable[[Any], bool] | None
 def tree_is_leaf(tree: Any, is_leaf: Leafy = None) -> bool:
     """Whether a value is a leaf: no container, or one that `is_leaf` says is to be left whole."""
     return _kind(tree) is None or (is_leaf is not None and bool(is_leaf(tree)))
+
+
+_is_leaf = tree_is_leaf
 
 
 def _flatten(tree: Any, leaves: list[Any], is_leaf: Leafy) -> TreeSpec:

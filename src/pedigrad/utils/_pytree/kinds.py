@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, namedtuple
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...core.trees import SUPPORTED_NODES, NodeDef
-from .keys import GetAttrKey
+from ...core.trees import SUPPORTED_NODES, NodeDef, is_namedtuple_instance
+from .keys import GetAttrKey, MappingKey
 
 BUILTIN_TYPES = frozenset(SUPPORTED_NODES)
 STANDARD_DICT_TYPES = frozenset((dict, OrderedDict, defaultdict))
+_dict_flatten, _list_flatten, _tuple_flatten = (SUPPORTED_NODES[kind].flatten_fn for kind in (dict, list, tuple))
+_dict_unflatten = SUPPORTED_NODES[dict].unflatten_fn
+
+
+def _get_node_type(tree: Any) -> Any:
+    """Under which class of `SUPPORTED_NODES` a value would be found: its own, or `namedtuple`."""
+    return namedtuple if is_namedtuple_instance(tree) else type(tree)
+
+
+def _dict_flatten_with_keys(d: dict[Any, Any]) -> tuple[list[tuple[MappingKey, Any]], list[Any]]:
+    """The values of a dict with their keys as parts of a path, and its keys."""
+    return [(MappingKey(key), value) for key, value in d.items()], list(d)
 
 
 def register_pytree_node(
