@@ -336,8 +336,9 @@ def test_thousands_of_passes_leave_nothing():
 def run(program, *signals, wait_for="ready", **kwargs):
     """A program's output, status and time to end, after it has said that it is ready and got signals."""
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kwargs
-    )
+        [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + textwrap.dedent(program)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kwargs,
+    )  # fmt: skip  # what a shell runs in the background ignores interrupts
     line = process.stdout.readline()
     assert line.startswith(wait_for), line + process.stdout.read()
     for number in signals:
