@@ -1,7 +1,7 @@
 """Random programs of fixed seeds give what PyTorch gives; `scripts/fuzz` runs more of them."""
 
 import pytest
-from fuzz import data, distributions, eager, ops, programs, sparse, transforms
+from fuzz import data, distributions, eager, ops, programs, recurrent, sparse, transforms
 
 OPS = frozenset(ops.OPEN)  # what is known to differ: generated programs leave it out. To be emptied.
 
@@ -50,3 +50,8 @@ def test_nested_transforms_agree(first):
 @pytest.mark.parametrize("first", range(0, 240, 60))
 def test_programs_on_sparse_matrices_agree(first):
     check(sparse, range(first, first + 60), frozenset())
+
+
+@pytest.mark.parametrize("first", range(0, 120, 60))
+def test_recurrent_layers_agree(first):
+    check(recurrent, range(first, first + 60), frozenset())
