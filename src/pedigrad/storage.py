@@ -50,9 +50,6 @@ class TypedStorage:
         """Its memory as an array of its dtype."""
         return laid(self._untyped_storage, self.dtype, 0, (self.size(),), (1,))
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> TypedStorage:
-        return object.__new__(cls)
-
     @property
     def device(self) -> device:
         """Where it is: `cpu`, or `meta` for one without memory."""

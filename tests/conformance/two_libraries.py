@@ -78,10 +78,10 @@ def with_layers(torch, nn):
 
 
 def normal(text):
-    """A text without what may differ: the paths of classes, addresses, and the user's line under an error."""
+    """A text without what may differ: the paths of classes, addresses, and the user's line and the operation under an error."""
     text = re.sub(r"<class '[\w.<>]*\.(\w+)'>", r"<class '\1'>", text)
     text = re.sub(r"0x[0-9a-f]+", "0x", text)
-    text = re.sub(r"\n  in \S+ \(\w+\)(?=\n  at |$)|\n  at \S+:\d+: .*$", "", text)
+    text = re.sub(r"\n  in \S+ \(\w+\)(?=\n  at |$)|\n  at \S+:\d+: .*|\n  in the gradient of .*", "", text)
     return re.sub(r"[\w.]*<locals>\.", "", text)
 
 

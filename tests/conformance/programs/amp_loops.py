@@ -82,7 +82,7 @@ print(o.dtype, p.grad.dtype)
 h = m.to(torch.bfloat16)
 print(
     h(x.bfloat16()).dtype,
-    {v.dtype for v in h.state_dict().values()},
+    sorted(str(v.dtype) for v in h.state_dict().values()),
     h.float()[0].weight.dtype,
     m.half()[0].bias.dtype,
     m.double()[4].weight.dtype,

@@ -104,9 +104,9 @@ def fake_quantize_per_channel_affine(input: Tensor, scale: Tensor, zero_point: T
         quant_min, quant_max: the smallest and the largest whole number.
     """
     _check_floats(input)
+    dim = one_dim(axis, input.ndim)
     if axis < 0:
         raise RuntimeError(located(f"`axis` must be between 0 and number of dimensions of input, got {axis}"))
-    dim = one_dim(axis, input.ndim)
     if zero_point.dtype not in (dtypes.named("int32"), dtypes.named("float32"), dtypes.named("float16")):
         raise RuntimeError(located(f"Zero-point must be Int32, Float or Half, found {zero_point.dtype}"))
     if scale.ndim != 1 or zero_point.ndim != 1 or not len(scale) == len(zero_point) == input.shape[dim]:
