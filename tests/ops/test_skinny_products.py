@@ -53,6 +53,6 @@ def test_sums_of_columns_keep_their_digits(rows):
 @pytest.mark.parametrize("rows", [512, 543])
 def test_rows_without_columns_have_a_sum(rows):
     assert torch.zeros(rows, 0).sum(0).shape == (0,) and torch.zeros(rows, 0).sum(0, keepdim=True).shape == (1, 0)
-    layer = torch.nn.Linear(2, 0)
-    layer(torch.ones(rows, 2)).sum().backward()
-    assert layer.bias.grad.shape == (0,)
+    bias = torch.ones(0, requires_grad=True)
+    torch.nn.functional.linear(torch.ones(rows, 2), torch.ones(0, 2), bias).sum().backward()
+    assert bias.grad.shape == (0,)
