@@ -210,7 +210,9 @@ def _grouped(query, key, value, attn_mask, dropout_p, is_causal, scale):
     key, value = np.expand_dims(key, -3), np.expand_dims(value, -3)
     if attn_mask is not None and attn_mask.ndim > 2:
         sizes = attn_mask.shape
-        attn_mask = np.expand_dims(attn_mask, -3) if sizes[-3] == 1 else np.reshape(attn_mask, (*sizes[:-3], shared, -1, *sizes[-2:]))
+        attn_mask = (
+            np.expand_dims(attn_mask, -3) if sizes[-3] == 1 else np.reshape(attn_mask, (*sizes[:-3], shared, heads // shared, *sizes[-2:]))
+        )
     keep = _dropout_factors(query, key, attn_mask, dropout_p)
     out = attention(query, key, value, attn_mask, keep, is_causal, float(scale))
     return np.reshape(out, (*out.shape[:-4], heads, *out.shape[-2:]))
