@@ -135,6 +135,73 @@ def as_a_truth(x, y):
     return ((x * y).sum() > 0).item()
 
 
+def in_order(x, y):
+    return sorted(map(float, (x.sum(), y.sum())))
+
+
+def in_order_by_method(x, y):
+    return sorted(map(torch.Tensor.item, (x.sum(), y.sum())))
+
+
+def the_larger(x, y):
+    return max(map(float, (x.sum(), 0.0)))
+
+
+def unpacked(x, y):
+    first, second = map(float, (x.sum(), y.sum()))
+    return first, second, second > 0
+
+
+def filtered(x, y):
+    return list(filter((0.0).__lt__, map(float, (x.sum(), 1))))
+
+
+def by_itself(x, y, again=True):
+    if again:
+        value = compiled_by_itself(x, y, False)
+        return value, value > 0
+    return x.sum().item()
+
+
+compiled_by_itself = torch.compile(by_itself)
+SEEN = [in_order, in_order_by_method, the_larger, unpacked, filtered, by_itself]
+
+
+@pytest.mark.parametrize("function", SEEN)
+def test_numbers_that_something_else_sees_first_are_never_of_another_run(function):
+    compiled = compiled_by_itself if function is by_itself else torch.compile(function)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for seed in range(CALLS):
+            x, y = torch.randn(2, 5, generator=torch.Generator().manual_seed(seed)).abs() * (1 if seed < CALLS - 2 else -1)
+            y = x + 1 if seed < CALLS - 2 else x - 1
+            assert str(compiled(x, y)) == str(function(x, y))
+
+
+class Nested(torch.nn.Module):
+    """A module whose child is of the same class."""
+
+    def __init__(self, child=None):
+        super().__init__()
+        self.child = child
+
+    def forward(self, x):
+        if self.child is None:
+            return (x > 0).sum().item()
+        count = self.child(x)
+        return count, count > 2
+
+
+def test_numbers_of_a_child_of_the_same_class_are_used():
+    model = Nested(Nested())
+    compiled = torch.compile(model.forward)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for seed in range(CALLS):
+            x = torch.ones(5) if seed >= CALLS - 2 else -torch.ones(5)
+            assert compiled(x) == model(x)
+
+
 USED = [root, root_of_a_tensor, rounded, added, kept, compared, branched, as_text, in_a_loop, by_another, by_another_and_used, as_a_key]
 
 

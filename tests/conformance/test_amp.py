@@ -34,7 +34,8 @@ torch.quantile(a, 0.5)
 torch.nn.LayerNorm(3)(a); torch.nn.BatchNorm2d(2)(image); torch.nn.GroupNorm(1, 2)(image); torch.nn.MultiheadAttention(3, 1)(a, a, a)[0]
 torch.nn.Embedding(3, 2)(classes); wide @ wide; F.mse_loss(wide, wide); torch.pinverse(a); torch.dot(a[0], b[0]); a.mv(b[0])
 torch.nn.TransformerEncoderLayer(3, 1, 5)(a); torch.nn.LSTMCell(3, 2)(a)[0]; torch.nn.LSTMCell(3, 2)(a)[1]
-torch.nn.GRUCell(3, 2)(a); torch.nn.RNNCell(3, 2)(a)
+torch.nn.GRUCell(3, 2)(a); torch.nn.RNNCell(3, 2)(a); torch.nn.RNN(3, 4)(a)[0]; torch.nn.RNN(3, 4, nonlinearity="relu")(a)[1]
+torch.nn.LSTM(3, 4)(torch.nn.utils.rnn.pack_padded_sequence(batch, torch.tensor([2, 2, 1])))[0].data
 F.interpolate(image, scale_factor=2.0); F.grid_sample(image, grid)
 """
 DIFFER = ()  # calls that PyTorch refuses for tensors of several dtypes, and we take

@@ -93,7 +93,25 @@ def edges(t):
     return edge.node.name(), edge.output_nr, x._version - before
 
 
-PROGRAMS = [packed_as_lists, scaled, of_a_function, second_derivative, mutated, all_of_several, any_of_several, edges]
+def of_what_is_not_behind(t):
+    x, other = leaf(t, 1.0, 2.0), leaf(t, 3.0, 4.0)
+    y = x * x
+    none = t.autograd.grad(y, other, t.ones(2), allow_unused=True)
+    found = t.autograd.grad(y, x, t.ones(2))  # the pass before has freed nothing
+    return none, found, t.autograd.grad(y, other, t.ones(2), allow_unused=True)
+
+
+PROGRAMS = [
+    packed_as_lists,
+    scaled,
+    of_a_function,
+    second_derivative,
+    mutated,
+    all_of_several,
+    any_of_several,
+    edges,
+    of_what_is_not_behind,
+]
 
 
 def plain(value):

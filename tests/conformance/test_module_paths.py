@@ -104,7 +104,18 @@ def flexible(torch, tell):
     tell.error(attention.sdpa_kernel("math").__enter__)
 
 
-@pytest.mark.parametrize("program", [wrappers, tuples, own_convolution, flexible], ids=lambda each: each.__name__)
+def heads_that_are_shared(torch, tell):
+    attention = torch.nn.functional.scaled_dot_product_attention
+    for counts in [(4, 2, 2), (4, 2, 4), (4, 2, 1), (4, 4, 2), (6, 3, 2)]:
+        leaves = [torch.randn(2, heads, n, 3, dtype=torch.float64).requires_grad_() for heads, n in zip(counts, (4, 5, 5), strict=True)]
+        for mask in (None, torch.randn(2, 1, 4, 5, dtype=torch.float64), torch.randn(4, 5) > -1):
+            out = attention(*leaves, mask, enable_gqa=True)
+            tell(out, *torch.autograd.grad(out.square().sum(), leaves))
+    tell.error(lambda: attention(torch.ones(4, 2), torch.ones(5, 2), torch.ones(5, 2), enable_gqa=True))
+    tell.error(lambda: attention(*(torch.ones(heads, 3, 2) for heads in (4, 2, 3)), enable_gqa=True))
+
+
+@pytest.mark.parametrize("program", [wrappers, tuples, own_convolution, flexible, heads_that_are_shared], ids=lambda each: each.__name__)
 def test_agrees(program):
     agree(program)
 

@@ -32,3 +32,17 @@ def test_causal_with_a_mask(lead, shape, boolean):
         results.append([out, *torch.autograd.grad((out * out).sum(), operands)])
     for one, other in zip(*results, strict=True):
         assert torch.allclose(one, other)
+
+
+def test_second_derivatives_without_keys():
+    query, key = torch.ones(2, 3, 4, requires_grad=True), torch.ones(2, 0, 4, requires_grad=True)
+    out = F.scaled_dot_product_attention(query, key, key)
+    grads = torch.autograd.grad(out.sum(), [query, key], create_graph=True)
+    again = torch.autograd.grad(sum(g.sum() for g in grads), [query, key])
+    assert not out.any() and [g.shape for g in again] == [query.shape, key.shape]
+
+
+def test_a_mask_of_no_batch_with_shared_heads():
+    query, key = torch.ones(0, 4, L, E), torch.ones(0, 2, S, E)
+    mask = torch.ones(0, 4, L, S, dtype=torch.bool)
+    assert F.scaled_dot_product_attention(query, key, key, mask, enable_gqa=True).shape == (0, 4, L, E)

@@ -105,3 +105,16 @@ def test_rows_that_are_not_numbers_stay_in_their_sequence():
     out = module(x)[0]
     bad = out.isnan().any(-1)
     assert not bad[:, [0, 1, 3, 5]].any() and not bad[:3].any() and bad[3:, 2].all()
+
+
+@pytest.mark.parametrize("width", [3, 40])
+def test_gradients_pass_where_relu_of_a_recurrent_layer_is_not_a_number(width):
+    layer = nn.RNN(2, width, nonlinearity="relu", bias=False)
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.fill_(0.1)
+    x = torch.ones(9, 3, 2)
+    x[0, 0, 0] = float("nan")
+    x.requires_grad_()
+    layer(x)[1].sum().backward()
+    assert torch.allclose(x.grad[:, 0], x.grad[:, 1]) and (x.grad > 0).all()

@@ -48,3 +48,11 @@ def test_sums_of_columns_keep_their_digits(rows):
     found = torch.from_numpy(x).sum(0)
     np.testing.assert_allclose(found.numpy(), x.astype(np.float64).sum(0), rtol=2e-7)
     assert torch.from_numpy(x).sum(0, keepdim=True).shape == (1, 7)
+
+
+@pytest.mark.parametrize("rows", [512, 543])
+def test_rows_without_columns_have_a_sum(rows):
+    assert torch.zeros(rows, 0).sum(0).shape == (0,) and torch.zeros(rows, 0).sum(0, keepdim=True).shape == (1, 0)
+    bias = torch.ones(0, requires_grad=True)
+    torch.nn.functional.linear(torch.ones(rows, 2), torch.ones(0, 2), bias).sum().backward()
+    assert bias.grad.shape == (0,)

@@ -303,7 +303,7 @@ class Backward:
             if self.accumulate and isinstance(node, Leaf):
                 self.arrive(node, g)
             return not any(p is not None and p.seq in self.useful for p in node.parents)
-        return isinstance(node, Leaf)
+        return node.seq not in self.useful  # a leaf, or where the pass started, with nothing wanted behind it
 
     # Hooks see Tensors
 

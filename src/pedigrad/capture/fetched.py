@@ -13,8 +13,7 @@ import inspect
 from types import CodeType, FrameType
 from typing import Any
 
-from ..core.origin import is_users
-
+METHODS = frozenset(("item", "__float__"))  # of a tensor, which fetch its only element
 BUILDERS = {"BUILD_TUPLE": 1, "BUILD_LIST": 1, "BUILD_MAP": 2}  # items that each of so many is made of
 FRAMES = frozenset("locals vars dir eval exec globals".split())  # functions that see variables
 NOTHING = frozenset("CACHE RESUME NOP PRECALL KW_NAMES EXTENDED_ARG NOT_TAKEN".split())  # these do nothing to the stack
@@ -32,10 +31,15 @@ class Count(int):
     """A whole number that was fetched: another object than all that are equal to it."""
 
 
-def number(code: CodeType | None, frame: FrameType, array: Any) -> float | Count | None:
-    """The only element of an array as the function with this code asks for it, if all that it does with it is to give it back."""
+def number(code: CodeType | None, recording: CodeType, frame: FrameType, array: Any) -> float | Count | None:
+    """The only element of an array as the function with this code asks for it, if all that it does with it is to give it back.
+
+    `recording` is the code that calls the function to record it: what the function itself calls may have its code too.
+    """
     caller = frame.f_back
-    if code is None or frame.f_code is not code or caller is None or is_users(caller) or not only_goes_out(code, frame.f_lasti):
+    if code is None or frame.f_code is not code or caller is None or caller.f_code is not recording:
+        return None
+    if "float" in frame.f_globals or not fetches(code, frame.f_lasti) or not only_goes_out(code, frame.f_lasti):
         return None
     return float(array.item()) if array.dtype.kind == "f" else Count(array.item()) if array.dtype.kind == "i" else None
 
@@ -51,6 +55,33 @@ def plain(thing: Any) -> Any:
         values = {key: plain(value) for key, value in thing.items()}
         return thing if all(values[key] is value for key, value in thing.items()) else values
     return thing
+
+
+@functools.lru_cache(1 << 10)
+def fetches(code: CodeType, at: int) -> bool:
+    """Whether the instruction at `at` is a call of `x.item()` or `float(x)`.
+
+    What others call, such as `sorted(map(float, xs))`, may look at a number before the function has it.
+    """
+    before = [step for step in dis.get_instructions(code) if step.offset <= at]
+    if not before or before[-1].opname != "CALL":
+        return False
+    count = before.pop().arg
+    while before and before[-1].opname in NOTHING:
+        if before.pop().opname == "KW_NAMES":
+            return False
+    if count == 0:
+        return bool(before) and before[-1].opname in ("LOAD_METHOD", "LOAD_ATTR") and before[-1].argval in METHODS
+    height = 2  # of what lies on what is called, and that itself
+    for step in reversed(before if count == 1 else ()):
+        if step.opcode in dis.hasjrel or step.opcode in dis.hasjabs:
+            return False
+        height -= dis.stack_effect(step.opcode, step.arg)
+        if height <= 0:
+            return step.opname == "LOAD_GLOBAL" and step.argval == "float"
+        if step.is_jump_target:
+            return False
+    return False
 
 
 @functools.lru_cache(1 << 10)

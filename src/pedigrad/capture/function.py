@@ -117,7 +117,7 @@ class Compiled:
         if surroundings.refused is not None:
             recorder.refused = surroundings.refused
         state = State(tensors, surroundings, (args, kwargs))
-        recorder.fetch_number = functools.partial(fetched.number, getattr(self.function, "__code__", None))
+        recorder.fetch_number = functools.partial(fetched.number, getattr(self.function, "__code__", None), sys._getframe().f_code)
         with modes.recording(recorder), Effects(recorder, surroundings):
             result = self.function(*args, **kwargs)
         if recorder.refused is None and surroundings.refused is not None:

@@ -97,6 +97,11 @@ def lowered(values: Any) -> Any:
     return _cast(values, _wanted("linear", ()))
 
 
+def widened(values: Any) -> Any:
+    """The tensors in lists and tuples, those of 16 bits in float32."""
+    return _cast(values, _dtype("float32"))
+
+
 def cast(op: Op, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """The operands of `op` in the dtype that autocast runs it in."""
     target = _wanted(op.name, operands[0] if op.variadic else operands)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..core import modes, signatures
-from ..core.autocast import lowered
+from ..core.autocast import get_autocast_dtype, lowered, widened
 from ..core.declare import PLACES
 from ..core.origin import warn
 from ..core.tensor import constant
@@ -169,8 +169,12 @@ class RNNBase(Module):
         cat, stack = PLACES["torch"]["cat"], PLACES["torch"]["stack"]
         last = []
         weights = self._weights_by_layer()
-        if modes.settings.autocast is not None and (self.mode == "LSTM" or x.dtype.itemsize == 2):
-            (x, states), weights = lowered((x, states)), lowered(weights)
+        if modes.settings.autocast is not None:
+            # What is added to the state, not made by a product anew, has the dtype that the state has with it.
+            added = self.mode == "GRU" or (self.mode == "LSTM" and batch_sizes is not None and not self.proj_size)
+            wide = added and any(s.dtype != get_autocast_dtype("cpu") for s in states)
+            convert = widened if wide else lowered
+            (x, states), weights = convert((x, states)), convert(weights)
         for layer in range(self.num_layers):
             outs = []
             for direction in range(directions):

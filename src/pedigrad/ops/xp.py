@@ -106,8 +106,9 @@ def total(x, dim=None, keepdim=False):
 
 def column_total(x, keepdim=False):
     """The sum of rows that lie one after the other: of a few in their dtype, as fast as memory goes, of those sums in float64."""
-    whole = len(x) // TOGETHER * TOGETHER
-    parts = np.add.reduce(x[:whole].reshape(-1, TOGETHER, x.shape[1]), axis=1)
+    blocks = len(x) // TOGETHER
+    whole = blocks * TOGETHER
+    parts = np.add.reduce(x[:whole].reshape(blocks, TOGETHER, x.shape[1]), axis=1)
     out = np.add.reduce(parts, axis=0, dtype=np.float64, keepdims=keepdim)
     if whole < len(x):
         out += np.add.reduce(x[whole:], axis=0, keepdims=keepdim)

@@ -124,8 +124,8 @@ def tanh_slope(y: Value) -> Value:
 
 
 def relu_slope(y: Value) -> Value:
-    """The derivative of relu where it is y."""
-    return select(y > 0.0, y.constant(1.0), 0.0)
+    """The derivative of relu where it is y; 1 where that is NaN, as of relu by itself."""
+    return select(y <= 0.0, y.constant(0.0), 1.0)
 
 
 def forward(gates: int, formula: Formula, *arrays: Array) -> Cell:

@@ -110,7 +110,8 @@ def attention(query, key, value, attn_mask=None, keep=None, /, is_causal=False, 
         (query, key, value), dtype = widened(query, key, value)
         out, weights = _blocked(query, key, value, attn_mask, keep, is_causal, scale)
         return out.astype(dtype, copy=False), weights.astype(dtype, copy=False)
-    weights = _weights(_scores(query, key, attn_mask, is_causal, scale))
+    scores = _scores(query, key, attn_mask, is_causal, scale)
+    weights = _weights(scores) if scores.shape[-1] else scores
     return matmul(weights if keep is None else weights * keep, value), weights
 
 
@@ -187,7 +188,9 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         )
     if scale is None:
         scale = 1.0 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
-    if enable_gqa and query.shape[-3] != key.shape[-3]:
+    if enable_gqa and min(query.ndim, key.ndim, value.ndim) < 3:
+        raise IndexError("scaled_dot_product_attention: with enable_gqa query, key and value have heads in their third dimension from last")
+    if enable_gqa and not query.shape[-3] == key.shape[-3] == value.shape[-3]:
         return _grouped(query, key, value, attn_mask, dropout_p, is_causal, scale)
     keep = _dropout_factors(query, key, attn_mask, dropout_p)
     return attention(query, key, value, attn_mask, keep, is_causal, float(scale))
@@ -195,19 +198,30 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
 
 def _grouped(query, key, value, attn_mask, dropout_p, is_causal, scale):
     """Heads of the query in groups that share a head of key and value: a dimension of its own, along which they broadcast."""
-    heads, shared = query.shape[-3], key.shape[-3]
-    if shared == 0 or heads % shared or value.shape[-3] != shared:
-        counts = f"{heads}, {shared} and {value.shape[-3]}"
+    heads, shared, others = query.shape[-3], key.shape[-3], value.shape[-3]
+    if shared == 0 or others == 0 or heads % shared or heads % others:
+        counts = f"{heads}, {shared} and {others}"
         raise RuntimeError(f"Number of heads in key and value must divide the number of heads in query, got {counts}")
+    if shared != others:
+        key, value = (_repeated(x, heads) for x in (key, value))
+        return attention(query, key, value, attn_mask, _dropout_factors(query, key, attn_mask, dropout_p), is_causal, float(scale))
     split = (*query.shape[:-3], shared, heads // shared, *query.shape[-2:])
     query = np.reshape(query, split)
     key, value = np.expand_dims(key, -3), np.expand_dims(value, -3)
     if attn_mask is not None and attn_mask.ndim > 2:
         sizes = attn_mask.shape
-        attn_mask = np.expand_dims(attn_mask, -3) if sizes[-3] == 1 else np.reshape(attn_mask, (*sizes[:-3], shared, -1, *sizes[-2:]))
+        attn_mask = (
+            np.expand_dims(attn_mask, -3) if sizes[-3] == 1 else np.reshape(attn_mask, (*sizes[:-3], shared, heads // shared, *sizes[-2:]))
+        )
     keep = _dropout_factors(query, key, attn_mask, dropout_p)
     out = attention(query, key, value, attn_mask, keep, is_causal, float(scale))
     return np.reshape(out, (*out.shape[:-4], heads, *out.shape[-2:]))
+
+
+def _repeated(x, heads):
+    """Each head of `x` several times, one after the other, so that there are `heads` of them."""
+    lead, count, rest = x.shape[:-3], x.shape[-3], x.shape[-2:]
+    return np.reshape(np.broadcast_to(np.expand_dims(x, -3), (*lead, count, heads // count, *rest)), (*lead, heads, *rest))
 
 
 def _dropout_factors(query, key, attn_mask, dropout_p):

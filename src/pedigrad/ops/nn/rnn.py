@@ -311,7 +311,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, nonlinearity, batch_sizes,
         delta, dh = sequences.elman_grad(g_out, dh, rows, w_hh, nonlinearity, steps)
         d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, before, w_ih, wanted)
         return d_x, dh, d_ih, d_hh, *_two(d_b)
-    slope = 1 - rows * rows if nonlinearity == "tanh" else astype(rows > 0, _zeros(rows, ()).dtype)
+    slope = 1 - rows * rows if nonlinearity == "tanh" else 1 - astype(rows <= 0, _zeros(rows, ()).dtype)
     deltas = []
     for start, end, n in reversed(steps):
         head = dh if n == dh.shape[0] else dh[:n]
