@@ -146,8 +146,12 @@ def window_argmax(x, out, /, geo):
     found = np.full(out.shape, 255 if count < 256 else 2**31 - 1, np.uint8 if count < 256 else np.int32)
     # The last offset first: the earlier ones overwrite it.
     for place, (_, windows, elements) in reversed(list(enumerate(visits(geo)))):
-        part = x[(..., *elements)]
-        np.copyto(found[(..., *windows)], place, where=part == out[(..., *windows)])
+        hit = np.asarray(x[(..., *elements)] == out[(..., *windows)])
+        region = found[(..., *windows)]
+        if count < 256:  # a byte times 0 or 1, modulo 256: a choice by an irregular mask is slow
+            region += hit.view(np.uint8) * (np.uint8(place) - region)
+        else:
+            np.copyto(region, place, where=hit)
     if out.dtype.kind in "fV" and np.isnan(out).any():
         for place, (_, windows, elements) in enumerate(visits(geo)):
             np.copyto(found[(..., *windows)], place, where=np.isnan(x[(..., *elements)]))
