@@ -26,7 +26,7 @@ from . import agreement, fetched
 from .environment import Environment
 from .explain.summary import Report, explained, missed, note
 from .recording import Recording, State, flattened
-from .side_effects import Effects, let_schedules_go_on
+from .side_effects import Effects, let_rates_change
 from .specialization import MISS, Specialization
 
 VARIANTS = 8  # compiled programs that one function keeps; the one least recently used goes
@@ -122,7 +122,7 @@ class Compiled:
             result = self.function(*args, **kwargs)
         if recorder.refused is None and surroundings.refused is not None:
             recorder.refused = surroundings.refused
-        let_schedules_go_on(recorder, surroundings)
+        let_rates_change(recorder, surroundings)
         changed = state.change() or surroundings.changed()
         recording = None
         if recorder.refused is None and changed is None:

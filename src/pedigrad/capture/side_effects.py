@@ -274,9 +274,11 @@ def can_be_read(key: Any, names: frozenset[str]) -> bool:
     return type(key) is not str or key in names or key.startswith("__")
 
 
-def let_schedules_go_on(recorder: Recorder, surroundings: Environment) -> None:
-    """No longer watch what a step of a schedule changes: the numbers it holds, and options that the program is given."""
-    schedules = list(recorder.schedules)
+def let_rates_change(recorder: Recorder, surroundings: Environment) -> None:
+    """No longer watch what a step of a schedule changes, the numbers it holds and options that the program is given, and numbers of groups
+    that no program is given, because their optimizer takes no step, or none of their parameters has a gradient."""
+    schedules, given = list(recorder.schedules), {id(group) for group, _ in recorder.options.values()}
+    idle = list(recorder.idle)
     for schedule in schedules:
         schedules += getattr(schedule, "_schedulers", ())
         held = {name for name, value in vars(schedule).items() if all(map(is_plain, value if type(value) is list else [value]))}
@@ -284,7 +286,6 @@ def let_schedules_go_on(recorder: Recorder, surroundings: Environment) -> None:
         for group, key in recorder.options.values():
             if any(group is each for each in schedule.optimizer.param_groups):
                 surroundings.release(group, {key[0] if isinstance(key, tuple) else key})
-        options = {id(group) for group, _ in recorder.options.values()}
-        for group in schedule.optimizer.param_groups:
-            if id(group) not in options:  # its optimizer takes no step here
-                surroundings.release(group, {name for name, value in group.items() if type(value) is float})
+        idle += [group for group in schedule.optimizer.param_groups if id(group) not in given]
+    for group in idle:
+        surroundings.release(group, {name for name, value in group.items() if type(value) is float})

@@ -95,8 +95,6 @@ class Specialization:
             raise modes.Untraceable("its backward pass branches on numbers, and what it computes cannot be computed again")
         for group, _ in self.options:
             self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
-        for group in recorder.idle:
-            self.surroundings.release(group, {name for name, value in group.items() if type(value) is float})
         self.nodes = [
             None if leaves is None else spent(t._array, leaves) for t, leaves in zip(recording.results, recording.spent, strict=True)
         ]

@@ -171,16 +171,6 @@ def is_dense(array: Array) -> bool:
     return lies_in(array, sorted(range(array.ndim), key=lambda d: (array.strides[d], array.shape[d])))
 
 
-def may_show_twice(array: Array) -> bool:
-    """Whether an element may be shown at several places: false only where each step is beyond all that smaller ones reach."""
-    reach = 0
-    for step, size in sorted((abs(step), size) for step, size in zip(array.strides, array.shape, strict=True) if size > 1):
-        if step <= reach:
-            return True
-        reach += step * (size - 1)
-    return False
-
-
 def overlap(here: Array, other: Any) -> str | None:
     """How two arrays share memory, "wholly" or "partly", as far as PyTorch looks: None where one of them has gaps."""
     if here is other or other.__class__ is not np.ndarray:

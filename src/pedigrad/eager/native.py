@@ -113,48 +113,27 @@ class Rules:
         return tuple(sizes[self.real[n]] if n in self.real else n for n in value)
 
 
-class Reduced:
-    """A function of an array, dimensions and whether these are kept, for tracing."""
-
-    def __init__(self, function: Any, dim: Any, keepdim: bool):
-        self.function, self.dim, self.keepdim = function, dim, keepdim
-
-    def key(self, sizes: dict[int, int]) -> Any:
-        """What kernels depend on beside the array's pattern."""
-        return _exact((self.dim, self.keepdim))
-
-    def __call__(self, x: Any, sizes: Any) -> Any:
-        return (self.function(x, self.dim, self.keepdim),)
-
-
-def reduced(function: Any, x: Any, dim: Any, keepdim: bool) -> Any:
-    """`function(x, dim, keepdim)`, a reduction of a large array; None if there is no kernel."""
-    if x.__class__ is not np.ndarray or x.size < LARGE:
-        return None
-    results = _run(function.__name__, Reduced(function, dim, keepdim), (x,))
-    return None if results is None else results[0]
-
-
 class Computed:
-    """A function of arrays and plain numbers, for tracing."""
+    """A function of arrays and plain values, for tracing."""
 
-    def __init__(self, function: Any, numbers: tuple[Any, ...]):
-        self.function, self.numbers = function, numbers
+    def __init__(self, function: Any, values: tuple[Any, ...]):
+        self.function, self.values = function, values
 
     def key(self, sizes: dict[int, int]) -> Any:
         """What kernels depend on beside the arrays' pattern."""
-        return _exact(self.numbers)
+        return _exact(self.values)
 
     def __call__(self, *arrays: Any, sizes: Any) -> Any:
-        return self.function(*arrays, *self.numbers)
+        results = self.function(*arrays, *self.values)
+        return results if isinstance(results, tuple) else (results,)
 
 
-def computed(function: Any, arrays: tuple[Any, ...], *numbers: Any) -> Any:
-    """What `function(*arrays, *numbers)` returns, a tuple of arrays; by kernels where the first array is large."""
-    x = arrays[0]
-    large = x.__class__ is np.ndarray and x.size >= LARGE and x.dtype.itemsize > 2
-    results = _run(function.__name__, Computed(function, numbers), arrays) if large else None
-    return function(*arrays, *numbers) if results is None else results
+def computed(function: Any, arrays: tuple[Any, ...], *values: Any) -> Any:
+    """What `function(*arrays, *values)` returns, an array or a tuple of them, if the first array is large; None without kernels."""
+    if arrays[0].__class__ is not np.ndarray or arrays[0].size < LARGE:
+        return None
+    results = _run(function.__name__, Computed(function, values), arrays)
+    return results[0] if results is not None and len(results) == 1 else results
 
 
 def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:

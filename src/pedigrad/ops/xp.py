@@ -131,7 +131,7 @@ def in_double(x):
 def double_total(x, dim=None, keepdim=False):
     """The sum along `dim`, added up in float64 or complex128 and left so."""
     if x.__class__ is np.ndarray:
-        out = native.reduced(double_total, x, dim, keepdim) if x.size >= native.LARGE else None
+        out = native.computed(double_total, (x,), dim, keepdim)
         if out is not None:
             return out
         return np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=np.complex128 if x.dtype.kind == "c" else np.float64)

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core import modes
-from ...core.layout import may_show_twice
 from ...core.origin import Origin, Source, outside
 from ...core.scope import here
 from ...core.storage import storage_of
@@ -239,7 +238,7 @@ class Recorder(Tracer):
             )
             value = expanded(self, cast(self, value, array.dtype), array.shape)
             storage = storage_of(array)
-            if may_show_twice(array):
+            if not regions.is_once(array):
                 raise Untraceable("a tensor is written to in place that shows elements several times")
             if id(storage) not in self.made:
                 self.value_of(array)  # what is written to is an input too

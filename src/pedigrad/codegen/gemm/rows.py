@@ -6,18 +6,13 @@ memory, where it stays in the cache while many rows pass.
 
 from __future__ import annotations
 
+from ..emit.kernel_body import share
 from .microkernel import Body, Tile, fused, lanes_below, load, splat, store
 
-TILES = {512: (6, 4), 256: (6, 2), 128: (6, 2)}  # rows of a tile, and the vectors of a block, that stay in registers
+HEIGHTS = (6, 4, 2, 1)  # the rows of tiles: what is left over of the rows is done by smaller ones
+VECTORS = {512: 4, 256: 2, 128: 2}  # of a block of columns, by the width of registers: with six rows of them they stay in these
 ROUND = 4  # elements of a row in a round of the loop through it
-
-
 OPERANDS = "ptr %a, i64 %a_row, ptr %packed, ptr %c, i64 %c_row"
-
-
-def heights(bits: int) -> list[int]:
-    """The rows of tiles, the largest first: what is left over of the rows is done by smaller ones."""
-    return [n for n in (6, 4, 2, 1) if n <= TILES[bits][0]]
 
 
 def rows_product(tile: Tile, biased: bool = False) -> Body:
@@ -28,7 +23,7 @@ def rows_product(tile: Tile, biased: bool = False) -> Body:
     """
     more = ", ptr %bias" if biased else ""
     body = Body("rows_product", f"{OPERANDS}, i64 %rows, i64 %depth, i64 %columns{more}", tile.bits, "")
-    vectors, element = TILES[tile.bits][1], tile.element
+    vectors, element = VECTORS[tile.bits], tile.element
     with body.loop(0, "%columns", block_of(tile)) as block:
         weight = body.at("%packed", body.integer("mul", block.index, "%depth"), element)
         left = body.integer("sub", "%columns", block.index)
@@ -36,7 +31,7 @@ def rows_product(tile: Tile, biased: bool = False) -> Body:
         places = [body.at(body.at("%bias", block.index, element), v * tile.lanes, element) for v in range(vectors)] if biased else []
         bias = [load(body, tile, place, mask) for place, mask in zip(places, masks, strict=False)]
         start = "0"
-        for height in heights(tile.bits):
+        for height in HEIGHTS:
             count = body.integer("udiv", body.integer("sub", "%rows", start), height)
             end = body.integer("add", start, body.integer("mul", count, height))
             with body.loop(start, end, height) as row:
@@ -97,7 +92,7 @@ def skinny_product(tile: Tile) -> Body:
                 from_here = body.at(b, integer("mul", row.index, "%b_down"), element) if known else ""
                 value = body.put(f"load {element}, ptr {from_here}") if known else "0.0"
                 body.do(f"store {element} {value}, ptr {body.at(place, integer('mul', row.index, wide), element)}")
-    low, high = (integer("udiv", integer("mul", end, "%rows"), "%threads") for end in ("%thread", integer("add", "%thread", 1)))
+    low, high = share(body, "%rows")
     a = body.at("%a", integer("mul", low, "%a_row"), element)
     c = body.at("%c", integer("mul", low, "%columns"), element)
     given = f"ptr {a}, i64 %a_row, ptr {packed}, ptr {c}, i64 %columns, i64 {integer('sub', high, low)}, i64 %depth, i64 %columns"
@@ -107,4 +102,4 @@ def skinny_product(tile: Tile) -> Body:
 
 def block_of(tile: Tile) -> int:
     """The columns of a block of a packed matrix."""
-    return TILES[tile.bits][1] * tile.lanes
+    return VECTORS[tile.bits] * tile.lanes

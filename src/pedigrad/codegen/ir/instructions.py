@@ -25,6 +25,7 @@ class Elementwise:
     ufuncs: str = ""  # the ufuncs of NumPy and SciPy that become this instruction, by name; the first one says what it means
     cost: int = 1  # of one element, in additions
     free: bool = False  # it is no arithmetic: reports do not count it among operations on floats
+    exact: bool = False  # what it gives for floats is not rounded
     refuses: str = ""  # kinds of operands, in NumPy's letters, for which the ufuncs do not become this instruction
     meaning: Callable[..., Any] | None = None  # what it gives for arrays, where that is not the first ufunc
     # In LLVM IR: `code(ir, dtype, *registers)` where there is one, `ir` being a ScalarIR; else its method `emit_<name>`; else by these:
@@ -61,14 +62,14 @@ ELEMENTWISE = _rows(
     E("fmod", "fmod", cost=30, refuses="iu", real="frem"),
     E("floordiv", "floor_divide", refuses="iu", shown="floor_divide"),
     E("reciprocal", "reciprocal", cost=3, refuses="iu", meaning=lambda x: 1 / x),
-    E("neg", "negative", shown="negative"),
-    E("abs", "absolute fabs"),
-    E("sign", "sign"),
+    E("neg", "negative", shown="negative", exact=True),
+    E("abs", "absolute fabs", exact=True),
+    E("sign", "sign", exact=True),
     E("square", "square"),
-    E("max2", "maximum", free=True, shown="maximum"),
-    E("min2", "minimum", free=True, shown="minimum"),
+    E("max2", "maximum", free=True, shown="maximum", exact=True),
+    E("min2", "minimum", free=True, shown="minimum", exact=True),
     E("hypot", "hypot", cost=40),
-    E("copysign", "copysign", real="@copysign"),
+    E("copysign", "copysign", real="@copysign", exact=True),
     # Roots, exponentials and logarithms
     E("sqrt", "sqrt", cost=3, real="@sqrt"),
     E("rsqrt", cost=3, meaning=lambda x: 1 / np.sqrt(x), formula=special.rsqrt),
@@ -98,10 +99,10 @@ ELEMENTWISE = _rows(
     E("acosh", "arccosh", cost=40, formula=exponential.acosh, wide=True),
     E("atanh", "arctanh", cost=40, formula=exponential.atanh, wide=True),
     # Rounding
-    E("floor", "floor", real="@floor", whole=AS_IT_IS),
-    E("ceil", "ceil", real="@ceil", whole=AS_IT_IS),
-    E("round", "rint", real="@rint", whole=AS_IT_IS),
-    E("trunc", "trunc", real="@trunc", whole=AS_IT_IS),
+    E("floor", "floor", real="@floor", whole=AS_IT_IS, exact=True),
+    E("ceil", "ceil", real="@ceil", whole=AS_IT_IS, exact=True),
+    E("round", "rint", real="@rint", whole=AS_IT_IS, exact=True),
+    E("trunc", "trunc", real="@trunc", whole=AS_IT_IS, exact=True),
     # Comparisons and bits
     E("eq", "equal", free=True, compare=("oeq", "eq"), shown="equal", sign="=="),
     E("ne", "not_equal", free=True, compare=("une", "ne"), shown="not_equal", sign="!="),
@@ -120,9 +121,9 @@ ELEMENTWISE = _rows(
     E("shl", "left_shift", free=True),
     E("shr", "right_shift", free=True),
     # Others, which are no ufuncs (`frontend/rules.py`); the interpreter has what depends on the result's dtype
-    E("cast", free=True, shown="astype"),
-    E("where", free=True),
-    E("philox", cost=20),
+    E("cast", free=True, shown="astype", exact=True),
+    E("where", free=True, exact=True),
+    E("philox", cost=20, exact=True),
 )
 UFUNCS = {ufunc: row for row in ELEMENTWISE.values() for ufunc in row.ufuncs.split()}  # by name, so that SciPy's need no import
 

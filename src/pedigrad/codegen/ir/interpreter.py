@@ -12,11 +12,10 @@ import numpy as np
 
 from ..frontend.trace import filled
 from .instructions import ELEMENTWISE
-from .program import MOVEMENT, REDUCTION, Instruction, Program, Value
+from .program import Instruction, Program, Value
 
 Array = np.ndarray[Any, Any]
-EXACT = MOVEMENT | frozenset("neg abs sign floor ceil round trunc max min max2 min2 copysign cast where philox".split())
-ROUNDED = (ELEMENTWISE.keys() | REDUCTION | {"dot", "scatter_add", "call"}) - EXACT
+ROUNDED = {row.name for row in ELEMENTWISE.values() if not row.exact} | {"sum", "prod", "dot", "scatter_add", "call"}
 REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min}
 
 

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from ...core.declare import composite, function
-from ...core.large import LARGE
 from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, wrap
 from ...eager import native
@@ -37,13 +36,10 @@ def _weights(scores):
     return e / np.where(s == 0, 1.0, s)
 
 
-def _only_weights(scores):
-    return (_weights(scores),)
-
-
 def _softmax_in_place(scores):
-    if scores.size >= LARGE:
-        scores[...] = native.computed(_only_weights, (scores,))[0]
+    weights = native.computed(_weights, (scores,))
+    if weights is not None:
+        scores[...] = weights
         return
     top = np.maximum.reduce(scores, axis=-1, keepdims=True)
     top[top == -math.inf] = 0

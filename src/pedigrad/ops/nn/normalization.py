@@ -191,7 +191,7 @@ def _scaled(x, shift, scale, weight, bias):
 def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
     """Each channel of `x` normalized over the whole batch, times `weight`, plus `bias`; `running` is told the statistics."""
     need_floats(x, "batch_norm")
-    out, mean, variance = native.computed(normalized, (x, weight, bias), eps)
+    out, mean, variance = native.computed(normalized, (x, weight, bias), eps) or normalized(x, weight, bias, eps)
     if running is not None and not hasattr(x, "requires_grad"):  # run again on Tensors for the second derivative, it moves nothing
         running.move(mean, variance, count_of(x, channel_dims(x.ndim)))
     return in_dtype_of(x, out), mean, variance

@@ -168,7 +168,7 @@ def variance(x, /, dim=None, correction=1, keepdim=False):
 def squared_spread(x, dim, correction, keepdim):
     """The variance of `x` in float64: squares of what is large or near to the mean leave float32."""
     dim = axes(dim, x.ndim)
-    squares = native.reduced(squared_deviations, x, dim, keepdim)
+    squares = native.computed(squared_deviations, (x,), dim, keepdim)
     squares = squared_deviations(x, dim, keepdim) if squares is None else squares
     freedom = (x.size // squares.size if squares.size else 0) - correction
     return squares / (freedom if freedom > 0 else 0.0)
