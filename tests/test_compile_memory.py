@@ -8,7 +8,7 @@ pytest.importorskip("llvmlite")
 import pedigrad as torch
 from pedigrad import nn
 from pedigrad.codegen.frontend import regions
-from pedigrad.codegen.frontend.trace import Tracer, trace
+from pedigrad.codegen.frontend.trace import Trace, traced
 from pedigrad.codegen.ir.interpreter import interpreted
 from pedigrad.codegen.runtime.executable import Executable
 
@@ -253,21 +253,21 @@ def test_what_a_view_shows_and_what_a_write_through_it_leaves(part):
     parts |= {"reversed": whole[::-1, ::-1], "cell": memory[9:10].reshape(()), "elsewhere": memory[:8]}
     parts |= {"windows": np.lib.stride_tricks.sliding_window_view(memory[5:15], 3)}
     view = parts[part]
-    tracer = Tracer()
-    x = tracer.input(whole.copy())
-    shown = regions.shown(tracer, whole, x.value, view)
+    trace = Trace()
+    x = trace.input(whole.copy())
+    shown = regions.shown(trace, whole, x.value, view)
     if part == "elsewhere":
-        assert shown is None and regions.written(tracer, whole, x.value, view, x.value) is None
+        assert shown is None and regions.written(trace, whole, x.value, view, x.value) is None
         return
-    new = tracer.input(np.zeros(view.shape))
-    left = regions.written(tracer, whole, x.value, view, new.value)
-    tracer.program.outputs = [shown] + ([] if left is None else [left])
+    new = trace.input(np.zeros(view.shape))
+    left = regions.written(trace, whole, x.value, view, new.value)
+    trace.program.outputs = [shown] + ([] if left is None else [left])
     assert (left is None) == (part == "windows")
     fresh = np.random.default_rng(0).standard_normal(view.shape)
     inputs = [whole.copy(), fresh]
-    known = interpreted(tracer.program, {x.value: inputs[0], new.value: fresh} | tracer.constants)
+    known = interpreted(trace.program, {x.value: inputs[0], new.value: fresh} | trace.constants)
     np.testing.assert_array_equal(known[shown], view)
-    results = Executable(tracer.program, tracer.constants).run(inputs)
+    results = Executable(trace.program, trace.constants).run(inputs)
     np.testing.assert_array_equal(results[0].reshape(view.shape), view)
     if left is not None:
         view[...] = fresh
@@ -575,10 +575,10 @@ def test_the_interpreter_and_native_code_agree(dtype):
         c = np.matmul(b, a.T) / np.max(np.abs(b), axis=1, keepdims=True)
         return c.sum(axis=0), np.transpose(b)[1:, ::2], np.floor(c) % 3, b.astype(np.int64) & 5
 
-    tracer, results = trace(function, *arrays)
-    known = interpreted(tracer.program, dict(zip(tracer.program.inputs, arrays, strict=False)) | tracer.constants)
-    native = Executable(tracer.program, tracer.constants).run(arrays)
-    for value, found, result in zip(tracer.program.outputs, native, results, strict=True):
+    trace, results = traced(function, *arrays)
+    known = interpreted(trace.program, dict(zip(trace.program.inputs, arrays, strict=False)) | trace.constants)
+    native = Executable(trace.program, trace.constants).run(arrays)
+    for value, found, result in zip(trace.program.outputs, native, results, strict=True):
         np.testing.assert_allclose(known[value], result.array, rtol=1e-5)
         np.testing.assert_allclose(found.reshape(known[value].shape), known[value], rtol=1e-5, atol=1e-6)
 

@@ -104,14 +104,14 @@ assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(plain, compiled))
 INSTRUCTION = """
 import numpy as np
 from pedigrad.codegen.frontend import rules
-from pedigrad.codegen.frontend.trace import Tracer
+from pedigrad.codegen.frontend.trace import Trace
 from pedigrad.codegen.ir.interpreter import interpreted
 from pedigrad.codegen.runtime.executable import Executable
 
 for dtype in (np.float32, np.float64):
-    array, tracer = np.array([-90, 0, 45, 180], dtype), Tracer()
-    x = tracer.input(array)
-    program = tracer.program
+    array, trace = np.array([-90, 0, 45, 180], dtype), Trace()
+    x = trace.input(array)
+    program = trace.program
     program.outputs = [np.deg2rad(x).value, np.radians(x).value]
     assert [each.operation for each in program.instructions] == ["deg2rad", "deg2rad"]
     compiled = Executable(program, {})

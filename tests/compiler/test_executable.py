@@ -5,7 +5,7 @@ import pytest
 
 import pedigrad.codegen.frontend.rules_index  # noqa: F401  (what NumPy functions become)
 from pedigrad.codegen.emit import llvm
-from pedigrad.codegen.frontend.trace import Untraceable, trace
+from pedigrad.codegen.frontend.trace import Untraceable, traced
 from pedigrad.codegen.ir.interpreter import interpreted
 from pedigrad.codegen.ir.kernel import Kernel
 from pedigrad.codegen.runtime import executable, pool
@@ -20,22 +20,22 @@ def numbers(*shape, dtype=np.float64, seed=0):
 
 def compiled(function, arrays, threads=1, **options):
     """The executable of a function, traced on other numbers than `arrays`."""
-    tracer, _ = trace(function, *[a * a.dtype.type(0.5) if a.dtype.kind == "f" else a for a in arrays])
+    trace, _ = traced(function, *[a * a.dtype.type(0.5) if a.dtype.kind == "f" else a for a in arrays])
     if "in_place" in options:
-        options["in_place"] = {n: tracer.program.inputs[i] for n, i in options["in_place"].items()}
+        options["in_place"] = {n: trace.program.inputs[i] for n, i in options["in_place"].items()}
     strides = {
         value: tuple(step // a.itemsize for step in a.strides)
-        for value, a in zip(tracer.program.inputs, arrays, strict=False)
+        for value, a in zip(trace.program.inputs, arrays, strict=False)
         if not a.flags.c_contiguous
     }
-    return Executable(tracer.program, tracer.constants, threads, tracer.guards, strides=strides, **options)
+    return Executable(trace.program, trace.constants, threads, trace.guards, strides=strides, **options)
 
 
 def check(function, *arrays, threads=1, exact=False):
     """Compiled and as NumPy, twice: nothing of the first run is left in the second. The interpreter gives the same."""
     executable = compiled(function, arrays, threads)
-    tracer, _ = trace(function, *arrays)
-    known = interpreted(tracer.program, dict(zip(tracer.program.inputs, arrays, strict=False)) | tracer.constants)
+    trace, _ = traced(function, *arrays)
+    known = interpreted(trace.program, dict(zip(trace.program.inputs, arrays, strict=False)) | trace.constants)
     expected = function(*arrays)
     expected = expected if isinstance(expected, tuple) else (expected,)
     for _ in range(2):
@@ -43,7 +43,7 @@ def check(function, *arrays, threads=1, exact=False):
         for one, other in zip(expected, results, strict=True):
             assert other.shape == np.shape(one) and other.dtype == one.dtype
             assert np.array_equal(one, other) if exact else np.allclose(one, other, rtol=1e-12, atol=1e-12)
-    for one, value in zip(expected, tracer.program.outputs, strict=True):
+    for one, value in zip(expected, trace.program.outputs, strict=True):
         assert np.allclose(known[value].reshape(np.shape(one)), one, rtol=1e-12, atol=1e-12)
     return executable
 
@@ -174,7 +174,7 @@ def test_a_view_is_not_used_after_what_it_is_a_view_of_was_written_to():
         return view + 1.0
 
     with pytest.raises(Untraceable, match="written to"):
-        trace(careless, numbers(3, 2))
+        traced(careless, numbers(3, 2))
 
 
 def test_reshapes_that_are_not_affine_are_copied():
@@ -316,7 +316,7 @@ def test_calls_of_numpy(threads):
 def test_a_shape_that_the_elements_decide_cannot_be_traced():
     for function in (lambda x: x[x > 0], lambda x: np.nonzero(x)[0], lambda x: np.unique(x)):
         with pytest.raises(Untraceable, match="what shape"):
-            trace(function, numbers(5))
+            traced(function, numbers(5))
 
 
 @THREADS

@@ -6,7 +6,7 @@ import pytest
 import pedigrad.codegen.frontend.rules_index
 import pedigrad.nn  # noqa: F401  (its ops enter themselves into the registry)
 from pedigrad.autograd.engine import Rules
-from pedigrad.codegen.frontend.trace import trace
+from pedigrad.codegen.frontend.trace import traced
 from pedigrad.codegen.ir.kernel import Kernel
 from pedigrad.codegen.ir.steps import Call, Contraction
 from pedigrad.codegen.schedule.fuse import Fuser
@@ -26,8 +26,8 @@ def described(step):
 
 def texts(function, *arrays):
     """The program of a function, and its steps after fusing."""
-    tracer, _ = trace(function, *arrays)
-    return str(tracer.program), "\n".join(map(described, Fuser(tracer.program).steps))
+    trace, _ = traced(function, *arrays)
+    return str(trace.program), "\n".join(map(described, Fuser(trace.program).steps))
 
 
 def lines(text):

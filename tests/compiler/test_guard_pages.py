@@ -18,33 +18,33 @@ guard_pages.install(sys.argv[1])
 import numpy as np
 import pedigrad.codegen.frontend.rules_index
 from pedigrad.codegen.runtime import executable
-from pedigrad.codegen.frontend.trace import Tracer
+from pedigrad.codegen.frontend.trace import Trace
 def program(*arrays):
-    tracer = Tracer()
-    return tracer, [tracer.input(a) for a in arrays]
-def compiled(tracer, *outputs, in_place=None):
-    tracer.program.outputs = [tracer.value(out) for out in outputs]
-    return executable.Executable(tracer.program, tracer.constants, in_place=in_place)
-tracer, (x, y) = program(np.ones((5, 7)), np.ones((5, 7)))
+    trace = Trace()
+    return trace, [trace.input(a) for a in arrays]
+def compiled(trace, *outputs, in_place=None):
+    trace.program.outputs = [trace.value(out) for out in outputs]
+    return executable.Executable(trace.program, trace.constants, in_place=in_place)
+trace, (x, y) = program(np.ones((5, 7)), np.ones((5, 7)))
 """
-RIGHT = "print(compiled(tracer, np.exp(x) @ (x + y).T).run([np.ones((5, 7)), np.ones((5, 7))])[0].sum())"
+RIGHT = "print(compiled(trace, np.exp(x) @ (x + y).T).run([np.ones((5, 7)), np.ones((5, 7))])[0].sum())"
 SHORT = (
     """
-compiled(tracer, x + y).run([np.ones((5, 7)), np.ones((5, 6))])
+compiled(trace, x + y).run([np.ones((5, 7)), np.ones((5, 6))])
 """,
     """
-compiled(tracer, x + y, x, in_place={0: tracer.program.inputs[0]}).run([np.ones((5, 6)), np.ones((5, 7))])
+compiled(trace, x + y, x, in_place={0: trace.program.inputs[0]}).run([np.ones((5, 6)), np.ones((5, 7))])
 """,
     """
 from pedigrad.codegen.schedule import placement
 Lifetime = placement.Lifetime
 placement.Lifetime = lambda size, first, last: Lifetime(size // 2, first, last)
-compiled(tracer, np.exp(x) @ (x + y).T).run([np.ones((5, 7)), np.ones((5, 7))])
+compiled(trace, np.exp(x) @ (x + y).T).run([np.ones((5, 7)), np.ones((5, 7))])
 """,
 )
 BACKWARDS = """
-tracer.program.outputs = [tracer.value(x + y)]
-program = executable.Executable(tracer.program, tracer.constants, strides={tracer.program.inputs[0]: (-7, -1)})
+trace.program.outputs = [trace.value(x + y)]
+program = executable.Executable(trace.program, trace.constants, strides={trace.program.inputs[0]: (-7, -1)})
 program.run([np.ones((5, 7)), np.ones((5, 7))])
 """
 

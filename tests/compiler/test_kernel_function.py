@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import pedigrad.codegen.frontend.rules_index  # noqa: F401  (what NumPy functions become)
-from pedigrad.codegen.frontend.trace import trace
+from pedigrad.codegen.frontend.trace import traced
 from pedigrad.codegen.runtime.executable import Executable
 
 
 def functions(function, *arrays, threads=2):
     """How many native functions a traced function's kernels share, once its results are NumPy's."""
-    tracer, _ = trace(function, *arrays)
-    executable = Executable(tracer.program, tracer.constants, threads)
+    trace, _ = traced(function, *arrays)
+    executable = Executable(trace.program, trace.constants, threads)
     expected, found = function(*arrays), executable.run(arrays)
     for one, other in zip(expected, found, strict=True):
         assert np.array_equal(np.signbit(one), np.signbit(other))

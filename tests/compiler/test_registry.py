@@ -13,7 +13,7 @@ from op_samples import INTERNAL, NO_DERIVATIVE, cases
 import pedigrad.codegen.frontend.rules_index
 import pedigrad.nn  # noqa: F401  (its ops enter themselves into the registry)
 from pedigrad.autograd.engine import Rules, fitted
-from pedigrad.codegen.frontend.trace import Tracer
+from pedigrad.codegen.frontend.trace import Trace
 from pedigrad.codegen.ir.instructions import ELEMENTWISE
 from pedigrad.codegen.runtime.executable import Executable
 from pedigrad.core import dispatch, modes
@@ -62,7 +62,7 @@ class Followed:
 
     def __init__(self, each, dtype):
         self.each, self.dtype = each, np.dtype(dtype)
-        self.tracer = Tracer()
+        self.trace = Trace()
         self.arrays = []  # for the inputs, in order
         self.values = []
         self.strides = {}
@@ -73,7 +73,7 @@ class Followed:
         """An input for an array, which is laid out in another way if `strided`; traced on other numbers than those of the array."""
         if strided and array.ndim and array.size:
             array = np.stack([array, array], -1)[..., 0] if len(self.arrays) % 2 else np.array(array, order="F")
-        traced = self.tracer.input(array * array.dtype.type(0.96875) if array.dtype.kind in "fc" else array)
+        traced = self.trace.input(array * array.dtype.type(0.96875) if array.dtype.kind in "fc" else array)
         self.arrays.append(array)
         self.values.append(traced.value)
         if not array.flags.c_contiguous:
@@ -82,12 +82,12 @@ class Followed:
 
     def attempt(self, part, function, plain, traced):
         """What a function gives for arrays and, where it can be traced, for traced arrays."""
-        program, guards = self.tracer.program, self.tracer.guards
+        program, guards = self.trace.program, self.trace.guards
         instructions, known = len(program.instructions), len(guards)
         expected = function(*plain)
         try:
             found = function(*traced)
-            values = [self.tracer.value(x) for x in found]
+            values = [self.trace.value(x) for x in found]
         except Exception as why:  # what NumPy makes of an Untraceable in its own code, too: the arrays gave no error
             del program.instructions[instructions:], guards[known:]
             self.refused["shape" if isinstance(why, modes.ShapedByValues) else part] = str(why)
@@ -133,9 +133,9 @@ class Followed:
 
     def check(self, threads):
         """Compile, run and compare."""
-        tracer = self.tracer
-        tracer.program.outputs = [value for _, _, value in self.expected]
-        compiled = Executable(tracer.program, tracer.constants, threads, tracer.guards, None, self.strides)
+        trace = self.trace
+        trace.program.outputs = [value for _, _, value in self.expected]
+        compiled = Executable(trace.program, trace.constants, threads, trace.guards, None, self.strides)
         arrays = dict(zip(self.values, self.arrays, strict=True))
         results = compiled.run([arrays[value] for value in compiled.inputs])
         for (what, expected, _), result in zip(self.expected, results, strict=True):

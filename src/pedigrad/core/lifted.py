@@ -179,7 +179,7 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
         return np.all(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
-ASKED = frozenset(("tracer", "array", "_array", "detach", "requires_grad"))  # what other kinds of arrays have
+ASKED = frozenset(("_trace", "array", "_array", "detach", "requires_grad"))  # what other kinds of arrays have
 
 
 class _NoSuch(RuntimeError, AttributeError):

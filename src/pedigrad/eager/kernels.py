@@ -18,7 +18,7 @@ from ..codegen.emit import llvm, mathlib
 from ..codegen.emit.kernel_function import Lowered
 from ..codegen.emit.lower import LINE, MOST_KEPT, SLOT, STREAM, lowered
 from ..codegen.emit.module import finished
-from ..codegen.frontend.trace import NonZero, Tracer, compiled_dtype
+from ..codegen.frontend.trace import NonZero, Trace, compiled_dtype
 from ..codegen.gemm.contraction import address_of
 from ..codegen.gemm.microkernel import Body
 from ..codegen.ir.kernel import Kernel
@@ -233,7 +233,7 @@ class Written:
     """The kernels of a function, written for stand-in sizes."""
 
     def __init__(self, function: Callable[..., Any], kinds: Any, symbols: Sequence[int], threads: int, streamed: int):
-        tracer = Tracer()
+        trace = Trace()
         rng = np.random.default_rng(0)
         traced: list[Any] = []
         for each in kinds:
@@ -243,22 +243,22 @@ class Written:
             char, shape = each
             size = tuple(n if n >= 0 else symbols[-1 - n] for n in shape)
             array = rng.uniform(0.2, 0.8, size).astype(char) if np.dtype(char).kind == "f" else np.zeros(size, char)
-            traced.append(tracer.input(array))
-        self.inputs = list(tracer.program.inputs)
+            traced.append(trace.input(array))
+        self.inputs = list(trace.program.inputs)
         try:
             result = function(*traced, sizes=symbols)
             results = result if isinstance(result, (tuple, list)) else (result,)
-            self.values = [tracer.value(r) for r in results if r is not None]
+            self.values = [trace.value(r) for r in results if r is not None]
         except Untraceable as why:
             raise Unsuitable(str(why)) from why
         counter = iter(range(len(self.values)))
         self.plan = [None if r is None else next(counter) for r in results]
-        if tracer.constants:
+        if trace.constants:
             raise Unsuitable("it makes arrays by itself")
-        tracer.program.outputs = self.values + [value for value, _ in tracer.guards]
-        fuser = self.fused(tracer)
+        trace.program.outputs = self.values + [value for value, _ in trace.guards]
+        fuser = self.fused(trace)
         self.outputs = fuser.outputs[: len(self.values)]
-        self.guards = [(root, answer) for root, (_, answer) in zip(fuser.outputs[len(self.values) :], tracer.guards, strict=True)]
+        self.guards = [(root, answer) for root, (_, answer) in zip(fuser.outputs[len(self.values) :], trace.guards, strict=True)]
         self.kernels: list[Lowered] = []
         self.texts: list[str] = []
         self.functions: set[tuple[str, str]] = set()
@@ -273,8 +273,8 @@ class Written:
             self.texts.append(made.text.replace("define internal", "define", 1))
             self.functions |= made.functions
 
-    def fused(self, tracer: Tracer) -> Fuser:
-        for instruction in tracer.program.instructions:
+    def fused(self, trace: Trace) -> Fuser:
+        for instruction in trace.program.instructions:
             if instruction.operation in ("dot", "call", "scatter_add", "philox"):
                 raise Unsuitable(f"it needs {instruction.operation}")
-        return Fuser(simplified(tracer.program))
+        return Fuser(simplified(trace.program))

@@ -263,7 +263,7 @@ class Update:
 
     @staticmethod
     def number(traced: Any) -> Any:
-        return _tools().NonZero(traced.tracer, 0.5, traced.value)
+        return _tools().NonZero(traced._trace, 0.5, traced.value)
 
 
 class Updates:

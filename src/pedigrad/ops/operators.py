@@ -26,7 +26,7 @@ _KNOWN = (Tensor, bool, int, float, complex, np.number, np.bool_, np.ndarray)
 
 
 def _known(value: Any) -> bool:
-    return isinstance(value, _KNOWN) or hasattr(value, "tracer") or hasattr(type(value), "__torch_function__")
+    return isinstance(value, _KNOWN) or hasattr(value, "_trace") or hasattr(type(value), "__torch_function__")
 
 
 def _gate_or_not(op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:

@@ -97,9 +97,9 @@ def total(x, dim=None, keepdim=False):
         if dim == 0 and x.ndim == 2 and x.size < native.LARGE and x.flags.c_contiguous:
             return column_total(x, keepdim)
         return double_total(x, dim, keepdim).astype(np.float32)
-    if hasattr(x, "tracer") and x.dtype == np.float32 and dim is not None:  # kernels add up everything in blocks, and these in float64
+    if hasattr(x, "_trace") and x.dtype == np.float32 and dim is not None:  # kernels add up everything in blocks, and these in float64
         many = (x.shape[dim] if dim.__class__ is int and x.ndim else x.size) >= FEW
-        if many or x.tracer is not modes.settings.recorder:  # not recorded but traced for a kernel, the array stands for any size
+        if many or x._trace is not modes.settings.recorder:  # not recorded but traced for a kernel, the array stands for any size
             return cast(double_total(x, dim, keepdim), np.float32)
     return np.sum(x, axis=dim, keepdims=keepdim)
 

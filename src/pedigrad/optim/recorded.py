@@ -62,7 +62,7 @@ class Move:
 
     def compute(self, p: Any, g: Any, arrays: Any, numbers: Any) -> Any:
         """The new parameter, state arrays and numbers, from arrays or traced arrays."""
-        algorithm, traced = self.algorithm, hasattr(p, "tracer")
+        algorithm, traced = self.algorithm, hasattr(p, "_trace")
         options = {name: self.option(name, value) if traced else plain(value) for name, value in self.group.items() if name != "params"}
         held = [self.recorder.number(a) if traced else float(a) for a in numbers]
         count: Any = held[0] + 1 if held else 0

@@ -102,7 +102,7 @@ class Generator(MersenneTwister):
         wide = _wide(dtype)
         x = self._normal_blocks(size, dtype, wide)
         out = _narrow(_fused(x, float(wide.type(std)), float(wide.type(mean))), dtype).reshape(shape)
-        return self.recorded(out, lambda u: _box_muller(u, u.tracer.uniform(shape)) * std + mean)
+        return self.recorded(out, lambda u: _box_muller(u, u._trace.uniform(shape)) * std + mean)
 
     def _normal_blocks(self, size: int, dtype: np.dtype[Any], wide: np.dtype[Any]) -> Array:
         """At least 16 standard normals: Box and Muller's transform of blocks of 16 uniforms, radii first.

@@ -1,7 +1,7 @@
-"""Recording: a tracer that follows a program of Tensors while it runs as usual.
+"""Recording: a trace that follows a program of Tensors while it runs as usual.
 
 Tensors keep real arrays. Whatever computes on arrays (the forward of an op, a gradient rule, an optimizer's update) is run through
-`Recorder.run`, which puts Traced arrays in the place of those it knows, by their identity. An array that it meets for the first
+`Recorder.run`, which puts Tracers in the place of those it knows, by their identity. An array that it meets for the first
 time is an input if it is among those the program may find (`watched`); any other was made by code that cannot be followed. Writes in place
 are functional in the program: a storage has the value last written to it.
 
@@ -28,7 +28,7 @@ from ..ir.sources import SEEDS, held, layout, read_option
 from . import regions
 from .rules import cast, expanded, reshaped
 from .rules_index import index_values  # noqa: F401  (both parts of the vocabulary)
-from .trace import Hole, Number, Traced, Tracer, Untraceable
+from .trace import Hole, Number, Trace, Tracer, Untraceable
 
 Array = np.ndarray[Any, Any]
 
@@ -56,7 +56,7 @@ def sourced(name: str) -> Source:
     return Source(name, None if frame is None else frame.f_code, 0 if frame is None else frame.f_lasti, here.get().scope)
 
 
-class Recorder(Tracer):
+class Recorder(Trace):
     """Follows one run of a program on the arrays of the tensors `given`.
 
     `watched` maps the identity of an array to that of its storage and to what holds it. With `keep` there are copies of the inputs.
@@ -231,7 +231,7 @@ class Recorder(Tracer):
         try:
             value = (
                 new.value
-                if isinstance(new, Traced)
+                if isinstance(new, Tracer)
                 else self.value_of(new)
                 if isinstance(new, np.ndarray)
                 else self.constant(np.asarray(new))
@@ -256,8 +256,8 @@ class Recorder(Tracer):
         except Untraceable as why:
             self.refuse(str(why))
 
-    def found(self, array: Array) -> Traced:
-        return self.traced(array, self.value_of(array))
+    def found(self, array: Array) -> Tracer:
+        return self.tracer(array, self.value_of(array))
 
     def noted(self, array: Array, what: str) -> None:
         """Somebody says that an array was written to: the recorder must have seen it when the program ends."""
@@ -274,7 +274,7 @@ class Recorder(Tracer):
         """The storages that were written to."""
         return [(storage, root) for storage, roots in self.roots.items() for root in roots if root.time >= 0]
 
-    def known(self, x: Traced, kind: type) -> Any:
+    def known(self, x: Tracer, kind: type) -> Any:
         if isinstance(x, Number) and x.value in self.options and kind is bool:
             group, key = self.options[x.value]
             self.choices.append((group, key, bool(x.number)))
@@ -299,19 +299,19 @@ class Recorder(Tracer):
     # Running
 
     def traced_of(self, x: Any) -> Any:
-        """The same with Traced arrays in the place of arrays."""
+        """The same with Tracers in the place of arrays."""
         if isinstance(x, np.ndarray):
             if x.dtype.kind not in "biuf":
                 raise Untraceable(f"tensors of dtype {x.dtype.name} are not compiled")
-            return self.traced(x, self.value_of(x))
+            return self.tracer(x, self.value_of(x))
         if isinstance(x, (list, tuple)):
             items = [self.traced_of(item) for item in x]
             return items if isinstance(x, list) else tuple(items) if type(x) is tuple else type(x)(*items)
         return x
 
     def arrays_of(self, x: Any) -> Any:
-        """The same with arrays in the place of Traced ones, whose values are remembered."""
-        if isinstance(x, Traced):
+        """The same with arrays in the place of Tracer ones, whose values are remembered."""
+        if isinstance(x, Tracer):
             array = x.array
             if id(array) not in self.known_arrays or self.known_arrays[id(array)][1] is not x.value:
                 if id(array) in self.known_arrays:
@@ -418,9 +418,9 @@ class Recorder(Tracer):
 
     # Numbers
 
-    def number(self, x: Traced | Array) -> Number:
+    def number(self, x: Tracer | Array) -> Number:
         """The number in an array of one element, such as a count of steps."""
-        array, value = (x.array, x.value) if isinstance(x, Traced) else (x, self.value_of(x))
+        array, value = (x.array, x.value) if isinstance(x, Tracer) else (x, self.value_of(x))
         return Number(self, array.item(), cast(self, reshaped(self, value, ()), np.dtype(np.float64)))
 
     def option(self, group: dict[str, Any], key: Any) -> Number:
@@ -436,7 +436,7 @@ class Recorder(Tracer):
 
     # Random numbers
 
-    def random(self, array: Array, make: Callable[[Traced], Any]) -> Array:
+    def random(self, array: Array, make: Callable[[Tracer], Any]) -> Array:
         """Note that `array` is random: in compiled runs `make` gives its values from uniform numbers in [0, 1) of its shape."""
         if self.refused is not None:
             return array
@@ -450,7 +450,7 @@ class Recorder(Tracer):
         self.own(array)
         return array
 
-    def uniform(self, shape: tuple[int, ...]) -> Traced:
+    def uniform(self, shape: tuple[int, ...]) -> Tracer:
         """New uniform numbers: a counter-based generator, so that any thread can compute any of them."""
         self.streams += 1
         seed = next((v for v, (group, _) in self.options.items() if group is SEEDS), None)
@@ -460,7 +460,7 @@ class Recorder(Tracer):
         size = int(np.prod(shape, dtype=np.int64))
         count = reshaped(self, self.emitted("iota", (), (size,), np.dtype(np.int64)), shape)
         value = self.emitted("philox", (cast(self, seed, np.dtype(np.int64)), count, self.streams), shape, np.dtype(np.float32))
-        return self.traced(np.full(shape, 0.5, np.float32), value)
+        return self.tracer(np.full(shape, 0.5, np.float32), value)
 
     # What the program reads
 

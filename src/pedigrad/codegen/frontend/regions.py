@@ -13,7 +13,7 @@ import numpy as np
 from ..gemm.contraction import address_of
 from ..ir.program import Value
 from .rules import reshaped
-from .trace import Tracer
+from .trace import Trace
 
 Array = np.ndarray[Any, Any]
 
@@ -110,38 +110,38 @@ def _place(array: Array) -> Any:
     return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
 
 
-def shown(tracer: Tracer, whole: Array, value: Value, part: Array) -> Value | None:
+def shown(trace: Trace, whole: Array, value: Value, part: Array) -> Value | None:
     """What is in `part` where `value` is in `whole`; None if part of it is elsewhere."""
     if is_same(whole, part):
         return value
     at_start = whole.dtype == part.dtype and whole.size == part.size and extent(whole) == extent(part)
     if at_start and whole.flags.c_contiguous and part.flags.c_contiguous:
-        return reshaped(tracer, value, part.shape)
+        return reshaped(trace, value, part.shape)
     sides, mine = list(zip(whole.shape, whole.strides, strict=True)), list(zip(part.shape, part.strides, strict=True))
     if at_start and len(set(sides)) == len(sides) and sorted(sides) == sorted(mine) and _place(whole)[0] == _place(part)[0]:
-        return tracer.emitted("transpose", (value,), part.shape, value.dtype, order=tuple(map(sides.index, mine)))
+        return trace.emitted("transpose", (value,), part.shape, value.dtype, order=tuple(map(sides.index, mine)))
     numbers = numbers_of(whole, part)
     if numbers is None:
         return None
     order = tuple(sorted(range(whole.ndim), key=lambda d: -abs(whole.strides[d])))
     turned = np.arange(whole.size).reshape(whole.shape).transpose(order)
     if turned.size == numbers.size and (turned.ravel() == numbers.ravel()).all():
-        value = tracer.emitted("transpose", (value,), turned.shape, value.dtype, order=order)
-        return reshaped(tracer, value, part.shape)
-    return picked(tracer, value, numbers)
+        value = trace.emitted("transpose", (value,), turned.shape, value.dtype, order=order)
+        return reshaped(trace, value, part.shape)
+    return picked(trace, value, numbers)
 
 
-def picked(tracer: Tracer, value: Value, numbers: Array) -> Value:
+def picked(trace: Trace, value: Value, numbers: Array) -> Value:
     """The elements of a value with these numbers, counted row by row."""
-    flat, first = reshaped(tracer, value, (value.size,)), int(numbers.flat[0]) if numbers.size else 0
+    flat, first = reshaped(trace, value, (value.size,)), int(numbers.flat[0]) if numbers.size else 0
     if (numbers.ravel() == np.arange(first, first + numbers.size)).all():
         if numbers.size != flat.size:
-            flat = tracer.emitted("slice", (flat,), (numbers.size,), value.dtype, starts=(first,), steps=(1,))
-        return reshaped(tracer, flat, numbers.shape)
-    return tracer.emitted("gather", (flat, tracer.constant(numbers)), numbers.shape, value.dtype, axis=0)
+            flat = trace.emitted("slice", (flat,), (numbers.size,), value.dtype, starts=(first,), steps=(1,))
+        return reshaped(trace, flat, numbers.shape)
+    return trace.emitted("gather", (flat, trace.constant(numbers)), numbers.shape, value.dtype, axis=0)
 
 
-def written(tracer: Tracer, whole: Array, value: Value, part: Array, new: Value) -> Value | None:
+def written(trace: Trace, whole: Array, value: Value, part: Array, new: Value) -> Value | None:
     """What is in `whole`, where `value` was, when `part` of it is given the value `new`; None if that cannot be said."""
     if is_same(whole, part):
         return new
@@ -149,13 +149,13 @@ def written(tracer: Tracer, whole: Array, value: Value, part: Array, new: Value)
     if numbers is None or not is_once(part) or not is_once(whole):
         return None
     if part.size == whole.size:
-        return shown(tracer, part, new, whole)
+        return shown(trace, part, new, whole)
     where = np.full(whole.size, -1, np.int64)
     where[numbers.ravel()] = np.arange(numbers.size)
     where = where.reshape(whole.shape)
-    fresh = picked(tracer, new, np.maximum(where, 0)) if new.size else value
-    hit = tracer.constant(where >= 0)
-    return tracer.emitted("where", (hit, fresh, value), whole.shape, value.dtype)
+    fresh = picked(trace, new, np.maximum(where, 0)) if new.size else value
+    hit = trace.constant(where >= 0)
+    return trace.emitted("where", (hit, fresh, value), whole.shape, value.dtype)
 
 
 __all__ = ["covers", "extent", "is_once", "like", "numbers_of", "overlap", "picked", "shares", "shown", "within", "written"]

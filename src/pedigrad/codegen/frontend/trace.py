@@ -1,6 +1,6 @@
-"""Tracing: NumPy code that is run on `Traced` arrays enters itself into a Program.
+"""Tracing: NumPy code that is run on `Tracer`s enters itself into a Program.
 
-A Traced array holds a real array and the value of the program that stands for it. What NumPy is asked to do with it is done, on
+A Tracer holds a real array and the value of the program that stands for it. What NumPy is asked to do with it is done, on
 the real arrays, and entered as instructions; so shapes and dtypes need no rules, and a traced function returns what it returns
 on plain arrays. `rules.py` says which instructions a NumPy function becomes; a function that is not there becomes a `call` to
 NumPy itself. What cannot be followed (a number that Python branches on) raises `Untraceable`.
@@ -27,16 +27,16 @@ def compiled_dtype(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in KINDS and dtype.isnative and (dtype.kind != "f" or dtype.itemsize in (4, 8))
 
 
-class Traced(NDArrayOperatorsMixin):  # type: ignore[misc]
+class Tracer(NDArrayOperatorsMixin):  # type: ignore[misc]
     """An array that enters into a program what is done with it."""
 
-    __slots__ = ("array", "back", "base", "now", "seen", "tracer", "writes")
+    __slots__ = ("_trace", "array", "back", "base", "now", "seen", "writes")
 
-    def __init__(self, tracer: Tracer, array: Array, value: Value):
-        self.tracer, self.array, self.now = tracer, array, value
+    def __init__(self, trace: Trace, array: Array, value: Value):
+        self._trace, self.array, self.now = trace, array, value
         self.writes = 0  # how often it was written to
-        self.base: Traced | None = None  # what it is a view of
-        self.back: Callable[[Traced], Traced] | None = None  # what the base is when this view's content is another
+        self.base: Tracer | None = None  # what it is a view of
+        self.back: Callable[[Tracer], Tracer] | None = None  # what the base is when this view's content is another
         self.seen = 0  # the base's writes that this view knows of
 
     @property
@@ -62,54 +62,54 @@ class Traced(NDArrayOperatorsMixin):  # type: ignore[misc]
         return len(self.array)
 
     def __repr__(self) -> str:
-        return f"Traced({self.value.declaration()})"
+        return f"Tracer({self.value.declaration()})"
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__":
             out = kwargs.pop("out", None)
-            result = self.tracer.ufunc(ufunc, inputs, kwargs)
-            return result if out is None else self.tracer.into(out[0], result)
+            result = self._trace.ufunc(ufunc, inputs, kwargs)
+            return result if out is None else self._trace.into(out[0], result)
         if method == "at":
-            return self.tracer.change((ufunc, "at"), ufunc.at, inputs, kwargs)
+            return self._trace.change((ufunc, "at"), ufunc.at, inputs, kwargs)
         out = kwargs.pop("out", None)
-        result = self.tracer.function((ufunc, method), getattr(ufunc, method), inputs, kwargs)
-        return result if out is None or out[0] is None else self.tracer.into(out[0], result)
+        result = self._trace.function((ufunc, method), getattr(ufunc, method), inputs, kwargs)
+        return result if out is None or out[0] is None else self._trace.into(out[0], result)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in WRITERS:
-            return self.tracer.change(function, function, args, kwargs)
+            return self._trace.change(function, function, args, kwargs)
         out = kwargs.get("out")
         if out is not None:
             kwargs = {name: value for name, value in kwargs.items() if name != "out"}
-            return self.tracer.into(out, self.tracer.function(function, function, args, kwargs))
-        return self.tracer.function(function, function, args, kwargs)
+            return self._trace.into(out, self._trace.function(function, function, args, kwargs))
+        return self._trace.function(function, function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise Untraceable("the elements of a traced array are wanted as they are")
 
     def __bool__(self) -> bool:
-        return bool(self.tracer.known(self, bool))
+        return bool(self._trace.known(self, bool))
 
     def __float__(self) -> float:
-        return float(self.tracer.known(self, float))
+        return float(self._trace.known(self, float))
 
     def __int__(self) -> int:
-        return int(self.tracer.known(self, int))
+        return int(self._trace.known(self, int))
 
     def __index__(self) -> int:
-        return int(self.tracer.known(self, int))
+        return int(self._trace.known(self, int))
 
     def item(self) -> Any:
-        return self.tracer.known(self, self.array.dtype.type(0).item().__class__)
+        return self._trace.known(self, self.array.dtype.type(0).item().__class__)
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self.array)))
 
     def __getitem__(self, key: Any) -> Any:
-        return self.tracer.function("getitem", getitem, (self, key), {})
+        return self._trace.function("getitem", getitem, (self, key), {})
 
     def __setitem__(self, key: Any, new: Any) -> None:
-        self.tracer.setitem(self, key, new)
+        self._trace.setitem(self, key, new)
 
     def __getattr__(self, name: str) -> Any:
         raise NotTraced(f"an array's `.{name}` is wanted")
@@ -137,7 +137,7 @@ class Traced(NDArrayOperatorsMixin):  # type: ignore[misc]
         return np.squeeze(self, axis)  # type: ignore[call-overload]
 
     def copy(self) -> Any:
-        return self.tracer.traced(np.copy(self.array), self.value)
+        return self._trace.tracer(np.copy(self.array), self.value)
 
     def dot(self, other: Any) -> Any:
         return np.matmul(self, other)
@@ -168,16 +168,16 @@ class Traced(NDArrayOperatorsMixin):  # type: ignore[misc]
 
 
 class NotTraced(Untraceable, AttributeError):
-    """An attribute that Traced arrays do not have: what only asks whether they have it is answered as usual."""
+    """An attribute that Tracers do not have: what only asks whether they have it is answered as usual."""
 
 
-class Number(Traced):
+class Number(Tracer):
     """A Python number that is an input of the program, or computed from such ones: weak in NumPy's promotion."""
 
     __slots__ = ("number",)
 
-    def __init__(self, tracer: Tracer, number: Any, value: Value):
-        super().__init__(tracer, np.asarray(number), value)
+    def __init__(self, trace: Trace, number: Any, value: Value):
+        super().__init__(trace, np.asarray(number), value)
         self.number = number
 
 
@@ -195,7 +195,7 @@ def getitem(array: Any, key: Any) -> Any:
     return array[key]
 
 
-class Tracer:
+class Trace:
     """A program in the making, and the arrays that its values stand for."""
 
     def __init__(self) -> None:
@@ -207,13 +207,13 @@ class Tracer:
 
     # Arrays and values
 
-    def traced(self, array: Any, value: Value) -> Traced:
-        """A Traced for a real array and its value."""
-        return Traced(self, np.asarray(array), value)
+    def tracer(self, array: Any, value: Value) -> Tracer:
+        """A Tracer for a real array and its value."""
+        return Tracer(self, np.asarray(array), value)
 
-    def input(self, array: Array) -> Traced:
+    def input(self, array: Array) -> Tracer:
         """A new input of the program."""
-        return self.traced(array, self.program.input(array.shape, array.dtype))
+        return self.tracer(array, self.program.input(array.shape, array.dtype))
 
     def constant(self, array: Array) -> Value:
         """The value of an array that the traced code made itself."""
@@ -239,19 +239,19 @@ class Tracer:
 
     def value(self, x: Any) -> Value:
         """The value that stands for an array or a number."""
-        if isinstance(x, Traced):
-            if x.tracer is not self:
+        if isinstance(x, Tracer):
+            if x._trace is not self:
                 raise Untraceable("an array of another program")
             return x.value
         return self.constant(np.asarray(x))
 
-    # What is done with Traced arrays
+    # What is done with Tracers
 
     def real(self, x: Any) -> Any:
-        """The same with real arrays in the place of Traced ones."""
+        """The same with real arrays in the place of Tracer ones."""
         if isinstance(x, Number):
             return x.number
-        if isinstance(x, Traced):
+        if isinstance(x, Tracer):
             return x.array
         if isinstance(x, (list, tuple)):
             items = [self.real(item) for item in x]
@@ -283,7 +283,7 @@ class Tracer:
         values: list[Value] = []
 
         def template(x: Any) -> Any:
-            if isinstance(x, (Traced, np.ndarray)):
+            if isinstance(x, (Tracer, np.ndarray)):
                 values.append(self.value(x))
                 return Hole(len(values) - 1)
             if isinstance(x, (list, tuple)):
@@ -306,13 +306,13 @@ class Tracer:
         for index, array in enumerate(arrays):
             out = self.emit("call", values, array, function=function, plan=plan, group=group, index=index, several=several)
             self.calls.append(out)
-            outs.append(self.traced(array, out))
+            outs.append(self.tracer(array, out))
             for given in args:  # a view, such as `np.diagonal` gives
-                if isinstance(given, Traced) and np.may_share_memory(given.array, array):
+                if isinstance(given, Tracer) and np.may_share_memory(given.array, array):
                     outs[-1].base, outs[-1].seen = given, given.writes
         return tuple(outs) if several else outs[0]
 
-    def known(self, x: Traced, kind: type) -> Any:
+    def known(self, x: Tracer, kind: type) -> Any:
         """The number in an array as Python wants to have it; where Python branches on it, it must be the same in every run."""
         if kind is bool and x.array.size == 1:
             answer = bool(x.array)
@@ -320,22 +320,22 @@ class Tracer:
             return answer
         raise Untraceable(f"Python wants to know a number that is computed ({kind.__name__})")
 
-    def check_index(self, value: Value, index: Traced, size: int) -> None:
+    def check_index(self, value: Value, index: Tracer, size: int) -> None:
         """Every run must have these indices in bounds; where it has not, NumPy is to say so."""
         low, high = np.array(index.array >= -size), np.array(index.array < size)
         inside = self.emit("and", (self.emit("ge", (value, -size), low), self.emit("lt", (value, size), high)), low & high)
         dims = tuple(range(len(value.shape)))
         self.guards.append((self.emit("min", (inside,), np.array(True), dims=dims) if dims else inside, True))
 
-    def found(self, array: Array) -> Traced:
+    def found(self, array: Array) -> Tracer:
         """An array that an op made without looking at its operands, such as random numbers."""
         raise Untraceable("the op makes random numbers")
 
-    def state(self, array: Array) -> Traced:
+    def state(self, array: Array) -> Tracer:
         """An array that an op reads and writes beside its operands and its result."""
         raise Untraceable("the op changes a tensor beside its result")
 
-    def assign(self, array: Array, new: Traced) -> None:
+    def assign(self, array: Array, new: Tracer) -> None:
         """Write to such an array."""
         raise Untraceable("the op changes a tensor beside its result")
 
@@ -343,17 +343,17 @@ class Tracer:
 
     def into(self, target: Any, result: Any) -> Any:
         """`out=`: the result is written into an array of the traced code's own."""
-        if isinstance(target, Traced) and target.array.shape == result.array.shape:
+        if isinstance(target, Tracer) and target.array.shape == result.array.shape:
             if target.array.dtype != result.array.dtype:
                 result = np.astype(result, target.array.dtype)
             if target.base is None:
                 np.copyto(target.array, result.array)
-                result = self.traced(target.array, result.value)
+                result = self.tracer(target.array, result.value)
             self.store(target, result)
             return target
         raise Untraceable("out= with an array that is not the traced code's own")
 
-    def store(self, target: Traced, result: Traced) -> None:
+    def store(self, target: Tracer, result: Tracer) -> None:
         """The content of `target` is that of `result` from now on; so is that part of what `target` is a view of."""
         value = result.value
         if target.base is not None:
@@ -366,12 +366,12 @@ class Tracer:
         target.now = value
         target.writes += 1
 
-    def setitem(self, target: Traced, key: Any, new: Any) -> None:
+    def setitem(self, target: Tracer, key: Any, new: Any) -> None:
         """`target[key] = new`."""
         if isinstance(key, (slice, type(...))) and (key is ... or key == slice(None)):
-            given = new.astype(target.dtype) if isinstance(new, Traced) else np.asarray(new, target.dtype)
+            given = new.astype(target.dtype) if isinstance(new, Tracer) else np.asarray(new, target.dtype)
             array = np.broadcast_to(given, target.shape)
-            return self.store(target, array if isinstance(array, Traced) else self.traced(array, self.constant(array)))
+            return self.store(target, array if isinstance(array, Tracer) else self.tracer(array, self.constant(array)))
         enter = FUNCTIONS["setitem"]
         result = enter(self, target, key, new) if all_compiled((target, new)) else NotImplemented
         if result is NotImplemented:
@@ -381,7 +381,7 @@ class Tracer:
     def change(self, key: Any, function: Any, args: Any, kwargs: Any) -> None:
         """A function that writes into its first argument."""
         target = args[0]
-        if not isinstance(target, Traced):
+        if not isinstance(target, Tracer):
             raise Untraceable("an array that is not the traced code's own is written to")
         enter = FUNCTIONS.get(key)
         result = enter(self, *args, **kwargs) if enter is not None and all_compiled((*args, *kwargs.values())) else NotImplemented
@@ -429,12 +429,12 @@ def changed(function: Any, array: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def shaped_by_values(function: Any, args: Any) -> bool:
-    """Whether the shape of what a function gives depends on the elements of Traced arrays."""
+    """Whether the shape of what a function gives depends on the elements of Tracers."""
     if function is getitem:
         key = args[1] if isinstance(args[1], tuple) else (args[1],)
-        return any(isinstance(item, Traced) and item.array.dtype.kind == "b" for item in key)
+        return any(isinstance(item, Tracer) and item.array.dtype.kind == "b" for item in key)
     if function is np.repeat:
-        return any(isinstance(x, Traced) for x in args[1:])
+        return any(isinstance(x, Tracer) for x in args[1:])
     return function in SHAPED_BY_VALUES or (function is np.where and len(args) == 1)
 
 
@@ -445,7 +445,7 @@ WRITERS = frozenset({np.copyto, np.put_along_axis, np.put, np.place, np.putmask,
 def all_compiled(items: Any) -> bool:
     """Whether all arrays among `items`, also in lists and tuples, have dtypes that can be compiled."""
     for item in items:
-        if isinstance(item, Traced):
+        if isinstance(item, Tracer):
             if not compiled_dtype(item.array.dtype):
                 return False
         elif isinstance(item, (np.ndarray, np.generic)):
@@ -456,10 +456,10 @@ def all_compiled(items: Any) -> bool:
     return True
 
 
-def trace(function: Callable[..., Any], *arrays: Array) -> tuple[Tracer, Any]:
-    """Run `function` on Traced versions of `arrays`; returns the tracer, whose program returns what `function` did."""
-    tracer = Tracer()
-    result = function(*[tracer.input(a) for a in arrays])
+def traced(function: Callable[..., Any], *arrays: Array) -> tuple[Trace, Any]:
+    """Run `function` on Tracer versions of `arrays`; returns the trace, whose program returns what `function` did."""
+    trace = Trace()
+    result = function(*[trace.input(a) for a in arrays])
     results = result if isinstance(result, (tuple, list)) else (result,)
-    tracer.program.outputs = [tracer.value(r) for r in results if r is not None]
-    return tracer, result
+    trace.program.outputs = [trace.value(r) for r in results if r is not None]
+    return trace, result

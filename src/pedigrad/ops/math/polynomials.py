@@ -25,7 +25,7 @@ def _recurring(first: Any, following: Any, known: Any = None) -> Any:
     """
 
     def evaluate(x: Any, n: Any) -> Any:
-        if hasattr(x, "tracer") or hasattr(n, "tracer"):
+        if hasattr(x, "_trace") or hasattr(n, "_trace"):
             raise modes.Untraceable("how long the recurrence is depends on the degrees")
         x = x.astype(np.float32) if x.dtype.kind in "biu" else x  # which dispatch sees, and has the dtype made right
         x, n = np.broadcast_arrays(x, _degree(n))

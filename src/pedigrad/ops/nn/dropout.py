@@ -19,7 +19,7 @@ NEGATIVE_LIMIT = 1.7580993408473766  # minus what selu tends to for very negativ
 def drawn(x, p, whole_channels):
     """Which elements are kept, each with probability 1 - p, as booleans that broadcast to `x`; for a traced one, traced."""
     keep = _drawn(x, p, whole_channels)
-    return x.tracer.found(keep) if hasattr(x, "tracer") else keep
+    return x._trace.found(keep) if hasattr(x, "_trace") else keep
 
 
 def _drawn(x, p, whole_channels):

@@ -46,9 +46,9 @@ class Running:
             if running is not None:
                 array = running._array
                 change = (of_batch * (self.momentum * bias)).reshape(-1)
-                if hasattr(change, "tracer"):
+                if hasattr(change, "_trace"):
                     change = astype(change, array.dtype)
-                    change.tracer.assign(array, change.tracer.state(array) * (1 - self.momentum) + change)
+                    change._trace.assign(array, change._trace.state(array) * (1 - self.momentum) + change)
                 elif meta.is_meta(array):
                     pass
                 elif is_narrow(array.dtype):

@@ -21,7 +21,7 @@ def takes(steps, *arrays) -> bool:
     present = [x for x in arrays if x is not None]
     if sum(n for _, _, n in steps) * math.prod(arrays[-1].shape) < FEWEST or any(x.dtype != present[0].dtype for x in present):
         return False
-    real = [x.array if hasattr(x, "tracer") and x.tracer is modes.settings.recorder else x for x in present]
+    real = [x.array if hasattr(x, "_trace") and x._trace is modes.settings.recorder else x for x in present]
     return all(native.takes_product(x, native.LARGE_PRODUCT) for x in real)
 
 
@@ -29,8 +29,8 @@ def whole(function):
     """`function` of arrays, which is one call where some of them are recorded."""
 
     def called(*args):
-        traced = next((x for x in args if hasattr(x, "tracer")), None)
-        return function(*args) if traced is None else traced.tracer.call(function, args, {})
+        traced = next((x for x in args if hasattr(x, "_trace")), None)
+        return function(*args) if traced is None else traced._trace.call(function, args, {})
 
     return called
 
