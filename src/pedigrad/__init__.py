@@ -119,7 +119,7 @@ pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pedigrad\.")
 
 # Modules that are no part of PyTorch's API; all others are imported when they are first asked for.
-_INTERNAL = frozenset("__main__ about alias capture cli codegen core demo doctor eager graph_page ops overview provenance rng".split())
+_INTERNAL = frozenset("__main__ about alias capture cli codegen core demo doctor eager fast graph_page ops overview provenance rng".split())
 _SUBMODULES = frozenset(_each.name for _each in _iter_modules(__path__)) - _INTERNAL
 # Names of torch that stand in a submodule.
 _MOVED_IN = {

@@ -15,24 +15,27 @@ from typing import Any
 from . import about, demo, doctor, graph_page, version
 from .alias import environment, install_as_torch, missing_name, shim
 from .doctor import session
+from .fast import importing, report
 from .profiler import profile
 from .serialization.convert import convert
 
 
-def run(script: str, args: Sequence[str], as_module: bool = False, checked: bool = False) -> dict[str, Any]:
+def run(script: str, args: Sequence[str], as_module: bool = False, checked: bool = False, fast: bool = False) -> dict[str, Any]:
     """The globals of a program, run as Python would, with pedigrad in the place of torch, in it and in the processes that it starts.
 
-    Where it is to be `checked`, what the doctor has found is told at its end.
+    Where it is to be `checked`, what the doctor has found is told at its end; where it is to be `fast`, its training steps are compiled.
     """
     install_as_torch()
     sys.argv = [script, *args]
     sys.path.insert(0, os.getcwd() if as_module else os.path.dirname(os.path.abspath(script)))
     hand_down_torch()
+    if fast:
+        importing.enable()
     try:
         if as_module:
             program = functools.partial(runpy.run_module, script, run_name="__main__", alter_sys=True)
         else:
-            program = functools.partial(runpy.run_path, script, run_name="__main__")
+            program = functools.partial(importing.run_path if fast else runpy.run_path, script, run_name="__main__")
         return session.watched(program) if checked else program()  # type: ignore[no-any-return]
     except (ImportError, AttributeError) as error:
         hint = missing_name(error)
@@ -75,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     runner.add_argument("-m", dest="module", action="store_true", help="run a module instead of a file")
     runner.add_argument("--profile", metavar="FILE", help="time it: a flame graph (.html), a Chrome trace (.json) or .speedscope.json")
     runner.add_argument("--check", action="store_true", help="watch it, and tell at the end what is hardly meant, with lines and remedies")
+    runner.add_argument("--fast", action="store_true", help="compile its training steps, without a word of it in the program")
+    runner.add_argument("--report", action="store_true", help="tell at the end what --fast has compiled, what not and why")
     runner.add_argument("script", help="the program: a file, or a module with -m")
     runner.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments")
     show = commands.add_parser("demo", help="train two models and show where a loss comes from")
@@ -108,7 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"no such file: {given.script}")
         if given.profile is not None:
             return run_profiled(given.profile, given.script, given.args, given.module)
-        run(given.script, given.args, given.module, given.check)
+        fast = given.fast or os.environ.get("PEDIGRAD_FAST", "0") not in ("", "0")
+        if given.report:
+            atexit.register(lambda: print(report.text(), file=sys.stderr))
+        run(given.script, given.args, given.module, given.check, fast)
         return 0
     if given.command == "graph":
         if not os.path.exists(given.script):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,21 +33,25 @@ MOST_RESULTS = 8  # with gradients that a compiled function may have
 class Spent(Node):
     """The history of a result whose backward pass has run within the compiled program."""
 
-    __slots__ = ()
+    __slots__ = ("named",)
     op = None  # type: ignore[assignment]
+    named: str
 
     def name(self) -> str:
-        return "CompiledBackward"
+        return self.named
 
     def backward(self, g: Any, parents: Any, saved: Any) -> Any:
         raise AssertionError("what was freed is refused before")
 
 
-def spent(array: Array, leaves: tuple[Node, ...]) -> Spent:
-    """The node of such results, which may all have the same one; `leaves` are what they followed from."""
+def spent(array: Array, leaves: tuple[Node, ...], usual: Node | None = None) -> Spent:
+    """The node of such results, which may all have the same one; `leaves` are what they followed from, `usual` whose name it bears."""
     node = _new(Spent)
+    node.named = "CompiledBackward" if usual is None else usual.name()
     node.parents, node.hooks, node.seq, node.shape, node.dtype = leaves, None, next(modes.clock), array.shape, array.dtype
     node.code, node.lasti, node.scope, node.saved = None, 0, None, Freed(Origin(None, 0))
+    if usual is not None:
+        node.code, node.lasti, node.scope = usual.code, usual.lasti, usual.scope
     return node
 
 
@@ -164,6 +169,7 @@ class GradientProgram:
         self.forward = split.forward(whole, gradient.cut, inputs, [*whole.outputs, *self.computed], [v for v, _ in self.guards])
         self.recorder = recorder
         self.lock = locks.renewed()  # the program's memory is one thread's at a time
+        self.names: defaultdict[int, str] = defaultdict(lambda: "CompiledBackward")  # of the nodes, by the numbers of their results
         self.parts: dict[int, Executable] = {}
 
     def compile(self, inputs: list[Value], threads: int, strides: dict[Value, tuple[int, ...]]) -> None:
@@ -235,6 +241,7 @@ class GradientProgram:
         first = len(outputs) - len(self.computed)
         node.saved = tuple(arrays[i] if what == "input" else outputs[first + i] for what, i in self.kept)
         node.program, node.call = self, call
+        node.named = self.names[which]
         node.borrowed = [arrays[i] for what, i in self.kept if what == "input"]
         node.given = arrays
         return node
@@ -243,13 +250,17 @@ class GradientProgram:
 class CompiledBackward(Node):
     """One run of a compiled function."""
 
-    __slots__ = ("borrowed", "call", "given", "program", "which")
+    __slots__ = ("borrowed", "call", "given", "named", "program", "which")
     op = None  # type: ignore[assignment]
     program: GradientProgram
     which: int  # the number of its result where there are nodes for others, else ALL
     call: Callable[..., Any]  # runs the function as usual, on tensors with a history: for second derivatives
     borrowed: list[Array]  # what the backward pass reads of what the function was given, or found
     given: list[Array]
+    named: str
+
+    def name(self) -> str:
+        return self.named
 
     def backward(self, g: Any, parents: Any, saved: Any) -> Any:
         """The gradients of the leaves and arguments."""
@@ -309,6 +320,3 @@ class CompiledBackwards(CompiledBackward):
 
     __slots__ = ()
     keeps_arrays = False
-
-    def name(self) -> str:
-        return "CompiledBackward"

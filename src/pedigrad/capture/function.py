@@ -43,6 +43,8 @@ class Compiled:
 
     watched_as = "function"  # see `Environment.walk`
 
+    discreet = False  # whether nobody is to see it: random numbers and the names of histories are those of the function
+
     def __init__(self, function: Callable[..., Any], fullgraph: bool = False):
         self.function, self.fullgraph = function, fullgraph
         self.warned = False
@@ -58,7 +60,7 @@ class Compiled:
         self.misses: list[str] = []
         self.recorded = 0  # calls since a compiled program was run
         self.given_up: str | None = None
-        self.shortcut: Callable[[], Any] | None = None
+        self.shortcut: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         settings = modes.settings
@@ -85,7 +87,7 @@ class Compiled:
                 if result is MISS:
                     continue
                 self.recorded = 0
-                if self.variants[0] is not variant or (self.shortcut is None and variant.runs == 1):
+                if self.variants[0] is not variant or variant.runs == 1:
                     self.put_first(variant)
                 return result
         if key in self.left or self.given_up is not None:
@@ -99,7 +101,9 @@ class Compiled:
         """The variant used last is tried first."""
         variants = [each for each in self.variants if each is not variant]
         self.variants = [variant, *variants][:VARIANTS]
-        self.shortcut = variant.shortcut()
+        if variant.short is None:
+            variant.short = variant.shortcut()
+        self.shortcut = None if variant.recording.given else variant.short
 
     def explain(self, time: bool = True, eager: Any = None) -> Report:
         """What became of the function, and where its time goes; `time=False` measures nothing.
@@ -111,9 +115,8 @@ class Compiled:
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], args: Any, kwargs: Any) -> Any:
         """Run as usual and record; compile if the last recording agrees."""
         surroundings = Environment(self.function, others)
-        recorder = Recorder(
-            tensors, surroundings.arrays, keep=bool(key in self.pending and self.pending[key][2]) and agreement.MODE != "off"
-        )
+        keep = bool(key in self.pending and self.pending[key][2]) and agreement.MODE != "off"
+        recorder = Recorder(tensors, surroundings.arrays, keep, self.discreet)
         if surroundings.refused is not None:
             recorder.refused = surroundings.refused
         state = State(tensors, surroundings, (args, kwargs))

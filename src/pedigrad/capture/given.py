@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,6 +100,29 @@ def overlaps(arrays: list[Array]) -> list[int]:
             first = min(found[group], i)
             found[group] = found[i] = first
     return [found[each] for each in found]
+
+
+def merged(extents: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Where stretches of memory begin and end, in order, those that overlap as one."""
+    lows: list[int] = []
+    highs: list[int] = []
+    for low, high in sorted(each for each in extents if each[0] < each[1]):
+        if highs and low < highs[-1]:
+            highs[-1] = max(highs[-1], high)
+        else:
+            lows.append(low)
+            highs.append(high)
+    return lows, highs
+
+
+def lie_apart(extents: list[tuple[int, int]], lows: list[int], highs: list[int]) -> bool:
+    """Whether stretches of memory overlap neither one another nor those that begin and end there."""
+    for low, high in extents:
+        place = bisect_right(lows, low)
+        if low < high and ((place and highs[place - 1] > low) or (place < len(lows) and lows[place] < high)):
+            return False
+    ordered = sorted(each for each in extents if each[0] < each[1])
+    return all(one[1] <= other[0] for one, other in itertools.pairwise(ordered))
 
 
 class Entry(Guard):

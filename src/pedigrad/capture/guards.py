@@ -21,6 +21,7 @@ import numpy as np
 from ..codegen.runtime import guard_words
 from ..codegen.runtime.guard_words import Word
 from ..core.graph import Leaf
+from ..core.history import View, refresh
 from ..core.quiet import name_of
 from ..core.tensor import Tensor
 
@@ -29,10 +30,11 @@ PLAINS = frozenset(PLAIN)
 CONTENT = 1 << 15  # elements of NumPy arrays whose content is watched
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "absent"})()
 
-ARRAY, NODE = (guard_words.slot_offset(Tensor, name) for name in ("_array", "_node"))
+ARRAY, NODE, VIEW = (guard_words.slot_offset(Tensor, name) for name in ("_array", "_node", "_view"))
+STAMP, REBASED = (guard_words.slot_offset(View, name) for name in ("stamp", "rebased"))
 GRAD, ZEROED, HOOKS = (guard_words.slot_offset(Leaf, name) for name in ("grad", "zeroed", "hooks"))
 CODE = guard_words.place_of(guard_words.slot_offset, guard_words.slot_offset.__code__)
-usable = guard_words.usable and None not in (ARRAY, NODE, GRAD, ZEROED, HOOKS, CODE)
+usable = guard_words.usable and None not in (ARRAY, NODE, VIEW, STAMP, REBASED, GRAD, ZEROED, HOOKS, CODE)
 
 
 def is_plain(thing: Any) -> bool:
@@ -402,15 +404,26 @@ class Standing(Guard):
     about = "tensor"
 
     def __init__(self, tensor: Tensor):
+        refresh(tensor)
         self.tensor, self.node = tensor, tensor._node
         self.hooks = self.node.hooks if isinstance(self.node, Leaf) else None
 
     def words(self) -> list[Word]:
-        assert NODE is not None and HOOKS is not None
+        assert NODE is not None and HOOKS is not None and VIEW is not None and STAMP is not None and REBASED is not None
         found = [(id(self.tensor) + NODE, id(self.node))]
-        return [*found, (id(self.node) + HOOKS, id(self.hooks))] if isinstance(self.node, Leaf) else found
+        if isinstance(self.node, Leaf):
+            return [*found, (id(self.node) + HOOKS, id(self.hooks))]
+        view = self.view = self.tensor._view
+        if view is not None and view.base is not None:  # its history follows from its base's, when somebody looks at it
+            base = view.root()
+            kept = self.kept = base._view
+            found += [(id(self.tensor) + VIEW, id(view)), (id(base) + VIEW, id(kept))]
+            if type(kept) is View:
+                found += [(id(kept) + STAMP, id(kept.stamp)), (id(kept) + REBASED, id(kept.rebased))]
+        return found
 
     def change(self) -> str | None:
+        refresh(self.tensor)
         node = self.tensor._node
         if node is not self.node:
             return "whether a tensor needs a gradient, or its history"

@@ -49,6 +49,7 @@ def flattened(thing: Any, tensors: list[Tensor], others: list[Any], met: list[An
     if isinstance(thing, Tensor):
         if thing.layout is not strided:
             raise TypeError("a sparse tensor")
+        refresh(thing)
         shared = -1  # the number of another tensor on the same array: what a program reads of one it may read of the other
         for i, other in enumerate(tensors):
             if other is thing:
@@ -127,12 +128,15 @@ class State:
 
     def __init__(self, given: list[Tensor], surroundings: Environment, arguments: Any):
         self.given = given
+        for tensor in surroundings.tensors:
+            refresh(tensor)
         self.tensors = [(t, t._array, t._node, attached(t)) for t in (*given, *surroundings.tensors)]
         self.containers = containers(arguments)
 
     def change(self) -> str | None:
         """What the call has changed otherwise than by writing elements."""
         for tensor, array, node, more in self.tensors:
+            refresh(tensor)  # a view's history may follow from that of its base
             if tensor._array is not array:
                 return "a tensor that was there before is given another array"
             if tensor._node is not node:

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ..codegen.frontend.regions import like
+from ..codegen.frontend.regions import extent, like
 from ..codegen.ir.interpreter import interpreted
 from ..codegen.ir.program import Program, Value
 from ..codegen.ir.sources import held, in_order, read_option
 from ..codegen.runtime import cache, guard_words
-from ..codegen.runtime.executable import SERIAL, SERIAL_PRODUCT, Executable
+from ..codegen.runtime.executable import SERIAL, SERIAL_PRODUCT, Executable, GuardFailed
 from ..codegen.runtime.guard_words import Word
 from ..codegen.runtime.memory import empty
 from ..core import graph, locks, modes
@@ -30,10 +30,11 @@ from ..core.origin import MARK, Origin, outside
 from ..core.storage import storage_of
 from ..core.tensor import Tensor, wrap
 from ..eager.threads import get_num_threads
+from ..rng.generator import default_generator
 from . import agreement, guards, proof
-from .backward import GradientProgram, spent
+from .backward import ALL, GradientProgram, spent
 from .explain import timed
-from .given import Entry, Held, Options, Related, overlaps
+from .given import Entry, Held, Options, Related, lie_apart, merged, overlaps
 from .guards import Guard
 from .recording import Recording, layout, rebuilt, results_of
 
@@ -65,11 +66,12 @@ class Specialization:
         known: dict[int, Any] = {v.number: ("argument", i) for i, v in enumerate(recorder.program.inputs[: len(recording.given)])}
         known |= {v.number: ("held", holder) for v, holder in recorder.captured.items()}
         known |= {v.number: ("option", where) for v, where in recorder.options.items()}
+        known |= {v.number: ("draw", draw) for v, draw in recorder.draws.items()}
         sources = {v: known[v.number] for v in program.inputs if v.number in known}
         threads = useful_threads(recorder.program, threads)
         begin, made = time.perf_counter(), cache.counts()["misses"]
         constants = {v: array for v, array in recorder.constants.items() if v in program.inputs}
-        order = {"argument": 0, "held": 1, "option": 2}
+        order = {"argument": 0, "held": 1, "option": 2, "draw": 3}
         if like is None:
             inputs = sorted((v for v in program.inputs if v not in constants), key=lambda v: order[sources[v][0]])
             strides = self.strides(program, sources)
@@ -84,6 +86,7 @@ class Specialization:
         self.arguments = [sources[v][1] for v in inputs if sources[v][0] == "argument"]
         self.holders = [sources[v][1] for v in inputs if sources[v][0] == "held"]
         self.options = [sources[v][1] for v in inputs if sources[v][0] == "option"]
+        self.draws = [sources[v][1] for v in inputs if sources[v][0] == "draw"]
         self.layouts = [recording.layouts[v.number] for v in inputs if sources[v][0] == "held"]
         self.numbers = [np.zeros((), np.float64) for _ in self.options]
         self.entry, self.choices = recording.entry, recorder.choices
@@ -96,8 +99,12 @@ class Specialization:
         for group, _ in self.options:
             self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
         self.nodes = [
-            None if leaves is None else spent(t._array, leaves) for t, leaves in zip(recording.results, recording.spent, strict=True)
+            None if leaves is None else spent(t._array, leaves, t._node if compiled.discreet else None)
+            for t, leaves in zip(recording.results, recording.spent, strict=True)
         ]
+        if self.gradient is not None and compiled.discreet:
+            names = [t._node.name() for t in recording.live if t._node is not None]
+            self.gradient.names.update({ALL: names[0], **dict(enumerate(names))})
         self.is_live = [any(t is each for each in recording.live) for t in recording.results]
         roots = self.executable.placement.outputs
         kept = roots[len(recorder.program.outputs) :]  # for the backward pass
@@ -159,6 +166,8 @@ class Specialization:
         self.listed = listed
         self.settings = modes.settings.__dict__
         self.writes: list[Any] = []
+        self.reach: tuple[list[int], list[int]] | None = None  # where the memory of held arrays begins and ends; None if not known
+        self.short: Any = None  # what `shortcut` has given
 
     def watched_options(self, group: Any) -> Options:
         """Those of a group that are inputs of the program, or that it branches on."""
@@ -177,7 +186,8 @@ class Specialization:
     def recheck(self, index: int) -> bool:
         """Whether what a word tells of is still good, although the word is another one; the new one is expected from now on."""
         start, item = self.places[self.owners[index]]
-        self.writes = []  # it may be an array that the program writes to
+        if not isinstance(item, guards.Table):  # it may be an array that the program is given, or writes to
+            self.writes, self.reach = [], None
         if item.change() is not None:
             return False
         found = item.words()
@@ -232,18 +242,19 @@ class Specialization:
             return False
         if not self.recording.in_place or not tensors:
             return True
-        around = [held(h) for h in self.holders]
-        arrays = [t._array for i, t in enumerate(tensors) if i not in self.pinned_numbers]
-        known = [array for array in around if array is not None]
-        shared = overlaps([*known, *arrays])
-        return shared[len(known) :] == list(range(len(known), len(shared)))
+        if self.reach is None or self.words is None:
+            arrays = map(held, self.holders)
+            self.reach = merged(extent(array) for array in arrays if array is not None)
+        return lie_apart([extent(t._array) for i, t in enumerate(tensors) if i not in self.pinned_numbers], *self.reach)
 
     # A run
 
     def run(self, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """Run the program; what it does beside its results is done when this returns. MISS if something was not as expected."""
+        if self.short is not None and (not modes.special or modes.settings.profiler is None):
+            return self.short(tensors)
         with self.lock:
-            if not self.fits():
+            if not self.fits() or (self.reach is None and not self.suits(tensors)):
                 return MISS
             if agreement.MODE != "always":
                 return self.run_program(tensors, args, kwargs)
@@ -252,7 +263,10 @@ class Specialization:
     def run_both(self, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """What the function gives as usual, after its program was run on copies of the same; RuntimeError if that gives something else."""
         executable, recording, program = self.executable, self.recording, self.program
+        state = default_generator.get_state() if self.draws else None
         start = dict(zip(executable.inputs, map(like, self.arrays_for(tensors)), strict=True)) | executable.constants
+        if state is not None:
+            default_generator.set_state(state)
         copies = [like(start[v]) for v in executable.inputs]
         outputs = executable.run(copies)
         self.runs += not self.drawn
@@ -284,15 +298,25 @@ class Specialization:
         """The arrays that the program is given."""
         for i in self.drawn:
             self.numbers[i].fill(read_option(*self.options[i]))
-        return [*[tensors[i]._array for i in self.arguments], *map(held, self.holders), *self.numbers]
+        return [*[tensors[i]._array for i in self.arguments], *map(held, self.holders), *self.numbers, *[draw() for draw in self.draws]]
+
+    def run_executable(self, tensors: list[Tensor]) -> tuple[list[Array], list[Any]]:
+        """The arrays that the program is given, and its outputs. Where it is left, the generator is as it was: the call is made as usual."""
+        state = default_generator.get_state() if self.draws and (self.executable.expected or self.executable.placement.calls) else None
+        arrays = self.arrays_for(tensors)
+        try:
+            if modes.settings.profiler is None:
+                return arrays, self.executable.run(arrays)
+            name = f"compiled {getattr(self.compiled.function, '__name__', 'function')}"
+            return arrays, timed.run(self.executable, arrays, name, "op")
+        except GuardFailed:
+            if state is not None:
+                default_generator.set_state(state)
+            raise
 
     def run_program(self, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """The same, when everything is as the program expects it."""
-        arrays = self.arrays_for(tensors)
-        if modes.settings.profiler is None:
-            outputs = self.executable.run(arrays)
-        else:
-            outputs = timed.run(self.executable, arrays, f"compiled {getattr(self.compiled.function, '__name__', 'function')}", "op")
+        arrays, outputs = self.run_executable(tensors)
         self.runs += 1
         results = self.finish(outputs, tensors)
         if self.gradient is not None:
@@ -350,7 +374,7 @@ class Specialization:
 
     def happens_once(self) -> bool:
         """Whether running the function once more as usual would give something else than the run, or have other effects."""
-        return bool(self.recording.in_place or self.recording.leaves_gradients() or self.drawn)
+        return bool(self.recording.in_place or self.recording.leaves_gradients() or self.drawn or self.draws)
 
     def again(self, args: Any, kwargs: Any, tensors: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """The results, as usual, and the tensors that the parents of their node belong to."""
@@ -363,16 +387,16 @@ class Specialization:
 
     # The short way
 
-    def shortcut(self) -> Callable[[], Any] | None:
-        """A function without arguments that does the same as `run`, written out for this program; None where that cannot be."""
-        if self.words is None or not self.native or self.gradient is not None or self.always or agreement.MODE == "always":
+    def shortcut(self) -> Callable[..., Any] | None:
+        """A function of the tensors among the arguments that does as `run`, written out for this program; None where that cannot be."""
+        if self.words is None or not self.native or self.gradient is not None or self.always or self.draws or agreement.MODE == "always":
             return None
-        if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after) or self.arguments:
+        if any(what != "result" and what not in SHORT for what, _, _ in self.recording.after):
             return None
         executable = self.executable
         if any(kind != "new" for kind, _ in self.recording.sources) or executable.placement.twice:
             return None
-        if any(isinstance(place, Leaf) for place in self.changed_places):  # it may be gone when the write is noted
+        if any(isinstance(place, (Leaf, int)) for place in self.changed_places):  # it may be gone when the write is noted, or is given
             return None
         if any(order for number, order in enumerate(self.orders) if number not in self.recording.in_place):
             return None
@@ -417,7 +441,7 @@ def word_again(found: list[Word], index: int) -> bool:
 SHORT = frozenset({"gradient", "shared gradient", "gradient in place", "zeroed", "no gradient", "written", "schedule"})
 
 
-def written_out(variant: Specialization) -> Callable[[], Any]:
+def written_out(variant: Specialization) -> Callable[..., Any]:
     """The text of a run, as `core/fastpath.py` does it for ops."""
     executable, recording, check = variant.executable, variant.recording, variant.together or variant.words
     assert check is not None
@@ -426,9 +450,9 @@ def written_out(variant: Specialization) -> Callable[[], Any]:
         "MISS": MISS, "variant": variant, "table": executable.table, "new": object.__new__, "Tensor": Tensor, "clock": modes.clock,
         "graph": graph, "getframe": sys._getframe, "MARK": MARK, "outside": outside, "Origin": Origin, "empty": empty, "wrap": wrap,
         "writes_of": functools.partial(writes_of, variant), "np_empty": np.empty, "rebuilt": rebuilt, "plan": recording.plan,
-        "check": check, "go": check.go, "launch": variant.launch,
+        "check": check, "go": check.go, "launch": variant.launch, "suits": variant.suits, "GuardFailed": GuardFailed,
     }  # fmt: skip
-    lines = ["def run():", "    if settings.__dict__ is not mine:", "        return MISS", "    with lock:"]
+    lines = ["def run(tensors=()):", "    if settings.__dict__ is not mine:", "        return MISS", "    with lock:"]
     arrays: dict[Any, str] = {}
     outputs: dict[int, str] = {}
     for number, root in executable.placement.fresh.items():
@@ -440,12 +464,15 @@ def written_out(variant: Specialization) -> Callable[[], Any]:
             lines += [f"        table[{executable.placement.slots[root]}] = id({arrays[root]})"]
         shape = executable.program.outputs[number].shape
         outputs[number] = arrays[root] if shape == root.shape else f"{arrays[root]}.reshape({shape!r})"
+    lines += [f"        table[{slot}] = id(tensors[{which}]._array)" for slot, which in enumerate(variant.arguments)]
     now = "(check is variant.words or check is variant.together)"  # another thread may have laid out others: these would stay as they are
     lines += ["        while (index := go()) >= 0:", f"            if not recheck(index) or not {now}:", "                return MISS"]
+    if variant.arguments:
+        lines += ["        if variant.reach is None and not suits(tensors):", "            return MISS"]
     lines += ["        launch()"] * (variant.together is None)
     if executable.expected:
         names["failed"] = executable.failed
-        lines += ["        if failed[0]:", "            failed[0] = 0", "            return MISS"]
+        lines += ["        if failed[0]:", "            failed[0] = 0", "            raise GuardFailed" if recording.given else "            return MISS"]
     lines += ["        variant.runs += 1"]
     results, accumulated = [], False
     for what, thing, number in recording.after:
@@ -475,7 +502,7 @@ def written_out(variant: Specialization) -> Callable[[], Any]:
     whole = f"t{rest[0]}" if kind == "tensor" else f"rebuilt(plan, [{', '.join(results)}])"
     lines += [f"    return {whole}"]
     exec(compile("\n".join(lines), "<a compiled function's run>", "exec"), names)
-    run: Callable[[], Any] = names["run"]
+    run: Callable[..., Any] = names["run"]
     run.source = "\n".join(lines)  # type: ignore[attr-defined]
     return run
 

@@ -15,7 +15,7 @@ import numpy as np
 from . import device as devices
 from . import dtypes, graph, meta, modes, watching
 from .graph import Handle, Leaf, Node
-from .history import STRIDED, UNTRACKED, View, refresh
+from .history import DATA, STRIDED, UNTRACKED, View, refresh
 from .layout import dense_copy, is_in_format, steps
 from .lifted import Lifted
 from .origin import Origin, located, warn, warn_once
@@ -383,6 +383,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         out = wrap(array.detached() if isinstance(array, Lifted) else array)
         if self._node is not None:
             out._cut = Cut("detached", (self._node,))
+        if self._view is not None and self._view.made == DATA:
+            out._view = UNTRACKED
         return out
 
     def detach_(self) -> Tensor:

@@ -57,7 +57,10 @@ def of_shape(draw: Draw) -> Draw:
 
     @functools.wraps(draw)
     def drawn(self: Any, shape: Any, *args: Any, **kwargs: Any) -> Any:
-        if not modes.settings.batches:
+        settings = modes.settings
+        if not settings.batches:
+            if modes.special and settings.recorder is not None:
+                settings.recorder.drawing = functools.partial(draw, self, shape, *args, **kwargs)
             return draw(self, shape, *args, **kwargs)
         with _outside() as batch:
             shape = tuple(shape)

@@ -174,6 +174,7 @@ def explained_variant(variant: Any, limits: Machine | None) -> Version:
     arrays += [held(holder) for holder in variant.holders]
     numbers = [0.0 if group is SEEDS else read_option(group, key) for group, key in variant.options]  # nothing is drawn
     arrays += [np.asarray(number, np.float64) for number in numbers]
+    arrays += [None] * len(variant.draws)
     forward = section("", executable, arrays, limits)
     backward = None
     if gradient is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -60,9 +61,10 @@ class Recorder(Trace):
     """Follows one run of a program on the arrays of the tensors `given`.
 
     `watched` maps the identity of an array to that of its storage and to what holds it. With `keep` there are copies of the inputs.
+    Random numbers are made in the program, others than the usual ones; where it `draws_as_usual`, it is given those that the generator draws.
     """
 
-    def __init__(self, given: Sequence[Any], watched: dict[int, tuple[int, Any]], keep: bool = False):
+    def __init__(self, given: Sequence[Any], watched: dict[int, tuple[int, Any]], keep: bool = False, draws_as_usual: bool = False):
         super().__init__()
         self.watched, self.given = watched, given
         self.snapshots: dict[Value, Array] | None = {} if keep else None  # what the inputs were
@@ -92,6 +94,9 @@ class Recorder(Trace):
         self.keep: list[Any] = []
         self.time = 0
         self.streams = 0  # of random numbers
+        self.draws_as_usual = draws_as_usual
+        self.drawing: functools.partial[Array] | None = None  # how a generator draws what it is about to give
+        self.draws: dict[Value, functools.partial[Array]] = {}  # inputs that are drawn anew for each run
         self.fetch_number: Callable[[Any, Array], Any] | None = (
             None  # the number of a frame that only gives it back, see `capture/fetched.py`
         )
@@ -170,7 +175,9 @@ class Recorder(Trace):
             if shown is None:
                 raise Untraceable("part of a tensor is written to in place and another part is read")
             value = shown
-        elif id(array) in self.watched and held(self.watched[id(array)][1]) is array:
+            if self.is_watched(array):
+                self.derive(array, storage, root)
+        elif self.is_watched(array):
             return self.found_outside(array, storage, self.watched[id(array)][1])
         elif (
             storage is not array
@@ -198,16 +205,26 @@ class Recorder(Trace):
                     root = self.root_of(array, storage)
             shown = None if root is None else regions.shown(self, root.array, root.value, array)
             if shown is not None and root is not None:
-                of = next((each for each in others if held(each) is root.array), None)
-                if of is None:
-                    raise Untraceable("a tensor is given another array")
-                self.derived.append(Derived(holder, of))
+                self.derive(array, storage, root)
                 self.enter_array(array, shown)
                 return shown
         value = self.program.input(array.shape, array.dtype)
         self.captured[value] = holder
         self.enter_input(array, value)
         return value
+
+    def is_watched(self, array: Array) -> bool:
+        """Whether an array is that of something around the function."""
+        return id(array) in self.watched and held(self.watched[id(array)][1]) is array
+
+    def derive(self, array: Array, storage: Any, root: Root) -> None:
+        """Note that something around the function shows a part of another: it may no longer do so in a later run."""
+        holder, others = self.watched[id(array)][1], self.holders.get(id(storage), ())
+        of = next((each for each in others if held(each) is root.array), None)
+        if of is None:
+            raise Untraceable("a tensor is given another array")
+        if of is not holder:
+            self.derived.append(Derived(holder, of))
 
     def constant_array(self, array: Array) -> Value:
         """An array that was made without being seen, by an op on the way or by what says so (`announce`); any other may hang on inputs."""
@@ -440,6 +457,14 @@ class Recorder(Trace):
         """Note that `array` is random: in compiled runs `make` gives its values from uniform numbers in [0, 1) of its shape."""
         if self.refused is not None:
             return array
+        if self.draws_as_usual and self.drawing is not None:
+            value = self.program.input(array.shape, array.dtype)
+            self.draws[value] = self.drawing
+            if self.snapshots is not None:
+                self.snapshots[value] = array.copy()
+            self.enter_array(array, value)
+            self.own(array)
+            return array
         try:
             uniform = make(self.uniform(array.shape))
             value = cast(self, uniform.value, array.dtype)
@@ -517,6 +542,7 @@ class Recorder(Trace):
     def text(self, name: Callable[[Any], int] = id) -> str:
         """What two recordings of one program have in common; `name` tells objects apart."""
         lines = [str(self.program.inputs), str(self.guards), str([(name(g), k) for g, k in self.options.values()])]
+        lines += [f"{value} {draw.func.__qualname__}{draw.args[1:]}{draw.keywords}" for value, draw in self.draws.items()]
         for instruction in self.program.instructions:
             attributes = {k: v for k, v in instruction.attributes.items() if k != "group"}
             lines.append(str(Instruction.__repr__(copy_without(instruction, attributes))))

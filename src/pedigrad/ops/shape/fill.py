@@ -53,6 +53,8 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     check_operands(replaced.op, self._array, (other,), "copy_")
     check_overlap(self._array, "copy_")
     try:
+        if other._array.ndim > self._array.ndim:  # NumPy leaves out leading dimensions of size 1
+            raise ValueError
         np.copyto(self._array, other._array, casting="unsafe")
     except FloatingPointError:  # what `np.seterr` asks for
         with np.errstate(all="ignore"):

@@ -1,0 +1,1 @@
+"""`pedigrad run --fast`: training steps of unchanged programs are compiled, without being asked."""
