@@ -597,3 +597,86 @@ def test_what_is_written_beside_something_empty_is_written():
         assert c.item() == 2.0**n and found[0].shape == (0, 1) and found[1].item() == n and found[2].shape == (0,)
     assert [v.is_proven for v in function.compiled.variants] == [True]
     assert function.compiled.variants[0].runs >= 4
+
+
+def stepping():
+    """A parameter, and the compiled step of its optimizer."""
+    w = torch.zeros(3, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=1.0)
+    return w, torch.compile(lambda: optimizer.step())
+
+
+def test_gradients_that_come_and_go_are_each_the_one_that_is_there():
+    w, step = stepping()
+    one, other = torch.ones(3), torch.full((3,), 10.0)
+    for gradient in (one, one, other, one, other, other, one):
+        before = w.detach().clone()
+        w.grad = gradient
+        step()
+        assert torch.equal(before - w.detach(), gradient)
+    assert step.compiled.variants[0].runs >= 4
+
+
+def test_a_report_between_two_steps_changes_nothing():
+    w, step = stepping()
+    w.grad = torch.ones(3)
+    for _ in range(5):
+        step()
+    step.explain()
+    assert w.tolist() == [-5.0] * 3
+    step()
+    assert w.tolist() == [-6.0] * 3
+
+
+def test_a_view_that_shows_another_tensor_no_more_is_seen():
+    a = torch.ones(4)
+    view = a.view(-1)
+
+    def write():
+        a[:1] = 0
+        return view + 0
+
+    step = torch.compile(write)
+    assert [step().tolist() for _ in range(4)][-1] == [0, 1, 1, 1]
+    a.data = torch.full((4,), 5.0)
+    assert step().tolist() == [0, 1, 1, 1]
+    assert a.tolist() == [0, 5, 5, 5]
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_history_that_a_view_gets_from_its_base_is_seen(given):
+    base, w = torch.ones(3), torch.ones(2, requires_grad=True)
+    view = base[:2]
+    step = torch.compile((lambda v: v * 2) if given else (lambda: view * 2))
+    for _ in range(4):
+        assert step(*[view] * given).grad_fn is None
+    base[:2] = w
+    assert step(*[view] * given).grad_fn is not None
+
+
+@pytest.mark.filterwarnings("ignore:pedigrad.compile")  # it is not compiled
+def test_an_argument_that_is_a_view_gets_its_history():
+    def copy(y, z):
+        y.transpose(0, 0).copy_(z)
+
+    step, z = torch.compile(copy), torch.ones(2, 2, requires_grad=True)
+    for _ in range(4):
+        y = torch.zeros(2, 2).t()
+        step(y, z)
+        assert y.requires_grad
+
+
+def test_an_argument_on_the_memory_of_what_is_written_to_is_not_run_compiled():
+    w = torch.ones(4)
+
+    def write(x):
+        w.add_(1.0)
+        return x * 1.0
+
+    step, apart = torch.compile(write), torch.zeros(2)
+    for _ in range(5):
+        step(apart)
+    assert step.compiled.variants[0].short is not None
+    assert step(w[1:3]).tolist() == [7.0, 7.0]
+    assert step(apart).tolist() == [0.0, 0.0]
+    assert w.tolist() == [8.0] * 4

@@ -5,8 +5,8 @@ import sys
 import textwrap
 
 import pytest
-from fast.running import run
 
+from fast.running import run
 from pedigrad.fast import importing, part, report
 
 BEGIN = """
@@ -121,7 +121,9 @@ def test_first_lines_that_cannot_be_compiled_run_as_usual():
 
 
 def test_an_argument_that_is_another_in_each_call_makes_the_window_begin_later():
-    loop = "for i in range(12):\n    batch = x * i\n    loss = F.cross_entropy(model(batch), y)\n    loss.backward()\n    optimizer.step()\n"
+    loop = (
+        "for i in range(12):\n    batch = x * i\n    loss = F.cross_entropy(model(batch), y)\n    loss.backward()\n    optimizer.step()\n"
+    )
     _, _, (window,) = run(BEGIN + loop, fast=True)
     assert window.start == 1 and "i is another in each call" in window.reasons[0]
     assert report.ran(window.parts[1])

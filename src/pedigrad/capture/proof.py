@@ -79,7 +79,9 @@ class Proof:
         """Whether something is written to in place that another input is on too, by addresses alone."""
         given = dict(zip(self.recorder.program.inputs, (t._array for t in self.recording.given), strict=False))
         real = {
-            v: given[v] if v in given else held(self.recorder.captured[v]) for v in self.executable.inputs if v in given or v in self.recorder.captured
+            v: given[v] if v in given else held(self.recorder.captured[v])
+            for v in self.executable.inputs
+            if v in given or v in self.recorder.captured
         }
         found = [(v in targets, array) for v, array in real.items() if array is not None]
         tied = overlaps([array for _, array in found])

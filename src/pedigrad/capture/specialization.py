@@ -163,7 +163,6 @@ class Specialization:
         self.native = executable.plan[0] if len(executable.plan) == 1 and isinstance(executable.plan[0], int) else 0
         self.words = guard_words.Words(listed) if guards.usable else None
         self.together: Any = None  # the same, and the program is run
-        self.listed = listed
         self.settings = modes.settings.__dict__
         self.writes: list[Any] = []
         self.reach: tuple[list[int], list[int]] | None = None  # where the memory of held arrays begins and ends; None if not known
@@ -401,7 +400,8 @@ class Specialization:
         if any(order for number, order in enumerate(self.orders) if number not in self.recording.in_place):
             return None
         if self.brief():
-            self.together = guard_words.Words(self.listed, self.native, executable.address)
+            # As expected now: the table has what was found then. Those of the beginning may come back, when memory is used again.
+            self.together = guard_words.Words(self.words.expected(), self.native, executable.address)
         return written_out(self)
 
     def brief(self) -> bool:
@@ -472,7 +472,11 @@ def written_out(variant: Specialization) -> Callable[..., Any]:
     lines += ["        launch()"] * (variant.together is None)
     if executable.expected:
         names["failed"] = executable.failed
-        lines += ["        if failed[0]:", "            failed[0] = 0", "            raise GuardFailed" if recording.given else "            return MISS"]
+        lines += [
+            "        if failed[0]:",
+            "            failed[0] = 0",
+            "            raise GuardFailed" if recording.given else "            return MISS",
+        ]
     lines += ["        variant.runs += 1"]
     results, accumulated = [], False
     for what, thing, number in recording.after:

@@ -84,9 +84,22 @@ def needed(statements: list[ast.stmt]) -> set[str]:
     known: set[str] = set()
     found: set[str] = set()
     for statement in statements:
-        found |= names_in([statement]).read - known
+        found |= needed_by(statement) - known
         known |= surely_stored(statement)
     return found
+
+
+def needed_by(statement: ast.stmt) -> set[str]:
+    """The same of one statement."""
+    if isinstance(statement, ast.For):
+        within = needed(statement.body) - names_of(statement.target)
+        return names_in([statement.iter, statement.target]).read | within | needed(statement.orelse)
+    if isinstance(statement, ast.With):
+        held = {name for item in statement.items if item.optional_vars is not None for name in names_of(item.optional_vars)}
+        return names_in(statement.items).read | (needed(statement.body) - held)
+    if isinstance(statement, ast.If):
+        return names_in([statement.test]).read | needed(statement.body) | needed(statement.orelse)
+    return names_in([statement]).read
 
 
 def uses(tree: ast.AST, without: Iterable[ast.AST] = ()) -> Iterator[str]:

@@ -26,7 +26,18 @@ LOOKS = frozenset("locals globals vars eval exec dir".split())  # functions that
 UPDATES = frozenset("zero_grad zero_ no_grad clip_grad_norm_ clip_grad_value_ update".split())  # what belongs to a step, behind it too
 APART = (
     *(ast.Return, ast.Break, ast.Continue, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom),
-    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Try, ast.Raise, ast.Delete, ast.Match, ast.AsyncFor, ast.AsyncWith, ast.While),
+    *(
+        ast.FunctionDef,
+        ast.AsyncFunctionDef,
+        ast.ClassDef,
+        ast.Try,
+        ast.Raise,
+        ast.Delete,
+        ast.Match,
+        ast.AsyncFor,
+        ast.AsyncWith,
+        ast.While,
+    ),
 )
 BOUNDS = (  # what the bounds of slices that are lifted consist of
     *(ast.Slice, ast.Tuple, ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.UnaryOp),
@@ -69,8 +80,10 @@ class Sight:
         """Whether a name is not one of the module's or of Python's."""
         if self.is_module:
             return False
-        symbol = self.table.lookup(name)
-        return not symbol.is_global()
+        try:
+            return not self.table.lookup(name).is_global()
+        except KeyError:  # a comprehension alone has it
+            return False
 
     def live(self, window: list[ast.stmt]) -> set[str] | None:
         """The names that the scope reads outside of a window; None if it may read any."""

@@ -237,7 +237,7 @@ class Words:
     """Words to be compared, in order, and a native program that is run if all are as they were."""
 
     def __init__(self, words: Sequence[Word], main: int = 0, table: int = 0):
-        count = len(words)
+        count = self.count = len(words)
         self.table = (ctypes.c_int64 * max(2 * count, 1))(*[number for word in words for number in word])
         thunks = _thunks()
         record = (ctypes.addressof(self.table), count, main, table)
@@ -250,6 +250,10 @@ class Words:
             self.record = (ctypes.c_int64 * 4)(*record)
             self.go = functools.partial(thunks.go, ctypes.addressof(self.record))
         # `go()` gives the index of the first word that is another one; -1 if there is none, and then the program has been run.
+
+    def expected(self) -> list[Word]:
+        """The words as they are expected now."""
+        return list(zip(self.table[0::2], self.table[1::2], strict=True))[: self.count]
 
     def put(self, start: int, words: Sequence[Word]) -> None:
         """Expect other words from now on."""
