@@ -161,5 +161,6 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_SUBMODULES, *_LATER} - _INTERNAL)
 
 
+_handed.auto = lambda enabled, module: _import_module(f"{__package__}.fast.importing").auto(enabled, module)
 _handed.compile = lambda *args, **kwargs: __getattr__("compile")(*args, **kwargs)
 _mark_internal()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .core import modes
+from .core import handed, modes
+from .core.origin import outside
 from .core.refused import refused
 
 instances: weakref.WeakSet[Any] = weakref.WeakSet()  # everything that was compiled
@@ -28,6 +30,16 @@ def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None
         return call(*args, **kwargs)
 
     return as_usual
+
+
+def auto(enabled: bool = True) -> None:
+    """Compile training steps without a word of it in the program: as `pedigrad run --fast` does, from within.
+
+    Functions and methods that the calling module has by now run with their steps compiled, and those of the program's own modules that are
+    imported from now on; a loop at the top of the calling module does not. `auto(False)` lets all of them run as usual again.
+    """
+    frame = outside(sys._getframe(1))
+    handed.auto(enabled, {} if frame is None else frame.f_globals)
 
 
 def is_compiling() -> bool:

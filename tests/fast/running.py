@@ -14,7 +14,7 @@ from pedigrad.fast.rewrite import rewritten
 def run(source, fast, path="<program>"):
     """What a program prints, its globals, and its windows. They are compiled at once."""
     linecache.cache[path] = (len(source), None, source.splitlines(True), path)
-    tree = rewritten(source, path) if fast else source
+    tree = rewritten(source, path)[0] if fast else source
     module = types.ModuleType("program")
     vars(module).update(__name__="program", __file__=path)
     sys.modules["program"] = module

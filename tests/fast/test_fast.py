@@ -108,7 +108,8 @@ def test_a_program_prints_what_it_prints_as_usual_and_its_steps_run_compiled(loo
 
 
 def test_random_numbers_of_compiled_steps_are_the_usual_ones():
-    loop = "for i in range(9):\n    loss = (torch.rand(5) * w + torch.randn(5)).sum()\n    loss.backward()\n    print(loss.item())\nprint(torch.rand(1))\n"
+    loop = "for i in range(9):\n    loss = (torch.rand(5) * w + torch.randn(5)).sum()\n    loss.backward()\n    print(loss.item())\n"
+    loop += "print(torch.rand(1))\n"
     source = f"import torch\ntorch.manual_seed(0)\nw = torch.ones(5, requires_grad=True)\n{loop}"
     assert numbers(run(source, fast=True)[0]) == pytest.approx(numbers(run(source, fast=False)[0]), abs=1e-5)
 
@@ -161,14 +162,18 @@ def test_the_users_modules_are_rewritten_and_installed_ones_are_not(tmp_path):
     assert not importing.is_own(textwrap.__file__)
 
 
+AT_ANY_SPEED = "from pedigrad.fast import part\npart.SLOWER = float('inf')\n"  # machines on which tests run have other things to do
+
+
 def program(folder, *options):
     (folder / "steps.py").write_text(
         "def step(model, optimizer, x):\n    optimizer.zero_grad()\n    loss = model(x).pow(2).mean()\n    loss.backward()\n"
         "    optimizer.step()\n    return loss\n"
     )
     (folder / "main.py").write_text(
-        "import sys, torch\nfrom steps import step\ntorch.manual_seed(0)\nmodel = torch.nn.Linear(64, 64)\n"
-        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\nfor i in range(200):\n    loss = step(model, optimizer, torch.ones(64, 64))\n"
+        f"{AT_ANY_SPEED}import sys, torch\nfrom steps import step\ntorch.manual_seed(0)\nmodel = torch.nn.Linear(64, 64)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "for i in range(200):\n    loss = step(model, optimizer, torch.ones(64, 64))\n"
         "print(f'{loss.item():.5f}', sys.argv[1:], __name__)\n"
     )
     command = [sys.executable, "-m", "pedigrad", "run", *options, "main.py", "--epochs", "3"]
@@ -180,3 +185,18 @@ def test_run_fast_compiles_what_a_module_of_the_program_does_and_reports_it(tmp_
     assert fast.stdout == usual.stdout
     assert "1 of 1 training steps are compiled" in fast.stderr
     assert "steps.py:2-5 in step: 1 programs" in fast.stderr
+
+
+def test_auto_compiles_functions_of_the_module_that_calls_it(tmp_path):
+    (tmp_path / "main.py").write_text(
+        f"{AT_ANY_SPEED}import torch\nmodel = torch.nn.Linear(64, 64)\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "class Trainer:\n    def step(self, x):\n        optimizer.zero_grad()\n        loss = model(x).pow(2).mean()\n        loss.backward()\n"
+        "        optimizer.step()\n        return loss.item()\n"
+        "torch.compiler.auto()\nfor i in range(200):\n    last = Trainer().step(torch.ones(64, 64))\n"
+        "from pedigrad.fast import report\nprint(report.text())\ntorch.compiler.auto(False)\nTrainer().step(torch.ones(64, 64))\nprint(report.text())\n"
+    )
+    command = [sys.executable, "-m", "pedigrad", "run", "main.py"]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "1 of 1 training steps are compiled" in printed
+    assert "main.py:6-9 in Trainer.step: 1 programs" in printed
+    assert "runs as usual" in printed.rpartition("compile without asking")[2]

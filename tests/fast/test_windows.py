@@ -70,7 +70,8 @@ def test_what_nobody_reads_afterwards_is_not_given_back():
     ],
 )  # fmt: skip
 def test_what_no_program_does_ends_a_window(line):
-    source = f"for x in data:\n    a = model(x)\n    {line}\n    loss = model(a).sum()\n    loss.backward()\n    step.step()\n    print(late, log)"
+    source = f"for x in data:\n    a = model(x)\n    {line}\n    loss = model(a).sum()\n    loss.backward()\n    step.step()\n"
+    source += "    print(late, log)"
     assert statements(source) == [["loss = model(a).sum()", "loss.backward()", "step.step()"]]
 
 

@@ -30,26 +30,46 @@ h = torch.zeros(4, 4)
 w = torch.ones(3, requires_grad=True)
 """
 OPTIMIZERS = (
-    *("torch.optim.SGD(model.parameters(), lr=0.05)", "torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)"),
-    *("torch.optim.Adam(model.parameters(), lr=0.01)", "torch.optim.AdamW([*model.parameters(), w], lr=0.01)"),
+    "torch.optim.SGD(model.parameters(), lr=0.05)",
+    "torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)",
+    "torch.optim.Adam(model.parameters(), lr=0.01)",
+    "torch.optim.AdamW([*model.parameters(), w], lr=0.01)",
 )
 LAYERS = ("nn.Tanh()", "nn.ReLU()", "nn.Dropout(0.3)", "nn.BatchNorm1d(6), nn.Tanh()", "nn.LayerNorm(6)")
 BATCHES = (
-    *("batch, target = x[:4], y[:4]", "batch, target = x[4 * (i % 6) : 4 * (i % 6) + 4], y[4 * (i % 6) : 4 * (i % 6) + 4]"),
-    *("index = torch.randint(0, 24, (4,))\nbatch, target = x[index], y[index]", "batch, target = x[i % 3 :: 3], y[i % 3 :: 3]"),
-    *("batch, target = x.split(4)[i % 6], y.split(4)[i % 6]", "batch, target = x, y"),
+    "batch, target = x[:4], y[:4]",
+    "batch, target = x[4 * (i % 6) : 4 * (i % 6) + 4], y[4 * (i % 6) : 4 * (i % 6) + 4]",
+    "index = torch.randint(0, 24, (4,))\nbatch, target = x[index], y[index]",
+    "batch, target = x[i % 3 :: 3], y[i % 3 :: 3]",
+    "batch, target = x.split(4)[i % 6], y.split(4)[i % 6]",
+    "batch, target = x, y",
 )
 BEFORE = (
-    *("k += 1", "scale = 1.0 + i % 2", "scale = scale * 0.5", "model.train()", "h = h.detach() + 0.1", "noise = torch.randn(3)"),
-    *("last = loss", "if i % 3 == 1:\n    extra = 0.5\nelse:\n    extra = 0.0", "if i == 5:\n    continue", "previous = [p.clone() for p in model.parameters()]"),
-    *("if k > 1:\n    scale = 0.25", "with torch.no_grad():\n    offset = model(x).mean()", "def inner():\n    return scale * 2", "optimizer.zero_grad()"),
-)  # fmt: skip
+    "k += 1",
+    "scale = 1.0 + i % 2",
+    "scale = scale * 0.5",
+    "model.train()",
+    "h = h.detach() + 0.1",
+    "noise = torch.randn(3)",
+    "last = loss",
+    "if i % 3 == 1:\n    extra = 0.5\nelse:\n    extra = 0.0",
+    "if i == 5:\n    continue",
+    "previous = [p.clone() for p in model.parameters()]",
+    "if k > 1:\n    scale = 0.25",
+    "with torch.no_grad():\n    offset = model(x).mean()",
+    "def inner():\n    return scale * 2",
+    "optimizer.zero_grad()",
+)
 FORWARD = (
-    *("out = model(batch)\nloss = F.cross_entropy(out, target)", "loss = F.cross_entropy(model(batch) * scale, target)"),
-    *("out = model(batch + h[:1])\nloss = (out - w).pow(2).mean()", "loss = loss_of(batch, target)"),
-    *("out = model(batch)\nloss = out.logsumexp(1).mean() - out[:, 0].mean()\nout = out.detach()", "loss = sum(F.cross_entropy(model(b[None]), t[None]) for b, t in zip(batch[:2], target[:2]))"),
-    *("parts = [model(batch), torch.randn(3)]\nloss = (parts[0] * parts[1]).mean()", "out = model(batch)\nif out.shape[0] > 4:\n    out = out[:4]\nloss = out.pow(2).sum() * scale"),
-)  # fmt: skip
+    "out = model(batch)\nloss = F.cross_entropy(out, target)",
+    "loss = F.cross_entropy(model(batch) * scale, target)",
+    "out = model(batch + h[:1])\nloss = (out - w).pow(2).mean()",
+    "loss = loss_of(batch, target)",
+    "out = model(batch)\nloss = out.logsumexp(1).mean() - out[:, 0].mean()\nout = out.detach()",
+    "loss = sum(F.cross_entropy(model(b[None]), t[None]) for b, t in zip(batch[:2], target[:2]))",
+    "parts = [model(batch), torch.randn(3)]\nloss = (parts[0] * parts[1]).mean()",
+    "out = model(batch)\nif out.shape[0] > 4:\n    out = out[:4]\nloss = out.pow(2).sum() * scale",
+)
 BACKWARD = (
     "loss.backward()",
     "(loss * 2).backward()",
@@ -57,7 +77,10 @@ BACKWARD = (
     "loss.backward(retain_graph=True)\nloss.backward()",
 )
 BETWEEN = (
-    *("nn.utils.clip_grad_norm_(model.parameters(), 0.5)", "total += loss.item()", "norm = model[0].weight.grad.norm()", "k = k + 1"),
+    "nn.utils.clip_grad_norm_(model.parameters(), 0.5)",
+    "total += loss.item()",
+    "norm = model[0].weight.grad.norm()",
+    "k = k + 1",
     *(
         "for p in model.parameters():\n    p.grad.mul_(0.5)",
         "kept.append(loss.detach())",
@@ -66,13 +89,23 @@ BETWEEN = (
     ),
 )
 STEP = (
-    *("optimizer.step()", "optimizer.step()\noptimizer.zero_grad()", "if i % 2:\n    optimizer.step()\n    optimizer.zero_grad()"),
-    *("with torch.no_grad():\n    for p in model.parameters():\n        p -= 0.01 * p.grad\noptimizer.zero_grad()", "optimizer.step()\nif k > 7:\n    break"),
-)  # fmt: skip
+    "optimizer.step()",
+    "optimizer.step()\noptimizer.zero_grad()",
+    "if i % 2:\n    optimizer.step()\n    optimizer.zero_grad()",
+    "with torch.no_grad():\n    for p in model.parameters():\n        p -= 0.01 * p.grad\noptimizer.zero_grad()",
+    "optimizer.step()\nif k > 7:\n    break",
+)
 AFTER = (
-    *("print(i, loss.item())", "total += float(loss)", "kept.append(loss.item())", "print(loss.grad_fn is not None, loss.requires_grad)", "k += 1"),
-    *("print(model[0].weight.sum().item(), k, scale)", "out = None", "del loss\nloss = None", "print(None if out is None else out.sum().item())"),
-)  # fmt: skip
+    "print(i, loss.item())",
+    "total += float(loss)",
+    "kept.append(loss.item())",
+    "print(loss.grad_fn is not None, loss.requires_grad)",
+    "k += 1",
+    "print(model[0].weight.sum().item(), k, scale)",
+    "out = None",
+    "del loss\nloss = None",
+    "print(None if out is None else out.sum().item())",
+)
 END = "print(k, scale, total, len(kept), [p.abs().sum().item() for p in model.parameters()], w.sum().item(), torch.rand(1).item())"
 SHAPES = ("module", "function", "closure", "method", "steps")
 NAMES = "k, scale, kept, total, loss, out, h, w"

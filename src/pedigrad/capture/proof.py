@@ -78,11 +78,9 @@ class Proof:
     def on_one_memory(self, targets: set[Value]) -> bool:
         """Whether something is written to in place that another input is on too, by addresses alone."""
         given = dict(zip(self.recorder.program.inputs, (t._array for t in self.recording.given), strict=False))
-        real = {
-            v: given[v] if v in given else held(self.recorder.captured[v])
-            for v in self.executable.inputs
-            if v in given or v in self.recorder.captured
-        }
+        captured = self.recorder.captured
+        known = [v for v in self.executable.inputs if v in given or v in captured]
+        real = {v: given[v] if v in given else held(captured[v]) for v in known}
         found = [(v in targets, array) for v, array in real.items() if array is not None]
         tied = overlaps([array for _, array in found])
         if tied == list(range(len(tied))):

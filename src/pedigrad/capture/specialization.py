@@ -300,7 +300,7 @@ class Specialization:
         return [*[tensors[i]._array for i in self.arguments], *map(held, self.holders), *self.numbers, *[draw() for draw in self.draws]]
 
     def run_executable(self, tensors: list[Tensor]) -> tuple[list[Array], list[Any]]:
-        """The arrays that the program is given, and its outputs. Where it is left, the generator is as it was: the call is made as usual."""
+        """The arrays that the program is given, and its outputs. Where it is left, the generator of random numbers is as it was."""
         state = default_generator.get_state() if self.draws and (self.executable.expected or self.executable.placement.calls) else None
         arrays = self.arrays_for(tensors)
         try:

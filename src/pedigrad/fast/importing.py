@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.machinery
 import importlib.util
 import os
 import runpy
 import sys
 import sysconfig
-from types import CodeType, ModuleType
+from collections.abc import Iterator
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from .part import ASIDE, windows
 from .rewrite import rewritten
 
 LIBRARIES = ("site-packages", "dist-packages")
@@ -30,7 +33,7 @@ class Rewriting(importlib.machinery.SourceFileLoader):
         if not isinstance(data, (bytes, bytearray)):
             return usual
         source = importlib.util.decode_source(bytes(data))
-        return compile(rewritten(source, os.fspath(path)), path, "exec", dont_inherit=True, optimize=_optimize)
+        return compile(rewritten(source, os.fspath(path))[0], path, "exec", dont_inherit=True, optimize=_optimize)
 
 
 class Finder:
@@ -62,6 +65,45 @@ def enable() -> None:
 def disable() -> None:
     """Import modules as they are again."""
     sys.meta_path[:] = [each for each in sys.meta_path if not isinstance(each, Finder)]
+
+
+def auto(enabled: bool, module: dict[str, Any]) -> None:
+    """`torch.compiler.auto`: compile the training steps of functions that a module has, and of modules imported from now on."""
+    if not enabled:
+        disable()
+        for window in windows:
+            window.start = ASIDE
+        return
+    enable()
+    rewrite_functions(module)
+
+
+def rewrite_functions(module: dict[str, Any]) -> None:
+    """Give the functions of a module, and the methods of its classes, the code that the rewritten module would give them."""
+    path = module.get("__file__")
+    if path is None or not os.path.isfile(path):
+        return
+    with open(path, "rb") as file:
+        tree, made = rewritten(importlib.util.decode_source(file.read()), path)
+    if not made:
+        return
+    codes = {(code.co_qualname, code.co_firstlineno): code for code in within(compile(tree, path, "exec", dont_inherit=True))}
+    exec(compile(ast.Module(made, []), path, "exec", dont_inherit=True), module)
+    classes = [each for each in module.values() if isinstance(each, type) and each.__module__ == module.get("__name__")]
+    for thing in [*module.values(), *(member for each in classes for member in vars(each).values())]:
+        function = getattr(thing, "__func__", thing)
+        if isinstance(function, FunctionType) and function.__code__.co_filename == path and function.__globals__ is module:
+            code = codes.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
+            if code is not None and code.co_freevars == function.__code__.co_freevars:
+                function.__code__ = code
+
+
+def within(code: CodeType) -> Iterator[CodeType]:
+    """The code of all functions of a module."""
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield each
+            yield from within(each)
 
 
 def run_path(path: str, run_name: str = "__main__") -> dict[str, Any]:

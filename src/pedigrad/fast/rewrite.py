@@ -11,8 +11,9 @@ MAKER = "_pedigrad_window"  # under which the module finds `fast.part.Window`
 Node = TypeVar("Node", bound=ast.AST)
 
 
-def rewritten(source: str, path: str) -> ast.Module:
-    """The program's tree, each window a choice: the function of one of its starts, or its statements as they are."""
+def rewritten(source: str, path: str) -> tuple[ast.Module, list[ast.stmt]]:
+    """The program's tree, each window a choice: the function of one of its starts, or its statements as they are; and what was put in
+    at its beginning, the functions."""
     tree = ast.parse(source, path)
     made: list[ast.stmt] = []
     for number, window in reversed(list(enumerate(windows(tree, source, path)))):  # in a block the last first: places stay as they were
@@ -23,8 +24,9 @@ def rewritten(source: str, path: str) -> ast.Module:
     if made:
         at = beginning(tree)
         found = ast.ImportFrom(module="pedigrad.fast.part", names=[ast.alias(name="Window", asname=MAKER)], level=0)
-        tree.body[at:at] = [placed(found, tree.body[0]), *made]
-    return tree
+        made = [placed(found, tree.body[0]), *made]
+        tree.body[at:at] = made
+    return tree, made
 
 
 def beginning(tree: ast.Module) -> int:

@@ -140,6 +140,13 @@ def is_backward(node: ast.AST) -> bool:
     return calls(node, "backward")
 
 
+def runs_backward(node: ast.AST) -> bool:
+    """Whether `backward` is called below a node, but in functions and classes that are defined there."""
+    inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    parts = [part for part in ast.iter_child_nodes(node) if not isinstance(part, inner)]
+    return any(is_backward(part) if isinstance(part, ast.expr) else runs_backward(part) for part in parts)
+
+
 def is_step(statement: ast.stmt) -> bool:
     """Whether a statement is `optimizer.step()`, or the like: its result is not used, as that of an environment's would be."""
     return isinstance(statement, ast.Expr) and calls(statement, "step")
@@ -191,7 +198,7 @@ def windows(tree: ast.Module, source: str, path: str) -> list[Window]:
     """All windows of a program."""
     found = []
     for name, scope, table in scopes(tree, source, path):
-        if not is_backward(scope):
+        if not runs_backward(scope):
             continue
         sight = Sight(scope, table)
         for block, loops in blocks(scope):
@@ -221,7 +228,7 @@ def window_of(name: str, block: list[ast.stmt], begin: int, end: int, loops: tup
     updates = [i for i, statement in enumerate(run) if is_update(statement)]
     if backward:
         first, latest = 0, backward[0]
-    elif any(map(is_step, run)) and any(map(is_backward, loops[-1:] or (sight.scope,))):
+    elif any(map(is_step, run)) and any(map(runs_backward, loops[-1:] or (sight.scope,))):
         first = latest = updates[0]
     else:
         return None

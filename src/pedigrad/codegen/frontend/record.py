@@ -61,7 +61,7 @@ class Recorder(Trace):
     """Follows one run of a program on the arrays of the tensors `given`.
 
     `watched` maps the identity of an array to that of its storage and to what holds it. With `keep` there are copies of the inputs.
-    Random numbers are made in the program, others than the usual ones; where it `draws_as_usual`, it is given those that the generator draws.
+    Random numbers are made in the program, others than the usual ones; where it `draws_as_usual`, it is given those of the generator.
     """
 
     def __init__(self, given: Sequence[Any], watched: dict[int, tuple[int, Any]], keep: bool = False, draws_as_usual: bool = False):
