@@ -198,5 +198,5 @@ def test_auto_compiles_functions_of_the_module_that_calls_it(tmp_path):
     command = [sys.executable, "-m", "pedigrad", "run", "main.py"]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert "1 of 1 training steps are compiled" in printed
-    assert "main.py:6-9 in Trainer.step: 1 programs" in printed
+    assert "main.py:8-11 in Trainer.step: 1 programs" in printed
     assert "runs as usual" in printed.rpartition("compile without asking")[2]
