@@ -14,6 +14,7 @@ pytest.importorskip("llvmlite")
 import pedigrad as torch
 from pedigrad.capture import agreement, backward, specialization
 from pedigrad.codegen.frontend import record
+from pedigrad.codegen.ir.program import Program
 from pedigrad.codegen.runtime import executable, segment
 from pedigrad.codegen.schedule import placement
 
@@ -236,3 +237,35 @@ def test_a_freed_history_is_not_mistaken_for_none(more):
         with pytest.raises(RuntimeError, match="second time"):
             torch.autograd.grad(loss.sum(), w, allow_unused=True)
     assert compiled.compiled.variants[0].runs > 0
+
+
+def test_what_rounding_does_is_found_by_as_many_runs_for_many_results_as_for_one(monkeypatch):
+    runs = []
+
+    def counted(program, *args, **keywords):
+        runs.append(program)
+        return interpreted(program, *args, **keywords)
+
+    interpreted = agreement.interpreted
+    monkeypatch.setattr(agreement, "interpreted", counted)
+    monkeypatch.setattr(agreement, "UNITS", {4: -1000, 8: -1000})  # nothing is near enough at a first look
+
+    def runs_for(results):
+        del runs[:]
+        function = torch.compile(lambda x: tuple((x @ x).exp() * i for i in range(1, results + 1)))
+        for _ in range(3):
+            function(torch.linspace(0, 1, 9).reshape(3, 3))
+        return len(runs)
+
+    assert runs_for(1) == runs_for(6) > 0
+
+
+def test_an_interpreted_program_keeps_what_is_asked_for_alone():
+    program = Program()
+    x = program.input((2,), np.float32)
+    y = program.emit("neg", (x,), (2,), np.float32)
+    z = program.emit("exp", (y,), (2,), np.float32)
+    program.outputs = [z]
+    seen = []
+    kept = agreement.interpreted(program, {x: np.zeros(2, np.float32)}, keep=[z], look=lambda value, array: seen.append(value))
+    assert list(kept) == [z] and kept[z].tolist() == [1, 1] and seen == [x, y, z]
