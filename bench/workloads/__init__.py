@@ -5,6 +5,7 @@ step, or an inference, and returns its loss or a number that stands for its resu
 data come from NumPy with fixed seeds, so what two libraries compute can be compared. A family is a file.
 """
 
+# ruff: noqa: F401 (the families enter themselves)
 from . import convolutional, derivatives, generative, inference, perceptrons, recommendation, recurrent, reinforcement, small, transformers
 from .parts import initial_weights, integers, normal
 from .registry import WORKLOADS, Workload, build, workload

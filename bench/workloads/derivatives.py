@@ -31,6 +31,7 @@ def pinn(torch):
 
     return training(optimizer, loss)
 
+
 def per_sample_flops(images):
     """FLOPs of the products of the network below: forward, and for both gradients but that of the images."""
     first, rest = 28**2 * 16 * 9, 14**2 * 32 * 16 * 9 + 32 * 7 * 7 * 64 + 64 * 10

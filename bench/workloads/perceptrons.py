@@ -39,6 +39,7 @@ def mlp_1024(torch, batch=256):
     """784-1024-1024-10, batch 256, Adam."""
     return perceptron(torch, batch, 1024, lambda parameters: torch.optim.Adam(parameters, lr=1e-4))
 
+
 @workload(steps=1, nbytes=2 * 4 * 2048**2, small={"side": 128})  # x is read, its gradient written
 def fusion(torch, side=2048):
     """Elementwise functions and a mean over four million floats, forward and backward."""
