@@ -109,7 +109,11 @@ class Rounding:
 
 def shaken(array: Array, chance: np.random.Generator) -> Array:
     """The array, each element a rounding error away."""
-    return (array * (1 + np.finfo(array.dtype).eps * chance.uniform(-1, 1, array.shape))).astype(array.dtype)
+    eps = float(np.finfo(array.dtype).eps)
+    factor = np.asarray(chance.random(array.shape, np.float32 if array.dtype == np.float32 else np.float64))
+    factor *= 2 * eps
+    factor += 1 - eps
+    return np.asarray(array * factor, array.dtype)
 
 
 def tolerance(longest: int, wanted: Array) -> float:
