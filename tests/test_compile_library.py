@@ -146,7 +146,9 @@ def test_gradients_of_maxima_of_windows(shape, kernel, options):
     assert ("NumPy, because" in str(compiled.explain())) == (not tiled)
 
 
-@pytest.mark.parametrize("mode, shape", [("nearest", (2, 3, 4)), ("nearest-exact", (1, 2, 4, 4)), ("bilinear", (1, 2, 4, 4)), ("bicubic", (1, 2, 4, 4))])
+@pytest.mark.parametrize(
+    "mode, shape", [("nearest", (2, 3, 4)), ("nearest-exact", (1, 2, 4, 4)), ("bilinear", (1, 2, 4, 4)), ("bicubic", (1, 2, 4, 4))]
+)
 def test_interpolation_is_compiled_forward_and_backward(mode, shape):
     x = torch.linspace(-1, 1, math.prod(shape)).reshape(shape).requires_grad_()
 

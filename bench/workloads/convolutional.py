@@ -41,8 +41,8 @@ def residual_block(torch, inputs, outputs, stride):
     return Block()
 
 
-@workload(steps=5, small={"batch": 2})
-def resnet10(torch, batch=16):
+@workload(steps=5, small={"batch": 4, "side": 16})
+def resnet10(torch, batch=16, side=32):
     """A ResNet-10 of widths 32 to 256 on 3x32x32, batch 16, SGD with momentum and weight decay."""
     nn = torch.nn
     model = nn.Sequential(
@@ -53,7 +53,7 @@ def resnet10(torch, batch=16):
     )  # fmt: skip
     initialise(torch, model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
-    return classifier(torch, model, optimizer, normal(torch, 1, batch, 3, 32, 32), 10)
+    return classifier(torch, model, optimizer, normal(torch, 1, batch, 3, side, side), 10)
 
 
 def separable_block(torch, inputs, outputs, stride):
@@ -78,7 +78,7 @@ def separable_block(torch, inputs, outputs, stride):
     return Block()
 
 
-@workload(steps=5, small={"batch": 2, "side": 16})
+@workload(steps=5, small={"batch": 4, "side": 32})
 def mobilenet(torch, batch=16, side=64):
     """A MobileNetV2 of seven blocks on 3x64x64, batch 16, SGD with momentum."""
     nn = torch.nn

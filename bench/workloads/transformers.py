@@ -35,11 +35,11 @@ def transformer_block(torch, width, heads):
     return Block()
 
 
-@workload(steps=5, unseen=attention_flops(4, 16, 128, 192), small={"batch": 2, "layers": 1})
-def char_gpt(torch, batch=16, layers=4):
+@workload(steps=5, unseen=attention_flops(4, 16, 128, 192), small={"batch": 2, "layers": 1, "length": 12})
+def char_gpt(torch, batch=16, layers=4, length=128):
     """A GPT of 4 layers, width 192 and 6 heads on 128 characters, batch 16, AdamW."""
     nn = torch.nn
-    vocabulary, width, length = 128, 192, 128
+    vocabulary, width = 128, 192
 
     class CharGPT(nn.Module):
         def __init__(self):
