@@ -16,9 +16,9 @@ from pedigrad.capture import agreement
 ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "bench"))
 
-import figures
-import workloads
-from workloads import WORKLOADS
+import figures  # noqa: E402
+import workloads  # noqa: E402
+from workloads import WORKLOADS  # noqa: E402
 
 # What the compiler leaves to be run as usual, and says so.
 UNCOMPILED = {
