@@ -1,4 +1,4 @@
-"""The inference of workloads.py in ONNX Runtime: PyTorch writes the models down, with the same weights, and the graphs are run.
+"""The inference of workloads/ in ONNX Runtime: PyTorch writes the models down, with the same weights, and the graphs are run.
 
 `pip install onnxruntime onnx torch` brings what it needs.
 """
