@@ -52,6 +52,7 @@ def forward_only(make):
 
         return step
 
+    build_forward.__doc__ = f"{make.__name__} forward."
     return build_forward
 
 
@@ -72,6 +73,7 @@ def with_backward(make):
 
         return step
 
+    build_backward.__doc__ = f"{make.__name__} forward and backward."
     return build_backward
 
 
@@ -89,10 +91,12 @@ def adam(torch):
     return step
 
 
-for operation in (softmax, layer_norm, gelu, cross_entropy):
-    WORKLOADS[operation.__name__] = Workload(forward_only(operation), 1)
-    WORKLOADS[operation.__name__ + "_backward"] = Workload(with_backward(operation), 1)
-WORKLOADS["adam"] = Workload(adam, 5)
+ONCE = 4 * math.prod(BIG)  # bytes of x, of what is made of it, and of both gradients: the least that passes read and write
+for operation, forward, both in ((softmax, 2, 4), (layer_norm, 2, 4), (gelu, 2, 4), (cross_entropy, 1, 2)):
+    name = operation.__name__
+    WORKLOADS[name] = Workload(forward_only(operation), 1, "kernel", flops=0, nbytes=forward * ONCE)
+    WORKLOADS[name + "_backward"] = Workload(with_backward(operation), 1, "kernel", flops=0, nbytes=both * ONCE)
+WORKLOADS["adam"] = Workload(adam, 5, "kernel", flops=0, nbytes=7 * 4 * 10**7)  # four numbers a parameter are read, three written
 
 PEERS = {label: replace(run.PEERS[label], workloads="eager_kernels") for label in ("pedigrad", "torch")}
 

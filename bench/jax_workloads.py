@@ -1,4 +1,4 @@
-"""Training workloads of workloads.py in plain JAX: the same sizes, data, initial weights and losses.
+"""Training workloads of workloads/ in plain JAX: the same sizes, data, initial weights and losses.
 
 A workload gives its initial weights, its data, its loss and its optimizer; `build` puts the loss, the gradients and
 the update into one jitted function that takes over the buffers of the weights and of the optimizer's state.

@@ -1,21 +1,23 @@
-"""Times training workloads on pedigrad and its peers, a worker process each, in turn and never at once."""
+"""Times training and inference on pedigrad and its peers, a worker process each, in turn and never at once."""
 
 import argparse
 import contextlib
+import datetime
 import gc
 import importlib
+import json
 import math
 import multiprocessing
 import os
 import platform
-import statistics
 import sys
 import tempfile
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from figures import Result, difference, duration, paired, ratio, share
 from workloads import WORKLOADS
 
 
@@ -32,6 +34,7 @@ PEERS = {
     "torch": Peer("torch"),
     "torch-compile": Peer("torch", compiled=True),
     "jax": Peer("jax", compiled=True, workloads="jax_workloads"),
+    "onnxruntime": Peer("onnxruntime", compiled=True, workloads="onnx_workloads"),
 }
 
 # What a shell has set for NumPy's BLAS or for XLA would be measured instead of what each library does by itself.
@@ -57,6 +60,27 @@ class Bench:
 
     def version(self):
         return getattr(self.module, "__version__", "?")
+
+    def limits(self, threads):
+        """The most FLOPs a second, in a float32 product of ours, and bytes a second, in a copy, that this machine is seen to do."""
+        from pedigrad.capture.explain.measured import machine
+        from pedigrad.codegen.emit.llvm import vector_bits
+
+        machine.cache_clear()
+        seen = machine(threads)
+        return {"flops": seen.arithmetic, "bandwidth": seen.bandwidth, "vector_bits": vector_bits()}
+
+    def cost(self, name):
+        """The FLOPs of a step, and the bytes that it must at least move, 0 where the workload does not say."""
+        workload = importlib.import_module(self.peer.workloads).WORKLOADS[name]
+        if workload.flops is not None:
+            return workload.flops, workload.nbytes
+        from pedigrad.utils.flop_counter import FlopCounterMode
+
+        step = workload.step(self.module)
+        with FlopCounterMode(display=False) as counter:
+            step()
+        return counter.get_total_flops() + workload.unseen, workload.nbytes
 
     def prepare(self, name, steps):
         """The loss of step `steps`, counted from the initial weights, and the seconds that the first step took."""
@@ -169,19 +193,6 @@ class Worker:
             self.process = None
 
 
-@dataclass
-class Result:
-    loss: float = math.nan
-    first: float = math.nan  # seconds of the first step, compilation included
-    count: int = 0
-    seconds: list | None = None  # a step's mean time, one number a round
-    error: str | None = None
-
-    @property
-    def median(self):
-        return statistics.median(self.seconds)
-
-
 def measure(name, steps, workers, rounds, seconds):
     """A list of Results, one a worker, their rounds taken in turn."""
     results = [Result(seconds=[]) for _ in workers]
@@ -207,37 +218,27 @@ def measure(name, steps, workers, rounds, seconds):
 # ---- the report ----------------------------------------------------------------------------------------
 
 
-def duration(seconds):
-    unit, scale = ("s", 1) if seconds >= 1 else ("ms", 1e3) if seconds >= 1e-3 else ("us", 1e6)
-    number = seconds * scale
-    return f"{number:.0f} {unit}" if number >= 100 else f"{number:.3g} {unit}"
-
-
-def ratio(ours, peer):
-    return "" if ours.error or peer.error else f"{peer.median / ours.median:.2f}"
-
-
-def cells(name, ours, peer):
-    """The cells of one line: name, medians, their ratio, the range of paired ratios, first steps, losses, difference."""
+def cells(name, ours, peer, cost, machine):
+    """The cells of one line: name, medians, their ratio, our share of the limit, the ratios' range, first steps, losses, difference."""
     times = [result.error or duration(result.median) for result in (ours, peer)]
     if ours.error or peer.error:
-        return [name, *times, *[""] * 7]
-    paired = [theirs / mine for mine, theirs in zip(ours.seconds, peer.seconds, strict=True)]
-    difference = abs(ours.loss - peer.loss) / max(abs(peer.loss), 1e-30)
+        return [name, *times, "", share(ours, cost, machine), *[""] * 6]
+    low, high = paired(ours, peer)
     return [
         name,
         *times,
         ratio(ours, peer),
-        f"{min(paired):.2f}..{max(paired):.2f}",
+        share(ours, cost, machine),
+        f"{low:.2f}..{high:.2f}",
         duration(ours.first),
         duration(peer.first),
         f"{ours.loss:.6g}",
         f"{peer.loss:.6g}",
-        f"{difference:.0e}",
+        f"{difference(ours, peer):.0e}",
     ]
 
 
-WIDTHS = (16, 16, 8, 13, 10, 10, 12, 12, 6)
+WIDTHS = (16, 16, 8, 8, 13, 10, 10, 12, 12, 6)
 
 
 def line(parts, width, widths=WIDTHS):
@@ -254,7 +255,7 @@ def titles(parts, width, widths=WIDTHS):
     return line(parts, width, widths) + rule
 
 
-def machine():
+def processor():
     """The processor's name, as far as the operating system tells it."""
     with contextlib.suppress(OSError):
         for entry in Path("/proc/cpuinfo").read_text().splitlines():
@@ -263,11 +264,25 @@ def machine():
     return platform.processor() or platform.machine()
 
 
-def header(workers, threads, width):
+def busy(seconds=0.25):
+    """The share of the processors that other programs take while ours wait, as far as the operating system tells it."""
+    looks = []
+    for pause in (seconds, 0):
+        with contextlib.suppress(OSError, ValueError):
+            ticks = [int(each) for each in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+            looks.append((sum(ticks), ticks[3] + ticks[4]))
+        time.sleep(pause)
+    if len(looks) < 2 or looks[1][0] == looks[0][0]:
+        return 0.0
+    return 1 - (looks[1][1] - looks[0][1]) / (looks[1][0] - looks[0][0])
+
+
+def header(workers, machine, threads, width):
     versions = ", ".join(f"{worker.label} {worker.version}" for worker in workers)
-    print(f"{machine()}, {threads} threads, Python {platform.python_version()}, {versions}\n")
+    print(f"{processor()}, {threads} threads, Python {platform.python_version()}, {versions}")
+    print(f"limits: {machine['flops'] / 1e9:.0f} GFLOP/s, {machine['bandwidth'] / 1e9:.1f} GB/s\n")
     peer = workers[1].label if len(workers) == 2 else "peer"
-    columns = ("ratio", "range", "our first", "its first", "our loss", "its loss", "diff")
+    columns = ("ratio", "of limit", "range", "our first", "its first", "our loss", "its loss", "diff")
     print(titles(["workload", workers[0].label, peer, *columns], width))
 
 
@@ -292,6 +307,7 @@ def main(description, workloads, known_peers):
     parser.add_argument("--seconds", type=float, default=0.3, help="what a round of one library takes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    parser.add_argument("--json", metavar="FILE", help="keep what was measured in a file, for scripts/bench_report")
     parser.add_argument("--verbose", action="store_true", help="print the tracebacks of errors")
     args = parser.parse_args()
     peers = [label for label in args.against.split(",") if label]
@@ -316,11 +332,34 @@ def prepare_environment(threads, caches):
     sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "src"))
 
 
+def record(workers, machine, args):
+    """What is kept of a run, without the workloads."""
+    return {
+        "program": Path(sys.argv[0]).stem,
+        "date": datetime.date.today().isoformat(),
+        "processor": processor(),
+        "threads": args.threads,
+        "rounds": args.rounds,
+        "python": platform.python_version(),
+        "versions": {worker.label: worker.version for worker in workers},
+        "machine": machine,
+        "busy": 0.0,
+        "workloads": {},
+    }
+
+
+def keep(path, run):
+    """Write a run to a file, as a whole; a number that is none becomes null."""
+    numbers = json.loads(json.dumps(run), parse_constant=lambda text: None)
+    Path(path).write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+
+
 def compare(workloads, known_peers, peers, args):
     """Measures the workloads one after the other and prints the tables."""
     workers = [Worker(label, known_peers[label], args.threads, args.verbose) for label in (args.ours, *peers)]
+    judge = Worker("limits", known_peers["pedigrad"], args.threads, args.verbose)
     try:
-        for worker in workers:
+        for worker in (judge, *workers):
             try:
                 worker.start()
             except Failed as failure:
@@ -328,17 +367,32 @@ def compare(workloads, known_peers, peers, args):
         names = args.names or list(workloads)
         shown = {(n, p): n if len(peers) == 1 else f"{n} ({p})" for n in names for p in peers}
         width = 0 if args.markdown else max(map(len, shown.values()))
-        header(workers, args.threads, width)
-        measured = {}
+        machine, loads = judge.ask("limits", args.threads), []
+        header(workers, machine, args.threads, width)
+        run, measured = record(workers, machine, args), {}
         for name in names:
+            try:
+                cost = judge.ask("cost", name)
+            except Failed as failure:
+                cost = 0, 0
+                print(f"{name}: its FLOPs are not known: {failure}", file=sys.stderr)
+            loads.append(busy())
             measured[name] = measure(name, workloads[name].steps, workers, args.rounds, args.seconds)
+            again = judge.ask("limits", args.threads)  # the best of the whole run: other programs disturb a look
+            machine |= {key: max(value, again[key]) for key, value in machine.items()}
             ours, *others = measured[name]
             for label, other in zip(peers, others, strict=True):
-                print(line(cells(shown[name, label], ours, other), width), flush=True)
+                print(line(cells(shown[name, label], ours, other, cost, machine), width), flush=True)
+            results = {worker.label: asdict(result) for worker, result in zip(workers, measured[name], strict=True)}
+            said = {"title": workloads[name].title, "kind": workloads[name].kind, "flops": cost[0], "bytes": cost[1]}
+            run["workloads"][name] = said | {"results": results}
+            run["busy"] = sum(loads) / len(loads)
+            if args.json:
+                keep(args.json, run)
         if len(peers) > 1:
             summary([args.ours, *peers], measured, width)
     finally:
-        for worker in workers:
+        for worker in (judge, *workers):
             worker.stop()
 
 

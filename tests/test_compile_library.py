@@ -1,6 +1,7 @@
 """Functions of the library that are made of several ops: they compile, or say that they look at elements; never are they stale."""
 
 import copy
+import math
 import pickle
 import warnings
 
@@ -143,3 +144,23 @@ def test_gradients_of_maxima_of_windows(shape, kernel, options):
         np.testing.assert_array_equal(*gradients)
     tiled = "stride" not in options and all(n % k == 0 for n, k in zip(shape[2:], np.broadcast_to(kernel, len(shape) - 2), strict=True))
     assert ("NumPy, because" in str(compiled.explain())) == (not tiled)
+
+
+@pytest.mark.parametrize(
+    "mode, shape", [("nearest", (2, 3, 4)), ("nearest-exact", (1, 2, 4, 4)), ("bilinear", (1, 2, 4, 4)), ("bicubic", (1, 2, 4, 4))]
+)
+def test_interpolation_is_compiled_forward_and_backward(mode, shape):
+    x = torch.linspace(-1, 1, math.prod(shape)).reshape(shape).requires_grad_()
+
+    def step():
+        x.grad = None
+        loss = (torch.nn.functional.interpolate(x.sin(), scale_factor=2, mode=mode) ** 2).sum()
+        loss.backward()
+        return loss
+
+    expected, g = step().item(), x.grad.clone()
+    compiled = torch.compile(step)
+    for _ in range(4):
+        assert compiled().item() == pytest.approx(expected, rel=1e-5)
+        torch.testing.assert_close(x.grad, g)
+    assert len(compiled.explain().variants) == 1

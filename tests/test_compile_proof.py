@@ -14,6 +14,7 @@ pytest.importorskip("llvmlite")
 import pedigrad as torch
 from pedigrad.capture import agreement, backward, specialization
 from pedigrad.codegen.frontend import record
+from pedigrad.codegen.ir.program import Program
 from pedigrad.codegen.runtime import executable, segment
 from pedigrad.codegen.schedule import placement
 
@@ -236,3 +237,25 @@ def test_a_freed_history_is_not_mistaken_for_none(more):
         with pytest.raises(RuntimeError, match="second time"):
             torch.autograd.grad(loss.sum(), w, allow_unused=True)
     assert compiled.compiled.variants[0].runs > 0
+
+
+def test_what_rounding_does_is_found_by_as_many_runs_for_many_results_as_for_one(monkeypatch):
+    program, runs, interpreted = Program(), [], agreement.interpreted
+    x = program.input((3,), np.float32)
+    program.outputs = [program.emit(name, (x,), (3,), np.float32) for name in ("exp", "sin", "cos")]
+    monkeypatch.setattr(agreement, "interpreted", lambda *args, **keywords: runs.append(args) or interpreted(*args, **keywords))
+    rounding = agreement.Rounding(program, {x: np.linspace(0.5, 1, 3, dtype=np.float32)})
+    assert rounding.noise(program.outputs[0]) > 0
+    after_one = len(runs)
+    assert all(rounding.noise(value) > 0 for value in program.outputs) and len(runs) == after_one > 0
+
+
+def test_an_interpreted_program_keeps_what_is_asked_for_alone():
+    program = Program()
+    x = program.input((2,), np.float32)
+    y = program.emit("neg", (x,), (2,), np.float32)
+    z = program.emit("exp", (y,), (2,), np.float32)
+    program.outputs = [z]
+    seen = []
+    kept = agreement.interpreted(program, {x: np.zeros(2, np.float32)}, keep=[z], look=lambda value, array: seen.append(value))
+    assert list(kept) == [z] and kept[z].tolist() == [1, 1] and seen == [x, y, z]

@@ -8,6 +8,7 @@ largest element; where that is not enough, by as much as the program's own resul
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,66 +35,91 @@ class Fault(NamedTuple):
         return f"its program gave {self.given} for {self.what}{element}, where the function gives {self.wanted}"
 
 
-def compared(what: str, found: Array, wanted: Array, program: Program, given: Any, value: Value) -> Fault | None:
-    """Where an array is not what it should be, by more than rounding explains."""
-    found = found.reshape(wanted.shape)
-    most = tolerance(program, wanted)
-    fault = difference(what, found, wanted, most)
-    if fault is None:
-        return None
-    moved = noise(program, given, value)
-    return None if moved is None else difference(what, found, wanted, most + NOISE * moved)
+class Rounding:
+    """What rounding does to the values that a program gives from some inputs: NumPy runs it a few times when that is first asked."""
 
+    def __init__(self, program: Program, given: dict[Value, Array]):
+        self.program, self.given = program, given
 
-def noise(program: Program, given: dict[Value, Array], value: Value) -> float | None:
-    """How far rounding moves a value; None where it decides which of its elements are finite."""
-    known = interpreted(program, given)
-    plain = known[value]
-    moved = [interpreted(program, given, wide=True)[value]]
-    chance = np.random.Generator(np.random.PCG64(0))
-    for _ in range(3):
-        nearby = {v: a if a.dtype.kind != "f" else shaken(a, chance) for v, a in given.items()}
-        moved.append(interpreted(program, nearby, rounded=lambda array: shaken(array, chance))[value])
-    if plain.dtype.kind == "b":
-        return float(any((plain != each).any() for each in moved))
-    finite = np.isfinite(plain)
-    if any((np.isfinite(each) != finite).any() for each in moved):
-        return None
-    steps = [float(np.abs(each - plain.astype(each.dtype))[finite].max(initial=0)) for each in moved]
-    if plain.dtype.kind == "f":  # what cancels leaves the rounding of what it was made of
-        steps.append(float(np.finfo(plain.dtype).eps) * largest(value, known))
-    return max(steps)
+    def compared(self, what: str, found: Array, wanted: Array, value: Value) -> Fault | None:
+        """Where an array, the program's output `value`, is not what it should be, by more than rounding explains."""
+        found = found.reshape(wanted.shape)
+        most = tolerance(self.longest, wanted)
+        fault = difference(what, found, wanted, most)
+        if fault is None:
+            return None
+        moved = self.noise(value)
+        return None if moved is None else difference(what, found, wanted, most + NOISE * moved)
 
+    def noise(self, value: Value) -> float | None:
+        """How far rounding moves an output; None where it decides which of its elements are finite."""
+        plain, *moved = (run[value] for run in self.runs)
+        if plain.dtype.kind == "b":
+            return float(any((plain != each).any() for each in moved))
+        finite = np.isfinite(plain)
+        if any((np.isfinite(each) != finite).any() for each in moved):
+            return None
+        steps = [float(np.abs(each - plain.astype(each.dtype))[finite].max(initial=0)) for each in moved]
+        if plain.dtype.kind == "f":  # what cancels leaves the rounding of what it was made of
+            steps.append(float(np.finfo(plain.dtype).eps) * self.largest(value))
+        return max(steps)
 
-def largest(value: Value, known: dict[Value, Array]) -> float:
-    """The largest number among all that a value follows from."""
-    found, seen, todo = 0.0, {value}, [value]
-    while todo:
-        each = todo.pop()
-        array = known[each]
+    @cached_property
+    def runs(self) -> list[dict[Value, Array]]:
+        """The outputs as NumPy computes them, then in wider floats, then three times with everything a rounding error away."""
+        program, given, outputs = self.program, self.given, self.program.outputs
+        self.magnitudes: dict[Value, float] = {}
+        found = [
+            interpreted(program, given, keep=outputs, look=self.measure),
+            interpreted(program, given, wide=True, keep=outputs),
+        ]
+        chance = np.random.Generator(np.random.PCG64(0))
+        for _ in range(3):
+            nearby = {v: a if a.dtype.kind != "f" else shaken(a, chance) for v, a in given.items()}
+            found.append(interpreted(program, nearby, rounded=lambda array: shaken(array, chance), keep=outputs))
+        return found
+
+    def measure(self, value: Value, array: Array) -> None:
+        """Note the largest finite number of an array of floats."""
         if array.dtype.kind == "f":
-            found = max(found, float(np.abs(array[np.isfinite(array)]).max(initial=0)))
-        new = [v for v in (each.by.values() if each.by is not None else ()) if v not in seen]
-        seen.update(new)
-        todo += new
-    return found
+            self.magnitudes[value] = float(np.abs(array[np.isfinite(array)]).max(initial=0))
+
+    def largest(self, value: Value) -> float:
+        """The largest number among all that a value follows from."""
+        found, seen, todo = 0.0, {value}, [value]
+        while todo:
+            each = todo.pop()
+            found = max(found, self.magnitudes.get(each, 0.0))
+            new = [v for v in (each.by.values() if each.by is not None else ()) if v not in seen]
+            seen.update(new)
+            todo += new
+        return found
+
+    @cached_property
+    def longest(self) -> int:
+        """Of how many terms the program's longest sums are."""
+        longest = 1
+        for instruction in self.program.instructions:
+            if instruction.operation == "dot":
+                longest = max(longest, instruction.args[0].shape[-1])
+            elif instruction.operation in REDUCTION:
+                longest = max(longest, instruction.values()[0].size // max(instruction.out.size, 1))
+        return longest
 
 
 def shaken(array: Array, chance: np.random.Generator) -> Array:
     """The array, each element a rounding error away."""
-    return (array * (1 + np.finfo(array.dtype).eps * chance.uniform(-1, 1, array.shape))).astype(array.dtype)
+    eps = float(np.finfo(array.dtype).eps)
+    factor = np.asarray(chance.random(array.shape, np.float32 if array.dtype == np.float32 else np.float64))
+    factor *= 2 * eps
+    factor += 1 - eps
+    return np.asarray(array * factor, array.dtype)
 
 
-def tolerance(program: Program, wanted: Array) -> float:
-    """By how much rounding may move elements of an array, at a first look."""
+def tolerance(longest: int, wanted: Array) -> float:
+    """By how much rounding may move elements of an array, at a first look, where sums have so many terms."""
     if wanted.dtype.kind != "f":
         return 0.0
-    longest = 1
-    for instruction in program.instructions:
-        if instruction.operation in REDUCTION or instruction.operation == "dot":
-            total = instruction.values()[0].size
-            out = instruction.out.size
-            longest = max(longest, total // max(out, 1) if instruction.operation != "dot" else instruction.args[0].shape[-1])
     finite = np.abs(wanted[np.isfinite(wanted)])
     return float(np.finfo(wanted.dtype).eps * (UNITS[wanted.itemsize] + longest**0.5) * finite.max(initial=0))
 

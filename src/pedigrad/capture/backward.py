@@ -213,9 +213,9 @@ class GradientProgram:
         """Whether a backward program that was made when it was first wanted gives what its instructions mean."""
         executable, program = self.parts[which], self.backs[which].program
         given = dict(zip(executable.inputs, arrays, strict=True)) | executable.constants
-        known = interpreted(program, given)
+        known, rounding = interpreted(program, given), agreement.Rounding(program, given)
         pairs = zip(program.outputs, found, strict=True)
-        return all(agreement.compared("", one, known[value], program, given, value) is None for value, one in pairs)
+        return all(rounding.compared("", one, known[value], value) is None for value, one in pairs)
 
     def nodes(self, call: Any, arrays: list[Array], outputs: list[Any], parents: tuple[Any, ...], results: list[Tensor]) -> None:
         """Give the results of a run their history: one node for all, or for each its own where some follow from others."""

@@ -22,7 +22,7 @@ from ..codegen.runtime.executable import Executable, GuardFailed
 from ..core.graph import write_to
 from ..core.modes import Untraceable
 from . import agreement
-from .agreement import Fault, compared
+from .agreement import Fault, Rounding
 from .backward import ALL, GradientProgram
 from .given import overlaps
 from .recording import Recording
@@ -64,13 +64,13 @@ class Proof:
         except GuardFailed:
             return None if self.is_random else Fault("what it branches on", (), "another answer", "the one that it was recorded with")
         known = interpreted(self.program, self.start) if self.is_random else {}
-        place = {v: i for i, v in enumerate(self.executable.inputs)}
+        place, rounding = {v: i for i, v in enumerate(self.executable.inputs)}, Rounding(self.program, self.start)
         for number, expected in enumerate(self.recording.expected):
             target = self.recording.in_place.get(number)
             found = outputs[number] if target is None else arrays[place[target]]
             value = self.program.outputs[number]
             wanted = known[value] if self.is_random else expected
-            fault = compared(self.name(number), found, wanted, self.program, self.start, value)
+            fault = rounding.compared(self.name(number), found, wanted, value)
             if fault is not None:
                 return fault
         return None if self.gradient is None else self.find_in_gradients(self.gradient, arrays, outputs, known)
@@ -134,11 +134,11 @@ class Proof:
                 news = interpreted(back.program, given)
                 grads = iter(back.program.outputs)
                 wanted = [None if g is None else news[next(grads)] for g in wanted]
-            values = iter(back.program.outputs)
+            values, rounding = iter(back.program.outputs), Rounding(back.program, given)
             for one, other in zip(found, wanted, strict=True):
                 if other is not None:
                     what = f"a gradient of shape {np.shape(other)}"
-                    fault = compared(what, one, np.asarray(other), back.program, given, next(values))
+                    fault = rounding.compared(what, one, np.asarray(other), next(values))
                     if fault is not None:
                         return fault
         return None
@@ -168,8 +168,9 @@ def seconds_of(program: Program) -> float:
 
 def check_run(what: dict[int, str], outputs: Sequence[Any], wanted: dict[int, Array], program: Program, start: dict[Value, Array]) -> None:
     """RuntimeError if what a program gave from `start` is not what is wanted, by the numbers of its outputs."""
+    rounding = Rounding(program, start)
     for number, array in wanted.items():
-        fault = compared(f"{what.get(number, 'kept')} {number}", outputs[number], array, program, start, program.outputs[number])
+        fault = rounding.compared(f"{what.get(number, 'kept')} {number}", outputs[number], array, program.outputs[number])
         if fault is not None:
             raise RuntimeError(f"PEDIGRAD_VERIFY=always: {fault}")
 

@@ -5,7 +5,7 @@ Nothing is fused, nothing shares memory, nothing is done in another order. Nativ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,27 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {"sum": np.sum, "prod": np.prod, "ma
 
 
 def interpreted(
-    program: Program, arrays: Mapping[Value, Array], wide: bool = False, rounded: Callable[[Array], Array] | None = None
+    program: Program,
+    arrays: Mapping[Value, Array],
+    wide: bool = False,
+    rounded: Callable[[Array], Array] | None = None,
+    keep: Collection[Value] | None = None,
+    look: Callable[[Value, Array], None] | None = None,
 ) -> dict[Value, Array]:
     """The arrays of all values of a program, given those of its inputs; in float64 where float32 is asked for, if `wide`, but for calls.
 
     `rounded` gives what to go on with in the place of each result that has been rounded, as another order of sums would leave it.
+    `look` is shown each array. With `keep`, only the arrays of these values are given; others are let go after their last use.
     """
     known: dict[Value, Array] = {v: a.astype(np.float64) if wide and a.dtype == np.float32 else a for v, a in arrays.items()}
     done: dict[Any, Any] = {}  # what calls of several results gave
+    last = {} if keep is None else {v: i for i, each in enumerate(program.instructions) for v in (each.out, *each.values())}
+    last = {v: i for v, i in last.items() if v not in set(keep or ())}
+    if look is not None:
+        for value, array in known.items():
+            look(value, array)
     with np.errstate(all="ignore"):
-        for instruction in program.instructions:
+        for number, instruction in enumerate(program.instructions):
             args = [known[a] if isinstance(a, Value) else a for a in instruction.args]
             if wide and instruction.operation == "call":  # it may look at bits
                 args = [a.astype(v.dtype) if isinstance(v, Value) else a for a, v in zip(args, instruction.args, strict=True)]
@@ -39,6 +50,11 @@ def interpreted(
             known[out] = np.array(np.broadcast_to(np.asarray(result, dtype), out.shape))
             if rounded is not None and dtype.kind == "f" and instruction.operation in ROUNDED:
                 known[out] = rounded(known[out])
+            if look is not None:
+                look(out, known[out])
+            for value in {out, *instruction.values()}:
+                if last.get(value) == number:
+                    del known[value]
     return known
 
 
@@ -117,7 +133,7 @@ MEANINGS: dict[str, Callable[..., Any]] = {
     "reshape": lambda out, attributes, x: np.reshape(x, out.shape),
     "transpose": lambda out, attributes, x: np.transpose(x, attributes["order"]),
     "slice": _slice,
-    "dot": lambda out, attributes, x, y: np.einsum(attributes["spec"], x, y),
+    "dot": lambda out, attributes, x, y: np.einsum(attributes["spec"], x, y, optimize=True),  # by BLAS
     "gather": _gather,
     "scatter_add": _scatter_add,
     "concat": lambda out, attributes, *parts: np.concatenate(parts, axis=attributes["axis"]),

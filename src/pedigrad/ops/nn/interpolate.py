@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from .adaptive_pooling import adaptive_mean
 from .correlation import widened
 
 
-class Taps(NamedTuple):
-    """A linear map along one dimension: each output is a weighted sum of few inputs. Without weights it is a copy."""
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """A linear map along one dimension: each output is a weighted sum of few inputs. Without weights it is a copy.
+
+    No tuple: what is recorded of a backward pass looks for arrays in these, and such a map follows from sizes alone.
+    """
 
     place: np.ndarray  # (taps, outputs), each row not falling
     weight: np.ndarray | None  # the same shape
