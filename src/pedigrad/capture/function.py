@@ -25,7 +25,7 @@ from ..core.tensor import Tensor
 from . import agreement, fetched
 from .environment import Environment
 from .explain.summary import Report, explained, missed, note
-from .growing import Growing
+from .growing import EVER_NEW, Growing, Kind
 from .recording import Recording, State, flattened
 from .side_effects import Effects, let_rates_change
 from .specialization import MISS, Specialization
@@ -93,9 +93,9 @@ class Compiled:
         if key in self.left or self.given_up is not None:
             self.usual[key if key in self.left else None] += 1
             return self.function(*args, **kwargs)
-        if (new := self.growing.is_new(key)) is not None:
-            self.pending.pop(key, None)
-            self.leave_new(new)
+        kind = self.growing.kind(key)
+        if kind is not None and self.growing.is_left(key, kind, self.pending):
+            self.leave_new(kind)
             return self.function(*args, **kwargs)
         if self.variants and key not in self.pending:
             missed(self, key)
@@ -195,12 +195,12 @@ class Compiled:
         self.growing.compiled(key)
         self.shortcut = None
 
-    def leave_new(self, kind: Any) -> None:
+    def leave_new(self, kind: Kind) -> None:
         """Count a call as one of a kind that runs as usual because its sizes are ever new ones."""
-        why = "called with ever new sizes, of which none came twice in a row"
-        self.left[kind] = why
-        self.usual[kind] += 1
-        self.say(why)
+        self.left[kind.name] = EVER_NEW
+        self.usual[kind.name] += 1
+        if kind.are_many:
+            self.say(EVER_NEW)
 
     def leave(self, key: Any, why: str) -> None:
         """Let calls with this key run as usual."""

@@ -5,10 +5,13 @@ A program is for arguments of certain sizes. Where hardly any come twice, record
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 KINDS = 256  # that are told apart
 FEW = 3  # sizes that are recorded without one of them coming twice, after which calls of their kind run as usual
+
+EVER_NEW = "called with ever new sizes, of which none came twice in a row"
 
 
 class Size:
@@ -45,10 +48,10 @@ class Kind:
 
     def __init__(self) -> None:
         self.recorded: list[Any] = []  # keys without a program
-        self.met: set[Any] = set()  # keys since calls run as usual
+        self.met: set[Any] = set()  # keys that came, up to `most`
         self.last: Any = None
-        self.name: Any = None  # what all keys have in common, once calls run as usual
-        self.many = False
+        self.name: Any = None  # what the recorded keys have in common, once calls run as usual
+        self.are_many = False  # there are more keys than programs are kept
 
 
 class Growing:
@@ -58,31 +61,35 @@ class Growing:
         self.most = most
         self.kinds: dict[Any, Kind] = {}
 
-    def is_new(self, key: Any) -> Any:
-        """What is common to the calls of a kind that are not to be recorded, if this is one of them; otherwise None."""
+    def kind(self, key: Any) -> Kind | None:
+        """The kind of a call that finds no program; None if there is nothing in it that could be of another size."""
         if type(key) is not tuple:
             return None
         if len(self.kinds) > KINDS:
             self.kinds.clear()
-        kind = self.kinds.setdefault(without_sizes(key), Kind())
+        return self.kinds.setdefault(without_sizes(key), Kind())
+
+    def is_left(self, key: Any, kind: Kind, pending: dict[Any, Any]) -> bool:
+        """Whether a call of that kind is to run as usual. `pending` has what was recorded of calls without a program yet."""
         if kind.name is None:
             if key not in kind.recorded:
                 kind.recorded.append(key)
             if len(kind.recorded) <= FEW:
-                return None
-            kind.name = kind.recorded[0]
-            for each in kind.recorded:
-                kind.name = merged(kind.name, each)
-        again = key == kind.last or (key in kind.met and not kind.many)
+                return False
+            kind.name, kind.met = functools.reduce(merged, kind.recorded), set(kind.recorded[:-1])
+        again = key == kind.last or key in kind.met
         kind.last = key
-        kind.met.add(key)
-        kind.many = kind.many or len(kind.met) > self.most
-        if kind.many:
-            kind.met.clear()
-        return None if again else kind.name
+        if not kind.are_many:
+            kind.met.add(key)
+            if len(kind.met) > self.most:
+                kind.are_many = True
+                kind.met.clear()
+                for each in kind.recorded:
+                    pending.pop(each, None)
+        return not again
 
     def compiled(self, key: Any) -> None:
         """There is a program for a call: others of its kind may be worth one too."""
-        kind = self.kinds.get(without_sizes(key)) if type(key) is tuple else None
+        kind = self.kind(key)
         if kind is not None and kind.name is None:
             kind.recorded.clear()
