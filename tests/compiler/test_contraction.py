@@ -294,3 +294,31 @@ def test_merged_dimensions() -> None:
     assert contraction.merged(index) == (Dimension(24, 5, 0, 5),)
     assert contraction.merged((Dimension(2, 61, 0, 60), Dimension(3, 20, 0, 20))) == (Dimension(2, 61, 0, 60), Dimension(3, 20, 0, 20))
     assert contraction.merged(()) == (Dimension(1, 0, 0, 0),)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 2, 4, 5])
+def test_few_rows_times_columns_that_lie_along_the_sums(rows: int, dtype: str, bits: int) -> None:
+    for columns, k, apart in ((1, 7, 7), (3, 1, 1), (37, 100, 100), (70, 33, 40), (64, 64, 64), (5, 0, 3)):
+        a, b = values(2, rows, k, dtype=dtype), values(2, columns, apart, dtype=dtype)[:, :, :k].swapaxes(1, 2)
+        bias, before = values(columns, dtype=dtype), values(2, rows, columns, dtype=dtype)
+        expected = a.astype("float64") @ b.astype("float64")
+        once = gemm(a, b, bits=bits)
+        close(once, expected)
+        np.testing.assert_array_equal(gemm(a, b, threads=3, bits=bits), once)
+        close(gemm(a, b[0], bits=bits), a.astype("float64") @ b[0].astype("float64"))
+        close(gemm(a, b, epilogue=biased_relu, extra=[bias], bits=bits), np.maximum(expected + bias, 0))
+        for out in views(np.zeros_like(before)):
+            out[...] = before
+            gemm(a, b, out, 2, accumulate=True, bits=bits)
+            close(np.ascontiguousarray(out), before + expected)
+
+
+@pytest.mark.parametrize("rows, is_gemv", [(1, True), (4, True), (5, False)])
+def test_few_rows_are_not_packed(rows: int, is_gemv: bool) -> None:
+    sizes = (rows, 300), (300, 500), (rows, 500)
+    _, plan = contraction.product_layout(sizes, ((1200, 4), (4, 1200), (2000, 4)), "float32")
+    assert plan.is_gemv == is_gemv
+    _, plan = contraction.product_layout(sizes, ((1200, 4), (2000, 4), (2000, 4)), "float32")
+    assert not plan.is_gemv, "its columns do not lie along the sums"

@@ -25,6 +25,7 @@ from ..core.tensor import Tensor
 from . import agreement, fetched
 from .environment import Environment
 from .explain.summary import Report, explained, missed, note
+from .growing import EVER_NEW, Growing, Kind
 from .recording import Recording, State, flattened
 from .side_effects import Effects, let_rates_change
 from .specialization import MISS, Specialization
@@ -60,6 +61,7 @@ class Compiled:
         self.misses: list[str] = []
         self.recorded = 0  # calls since a compiled program was run
         self.given_up: str | None = None
+        self.growing = Growing(VARIANTS)
         self.shortcut: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -92,6 +94,10 @@ class Compiled:
                 return result
         if key in self.left or self.given_up is not None:
             self.usual[key if key in self.left else None] += 1
+            return self.function(*args, **kwargs)
+        kind = self.growing.kind(key)
+        if kind is not None and self.growing.is_left(key, kind, self.pending):
+            self.leave_new(kind)
             return self.function(*args, **kwargs)
         if self.variants and key not in self.pending:
             missed(self, key)
@@ -189,7 +195,15 @@ class Compiled:
         except Exception as error:  # whatever it is, the function can be run as usual
             return self.leave(key, f"its program could not be compiled ({type(error).__name__}: {error})")
         self.variants = [variant, *self.variants][:VARIANTS]
+        self.growing.compiled(key)
         self.shortcut = None
+
+    def leave_new(self, kind: Kind) -> None:
+        """Count a call as one of a kind that runs as usual because its sizes are ever new ones."""
+        self.left[kind.name] = EVER_NEW
+        self.usual[kind.name] += 1
+        if kind.are_many:
+            self.say(EVER_NEW)
 
     def leave(self, key: Any, why: str) -> None:
         """Let calls with this key run as usual."""
@@ -198,6 +212,10 @@ class Compiled:
             self.given_up = "called with ever new arguments that cannot be compiled"
         if self.fullgraph:
             raise RuntimeError(f"compile(fullgraph=True): {why}")
+        self.say(why)
+
+    def say(self, why: str) -> None:
+        """Warn once that calls run as usual."""
         if not self.warned:
             self.warned = True
             name = getattr(self.function, "__qualname__", None) or type(self.function).__name__

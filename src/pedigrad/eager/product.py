@@ -18,6 +18,7 @@ from ..core.layout import steps
 
 Array = np.ndarray[Any, Any]
 SHARED = 1 << 21  # multiplications from which several threads share a product: a worker that sleeps must be woken up
+SHARED_READ = 1 << 20  # the same where each multiplication reads an element of its own
 MOST = 4096  # signatures that are kept
 
 
@@ -142,4 +143,4 @@ def signature(a: Array, b: Array, out: Array | None, bias: Array | None) -> Sign
     shapes, strides, name = (a.shape, b.shape, shape), (a.strides, b.strides, made.strides), a.dtype.name
     exchanged, plan = contraction.product_layout(shapes, strides, name, epilogue=bias is not None)
     function = contraction.compiled(name, None if bias is None else plus_bias)
-    return Signature(function, plan, shape, exchanged, made.size * a.shape[-1] >= SHARED)
+    return Signature(function, plan, shape, exchanged, made.size * a.shape[-1] >= (SHARED_READ if plan.is_gemv else SHARED))

@@ -132,6 +132,8 @@ def enter_setitem(trace: Trace, target: Tracer, key: Any, new: Any) -> Any:
     if items is not None:
         return region_replaced(trace, target, key, items, new)
     found = indices_of(key, target.shape)
+    if found is not None and len(found[1]) == 1 and isinstance(found[1][0], Tracer) and target.ndim > 1:
+        return slices_replaced(trace, target, key, found[0], found[1][0], new)
     if found is None or found[0] != 0:
         return NotImplemented
     indices = [np.asarray(i) if not isinstance(i, Tracer) else i for i in found[1]]
@@ -163,6 +165,40 @@ def enter_setitem(trace: Trace, target: Tracer, key: Any, new: Any) -> Any:
     hit = trace.emitted("eq", (expanded(trace, iota, target.shape), spread(place)), target.shape, BOOL)
     fresh = operand(trace, new, target.dtype, shape)
     fresh = spread(fresh) if isinstance(fresh, Value) and fresh.shape else fresh
+    value = trace.emitted("where", (hit, fresh, target.value), target.shape, target.dtype)
+    return trace.tracer(replaced(target.array, trace.real(key), trace.real(new)), value)
+
+
+def slices_replaced(trace: Trace, target: Tracer, key: Any, axis: int, index: Tracer, new: Any) -> Any:
+    """`target[:, index] = new` with slices that an array counts: each slice is the last one written there, or what was there."""
+    rows, count = target.shape[axis], index.size
+    lead, rest = target.shape[:axis], target.shape[axis + 1 :]
+    if not target.size or not count or count * rows > target.size:
+        return NotImplemented
+    region = (*lead, *index.shape, *rest)
+    fresh = operand(trace, new, target.dtype, region)
+    if not isinstance(fresh, Value):
+        fresh = trace.emitted("full", (), region, target.dtype, value=fresh)
+    fresh = reshaped(trace, expanded(trace, fresh, region), (*lead, count, *rest))
+    (places,) = index_values(trace, [index], (rows,), index.shape)
+
+    def along(value: Value, shape: tuple[int, ...], whole: tuple[int, ...]) -> Value:
+        return expanded(trace, reshaped(trace, value, shape), whole)
+
+    def counted(n: int, shape: tuple[int, ...], whole: tuple[int, ...]) -> Value:
+        return along(trace.emitted("iota", (), (n,), INDEX), shape, whole)
+
+    pairs = rows, count
+    hits = trace.emitted("eq", (counted(rows, (rows, 1), pairs), along(places, (1, count), pairs)), pairs, BOOL)
+    if count == 1:
+        hit, fresh = reshaped(trace, hits, (rows,)), expanded(trace, fresh, target.shape)
+    else:
+        numbers = trace.emitted("where", (hits, counted(count, (1, count), pairs), -1), pairs, INDEX)
+        last = trace.emitted("max", (numbers,), (rows,), INDEX, dims=(1,))
+        hit = trace.emitted("ge", (last, 0), (rows,), BOOL)
+        chosen = trace.emitted("where", (hit, last, 0), (rows,), INDEX)
+        fresh = trace.emitted("gather", (fresh, chosen), target.shape, target.dtype, axis=axis)
+    hit = along(hit, (rows, *[1] * len(rest)), target.shape)
     value = trace.emitted("where", (hit, fresh, target.value), target.shape, target.dtype)
     return trace.tracer(replaced(target.array, trace.real(key), trace.real(new)), value)
 

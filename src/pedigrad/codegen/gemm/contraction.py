@@ -21,6 +21,7 @@ import numpy as np
 
 from ..emit import llvm
 from ..runtime import memory, pool
+from .gemv import ROWS, gemv
 from .macrokernel import IRREGULAR, TABLES, WORDS, driver
 from .microkernel import ELEMENTS, FEW, Epilogue, Site, Tile, finish, microkernel, tile_for
 from .packing import A, B, offsets, pack
@@ -45,12 +46,13 @@ class Dimension(NamedTuple):
 class Layout(NamedTuple):
     """What native code is told of a contraction, its address, and the bytes of scratch memory that each thread needs.
 
-    Scratch memory is one piece for all threads that begins at a multiple of 64.
+    Scratch memory is one piece for all threads that begins at a multiple of 64. `is_gemv` says whether `gemv` does it, without packing.
     """
 
     words: np.ndarray
     address: int
     scratch: int
+    is_gemv: bool
 
 
 # The module
@@ -71,6 +73,7 @@ def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 
         pack(f"{name}.pack_a", tile, tile.rows),
         pack(f"{name}.pack_b", tile, tile.columns),
         finish(f"{name}.finish", tile, epilogue),
+        gemv(name, tile, {word: place for place, word in enumerate(WORDS)}),
         driver(name, tile, epilogue is not None),
     ]
     return "\n".join(body.text() for body in bodies), set().union(*(body.intrinsics for body in bodies))
@@ -90,6 +93,7 @@ def layout(batch: Index, m: Index, n: Index, k: Index, dtype: str, accumulate: b
     over_n = values["n"] * tile.rows > values["m"] * tile.columns  # more panels are divided more evenly
     values |= dict(accumulate=int(accumulate), over_n=int(over_n))
     values |= dict(zip(("step_a", "step_b"), indices["k"][0][1:3] if len(indices["k"]) == 1 else (IRREGULAR,) * 2, strict=True))
+    values |= _gemv(values, indices)
     values |= _blocks(values, indices, tile)
     values["scratch"] = 0
     for name, size in _sizes(values, tile).items():
@@ -100,7 +104,7 @@ def layout(batch: Index, m: Index, n: Index, k: Index, dtype: str, accumulate: b
         values[f"index_{name}"] = len(WORDS) + len(flat)
         flat += [len(index), *(number for dimension in index for number in dimension)]
     words = np.array([values[word] for word in WORDS] + flat, np.int64)
-    return Layout(words, address_of(words), values["scratch"])
+    return Layout(words, address_of(words), values["scratch"], bool(values["gemv"]))
 
 
 @functools.lru_cache(1024)
@@ -108,6 +112,13 @@ def planned(batch: Any, m: Any, n: Any, k: Any, dtype: str, accumulate: bool) ->
     """The layout of a contraction, kept: dimensions are tuples here."""
     batch, m, n, k = (tuple(Dimension(*each) for each in index) for index in (batch, m, n, k))
     return layout(batch, m, n, k, dtype, accumulate)
+
+
+def _gemv(values: dict[str, int], indices: dict[str, Index]) -> dict[str, int]:
+    """Whether there are only few rows, and both operands lie in memory along the sums."""
+    rows, columns = indices["m"], indices["n"]
+    along = values["step_a"] == values["step_b"] == 1 and len(rows) == len(columns) == 1
+    return dict(gemv=int(along and values["m"] <= ROWS), row_a=rows[0].a, row_b=columns[0].b)
 
 
 def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> dict[str, int]:

@@ -20,6 +20,7 @@ TABLES = ("k_a", "k_b", "m_a", "m_c", "n_b", "n_c")  # an index and an operand
 MEMORY = ("tile", "places", "packed", *TABLES, "batch", "resident", "streamed")  # what lies in a thread's scratch memory
 WORDS = [  # the head of a layout; `scratch` in bytes for each thread, at_* in bytes, index_* in words
     *("batches", "m", "n", "k", "accumulate", "over_n", "kc", "block", "chunk", "group", "step_a", "step_b", "scratch"),
+    *("gemv", "row_a", "row_b"),  # whether `gemv` does it, the strides of A along m and of B along n then
     *(f"at_{name}" for name in MEMORY),
     *("index_b", "index_m", "index_n", "index_k"),
 ]
@@ -81,6 +82,13 @@ class _Driver:
         mine = body.at("%scratch", body.integer("mul", self.words["scratch"], "%thread"), "i8")
         self.memory = {word[3:]: body.at(mine, self.words[word], "i8") for word in WORDS if word.startswith("at_")}
         self.indices = {word[6:]: body.at("%layout", self.words[word]) for word in WORDS if word.startswith("index_")}
+        few = body.put(f"icmp ne i64 {self.words['gemv']}, 0")
+        given = f"ptr %a, ptr %b, ptr %c, ptr %extra, ptr {mine}, ptr %layout, i64 %thread, i64 %threads"
+        body.choose(few, "void", lambda: self.call(f"gemv({given})"), self.blocked)
+
+    def blocked(self) -> str:
+        """The product in blocks of packed panels."""
+        body, tile = self.body, self.tile
         for table in TABLES:
             body.do(f"store i64 -1, ptr {self.memory[table]}")
         body.do(f"store i64 -1, ptr {body.at(self.memory['packed'], 2)}")
@@ -90,6 +98,7 @@ class _Driver:
         rows, columns = self.side("a", A, "m", tile.rows), self.side("b", B, "n", tile.columns)
         self.streamed, self.resident = (_Side(*map(self.choice, _Side._fields, x, y)) for x, y in ((columns, rows), (rows, columns)))
         self.batches()
+        return ""
 
     def side(self, operand: str, number: int, index: str, width: int) -> _Side:
         """The rows or the columns."""

@@ -36,6 +36,7 @@ Array = np.ndarray[Any, Any]
 CHECKED = False  # whether each program's plan of memory is followed step by step before it is used
 SERIAL = 1 << 14  # points of a kernel up to which one thread does it alone
 SERIAL_PRODUCT = 1 << 16  # multiplications, likewise
+SERIAL_READ = 1 << 18  # the same where each of them reads an element of its own
 
 
 class GuardFailed(Exception):
@@ -176,7 +177,7 @@ class Executable:
         for group in groups:
             for dimension in group:
                 work *= dimension.size
-        serial = self.threads == 1 or work <= SERIAL_PRODUCT
+        serial = self.threads == 1 or work <= (SERIAL_READ if plan.is_gemv else SERIAL_PRODUCT)
         self.thread_scratch = max(self.thread_scratch, -(-plan.scratch // 64) * 64)
         function = contraction.compiled(step.out.dtype.name)
         address = ctypes.c_void_p.from_buffer(function).value or 0
