@@ -148,8 +148,9 @@ class Tracer(TracerBase):
             if isinstance(a, Parameter):
                 raise NameError("parameter is not a member of this module")
             number = 0
-            while hasattr(self.root, path := f"_tensor_constant{number}"):
+            while hasattr(self.root, f"_tensor_constant{number}"):
                 number += 1
+            path = f"_tensor_constant{number}"
             self.tensor_attrs[id(a)] = path
             setattr(self.root, path, a)
         return self.create_node("get_attr", path, (), {})
@@ -200,7 +201,7 @@ class Tracer(TracerBase):
         given: dict[str, Any] = {}
         order = {name: i for i, name in enumerate(_names(function))}
         for each in sorted(parameters[1:] if method else parameters, key=lambda each: order.get(each.name, 0)):
-            star = {each.VAR_POSITIONAL: "*", each.VAR_KEYWORD: "**"}.get(each.kind, "")
+            star = "*" if each.kind is each.VAR_POSITIONAL else "**" if each.kind is each.VAR_KEYWORD else ""
             kind = None if each.annotation is each.empty or star else each.annotation
             default = () if each.default is each.empty else (each.default,)
             if each.name in concrete:
@@ -225,7 +226,8 @@ class Tracer(TracerBase):
     @contextmanager
     def _patched(self, function: Any) -> Iterator[None]:
         """Calls and attributes of modules, and wrapped functions, as they are while the graph is drawn."""
-        plain_call, cache = Module.__call__, {}
+        plain_call = Module.__call__
+        cache: dict[str, Any] = {}
 
         def call(module: Any, *args: Any, **kwargs: Any) -> Any:
             return self.call_module(module, lambda *a, **k: plain_call(module, *a, **k), args, kwargs)

@@ -132,7 +132,7 @@ class GraphModule(Module):
         """Take the module at a path away; False if there is none."""
         outer, _, last = target.rpartition(".")
         try:
-            found = self.get_submodule(outer)
+            found: Any = self.get_submodule(outer)  # type: ignore[arg-type]
         except AttributeError:
             return False
         if not isinstance(getattr(found, last, None), Module):
@@ -150,8 +150,7 @@ class GraphModule(Module):
                 self.delete_submodule(name)
 
     def __deepcopy__(self, memo: Any) -> Any:
-        base = next(each for each in type(self).__mro__ if not each.__dict__.get("_of_one_graph"))
-        made = base.__new__(base)
+        made: Any = GraphModule.__new__(next(each for each in type(self).__mro__ if not each.__dict__.get("_of_one_graph")))
         memo[id(self)] = made
         Module.__init__(made)
         type(made).__name__ = type(self).__name__
@@ -169,7 +168,8 @@ class GraphModule(Module):
 
     def _held(self) -> dict[str, Any]:
         """The module's state without its graph and code."""
-        return {name: value for name, value in self.__getstate__().items() if name not in ("_graph", "_code")}
+        state: dict[str, Any] = self.__getstate__()  # type: ignore[assignment]
+        return {name: value for name, value in state.items() if name not in ("_graph", "_code")}
 
     def __str__(self) -> str:
         return "\n".join([super().__repr__(), self.code, "# To see more debug info, please use `graph_module.print_readable()`"])
@@ -205,7 +205,8 @@ def _unpacked(value: Any, known: dict[str, Node]) -> Any:
 
 
 def _unpickled(class_name: str, held: dict[str, Any], nodes: list[Any]) -> GraphModule:
-    graph, known = Graph(), {}
+    graph = Graph()
+    known: dict[str, Node] = {}
     for name, op, target, args, kwargs, kind in nodes:
         known[name] = graph.create_node(op, target, _unpacked(args, known), _unpacked(kwargs, known), name, kind)
     made = GraphModule.__new__(GraphModule)

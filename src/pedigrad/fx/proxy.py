@@ -72,7 +72,7 @@ class TracerBase:
         """Called where the program branches on a proxy: TraceError."""
         raise TraceError(located("symbolically traced variables cannot be used as inputs to control flow"))
 
-    def iter(self, obj: Proxy) -> Iterator[Any]:
+    def iter(self, obj: Any) -> Iterator[Any]:
         """Called where the program goes through a proxy: as many items as it unpacks, otherwise TraceError."""
         frame = sys._getframe(2)
         code = list(dis.get_instructions(frame.f_code))
