@@ -1,5 +1,6 @@
 """The programs that pedigrad exists for, each run as a user would run it: in a process of its own."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -130,3 +131,36 @@ def test_import_is_cheap(tmp_path):
     loaded = set(python("-c", text, cwd=tmp_path).split())
     assert "numpy" in loaded
     assert not loaded & {"llvmlite", "scipy", "ml_dtypes", "torch", "matplotlib", "sklearn"}
+
+
+def with_a_torch(folder):
+    """An environment in which `import torch` gives an empty module."""
+    (folder / "stand_in").mkdir()
+    (folder / "stand_in" / "torch.py").write_text("")
+    return {**os.environ, "PYTHONPATH": str(folder / "stand_in")}
+
+
+@pytest.mark.parametrize("options", [(), ("--check",), ("--profile", "profile.html")])
+def test_an_error_of_a_program_is_shown_as_python_shows_it(tmp_path, options):
+    path = script(tmp_path, "import torch\n\n\ndef f():\n    raise ValueError('no')\n\n\nf()\n")
+    plain = subprocess.run([sys.executable, path], capture_output=True, text=True, cwd=tmp_path, env=with_a_torch(tmp_path))
+    command = [sys.executable, "-m", "pedigrad", "run", *options, path]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == plain.returncode == 1
+    assert plain.stderr.startswith("Traceback") and done.stderr.endswith(plain.stderr)
+    assert "runpy" not in done.stderr and "cli.py" not in done.stderr
+
+
+def test_a_mistake_in_a_programs_text_is_shown_as_python_shows_it(tmp_path):
+    path = script(tmp_path, "x = (\n")
+    plain = subprocess.run([sys.executable, path], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-m", "pedigrad", "run", path], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stderr == plain.stderr and done.returncode == 1
+
+
+def test_a_programs_own_hook_shows_its_errors(tmp_path):
+    path = script(
+        tmp_path, "import sys\nsys.excepthook = lambda kind, error, trace: print(kind.__name__, trace.tb_lineno)\nraise KeyError(1)\n"
+    )
+    done = subprocess.run([sys.executable, "-m", "pedigrad", "run", path], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == "KeyError 3\n" and done.returncode == 1

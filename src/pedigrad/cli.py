@@ -8,8 +8,9 @@ import functools
 import os
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pickle import UnpicklingError
+from types import TracebackType
 from typing import Any
 
 from . import about, demo, doctor, graph_page, version
@@ -37,11 +38,32 @@ def run(script: str, args: Sequence[str], as_module: bool = False, checked: bool
         else:
             program = functools.partial(importing.run_path if fast else runpy.run_path, script, run_name="__main__")
         return session.watched(program) if checked else program()  # type: ignore[no-any-return]
-    except (ImportError, AttributeError) as error:
-        hint = missing_name(error)
+    except Exception as error:
+        hint = missing_name(error) if isinstance(error, (ImportError, AttributeError)) else None
         if hint is not None:
             error.add_note(hint)
+        sys.excepthook = functools.partial(show_from_program, sys.excepthook)
         raise
+
+
+def show_from_program(show: Callable[..., Any], kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show an error that ends a program by `show`, from the program's own first frame on: how it was started is left out."""
+    frames = list(each_of(trace))
+    ours = [i for i, each in enumerate(frames) if each.tb_frame.f_code is run.__code__]
+    if ours:
+        starting = [each.tb_frame.f_globals.get("__name__") == "runpy" for each in frames[ours[0] :]]
+        first = ours[0] + (starting.index(True) if True in starting else 0)
+        while first < len(frames) and frames[first].tb_frame.f_globals.get("__name__") == "runpy":
+            first += 1
+        trace = frames[first] if first < len(frames) else None
+    show(kind, error.with_traceback(trace), trace)
+
+
+def each_of(trace: TracebackType | None) -> Iterator[TracebackType]:
+    """The entries of a traceback, outermost first."""
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
 
 
 def run_profiled(path: str, script: str, args: Sequence[str], as_module: bool) -> int:

@@ -22,6 +22,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlparse
 from urllib.request import Request, urlopen
 
+from .serialization import load as _read
+
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
 DEFAULT_CACHE_DIR = "~/.cache"
@@ -218,4 +220,4 @@ def load_state_dict_from_url(
         found = HASH_REGEX.search(name) if check_hash else None
         sys.stderr.write(f'Downloading: "{url}" to {kept}\n')
         download_url_to_file(url, kept, found.group(1) if found else None, progress)
-    return import_module(__package__ or "pedigrad").load(kept, map_location=map_location, weights_only=weights_only)
+    return _read(kept, map_location=map_location, weights_only=weights_only)

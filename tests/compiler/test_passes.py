@@ -5,7 +5,13 @@ import pytest
 
 from pedigrad.codegen.ir.interpreter import interpreted
 from pedigrad.codegen.ir.program import Program, verify
-from pedigrad.codegen.passes import PASSES, algebra, constants, cse, dce, gathers, simplified
+from pedigrad.codegen.passes import PASSES, simplified
+from pedigrad.codegen.passes.algebra import algebra
+from pedigrad.codegen.passes.constants import constants
+from pedigrad.codegen.passes.cse import cse
+from pedigrad.codegen.passes.dce import dce
+from pedigrad.codegen.passes.gathers import gathers
+from pedigrad.codegen.passes.stages import stage
 from pedigrad.codegen.runtime.executable import Executable
 
 F, N, B = np.float32, np.int64, np.bool_
@@ -166,6 +172,15 @@ def test_a_pass(each, build):
     verify(after)
     assert str(before) == text, "the pass changed the program that it was given"
     assert renumbered(dce(after)) == GOLDEN[each, build].strip()
+
+
+def test_passes_are_run_before_and_after_instructions_are_moved():
+    assert (dce, constants, algebra, gathers, constants, algebra, cse, dce) == PASSES
+
+
+def test_a_pass_belongs_to_a_stage_that_is_run():
+    with pytest.raises(KeyError, match="sooner"):
+        stage("sooner")
 
 
 def test_new_instructions_have_the_origin_of_the_old_ones():

@@ -1,6 +1,7 @@
 """`__torch_function__`: subclasses, classes beside Tensor, and modes, against PyTorch's."""
 
 import importlib
+import operator
 
 import pytest
 from side_by_side import agree
@@ -177,6 +178,58 @@ def modes(torch, tell):
     tell(torch.exp(torch.zeros(1)), overrides._len_torch_function_stack())
     with torch._C.DisableTorchFunctionSubclass() if hasattr(torch, "_C") else torch.DisableTorchFunctionSubclass():
         tell(torch.exp(x))
+
+
+BINARY = "add sub mul truediv floordiv mod pow matmul eq ne lt le gt ge and_ or_ xor lshift rshift".split()
+
+
+@pytest.mark.parametrize("name", [*BINARY, *"neg pos abs invert getitem setitem".split()])
+def test_a_class_is_told_which_operator_was_called(name):
+    """Forward, reflected and in place, with tensors and numbers: the same method of Tensor with the same arguments."""
+
+    def program(torch, tell):
+        log = []
+
+        class Logged(torch.Tensor):
+            @classmethod
+            def __torch_function__(cls, func, types, args=(), kwargs=None):
+                log.append((func.__name__, [type(a).__name__ for a in args], sorted(kwargs or {})))
+                return super().__torch_function__(func, types, args, kwargs)
+
+        def told(call):
+            log.clear()
+            try:
+                call()
+            except Exception as error:
+                tell(type(error).__name__)
+            tell([list(each) for each in log])
+
+        def of(values):
+            return torch.tensor(values).as_subclass(Logged)
+
+        plain, mine, other = torch.tensor([[3, 1], [2, 5]]), of([[2, 2], [3, 3]]), of([[1, 2], [3, 4]])
+        function = getattr(operator, name)
+        if name in ("neg", "pos", "abs", "invert"):
+            told(lambda: function(mine))
+        elif name == "getitem":
+            for at in (0, slice(1, None), (slice(None), 1), (None, ..., 0), plain > 2, torch.tensor([1, 0])):
+                told(lambda at=at: mine[at])
+            told(lambda: plain[of([1, 0])])
+        elif name == "setitem":
+            for at, value in ((0, 1), ((slice(None), 1), plain[0]), (plain > 2, 3), (0, of([7, 8]))):
+                told(lambda at=at, value=value: function(mine, at, value))
+            told(lambda: function(plain, 0, of([7, 8])))
+            tell(mine.as_subclass(torch.Tensor), plain)
+        else:
+            for pair in ((mine, plain), (plain, mine), (mine, other), (mine, 2), (2, mine)):
+                told(lambda pair=pair: function(*pair))
+            if write := getattr(operator, "i" + name.rstrip("_"), None):
+                for value in (plain, 2):
+                    target = of([[4.0, 2.0], [1.0, 3.0]]) if name in ("truediv", "pow") else of([[4, 2], [1, 3]])
+                    told(lambda target=target, value=value: write(target, value))
+                    tell(target.as_subclass(torch.Tensor))
+
+    agree(program)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: each.__name__)

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import pathlib
 import pickle
 import weakref
 
@@ -465,3 +466,14 @@ def test_muon_steps_are_orthogonal():
     torch.optim.Muon([p], lr=1.0, weight_decay=0.0, adjust_lr_fn="match_rms_adamw").step()
     sizes = np.linalg.svd(p._array / (0.2 * 6**0.5), compute_uv=False)
     assert ((sizes > 0.6) & (sizes < 1.3)).all()
+
+
+def test_the_folder_finds_the_optimizers_by_their_files():
+    folder = pathlib.Path(torch.optim.__file__).parent
+    names = set(torch.optim.__all__) - {"Optimizer", "lr_scheduler", "swa_utils"}
+    kinds = {name: getattr(torch.optim, name) for name in names}
+    assert {kind.__module__.rpartition(".")[2] for kind in kinds.values()} <= {path.stem for path in folder.glob("*.py")}
+    assert {"SGD", "Adam", "LBFGS", "SparseAdam"} <= names <= set(dir(torch.optim))
+    assert all(issubclass(kind, torch.optim.Optimizer) and kind.__name__ == name for name, kind in kinds.items())
+    stub = (folder / "__init__.pyi").read_text(encoding="utf-8")
+    assert all(f"class {name}(" in stub for name in names)

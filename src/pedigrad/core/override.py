@@ -6,6 +6,7 @@ from the moment at which a tensor of a subclass, or a mode, first exists: progra
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -103,6 +104,20 @@ def _flat(args: Iterable[Any]) -> list[Any]:
     return flat
 
 
+def by_name(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments as PyTorch's functional tells them: by position what has no default, all others by name."""
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return args, kwargs  # the function itself will say what is wrong
+    bound.apply_defaults()
+    kinds = bound.signature.parameters
+    if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD, each.POSITIONAL_ONLY) for each in kinds.values()):
+        return args, kwargs
+    needed = tuple(value for name, value in bound.arguments.items() if kinds[name].default is inspect.Parameter.empty)
+    return needed, {name: value for name, value in bound.arguments.items() if kinds[name].default is not inspect.Parameter.empty}
+
+
 def answer(what: Any, given: Any, rest: Any, out: Any = None) -> Any:
     """What a class or a mode gives for an Op with operands and attributes, or for a function with arguments; NO_ANSWER if none is asked."""
     settings = modes.settings
@@ -116,8 +131,12 @@ def answer(what: Any, given: Any, rest: Any, out: Any = None) -> Any:
         settings.recorder.refuse("a class or a mode takes operations over by __torch_function__")
     if not isinstance(what, Op):
         plain = "F" in PLACES and PLACES["F"].get(what.__name__) is what and any(type(value) is Tensor for value in values)
+        if "F" in PLACES and PLACES["F"].get(what.__name__) is what:
+            given, rest = by_name(what, given, rest)
         return handle(what, found, given, rest, plain)
     args = (list(given[0]),) if what.variadic else tuple(value for value in given if value is not MISSING)
+    while args and args[-1] is None:
+        args = args[:-1]
     named = dict(zip(what.attributes, rest, strict=True))
     kwargs = {name: value for name, value in named.items() if name not in what.defaults or what.defaults[name] is not value}
     if what.places == ["Tensor"]:  # a function of that name is another one, as `F.unfold` is

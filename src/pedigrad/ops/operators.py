@@ -6,6 +6,7 @@ asks the other operand or says that the operator is not supported, and `t == "te
 
 from __future__ import annotations
 
+import functools
 import operator
 import sys
 import types
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dispatch, dtypes, fastpath, inplace
+from ..core import dispatch, dtypes, fastpath, inplace, modes
 from ..core.data import native_array
 from ..core.declare import Function
 from ..core.origin import MARK, is_users
@@ -29,10 +30,32 @@ def _known(value: Any) -> bool:
     return isinstance(value, _KNOWN) or hasattr(value, "_trace") or hasattr(type(value), "__torch_function__")
 
 
-def _gate_or_not(op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
+# Operators whose classes are told another method of Tensor than the operator's own, as in PyTorch: `x + 1` is told as Tensor.add.
+TOLD = {
+    **{f"__{name}__": name for name in ("add", "sub", "mul", "matmul", "pow", "neg", "abs", "ne", "lt", "le", "gt", "ge")},
+    **{f"__i{name}__": f"{name}_" for name in ("add", "sub", "mul", "pow")},
+    "__radd__": "add", "__rmul__": "mul", "__truediv__": "div", "__rtruediv__": "__rdiv__", "__div__": "div", "__mod__": "remainder",
+    "__itruediv__": "div_", "__idiv__": "div_", "__ifloordiv__": "floor_divide_", "__imod__": "remainder_",
+    "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor",
+}  # fmt: skip
+
+
+def _taken_over(name: str, operands: tuple[Any, ...]) -> Any:
+    """What a class or a mode gives for an operator, which is told to it as the method that the user's program calls."""
+    return modes.answer(getattr(Tensor, TOLD.get(name, name)), operands, {})
+
+
+def _gate_or_not(name: str, op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
     if not all(map(_known, operands)):
         return NotImplemented
-    if op is matmul.matmul.op and any(isinstance(v, (bool, int, float, complex, np.generic)) for v in operands):
+    refused = op is matmul.matmul.op and any(isinstance(v, (bool, int, float, complex, np.generic)) for v in operands)
+    if refused and name == "__matmul__":
+        return NotImplemented
+    if modes.overriding:
+        told = operands[::-1] if name in REFLECTED_NAMES else operands
+        if (answer := _taken_over(name, told)) is not modes.NO_ANSWER:
+            return answer
+    if refused:
         return NotImplemented
     if op in UFUNCS and any(isinstance(v, np.ndarray) for v in operands) and is_users(sys._getframe(2)):
         return with_arrays(UFUNCS[op], op, operands)
@@ -66,7 +89,7 @@ def _build(op: Any, form: Any) -> Any:
     """Give `form` the code of the op's public function, with another way for what is not the ordinary case."""
     if not op.built:
         fastpath.build(op)
-    form.__globals__.update(op.function.__globals__, _dispatch=_gate_or_not)
+    form.__globals__.update(op.function.__globals__, _dispatch=functools.partial(_gate_or_not, form.__name__))
     form.__code__, form.__defaults__ = op.function.__code__, op.function.__defaults__
     form.__kwdefaults__ = op.function.__kwdefaults__
     return form
@@ -86,7 +109,7 @@ def _swapped(function: Function, name: str) -> Any:
     op = function.op  # type: ignore[attr-defined]
 
     def reflected(self: Any, other: Any) -> Any:
-        return _gate_or_not(op, (other, self), ())
+        return _gate_or_not(name, op, (other, self), ())
 
     reflected.__name__, reflected.__qualname__ = name, f"Tensor.{name}"
     reflected.__doc__ = op.forward.__doc__
@@ -99,6 +122,8 @@ def _in_place(function: Function, name: str) -> Any:
     def write(self: Any, other: Any) -> Any:
         if isinstance(other, np.ndarray) and is_users(sys._getframe(1)):
             return NotImplemented  # what is out of place is assigned, as PyTorch has it: its dtype may be another one
+        if modes.overriding and _known(other) and (answer := _taken_over(name, (self, other))) is not modes.NO_ANSWER:
+            return answer
         return inplace.write(op, (self, other), ()) if _known(other) else NotImplemented
 
     write.__name__, write.__qualname__ = name, f"Tensor.{name}"
@@ -120,6 +145,7 @@ REFLECTED = {
     "rpow": powers.pow, "rfloordiv": division.floor_divide, "rmod": division.remainder, "rmatmul": matmul.matmul,
     "rlshift": compare.bitwise_left_shift, "rrshift": compare.bitwise_right_shift,
 }  # fmt: skip
+REFLECTED_NAMES = frozenset(f"__{name}__" for name in REFLECTED)
 IN_PLACE = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
 
 UFUNC_NAMES = {

@@ -1,17 +1,13 @@
-"""Passes: each is a function from a Program to a Program that computes the same, in a file of its own."""
+"""Passes: each is a function from a Program to a Program that computes the same, in a file of its own, which says when it is run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from ...core.folder import modules_of
 from ..ir.program import Program
-from .algebra import algebra
-from .constants import constants
-from .cse import cse
-from .dce import dce
-from .gathers import gathers
+from .stages import pipeline
 
-PASSES: tuple[Callable[[Program], Program], ...] = (dce, constants, algebra, gathers, constants, algebra, cse, dce)
+modules_of(__name__, __path__)
+PASSES = pipeline()
 
 
 def simplified(program: Program) -> Program:
@@ -21,4 +17,4 @@ def simplified(program: Program) -> Program:
     return program
 
 
-__all__ = ["PASSES", "algebra", "constants", "cse", "dce", "gathers", "simplified"]
+__all__ = ["PASSES", "simplified"]

@@ -6,8 +6,10 @@ import math
 from typing import Any
 
 from ..ir.program import Instruction, Program, Value, copied, rewritten
+from .stages import stage
 
 
+@stage("simpler")
 def algebra(program: Program) -> Program:
     """The program with simpler instructions."""
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from ..ir.instructions import ELEMENTWISE
 from ..ir.program import MOVEMENT, Instruction, Program, Value, copied, rewritten
+from .stages import stage
 
 
+@stage("constant")
 def constants(program: Program) -> Program:
     """The program with numbers in the place of arrays that are full of one, as far as that goes."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir.program import Instruction, Program, Value, copied, rewritten
+from .stages import stage
 
 
+@stage("repeated")
 def cse(program: Program) -> Program:
     """The program in which of equal instructions on equal operands the first one serves for all."""
     known: dict[Any, Value] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..ir.program import Program
+from .stages import stage
 
 
+@stage("unused")
 def dce(program: Program) -> Program:
     """The program without what its outputs do not depend on."""
     wanted = set(program.outputs)

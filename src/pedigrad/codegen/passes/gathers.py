@@ -6,8 +6,10 @@ from typing import Any
 
 from ..ir.instructions import ELEMENTWISE
 from ..ir.program import Instruction, Program, Value, copied, rewritten
+from .stages import stage
 
 
+@stage("moved")
 def gathers(program: Program) -> Program:
     """The program in which elements are picked before elementwise instructions, where fewer are picked than computed."""
 

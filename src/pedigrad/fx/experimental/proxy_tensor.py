@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from ... import fx as _fx
 from ...core.refused import refused
 
-globals().update(refused(__name__, _fx._WHY, functions="make_fx", classes="ProxyTorchDispatchMode"))
+_WHY = "operations of one call are not drawn; torch.fx.symbolic_trace() draws the graph of a module"
+
+globals().update(refused(__name__, _WHY, functions="make_fx", classes="ProxyTorchDispatchMode"))
 
 
 def get_proxy_mode() -> Any:

@@ -2,10 +2,15 @@
 
 from typing import Any
 
-from ... import fx as _fx
 from ...core.refused import refused
 
-globals().update(refused(__name__, _fx._WHY, classes="ShapeEnv DimDynamic StatelessSymbolicContext GuardOnDataDependentSymNode"))
+globals().update(
+    refused(
+        __name__,
+        "sizes are numbers, and there are no symbols for them",
+        classes="ShapeEnv DimDynamic StatelessSymbolicContext GuardOnDataDependentSymNode",
+    )
+)
 
 
 def is_symbolic(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""`torch.fx.passes`: the names are there; using them is refused."""
+"""`torch.fx.passes`: what goes over graphs and notes something of each node."""
 
 from ...core.refused import lazily
 

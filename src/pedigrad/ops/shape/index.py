@@ -310,6 +310,8 @@ def _is_basic(index: tuple[Any, ...]) -> bool:
 
 def getitem(self: Tensor, index_: Any) -> Tensor:
     """What `self[index]` selects: a view if the index is basic, else a copy."""
+    if modes.overriding and (answer := modes.answer(Tensor.__getitem__, (self, index_), {})) is not modes.NO_ANSWER:
+        return answer
     kind = index_.__class__
     if kind is int:
         if self._array.ndim == 0:
@@ -327,6 +329,8 @@ def getitem(self: Tensor, index_: Any) -> Tensor:
 
 def setitem(self: Tensor, index_: Any, value: Any) -> None:
     """Write `value`, a number or a tensor that broadcasts, into what `self[index]` selects."""
+    if modes.overriding and (answer := modes.answer(Tensor.__setitem__, (self, index_, value), {})) is not modes.NO_ANSWER:
+        return answer
     source = value._array if isinstance(value, Tensor) else value
     is_array = source is value and isinstance(value, np.ndarray)
     if is_array or not isinstance(source, (*lifted.ARRAYS, bool, int, float, complex, np.generic)):
@@ -449,6 +453,7 @@ def delitem(self: Tensor, index_: Any) -> None:
 
 
 for _name, _function in (("__getitem__", getitem), ("__setitem__", setitem), ("__delitem__", delitem)):
+    _function.__name__, _function.__qualname__ = _name, f"Tensor.{_name}"
     setattr(Tensor, _name, _function)
 
 
