@@ -40,6 +40,11 @@ def vector_bits() -> int:
     return 512 if "+avx512f" in features else 256 if "+avx2" in features else 128
 
 
+def has_feature(name: str) -> bool:
+    """Whether the processor has a feature, by LLVM's name for it."""
+    return f"+{name}" in host()[1].split(",")
+
+
 @functools.cache
 def can_stream() -> bool:
     """Whether vectors can be written to memory past the caches."""

@@ -114,14 +114,14 @@ def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> di
     """The sizes of blocks."""
     streamed, resident, operand = ("n", "m", B) if values["over_n"] else ("m", "n", A)
     width = dict(m=tile.rows, n=tile.columns)
-    kc = _even(values["k"], STEPS[tile.bits], 8)
-    most = max(resident_bytes() // (kc * tile.size * width[resident]), 1) * width[resident]
+    kc = _even(values["k"], STEPS[tile.bits] * tile.depth, 8)
+    most = max(resident_bytes() // (kc // tile.depth * tile.size * width[resident]), 1) * width[resident]
     chunk = _up(min(max(values[streamed], 1), CHUNK), width[streamed])
     step = values["step_b" if values["over_n"] else "step_a"]
     near = any(dimension[1 + operand] == 1 for dimension in indices[streamed])
     # Steps that lie whole pages apart push one another out of the cache before the next panel comes for the rest of their lines.
-    far = near and step not in (0, IRREGULAR) and step * tile.size % PAGE == 0
-    group = min(max(GROUP // tile.size // width[streamed], 1) * width[streamed], chunk) if far else width[streamed]
+    far = near and step not in (0, IRREGULAR) and step * tile.source_size % PAGE == 0
+    group = min(max(GROUP // tile.source_size // width[streamed], 1) * width[streamed], chunk) if far else width[streamed]
     return dict(kc=kc, block=_even(values[resident], most, width[resident]), chunk=chunk, group=group)
 
 
@@ -144,7 +144,7 @@ def _sizes(values: dict[str, int], tile: Tile) -> dict[str, int]:
     sizes = {"tile": tile.rows * tile.columns * tile.size, "places": 16 * tile.rows, "packed": 24, "batch": 32}
     sizes |= {table: 16 * (entries[table[0]] + 1) for table in TABLES}
     panels = {"resident": values["block"], "streamed": values["group"]}
-    return sizes | {name: (count * values["kc"] + beyond) * tile.size for name, count in panels.items()}
+    return sizes | {name: (count * (values["kc"] // tile.depth) + beyond) * tile.size for name, count in panels.items()}
 
 
 def merged(index: Index) -> Index:
@@ -254,15 +254,16 @@ def product_layout(
 def _matmul_layout(
     shapes: tuple[Numbers, ...], strides: tuple[Numbers, ...], dtype: str, accumulate: bool, fold: bool, bits: int
 ) -> Layout:
-    size, c = ELEMENTS[dtype][1], shapes[2]
+    tile, c = tile_for(dtype, bits or llvm.vector_bits()), shapes[2]
+    sizes = (tile.source_size, tile.source_size, tile.source_size if tile.rounded else tile.size)
 
     def along(operand: int) -> list[int]:
         """The strides of an operand along the dimensions of the batch, 0 where it has one matrix for all."""
-        shape, steps = shapes[operand][:-2], strides[operand]
+        shape, steps, size = shapes[operand][:-2], strides[operand], sizes[operand]
         own = [0 if n == 1 else step // size for n, step in zip(shape, steps, strict=False)]
         return [0] * (len(c) - 2 - len(own)) + own
 
-    (a_m, a_k), (b_k, b_n), (c_m, c_n) = ((steps[-2] // size, steps[-1] // size) for steps in strides)
+    (a_m, a_k), (b_k, b_n), (c_m, c_n) = ((steps[-2] // n, steps[-1] // n) for steps, n in zip(strides, sizes, strict=True))
     a_batch, b_batch, c_batch = map(along, range(3))
     batch: Index = tuple(map(Dimension, c[:-2], a_batch, b_batch, c_batch))
     rows: Index = (Dimension(c[-2], a_m, 0, c_m),)
