@@ -22,12 +22,13 @@ import numpy as np
 from ..emit import llvm
 from ..runtime import memory, pool
 from .macrokernel import IRREGULAR, TABLES, WORDS, driver
-from .microkernel import ELEMENTS, FEW, Epilogue, Site, Tile, finish, microkernel, tile_for
-from .packing import A, B, offsets, pack
+from .microkernel import ELEMENTS, SQUARE, Epilogue, Site, Tile, finish, microkernel, square_microkernel, tile_for
+from .packing import A, B, offsets, pack, pack_squares
 
 __all__ = ["Dimension", "Epilogue", "Layout", "Site", "compiled", "gemm", "layout", "module", "run"]
 
 STEPS = {512: 512, 256: 384, 128: 384}  # of k in a block, by the width of registers: with AVX2 a panel fits the first-level cache
+SQUARES = 16  # of k in a block, where panels are multiplied by squares: a panel leaves a third of the first-level cache
 CHUNK = 4096  # rows or columns whose offsets a table has
 GROUP = 512  # bytes of a step that are packed at once where steps lie whole pages apart
 PAGE = 4096
@@ -63,12 +64,13 @@ def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 
     """
     bits = bits or llvm.vector_bits()
     tile = tile_for(dtype, bits)
+    kernel = square_microkernel if tile.square else microkernel
     bodies = [
-        microkernel(f"{name}.multiply", tile, tile.rows),
-        microkernel(f"{name}.multiply_narrow", tile, tile.rows, 1),
-        *(microkernel(f"{name}.multiply_{rows}", tile, rows) for rows in FEW[bits]),
+        kernel(f"{name}.multiply", tile, tile.rows),
+        kernel(f"{name}.multiply_narrow", tile, tile.rows, 1),
+        *(kernel(f"{name}.multiply_{rows}", tile, rows) for rows in tile.few),
         offsets(f"{name}.offsets", bits),
-        pack(f"{name}.pack_a", tile, tile.rows),
+        (pack_squares if tile.square else pack)(f"{name}.pack_a", tile, tile.rows),
         pack(f"{name}.pack_b", tile, tile.columns),
         finish(f"{name}.finish", tile, epilogue),
         driver(name, tile, epilogue is not None),
@@ -114,7 +116,7 @@ def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> di
     """The sizes of blocks."""
     streamed, resident, operand = ("n", "m", B) if values["over_n"] else ("m", "n", A)
     width = dict(m=tile.rows, n=tile.columns)
-    kc = _even(values["k"], STEPS[tile.bits] * tile.depth, 8)
+    kc = _even(values["k"], SQUARES * SQUARE * tile.depth, SQUARE * tile.depth) if tile.square else _even(values["k"], STEPS[tile.bits] * tile.depth, 8)
     most = max(resident_bytes() // (kc // tile.depth * tile.size * width[resident]), 1) * width[resident]
     chunk = _up(min(max(values[streamed], 1), CHUNK), width[streamed])
     step = values["step_b" if values["over_n"] else "step_a"]

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .microkernel import FEW, STEPS, Body, Tile
+from .microkernel import STEPS, Body, Tile, configured
 from .packing import A, B, C, words_of
 
 __all__ = ["IRREGULAR", "MEMORY", "TABLES", "WORDS", "driver"]
@@ -92,7 +92,11 @@ class _Driver:
         self.over_n = body.put(f"icmp ne i64 {self.words['over_n']}, 0")
         rows, columns = self.side("a", A, "m", tile.rows), self.side("b", B, "n", tile.columns)
         self.streamed, self.resident = (_Side(*map(self.choice, _Side._fields, x, y)) for x, y in ((columns, rows), (rows, columns)))
+        if tile.square:
+            configured(body)
         self.batches()
+        if tile.square:
+            body.call("void", "llvm.x86.tilerelease")
 
     def side(self, operand: str, number: int, index: str, width: int) -> _Side:
         """The rows or the columns."""
@@ -241,11 +245,11 @@ class _Driver:
         body, tile = self.body, self.tile
         narrow = body.put(f"icmp sle i64 {columns.length}, {tile.lanes}")
         wide, half = (body.put(f"icmp eq i64 {columns.length}, {width}") for width in (tile.columns, tile.lanes))
-        *lower, high = (body.put(f"icmp eq i64 {rows.length}, {height}") for height in (*FEW[tile.bits], tile.rows))
+        *lower, high = (body.put(f"icmp eq i64 {rows.length}, {height}") for height in (*tile.few, tile.rows))
         exact = self.some(self.all(wide, self.some(*lower, high)), self.all(half, high))
         together = body.put(f"icmp sge i64 {body.word(columns.places, 1)}, {columns.length}")
         final = block.last if self.epilogue or tile.rounded else "false"
-        straight = self.all(exact, together, body.put(f"xor i1 {final}, true"))
+        straight = "false" if tile.square else self.all(exact, together, body.put(f"xor i1 {final}, true"))
         place = body.at("%c", body.integer("add", block.c, body.word(columns.places, 0)), tile.element)
         to = body.put(f"select i1 {straight}, ptr {place}, ptr {self.memory['tile']}")
         places = body.put(f"select i1 {straight}, ptr {rows.places}, ptr {self.memory['places']}")
@@ -267,7 +271,7 @@ class _Driver:
         """Call the smallest microkernel that has enough rows, or enough columns."""
         otherwise = functools.partial(self.call, f"multiply{panels}")
         otherwise = functools.partial(self.body.choose, narrow, "void", functools.partial(self.call, f"multiply_narrow{panels}"), otherwise)
-        for rows in reversed(FEW[self.tile.bits]):
+        for rows in reversed(self.tile.few):
             otherwise = functools.partial(self._multiply_few, height, rows, panels, otherwise)
         otherwise()
 

@@ -21,6 +21,8 @@ ELEMENTS = {"float32": ("float", 4), "float64": ("double", 8)}
 SUFFIXES = {"float": "f32", "double": "f64", "half": "f16", "i8": "i8", "i16": "i16", "i32": "i32"}
 NARROW = {"bfloat16": ("i16", 2), "float16": ("half", 2), "int8": ("i8", 1)}  # operands whose products are summed in 32 bits
 DOTS = {"bfloat16": "avx512bf16", "int8": "avx512vnni"}  # features with which several of them are multiplied and added at once
+MATRICES = {"bfloat16": "amx-bf16", "int8": "amx-int8"}  # and those with which whole squares of them are
+SQUARE = 16  # rows, and words in a row, of the registers that hold squares
 
 
 class Tile(NamedTuple):
@@ -41,6 +43,7 @@ class Tile(NamedTuple):
     source_size: int = 0
     depth: int = 1
     rounded: bool = False
+    square: bool = False  # whether panels are multiplied by squares, k filled up to whole ones
 
     @property
     def vector(self) -> str:
@@ -56,6 +59,11 @@ class Tile(NamedTuple):
     def words(self) -> str:
         """The type of a vector of what panels consist of."""
         return f"<{self.lanes} x {self.word}>"
+
+    @property
+    def few(self) -> tuple[int, ...]:
+        """The rows of further microkernels, for what is left at the lower edge."""
+        return (SQUARE,) if self.square else FEW[self.bits]
 
     @property
     def sum(self) -> str:
@@ -81,16 +89,28 @@ def tile_for(dtype: str, bits: int) -> Tile:
         lanes = bits // (8 * size)
         return Tile(element, size, bits, lanes, rows, vectors * lanes, element, size)
     source, size = NARROW[dtype]
-    depth = 4 // size if has_dot(dtype, bits) else 1
+    square = has_squares(dtype, bits)
+    depth = 4 // size if square or has_dot(dtype, bits) else 1
     if source == "i8" and depth == 1:
         raise NotImplementedError("products of bytes need a processor that adds four of them at once")
     lanes = bits // 32
-    return Tile("i32" if source == "i8" else "float", 4, bits, lanes, rows, vectors * lanes, source, size, depth, source != "i8")
+    rows = 2 * SQUARE if square else rows
+    return Tile("i32" if source == "i8" else "float", 4, bits, lanes, rows, vectors * lanes, source, size, depth, source != "i8", square)
 
 
 def has_dot(dtype: str, bits: int) -> bool:
-    """Whether the processor adds the products of several elements of a narrow dtype at once."""
-    return bits > 128 and dtype in DOTS and llvm.has_feature(DOTS[dtype]) and llvm.has_feature("avx512vl")
+    """Whether the processor adds the products of several elements of a narrow dtype at once, and gains by it.
+
+    Intel's take four times as long for it as for a product of float32 numbers, with bfloat16.
+    """
+    if bits == 128 or dtype not in DOTS or not llvm.has_feature(DOTS[dtype]) or not llvm.has_feature("avx512vl"):
+        return False
+    return dtype != "bfloat16" or llvm.host()[0].startswith("znver")
+
+
+def has_squares(dtype: str, bits: int) -> bool:
+    """Whether the processor multiplies squares of a narrow dtype."""
+    return bits == 512 and dtype in MATRICES and llvm.has_feature(MATRICES[dtype]) and llvm.may_use_tiles()
 
 
 class Loop:
@@ -346,6 +366,53 @@ def microkernel(name: str, tile: Tile, rows: int, vectors: int = 0) -> Body:
 
     body.choose("%add", "void", lambda: store(True), lambda: store(False))
     return body
+
+
+def square_microkernel(name: str, tile: Tile, rows: int, vectors: int = 0) -> Body:
+    """The same by squares, whose registers `configured` has set up, into C whose rows are a tile's columns apart; it never adds.
+
+    The squares of `a` lie one after the other: those of a panel's rows, then those of the next words along k.
+    """
+    operands = "ptr %a, i64 %a_step, ptr %b, i64 %b_step, ptr %c, ptr %places"
+    body = Body(name, f"i64 %k, {operands}, i1 %add, ptr %next, ptr %other, i64 %step", tile.bits)
+    down, across = range(rows // SQUARE), range(vectors or tile.columns // SQUARE)
+    area, row = 4 * SQUARE * SQUARE, 4 * tile.columns
+    product = f"llvm.x86.{'tdpbusd' if tile.element == 'i32' else 'tdpbf16ps'}"
+
+    def move(way: str, register: int, place: str, stride: int) -> None:
+        body.call("void", f"llvm.x86.tile{way}64", f"i8 {register}", f"ptr {place}", f"i64 {stride}")
+
+    for register in range(len(down) * len(across)):
+        body.call("void", "llvm.x86.tilezero", f"i8 {register}")
+    pointers = [("ptr", place) for place in ("%a", "%b", "%next", "%other")]
+    far = body.integer("mul", "%step", SQUARE // 4)
+    with body.loop(0, "%k", SQUARE, carry=pointers) as loop:
+        a, b, *ahead = loop.carried
+        for r in down:
+            move("loadd", 4 + r, body.at(a, r * area, "i8"), 4 * SQUARE)
+        for c in across:
+            move("loadd", 6 + c, body.at(b, 4 * c * SQUARE, "i8"), row)
+            for r in down:
+                body.call("void", product, f"i8 {r * len(across) + c}", f"i8 {4 + r}", f"i8 {6 + c}")
+        for place in ahead:
+            _prefetch(body, place, 0, 2)
+        following = [body.at(a, tile.rows // SQUARE * area, "i8"), body.at(b, SQUARE * row, "i8")]
+        loop.next = [*following, *(body.at(place, far, tile.source) for place in ahead)]
+    for r in down:
+        for c in across:
+            move("stored", r * len(across) + c, body.at("%c", r * SQUARE * row + 4 * c * SQUARE, "i8"), row)
+    return body
+
+
+def configured(body: Body) -> None:
+    """Set up all registers for whole squares, until `llvm.x86.tilerelease`."""
+    place = body.put("alloca [64 x i8], align 64")
+    rows, widths = ", ".join(["i8 16"] * 8), ", ".join(["i16 64"] * 8)
+    body.do(f"store <64 x i8> zeroinitializer, ptr {place}")
+    body.do(f"store i8 1, ptr {place}")
+    body.do(f"store <8 x i16> <{widths}>, ptr {body.at(place, 16, 'i8')}")
+    body.do(f"store <8 x i8> <{rows}>, ptr {body.at(place, 48, 'i8')}")
+    body.call("void", "llvm.x86.ldtilecfg", f"ptr {place}")
 
 
 class Site:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 
-from .microkernel import Body, Tile, lanes_below, load, load_source, splat, widened
+from .microkernel import SQUARE, Body, Tile, lanes_below, load, load_source, splat, widened
 
 A, B, C = 0, 1, 2  # the columns of strides
 STEPS = 8  # so many are packed at a time for panels that lie side by side
@@ -91,7 +91,10 @@ def _fill_runs(body: Body, entries: str) -> str:
 
 
 def words_of(body: Body, k: str, tile: Tile) -> str:
-    """How many words of a panel so many elements along k are."""
+    """How many words of a panel so many elements along k are; of squares there are whole ones."""
+    if tile.square:
+        step = SQUARE * tile.depth
+        return body.integer("mul", body.integer("udiv", body.integer("add", k, step - 1), step), SQUARE)
     return k if tile.depth == 1 else body.integer("udiv", body.integer("add", k, tile.depth - 1), tile.depth)
 
 
@@ -107,6 +110,24 @@ def pack(name: str, tile: Tile, width: int) -> Body:
     many = body.put(f"icmp sgt i64 %count, {width}")
     whole = body.put(f"and i1 {many}, {body.put(f'icmp sge i64 {_run(body)}, %count')}")
     body.choose(whole, "void", lambda: _pack_whole(body, tile, width), lambda: _pack_panels(body, tile, width))
+    return body
+
+
+def pack_squares(name: str, tile: Tile, width: int) -> Body:
+    """The same with words [p][w / 16][i / 16][i][w]: squares of the words that 16 rows have after each other."""
+    body = pack(name, tile, width)
+    words = words_of(body, "%k", tile)
+    with body.loop(0, "%count", width) as loop:
+        panel = body.at("%panels", body.integer("mul", loop.index, words), tile.word)
+        with body.loop(0, words, SQUARE) as down:
+            block = body.at(panel, body.integer("mul", down.index, width), tile.word)
+            squares = []
+            for first in range(0, width, SQUARE):
+                places = [body.at(block, w * width + first, tile.word) for w in range(SQUARE)]
+                vectors = [body.put(f"load {tile.words}, ptr {place}, align {tile.size}") for place in places]
+                squares += transposed(body, tile.words, vectors)
+            for i, row in enumerate(squares):
+                body.do(f"store {tile.words} {row}, ptr {body.at(block, i * SQUARE, tile.word)}, align {tile.size}")
     return body
 
 
@@ -244,10 +265,14 @@ def _pack_runs(body: Body, tile: Tile, width: int, entry: str, steps: str, panel
 def _pack_across(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str) -> str:
     least = max(tile.lanes // 4, 2) if _masks(tile) else tile.lanes
     with body.loop(0, words_of(body, "%k", tile)) as loop:
-        step = body.at(steps, body.integer("shl", loop.index if tile.depth == 1 else body.integer("mul", loop.index, tile.depth), 1))
+        first = loop.index if tile.depth == 1 else body.integer("mul", loop.index, tile.depth)
+        if tile.square:  # which may be filled up
+            known, first = body.put(f"icmp slt i64 {first}, %k"), body.smaller(first, body.integer("sub", "%k", 1))
+        step = body.at(steps, body.integer("shl", first, 1))
         source = body.at("%source", body.word(step, 0), tile.source)
         to = body.at(panel, body.integer("mul", loop.index, width), tile.word)
         run = body.word(step, 1) if tile.depth == 1 else body.integer("udiv", body.word(step, 1), tile.depth)
+        run = body.put(f"select i1 {known}, i64 {run}, i64 0") if tile.square else run
         by_vectors = functools.partial(_by_vectors, body, tile, width, entry, source, to, run)
         by_elements = functools.partial(_by_elements, body, tile, width, entry, source, to)
         if tile.depth > 1:
