@@ -208,8 +208,23 @@ def takes_product(x: Any, multiplications: int) -> bool:
         return False
 
 
+def takes_narrow_product(x: Any, y: Any) -> bool:
+    """Whether native code multiplies two operands of one dtype: arrays of matrices of 16-bit floats, large enough."""
+    if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray or x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
+        return False
+    if x.dtype != y.dtype or x.dtype.name not in ("bfloat16", "float16") or max(x.size * y.shape[-1], y.size * x.shape[-2]) < LARGE_PRODUCT:
+        return False
+    try:
+        return _tools() is not None
+    except ImportError:
+        return False
+
+
 def product(x: Array, y: Array, out: Array | None = None, bias: Array | None = None) -> Array:
-    """The product of two arrays of matrices of which `takes_product` is true, in a new array or in `out`; `bias` is added to its rows."""
+    """The product of two arrays of matrices of which `takes_product` or `takes_narrow_product` is true, in a new array or in `out`.
+
+    `bias` is added to its rows.
+    """
     return _module(".product").product(x, y, _threads, out, bias)  # type: ignore[no-any-return]
 
 

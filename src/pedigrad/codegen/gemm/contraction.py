@@ -116,7 +116,8 @@ def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> di
     """The sizes of blocks."""
     streamed, resident, operand = ("n", "m", B) if values["over_n"] else ("m", "n", A)
     width = dict(m=tile.rows, n=tile.columns)
-    kc = _even(values["k"], SQUARES * SQUARE * tile.depth, SQUARE * tile.depth) if tile.square else _even(values["k"], STEPS[tile.bits] * tile.depth, 8)
+    words, multiple = (SQUARES * SQUARE, SQUARE * tile.depth) if tile.square else (STEPS[tile.bits], 8)
+    kc = _even(values["k"], words * tile.depth, multiple)
     most = max(resident_bytes() // (kc // tile.depth * tile.size * width[resident]), 1) * width[resident]
     chunk = _up(min(max(values[streamed], 1), CHUNK), width[streamed])
     step = values["step_b" if values["over_n"] else "step_a"]
@@ -125,6 +126,11 @@ def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> di
     far = near and step not in (0, IRREGULAR) and step * tile.source_size % PAGE == 0
     group = min(max(GROUP // tile.source_size // width[streamed], 1) * width[streamed], chunk) if far else width[streamed]
     return dict(kc=kc, block=_even(values[resident], most, width[resident]), chunk=chunk, group=group)
+
+
+def blocks_of_k(plan: Layout) -> int:
+    """In how many blocks a contraction's sums are taken: where there are several, they lie in C before they are complete."""
+    return -(-int(plan.words[WORDS.index("k")]) // int(plan.words[WORDS.index("kc")]))
 
 
 @functools.cache
