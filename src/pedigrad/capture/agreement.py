@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..codegen.ir.interpreter import interpreted
-from ..codegen.ir.program import REDUCTION, Program, Value
+from ..codegen.ir.program import REDUCTION, Program, Value, compute_dtype
 
 Array = np.ndarray[Any, Any]
 UNITS = {4: 32, 8: 1 << 16}  # units in the last place of the largest element that results may differ by, by the bytes of a float
@@ -37,7 +37,17 @@ class Fault(NamedTuple):
 def compared(what: str, found: Array, wanted: Array, program: Program, given: Any, value: Value) -> Fault | None:
     """Where an array is not what it should be, by more than rounding explains."""
     found = found.reshape(wanted.shape)
+    if compute_dtype(wanted.dtype) != wanted.dtype and found.dtype == wanted.dtype:
+        eps = 2.0**-7 if wanted.dtype.name == "bfloat16" else 2.0**-10
+        found, wanted = found.astype(np.float32), wanted.astype(np.float32)
+        return _compared(what, found, wanted, program, given, value, eps)
+    return _compared(what, found, wanted, program, given, value)
+
+
+def _compared(what: str, found: Array, wanted: Array, program: Program, given: Any, value: Value, eps: float = 0.0) -> Fault | None:
     most = tolerance(program, wanted)
+    if eps and wanted.size:  # a last place of 16 bits either way
+        most += 2 * eps * float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
     fault = difference(what, found, wanted, most)
     if fault is None:
         return None

@@ -57,13 +57,15 @@ class Layout(NamedTuple):
 # The module
 
 
-def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 0) -> tuple[str, set[str]]:
+def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 0, rounded: bool = True) -> tuple[str, set[str]]:
     """The definitions of `name` and of the functions it calls, and the declarations that these need.
 
     void name(ptr a, ptr b, ptr c, ptr extra, ptr scratch, ptr layout, i64 thread, i64 threads)
     """
     bits = bits or llvm.vector_bits()
     tile = tile_for(dtype, bits)
+    if not rounded:
+        tile = tile._replace(rounded=False)
     kernel = square_microkernel if tile.square else microkernel
     bodies = [
         kernel(f"{name}.multiply", tile, tile.rows),
@@ -190,9 +192,9 @@ def _even(extent: int, most: int, multiple: int) -> int:
 
 
 @functools.cache
-def compiled(dtype: str, epilogue: Epilogue | None = None, bits: int = 0) -> Any:
-    """The native function for a dtype and an epilogue, whatever the shapes and strides."""
-    text, declarations = module("contract", dtype, epilogue, bits)
+def compiled(dtype: str, epilogue: Epilogue | None = None, bits: int = 0, rounded: bool = True) -> Any:
+    """The native function for a dtype and an epilogue, whatever the shapes and strides; sums of 16-bit floats may stay float32."""
+    text, declarations = module("contract", dtype, epilogue, bits, rounded)
     addresses = llvm.load("\n".join([*sorted(declarations), text]), ["contract"], optimise=False)  # it is written optimised
     return llvm.function(addresses["contract"], 6, 2)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..frontend.trace import filled
 from .instructions import ELEMENTWISE
-from .program import Instruction, Program, Value
+from .program import Instruction, Program, Value, compute_dtype
 
 Array = np.ndarray[Any, Any]
 ROUNDED = {row.name for row in ELEMENTWISE.values() if not row.exact} | {"sum", "prod", "dot", "scatter_add", "call"}
@@ -117,7 +117,7 @@ MEANINGS: dict[str, Callable[..., Any]] = {
     "reshape": lambda out, attributes, x: np.reshape(x, out.shape),
     "transpose": lambda out, attributes, x: np.transpose(x, attributes["order"]),
     "slice": _slice,
-    "dot": lambda out, attributes, x, y: np.einsum(attributes["spec"], x, y),
+    "dot": lambda out, attributes, x, y: np.einsum(attributes["spec"], *(a.astype(compute_dtype(a.dtype), copy=False) for a in (x, y))),
     "gather": _gather,
     "scatter_add": _scatter_add,
     "concat": lambda out, attributes, *parts: np.concatenate(parts, axis=attributes["axis"]),
