@@ -11,7 +11,7 @@ import numpy as np
 from ..codegen.emit import llvm
 from ..codegen.gemm import contraction
 from ..codegen.gemm.contraction import Layout, Site, address_of, scratch
-from ..codegen.gemm.microkernel import ELEMENTS, NARROW, tile_for
+from ..codegen.gemm.microkernel import ELEMENTS, NARROW, has_dot, has_squares, tile_for
 from ..codegen.gemm.rows import block_of, rows_product, skinny_product
 from ..codegen.runtime import memory, pool
 from ..core.layout import steps
@@ -56,6 +56,7 @@ class Skinny(NamedTuple):
     is_shared: bool
 
 
+_whole: dict[Any, Signature] = {}
 _signatures: dict[Any, Signature | Skinny | Narrow] = {}
 
 
@@ -115,6 +116,31 @@ def narrow_product(known: Narrow, a: Array, b: Array, out: Array | None, bias: A
     places = address_of(left), address_of(right), address_of(sums), address_of(pointers)
     pool.run(known.function, (*places, scratch(known.plan.scratch * threads), known.plan.address), threads)
     return made
+
+
+def whole_product(a: Array, b: Array, threads: int) -> Array | None:
+    """The product of a matrix of uint8 with one of int8, exact in int32 while it has fewer than 65793 steps; None if that is not native.
+
+    The processor must add several products of bytes at once.
+    """
+    key = a.shape, a.strides, b.shape, b.strides
+    known = _whole.get(key)
+    if known is None:
+        bits = llvm.vector_bits()
+        if not (has_dot("int8", bits) or has_squares("int8", bits)):
+            return None
+        if len(_whole) >= MOST:
+            _whole.clear()
+        shape = contraction.product_shape(a, b)
+        strides = a.strides, b.strides, (4 * shape[1], 4)
+        _, plan = contraction.product_layout((a.shape, b.shape, shape), strides, "int8", epilogue=True)  # which is not exchanged
+        is_shared = len(a) * b.size >= SHARED
+        known = _whole[key] = Signature(contraction.compiled("int8"), plan, shape, False, is_shared)
+    out = memory.empty(known.shape, np.int32)
+    threads = threads if known.is_shared else 1
+    places = address_of(a), address_of(b), address_of(out), 0, scratch(known.plan.scratch * threads), known.plan.address
+    pool.run(known.function, places, threads)
+    return out
 
 
 def many_rows(known: Skinny, a: Array, b: Array, bias: Array | None, threads: int) -> Array:
