@@ -17,6 +17,7 @@ from ..codegen.ir.program import REDUCTION, Program, Value, compute_dtype
 
 Array = np.ndarray[Any, Any]
 UNITS = {4: 32, 8: 1 << 16}  # units in the last place of the largest element that results may differ by, by the bytes of a float
+NARROW_EPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # of which two where any are in a program: a sum may be rounded the other way
 NOISE = 8  # times what a result moves by rounding that it may differ by
 MODE = os.environ.get("PEDIGRAD_VERIFY", "")  # off; always; or as a rule: each program once
 
@@ -37,17 +38,9 @@ class Fault(NamedTuple):
 def compared(what: str, found: Array, wanted: Array, program: Program, given: Any, value: Value) -> Fault | None:
     """Where an array is not what it should be, by more than rounding explains."""
     found = found.reshape(wanted.shape)
-    if compute_dtype(wanted.dtype) != wanted.dtype and found.dtype == wanted.dtype:
-        eps = 2.0**-7 if wanted.dtype.name == "bfloat16" else 2.0**-10
-        found, wanted = found.astype(np.float32), wanted.astype(np.float32)
-        return _compared(what, found, wanted, program, given, value, eps)
-    return _compared(what, found, wanted, program, given, value)
-
-
-def _compared(what: str, found: Array, wanted: Array, program: Program, given: Any, value: Value, eps: float = 0.0) -> Fault | None:
+    if wanted.dtype == found.dtype:
+        found, wanted = (each.astype(compute_dtype(each.dtype), copy=False) for each in (found, wanted))
     most = tolerance(program, wanted)
-    if eps and wanted.size:  # a last place of 16 bits either way
-        most += 2 * eps * float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
     fault = difference(what, found, wanted, most)
     if fault is None:
         return None
@@ -105,7 +98,9 @@ def tolerance(program: Program, wanted: Array) -> float:
             out = instruction.out.size
             longest = max(longest, total // max(out, 1) if instruction.operation != "dot" else instruction.args[0].shape[-1])
     finite = np.abs(wanted[np.isfinite(wanted)])
-    return float(np.finfo(wanted.dtype).eps * (UNITS[wanted.itemsize] + longest**0.5) * finite.max(initial=0))
+    values = (*program.inputs, *(instruction.out for instruction in program.instructions))
+    narrow = max((NARROW_EPS.get(v.dtype.name, 0.0) for v in values), default=0.0)
+    return float((np.finfo(wanted.dtype).eps * (UNITS[wanted.itemsize] + longest**0.5) + 2 * narrow) * finite.max(initial=0))
 
 
 def difference(what: str, found: Array, wanted: Array, most: float) -> Fault | None:
