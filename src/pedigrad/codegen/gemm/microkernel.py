@@ -475,7 +475,9 @@ class Site:
         """Add C's old value where there is one, run the epilogue where the sum is complete, store."""
         body, vector = self.body, self.tile.vector
         self._mask, self._near = mask, near
-        self.value = body.choose("%add", vector, lambda: body.put(f"{self.tile.sum} {vector} {self.like_c('%c')}, {product}"), lambda: product)
+        self.value = body.choose(
+            "%add", vector, lambda: body.put(f"{self.tile.sum} {vector} {self.like_c('%c')}, {product}"), lambda: product
+        )
         value = self.value
         if epilogue is not None:
             value = body.choose("%last", vector, lambda: epilogue(self), lambda: self.value)

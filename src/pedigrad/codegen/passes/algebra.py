@@ -102,4 +102,13 @@ def _dot(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Value
     return new.emit("dot", kept, instruction.out.shape, instruction.out.dtype, **instruction.attributes)
 
 
-SIMPLER = {"dot": _dot, "mul": _times, "div": _over, "pow": _power, "reshape": _reshape, "transpose": _transpose, "broadcast": _broadcast, "cast": _cast}
+SIMPLER = {
+    "dot": _dot,
+    "mul": _times,
+    "div": _over,
+    "pow": _power,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "broadcast": _broadcast,
+    "cast": _cast,
+}
