@@ -4,8 +4,12 @@ import copy
 import io
 import pickle
 
+import numpy as np
 import pytest
+import torch
 from side_by_side import agree
+
+import pedigrad
 
 PROGRAMS = []
 
@@ -197,3 +201,23 @@ def own_functions(torch, tell):
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: each.__name__)
 def test_agrees(program):
     agree(program, (2e-2, 1e-2) if program in (own_functions, training) else (1e-4, 1e-5))
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+@pytest.mark.parametrize("sizes", [(70, 300, 90), (5, 4000, 40), (200, 33, 129)])
+def test_products_of_16_bit_floats_and_their_gradients_are_as_exact_as_pytorchs(name, sizes):
+    n, k, m = sizes
+    rng = np.random.default_rng(0)
+    x, weight, bias = (rng.standard_normal(shape).astype(np.float32) for shape in ((n, k), (m, k), (m,)))
+    pairs = rng.standard_normal((3, n, k)).astype(np.float32), rng.standard_normal((3, k, m)).astype(np.float32)
+    found = []
+    for library in (torch, pedigrad):
+        dtype = getattr(library, name)
+        leaves = [library.tensor(a).to(dtype).requires_grad_() for a in (x, weight, bias, *pairs)]
+        outs = library.nn.functional.linear(*leaves[:3]), leaves[0] @ leaves[1].T, library.bmm(*leaves[3:]), leaves[3] @ leaves[4][0]
+        sum((out.float() * library.arange(out.shape[-1]) / out.shape[-1]).sum() for out in outs).backward()
+        assert all(t.dtype == dtype for t in (*outs, *(leaf.grad for leaf in leaves)))
+        found.append([t.detach().float().numpy() for t in (*outs, *(leaf.grad for leaf in leaves))])
+    eps = float(torch.finfo(getattr(torch, name)).eps)
+    for theirs, ours in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2 * eps, atol=2 * eps * np.abs(theirs).max())

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..codegen.ir.interpreter import interpreted
-from ..codegen.ir.program import REDUCTION, Program, Value
+from ..codegen.ir.program import REDUCTION, Program, Value, compute_dtype
 
 Array = np.ndarray[Any, Any]
 UNITS = {4: 32, 8: 1 << 16}  # units in the last place of the largest element that results may differ by, by the bytes of a float
+NARROW_EPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # of which two where any are in a program: a sum may be rounded the other way
 NOISE = 8  # times what a result moves by rounding that it may differ by
 MODE = os.environ.get("PEDIGRAD_VERIFY", "")  # off; always; or as a rule: each program once
 
@@ -44,7 +45,9 @@ class Rounding:
     def compared(self, what: str, found: Array, wanted: Array, value: Value) -> Fault | None:
         """Where an array, the program's output `value`, is not what it should be, by more than rounding explains."""
         found = found.reshape(wanted.shape)
-        most = tolerance(self.longest, wanted)
+        if wanted.dtype == found.dtype:
+            found, wanted = (each.astype(compute_dtype(each.dtype), copy=False) for each in (found, wanted))
+        most = tolerance(self.longest, self.narrow, wanted)
         fault = difference(what, found, wanted, most)
         if fault is None:
             return None
@@ -96,6 +99,12 @@ class Rounding:
         return found
 
     @cached_property
+    def narrow(self) -> float:
+        """The rounding error of the narrowest floats that the program has, 0 where none has 16 bits."""
+        values = (*self.program.inputs, *(instruction.out for instruction in self.program.instructions))
+        return max((NARROW_EPS.get(v.dtype.name, 0.0) for v in values), default=0.0)
+
+    @cached_property
     def longest(self) -> int:
         """Of how many terms the program's longest sums are."""
         longest = 1
@@ -116,12 +125,12 @@ def shaken(array: Array, chance: np.random.Generator) -> Array:
     return np.asarray(array * factor, array.dtype)
 
 
-def tolerance(longest: int, wanted: Array) -> float:
-    """By how much rounding may move elements of an array, at a first look, where sums have so many terms."""
+def tolerance(longest: int, narrow: float, wanted: Array) -> float:
+    """By how much rounding may move elements of an array, at a first look, where sums have so many terms and values are so `narrow`."""
     if wanted.dtype.kind != "f":
         return 0.0
     finite = np.abs(wanted[np.isfinite(wanted)])
-    return float(np.finfo(wanted.dtype).eps * (UNITS[wanted.itemsize] + longest**0.5) * finite.max(initial=0))
+    return float((np.finfo(wanted.dtype).eps * (UNITS[wanted.itemsize] + longest**0.5) + 2 * narrow) * finite.max(initial=0))
 
 
 def difference(what: str, found: Array, wanted: Array, most: float) -> Fault | None:

@@ -18,6 +18,11 @@ def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...], recor
     return op.forward(*arrays, **dict(zip(op.attributes, attributes, strict=True)))
 
 
+def converted(x: Any, dtype: Any) -> Any:
+    """An array in another dtype."""
+    return x.astype(dtype)
+
+
 def backward(op: Any, g: Any, parents: tuple[Any, ...], saved: tuple[Any, ...]) -> Any:
     """What the gradient rules of `op` return, None if there is no kernel."""
     return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, large
 from .op import Op
 from .quiet import astype
 from .tensor import Tensor
@@ -44,7 +44,7 @@ def widened(value: Any) -> Any:
     dtype = getattr(value._array if isinstance(value, Tensor) else value, "dtype", None)
     if not isinstance(dtype, np.dtype) or not is_narrow(dtype):
         return value
-    return astype(value, FLOAT32) if isinstance(value, Tensor) else value.astype(FLOAT32)  # type: ignore[call-overload]
+    return astype(value, FLOAT32) if isinstance(value, Tensor) else large.converted(value, FLOAT32)  # type: ignore[call-overload]
 
 
 def in_dtype(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -61,6 +61,6 @@ def rounded(op: Op, results: Any, narrow: Any, named: dict[str, Any]) -> Any:
     if named.get("dtype") is not None:
         return results
     if not isinstance(results, (tuple, list)):
-        return results.astype(narrow) if results.dtype == FLOAT32 else results
+        return large.converted(results, narrow) if results.dtype == FLOAT32 else results
     seen = len(results) - op.hidden
-    return tuple(r.astype(narrow) if i < seen and r.dtype == FLOAT32 else r for i, r in enumerate(results))
+    return tuple(large.converted(r, narrow) if i < seen and r.dtype == FLOAT32 else r for i, r in enumerate(results))

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from . import large
+
 try:
     from numpy._core._ufunc_config import _extobj_contextvar as _variable  # type: ignore[attr-defined]
 
@@ -57,7 +59,11 @@ def name_of(names: dict[str, Any]) -> str:
 
 def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
     """`np.astype`, which for arrays would warn from NumPy's own frame."""
-    return x.astype(dtype, copy=copy) if x.__class__ is np.ndarray else np.astype(x, dtype, copy=copy)
+    if x.__class__ is np.ndarray:
+        if x.size >= large.LARGE and dtype.__class__ is not type and isinstance(dtype, np.dtype) and dtype != x.dtype:
+            return large.converted(x, dtype)
+        return x.astype(dtype, copy=copy)
+    return np.astype(x, dtype, copy=copy)
 
 
 def is_strict() -> bool:

@@ -18,7 +18,7 @@ from ..codegen.emit import llvm, mathlib
 from ..codegen.emit.kernel_function import Lowered
 from ..codegen.emit.lower import LINE, MOST_KEPT, SLOT, STREAM, lowered
 from ..codegen.emit.module import finished
-from ..codegen.frontend.trace import NonZero, Trace, compiled_dtype
+from ..codegen.frontend.trace import NonZero, Trace, computed_dtype
 from ..codegen.gemm.contraction import address_of
 from ..codegen.gemm.microkernel import Body
 from ..codegen.ir.kernel import Kernel
@@ -57,7 +57,7 @@ def pattern(arrays: Sequence[Array | None], sizes: dict[int, int]) -> Any:
         if array is None:
             found.append(None)
             continue
-        if not (array.flags.c_contiguous and array.flags.aligned and compiled_dtype(array.dtype)):
+        if not (array.flags.c_contiguous and array.flags.aligned and computed_dtype(array.dtype)):
             return None
         shape = tuple(n if n <= FIXED else -1 - sizes.setdefault(n, len(sizes)) for n in array.shape)
         found.append((array.dtype.char, shape))
@@ -67,7 +67,7 @@ def pattern(arrays: Sequence[Array | None], sizes: dict[int, int]) -> Any:
 def flat_pattern(arrays: Sequence[Array]) -> Any:
     """The same for arrays that lie row by row and are taken for rows of one open size, and for numbers; TypeError for other dtypes."""
     for array in arrays:
-        if not (array.flags.aligned and compiled_dtype(array.dtype)):
+        if not (array.flags.aligned and computed_dtype(array.dtype)):
             raise TypeError("an array that kernels do not know")
     return tuple((array.dtype.char, (-1,) if array.ndim else ()) for array in arrays)
 

@@ -20,6 +20,8 @@ from ..rng.generator import default_generator
 Array = np.ndarray[Any, Any]
 LARGE_UPDATE = 1 << 16  # likewise, for an optimizer's update, which is many operations
 LARGE_PRODUCT = 1 << 18  # multiplications; from here on NumPy's BLAS would use threads that go on spinning when it is done
+MOST_STEPS = 65792  # of products of uint8 with int8 whose sum an int32 holds
+PAIRS = ({"float32", "bfloat16"}, {"float32", "float16"})
 PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
 _kernels: dict[Any, Any] = {}
 _reasons: dict[str, str] = {}  # ops and rules that were run on NumPy, and why
@@ -208,9 +210,48 @@ def takes_product(x: Any, multiplications: int) -> bool:
         return False
 
 
+def takes_narrow_product(x: Any, y: Any) -> bool:
+    """Whether native code multiplies two operands of one dtype: arrays of matrices of 16-bit floats, large enough."""
+    if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray or x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
+        return False
+    if x.dtype != y.dtype or x.dtype.name not in ("bfloat16", "float16") or max(x.size * y.shape[-1], y.size * x.shape[-2]) < LARGE_PRODUCT:
+        return False
+    try:
+        return _tools() is not None
+    except ImportError:
+        return False
+
+
 def product(x: Array, y: Array, out: Array | None = None, bias: Array | None = None) -> Array:
-    """The product of two arrays of matrices of which `takes_product` is true, in a new array or in `out`; `bias` is added to its rows."""
+    """The product of two arrays of matrices of which `takes_product` or `takes_narrow_product` is true, in a new array or in `out`.
+
+    `bias` is added to its rows.
+    """
     return _module(".product").product(x, y, _threads, out, bias)  # type: ignore[no-any-return]
+
+
+def whole_product(x: Array, y: Array) -> Array | None:
+    """The exact product of a matrix of uint8 with one of int8 in int32; None if it is small, or the processor has nothing for it."""
+    if x.size * y.shape[1] < LARGE_PRODUCT or len(y) > MOST_STEPS:
+        return None
+    try:
+        _tools()
+    except ImportError:
+        return None
+    return _module(".product").whole_product(x, y, _threads)  # type: ignore[no-any-return]
+
+
+def converted(x: Array, dtype: Any) -> Array:
+    """An array in another dtype; where it is large, of 16-bit floats or float32 and to be the other, by native code."""
+    if x.__class__ is np.ndarray and x.size >= LARGE and x.flags.c_contiguous and x.flags.aligned:
+        sizes = x.dtype.itemsize, dtype.itemsize
+        if sizes in ((2, 4), (4, 2)) and {x.dtype.name, dtype.name} in PAIRS:
+            try:
+                _tools()
+            except ImportError:
+                return x.astype(dtype)
+            return _module(".conversion").converted(x, dtype, _threads)  # type: ignore[no-any-return]
+    return x.astype(dtype)
 
 
 def contract(arrays: tuple[Array, Array, Array], batch: Any, m: Any, n: Any, k: Any, add: bool = False) -> None:
@@ -333,4 +374,4 @@ def _open_options(group: dict[str, Any]) -> list[Any]:
     return found
 
 
-large.forward, large.backward = forward, backward
+large.forward, large.backward, large.converted = forward, backward, converted

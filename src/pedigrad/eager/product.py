@@ -11,7 +11,7 @@ import numpy as np
 from ..codegen.emit import llvm
 from ..codegen.gemm import contraction
 from ..codegen.gemm.contraction import Layout, Site, address_of, scratch
-from ..codegen.gemm.microkernel import ELEMENTS, tile_for
+from ..codegen.gemm.microkernel import ELEMENTS, NARROW, has_dot, has_squares, tile_for
 from ..codegen.gemm.rows import block_of, rows_product, skinny_product
 from ..codegen.runtime import memory, pool
 from ..core.layout import steps
@@ -36,6 +36,17 @@ class Signature(NamedTuple):
     is_shared: bool
 
 
+class Narrow(NamedTuple):
+    """What is known of a product of 16-bit floats, whose sums are of float32."""
+
+    function: Any
+    plan: Layout
+    shape: tuple[int, ...]
+    exchanged: bool
+    is_shared: bool
+    needs_sums: bool  # whether sums lie in memory before they are complete
+
+
 class Skinny(NamedTuple):
     """What is known of a product of many rows with a small matrix."""
 
@@ -46,7 +57,8 @@ class Skinny(NamedTuple):
     is_shared: bool
 
 
-_signatures: dict[Any, Signature | Skinny] = {}
+_whole: dict[Any, Signature] = {}
+_signatures: dict[Any, Signature | Skinny | Narrow] = {}
 
 
 def plus_bias(site: Site) -> str:
@@ -55,9 +67,10 @@ def plus_bias(site: Site) -> str:
 
 
 def product(a: Array, b: Array, threads: int, out: Array | None = None, bias: Array | None = None) -> Array:
-    """The product of two arrays of matrices of one dtype, float32 or float64, in a new array or in `out`, which must not overlap them.
+    """The product of two arrays of matrices of one dtype in a new array or in `out`, which must not overlap them.
 
-    `bias`, a contiguous array of that dtype, is added to each row of it.
+    The dtype is float32, float64, bfloat16 or float16; the last two are added up in float32, and complete sums are rounded. `bias`, a
+    contiguous array of that dtype, is added to each row before.
     """
     others = None if out is None else (out.shape, out.strides, out.dtype.char), None if bias is None else (bias.shape, bias.dtype.char)
     key = a.shape, a.strides, a.dtype.char, b.shape, b.strides, b.dtype.char, others
@@ -68,6 +81,8 @@ def product(a: Array, b: Array, threads: int, out: Array | None = None, bias: Ar
         known = _signatures[key] = skinny(a, b, out, bias) or signature(a, b, out, bias)
     if isinstance(known, Skinny):
         return many_rows(known, a, b, bias, threads)
+    if isinstance(known, Narrow):
+        return narrow_product(known, a, b, out, bias, threads)
     function, plan, shape, exchanged, is_shared = known
     if out is None:
         out = memory.empty(shape, a.dtype)
@@ -83,6 +98,49 @@ def product(a: Array, b: Array, threads: int, out: Array | None = None, bias: Ar
         pool.run(function, (left, right, to, extra, scratch(plan.scratch * threads), plan.address), threads)
     else:
         function(left, right, to, extra, scratch(plan.scratch), plan.address, 0, 1)
+    return out
+
+
+def narrow_product(known: Narrow, a: Array, b: Array, out: Array | None, bias: Array | None, threads: int) -> Array:
+    """A product of 16-bit floats."""
+    if (address_of(a) | address_of(b)) & 1 or (out is not None and address_of(out) & 1):  # an element lies across words
+        a, b = a.copy(), b.copy()
+        if out is not None:
+            out[...] = product(a, b, threads, None, bias)
+            return out
+    made = memory.empty(known.shape, a.dtype) if out is None else out
+    sums = memory.empty(known.shape, np.float32) if known.needs_sums else made
+    added = None if bias is None else bias.astype(np.float32)
+    pointers = np.array([address_of(made), 0 if added is None else address_of(added)], np.uintp)
+    left, right = (b, a) if known.exchanged else (a, b)
+    threads = threads if known.is_shared else 1
+    places = address_of(left), address_of(right), address_of(sums), address_of(pointers)
+    pool.run(known.function, (*places, scratch(known.plan.scratch * threads), known.plan.address), threads)
+    return made
+
+
+def whole_product(a: Array, b: Array, threads: int) -> Array | None:
+    """The product of a matrix of uint8 with one of int8, exact in int32 while it has fewer than 65793 steps; None if that is not native.
+
+    The processor must add several products of bytes at once.
+    """
+    key = a.shape, a.strides, b.shape, b.strides
+    known = _whole.get(key)
+    if known is None:
+        bits = llvm.vector_bits()
+        if not (has_dot("int8", bits) or has_squares("int8", bits)):
+            return None
+        if len(_whole) >= MOST:
+            _whole.clear()
+        shape = contraction.product_shape(a, b)
+        strides = a.strides, b.strides, (4 * shape[1], 4)
+        _, plan = contraction.product_layout((a.shape, b.shape, shape), strides, "int8", epilogue=True)  # which is not exchanged
+        is_shared = len(a) * b.size >= SHARED
+        known = _whole[key] = Signature(contraction.compiled("int8"), plan, shape, False, is_shared)
+    out = memory.empty(known.shape, np.int32)
+    threads = threads if known.is_shared else 1
+    places = address_of(a), address_of(b), address_of(out), 0, scratch(known.plan.scratch * threads), known.plan.address
+    pool.run(known.function, places, threads)
     return out
 
 
@@ -130,7 +188,7 @@ def skinny_function(dtype: str) -> int:
     return llvm.load("\n".join([*declared, *(body.text() for body in bodies)]), ["skinny_product"], optimise=False)["skinny_product"]
 
 
-def signature(a: Array, b: Array, out: Array | None, bias: Array | None) -> Signature:
+def signature(a: Array, b: Array, out: Array | None, bias: Array | None) -> Signature | Narrow:
     """Work out what is to be known of a product; ValueError for operands that have none."""
     if a.dtype != b.dtype:
         raise ValueError(f"{a.dtype} and {b.dtype} arrays cannot be multiplied")
@@ -143,4 +201,7 @@ def signature(a: Array, b: Array, out: Array | None, bias: Array | None) -> Sign
     shapes, strides, name = (a.shape, b.shape, shape), (a.strides, b.strides, made.strides), a.dtype.name
     exchanged, plan = contraction.product_layout(shapes, strides, name, epilogue=bias is not None)
     function = contraction.compiled(name, None if bias is None else plus_bias)
-    return Signature(function, plan, shape, exchanged, made.size * a.shape[-1] >= (SHARED_READ if plan.is_gemv else SHARED))
+    is_shared = made.size * a.shape[-1] >= (SHARED_READ if plan.is_gemv else SHARED)
+    if name in NARROW:
+        return Narrow(function, plan, shape, exchanged, is_shared, contraction.blocks_of_k(plan) > 1)
+    return Signature(function, plan, shape, exchanged, is_shared)

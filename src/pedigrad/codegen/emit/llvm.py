@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import sys
 from typing import Any
 
 from ...core.locks import undivided
@@ -38,6 +39,22 @@ def vector_bits() -> int:
     """The width of the processor's vector registers in bits."""
     features = host()[1]
     return 512 if "+avx512f" in features else 256 if "+avx2" in features else 128
+
+
+def has_feature(name: str) -> bool:
+    """Whether the processor has a feature, by LLVM's name for it."""
+    return f"+{name}" in host()[1].split(",")
+
+
+@functools.cache
+def may_use_tiles() -> bool:
+    """Whether the system lets this process use the registers that hold squares; Linux wants to be asked."""
+    if not sys.platform.startswith("linux") or "x86_64" not in binding().get_default_triple():
+        return False
+    try:
+        return ctypes.CDLL(None).syscall(158, 0x1023, 18) == 0  # arch_prctl, ARCH_REQ_XCOMP_PERM, the state of the tiles
+    except (OSError, AttributeError):
+        return False
 
 
 @functools.cache

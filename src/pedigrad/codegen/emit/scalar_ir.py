@@ -15,6 +15,7 @@ import numpy as np
 
 from ..gemm.microkernel import Body
 from ..ir.instructions import AS_IT_IS, ELEMENTWISE
+from ..ir.program import compute_dtype
 
 DType = np.dtype[Any]
 TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double", np.dtype(bool): "i1"}
@@ -34,6 +35,8 @@ def memory_type(dtype: DType) -> str:
 
 def literal(value: Any, dtype: DType) -> str:
     """A number as LLVM writes it."""
+    if compute_dtype(dtype) != dtype:
+        return str(int(np.asarray(value, dtype).view(np.uint16)))
     if dtype.kind == "f":
         exact = float(np.float32(value)) if dtype.itemsize == 4 else float(value)
         return f"0x{struct.unpack('<Q', struct.pack('<d', exact))[0]:016X}"
@@ -117,6 +120,10 @@ class ScalarIR:
         what a float that this cannot hold becomes is the processor's to say, as there."""
         if old == new:
             return x
+        if compute_dtype(old) != old:
+            return self.cast(self.widened(x, old), compute_dtype(old), new)
+        if compute_dtype(new) != new:
+            return self.narrowed(self.cast(x, old, compute_dtype(new)), new)
         before, after = type_of(old), type_of(new)
         if new.kind == "b":
             return self.compare("ne", old, x, literal(0, old))
@@ -144,6 +151,25 @@ class ScalarIR:
         if old.kind != "b" and new.itemsize < old.itemsize:
             return self.body.put(f"trunc {before} {x} to {after}")
         return self.body.put(f"{'sext' if old.kind == 'i' else 'zext'} {before} {x} to {after}")
+
+    def widened(self, x: str, dtype: DType) -> str:
+        """A 16-bit float, which registers hold as an integer, as float32."""
+        if dtype.name == "float16":
+            return self.body.put(f"fpext half {self.body.put(f'bitcast i16 {x} to half')} to float")
+        wide = self.body.put(f"zext i16 {x} to i32")
+        return self.body.put(f"bitcast i32 {self.body.put(f'shl i32 {wide}, 16')} to float")
+
+    def narrowed(self, x: str, dtype: DType) -> str:
+        """A float32 rounded to a 16-bit float: to the nearest, of two to the even one; nan stays nan."""
+        if dtype.name == "float16":
+            return self.body.put(f"bitcast half {self.body.put(f'fptrunc float {x} to half')} to i16")
+        put = self.body.put
+        bits = put(f"bitcast float {x} to i32")
+        odd = put(f"and i32 {put(f'lshr i32 {bits}, 16')}, 1")
+        up = put(f"add i32 {put(f'add i32 {bits}, 32767')}, {odd}")
+        quiet = put(f"or i32 {bits}, 4194304")
+        chosen = put(f"select i1 {put(f'fcmp uno float {x}, {x}')}, i32 {quiet}, i32 {up}")
+        return put(f"trunc i32 {put(f'lshr i32 {chosen}, 16')} to i16")
 
     def saturated(self, x: str, old: DType, new: DType) -> str:
         """A float as an integer, the nearest one that there is."""

@@ -29,7 +29,7 @@ from ..ir.sources import SEEDS, held, layout, read_option
 from . import regions
 from .rules import cast, expanded, reshaped
 from .rules_index import index_values  # noqa: F401  (both parts of the vocabulary)
-from .trace import Hole, Number, Trace, Tracer, Untraceable
+from .trace import Hole, Number, Trace, Tracer, Untraceable, compiled_dtype
 
 Array = np.ndarray[Any, Any]
 
@@ -318,7 +318,7 @@ class Recorder(Trace):
     def traced_of(self, x: Any) -> Any:
         """The same with Tracers in the place of arrays."""
         if isinstance(x, np.ndarray):
-            if x.dtype.kind not in "biuf":
+            if x.dtype.kind not in "biuf" and not compiled_dtype(x.dtype):
                 raise Untraceable(f"tensors of dtype {x.dtype.name} are not compiled")
             return self.tracer(x, self.value_of(x))
         if isinstance(x, (list, tuple)):

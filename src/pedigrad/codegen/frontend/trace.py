@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ...core.modes import ShapedByValues, Untraceable
-from ..ir.program import Program, Value
+from ..ir.program import NARROW, Program, Value, compute_dtype
 
 Array = np.ndarray[Any, Any]
 KINDS = frozenset("biuf")  # dtype kinds that instructions are made for; the others go through `call`
@@ -24,7 +24,14 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # a NumPy function (or a ufunc an
 
 def compiled_dtype(dtype: np.dtype[Any]) -> bool:
     """Whether instructions on arrays of that dtype can be compiled."""
+    if dtype.itemsize == 2 and dtype.name in NARROW:
+        return dtype.isnative
     return dtype.kind in KINDS and dtype.isnative and (dtype.kind != "f" or dtype.itemsize in (4, 8))
+
+
+def computed_dtype(dtype: np.dtype[Any]) -> bool:
+    """Whether elements of that dtype are computed with as they are."""
+    return compiled_dtype(dtype) and compute_dtype(dtype) == dtype
 
 
 class Tracer(NDArrayOperatorsMixin):  # type: ignore[misc]
@@ -263,6 +270,8 @@ class Trace:
     def function(self, key: Any, function: Any, args: Any, kwargs: Any) -> Any:
         """Do what a NumPy function does, and enter it."""
         enter = FUNCTIONS.get(key)
+        if enter is not None and key not in MOVES and any_narrow((*args, *kwargs.values())):
+            enter = None
         if enter is not None and all_compiled((*args, *kwargs.values())):
             result = enter(self, *args, **kwargs)
             if result is not NotImplemented:
@@ -272,11 +281,24 @@ class Trace:
     def ufunc(self, ufunc: Any, inputs: Any, kwargs: Any) -> Any:
         """Do what a ufunc does, and enter it."""
         enter = FUNCTIONS["ufunc"]
+        if not kwargs and any_narrow(inputs):
+            return self.narrow_ufunc(ufunc, inputs)
         if not kwargs and all_compiled(inputs):
             result = enter(self, ufunc, inputs)
             if result is not NotImplemented:
                 return result
         return self.call(ufunc, inputs, kwargs)
+
+    def narrow_ufunc(self, ufunc: Any, inputs: Any) -> Any:
+        """The same where there are 16-bit floats: computed in float32 and rounded."""
+        if ufunc is np.matmul or ufunc.nout != 1 or not all_compiled(inputs):
+            return self.call(ufunc, inputs, {})
+        real = np.asarray(ufunc(*self.real(inputs)))
+        wide = [x.astype(compute_dtype(x.dtype)) if isinstance(x, (Tracer, np.ndarray, np.generic)) else x for x in inputs]
+        result = ufunc(*wide)
+        if not isinstance(result, Tracer) or not compiled_dtype(real.dtype):
+            return self.call(ufunc, inputs, {})
+        return self.tracer(real, np.astype(result, real.dtype).value)  # type: ignore[call-overload]
 
     def call(self, function: Any, args: Any, kwargs: Any) -> Any:
         """Enter a call of a function on arrays as it is; what it returns is one array or a tuple of them."""
@@ -440,6 +462,25 @@ def shaped_by_values(function: Any, args: Any) -> bool:
 
 SHAPED_BY_VALUES = frozenset({np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.compress, np.bincount})
 WRITERS = frozenset({np.copyto, np.put_along_axis, np.put, np.place, np.putmask, np.fill_diagonal})
+
+
+# What takes 16-bit floats as they are: it moves elements and computes nothing.
+MOVES = frozenset({
+    np.reshape, np.transpose, np.swapaxes, np.moveaxis, np.squeeze, np.expand_dims, np.broadcast_to, np.flip, np.split, np.concatenate,
+    np.stack, np.roll, np.take, np.take_along_axis, np.zeros_like, np.ones_like, np.empty_like, np.astype, np.real, np.conj, np.copy,
+    np.shape, np.ndim, np.iscomplexobj, np.where, np.copyto, np.diagonal, "getitem", "setitem",
+})  # fmt: skip
+
+
+def any_narrow(items: Any) -> bool:
+    """Whether an array among `items`, also in lists and tuples, has 16-bit floats."""
+    for item in items:
+        if isinstance(item, (Tracer, np.ndarray, np.generic)):
+            if item.dtype.itemsize == 2 and item.dtype.name in NARROW:
+                return True
+        elif isinstance(item, (list, tuple)) and any_narrow(item):
+            return True
+    return False
 
 
 def all_compiled(items: Any) -> bool:

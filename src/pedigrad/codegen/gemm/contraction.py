@@ -23,12 +23,13 @@ from ..emit import llvm
 from ..runtime import memory, pool
 from .gemv import ROWS, gemv
 from .macrokernel import IRREGULAR, TABLES, WORDS, driver
-from .microkernel import ELEMENTS, FEW, Epilogue, Site, Tile, finish, microkernel, tile_for
-from .packing import A, B, offsets, pack
+from .microkernel import ELEMENTS, SQUARE, Epilogue, Site, Tile, finish, microkernel, square_microkernel, tile_for
+from .packing import A, B, offsets, pack, pack_squares
 
 __all__ = ["Dimension", "Epilogue", "Layout", "Site", "compiled", "gemm", "layout", "module", "run"]
 
 STEPS = {512: 512, 256: 384, 128: 384}  # of k in a block, by the width of registers: with AVX2 a panel fits the first-level cache
+SQUARES = 16  # of k in a block, where panels are multiplied by squares: a panel leaves a third of the first-level cache
 CHUNK = 4096  # rows or columns whose offsets a table has
 GROUP = 512  # bytes of a step that are packed at once where steps lie whole pages apart
 PAGE = 4096
@@ -58,19 +59,22 @@ class Layout(NamedTuple):
 # The module
 
 
-def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 0) -> tuple[str, set[str]]:
+def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 0, rounded: bool = True) -> tuple[str, set[str]]:
     """The definitions of `name` and of the functions it calls, and the declarations that these need.
 
     void name(ptr a, ptr b, ptr c, ptr extra, ptr scratch, ptr layout, i64 thread, i64 threads)
     """
     bits = bits or llvm.vector_bits()
     tile = tile_for(dtype, bits)
+    if not rounded:
+        tile = tile._replace(rounded=False)
+    kernel = square_microkernel if tile.square else microkernel
     bodies = [
-        microkernel(f"{name}.multiply", tile, tile.rows),
-        microkernel(f"{name}.multiply_narrow", tile, tile.rows, 1),
-        *(microkernel(f"{name}.multiply_{rows}", tile, rows) for rows in FEW[bits]),
+        kernel(f"{name}.multiply", tile, tile.rows),
+        kernel(f"{name}.multiply_narrow", tile, tile.rows, 1),
+        *(kernel(f"{name}.multiply_{rows}", tile, rows) for rows in tile.few),
         offsets(f"{name}.offsets", bits),
-        pack(f"{name}.pack_a", tile, tile.rows),
+        (pack_squares if tile.square else pack)(f"{name}.pack_a", tile, tile.rows),
         pack(f"{name}.pack_b", tile, tile.columns),
         finish(f"{name}.finish", tile, epilogue),
         gemv(name, tile, {word: place for place, word in enumerate(WORDS)}),
@@ -125,15 +129,21 @@ def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> di
     """The sizes of blocks."""
     streamed, resident, operand = ("n", "m", B) if values["over_n"] else ("m", "n", A)
     width = dict(m=tile.rows, n=tile.columns)
-    kc = _even(values["k"], STEPS[tile.bits], 8)
-    most = max(resident_bytes() // (kc * tile.size * width[resident]), 1) * width[resident]
+    words, multiple = (SQUARES * SQUARE, SQUARE * tile.depth) if tile.square else (STEPS[tile.bits], 8)
+    kc = _even(values["k"], words * tile.depth, multiple)
+    most = max(resident_bytes() // (kc // tile.depth * tile.size * width[resident]), 1) * width[resident]
     chunk = _up(min(max(values[streamed], 1), CHUNK), width[streamed])
     step = values["step_b" if values["over_n"] else "step_a"]
     near = any(dimension[1 + operand] == 1 for dimension in indices[streamed])
     # Steps that lie whole pages apart push one another out of the cache before the next panel comes for the rest of their lines.
-    far = near and step not in (0, IRREGULAR) and step * tile.size % PAGE == 0
-    group = min(max(GROUP // tile.size // width[streamed], 1) * width[streamed], chunk) if far else width[streamed]
+    far = near and step not in (0, IRREGULAR) and step * tile.source_size % PAGE == 0
+    group = min(max(GROUP // tile.source_size // width[streamed], 1) * width[streamed], chunk) if far else width[streamed]
     return dict(kc=kc, block=_even(values[resident], most, width[resident]), chunk=chunk, group=group)
+
+
+def blocks_of_k(plan: Layout) -> int:
+    """In how many blocks a contraction's sums are taken: where there are several, they lie in C before they are complete."""
+    return -(-int(plan.words[WORDS.index("k")]) // int(plan.words[WORDS.index("kc")]))
 
 
 @functools.cache
@@ -155,7 +165,7 @@ def _sizes(values: dict[str, int], tile: Tile) -> dict[str, int]:
     sizes = {"tile": tile.rows * tile.columns * tile.size, "places": 16 * tile.rows, "packed": 24, "batch": 32}
     sizes |= {table: 16 * (entries[table[0]] + 1) for table in TABLES}
     panels = {"resident": values["block"], "streamed": values["group"]}
-    return sizes | {name: (count * values["kc"] + beyond) * tile.size for name, count in panels.items()}
+    return sizes | {name: (count * (values["kc"] // tile.depth) + beyond) * tile.size for name, count in panels.items()}
 
 
 def merged(index: Index) -> Index:
@@ -193,9 +203,9 @@ def _even(extent: int, most: int, multiple: int) -> int:
 
 
 @functools.cache
-def compiled(dtype: str, epilogue: Epilogue | None = None, bits: int = 0) -> Any:
-    """The native function for a dtype and an epilogue, whatever the shapes and strides."""
-    text, declarations = module("contract", dtype, epilogue, bits)
+def compiled(dtype: str, epilogue: Epilogue | None = None, bits: int = 0, rounded: bool = True) -> Any:
+    """The native function for a dtype and an epilogue, whatever the shapes and strides; sums of 16-bit floats may stay float32."""
+    text, declarations = module("contract", dtype, epilogue, bits, rounded)
     addresses = llvm.load("\n".join([*sorted(declarations), text]), ["contract"], optimise=False)  # it is written optimised
     return llvm.function(addresses["contract"], 6, 2)
 
@@ -265,15 +275,16 @@ def product_layout(
 def _matmul_layout(
     shapes: tuple[Numbers, ...], strides: tuple[Numbers, ...], dtype: str, accumulate: bool, fold: bool, bits: int
 ) -> Layout:
-    size, c = ELEMENTS[dtype][1], shapes[2]
+    tile, c = tile_for(dtype, bits or llvm.vector_bits()), shapes[2]
+    sizes = (tile.source_size, tile.source_size, tile.source_size if tile.rounded else tile.size)
 
     def along(operand: int) -> list[int]:
         """The strides of an operand along the dimensions of the batch, 0 where it has one matrix for all."""
-        shape, steps = shapes[operand][:-2], strides[operand]
+        shape, steps, size = shapes[operand][:-2], strides[operand], sizes[operand]
         own = [0 if n == 1 else step // size for n, step in zip(shape, steps, strict=False)]
         return [0] * (len(c) - 2 - len(own)) + own
 
-    (a_m, a_k), (b_k, b_n), (c_m, c_n) = ((steps[-2] // size, steps[-1] // size) for steps in strides)
+    (a_m, a_k), (b_k, b_n), (c_m, c_n) = ((steps[-2] // n, steps[-1] // n) for steps, n in zip(strides, sizes, strict=True))
     a_batch, b_batch, c_batch = map(along, range(3))
     batch: Index = tuple(map(Dimension, c[:-2], a_batch, b_batch, c_batch))
     rows: Index = (Dimension(c[-2], a_m, 0, c_m),)

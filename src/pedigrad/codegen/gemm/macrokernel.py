@@ -11,8 +11,8 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .microkernel import FEW, STEPS, Body, Tile
-from .packing import A, B, C
+from .microkernel import STEPS, Body, Tile, configured
+from .packing import A, B, C, words_of
 
 __all__ = ["IRREGULAR", "MEMORY", "TABLES", "WORDS", "driver"]
 
@@ -53,11 +53,14 @@ class _Side(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """A step of the loops over batches and over k: the batch, its offset in C, the steps, whether to add, whether it is the last."""
+    """A step of the loops over batches and over k: the batch, its offset in C, the steps, how many words of a panel these are, whether
+    to add, whether it is the last.
+    """
 
     batch: str
     c: str
     k: str
+    words: str
     add: str
     last: str
 
@@ -97,7 +100,11 @@ class _Driver:
         self.over_n = body.put(f"icmp ne i64 {self.words['over_n']}, 0")
         rows, columns = self.side("a", A, "m", tile.rows), self.side("b", B, "n", tile.columns)
         self.streamed, self.resident = (_Side(*map(self.choice, _Side._fields, x, y)) for x, y in ((columns, rows), (rows, columns)))
+        if tile.square:
+            configured(body)
         self.batches()
+        if tile.square:
+            body.call("void", "llvm.x86.tilerelease")
         return ""
 
     def side(self, operand: str, number: int, index: str, width: int) -> _Side:
@@ -147,7 +154,7 @@ class _Driver:
             body.do(f"store i64 -1, ptr {self.memory['batch']}")
             offsets.append(body.word(self.table(self.indices["b"], number, (batch, 1), 1, self.memory["batch"]), 0))
         operands = zip((self.streamed.operand, resident.operand), offsets[:2], strict=True)
-        source, packed = (body.at(operand, offset, self.tile.element) for operand, offset in operands)
+        source, packed = (body.at(operand, offset, self.tile.source) for operand, offset in operands)
         accumulate = body.put(f"icmp ne i64 {words['accumulate']}, 0")
         with body.loop(low, high, words["chunk"]) as chunk:
             size = body.smaller(words["chunk"], body.integer("sub", high, chunk.index))
@@ -158,7 +165,7 @@ class _Driver:
                 for number, table in ((A, "k_a"), (B, "k_b")):
                     self.table(self.indices["k"], number, (over_k.index, k), 1, self.memory[table])
                 add = self.some(accumulate, body.put(f"icmp ne i64 {over_k.index}, 0"))
-                block = _Block(batch, offsets[2], k, add, last)
+                block = _Block(batch, offsets[2], k, words_of(body, k, self.tile), add, last)
                 with body.loop(0, resident.extent, words["block"]) as over_r:
                     count = body.smaller(words["block"], body.integer("sub", resident.extent, over_r.index))
                     whole = self.strip(resident, over_r.index, count)
@@ -198,15 +205,16 @@ class _Driver:
         together = body.put(f"icmp sge i64 {body.word(strip.entries, 1)}, {strip.length}")
         panels = body.put(f"icmp eq i64 {body.integer('urem', strip.length, side.width)}, 0")
         few = body.put(f"icmp sle i64 {resident.length}, {body.integer('mul', self.resident.width, FEW_PANELS)}")
-        there = self.all(regular, together, panels, few)
+        there = "false" if self.tile.converts else self.all(regular, together, panels, few)
         body.choose(there, "void", str, lambda: self.pack(side, source, block.k, strip, self.memory["streamed"]))
-        begin = body.at(source, body.word(body.at(side.table_k, 2), 0), self.tile.element)
+        begin = body.at(source, body.word(body.at(side.table_k, 2), 0), self.tile.source)
         step = body.put(f"select i1 {there}, i64 {side.step}, i64 {side.width}")
         along = body.put(f"select i1 {regular}, i64 {side.step}, i64 0")
+        along = along if self.tile.depth == 1 else body.integer("mul", along, self.tile.depth)
         with body.loop(0, strip.length, side.width) as loop:
             entries, places = (_entry(body, e, loop.index) for e in (strip.entries, strip.places))
-            unpacked = body.at(begin, body.word(entries, 0), self.tile.element)
-            packed = body.at(self.memory["streamed"], body.integer("mul", loop.index, block.k), self.tile.element)
+            unpacked = body.at(begin, body.word(entries, 0), self.tile.source)
+            packed = body.at(self.memory["streamed"], body.integer("mul", loop.index, block.words), self.tile.word)
             panel = body.put(f"select i1 {there}, ptr {unpacked}, ptr {packed}")
             more = body.put(f"icmp slt i64 {body.integer('add', loop.index, group)}, {left}")
             following = _entry(body, entries, body.put(f"select i1 {more}, i64 {group}, i64 0"))
@@ -219,7 +227,7 @@ class _Driver:
         half = body.integer("lshr", self.streamed.width, 1)
         with body.loop(0, resident.length, side.width, carry=[("i64", "0"), ("i64", "0")]) as loop:
             number, row = loop.carried
-            packed = body.at(self.memory["resident"], body.integer("mul", loop.index, block.k), self.tile.element)
+            packed = body.at(self.memory["resident"], body.integer("mul", loop.index, block.words), self.tile.word)
             opposite = _Strip(*self.part(resident, side, loop.index), packed, _entry(body, resident.places, loop.index))
             below = body.integer("add", row, 1)
             again = body.put(f"icmp eq i64 {below}, {half}")
@@ -229,7 +237,7 @@ class _Driver:
                 offset = body.word(_entry(body, ahead[1], body.integer("add", row, i)), 0)
                 step = body.integer("and", body.integer("add", number, late), STEPS - 1)
                 offset = body.integer("add", offset, body.integer("mul", step, steps[1]))
-                fetched.append(f"ptr {body.at(ahead[0], offset, self.tile.element)}")
+                fetched.append(f"ptr {body.at(ahead[0], offset, self.tile.source)}")
             ends = ((opposite, strip), (strip, opposite))
             left, right = (_Strip(*map(self.choice, _Strip._fields, x, y)) for x, y in ends)
             apart = [self.choice("step", x, y) for x, y in ((side.width, steps[0]), (steps[0], side.width))]
@@ -246,16 +254,16 @@ class _Driver:
         body, tile = self.body, self.tile
         narrow = body.put(f"icmp sle i64 {columns.length}, {tile.lanes}")
         wide, half = (body.put(f"icmp eq i64 {columns.length}, {width}") for width in (tile.columns, tile.lanes))
-        *lower, high = (body.put(f"icmp eq i64 {rows.length}, {height}") for height in (*FEW[tile.bits], tile.rows))
+        *lower, high = (body.put(f"icmp eq i64 {rows.length}, {height}") for height in (*tile.few, tile.rows))
         exact = self.some(self.all(wide, self.some(*lower, high)), self.all(half, high))
         together = body.put(f"icmp sge i64 {body.word(columns.places, 1)}, {columns.length}")
-        final = block.last if self.epilogue else "false"
-        straight = self.all(exact, together, body.put(f"xor i1 {final}, true"))
+        final = block.last if self.epilogue or tile.rounded else "false"
+        straight = "false" if tile.square else self.all(exact, together, body.put(f"xor i1 {final}, true"))
         place = body.at("%c", body.integer("add", block.c, body.word(columns.places, 0)), tile.element)
         to = body.put(f"select i1 {straight}, ptr {place}, ptr {self.memory['tile']}")
         places = body.put(f"select i1 {straight}, ptr {rows.places}, ptr {self.memory['places']}")
         add = body.put(f"select i1 {straight}, i1 {block.add}, i1 false")
-        self.multiply(rows.length, narrow, f"(i64 {block.k}, {panels}, ptr {to}, ptr {places}, i1 {add}, {fetched})")
+        self.multiply(rows.length, narrow, f"(i64 {block.words}, {panels}, ptr {to}, ptr {places}, i1 {add}, {fetched})")
         where = f"i64 {block.c}, i64 {rows.length}, i64 {columns.length}, i64 {rows.start}, i64 {columns.start}, i64 {block.batch}"
         where = f"ptr %c, ptr {rows.places}, ptr {columns.places}, {where}, i1 {block.add}, i1 {block.last}"
         body.choose(straight, "void", str, lambda: self.call(f"finish(ptr {self.memory['tile']}, {where}, ptr %extra)"))
@@ -272,7 +280,7 @@ class _Driver:
         """Call the smallest microkernel that has enough rows, or enough columns."""
         otherwise = functools.partial(self.call, f"multiply{panels}")
         otherwise = functools.partial(self.body.choose, narrow, "void", functools.partial(self.call, f"multiply_narrow{panels}"), otherwise)
-        for rows in reversed(FEW[self.tile.bits]):
+        for rows in reversed(self.tile.few):
             otherwise = functools.partial(self._multiply_few, height, rows, panels, otherwise)
         otherwise()
 

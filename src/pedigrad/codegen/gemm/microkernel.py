@@ -10,16 +10,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from ..emit import llvm
+
 # Register width in bits: the rows of a tile, and the vectors in a row, that stay in registers. 14 rows would fill all registers of
 # AVX-512: then some processes, by chance of their addresses, run at half the speed on Zen 4.
 TILES = {512: (12, 2), 256: (6, 2), 128: (8, 2)}
 FEW = {512: (4, 8), 256: (2, 4), 128: (2, 4)}  # the rows of further microkernels, for what is left at the lower edge
 STEPS = 4  # steps of k in a round of the microkernel's loop: what a round does beside multiplying would cost a fifth of the time
 ELEMENTS = {"float32": ("float", 4), "float64": ("double", 8)}
+SUFFIXES = {"float": "f32", "double": "f64", "half": "f16", "i8": "i8", "i16": "i16", "i32": "i32"}
+NARROW = {"bfloat16": ("i16", 2), "float16": ("half", 2), "int8": ("i8", 1)}  # operands whose products are summed in 32 bits
+DOTS = {"bfloat16": "avx512bf16", "int8": "avx512vnni"}  # features with which several of them are multiplied and added at once
+MATRICES = {"bfloat16": "amx-bf16", "int8": "amx-int8"}  # and those with which whole squares of them are
+SQUARE = 16  # rows, and words in a row, of the registers that hold squares
 
 
 class Tile(NamedTuple):
-    """What one call of the microkernel computes: `rows` by `columns` elements, `lanes` to a vector."""
+    """What one call of the microkernel computes: `rows` by `columns` elements, `lanes` to a vector.
+
+    Operands are of type `source` in memory. In panels they are elements like C's, or where `depth` is more than 1 words of so many
+    that follow each other along k, whose products one instruction adds. Where C's complete sums are to be `rounded` to the operands'
+    dtype, the first pointer of `extra` is the array that gets them, and C is memory for sums that go on.
+    """
 
     element: str
     size: int
@@ -27,6 +39,11 @@ class Tile(NamedTuple):
     lanes: int
     rows: int
     columns: int
+    source: str = ""
+    source_size: int = 0
+    depth: int = 1
+    rounded: bool = False
+    square: bool = False  # whether panels are multiplied by squares, k filled up to whole ones
 
     @property
     def vector(self) -> str:
@@ -34,17 +51,66 @@ class Tile(NamedTuple):
         return f"<{self.lanes} x {self.element}>"
 
     @property
+    def word(self) -> str:
+        """The type of what panels consist of."""
+        return self.element if self.depth == 1 else "float"
+
+    @property
+    def words(self) -> str:
+        """The type of a vector of what panels consist of."""
+        return f"<{self.lanes} x {self.word}>"
+
+    @property
+    def few(self) -> tuple[int, ...]:
+        """The rows of further microkernels, for what is left at the lower edge."""
+        return (SQUARE,) if self.square else FEW[self.bits]
+
+    @property
+    def sum(self) -> str:
+        """The instruction that adds elements."""
+        return "add" if self.element == "i32" else "fadd"
+
+    @property
+    def converts(self) -> bool:
+        """Whether panels are something else than what lies in memory."""
+        return self.source != self.element
+
+    @property
     def suffix(self) -> str:
         """How the names of intrinsics on such vectors end."""
-        return f"v{self.lanes}f{8 * self.size}"
+        return f"v{self.lanes}{SUFFIXES[self.element]}"
 
 
 def tile_for(dtype: str, bits: int) -> Tile:
-    """The tile for a dtype ("float32" or "float64") on registers of `bits` bits."""
-    element, size = ELEMENTS[dtype]
-    lanes = bits // (8 * size)
+    """The tile for operands of a dtype, one of `ELEMENTS` or `NARROW`, on registers of `bits` bits."""
     rows, vectors = TILES[bits]
-    return Tile(element, size, bits, lanes, rows, vectors * lanes)
+    if dtype in ELEMENTS:
+        element, size = ELEMENTS[dtype]
+        lanes = bits // (8 * size)
+        return Tile(element, size, bits, lanes, rows, vectors * lanes, element, size)
+    source, size = NARROW[dtype]
+    square = has_squares(dtype, bits)
+    depth = 4 // size if square or has_dot(dtype, bits) else 1
+    if source == "i8" and depth == 1:
+        raise NotImplementedError("products of bytes need a processor that adds four of them at once")
+    lanes = bits // 32
+    rows = 2 * SQUARE if square else rows
+    return Tile("i32" if source == "i8" else "float", 4, bits, lanes, rows, vectors * lanes, source, size, depth, source != "i8", square)
+
+
+def has_dot(dtype: str, bits: int) -> bool:
+    """Whether the processor adds the products of several elements of a narrow dtype at once, and gains by it.
+
+    Intel's take four times as long for it as for a product of float32 numbers, with bfloat16.
+    """
+    if bits == 128 or dtype not in DOTS or not llvm.has_feature(DOTS[dtype]) or not llvm.has_feature("avx512vl"):
+        return False
+    return dtype != "bfloat16" or llvm.host()[0].startswith("znver")
+
+
+def has_squares(dtype: str, bits: int) -> bool:
+    """Whether the processor multiplies squares of a narrow dtype."""
+    return bits == 512 and dtype in MATRICES and llvm.has_feature(MATRICES[dtype]) and llvm.may_use_tiles()
 
 
 class Loop:
@@ -172,6 +238,36 @@ def lanes_below(body: Body, tile: Tile, limit: str) -> str:
     return body.put(f"icmp slt <{tile.lanes} x i32> <{lanes}>, {limits}")
 
 
+def load_source(body: Body, tile: Tile, place: str, mask: str | None = None) -> str:
+    """The vector of an operand's elements at an address, as elements of C's type; zero in the lanes that a mask leaves out."""
+    if not tile.converts:
+        return load(body, tile, place, mask)
+    source = tile._replace(element=tile.source, size=tile.source_size)
+    return widened(body, tile.source, tile.lanes, load(body, source, place, mask))
+
+
+def widened(body: Body, source: str, lanes: int, value: str) -> str:
+    """A vector of 16-bit floats, bfloat16 as "i16" and float16 as "half", as one of float32."""
+    if source == "half":
+        return body.put(f"fpext <{lanes} x half> {value} to <{lanes} x float>")
+    high = body.put(f"shl <{lanes} x i32> {body.put(f'zext <{lanes} x i16> {value} to <{lanes} x i32>')}, splat (i32 16)")
+    return body.put(f"bitcast <{lanes} x i32> {high} to <{lanes} x float>")
+
+
+def rounded(body: Body, source: str, lanes: int, value: str) -> str:
+    """A vector of float32 rounded to 16-bit floats, to the nearest, of two to the even one; nan stays nan."""
+    if source == "half":
+        return body.put(f"fptrunc <{lanes} x float> {value} to <{lanes} x half>")
+    kind = f"<{lanes} x i32>"
+    bits = body.put(f"bitcast <{lanes} x float> {value} to {kind}")
+    odd = body.put(f"and {kind} {body.put(f'lshr {kind} {bits}, splat (i32 16)')}, splat (i32 1)")
+    up = body.put(f"add {kind} {body.put(f'add {kind} {bits}, splat (i32 32767)')}, {odd}")
+    quiet = body.put(f"or {kind} {bits}, splat (i32 4194304)")
+    is_nan = body.put(f"fcmp uno <{lanes} x float> {value}, {value}")
+    chosen = body.put(f"select <{lanes} x i1> {is_nan}, {kind} {quiet}, {kind} {up}")
+    return body.put(f"trunc {kind} {body.put(f'lshr {kind} {chosen}, splat (i32 16)')} to <{lanes} x i16>")
+
+
 def load(body: Body, tile: Tile, place: str, mask: str | None = None) -> str:
     """The vector at an address; zero in the lanes that a mask leaves out, which are not read."""
     if mask is None:
@@ -195,6 +291,18 @@ def fused(body: Body, tile: Tile, x: str, y: str, total: str) -> str:
     return body.call(tile.vector, f"llvm.fmuladd.{tile.suffix}", *terms)
 
 
+def dot(body: Body, tile: Tile, x: str, y: str, total: str) -> str:
+    """The vector total + x * y of vectors of what panels consist of: of words, the sum of the products of the elements in them."""
+    if tile.depth == 1:
+        return fused(body, tile, x, y, total)
+    if tile.element == "i32":
+        name, kind = f"llvm.x86.avx512.vpdpbusd.{tile.bits}", tile.vector
+    else:
+        name, kind = f"llvm.x86.avx512bf16.dpbf16ps.{tile.bits}", f"<{2 * tile.lanes} x bfloat>"
+    x, y = (body.put(f"bitcast {tile.words} {each} to {kind}") for each in (x, y))
+    return body.call(tile.vector, name, f"{tile.vector} {total}", f"{kind} {x}", f"{kind} {y}")
+
+
 def typed(kinds: Sequence[str], values: Sequence[object]) -> list[str]:
     """Arguments of a call, each with its type."""
     return [f"{kind} {value}" for kind, value in zip(kinds, values, strict=True)]
@@ -208,7 +316,8 @@ def microkernel(name: str, tile: Tile, rows: int, vectors: int = 0) -> Body:
     """c[places[r] + j] = or += sum over k of a[k * a_step + r] * b[k * b_step + j], for `rows` rows r and a tile's columns j.
 
     `places` are entries of a table; `vectors` is given where not all columns are computed. Meanwhile C comes into the cache, and
-    what lies at every fourth step (`STEPS`) from `next` and `other`, whose steps are `step` elements apart.
+    what lies at every fourth step (`STEPS`) from `next` and `other`, whose steps are `step` elements apart. Of words of several
+    elements k, a and b count words.
     """
     operands = "ptr %a, i64 %a_step, ptr %b, i64 %b_step, ptr %c, ptr %places"
     body = Body(name, f"i64 %k, {operands}, i1 %add, ptr %next, ptr %other, i64 %step", tile.bits)
@@ -223,12 +332,13 @@ def microkernel(name: str, tile: Tile, rows: int, vectors: int = 0) -> Body:
 
     def advance(a: str, b: str, sums: list[str]) -> list[str]:
         """One step of k: the next step of both panels, and the sums."""
-        right = {c: load(body, tile, body.at(b, c, tile.element)) for c in columns}
+        places = {c: body.at(b, c, tile.word) for c in columns}
+        right = {c: body.put(f"load {tile.words}, ptr {place}, align {tile.size}") for c, place in places.items()}
         for r in range(rows):
-            left = splat(body, tile.element, lanes, body.put(f"load {tile.element}, ptr {body.at(a, r, tile.element)}"))
+            left = splat(body, tile.word, lanes, body.put(f"load {tile.word}, ptr {body.at(a, r, tile.word)}"))
             for i, c in enumerate(columns, r * len(columns)):
-                sums[i] = fused(body, tile, left, right[c], sums[i])
-        return [body.at(a, "%a_step", tile.element), body.at(b, "%b_step", tile.element), *sums]
+                sums[i] = dot(body, tile, left, right[c], sums[i])
+        return [body.at(a, "%a_step", tile.word), body.at(b, "%b_step", tile.word), *sums]
 
     far = body.integer("mul", "%step", STEPS)
     most = body.integer("and", "%k", -STEPS)
@@ -240,7 +350,7 @@ def microkernel(name: str, tile: Tile, rows: int, vectors: int = 0) -> Body:
         sums = loop.carried[4:]
         for _ in range(STEPS):
             a, b, *sums = advance(a, b, sums)
-        loop.next = [a, b, *(body.at(place, far, tile.element) for place in ahead), *sums]
+        loop.next = [a, b, *(body.at(place, far, tile.source) for place in ahead), *sums]
     a, b, _, _, *sums = loop.carried
     with body.loop(most, "%k", carry=[("ptr", a), ("ptr", b), *((vector, each) for each in sums)]) as rest:
         rest.next = advance(rest.carried[0], rest.carried[1], rest.carried[2:])
@@ -250,12 +360,59 @@ def microkernel(name: str, tile: Tile, rows: int, vectors: int = 0) -> Body:
         for (r, c), value in zip(spots, sums, strict=True):
             place = body.at(body.at("%c", body.word("%places", 2 * r), tile.element), c, tile.element)
             if adding:
-                value = body.put(f"fadd {vector} {load(body, tile, place)}, {value}")
+                value = body.put(f"{tile.sum} {vector} {load(body, tile, place)}, {value}")
             body.do(f"store {vector} {value}, ptr {place}, align {tile.size}")
         return ""
 
     body.choose("%add", "void", lambda: store(True), lambda: store(False))
     return body
+
+
+def square_microkernel(name: str, tile: Tile, rows: int, vectors: int = 0) -> Body:
+    """The same by squares, whose registers `configured` has set up, into C whose rows are a tile's columns apart; it never adds.
+
+    The squares of `a` lie one after the other: those of a panel's rows, then those of the next words along k.
+    """
+    operands = "ptr %a, i64 %a_step, ptr %b, i64 %b_step, ptr %c, ptr %places"
+    body = Body(name, f"i64 %k, {operands}, i1 %add, ptr %next, ptr %other, i64 %step", tile.bits)
+    down, across = range(rows // SQUARE), range(vectors or tile.columns // SQUARE)
+    area, row = 4 * SQUARE * SQUARE, 4 * tile.columns
+    product = f"llvm.x86.{'tdpbusd' if tile.element == 'i32' else 'tdpbf16ps'}"
+
+    def move(way: str, register: int, place: str, stride: int) -> None:
+        body.call("void", f"llvm.x86.tile{way}64", f"i8 {register}", f"ptr {place}", f"i64 {stride}")
+
+    for register in range(len(down) * len(across)):
+        body.call("void", "llvm.x86.tilezero", f"i8 {register}")
+    pointers = [("ptr", place) for place in ("%a", "%b", "%next", "%other")]
+    far = body.integer("mul", "%step", SQUARE // 4)
+    with body.loop(0, "%k", SQUARE, carry=pointers) as loop:
+        a, b, *ahead = loop.carried
+        for r in down:
+            move("loadd", 4 + r, body.at(a, r * area, "i8"), 4 * SQUARE)
+        for c in across:
+            move("loadd", 6 + c, body.at(b, 4 * c * SQUARE, "i8"), row)
+            for r in down:
+                body.call("void", product, f"i8 {r * len(across) + c}", f"i8 {4 + r}", f"i8 {6 + c}")
+        for place in ahead:
+            _prefetch(body, place, 0, 2)
+        following = [body.at(a, tile.rows // SQUARE * area, "i8"), body.at(b, SQUARE * row, "i8")]
+        loop.next = [*following, *(body.at(place, far, tile.source) for place in ahead)]
+    for r in down:
+        for c in across:
+            move("stored", r * len(across) + c, body.at("%c", r * SQUARE * row + 4 * c * SQUARE, "i8"), row)
+    return body
+
+
+def configured(body: Body) -> None:
+    """Set up all registers for whole squares, until `llvm.x86.tilerelease`."""
+    place = body.put("alloca [64 x i8], align 64")
+    rows, widths = ", ".join(["i8 16"] * 8), ", ".join(["i16 64"] * 8)
+    body.do(f"store <64 x i8> zeroinitializer, ptr {place}")
+    body.do(f"store i8 1, ptr {place}")
+    body.do(f"store <8 x i16> <{widths}>, ptr {body.at(place, 16, 'i8')}")
+    body.do(f"store <8 x i8> <{rows}>, ptr {body.at(place, 48, 'i8')}")
+    body.call("void", "llvm.x86.ldtilecfg", f"ptr {place}")
 
 
 class Site:
@@ -273,8 +430,8 @@ class Site:
         self._near = ""  # whether those that are there follow each other
 
     def pointer(self, number: int) -> str:
-        """The pointer `number` of `extra`."""
-        return self.body.put(f"load ptr, ptr {self.body.at(self.extra, number, 'ptr')}")
+        """The pointer `number` of `extra`, the one to where sums are rounded not counted."""
+        return self.body.put(f"load ptr, ptr {self.body.at(self.extra, number + self.tile.rounded, 'ptr')}")
 
     def load(self, pointer: str, offset: str) -> str:
         """The vector at an element offset; lanes beyond C's last column are not read."""
@@ -318,11 +475,28 @@ class Site:
         """Add C's old value where there is one, run the epilogue where the sum is complete, store."""
         body, vector = self.body, self.tile.vector
         self._mask, self._near = mask, near
-        self.value = body.choose("%add", vector, lambda: body.put(f"fadd {vector} {self.like_c('%c')}, {product}"), lambda: product)
+        self.value = body.choose(
+            "%add", vector, lambda: body.put(f"{self.tile.sum} {vector} {self.like_c('%c')}, {product}"), lambda: product
+        )
         value = self.value
         if epilogue is not None:
             value = body.choose("%last", vector, lambda: epilogue(self), lambda: self.value)
+        if self.tile.rounded:
+            body.choose("%last", "void", lambda: self._store_rounded(value), lambda: self._store_sum(value))
+        else:
+            self.store("%c", value)
+        return ""
+
+    def _store_sum(self, value: str) -> str:
         self.store("%c", value)
+        return ""
+
+    def _store_rounded(self, value: str) -> str:
+        tile = self.tile
+        value = rounded(self.body, tile.source, tile.lanes, value)
+        self.tile = tile._replace(element=tile.source, size=tile.source_size)
+        self.store(self.pointer(-1), value)
+        self.tile = tile
         return ""
 
     def _place(self, pointer: str) -> str:

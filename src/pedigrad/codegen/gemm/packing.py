@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 
-from .microkernel import Body, Tile, lanes_below, load
+from .microkernel import SQUARE, Body, Tile, lanes_below, load, load_source, splat, widened
 
 A, B, C = 0, 1, 2  # the columns of strides
 STEPS = 8  # so many are packed at a time for panels that lie side by side
@@ -90,8 +90,18 @@ def _fill_runs(body: Body, entries: str) -> str:
     return ""
 
 
+def words_of(body: Body, k: str, tile: Tile) -> str:
+    """How many words of a panel so many elements along k are; of squares there are whole ones."""
+    if tile.square:
+        step = SQUARE * tile.depth
+        return body.integer("mul", body.integer("udiv", body.integer("add", k, step - 1), step), SQUARE)
+    return k if tile.depth == 1 else body.integer("udiv", body.integer("add", k, tile.depth - 1), tile.depth)
+
+
 def pack(name: str, tile: Tile, width: int) -> Body:
     """panels[p][k][i] = source[rows[width * p + i] + steps[k]] for `count` rows, up to a multiple of `width`, and `k` steps.
+
+    Where the tile's words are of several elements, panels[p][w][i] is the word of those of the steps from w * depth on, zero beyond k.
 
     `rows` and `steps` are entries of tables. What is written may reach into the next steps, which are written later, and up to
     `lanes` steps beyond the panels.
@@ -103,6 +113,24 @@ def pack(name: str, tile: Tile, width: int) -> Body:
     return body
 
 
+def pack_squares(name: str, tile: Tile, width: int) -> Body:
+    """The same with words [p][w / 16][i / 16][i][w]: squares of the words that 16 rows have after each other."""
+    body = pack(name, tile, width)
+    words = words_of(body, "%k", tile)
+    with body.loop(0, "%count", width) as loop:
+        panel = body.at("%panels", body.integer("mul", loop.index, words), tile.word)
+        with body.loop(0, words, SQUARE) as down:
+            block = body.at(panel, body.integer("mul", down.index, width), tile.word)
+            squares = []
+            for first in range(0, width, SQUARE):
+                places = [body.at(block, w * width + first, tile.word) for w in range(SQUARE)]
+                vectors = [body.put(f"load {tile.words}, ptr {place}, align {tile.size}") for place in places]
+                squares += transposed(body, tile.words, vectors)
+            for i, row in enumerate(squares):
+                body.do(f"store {tile.words} {row}, ptr {body.at(block, i * SQUARE, tile.word)}, align {tile.size}")
+    return body
+
+
 def _run(body: Body) -> str:
     """The run of the first row, 0 where there is none."""
     some = body.put("icmp sgt i64 %count, 0")
@@ -111,14 +139,17 @@ def _run(body: Body) -> str:
 
 def _pack_whole(body: Body, tile: Tile, width: int) -> str:
     """Pack a few steps of all panels at a time where those lie in memory side by side: long pieces are fetched ahead."""
-    with body.loop(0, "%k", STEPS) as some:
-        steps = body.smaller(body.integer("sub", "%k", some.index), STEPS)
+    words = words_of(body, "%k", tile)
+    with body.loop(0, words, STEPS) as some:
+        steps = body.smaller(body.integer("sub", words, some.index), STEPS)
+        from_step = some.index if tile.depth == 1 else body.integer("mul", some.index, tile.depth)
+        left = "" if tile.depth == 1 else body.integer("sub", "%k", from_step)
         with body.loop(0, "%count", width) as loop:
-            first = body.integer("add", body.integer("mul", loop.index, "%k"), body.integer("mul", some.index, width))
-            panel = body.at("%panels", first, tile.element)
+            first = body.integer("add", body.integer("mul", loop.index, words), body.integer("mul", some.index, width))
+            panel = body.at("%panels", first, tile.word)
             entry = body.at("%rows", body.integer("shl", loop.index, 1))
-            table = body.at("%steps", body.integer("shl", some.index, 1))
-            _pack_along_rows(body, tile, width, entry, table, panel, _there(body, tile, loop.index, width), steps)
+            table = body.at("%steps", body.integer("shl", from_step, 1))
+            _pack_along_rows(body, tile, width, entry, table, panel, _there(body, tile, loop.index, width), steps, left)
     return ""
 
 
@@ -127,8 +158,9 @@ def _there(body: Body, tile: Tile, index: str, width: int) -> str:
 
 
 def _pack_panels(body: Body, tile: Tile, width: int) -> str:
+    words = words_of(body, "%k", tile)
     with body.loop(0, "%count", width) as loop:
-        panel = body.at("%panels", body.integer("mul", loop.index, "%k"), tile.element)
+        panel = body.at("%panels", body.integer("mul", loop.index, words), tile.word)
         entry = body.at("%rows", body.integer("shl", loop.index, 1))
         there = _there(body, tile, loop.index, width)
         straight = body.put(f"icmp sge i64 {body.word(entry, 1)}, {there}")
@@ -145,17 +177,52 @@ def _masks(tile: Tile) -> bool:
     return tile.bits > 128  # on narrower registers a load under a mask is a branch for every lane
 
 
-def _pack_along_rows(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str, there: str, count: str = "%k") -> str:
-    source = body.at("%source", body.word(entry, 0), tile.element)
+def _pack_along_rows(
+    body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str, there: str, count: str = "", left: str = "%k"
+) -> str:
+    """Pack `count` steps, or words of those `left`, of a panel whose rows lie side by side."""
+    source = body.at("%source", body.word(entry, 0), tile.source)
     firsts = range(0, width, tile.lanes)
     masks = {first: lanes_below(body, tile, body.integer("sub", there, first)) if _masks(tile) else None for first in firsts}
-    with body.loop(0, count) as loop:
-        row = body.at(source, body.word(steps, body.integer("shl", loop.index, 1)), tile.element)
-        to = body.at(panel, body.integer("mul", loop.index, width), tile.element)
+    with body.loop(0, count or words_of(body, "%k", tile)) as loop:
+        to = body.at(panel, body.integer("mul", loop.index, width), tile.word)
+        if tile.depth == 1:
+            row = body.at(source, body.word(steps, body.integer("shl", loop.index, 1)), tile.source)
+        else:
+            rows = [body.at(source, offset, tile.source) for offset, _ in _elements_of(body, tile, steps, loop.index, left)]
+            last = body.integer("sub", left, body.integer("mul", loop.index, tile.depth))
+            known = [splat(body, "i1", tile.lanes, body.put(f"icmp sgt i64 {last}, {e}")) for e in range(tile.depth)]
         for first in firsts:
-            value = load(body, tile, body.at(row, first, tile.element), masks[first])
-            _store_first(body, tile, value, body.at(to, first, tile.element), min(width - first, tile.lanes))
+            if tile.depth == 1:
+                value = load_source(body, tile, body.at(row, first, tile.source), masks[first])
+            else:
+                value = _woven(body, tile, [body.at(row, first, tile.source) for row in rows], str(masks[first]), known)
+            _store_first(body, tile, value, body.at(to, first, tile.word), min(width - first, tile.lanes))
     return ""
+
+
+def _elements_of(body: Body, tile: Tile, steps: str, word: str, left: str) -> list[tuple[str, str]]:
+    """The offsets of the elements of a word, and whether there are such: beyond the last step it is that one's offset."""
+    first, found = body.integer("mul", word, tile.depth), []
+    last = body.integer("sub", left, 1)
+    for e in range(tile.depth):
+        step = body.integer("add", first, e)
+        offset = body.word(steps, body.integer("shl", body.smaller(step, last), 1))
+        found.append((offset, body.put(f"icmp sle i64 {step}, {last}")))
+    return found
+
+
+def _woven(body: Body, tile: Tile, places: list[str], mask: str, known: list[str]) -> str:
+    """A vector of words, of which each place has the vector of one element."""
+    lanes, narrow, bits = tile.lanes, tile._replace(element=f"i{8 * tile.source_size}", size=tile.source_size), 8 * tile.source_size
+    whole = ""
+    for e, (place, there) in enumerate(zip(places, known, strict=True)):
+        value = load(body, narrow, place, body.put(f"and <{lanes} x i1> {mask}, {there}"))
+        value = body.put(f"zext {narrow.vector} {value} to <{lanes} x i32>")
+        if e:
+            value = body.put(f"shl <{lanes} x i32> {value}, splat (i32 {e * bits})")
+        whole = body.put(f"or <{lanes} x i32> {whole}, {value}") if whole else value
+    return body.put(f"bitcast <{lanes} x i32> {whole} to {tile.words}")
 
 
 def _store_first(body: Body, tile: Tile, value: str, place: str, count: int) -> None:
@@ -166,15 +233,15 @@ def _store_first(body: Body, tile: Tile, value: str, place: str, count: int) -> 
         part = value
         if lanes < tile.lanes:
             chosen = ", ".join(f"i32 {done + i}" for i in range(lanes))
-            part = body.put(f"shufflevector {tile.vector} {value}, {tile.vector} poison, <{lanes} x i32> <{chosen}>")
-        body.do(f"store <{lanes} x {tile.element}> {part}, ptr {body.at(place, done, tile.element)}, align {tile.size}")
+            part = body.put(f"shufflevector {tile.words} {value}, {tile.words} poison, <{lanes} x i32> <{chosen}>")
+        body.do(f"store <{lanes} x {tile.word}> {part}, ptr {body.at(place, done, tile.word)}, align {tile.size}")
         done += lanes
 
 
 def _pack_pieces(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str, there: str) -> str:
     """Pack along the panel where it has runs of some length, as the rows of an image, else across it."""
     across = functools.partial(_pack_across, body, tile, width, entry, steps, panel)
-    if not _masks(tile):
+    if not _masks(tile) or tile.depth > 1:
         return across()
     first = body.word(entry, 1)  # 0 in a panel of padding alone, which there is not
     second = body.word(entry, body.integer("add", body.integer("shl", first, 1), 1))  # in the panel, which the first run does not fill
@@ -184,35 +251,56 @@ def _pack_pieces(body: Body, tile: Tile, width: int, entry: str, steps: str, pan
 
 def _pack_runs(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str, there: str) -> str:
     with body.loop(0, "%k") as loop:
-        source = body.at("%source", body.word(steps, body.integer("shl", loop.index, 1)), tile.element)
+        source = body.at("%source", body.word(steps, body.integer("shl", loop.index, 1)), tile.source)
         to = body.at(panel, body.integer("mul", loop.index, width), tile.element)
         with body.loop(0, there) as piece:
             here = body.at(entry, body.integer("shl", piece.index, 1))
             piece.step = body.smaller(body.smaller(body.word(here, 1), tile.lanes), body.integer("sub", there, piece.index))
-            place = body.at(source, body.word(here, 0), tile.element)
-            value = load(body, tile, place, lanes_below(body, tile, piece.step))
+            place = body.at(source, body.word(here, 0), tile.source)
+            value = load_source(body, tile, place, lanes_below(body, tile, piece.step))
             body.do(f"store {tile.vector} {value}, ptr {body.at(to, piece.index, tile.element)}, align {tile.size}")
     return ""
 
 
 def _pack_across(body: Body, tile: Tile, width: int, entry: str, steps: str, panel: str) -> str:
     least = max(tile.lanes // 4, 2) if _masks(tile) else tile.lanes
-    with body.loop(0, "%k") as loop:
-        step = body.at(steps, body.integer("shl", loop.index, 1))
-        source = body.at("%source", body.word(step, 0), tile.element)
-        to = body.at(panel, body.integer("mul", loop.index, width), tile.element)
-        run = body.word(step, 1)
+    with body.loop(0, words_of(body, "%k", tile)) as loop:
+        first = loop.index if tile.depth == 1 else body.integer("mul", loop.index, tile.depth)
+        if tile.square:  # which may be filled up
+            known, first = body.put(f"icmp slt i64 {first}, %k"), body.smaller(first, body.integer("sub", "%k", 1))
+        step = body.at(steps, body.integer("shl", first, 1))
+        source = body.at("%source", body.word(step, 0), tile.source)
+        to = body.at(panel, body.integer("mul", loop.index, width), tile.word)
+        run = body.word(step, 1) if tile.depth == 1 else body.integer("udiv", body.word(step, 1), tile.depth)
+        run = body.put(f"select i1 {known}, i64 {run}, i64 0") if tile.square else run
         by_vectors = functools.partial(_by_vectors, body, tile, width, entry, source, to, run)
         by_elements = functools.partial(_by_elements, body, tile, width, entry, source, to)
+        if tile.depth > 1:
+            by_elements = functools.partial(_by_words, body, tile, width, entry, (steps, loop.index), to)
         loop.step = body.choose(body.put(f"icmp sge i64 {run}, {least}"), "i64", by_vectors, by_elements)
     return ""
 
 
 def _by_elements(body: Body, tile: Tile, width: int, entry: str, source: str, to: str) -> str:
     with body.loop(0, width) as across:
-        place = body.at(source, body.word(entry, body.integer("shl", across.index, 1)), tile.element)
-        value = body.put(f"load {tile.element}, ptr {place}")
+        place = body.at(source, body.word(entry, body.integer("shl", across.index, 1)), tile.source)
+        value = body.put(f"load {tile.source}, ptr {place}")
+        if tile.converts:
+            one = body.put(f"insertelement <1 x {tile.source}> poison, {tile.source} {value}, i64 0")
+            value = body.put(f"extractelement <1 x float> {widened(body, tile.source, 1, one)}, i64 0")
         body.do(f"store {tile.element} {value}, ptr {body.at(to, across.index, tile.element)}")
+    return "1"
+
+
+def _by_words(body: Body, tile: Tile, width: int, entry: str, at: tuple[str, str], to: str) -> str:
+    elements = _elements_of(body, tile, *at, "%k")
+    with body.loop(0, width) as across:
+        row = body.at("%source", body.word(entry, body.integer("shl", across.index, 1)), tile.source)
+        word = body.at(to, across.index, tile.word)
+        for e, (offset, known) in enumerate(elements):
+            value = body.put(f"load {tile.source}, ptr {body.at(row, offset, tile.source)}")
+            value = body.put(f"select i1 {known}, {tile.source} {value}, {tile.source} 0")
+            body.do(f"store {tile.source} {value}, ptr {body.at(word, e, tile.source)}")
     return "1"
 
 
@@ -225,14 +313,19 @@ def _by_vectors(body: Body, tile: Tile, width: int, entry: str, source: str, to:
     steps = body.smaller(run, lanes)
     mask = lanes_below(body, tile, steps) if _masks(tile) else None
 
+    def along(place: str) -> str:
+        if tile.depth == 1:
+            return load_source(body, tile, place, mask)
+        return load(body, tile._replace(element=tile.word, size=tile.source_size), place, mask)
+
     def square(entry: str, count: int) -> list[str]:
-        places = [body.at(source, body.word(entry, 2 * r), tile.element) for r in range(count)]
-        return transposed(body, tile.vector, [load(body, tile, place, mask) for place in places] + ["zeroinitializer"] * (lanes - count))
+        places = [body.at(source, body.word(entry, 2 * r), tile.source) for r in range(count)]
+        return transposed(body, tile.words, [along(place) for place in places] + ["zeroinitializer"] * (lanes - count))
 
     if width % lanes == 0:
         with body.loop(0, width, lanes) as loop:
             rows = square(body.at(entry, body.integer("shl", loop.index, 1)), lanes)
-            _store_steps(body, tile, width, body.at(to, loop.index, tile.element), [(0, rows)])
+            _store_steps(body, tile, width, body.at(to, loop.index, tile.word), [(0, rows)])
     else:
         squares = [(first, square(body.at(entry, 2 * first), min(lanes, width - first))) for first in range(0, width, lanes)]
         _store_steps(body, tile, width, to, squares)
@@ -242,7 +335,7 @@ def _by_vectors(body: Body, tile: Tile, width: int, entry: str, source: str, to:
 def _store_steps(body: Body, tile: Tile, width: int, to: str, blocks: list[tuple[int, list[str]]]) -> None:
     for k in range(tile.lanes):
         for first, rows in blocks:
-            body.do(f"store {tile.vector} {rows[k]}, ptr {body.at(to, k * width + first, tile.element)}, align {tile.size}")
+            body.do(f"store {tile.words} {rows[k]}, ptr {body.at(to, k * width + first, tile.word)}, align {tile.size}")
 
 
 def transposed(body: Body, vector: str, rows: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..frontend.trace import filled
 from .instructions import ELEMENTWISE
-from .program import Instruction, Program, Value
+from .program import Instruction, Program, Value, compute_dtype
 
 Array = np.ndarray[Any, Any]
 ROUNDED = {row.name for row in ELEMENTWISE.values() if not row.exact} | {"sum", "prod", "dot", "scatter_add", "call"}
@@ -126,6 +126,11 @@ def _philox(out: Value, attributes: Any, seed: Any, element: Any, stream: Any) -
     return (x >> np.uint64(8)).astype(np.float32) * np.float32(2.0**-24)
 
 
+def _widened(array: Array) -> Array:
+    """The array in the floats that sums of its elements are taken in."""
+    return array.astype(compute_dtype(array.dtype), copy=False)
+
+
 MEANINGS: dict[str, Callable[..., Any]] = {
     "cast": lambda out, attributes, x: np.asarray(x).astype(out.dtype, casting="unsafe"),
     "where": _where,
@@ -133,7 +138,7 @@ MEANINGS: dict[str, Callable[..., Any]] = {
     "reshape": lambda out, attributes, x: np.reshape(x, out.shape),
     "transpose": lambda out, attributes, x: np.transpose(x, attributes["order"]),
     "slice": _slice,
-    "dot": lambda out, attributes, x, y: np.einsum(attributes["spec"], x, y, optimize=True),  # by BLAS
+    "dot": lambda out, attributes, *factors: np.einsum(attributes["spec"], *map(_widened, factors), optimize=True),  # by BLAS
     "gather": _gather,
     "scatter_add": _scatter_add,
     "concat": lambda out, attributes, *parts: np.concatenate(parts, axis=attributes["axis"]),

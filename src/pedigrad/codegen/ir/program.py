@@ -28,10 +28,17 @@ import numpy as np
 
 from .instructions import ELEMENTWISE
 
+NARROW = frozenset(("float16", "bfloat16"))  # dtypes that elements are only kept in: what computes is given them in float32
+FLOAT32 = np.dtype(np.float32)
 MOVEMENT = frozenset("broadcast reshape transpose slice".split())
 REDUCTION = frozenset("sum prod max min".split())
 OTHER = frozenset("dot gather scatter_add concat pad full iota call".split())
 OPERATIONS = ELEMENTWISE.keys() | MOVEMENT | REDUCTION | OTHER
+
+
+def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that elements of a dtype are computed with: float32 for 16-bit floats, which are converted when they are loaded."""
+    return FLOAT32 if dtype.itemsize == 2 and dtype.name in NARROW else dtype
 
 
 class Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..ir.program import Instruction, Program, Value, copied, rewritten
+from ..ir.program import Instruction, Program, Value, compute_dtype, copied, rewritten
 from .stages import stage
 
 
@@ -95,4 +95,22 @@ def _cast(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Valu
     return args[0] if args[0].dtype == instruction.out.dtype and "in_memory" not in instruction.attributes else None
 
 
-SIMPLER = {"mul": _times, "div": _over, "pow": _power, "reshape": _reshape, "transpose": _transpose, "broadcast": _broadcast, "cast": _cast}
+def _dot(new: Program, instruction: Instruction, args: tuple[Any, ...]) -> Value | None:
+    """A product of 16-bit floats in float32: packing them converts them."""
+    kept = [a.by.args[0] if a.by is not None and a.by.operation == "cast" else a for a in args]
+    dtype = kept[0].dtype
+    if dtype != kept[1].dtype or compute_dtype(dtype) != instruction.out.dtype or dtype == instruction.out.dtype:
+        return None
+    return new.emit("dot", kept, instruction.out.shape, instruction.out.dtype, **instruction.attributes)
+
+
+SIMPLER = {
+    "dot": _dot,
+    "mul": _times,
+    "div": _over,
+    "pow": _power,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "broadcast": _broadcast,
+    "cast": _cast,
+}

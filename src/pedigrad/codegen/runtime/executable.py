@@ -171,7 +171,8 @@ class Executable:
             return tuple(contraction.Dimension(a.size, *(s.get(a, 0) for s in strides)) for a in axes)
 
         groups = batch, m, n, k = [dimensions(letters[c]) for c in "bmnk"]
-        plan = contraction.layout(batch, m, n, k, step.out.dtype.name)
+        dtype = left.root.dtype.name
+        plan = contraction.layout(batch, m, n, k, dtype)
         self.kept.append(plan)
         work = 1
         for group in groups:
@@ -179,7 +180,7 @@ class Executable:
                 work *= dimension.size
         serial = self.threads == 1 or work <= (SERIAL_READ if plan.is_gemv else SERIAL_PRODUCT)
         self.thread_scratch = max(self.thread_scratch, -(-plan.scratch // 64) * 64)
-        function = contraction.compiled(step.out.dtype.name)
+        function = contraction.compiled(dtype, rounded=False)
         address = ctypes.c_void_p.from_buffer(function).value or 0
         if address not in self.raw:
             self.raw.append(address)

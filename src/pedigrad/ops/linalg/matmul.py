@@ -12,7 +12,7 @@ from ...core.quiet import astype
 from ...eager import native
 from .. import xp
 from ..destination import deliver
-from ..reduce.sums import is_narrow
+from ..reduce.sums import is_narrow, through_float32
 from ..xp import conj, kind_of, total, transposed
 
 
@@ -24,6 +24,8 @@ def product(x, y):
     if x.dtype != y.dtype:
         raise RuntimeError(f"expected mat1 and mat2 to have the same dtype, but got {x.dtype.name} and {y.dtype.name}")
     if is_narrow(x):
+        if native.takes_narrow_product(x, y):
+            return native.product(x, y)
         wide = np.dtype(np.float32)
         return astype(np.matmul(astype(x, wide), astype(y, wide))[...], kind_of(x))
     return xp.matmul(x, y)
@@ -54,7 +56,7 @@ def _product_name(node):
     return {0: "DotBackward0", 1: "MvBackward0", 2: "MmBackward0"}.get(len(node.shape), "UnsafeViewBackward0")
 
 
-@composite(places="torch Tensor linalg", operators="matmul", out=True, samples=SHAPES, node=_product_name)
+@composite(wide=False, places="torch Tensor linalg", operators="matmul", out=True, samples=SHAPES, node=_product_name)
 def matmul(x, y, /):
     """Matrix product; vectors, matrices and batches of them, whose leading dimensions broadcast.
 
@@ -119,7 +121,7 @@ def matmul_from_the_left(self, other):
 LINEAR = [((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), ((3,), (4, 3))]
 
 
-@composite(places="F", node=lambda node: "AddmmBackward0" if node.parents[2] else "MmBackward0", out=True, samples=LINEAR)
+@composite(wide=False, places="F", node=lambda node: "AddmmBackward0" if node.parents[2] else "MmBackward0", out=True, samples=LINEAR)
 def linear(x, weight, bias=None, /):
     """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out).
 
@@ -139,6 +141,9 @@ def linear(x, weight, bias=None, /):
     out = None if bias is None else _affine(x, weight, bias)
     if out is not None:
         return out
+    if bias is not None and is_narrow(x):  # rounded once
+        wide = np.dtype(np.float32)
+        return astype(linear(astype(x, wide), astype(weight, wide), astype(bias, wide)), kind_of(x))
     out = batched_product(x, weight.T)
     if bias is None:
         return out
@@ -169,7 +174,9 @@ def _affine(x, weight, bias):
     if x.__class__ is not np.ndarray or x.ndim < 2 or bias.__class__ is not np.ndarray or not bias.flags.c_contiguous:
         return None
     vectors, columns = rows(x), weight.T
-    if bias.shape != weight.shape[:-1] or bias.dtype != x.dtype or not xp.is_large_product(vectors, columns):
+    if bias.shape != weight.shape[:-1] or bias.dtype != x.dtype:
+        return None
+    if not (native.takes_narrow_product if is_narrow(x) else xp.is_large_product)(vectors, columns):
         return None
     return native.product(vectors, columns, None, bias).reshape(*x.shape[:-1], -1)
 
@@ -193,8 +200,13 @@ def _(g, x, weight_shape):
 @linear.grad("bias")
 def _(g, bias_shape):
     if not bias_shape:
-        return total(g)
-    return g if g.ndim == 1 else total(rows(g), 0)
+        return _total(g, None)
+    return g if g.ndim == 1 else _total(rows(g), 0)
+
+
+def _total(g, dim):
+    """The sum along a dimension; of 16-bit floats in float32."""
+    return through_float32(lambda x: total(x, dim), g) if is_narrow(g) else total(g, dim)
 
 
 def check_ndim(name, ndim, **operands):
@@ -204,7 +216,7 @@ def check_ndim(name, ndim, **operands):
             raise RuntimeError(f"{name}: Expected {ndim}-dimensional {argument}, but got a {x.ndim}-D tensor")
 
 
-@composite(out=True, samples=[((2, 3), (3, 4)), ((0, 3), (3, 2))])
+@composite(wide=False, out=True, samples=[((2, 3), (3, 4)), ((0, 3), (3, 2))])
 def mm(x, mat2, /):
     """Product of two matrices: (n, m) by (m, p) gives (n, p); `matmul` without broadcasting.
 
@@ -237,7 +249,7 @@ def _(g, x):
     return product(adjoint(x), g)
 
 
-@composite(out=True, samples=[((5, 2, 3), (5, 3, 4))])
+@composite(wide=False, out=True, samples=[((5, 2, 3), (5, 3, 4))])
 def bmm(x, mat2, /):
     """Products of two batches of matrices: (b, n, m) by (b, m, p) gives (b, n, p).
 
