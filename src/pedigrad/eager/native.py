@@ -224,9 +224,12 @@ def contract(arrays: tuple[Array, Array, Array], batch: Any, m: Any, n: Any, k: 
     )
 
 
-def convolve(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Array) -> None:
-    """The windows of x (N, C, *sizes), of one or two dimensions, times weight (O, C, *kernel), plus bias (O,), in out (N, O, *out)."""
-    _module(".convolution").multiply(x, weight, bias, geometry, out, _threads)
+def convolve(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Array, back: bool = False) -> None:
+    """The windows of x (N, C, *sizes), of one or two dimensions, times weight (O, C, *kernel), plus bias (O,), in out (N, O, *out).
+
+    With `back` x are gradients of a convolution's results (N, C, *out), taken back to out (N, O, *sizes) by a weight turned round.
+    """
+    _module(".convolution").multiply(x, weight, bias, geometry, out, _threads, back)
 
 
 def convolution_weight(x: Array, y: Array, geometry: Any, out: Array) -> bool:

@@ -128,6 +128,14 @@ def input_grad(y, weight, geo: Geometry, groups: int):
     out = images(y, groups * weight.shape[1], geo.sizes)
     turned = split(weight, 0, groups).swapaxes(1, 2)  # (groups, C/groups, O/groups, *kernel)
     whole, y = split(out, 1, groups), split(y, 1, groups)
+    if is_direct(geo):
+        turned = turned[(..., *(slice(None, None, -1),) * len(geo.kernel))]
+        if is_by_channel(geo, turned):
+            native.convolve(y[:, :, 0], turned[:, 0], None, geo, whole[:, :, 0], True)
+        else:
+            for group, each in enumerate(turned):
+                native.convolve(y[:, group], each, None, geo, whole[:, group], True)
+        return out
     for phases in product(*map(range, geo.stride)):
         each = [backwards(phase, *dim) for phase, dim in zip(phases, zip(*geo, strict=True), strict=True)]
         target = whole[(..., *(place for place, _, _ in each))]
