@@ -54,6 +54,12 @@ def weight_grad(x: Array, y: Array, geometry: Any, out: Array, threads: int) -> 
     return True
 
 
+def has_slope(x: Array, y: Array, geometry: Any, groups: int) -> bool:
+    """Whether `weight_grad` puts the gradient of such arrays anywhere."""
+    shape = y.shape[1], x.shape[1] // groups, *geometry.kernel
+    return plan.has_slope(NAMES[x.dtype.char], geometry, x.shape[1], shape, llvm.vector_bits())
+
+
 def run(found: Plan, places: dict[str, int], itemsize: int, threads: int) -> None:
     """Make a plan's calls; `places` has the addresses of the operands."""
     size = 0

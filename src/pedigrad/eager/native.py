@@ -237,6 +237,11 @@ def convolution_weight(x: Array, y: Array, geometry: Any, out: Array) -> bool:
     return _module(".convolution").weight_grad(x, y, geometry, out, _threads)  # type: ignore[no-any-return]
 
 
+def has_slope(x: Array, y: Array, geometry: Any, groups: int) -> bool:
+    """Whether `convolution_weight` does the weight's gradient of such arrays; each channel is by itself, or there is one group."""
+    return _module(".convolution").has_slope(x, y, geometry, groups)  # type: ignore[no-any-return]
+
+
 def recur(kind: str, arrays: dict[str, Array], matrix: Array, steps: Any) -> None:
     """Go through the steps of a recurrent layer, each a first row and how many there are; see `eager/recurrent.py`."""
     _module(".recurrent").run(kind, arrays, matrix, steps, _threads)

@@ -6,6 +6,7 @@ Eager operations run a plan's calls through the thread pool; a compiled program 
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -132,8 +133,8 @@ def convolution(
     images, inputs = x.shape[:2]
     shape = (backward_shape if back else shape_of)(dtype, inputs, weight, geometry)
     tools, lanes, (vectors, _), wide = library(dtype, bits), shape.tile(bits).lanes, shape.blocks(bits), shape.padded_outputs(bits)
-    rows, together = bands(shape, bits, images, threads)
-    scratch = -(-direct.scratch_size(shape, bits, rows, together) // LINE) * LINE
+    band, together = bands(shape, bits, images, threads)
+    scratch = -(-direct.scratch_size(shape, bits, band, together) // LINE) * LINE
     packed = wide * shape.depth * shape.kernel[0] * shape.kernel[1]
     start = ("bias", shape.outputs) if biased else ("offsets", 0)
     calls = [NativeCall(tools["fill"], (*start, "offsets", wide), ("bias",) if biased else (), "offsets", True)]
@@ -143,9 +144,51 @@ def convolution(
     calls.append(NativeCall(tools["pack_weight"], given, ("weight",), "packed"))
     ends = ("x", *x.strides, "packed", "offsets", "out", *out.strides)
     functions = Function(tools["pack_image"]), Function(tools["unpack_image"])
-    given = (*ends, images, together, rows, "scratch", "size", *functions)
+    given = (*ends, images, together, band, "scratch", "size", *functions)
     calls.append(NativeCall(bands_of(shape, bits), given, ("x", "packed", "offsets"), "out"))
     return Plan(tuple(calls), (("packed", packed), ("offsets", wide)), scratch)
+
+
+def rows(shape: tuple[int, ...]) -> Operand:
+    """An array that lies row by row."""
+    return Operand(shape, tuple(math.prod(shape[i + 1 :]) for i in range(len(shape))))
+
+
+def turned_round(weight: Operand) -> tuple[Operand, int]:
+    """A weight (O, C, *kernel) as gradients meet it, (C, O, *kernel) with each window turned round, and how far on it begins."""
+    (outputs, inputs, *kernel), (by_output, by_input, *rest) = weight
+    first = sum((n - 1) * step for n, step in zip(kernel, rest, strict=True))
+    back = [-step for step in rest]
+    if inputs == 1:  # each channel is by itself
+        return Operand(weight.shape, (by_output, by_input, *back)), first
+    return Operand((inputs, outputs, *kernel), (by_input, by_output, *back)), first
+
+
+def for_rows(
+    kind: str, dtype: str, geometry: Any, shapes: tuple[tuple[int, ...], ...], bits: int, threads: int
+) -> tuple[Plan, list[tuple[str, int]]]:
+    """The plan for operands that lie row by row, and what these are called in it, the result last, with the element they begin at.
+
+    A "forward" one has x, weight and perhaps bias, a "backward" one the gradient and the weight, a "weight" one x and the gradient.
+    """
+    one, other, out = (rows(shape) for shape in (shapes[0], shapes[1], shapes[-1]))
+    if kind == "weight":
+        plan = weight_slope(dtype, geometry, one, other, out, bits, threads)
+        assert plan is not None
+        return plan, [("x", 0), ("y", 0), ("out", 0)]
+    if kind == "backward":
+        other, first = turned_round(other)
+        return convolution(dtype, geometry, one, other, out, False, True, bits, threads), [("x", 0), ("weight", first), ("out", 0)]
+    biased = len(shapes) == 4
+    names = [("x", 0), ("weight", 0), *[("bias", 0)] * biased, ("out", 0)]
+    return convolution(dtype, geometry, one, other, out, biased, False, bits, threads), names
+
+
+def has_slope(dtype: str, geometry: Any, inputs: int, weight: tuple[int, ...], bits: int) -> bool:
+    """Whether a tile fits the gradient of a weight of that shape."""
+    geometry, (out,) = in_two_dimensions(geometry, rows(weight))
+    shape = shape_of(dtype, inputs, out, geometry)
+    return shape.by_channel or shape.gradient_tile(bits)[0] > 0
 
 
 @functools.lru_cache(1 << 12)
@@ -153,9 +196,9 @@ def weight_slope(dtype: str, geometry: Any, x: Operand, y: Operand, out: Operand
     """The plan of "out" (O, C, *kernel), the gradient of a weight, from "x" (N, C, *sizes) and "y" (N, O, *out); None if no tile fits."""
     geometry, (x, y, out) = in_two_dimensions(geometry, x, y, out)
     images, inputs = x.shape[:2]
-    shape = shape_of(dtype, inputs, out, geometry)
-    if not shape.by_channel and not shape.gradient_tile(bits)[0]:
+    if not has_slope(dtype, geometry, inputs, out.shape, bits):
         return None
+    shape = shape_of(dtype, inputs, out, geometry)
     tools, lanes, wide = library(dtype, bits), shape.tile(bits).lanes, weight_gradient.padded_outputs(shape, bits)
     height, width, pixels = shape.height(shape.out[0]), shape.width, shape.out[0] * shape.out[1]
     memory = (
