@@ -175,13 +175,17 @@ def pack_image(tile: Tile) -> Body:
 
 
 def pack_images(tile: Tile) -> Body:
-    """`pack_images(the arguments of pack_image, xn, size, images, thread, threads)`: all images, `size` elements apart in the result."""
+    """`pack_images(the arguments of pack_image, xn, size, images, thread, threads)`: all images, `size` elements apart in the result.
+
+    What of a pixel is beyond its channels is zero: products of it are thrown away, but those of subnormal numbers would take long.
+    """
     body = function("pack_images", f"{IMAGE} *out pixel xn size images thread threads", tile)
     names = ("xc", "xr", "xi", "channels", "height", "width", "top", "rows", "left", "wide")
     low, high = share(body, "%images")
     with body.loop(low, high) as image:
         x = body.at("%x", body.integer("mul", image.index, "%xn"), tile.element)
         out = body.at("%out", body.integer("mul", image.index, "%size"), tile.element)
+        body.when(body.put("icmp ne i64 %pixel, %channels"), functools.partial(clear, body, tile, out, "%size"))
         run(body, "@pack_image", pointer(x), *(f"%{name}" for name in names), pointer(out), "%pixel")
     return body
 
