@@ -218,7 +218,8 @@ def weight_slope(dtype: str, geometry: Any, x: Operand, y: Operand, out: Operand
     calls.append(NativeCall(tools["pack_images"], given, ("y",), "gradients"))
     row = (shape.stride[0] * width * inputs + shape.out[1] * wide) * np.dtype(dtype).itemsize
     band = min(shape.out[0], max(1, CACHE // row))
-    given = ("inputs", "gradients", "sums", images, band)
+    together = max(1, CACHE // (row * shape.out[0])) if band == shape.out[0] else 1
+    given = ("inputs", "gradients", "sums", images, together, band)
     calls.append(NativeCall(sums_of(shape, bits), given, ("inputs", "gradients"), "sums"))
     given = ("out", *out.strides, *weight_sizes(shape, lanes, wide), "sums")
     calls.append(NativeCall(tools["unpack_weight"], given, ("sums",), "out"))
