@@ -128,9 +128,12 @@ class Computed:
         return results if isinstance(results, tuple) else (results,)
 
 
-def computed(function: Any, arrays: tuple[Any, ...], *values: Any) -> Any:
-    """What `function(*arrays, *values)` returns, an array or a tuple of them, if the first array is large; None without kernels."""
-    if arrays[0].__class__ is not np.ndarray or arrays[0].size < LARGE:
+def computed(function: Any, arrays: tuple[Any, ...], *values: Any, least: int = LARGE) -> Any:
+    """What `function(*arrays, *values)` returns, an array or a tuple of them, if the first array is large; None without kernels.
+
+    `least` is the size from which it is large: that of a function of many operations is smaller.
+    """
+    if arrays[0].__class__ is not np.ndarray or arrays[0].size < least:
         return None
     results = _run(function.__name__, Computed(function, values), arrays)
     return results[0] if results is not None and len(results) == 1 else results
