@@ -17,22 +17,22 @@ ROUND = 5  # elements of a window in a round, at most
 
 
 def band_function(shape: Shape, bits: int, name: str) -> Body:
-    """`name(x, xn, xc, xr, xi, packed, bias, out, on, oc, or, oi, images, chunk, band, scratch, size, pack, unpack, thread, threads)`.
+    """`name(x, xn, xc, xr, xi, packed, bias, out, on, oc, or, oi, images, groups, band, scratch, size, pack, unpack, thread, threads)`.
 
-    `x` and `out` have strides of images, channels, rows and columns; a unit of work is a band of rows of up to `chunk` images;
+    `x` and `out` have strides of images, channels, rows and columns; a unit of work is a band of rows of one of `groups` of images;
     each thread has `size` elements of scratch memory. `bias` has a number for each output channel of whole blocks; `pack` and `unpack`
     are the addresses of `layouts.pack_image` and `unpack_image`.
     """
     tile = shape.tile(bits)
     strides = "i64 %xn, i64 %xc, i64 %xr, i64 %xi, ptr %packed, ptr %bias, ptr %out, i64 %on, i64 %oc, i64 %or, i64 %oi"
-    work = "i64 %images, i64 %chunk, i64 %band, ptr %scratch, i64 %size, ptr %pack, ptr %unpack, i64 %thread, i64 %threads"
+    work = "i64 %images, i64 %groups, i64 %band, ptr %scratch, i64 %size, ptr %pack, ptr %unpack, i64 %thread, i64 %threads"
     body = Body(name, f"ptr %x, {strides}, {work}", bits, "")
     element, (vectors, count) = tile.element, shape.blocks(bits)
     apart, (above, extent, _), (left, _, _) = shape.spacing[0], shape.touched(0), shape.touched(1)
     wide = shape.padded_outputs(bits)
     integer = body.integer
     bands = ceiling(body, shape.out[0], "%band")
-    low, high = share(body, integer("mul", ceiling(body, "%images", "%chunk"), bands))
+    low, high = share(body, integer("mul", "%groups", bands))
     scratch = body.at("%scratch", integer("mul", "%thread", "%size"), element)
 
     def height(rows: str) -> str:
@@ -42,11 +42,12 @@ def band_function(shape: Shape, bits: int, name: str) -> Body:
 
     tall = height("%band")
     image_size = integer("mul", tall, shape.width * shape.inputs)
-    made = body.at(scratch, integer("mul", image_size, "%chunk"), element)
+    made = body.at(scratch, integer("mul", image_size, ceiling(body, "%images", "%groups")), element)
     made_size = integer("mul", "%band", shape.out[1] * wide)
     with body.loop(low, high) as unit:
-        first_image = integer("mul", integer("udiv", unit.index, bands), "%chunk")
-        images = body.smaller("%chunk", integer("sub", "%images", first_image))
+        group = integer("udiv", unit.index, bands)
+        first_image, end = (integer("udiv", integer("mul", g, "%images"), "%groups") for g in (group, integer("add", group, 1)))
+        images = integer("sub", end, first_image)
         first = integer("mul", integer("urem", unit.index, bands), "%band")
         rows = body.smaller("%band", integer("sub", shape.out[0], first))
         touched = height(rows)

@@ -108,16 +108,16 @@ def backward_shape(dtype: str, inputs: int, weight: Operand, geometry: Any) -> S
 
 
 def bands(shape: Shape, bits: int, images: int, threads: int) -> tuple[int, int]:
-    """Rows of a band and images of a unit: what fits the cache, and leaves each thread something to do."""
+    """Rows of a band, and groups of images: what fits the cache, and leaves all threads as much to do."""
     itemsize, height, tall = np.dtype(shape.dtype).itemsize, shape.out[0], shape.tall(bits)
     each = direct.scratch_size(shape, bits, height, 1) * itemsize
     if each <= CACHE and images >= threads:
-        return height, max(1, min(CACHE // each, -(-images // threads)))
+        return height, min(images, -(-images // (CACHE // each * threads)) * threads)
     row = (direct.scratch_size(shape, bits, height, 1) - direct.scratch_size(shape, bits, 0, 1)) * itemsize / height
     most = min(height, max(tall, int(CACHE / row)))
     if images < threads:
         most = min(most, -(-height // threads))
-    return max(tall, most // tall * tall), 1
+    return max(tall, most // tall * tall), images
 
 
 @functools.lru_cache(1 << 12)
@@ -133,8 +133,8 @@ def convolution(
     images, inputs = x.shape[:2]
     shape = (backward_shape if back else shape_of)(dtype, inputs, weight, geometry)
     tools, lanes, (vectors, _), wide = library(dtype, bits), shape.tile(bits).lanes, shape.blocks(bits), shape.padded_outputs(bits)
-    band, together = bands(shape, bits, images, threads)
-    scratch = -(-direct.scratch_size(shape, bits, band, together) // LINE) * LINE
+    band, groups = bands(shape, bits, images, threads)
+    scratch = -(-direct.scratch_size(shape, bits, band, -(-images // groups)) // LINE) * LINE
     packed = wide * shape.depth * shape.kernel[0] * shape.kernel[1]
     start = ("bias", shape.outputs) if biased else ("offsets", 0)
     calls = [NativeCall(tools["fill"], (*start, "offsets", wide), ("bias",) if biased else (), "offsets", True)]
@@ -144,7 +144,7 @@ def convolution(
     calls.append(NativeCall(tools["pack_weight"], given, ("weight",), "packed"))
     ends = ("x", *x.strides, "packed", "offsets", "out", *out.strides)
     functions = Function(tools["pack_image"]), Function(tools["unpack_image"])
-    given = (*ends, images, together, band, "scratch", "size", *functions)
+    given = (*ends, images, groups, band, "scratch", "size", *functions)
     calls.append(NativeCall(bands_of(shape, bits), given, ("x", "packed", "offsets"), "out"))
     return Plan(tuple(calls), (("packed", packed), ("offsets", wide)), scratch)
 
