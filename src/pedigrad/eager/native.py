@@ -20,6 +20,8 @@ from ..rng.generator import default_generator
 Array = np.ndarray[Any, Any]
 LARGE_UPDATE = 1 << 16  # likewise, for an optimizer's update, which is many operations
 LARGE_PRODUCT = 1 << 18  # multiplications; from here on NumPy's BLAS would use threads that go on spinning when it is done
+LARGE_POOL = 1 << 14  # elements; NumPy goes through them once for each element of a window, and more than once for gradients
+WINDOW = 16  # elements of a window, at most
 PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
 _kernels: dict[Any, Any] = {}
 _reasons: dict[str, str] = {}  # ops and rules that were run on NumPy, and why
@@ -243,6 +245,26 @@ def convolution_weight(x: Array, y: Array, geometry: Any, out: Array) -> bool:
 def has_slope(x: Array, y: Array, geometry: Any, groups: int) -> bool:
     """Whether `convolution_weight` does the weight's gradient of such arrays; each channel is by itself, or there is one group."""
     return _module(".convolution").has_slope(x, y, geometry, groups)  # type: ignore[no-any-return]
+
+
+def takes_maxima(x: Any, kernel: tuple[int, ...]) -> bool:
+    """Whether `maxima` is the way to the largest elements of windows that divide `x`."""
+    if x.__class__ is not np.ndarray or x.size < LARGE_POOL or x.dtype not in (np.float32, np.float64) or len(kernel) != 2:
+        return False
+    try:
+        return bool(x.flags.c_contiguous and x.flags.aligned and kernel[0] * kernel[1] <= WINDOW and _tools())
+    except ImportError:
+        return False
+
+
+def maxima(x: Array, kernel: tuple[int, ...]) -> Array:
+    """The largest elements of the windows that divide `x`, nan where there is one."""
+    return _module(".pooling").maxima(x, *kernel, _threads)  # type: ignore[no-any-return]
+
+
+def maxima_grad(x: Array, out: Array, g: Array, kernel: tuple[int, ...]) -> Array:
+    """The gradient of `x` from that of `out`, its maxima; all lie row by row."""
+    return _module(".pooling").maxima_grad(x, out, g, *kernel, _threads)  # type: ignore[no-any-return]
 
 
 def recur(kind: str, arrays: dict[str, Array], matrix: Array, steps: Any) -> None:
