@@ -47,17 +47,17 @@ def multiply(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Ar
 
 def weight_grad(x: Array, y: Array, geometry: Any, out: Array, threads: int) -> bool:
     """Put the gradient of a weight into out (O, C, *kernel), from x (N, C, *sizes) and y (N, O, *out); False if no tile fits well."""
-    found = plan.weight_slope(NAMES[x.dtype.char], geometry, operand(x), operand(y), operand(out), llvm.vector_bits(), threads)
+    found = plan.weight_gradient_plan(NAMES[x.dtype.char], geometry, operand(x), operand(y), operand(out), llvm.vector_bits(), threads)
     if found is None:
         return False
     run(found, {"x": address_of(x), "y": address_of(y), "out": address_of(out)}, x.itemsize, threads)
     return True
 
 
-def has_slope(x: Array, y: Array, geometry: Any, groups: int) -> bool:
+def has_weight_gradient(x: Array, y: Array, geometry: Any, groups: int) -> bool:
     """Whether `weight_grad` puts the gradient of such arrays anywhere."""
     shape = y.shape[1], x.shape[1] // groups, *geometry.kernel
-    return plan.has_slope(NAMES[x.dtype.char], geometry, x.shape[1], shape, llvm.vector_bits())
+    return plan.has_weight_gradient(NAMES[x.dtype.char], geometry, x.shape[1], shape, llvm.vector_bits())
 
 
 def run(found: Plan, places: dict[str, int], itemsize: int, threads: int) -> None:
@@ -72,5 +72,5 @@ def run(found: Plan, places: dict[str, int], itemsize: int, threads: int) -> Non
         places[name] += start
     places["size"] = found.scratch
     for call in found.calls:
-        arguments = [places[a] if a.__class__ is str else a.address if a.__class__ is Function else a for a in call.arguments]
+        arguments = [places[a] if isinstance(a, str) else a.address if isinstance(a, Function) else a for a in call.arguments]
         pool.run(call.function, arguments, 1 if call.serial else threads)

@@ -242,9 +242,9 @@ def convolution_weight(x: Array, y: Array, geometry: Any, out: Array) -> bool:
     return _module(".convolution").weight_grad(x, y, geometry, out, _threads)  # type: ignore[no-any-return]
 
 
-def has_slope(x: Array, y: Array, geometry: Any, groups: int) -> bool:
+def has_weight_gradient(x: Array, y: Array, geometry: Any, groups: int) -> bool:
     """Whether `convolution_weight` does the weight's gradient of such arrays; each channel is by itself, or there is one group."""
-    return _module(".convolution").has_slope(x, y, geometry, groups)  # type: ignore[no-any-return]
+    return _module(".convolution").has_weight_gradient(x, y, geometry, groups)  # type: ignore[no-any-return]
 
 
 def takes_maxima(x: Any, kernel: tuple[int, ...]) -> bool:

@@ -93,7 +93,7 @@ def windows(
 ) -> None:  # fmt: skip
     """The results of a part, in `rows` rows, for one block of output channels, pixel by pixel, each `wide` elements from the next."""
     (down, across), (apart, beside) = part, shape.spacing
-    tall, spans = shape.pixels(bits, across.count)
+    tall, spans = shape.pixels(bits, across.size)
     line, step = shape.width * shape.inputs, shape.stride[1] * shape.inputs
     x = body.at(x, down.start * line + across.start * shape.inputs, tile.element)
     out = body.at(out, (down.first * shape.out[1] + across.first) * wide, tile.element)

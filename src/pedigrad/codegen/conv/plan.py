@@ -136,20 +136,20 @@ def convolution(
     band, groups = bands(shape, bits, images, threads)
     scratch = -(-direct.scratch_size(shape, bits, band, -(-images // groups)) // LINE) * LINE
     packed = wide * shape.depth * shape.kernel[0] * shape.kernel[1]
-    start = ("bias", shape.outputs) if biased else ("offsets", 0)
+    start: tuple[Argument, ...] = ("bias", shape.outputs) if biased else ("offsets", 0)
     calls = [NativeCall(tools["fill"], (*start, "offsets", wide), ("bias",) if biased else (), "offsets", True)]
     if shape.outputs < wide:
         calls.append(NativeCall(tools["fill"], ("packed", 0, "packed", packed), (), "packed", True))
-    given = ("weight", *weight.strides, *weight_sizes(shape, lanes, vectors * lanes), "packed")
+    given: tuple[Argument, ...] = ("weight", *weight.strides, *weight_sizes(shape, lanes, vectors * lanes), "packed")
     calls.append(NativeCall(tools["pack_weight"], given, ("weight",), "packed"))
-    ends = ("x", *x.strides, "packed", "offsets", "out", *out.strides)
+    ends: tuple[Argument, ...] = ("x", *x.strides, "packed", "offsets", "out", *out.strides)
     functions = Function(tools["pack_image"]), Function(tools["unpack_image"])
     given = (*ends, images, groups, band, "scratch", "size", *functions)
     calls.append(NativeCall(bands_of(shape, bits), given, ("x", "packed", "offsets"), "out"))
     return Plan(tuple(calls), (("packed", packed), ("offsets", wide)), scratch)
 
 
-def rows(shape: tuple[int, ...]) -> Operand:
+def in_rows(shape: tuple[int, ...]) -> Operand:
     """An array that lies row by row."""
     return Operand(shape, tuple(math.prod(shape[i + 1 :]) for i in range(len(shape))))
 
@@ -171,9 +171,9 @@ def for_rows(
 
     A "forward" one has x, weight and perhaps bias, a "backward" one the gradient and the weight, a "weight" one x and the gradient.
     """
-    one, other, out = (rows(shape) for shape in (shapes[0], shapes[1], shapes[-1]))
+    one, other, out = (in_rows(shape) for shape in (shapes[0], shapes[1], shapes[-1]))
     if kind == "weight":
-        plan = weight_slope(dtype, geometry, one, other, out, bits, threads)
+        plan = weight_gradient_plan(dtype, geometry, one, other, out, bits, threads)
         assert plan is not None
         return plan, [("x", 0), ("y", 0), ("out", 0)]
     if kind == "backward":
@@ -184,19 +184,19 @@ def for_rows(
     return convolution(dtype, geometry, one, other, out, biased, False, bits, threads), names
 
 
-def has_slope(dtype: str, geometry: Any, inputs: int, weight: tuple[int, ...], bits: int) -> bool:
+def has_weight_gradient(dtype: str, geometry: Any, inputs: int, weight: tuple[int, ...], bits: int) -> bool:
     """Whether a tile fits the gradient of a weight of that shape."""
-    geometry, (out,) = in_two_dimensions(geometry, rows(weight))
+    geometry, (out,) = in_two_dimensions(geometry, in_rows(weight))
     shape = shape_of(dtype, inputs, out, geometry)
     return shape.by_channel or shape.gradient_tile(bits)[0] > 0
 
 
 @functools.lru_cache(1 << 12)
-def weight_slope(dtype: str, geometry: Any, x: Operand, y: Operand, out: Operand, bits: int, threads: int) -> Plan | None:
+def weight_gradient_plan(dtype: str, geometry: Any, x: Operand, y: Operand, out: Operand, bits: int, threads: int) -> Plan | None:
     """The plan of "out" (O, C, *kernel), the gradient of a weight, from "x" (N, C, *sizes) and "y" (N, O, *out); None if no tile fits."""
     geometry, (x, y, out) = in_two_dimensions(geometry, x, y, out)
     images, inputs = x.shape[:2]
-    if not has_slope(dtype, geometry, inputs, out.shape, bits):
+    if not has_weight_gradient(dtype, geometry, inputs, out.shape, bits):
         return None
     shape = shape_of(dtype, inputs, out, geometry)
     tools, lanes, wide = library(dtype, bits), shape.tile(bits).lanes, weight_gradient.padded_outputs(shape, bits)
@@ -209,7 +209,7 @@ def weight_slope(dtype: str, geometry: Any, x: Operand, y: Operand, out: Operand
     calls = []
     by_image, *strides = x.strides
     sizes = inputs, *shape.size, -shape.before[0], height, shape.before[1], width
-    given = ("x", *strides, *sizes, "inputs", inputs, by_image, height * width * inputs, images)
+    given: tuple[Argument, ...] = ("x", *strides, *sizes, "inputs", inputs, by_image, height * width * inputs, images)
     calls.append(NativeCall(tools["pack_images"], given, ("x",), "inputs"))
     by_image, *strides = y.strides
     out_height, out_width = (1, pixels) if strides[1] == shape.out[1] * strides[2] else shape.out

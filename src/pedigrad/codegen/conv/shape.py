@@ -11,10 +11,10 @@ ROWS = {512: {1: 20, 2: 12}, 256: {1: 10, 2: 6}, 128: {1: 10, 2: 6}}  # elements
 
 
 class Part(NamedTuple):
-    """One dimension of the results that meet the same elements of the kernel: every so many from the `first` one, `count` of them."""
+    """One dimension of the results that meet the same elements of the kernel: every so many from the `first` one, `size` of them."""
 
     first: int
-    count: int
+    size: int
     taps: range  # the elements of the kernel
     start: int  # the input that the first result's window begins with, counted from the first one that any window touches
 
@@ -41,7 +41,7 @@ class Shape(NamedTuple):
 
     def touched(self, dim: int) -> tuple[int, int, int]:
         """The first input that a window touches, negative in the padding; how many windows of one row do, and how many all together."""
-        ends = [(p.start, self.dilation[dim] * (len(p.taps) - 1), (p.count - 1) * self.stride[dim]) for p in self.placed(dim) if p.taps]
+        ends = [(p.start, self.dilation[dim] * (len(p.taps) - 1), (p.size - 1) * self.stride[dim]) for p in self.placed(dim) if p.taps]
         first = min(start for start, _, _ in ends)
         return first, max(a + b for a, b, _ in ends) - first + 1, max(map(sum, ends)) - first + 1
 
@@ -115,7 +115,7 @@ class Shape(NamedTuple):
 
     def tall(self, bits: int) -> int:
         """Rows of results that whole tiles cover."""
-        return max(self.pixels(bits, part.count)[0] for _, part in self.parts()) * self.spacing[0]
+        return max(self.pixels(bits, part.size)[0] for _, part in self.parts()) * self.spacing[0]
 
     def gradient_tile(self, bits: int) -> tuple[int, int]:
         """Elements of a window and vectors of output channels in a tile of the weight's gradient; 0 where none fits well."""

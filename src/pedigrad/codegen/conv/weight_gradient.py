@@ -1,8 +1,8 @@
 """The kernel of the weight's gradient: for a row of the window, tiles of its elements times vectors of output channels.
 
 Inputs, with a zero halo, and gradients lie with channels last, and nothing else is packed. The part of each band of rows, or of each
-group of `chunk` small images, which the cache holds, is summed in registers and added to what is there, in order, so the sums are the same whatever the threads: these divide the
-window's elements.
+`chunk` of small images, which the cache holds, is summed in registers and added to what is there, in order, so the sums are the same
+whatever the threads: these divide the window's elements.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def padded_outputs(shape: Shape, bits: int) -> int:
 
 
 class Band(NamedTuple):
-    """Bands of some images whose part of the sums is kept in registers: places of the first one's inputs and gradients, and how many rows."""
+    """The same rows of some images, whose part of the sums is kept in registers: where the first ones are, how many there are."""
 
     first: str  # whether nothing was summed up before
     height: str

@@ -1,4 +1,7 @@
-"""The steps of a program beside kernels: sums of products, convolutions, calls of NumPy, sums of rows by number. Each says what it reads and writes."""
+"""The steps of a program beside kernels: sums of products, convolutions, calls of NumPy, sums of rows by number.
+
+Each says what it reads and writes.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from ..xp import double_total, less, row_total, total
 from .reduction import constant, in_dtype_of
 from .running_statistics import Running, channel_dims, count_of, of_channels
 
-
 SOME = 1 << 14  # elements from which kernels are worth their call for the dozen operations of a batch normalization
 
 

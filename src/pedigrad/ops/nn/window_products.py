@@ -41,12 +41,12 @@ def entered(kind: str, function: Any, given: tuple[Any, ...], geo: Geometry, gro
     trace = getattr(given[0], "_trace", None)
     if trace is None or not is_direct(geo):
         return None
-    one, other = arrays = trace.real(given[:2])
+    one, other = trace.real(given[:2])
     channels = groups * other.shape[1] if kind == "backward" else other.shape[kind == "weight"]
     alone = groups == 1 or groups == one.shape[1] == channels
     if not alone or 0 in one.shape or 0 in other.shape or one.dtype != other.dtype or not suits(one, channels, geo, groups):
         return None
-    if kind == "weight" and not native.has_slope(*arrays, geo, groups):
+    if kind == "weight" and not native.has_weight_gradient(one, other, geo, groups):
         return None
     return trace.call(function, (*given, geo, groups), {}, convolution=(kind, geo))
 
