@@ -67,7 +67,7 @@ def band_function(shape: Shape, bits: int, name: str) -> Body:
                 x = body.at(scratch, integer("add", at, column) if shape.by_channel else at, element)
                 out = body.at(made, integer("add", integer("mul", image.index, made_size), column), element)
                 for part in shape.parts():
-                    windows(body, tile, shape, bits, part, x, weight, bias, out, wide, rows)
+                    windows(body, tile, shape, bits, part, x, weight, bias, out, wide, rows, top)
         with body.loop(0, images) as image:
             at = integer("mul", integer("add", first_image, image.index), "%on")
             out = body.at("%out", integer("add", at, integer("mul", first, "%or")), element)
@@ -89,9 +89,12 @@ def ceiling(body: Body, x: object, y: object) -> str:
 
 def windows(
     body: Body, tile: Tile, shape: Shape, bits: int, part: tuple[Part, Part], x: str, weight: str, bias: list[str], out: str, wide: int,
-    rows: str,
+    rows: str, top: str,
 ) -> None:  # fmt: skip
-    """The results of a part, in `rows` rows, for one block of output channels, pixel by pixel, each `wide` elements from the next."""
+    """The results of a part, in `rows` rows, for one block of output channels, pixel by pixel, each `wide` elements from the next.
+
+    `top` is the number of the first row that `x` has, which may be of the padding.
+    """
     (down, across), (apart, beside) = part, shape.spacing
     tall, spans = shape.pixels(bits, across.size)
     line, step = shape.width * shape.inputs, shape.stride[1] * shape.inputs
@@ -104,6 +107,7 @@ def windows(
     whole = body.integer("mul", body.integer("udiv", rows, tall), tall)
     for first, end, high in ((0, whole, tall), (whole, rows, 1))[: 1 if tall == 1 else 2]:
         with body.loop(first, end, high) as row:
+            inside = (0, len(down.taps)) if tall > 1 else rows_inside(body, shape, down, top, row.index)
             for start, stop, columns in spans:
                 with body.loop(start, stop, columns) as column:
                     at = body.integer("mul", row.index, shape.stride[0] * line)
@@ -113,7 +117,7 @@ def windows(
                     pixels = [(a * shape.stride[0] * line + b * step, (a * apart * shape.out[1] + b * beside) * wide)
                               for a in range(high) for b in range(columns)]  # fmt: skip
                     sums = (by_channel if shape.by_channel else through_window)(
-                        body, tile, shape, part, body.at(x, at, tile.element), weight, bias, [p for p, _ in pixels]
+                        body, tile, shape, part, inside, body.at(x, at, tile.element), weight, bias, [p for p, _ in pixels]
                     )
                     place = body.at(out, body.integer("mul", to, wide), tile.element)
                     for i, value in enumerate(sums):
@@ -121,10 +125,19 @@ def windows(
                         store(body, tile, value, body.at(place, offset, tile.element))
 
 
+def rows_inside(body: Body, shape: Shape, down: Part, top: str, row: str) -> tuple[object, object]:
+    """The first row of a window that is not of the padding, and the first one behind these, of the row's results."""
+    integer, step = body.integer, shape.dilation[0]
+    first = integer("add", integer("add", top, down.start), integer("mul", row, shape.stride[0]))
+    low, high = (body.smaller(integer("sub", edge, first), 0, "sgt") for edge in (0, shape.size[0]))
+    return ceiling(body, low, step), body.smaller(ceiling(body, high, step), len(down.taps))
+
+
 def through_window(
-    body: Body, tile: Tile, shape: Shape, part: tuple[Part, Part], x: str, weight: str, bias: list[str], pixels: list[int]
-) -> list[str]:
-    """The sums of one tile: for each pixel, by the offset of its window, a vector for each of the block's."""
+    body: Body, tile: Tile, shape: Shape, part: tuple[Part, Part], inside: tuple[object, object], x: str, weight: str, bias: list[str],
+    pixels: list[int],
+) -> list[str]:  # fmt: skip
+    """The sums of one tile over the rows `inside`: for each pixel, by the offset of its window, a vector for each of the block's."""
     vector, element, lanes, vectors = tile.vector, tile.element, tile.lanes, len(bias)
     (down, across), tap = part, shape.inputs * vectors * lanes
     if not (down.taps and across.taps):
@@ -135,7 +148,9 @@ def through_window(
     together = next(n for n in range(most, 0, -1) if run % n == 0)
     sums = [(vector, value) for _ in pixels for value in bias]
     kinds = ["ptr", "ptr", *[vector] * len(sums)]
-    with body.loop(0, len(down.taps), 1, [("ptr", x), ("ptr", weight), *sums]) as row:
+    line, further = shape.dilation[0] * shape.width * shape.inputs, down.taps.step * shape.kernel[1] * tap
+    start = [("ptr", body.at(p, body.integer("mul", inside[0], step), element)) for p, step in ((x, line), (weight, further))]
+    with body.loop(*inside, 1, [*start, *sums]) as row:
         with body.loop(0, pieces, 1, list(zip(kinds, row.carried, strict=True))) as piece:
             with body.loop(0, run, together, list(zip(kinds, piece.carried, strict=True))) as each:
                 place, factors, *values = each.carried
@@ -149,19 +164,21 @@ def through_window(
                 each.next = [body.at(place, together, element), body.at(factors, together * vectors * lanes, element), *values]
             places = [body.at(piece.carried[0], shape.dilation[1] * shape.inputs, element)]
             piece.next = [*places, body.at(piece.carried[1], across.taps.step * tap, element), *each.carried[2:]]
-        places = [body.at(row.carried[0], shape.dilation[0] * shape.width * shape.inputs, element)]
-        row.next = [*places, body.at(row.carried[1], down.taps.step * shape.kernel[1] * tap, element), *piece.carried[2:]]
+        row.next = [body.at(row.carried[0], line, element), body.at(row.carried[1], further, element), *piece.carried[2:]]
     return row.carried[2:]
 
 
 def by_channel(
-    body: Body, tile: Tile, shape: Shape, part: tuple[Part, Part], x: str, weight: str, bias: list[str], pixels: list[int]
-) -> list[str]:
+    body: Body, tile: Tile, shape: Shape, part: tuple[Part, Part], inside: tuple[object, object], x: str, weight: str, bias: list[str],
+    pixels: list[int],
+) -> list[str]:  # fmt: skip
     """`through_window` where each channel is by itself: the lanes of inputs and weights are those of the results."""
     vector, element, lanes, vectors, (down, over) = tile.vector, tile.element, tile.lanes, len(bias), part
     sums = [(vector, value) for _ in pixels for value in bias]
     across, wide = shape.dilation[1] * shape.inputs, vectors * lanes
-    with body.loop(0, len(down.taps), 1, [("ptr", x), ("ptr", weight), *sums]) as row:
+    line, further = shape.dilation[0] * shape.width * shape.inputs, down.taps.step * shape.kernel[1] * wide
+    start = [("ptr", body.at(p, body.integer("mul", inside[0], step), element)) for p, step in ((x, line), (weight, further))]
+    with body.loop(*inside, 1, [*start, *sums]) as row:
         place, factors, *values = row.carried
         for k in range(len(over.taps)):
             right = [load(body, tile, body.at(factors, k * over.taps.step * wide + v * lanes, element)) for v in range(vectors)]
@@ -169,6 +186,5 @@ def by_channel(
                 for v, each in enumerate(right):
                     left = load(body, tile, body.at(place, offset + k * across + v * lanes, element))
                     values[p * vectors + v] = fused(body, tile, left, each, values[p * vectors + v])
-        line = shape.dilation[0] * shape.width * shape.inputs
-        row.next = [body.at(place, line, element), body.at(factors, down.taps.step * shape.kernel[1] * wide, element), *values]
+        row.next = [body.at(place, line, element), body.at(factors, further, element), *values]
     return row.carried[2:]
