@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pedigrad.codegen.conv import plan
 from pedigrad.eager import convolution, native
 from pedigrad.ops.nn import correlation
 from pedigrad.ops.nn.windows import geometry
@@ -104,7 +105,7 @@ def test_the_number_of_threads_changes_no_bit(seed):
 
 @pytest.mark.parametrize(("images", "size"), [(1, (70, 50)), (9, (12, 10)), (2, (300, 6))])
 def test_bands_of_rows_and_groups_of_images(images, size, monkeypatch):
-    monkeypatch.setattr(convolution, "CACHE", 1 << 14)
+    monkeypatch.setattr(plan, "CACHE", 1 << 14)
     geo = geometry(size, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
     r = np.random.default_rng(0)
     x, weight = (r.standard_normal(shape).astype(np.float32) for shape in ((images, 5, *size), (20, 5, 3, 3)))

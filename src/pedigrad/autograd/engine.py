@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..codegen.runtime.memory import is_whole
-from ..core import graph, lifted, modes, watching
+from ..core import graph, large, lifted, modes, watching
 from ..core.arrayless import NoArrayError
 from ..core.graph import Freed, Leaf, Node, Output, Remade, note_write
 from ..core.layout import lying_as
@@ -32,6 +32,7 @@ from ..core.sparse import Sparse
 from ..core.sparse_tensor import SparseTensor, tensor_of
 from ..core.tensor import Tensor, copied, wrap
 from ..core.traces import in_gradient
+from ..ops.math.arithmetic import plain_add
 from ..ops.sparse.values import is_sparse, to_dense
 from ..ops.xp import total
 from .nonfinite import ancestors, first_in_graph, in_words, known_values, ranges
@@ -63,6 +64,8 @@ def added(before: Any, g: Any) -> Any:
     """The sum of two gradients of one node; of a node with several outputs, output by output."""
     if before.__class__ is list:
         return [b if a is None else a if b is None else added(a, b) for a, b in zip(before, g, strict=True)]
+    if before.__class__ is np.ndarray is g.__class__ and before.size >= large.LARGE:
+        return large.forward(plain_add.op, (before, g), ())
     return g + before if before.__class__ is SparseTensor else before + g  # a sparse tensor takes no dense one
 
 

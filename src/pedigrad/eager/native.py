@@ -22,6 +22,8 @@ LARGE_UPDATE = 1 << 16  # likewise, for an optimizer's update, which is many ope
 LARGE_PRODUCT = 1 << 18  # multiplications; from here on NumPy's BLAS would use threads that go on spinning when it is done
 MOST_STEPS = 65792  # of products of uint8 with int8 whose sum an int32 holds
 PAIRS = ({"float32", "bfloat16"}, {"float32", "float16"})
+LARGE_POOL = 1 << 14  # elements; NumPy goes through them once for each element of a window, and more than once for gradients
+WINDOW = 16  # elements of a window, at most
 PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
 _kernels: dict[Any, Any] = {}
 _reasons: dict[str, str] = {}  # ops and rules that were run on NumPy, and why
@@ -130,9 +132,12 @@ class Computed:
         return results if isinstance(results, tuple) else (results,)
 
 
-def computed(function: Any, arrays: tuple[Any, ...], *values: Any) -> Any:
-    """What `function(*arrays, *values)` returns, an array or a tuple of them, if the first array is large; None without kernels."""
-    if arrays[0].__class__ is not np.ndarray or arrays[0].size < LARGE:
+def computed(function: Any, arrays: tuple[Any, ...], *values: Any, least: int = LARGE) -> Any:
+    """What `function(*arrays, *values)` returns, an array or a tuple of them, if the first array is large; None without kernels.
+
+    `least` is the size from which it is large: that of a function of many operations is smaller.
+    """
+    if arrays[0].__class__ is not np.ndarray or arrays[0].size < least:
         return None
     results = _run(function.__name__, Computed(function, values), arrays)
     return results[0] if results is not None and len(results) == 1 else results
@@ -265,14 +270,42 @@ def contract(arrays: tuple[Array, Array, Array], batch: Any, m: Any, n: Any, k: 
     )
 
 
-def convolve(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Array) -> None:
-    """The windows of x (N, C, *sizes), of one or two dimensions, times weight (O, C, *kernel), plus bias (O,), in out (N, O, *out)."""
-    _module(".convolution").multiply(x, weight, bias, geometry, out, _threads)
+def convolve(x: Array, weight: Array, bias: Array | None, geometry: Any, out: Array, back: bool = False) -> None:
+    """The windows of x (N, C, *sizes), of one or two dimensions, times weight (O, C, *kernel), plus bias (O,), in out (N, O, *out).
+
+    With `back` x are gradients of a convolution's results (N, C, *out), taken back to out (N, O, *sizes) by a weight turned round.
+    """
+    _module(".convolution").multiply(x, weight, bias, geometry, out, _threads, back)
 
 
 def convolution_weight(x: Array, y: Array, geometry: Any, out: Array) -> bool:
     """Put the weight's gradient of a convolution of x (N, C, *sizes) into out (O, C, *kernel), given y (N, O, *out); False: not done."""
     return _module(".convolution").weight_grad(x, y, geometry, out, _threads)  # type: ignore[no-any-return]
+
+
+def has_weight_gradient(x: Array, y: Array, geometry: Any, groups: int) -> bool:
+    """Whether `convolution_weight` does the weight's gradient of such arrays; each channel is by itself, or there is one group."""
+    return _module(".convolution").has_weight_gradient(x, y, geometry, groups)  # type: ignore[no-any-return]
+
+
+def takes_maxima(x: Any, kernel: tuple[int, ...]) -> bool:
+    """Whether `maxima` is the way to the largest elements of windows that divide `x`."""
+    if x.__class__ is not np.ndarray or x.size < LARGE_POOL or x.dtype not in (np.float32, np.float64) or len(kernel) != 2:
+        return False
+    try:
+        return bool(x.flags.c_contiguous and x.flags.aligned and kernel[0] * kernel[1] <= WINDOW and _tools())
+    except ImportError:
+        return False
+
+
+def maxima(x: Array, kernel: tuple[int, ...]) -> Array:
+    """The largest elements of the windows that divide `x`, nan where there is one."""
+    return _module(".pooling").maxima(x, *kernel, _threads)  # type: ignore[no-any-return]
+
+
+def maxima_grad(x: Array, out: Array, g: Array, kernel: tuple[int, ...]) -> Array:
+    """The gradient of `x` from that of `out`, its maxima; all lie row by row."""
+    return _module(".pooling").maxima_grad(x, out, g, *kernel, _threads)  # type: ignore[no-any-return]
 
 
 def recur(kind: str, arrays: dict[str, Array], matrix: Array, steps: Any) -> None:

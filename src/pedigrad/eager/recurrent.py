@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..codegen.conv.plan import library, loaded
 from ..codegen.emit import llvm
 from ..codegen.emit.module import finished
 from ..codegen.gemm.contraction import address_of
@@ -17,7 +18,7 @@ from ..codegen.recurrent.cells import CELLS, Place
 from ..codegen.recurrent.sequence import sequence_function
 from ..codegen.runtime import memory, pool
 from ..core.layout import steps as strides
-from .convolution import aligned, library, loaded
+from .convolution import aligned
 from .product import SHARED
 
 Array = np.ndarray[Any, Any]

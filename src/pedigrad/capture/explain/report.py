@@ -70,7 +70,7 @@ def rows(section: Any) -> list[tuple[str, ...]]:
 
 
 def headline(section: Any) -> str:
-    kinds = {kind: len(section.of(kind)) for kind in ("kernel", "contraction", "scatter", "call")}
+    kinds = {kind: len(section.of(kind)) for kind in ("kernel", "contraction", "convolution", "scatter", "call")}
     parts = [f"{n} {kind}{'s' * (n != 1)}{' to NumPy' * (kind == 'call')}" for kind, n in kinds.items() if n]
     parts += [number(section.flops, "FLOP"), f"arena {number(section.arena, 'B', 1024)}"]
     if section.seconds is not None:

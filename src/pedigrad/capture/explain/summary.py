@@ -20,7 +20,7 @@ from ...codegen.ir.instructions import ELEMENTWISE
 from ...codegen.ir.kernel import Kernel, Load
 from ...codegen.ir.program import MOVEMENT, Instruction, Value
 from ...codegen.ir.sources import SEEDS, held, read_option
-from ...codegen.ir.steps import Call, Contraction, Scatter
+from ...codegen.ir.steps import Call, Contraction, Convolution, Scatter
 from ...codegen.runtime.executable import Executable
 from ...core.origin import Origin
 from ...profiler.spent import Table
@@ -43,7 +43,7 @@ DEPTH = 3  # of the expressions that guards are shown as
 class Step:
     """One loop nest, contraction, scatter or call to NumPy of a program."""
 
-    kind: str  # "kernel", "contraction", "scatter", "call" (to NumPy), "guards" (a look at them)
+    kind: str  # "kernel", "contraction", "convolution", "scatter", "call" (to NumPy), "guards" (a look at them)
     ops: dict[str, Counter[str]]  # which operations of the user's program, and what NumPy would call what they compute
     axes: list[int]  # of a contraction: those of both operands if there are any, of the left one, of the right one, of the sums
     outs: list[str]  # what it puts into memory
@@ -225,6 +225,9 @@ def explained_step(step: Any) -> Step:
         return explained_kernel(step)
     if isinstance(step, Contraction):
         return explained_contraction(step)
+    if isinstance(step, Convolution):
+        read, flops = sum(map(nbytes, step.reads)), 2 * multiplications(step)
+        return Step("convolution", ops([step.out.by]), [], [described(step.out)], flops, read, nbytes(step.out), step.out.dtype.itemsize)
     if isinstance(step, Scatter):
         axes, read = [step.rows.size, *step.out.shape[1:]], nbytes(step.x) + nbytes(step.rows)
         flops = step.x.size if step.x.dtype.kind == "f" else 0
@@ -265,6 +268,12 @@ def explained_contraction(step: Contraction) -> Step:
     for load in step.loads:
         read += min(load.root.size, count(axis for axis, _ in load.place.terms)) * load.root.dtype.itemsize
     return Step("contraction", ops([step.out.by]), axes, [described(step.out)], flops, read, nbytes(step.out), step.out.dtype.itemsize)
+
+
+def multiplications(step: Convolution) -> int:
+    """How often a convolution multiplies, padding included: for each result of the forward one, its window."""
+    results, weight = {"forward": (-1, 1), "backward": (0, 1), "weight": (1, -1)}[step.kind]
+    return count_of(step.shapes[results]) * count_of(step.shapes[weight][1:])
 
 
 def count(axes: Any) -> int:

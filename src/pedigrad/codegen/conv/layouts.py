@@ -14,8 +14,8 @@ from ..gemm.microkernel import Body, Tile, lanes_below, load, store, tile_for
 def library(dtype: str, bits: int) -> dict[str, Body]:
     """The functions by name, each with its text."""
     tile = tile_for(dtype, bits)
-    made = (turn(tile), pack_image(tile), pack_images(tile), unpack_image(tile), pack_weight(tile), unpack_weight(tile))
-    return dict(zip(("turn", "pack_image", "pack_images", "unpack_image", "pack_weight", "unpack_weight"), made, strict=True))
+    made = turn, pack_image, pack_images, unpack_image, pack_weight, unpack_weight, fill
+    return {each.__name__: each(tile) for each in made}
 
 
 def function(name: str, arguments: str, tile: Tile) -> Body:
@@ -175,13 +175,17 @@ def pack_image(tile: Tile) -> Body:
 
 
 def pack_images(tile: Tile) -> Body:
-    """`pack_images(the arguments of pack_image, xn, size, images, thread, threads)`: all images, `size` elements apart in the result."""
+    """`pack_images(the arguments of pack_image, xn, size, images, thread, threads)`: all images, `size` elements apart in the result.
+
+    What of a pixel is beyond its channels is zero: products of it are thrown away, but those of subnormal numbers would take long.
+    """
     body = function("pack_images", f"{IMAGE} *out pixel xn size images thread threads", tile)
     names = ("xc", "xr", "xi", "channels", "height", "width", "top", "rows", "left", "wide")
     low, high = share(body, "%images")
     with body.loop(low, high) as image:
         x = body.at("%x", body.integer("mul", image.index, "%xn"), tile.element)
         out = body.at("%out", body.integer("mul", image.index, "%size"), tile.element)
+        body.when(body.put("icmp ne i64 %pixel, %channels"), functools.partial(clear, body, tile, out, "%size"))
         run(body, "@pack_image", pointer(x), *(f"%{name}" for name in names), pointer(out), "%pixel")
     return body
 
@@ -268,4 +272,17 @@ def unpack_weight(tile: Tile) -> Body:
         w = body.at("%w", integer("mul", channel.index, "%i"), tile.element)
         packed = body.at("%packed", integer("mul", channel.index, "%block"), tile.element)
         turn_blocks(body, tile, packed, step, taps, w, "%o", "%outputs")
+    return body
+
+
+def fill(tile: Tile) -> Body:
+    """`fill(x, count, out, size, thread, threads)`: `count` elements of `x` and zeros behind them, `size` in all, by the first thread."""
+    body = function("fill", "*x count *out size thread threads", tile)
+
+    def first() -> str:
+        copy(body, tile, "%x", "%out", "%count")
+        clear(body, tile, body.at("%out", "%count", tile.element), body.integer("sub", "%size", "%count"))
+        return ""
+
+    body.when(body.put("icmp eq i64 %thread, 0"), first)
     return body

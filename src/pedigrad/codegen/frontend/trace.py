@@ -300,8 +300,11 @@ class Trace:
             return self.call(ufunc, inputs, {})
         return self.tracer(real, np.astype(result, real.dtype).value)  # type: ignore[call-overload]
 
-    def call(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """Enter a call of a function on arrays as it is; what it returns is one array or a tuple of them."""
+    def call(self, function: Any, args: Any, kwargs: Any, **attributes: Any) -> Any:
+        """Enter a call of a function on arrays as it is; what it returns is one array or a tuple of them.
+
+        `attributes` tell of another way to do it: a `convolution` of a kind and a geometry is done by native functions.
+        """
         values: list[Value] = []
 
         def template(x: Any) -> Any:
@@ -326,7 +329,7 @@ class Trace:
         group = object()
         outs = []
         for index, array in enumerate(arrays):
-            out = self.emit("call", values, array, function=function, plan=plan, group=group, index=index, several=several)
+            out = self.emit("call", values, array, function=function, plan=plan, group=group, index=index, several=several, **attributes)
             self.calls.append(out)
             outs.append(self.tracer(array, out))
             for given in args:  # a view, such as `np.diagonal` gives

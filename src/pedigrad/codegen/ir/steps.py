@@ -1,4 +1,7 @@
-"""The steps of a program beside kernels: sums of products, calls of NumPy, sums of rows by number. Each says what it reads and writes."""
+"""The steps of a program beside kernels: sums of products, convolutions, calls of NumPy, sums of rows by number.
+
+Each says what it reads and writes.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,15 @@ class Call:
     def writes(self) -> list[Value]:
         """The roots of its values."""
         return list(self.outs.values())
+
+
+class Convolution:
+    """One of the three products of a convolution: its `kind` is that of `conv/plan.py`, `shapes` are those of the operands and of `out`."""
+
+    def __init__(self, instruction: Instruction, roots: list[Value]):
+        self.instruction, self.reads, self.out, self.writes = instruction, roots, instruction.out, [instruction.out]
+        self.kind, self.geometry = instruction.attributes["convolution"]
+        self.shapes = tuple(v.shape for v in (*instruction.values(), instruction.out))
 
 
 class Scatter:

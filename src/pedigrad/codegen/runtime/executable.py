@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..conv.plan import Function, Plan, for_rows
 from ..emit import llvm, mathlib
 from ..emit.kernel_body import combining
 from ..emit.kernel_function import Lowered, description
@@ -23,7 +24,7 @@ from ..frontend.trace import filled
 from ..gemm import contraction
 from ..ir.kernel import Kernel
 from ..ir.program import Program, Value
-from ..ir.steps import Call, Contraction, Scatter
+from ..ir.steps import Call, Contraction, Convolution, Scatter
 from ..passes import simplified
 from ..schedule import memory_check
 from ..schedule.arena import Lifetime
@@ -88,6 +89,7 @@ class Executable:
         placement = self.placement
         parts = [self.prepare(step) for step in placement.steps]
         placement.lay_out_arena()
+        self.thread_scratch = -(-self.thread_scratch // 64) * 64
         self.arena = memory.block(placement.scratch_at + self.thread_scratch * self.threads + 64)
         base = -(-contraction.address_of(self.arena) // 64) * 64
         self.base = base - contraction.address_of(self.arena)
@@ -114,6 +116,8 @@ class Executable:
             return self.prepare_kernel(step)
         if isinstance(step, Contraction):
             return self.prepare_contraction(step)
+        if isinstance(step, Convolution):
+            return self.prepare_convolution(step)
         return None
 
     def function(self, make: Any) -> str:
@@ -181,11 +185,27 @@ class Executable:
         serial = self.threads == 1 or work <= (SERIAL_READ if plan.is_gemv else SERIAL_PRODUCT)
         self.thread_scratch = max(self.thread_scratch, -(-plan.scratch // 64) * 64)
         function = contraction.compiled(dtype, rounded=False)
-        address = ctypes.c_void_p.from_buffer(function).value or 0
+        number = self.number_of(ctypes.c_void_p.from_buffer(function).value or 0)
+        self.raw.append(plan.address)
+        return swapped, number, len(self.raw) - 1, plan.scratch, serial
+
+    def number_of(self, address: int) -> int:
+        """The number of a native function among the plain addresses."""
         if address not in self.raw:
             self.raw.append(address)
-        self.raw.append(plan.address)
-        return swapped, self.raw.index(address), len(self.raw) - 1, plan.scratch, serial
+        return self.raw.index(address)
+
+    def prepare_convolution(self, step: Convolution) -> tuple[Plan, list[tuple[str, int]], dict[int, int]]:
+        """The plan of a convolution, the names of its operands there, and the numbers of its functions by their addresses."""
+        dtype = step.out.dtype
+        plan, names = for_rows(step.kind, dtype.name, step.geometry, step.shapes, llvm.vector_bits(), self.threads)
+        number = self.placement.first_written[step.out]
+        for name, count in plan.memory:
+            self.placement.lifetimes[name, step.out] = Lifetime(count * dtype.itemsize, number, number)
+        self.thread_scratch = max(self.thread_scratch, plan.scratch * dtype.itemsize)
+        called = [call.function for call in plan.calls]
+        called += [a.address for call in plan.calls for a in call.arguments if isinstance(a, Function)]
+        return plan, names, {address: self.number_of(address) for address in called}
 
     # The stretches
 
@@ -210,6 +230,8 @@ class Executable:
                 writer.kernel(step, *part)
             elif isinstance(step, Contraction):
                 writer.contraction(step, *part)
+            elif isinstance(step, Convolution):
+                writer.convolution(step, *part)
             elif isinstance(step, Scatter):
                 writer.scatter(step)
             else:

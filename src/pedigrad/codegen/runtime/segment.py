@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ..conv.plan import Function, Plan
 from ..emit import llvm
 from ..emit.kernel_body import KernelBody, inside, share
 from ..emit.kernel_function import Lowered
 from ..emit.scalar_ir import ScalarIR, identity, memory_type
 from ..ir.kernel import Kernel
 from ..ir.program import Value
-from ..ir.steps import Check, Contraction, Scatter
+from ..ir.steps import Check, Contraction, Convolution, Scatter
 from ..schedule.placement import Placement
 
 MANY = 1_000  # lines of a stretch from which it is not optimised
@@ -156,6 +157,30 @@ class Segment:
         threads = "i64 0, i64 1" if serial else "i64 %thread, i64 %threads"
         arguments = ", ".join([*(f"ptr {p}" for p in [*places, layout_at]), threads])
         self.call(f"call void {function_at}({arguments})", serial)
+
+    def convolution(self, step: Convolution, plan: Plan, names: list[tuple[str, int]], functions: dict[int, int]) -> None:
+        """The calls of a plan; `functions` has the numbers of their addresses."""
+        size = step.out.dtype.itemsize
+        roots: dict[str, Any] = {name: (name, step.out) for name, _ in plan.memory}
+        starts = dict.fromkeys(roots, 0)
+        for (name, first), root in zip(names, [*step.reads, step.out], strict=True):
+            roots[name], starts[name] = root, first * size
+        for call in plan.calls:
+            self.meet([roots[name] for name in call.reads], [roots[call.writes]])
+            arguments = []
+            for each in call.arguments:
+                if isinstance(each, Function):
+                    arguments.append(f"ptr {self.slot(functions[each.address] + 2)}")
+                elif each == "scratch":
+                    start = self.fresh(f"getelementptr i8, ptr {self.slot(0)}, i64 {self.placement.scratch_at}")
+                    arguments.append(f"ptr {start}")
+                elif each == "size":
+                    arguments.append(f"i64 {self.shared.thread_scratch // size}")
+                else:
+                    arguments.append(f"ptr {self.element(roots[each], starts[each])}" if isinstance(each, str) else f"i64 {each}")
+            function = self.slot(functions[call.function] + 2)
+            threads = "i64 0, i64 1" if call.serial else "i64 %thread, i64 %threads"
+            self.call(f"call void {function}({', '.join([*arguments, threads])})", call.serial)
 
     def check(self, step: Check) -> None:
         """All threads leave, and say so, unless what the program branches on is as expected."""

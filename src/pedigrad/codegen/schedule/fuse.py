@@ -14,7 +14,7 @@ from ..ir.affine import ZERO, Affine, Index, NeedsSplit, axes_of, contiguous, li
 from ..ir.instructions import cost_of
 from ..ir.kernel import Kernel, Load, Position, kind, pulled
 from ..ir.program import MOVEMENT, Instruction, Program, Value
-from ..ir.steps import Call, Contraction, NeedsCopy, Scatter, mixed
+from ..ir.steps import Call, Contraction, Convolution, NeedsCopy, Scatter, mixed
 
 LIMITS = ((1 << 16, 6), (1 << 19, 12), (1 << 62, 24))  # elements of a value, and the cost up to which it is computed again
 REACH = 12  # kernels, from the first that could take an instruction, that are tried
@@ -487,6 +487,9 @@ class Fuser:
         return True
 
     def call(self, instruction: Instruction) -> None:
+        if "convolution" in instruction.attributes:
+            self.append(Convolution(instruction, [self.root(v) for v in instruction.args]), instruction.out)
+            return
         group = instruction.attributes["group"]
         if group in self.called:
             self.called[group].outs[instruction.attributes["index"]] = instruction.out

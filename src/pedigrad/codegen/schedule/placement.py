@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 from ..ir.affine import Affine, Axis, contiguous
 from ..ir.kernel import Kernel, Load
 from ..ir.program import Value
-from ..ir.steps import Call, Check, Contraction, Scatter
+from ..ir.steps import Call, Check, Contraction, Convolution, Scatter
 from .arena import Lifetime, planned
 from .fuse import Fuser
 
-Step: TypeAlias = Kernel | Contraction | Scatter | Call | Check
+Step: TypeAlias = Kernel | Contraction | Convolution | Scatter | Call | Check
 
 
 class Placement:
@@ -119,7 +119,7 @@ class Placement:
         if self.last_read.get(target, -1) > number:
             return False
         step = self.steps[number]
-        if isinstance(step, Contraction):
+        if isinstance(step, (Contraction, Convolution)):
             return self.last_read.get(target, -1) < number and (root.size, root.dtype) == (target.size, target.dtype)
         if not isinstance(step, Kernel):
             return False

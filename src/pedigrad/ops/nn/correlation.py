@@ -101,6 +101,9 @@ def _sweeps(n_in: int, n_out: int, geo: Geometry) -> bool:
 
 def correlate(x, weight, bias, geo: Geometry, groups: int):
     """x (N, C, *sizes) and weight (O, C/groups, *kernel) give (N, O, *out)."""
+    made = window_products.entered("forward", correlate, (x, weight, bias), geo, groups)
+    if made is not None:
+        return made
     (x, weight, bias), dtype = widened(x, weight, bias)
     n, n_out = x.shape[0], weight.shape[0]
     column = None if bias is None else bias.reshape(-1, *(1,) * len(geo.out))
@@ -159,7 +162,11 @@ def input_grad(y, weight, geo: Geometry, groups: int):
     per_group = weight.shape[1]
     if 0 in y.shape or 0 in weight.shape:
         return np.zeros((n, groups * per_group, *geo.sizes), dtype)
-    finite = np.isfinite(np.add.reduce(weight, axis=None))  # else no zeros of a padding may meet the weight
+    exact = pointwise(geo) and not any(map(any, geo.pads))
+    finite = exact or np.isfinite(np.add.reduce(weight, axis=None))  # else no zeros of a padding may meet the weight
+    made = window_products.entered("backward", input_grad, (y, weight), geo, groups) if finite else None
+    if made is not None:
+        return made
     made = window_products.input_grad(y, weight, geo, groups) if finite else None
     if made is not None:
         return made.astype(dtype, copy=False)
@@ -194,6 +201,9 @@ def turned_round(weight, geo: Geometry, groups: int):
 
 def weight_grad(x, y, geo: Geometry, groups: int):
     """What belongs to the weight: x (N, C, *sizes) and y (N, O, *out) give (O, C/groups, *kernel)."""
+    made = window_products.entered("weight", weight_grad, (x, y), geo, groups)
+    if made is not None:
+        return made
     (x, y), dtype = widened(x, y)
     n, n_out = y.shape[:2]
     shape = (n_out, x.shape[1] // groups, *geo.kernel)

@@ -15,6 +15,8 @@ from ..xp import double_total, less, row_total, total
 from .reduction import constant, in_dtype_of
 from .running_statistics import Running, channel_dims, count_of, of_channels
 
+SOME = 1 << 14  # elements from which kernels are worth their call for the dozen operations of a batch normalization
+
 
 def moments(x, dims, count):
     """Mean, deviations from it and their mean square along `dims`, which are kept.
@@ -191,7 +193,7 @@ def _scaled(x, shift, scale, weight, bias):
 def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
     """Each channel of `x` normalized over the whole batch, times `weight`, plus `bias`; `running` is told the statistics."""
     need_floats(x, "batch_norm")
-    out, mean, variance = native.computed(normalized, (x, weight, bias), eps) or normalized(x, weight, bias, eps)
+    out, mean, variance = native.computed(normalized, (x, weight, bias), eps, least=SOME) or normalized(x, weight, bias, eps)
     if running is not None and not hasattr(x, "requires_grad"):  # run again on Tensors for the second derivative, it moves nothing
         running.move(mean, variance, count_of(x, channel_dims(x.ndim)))
     return in_dtype_of(x, out), mean, variance
@@ -208,6 +210,12 @@ def normalized(x, weight, bias, eps):
 
 @batch_normal.grad("x", "weight", "bias")
 def _(g, x, weight, mean, variance, eps, needs):
+    arrays, rest = (g, x, weight, mean, variance), (eps, tuple(needs))
+    return native.computed(batch_normal_grads, arrays, *rest, least=SOME) or batch_normal_grads(*arrays, *rest)
+
+
+def batch_normal_grads(g, x, weight, mean, variance, eps, needs):
+    """The gradients of what is normalized, of the weight and of the bias, as far as `needs` says; the others are None."""
     dims = channel_dims(x.ndim)
     along = total(g, dims)
     dbias = along if needs[2] else None

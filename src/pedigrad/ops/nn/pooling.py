@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.declare import composite, function, kernel
 from ...core.dispatch import under_name
+from ...eager import native
 from ..destination import deliver
 from ..linked import kept, linked
 from .correlation import widened
@@ -102,6 +103,8 @@ def _all_whole(geo):
 ])  # fmt: skip
 def window_max(x, /, geo):
     """The largest element of each window of `x`, nan where there is one."""
+    if _divides(geo) and native.takes_maxima(x, geo.kernel):
+        return native.maxima(x, geo.kernel)
     for step in _steps(geo):
         x = _max_along(x, step)
     return x if _steps(geo) else np.copy(x)
@@ -126,8 +129,15 @@ def _max_along(x, geo):
     return out
 
 
+def _divides(geo):
+    """Whether windows lie side by side and cover their array."""
+    return geo.stride == geo.kernel and geo.sizes == tuple(map(math.prod, zip(geo.kernel, geo.out, strict=True)))
+
+
 @window_max.grad("x")
 def _(g, x, out, geo):
+    if g.__class__ is np.ndarray and _divides(geo) and native.takes_maxima(x, geo.kernel) and x.dtype == g.dtype == out.dtype:
+        return native.maxima_grad(x, *map(np.ascontiguousarray, (out, g)), geo.kernel)
     return linked(window_put(g, window_argmax(x, out, geo), geo), x)
 
 
@@ -163,11 +173,7 @@ def window_argmax(x, out, /, geo):
 ])  # fmt: skip
 def window_put(y, where, /, geo):
     """The adjoint of `window_take`: each element of `y` added to its window's element number `where`."""
-    if (
-        y.__class__ is not np.ndarray
-        and geo.stride == geo.kernel
-        and geo.sizes == tuple(map(math.prod, zip(geo.kernel, geo.out, strict=True)))
-    ):
+    if y.__class__ is not np.ndarray and _divides(geo):
         return _put_in_tiles(y, where, geo)
     out = np.zeros((*y.shape[: y.ndim - len(geo.sizes)], *geo.sizes), y.dtype)
     apart = all(s >= d * (k - 1) + 1 for s, k, d in zip(geo.stride, geo.kernel, geo.dilation, strict=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,24 @@ def suits(x, channels: int, geo: Geometry, groups: int) -> bool:
 def is_direct(geo: Geometry) -> bool:
     """Whether there are direct kernels for such windows."""
     return len(geo.out) < 3
+
+
+def entered(kind: str, function: Any, given: tuple[Any, ...], geo: Geometry, groups: int):
+    """A product as a step of the program that is being traced; None outside of one, and where no direct kernel takes it whole.
+
+    `kind` says which of the three it is, `function(*given, geo, groups)` gives it.
+    """
+    trace = getattr(given[0], "_trace", None)
+    if trace is None or not is_direct(geo):
+        return None
+    one, other = trace.real(given[:2])
+    channels = groups * other.shape[1] if kind == "backward" else other.shape[kind == "weight"]
+    alone = groups == 1 or groups == one.shape[1] == channels
+    if not alone or 0 in one.shape or 0 in other.shape or one.dtype != other.dtype or not suits(one, channels, geo, groups):
+        return None
+    if kind == "weight" and not native.has_weight_gradient(one, other, geo, groups):
+        return None
+    return trace.call(function, (*given, geo, groups), {}, convolution=(kind, geo))
 
 
 def is_by_channel(geo: Geometry, weight) -> bool:
@@ -128,6 +147,14 @@ def input_grad(y, weight, geo: Geometry, groups: int):
     out = images(y, groups * weight.shape[1], geo.sizes)
     turned = split(weight, 0, groups).swapaxes(1, 2)  # (groups, C/groups, O/groups, *kernel)
     whole, y = split(out, 1, groups), split(y, 1, groups)
+    if is_direct(geo):
+        turned = turned[(..., *(slice(None, None, -1),) * len(geo.kernel))]
+        if is_by_channel(geo, turned):
+            native.convolve(y[:, :, 0], turned[:, 0], None, geo, whole[:, :, 0], True)
+        else:
+            for group, each in enumerate(turned):
+                native.convolve(y[:, group], each, None, geo, whole[:, group], True)
+        return out
     for phases in product(*map(range, geo.stride)):
         each = [backwards(phase, *dim) for phase, dim in zip(phases, zip(*geo, strict=True), strict=True)]
         target = whole[(..., *(place for place, _, _ in each))]
