@@ -190,10 +190,12 @@ def test_run_fast_compiles_what_a_module_of_the_program_does_and_reports_it(tmp_
 def test_auto_compiles_functions_of_the_module_that_calls_it(tmp_path):
     (tmp_path / "main.py").write_text(
         f"{AT_ANY_SPEED}import torch\nmodel = torch.nn.Linear(64, 64)\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
-        "class Trainer:\n    def step(self, x):\n        optimizer.zero_grad()\n        loss = model(x).pow(2).mean()\n        loss.backward()\n"
+        "class Trainer:\n    def step(self, x):\n        optimizer.zero_grad()\n        loss = model(x).pow(2).mean()\n"
+        "        loss.backward()\n"
         "        optimizer.step()\n        return loss.item()\n"
         "torch.compiler.auto()\nfor i in range(200):\n    last = Trainer().step(torch.ones(64, 64))\n"
-        "from pedigrad.fast import report\nprint(report.text())\ntorch.compiler.auto(False)\nTrainer().step(torch.ones(64, 64))\nprint(report.text())\n"
+        "from pedigrad.fast import report\nprint(report.text())\ntorch.compiler.auto(False)\n"
+        "Trainer().step(torch.ones(64, 64))\nprint(report.text())\n"
     )
     command = [sys.executable, "-m", "pedigrad", "run", "main.py"]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
