@@ -512,3 +512,15 @@ def test_a_mode_sees_the_calls_within_a_compiled_function(args):
 
 def tensor_of(x):
     return x.as_subclass(torch.Tensor)
+
+
+def test_what_is_compiled_with_an_argument_is_not_run_without():
+    def scaled(x, by=None):
+        return x * 2 if by is None else x * by
+
+    step, x = torch.compile(scaled), torch.ones(3)
+    for _ in range(4):
+        step(x)
+    with pytest.raises(TypeError):
+        step()
+    assert step(x, by=3.0).tolist() == [3.0] * 3

@@ -109,7 +109,7 @@ class Compiled:
         self.variants = [variant, *variants][:VARIANTS]
         if variant.short is None:
             variant.short = variant.shortcut()
-        self.shortcut = None if variant.recording.given else variant.short
+        self.shortcut = variant.short if variant.takes_nothing else None
 
     def explain(self, time: bool = True, eager: Any = None) -> Report:
         """What became of the function, and where its time goes; `time=False` measures nothing.

@@ -94,6 +94,7 @@ class Specialization:
         # What a group gives may be another number each time, such as the seed of a run's random numbers.
         self.drawn = [i for i, (group, _) in enumerate(self.options) if type(group).__getitem__ is not dict.__getitem__]
         self.runs = 0
+        self.takes_nothing = isinstance(key, bool)  # of a call without arguments the key is a mode
         if self.gradient is not None and any(self.gradient.gradient.guards.values()) and self.happens_once():
             raise modes.Untraceable("its backward pass branches on numbers, and what it computes cannot be computed again")
         for group, _ in self.options:
@@ -475,7 +476,7 @@ def written_out(variant: Specialization) -> Callable[..., Any]:
         lines += [
             "        if failed[0]:",
             "            failed[0] = 0",
-            "            raise GuardFailed" if recording.given else "            return MISS",
+            "            raise GuardFailed" if not variant.takes_nothing else "            return MISS",
         ]
     lines += ["        variant.runs += 1"]
     results, accumulated = [], False

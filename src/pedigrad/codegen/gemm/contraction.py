@@ -77,7 +77,7 @@ def module(name: str, dtype: str, epilogue: Epilogue | None = None, bits: int = 
         (pack_squares if tile.square else pack)(f"{name}.pack_a", tile, tile.rows),
         pack(f"{name}.pack_b", tile, tile.columns),
         finish(f"{name}.finish", tile, epilogue),
-        gemv(name, tile, {word: place for place, word in enumerate(WORDS)}),
+        *([gemv(name, tile, {word: place for place, word in enumerate(WORDS)})] if tile.is_plain else []),
         driver(name, tile, epilogue is not None),
     ]
     return "\n".join(body.text() for body in bodies), set().union(*(body.intrinsics for body in bodies))
@@ -97,7 +97,7 @@ def layout(batch: Index, m: Index, n: Index, k: Index, dtype: str, accumulate: b
     over_n = values["n"] * tile.rows > values["m"] * tile.columns  # more panels are divided more evenly
     values |= dict(accumulate=int(accumulate), over_n=int(over_n))
     values |= dict(zip(("step_a", "step_b"), indices["k"][0][1:3] if len(indices["k"]) == 1 else (IRREGULAR,) * 2, strict=True))
-    values |= _gemv(values, indices)
+    values |= _gemv(values, indices, tile)
     values |= _blocks(values, indices, tile)
     values["scratch"] = 0
     for name, size in _sizes(values, tile).items():
@@ -118,11 +118,11 @@ def planned(batch: Any, m: Any, n: Any, k: Any, dtype: str, accumulate: bool) ->
     return layout(batch, m, n, k, dtype, accumulate)
 
 
-def _gemv(values: dict[str, int], indices: dict[str, Index]) -> dict[str, int]:
-    """Whether there are only few rows, and both operands lie in memory along the sums."""
+def _gemv(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> dict[str, int]:
+    """Whether there are only few rows, and both operands lie in memory along the sums, as they are multiplied."""
     rows, columns = indices["m"], indices["n"]
     along = values["step_a"] == values["step_b"] == 1 and len(rows) == len(columns) == 1
-    return dict(gemv=int(along and values["m"] <= ROWS), row_a=rows[0].a, row_b=columns[0].b)
+    return dict(gemv=int(along and values["m"] <= ROWS and tile.is_plain), row_a=rows[0].a, row_b=columns[0].b)
 
 
 def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> dict[str, int]:

@@ -85,6 +85,9 @@ class _Driver:
         mine = body.at("%scratch", body.integer("mul", self.words["scratch"], "%thread"), "i8")
         self.memory = {word[3:]: body.at(mine, self.words[word], "i8") for word in WORDS if word.startswith("at_")}
         self.indices = {word[6:]: body.at("%layout", self.words[word]) for word in WORDS if word.startswith("index_")}
+        if not tile.is_plain:
+            self.blocked()
+            return
         few = body.put(f"icmp ne i64 {self.words['gemv']}, 0")
         given = f"ptr %a, ptr %b, ptr %c, ptr %extra, ptr {mine}, ptr %layout, i64 %thread, i64 %threads"
         body.choose(few, "void", lambda: self.call(f"gemv({given})"), self.blocked)

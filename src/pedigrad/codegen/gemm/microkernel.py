@@ -46,6 +46,11 @@ class Tile(NamedTuple):
     square: bool = False  # whether panels are multiplied by squares, k filled up to whole ones
 
     @property
+    def is_plain(self) -> bool:
+        """Whether operands are in memory what they are in panels: then they may be multiplied where they lie."""
+        return self.depth == 1 and self.source in ("", self.element)
+
+    @property
     def vector(self) -> str:
         """The type of a vector of elements."""
         return f"<{self.lanes} x {self.element}>"
