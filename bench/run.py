@@ -26,11 +26,13 @@ class Peer:
     module: str  # what is imported and handed to the workloads as `torch`
     compiled: bool = False  # the whole step goes through the library's compile()
     workloads: str = "workloads"  # the file beside this one whose build(module, name, compiled) makes a step
+    fast: bool = False  # steps are compiled without being asked, as `pedigrad run --fast` does it
 
 
 PEERS = {
     "pedigrad": Peer("pedigrad"),
     "pedigrad-compile": Peer("pedigrad", compiled=True),
+    "pedigrad-fast": Peer("pedigrad", fast=True),
     "torch": Peer("torch"),
     "torch-compile": Peer("torch", compiled=True),
     "jax": Peer("jax", compiled=True, workloads="jax_workloads"),
@@ -53,6 +55,10 @@ class Bench:
     def __init__(self, peer, threads):
         self.peer = peer
         self.module = importlib.import_module(peer.module)
+        if peer.fast:
+            importlib.import_module("pedigrad.fast.importing").enable()
+            for name in [name for name in sys.modules if name.partition(".")[0] == peer.workloads]:
+                del sys.modules[name]
         self.build = importlib.import_module(peer.workloads).build
         self.step = None
         if hasattr(self.module, "set_num_threads"):

@@ -524,3 +524,18 @@ def test_what_is_compiled_with_an_argument_is_not_run_without():
     with pytest.raises(TypeError):
         step()
     assert step(x, by=3.0).tolist() == [3.0] * 3
+
+
+def test_objects_that_are_given_again_are_looked_at_under_the_modes_of_the_call():
+    class Holder:
+        factor = 2.0
+
+    w, holder = torch.ones(3, requires_grad=True), Holder()
+    step = torch.compile(lambda holder: w * holder.factor)
+    for _ in range(5):
+        assert step(holder).requires_grad
+    assert step.compiled.same is not None
+    with torch.no_grad():
+        assert not step(holder).requires_grad
+    holder.factor = 3.0
+    assert step(holder).tolist() == [3.0] * 3

@@ -17,6 +17,7 @@ from . import about, demo, doctor, graph_page, version
 from .alias import environment, install_as_torch, missing_name, shim
 from .doctor import session
 from .fast import importing, report
+from .fast.part import as_written
 from .profiler import profile
 from .serialization.convert import convert
 
@@ -51,12 +52,19 @@ def show_from_program(show: Callable[..., Any], kind: type[BaseException], error
     frames = list(each_of(trace))
     ours = [i for i, each in enumerate(frames) if each.tb_frame.f_code is run.__code__]
     if ours:
-        starting = [each.tb_frame.f_globals.get("__name__") == "runpy" for each in frames[ours[0] :]]
+        starting = list(map(is_starting, frames[ours[0] :]))
         first = ours[0] + (starting.index(True) if True in starting else 0)
-        while first < len(frames) and frames[first].tb_frame.f_globals.get("__name__") == "runpy":
+        while first < len(frames) and is_starting(frames[first]):
             first += 1
-        trace = frames[first] if first < len(frames) else None
+        trace = None
+        for each in reversed(as_written(frames[first:])):
+            trace = TracebackType(trace, each.tb_frame, each.tb_lasti, each.tb_lineno)
     show(kind, error.with_traceback(trace), trace)
+
+
+def is_starting(entry: TracebackType) -> bool:
+    """Whether a traceback's entry is of what runs a program's file."""
+    return entry.tb_frame.f_code is importing.run_path.__code__ or entry.tb_frame.f_globals.get("__name__") == "runpy"
 
 
 def each_of(trace: TracebackType | None) -> Iterator[TracebackType]:

@@ -202,3 +202,17 @@ def test_auto_compiles_functions_of_the_module_that_calls_it(tmp_path):
     assert "1 of 1 training steps are compiled" in printed
     assert "main.py:8-11 in Trainer.step: 1 programs" in printed
     assert "runs as usual" in printed.rpartition("compile without asking")[2]
+
+
+def test_a_traceback_is_that_of_the_program_as_it_is_written(tmp_path):
+    source = (
+        f"{AT_ANY_SPEED}import torch\nmodel = torch.nn.Linear(8, 8)\n\ndef step(x):\n    loss = model(x).sum()\n    loss.backward()\n"
+        "\nfor i in range(99):\n    step(torch.ones(2, 8))\nstep(torch.ones(2, 7))\n"
+    )
+    (tmp_path / "main.py").write_text(source)
+    usual, fast = (
+        subprocess.run([sys.executable, "-m", "pedigrad", "run", *options, "main.py"], cwd=tmp_path, capture_output=True, text=True).stderr
+        for options in ([], ["--fast"])
+    )
+    assert "mat1 and mat2" in usual
+    assert [line for line in fast.splitlines() if "^" not in line] == [line for line in usual.splitlines() if "^" not in line]

@@ -14,6 +14,7 @@ import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import is_
 from typing import Any
 
 from .. import compiler
@@ -63,16 +64,19 @@ class Compiled:
         self.given_up: str | None = None
         self.growing = Growing(VARIANTS)
         self.shortcut: Callable[..., Any] | None = None
+        self.same: tuple[tuple[Any, ...], tuple[Any, ...], Specialization] | None = None  # objects as arguments, modes, what ran with them
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         settings = modes.settings
         if settings.recorder is not None or settings.anomaly or settings.autocast is not None or settings.function_modes:
             return self.function(*args, **kwargs)
+        if self.same is not None and (result := self.again(args, kwargs)) is not MISS:
+            return result
         tensors: list[Tensor] = []
         others: list[Any] = []
         if args or kwargs:
             try:
-                key: Any = (flattened((args, kwargs), tensors, others), settings.grad, dtypes.get_default_dtype(), settings.inference)
+                key: Any = (flattened((args, kwargs), tensors, others), *the_modes())
                 hash(key)
             except (TypeError, RecursionError):
                 self.leave(None, "the arguments cannot be compared")
@@ -91,6 +95,8 @@ class Compiled:
                 self.recorded = 0
                 if self.variants[0] is not variant or variant.runs == 1:
                     self.put_first(variant)
+                if args and not tensors and not kwargs and not any(isinstance(each, (list, tuple, dict)) for each in args):
+                    self.same = args, the_modes(), variant
                 return result
         if key in self.left or self.given_up is not None:
             self.usual[key if key in self.left else None] += 1
@@ -102,6 +108,17 @@ class Compiled:
         if self.variants and key not in self.pending:
             missed(self, key)
         return self.record(key, tensors, others, args, kwargs)
+
+    def again(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the program gives that ran with the same objects before; MISS if it cannot be run, or other arguments are given."""
+        assert self.same is not None
+        before, kinds, variant = self.same
+        if kwargs or len(args) != len(before) or not all(map(is_, args, before)) or the_modes() != kinds:
+            return MISS
+        try:
+            return variant.run([], args, kwargs)
+        except GuardFailed:
+            return MISS
 
     def put_first(self, variant: Specialization) -> None:
         """The variant used last is tried first."""
@@ -196,7 +213,7 @@ class Compiled:
             return self.leave(key, f"its program could not be compiled ({type(error).__name__}: {error})")
         self.variants = [variant, *self.variants][:VARIANTS]
         self.growing.compiled(key)
-        self.shortcut = None
+        self.shortcut = self.same = None
 
     def leave_new(self, kind: Kind) -> None:
         """Count a call as one of a kind that runs as usual because its sizes are ever new ones."""
@@ -220,6 +237,11 @@ class Compiled:
             self.warned = True
             name = getattr(self.function, "__qualname__", None) or type(self.function).__name__
             warn(f"pedigrad.compile: {name} is run without being compiled: {why}")
+
+
+def the_modes() -> tuple[Any, ...]:
+    """The modes that programs of calls with arguments are made for."""
+    return modes.settings.grad, dtypes.get_default_dtype(), modes.settings.inference
 
 
 @contextmanager

@@ -7,12 +7,13 @@ import time
 import weakref
 from collections.abc import Callable
 from statistics import median
-from types import FunctionType
+from types import FunctionType, TracebackType
 from typing import Any
 
 from ..capture.function import Compiled
 from ..capture.recording import Recording
 from ..core import modes
+from ..core.quiet import name_of
 from ..core.tensor import Tensor
 
 WARM = 3  # calls that are made as usual at first
@@ -132,6 +133,20 @@ class Part:
         else:
             self.doubted = True
             self.usual, self.fast, self.before, self.call = [], [], None, self.as_usual
+
+
+def as_written(entries: list[TracebackType]) -> list[TracebackType]:
+    """A traceback's entries without those by which windows are run: as the program is written, there is none between."""
+    kept: list[TracebackType] = []
+    within = False
+    for entry in entries:
+        if entry.tb_frame.f_code is Part.__call__.__code__:
+            kept.pop()  # the call: the window's function has the line that failed
+            within = True
+        within = within and name_of(entry.tb_frame.f_globals).startswith("pedigrad.")
+        if not within:
+            kept.append(entry)
+    return kept
 
 
 class Unasked(Compiled):
