@@ -79,7 +79,7 @@ def clipped(x, /, min_val=-1.0, max_val=1.0):
 
 @clipped.grad("x")
 def _(g, x, min_val, max_val):
-    return linked(kept(g, np.logical_not(np.logical_or(x <= min_val, x >= max_val))), x)  # nan is not cut off
+    return linked(kept(g, np.logical_and(x > min_val, x < max_val)), x)
 
 
 clipped_ = inplace_form(clipped.op)
@@ -348,7 +348,7 @@ def softshrink(x, /, lambd=0.5):
 
 @softshrink.grad("x")
 def _(g, x, lambd):
-    return linked(kept(g, np.logical_not(np.abs(x) <= lambd)), x)
+    return linked(kept(g, np.abs(x) > lambd), x)
 
 
 @elementwise(
@@ -363,7 +363,7 @@ def hardshrink(x, /, lambd=0.5):
 
 @hardshrink.grad("x")
 def _(g, x, lambd):
-    return linked(kept(g, np.logical_not(np.abs(x) <= lambd)), x)
+    return linked(kept(g, np.abs(x) > lambd), x)
 
 
 @composite(real=True, places="F", layout="like", samples=[((2, 4),), ((4, 3), 0), ((2, 6, 3), 1)])
