@@ -73,6 +73,18 @@ for epoch in range(6):
         optimizer.step()
         print(loss.item(), len(batch))
 """,
+    "parameters in variables": """
+def fit(steps):
+    w = torch.zeros(4, 3, requires_grad=True)
+    for i in range(steps):
+        w.grad = None
+        loss = F.cross_entropy(x @ w, y)
+        loss.backward()
+        with torch.no_grad():
+            w -= 0.1 * w.grad
+        print(loss.item(), w.abs().sum().item())
+fit(12)
+""",
     "noise and a schedule": """
 scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 5, 0.5)
 for i in range(14):

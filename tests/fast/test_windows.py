@@ -116,6 +116,28 @@ def test_names_that_others_see_meanwhile_are_stored_as_usual(source):
     assert all("loss = g(x)" not in body for body in statements(source))
 
 
+def test_what_is_stored_under_a_condition_keeps_its_value_else():
+    source = """
+    def train(x, scale):
+        y = x
+        for _ in range(3):
+            y = y * w
+        if x.ndim > 1:
+            scale = 0.5
+        loss = y.sum() * scale
+        loss.backward()
+        return scale, y
+    """
+    ((_, starts),) = found(source)
+    assert starts[0] == (["scale", "x"], ["scale", "y"])
+    assert starts[1] == (["scale", "x", "y"], ["scale", "y"])
+
+
+def test_a_name_that_was_deleted_is_not_sure_to_have_a_value():
+    source = "def f(x, a):\n    del a\n    if x.ndim:\n        a = 1\n    loss = x.sum()\n    loss.backward()\n    return a\n"
+    assert statements(source) == [["loss = x.sum()", "loss.backward()"]]
+
+
 def test_where_all_names_are_looked_at_all_are_given_back():
     source = "def f(x):\n    y = g(x)\n    loss = y.sum()\n    loss.backward()\n    return locals()\n"
     ((_, starts),) = found(source)

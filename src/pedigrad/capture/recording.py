@@ -168,7 +168,8 @@ class Recording:
         self.parents: list[tuple[str, Any]] = []  # of the function's node: arguments by number, leaves that it found
         around = {id(t._node) for t in (*surroundings.tensors, *given)}
         recorder.leaves = {leaf: state for leaf, state in recorder.leaves.items() if id(leaf) in around}  # not what lived in the call
-        if any(t._node is leaf for t in given for leaf in recorder.looked):
+        self.pinned = self.arguments_around()
+        if any(t._node is leaf for t in self.others() for leaf in recorder.looked):
             recorder.refuse("the gradient of an argument is looked at")
         looked = {leaf: state for leaf, state in recorder.looked.items() if id(leaf) in around}
         looked |= {leaf: (grad is None, zeroed) for leaf, (grad, zeroed) in recorder.leaves.items()}
@@ -187,7 +188,6 @@ class Recording:
             recorder.refuse("a result follows from another one, which follows from what a backward pass has freed")
         # Of results whose history is freed, the leaves that they followed from.
         self.spent = [self.leaves_of(t, around) if any(t is each for each in spent) else None for t in self.results]
-        self.pinned = self.arguments_around()
         self.collect()
         self.relate()
         self.orders = [order_of(array) for array in self.expected]  # in which outputs that are new arrays lie
@@ -317,13 +317,18 @@ class Recording:
         except Exception as why:  # a backward pass that cannot be run is the user's to try
             recorder.refuse(str(why))
 
+    def others(self) -> list[Tensor]:
+        """The arguments in whose place other tensors may come."""
+        pinned = {i for i, _ in self.pinned}
+        return [t for i, t in enumerate(self.given) if i not in pinned]
+
     def collect_gradients(self) -> set[int]:
         """The gradients that the call gave to leaves; returns the identities of their arrays."""
         recorder, program = self.recorder, self.recorder.program
         arrays = set()
         made = {id(t): (i, t._array) for i, t in enumerate(self.results)}  # tensors by identity -> the outputs that they are
         for leaf, (grad, _) in recorder.leaves.items():
-            if any(t._node is leaf for t in self.given):
+            if any(t._node is leaf for t in self.others()):
                 recorder.refuse("a gradient arrives in an argument")
             if leaf.grad is None or leaf.zeroed:
                 self.after.append(("zeroed" if leaf.grad is not None else "no gradient", leaf, 0))

@@ -13,6 +13,7 @@ from typing import Any
 from ..capture.function import Compiled
 from ..capture.recording import Recording
 from ..core import modes
+from ..core.graph import Leaf
 from ..core.quiet import name_of
 from ..core.tensor import Tensor
 
@@ -21,8 +22,9 @@ MANY = 50  # calls, or
 LONG = 0.05  # seconds, that a window takes before a program is made of it
 RUNS = 5  # of the compiled program that are timed
 SLOWER = 1.1  # times as long as usual that a program may take
-LARGEST = 6000  # instructions of a program
+LARGEST = 20_000  # instructions of a program
 PROGRAMS = 24  # that one window may become
+FIRST = 4  # of these, after which each must have run
 ASIDE = -1  # the start of a window that runs as usual
 
 windows: list[Window] = []  # all there are in this process
@@ -81,6 +83,7 @@ class Part:
         self.fast: list[float] = []  # and of the program
         self.before: Any = None  # what the last call was given, but for tensors
         self.differs: set[str] = set()
+        self.lasting: dict[int, weakref.ref[Tensor]] | None = None  # leaves that each call was given, by identity
         self.doubted = False
         self.call: Callable[..., Any] = self.as_usual
 
@@ -105,10 +108,16 @@ class Part:
     def compare(self, args: tuple[Any, ...]) -> None:
         """Note which arguments, other than tensors, are not what they were in the call before: each would need a program of its own."""
         now = [list(fixed(each)) for each in args]
+        leaves = {id(each): weakref.ref(each) for each in args if isinstance(each, Tensor) and isinstance(each._node, Leaf)}
+        self.lasting = {at: leaf for at, leaf in leaves.items() if self.lasting is None or self.is_lasting(leaf())}
         if self.before is not None and len(self.usual) <= WARM:
             names = self.window.parameters[self.start]
             self.differs |= {name for name, one, other in zip(names, now, self.before, strict=True) if one != other}
         self.before = now if len(self.usual) < WARM else None
+
+    def is_lasting(self, tensor: Tensor | None) -> bool:
+        """Whether a tensor is a leaf that each call is given, such as a parameter that a function has as a variable."""
+        return self.lasting is not None and id(tensor) in self.lasting and self.lasting[id(tensor)]() is tensor
 
     def timed(self, *args: Any) -> Any:
         """Run the program, and look whether it is faster."""
@@ -161,11 +170,12 @@ class Unasked(Compiled):
         self.why: list[str] = []
         super().__init__(part.function)
 
-    def record(self, *args: Any) -> Any:
+    def record(self, key: Any, tensors: list[Tensor], others: list[Any], *args: Any) -> Any:
         self.not_run += 1
+        others = [*others, *(each for each in tensors if self.part.is_lasting(each))]
         begin = time.perf_counter()
         try:
-            return super().record(*args)
+            return super().record(key, tensors, others, *args)
         finally:
             self.seconds += time.perf_counter() - begin
 
@@ -179,8 +189,10 @@ class Unasked(Compiled):
 
     def compile(self, *args: Any) -> None:
         self.made += 1
-        if self.made > PROGRAMS:
-            self.given_up = f"it has become {PROGRAMS} programs"
+        runs = sum(variant.runs for variant in self.variants)
+        if self.made > PROGRAMS or (self.made > FIRST and runs < self.made):
+            self.given_up = f"it has become {self.made - 1} programs, which ran {runs} times"
+            self.why.append(self.given_up)
             return
         super().compile(*args)
 

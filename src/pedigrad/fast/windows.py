@@ -75,6 +75,7 @@ class Sight:
         self.is_module = isinstance(scope, ast.Module)
         self.sees_all = not LOOKS.isdisjoint(uses(scope))
         self.shared = set(shared_names(table))
+        self.given = set() if self.is_module else set(table.get_parameters())  # type: ignore[attr-defined]
 
     def is_own(self, name: str) -> bool:
         """Whether a name is not one of the module's or of Python's."""
@@ -202,21 +203,24 @@ def windows(tree: ast.Module, source: str, path: str) -> list[Window]:
             continue
         sight = Sight(scope, table)
         for block, loops in blocks(scope):
-            begin = 0
+            begin, known = 0, set(sight.given)
             for end in range(len(block) + 1):
-                if end == len(block) or ends_window(block[end]) or stores_for_others(block[end], sight):
+                if end == len(block) or ends_window(block[end]) or stores_for_others(block[end], sight, known):
                     window = window_of(name, block, begin, end, loops, sight)
                     found += [] if window is None else [window]
                     begin = end + 1
+                if end < len(block):
+                    gone = uses(block[end]) if isinstance(block[end], ast.Delete) else ()
+                    known = (known | surely_stored(block[end])).difference(gone)
     return found
 
 
-def stores_for_others(statement: ast.stmt, sight: Sight) -> bool:
-    """Whether a statement stores what other functions see meanwhile, or what it may leave without a value."""
+def stores_for_others(statement: ast.stmt, sight: Sight, known: set[str]) -> bool:
+    """Whether a statement stores what others see meanwhile, or what may have no value after it: not what is `known` to have one."""
     stored = names_in([statement]).stored
     if stored & sight.shared:
         return True
-    unsure = stored - surely_stored(statement)
+    unsure = stored - surely_stored(statement) - known
     live = sight.live([statement]) if unsure else set()
     return live is None or bool(unsure & live)
 
@@ -251,8 +255,9 @@ def start_of(statements: list[ast.stmt], index: int, loops: tuple[ast.AST, ...],
     else:
         given = {name for name in wanted - slices.keys() if sight.is_own(name)}
     live = sight.live(part)
-    surely = set().union(*map(surely_stored, part)) | given
-    results = (stored if live is None else stored & (live | given)) & surely
+    surely = set().union(*map(surely_stored, part))
+    given |= stored - surely if live is None else (stored - surely) & live  # what is stored under a condition keeps its value else
+    results = (stored if live is None else stored & (live | given)) & (surely | given)
     parameters: dict[str, ast.expr] = {name: ast.Name(name, ast.Load()) for name in sorted(given)}
     return Start(index, body, parameters | slices, sorted(results))
 
