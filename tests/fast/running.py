@@ -13,6 +13,7 @@ from pedigrad.fast.rewrite import rewritten
 
 def run(source, fast, path="<program>"):
     """What a program prints, its globals, and its windows. They are compiled at once."""
+    install_as_torch()
     linecache.cache[path] = (len(source), None, source.splitlines(True), path)
     tree = rewritten(source, path)[0] if fast else source
     module = types.ModuleType("program")
@@ -21,7 +22,6 @@ def run(source, fast, path="<program>"):
     printed, before = io.StringIO(), len(part.windows)
     kept = part.WARM, part.LONG, part.SLOWER
     part.WARM, part.LONG, part.SLOWER = 2, 0.0, float("inf")
-    install_as_torch()
     try:
         with contextlib.redirect_stdout(printed):
             exec(compile(tree, path, "exec"), vars(module))

@@ -45,6 +45,7 @@ class Compiled:
 
     watched_as = "function"  # see `Environment.walk`
 
+    most_left = LEFT
     discreet = False  # whether nobody is to see it: random numbers and the names of histories are those of the function
 
     def __init__(self, function: Callable[..., Any], fullgraph: bool = False):
@@ -225,7 +226,7 @@ class Compiled:
     def leave(self, key: Any, why: str) -> None:
         """Let calls with this key run as usual."""
         self.left[key] = why
-        if len(self.left) > LEFT:
+        if len(self.left) > self.most_left:
             self.given_up = "called with ever new arguments that cannot be compiled"
         if self.fullgraph:
             raise RuntimeError(f"compile(fullgraph=True): {why}")

@@ -162,6 +162,7 @@ class Unasked(Compiled):
     """A part that is compiled; it says nothing where that cannot be, and nothing shows where it is."""
 
     discreet = True
+    most_left = PROGRAMS
 
     def __init__(self, part: Part):
         self.part = weakref.proxy(part)
@@ -169,6 +170,12 @@ class Unasked(Compiled):
         self.seconds = 0.0  # that recording and compiling took
         self.why: list[str] = []
         super().__init__(part.function)
+        self.warned = True  # of what nobody asked for
+
+    @property
+    def runs(self) -> int:
+        """How many calls ran a program of those that are kept."""
+        return sum(variant.runs for variant in self.variants)
 
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], *args: Any) -> Any:
         self.not_run += 1
@@ -182,25 +189,21 @@ class Unasked(Compiled):
     def judge(self, key: Any, recording: Recording | None, refused: str | None) -> None:
         size = 0 if recording is None else len(recording.recorder.program.instructions)
         if size > LARGEST:  # a loop of the user's, unrolled: making a program of it takes minutes
-            refused = f"its program would have {size} instructions"
-        super().judge(key, recording, refused)
-        if size > LARGEST:
-            self.leave(key, str(refused))
+            self.leave(key, f"its program would have {size} instructions")
+        else:
+            super().judge(key, recording, refused)
 
     def compile(self, *args: Any) -> None:
         self.made += 1
-        runs = sum(variant.runs for variant in self.variants)
-        if self.made > PROGRAMS or (self.made > FIRST and runs < self.made):
-            self.given_up = f"it has become {self.made - 1} programs, which ran {runs} times"
+        if self.made > PROGRAMS or (self.made > FIRST and self.runs < self.made):
+            self.given_up = f"it has become {self.made - 1} programs, which ran {self.runs} times"
             self.why.append(self.given_up)
             return
         super().compile(*args)
 
     def leave(self, key: Any, why: str) -> None:
-        self.left[key] = why
+        super().leave(key, why)
         self.why.append(why)
-        if len(self.left) > PROGRAMS:
-            self.given_up = "called with ever new arguments that cannot be compiled"
         if not self.variants:
             self.part.window.leave(self.part.start, why)
 

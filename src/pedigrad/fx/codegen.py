@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from .node import Node, map_arg, public_name, type_text
+from .node import Node, in_brackets, map_arg, public_name, type_text
 
 INFIX = {
     "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "floordiv": "{} // {}", "truediv": "{} / {}", "mod": "{} % {}",
@@ -104,16 +104,10 @@ class Writer:
         """An argument as an expression."""
         if isinstance(value, Node):
             return value.name
-        if isinstance(value, tuple):
-            if hasattr(value, "_fields"):
-                return f"{self.known_as(type(value).__name__, type(value))}({', '.join(map(self.value, value))})"
-            return f"({', '.join(map(self.value, value))}{',' if len(value) == 1 else ''})"
-        if isinstance(value, list):
-            return f"[{', '.join(map(self.value, value))}]"
-        if isinstance(value, dict):
-            return "{" + ", ".join(f"{key!r}: {self.value(each)}" for key, each in value.items()) + "}"
-        if isinstance(value, slice):
-            return f"slice({self.value(value.start)}, {self.value(value.stop)}, {self.value(value.step)})"
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return f"{self.known_as(type(value).__name__, type(value))}({', '.join(map(self.value, value))})"
+        if text := in_brackets(value, self.value, repr):
+            return text
         if value is None or value is Ellipsis or isinstance(value, (bool, int, float, complex, str, bytes)):
             return repr(value) if value is not Ellipsis else "Ellipsis"
         if isinstance(value, range):

@@ -271,12 +271,17 @@ def shown(value: Argument) -> str:
     """Arguments as `str(graph)` writes them: nodes with a per cent sign, strings without quotes."""
     if isinstance(value, Node):
         return f"%{value.name}"
+    return in_brackets(value, shown, str) or str(value)
+
+
+def in_brackets(value: Any, written: Callable[[Any], str], key: Callable[[Any], str]) -> str:
+    """A container as Python writes it, what it holds by `written` and the keys of dicts by `key`; nothing for what is none."""
     if isinstance(value, tuple):
-        return f"({', '.join(map(shown, value))}{',' if len(value) == 1 else ''})"
+        return f"({', '.join(map(written, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, list):
-        return f"[{', '.join(map(shown, value))}]"
+        return f"[{', '.join(map(written, value))}]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {shown(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{key(name)}: {written(each)}" for name, each in value.items()) + "}"
     if isinstance(value, slice):
-        return f"slice({shown(value.start)}, {shown(value.stop)}, {shown(value.step)})"
-    return str(value)
+        return f"slice({written(value.start)}, {written(value.stop)}, {written(value.step)})"
+    return ""
