@@ -445,3 +445,23 @@ def test_least_recently_used_goes():
             compiled(tensor(1))
     shapes = [v.key[0][1][1][1][0] for v in compiled.compiled.variants]
     assert len(shapes) == VARIANTS and (1,) in shapes and (2,) not in shapes
+
+
+def test_calls_that_are_recorded_now_and_then_are_not_added_up(monkeypatch):
+    from pedigrad.capture import function
+
+    monkeypatch.setattr(function, "WASTED", 4)
+    p = nn.Parameter(tensor(3))
+    optimizer = torch.optim.SGD([p], lr=0.1, momentum=0.9)
+
+    @torch.compile
+    def step():
+        (p * p).sum().backward()
+        optimizer.step()
+
+    for _ in range(12):
+        for _ in range(6):
+            step()
+        optimizer.zero_grad(set_to_none=True)
+    inside = step.compiled
+    assert inside.given_up is None and inside.runs > 40

@@ -680,3 +680,30 @@ def test_an_argument_on_the_memory_of_what_is_written_to_is_not_run_compiled():
     assert step(w[1:3]).tolist() == [7.0, 7.0]
     assert step(apart).tolist() == [0.0, 0.0]
     assert w.tolist() == [8.0] * 4
+
+
+@pytest.mark.filterwarnings("ignore:pedigrad.compile")  # it is not compiled
+def test_a_view_loses_its_history_where_part_of_a_view_that_is_a_leaf_is_written_to_without_history():
+    w = torch.ones(4, 4)[()].requires_grad_()
+
+    def shown():
+        view = w.diagonal()
+        with torch.no_grad():
+            w[()] *= 2.0
+        return view
+
+    step = torch.compile(shown)
+    for _ in range(4):
+        step().sum().backward()
+        assert w.grad is None
+
+
+def test_the_slices_that_are_taken_lie_as_they_do_in_usual_runs():
+    x, at = torch.arange(8.0).reshape(4, 2), torch.tensor([0])
+
+    def strides(x):
+        return x * torch.tensor(x.index_select(1, at).stride())
+
+    step = torch.compile(strides)
+    for _ in range(4):
+        assert step(x).tolist() == (x * torch.tensor([1, 1])).tolist()

@@ -429,3 +429,10 @@ def test_a_number_less_itself_is_zero_where_it_is_computed_again():
         f(z)[1].backward()
         assert torch.equal(given, z.grad)
     assert compiled.compiled.variants
+
+
+def test_a_running_sum_of_negative_zeros_is_zero():
+    step, x = torch.compile(lambda x: x.cumsum(0).reciprocal()), -torch.zeros(3)
+    for _ in range(4):
+        assert step(x).tolist() == [float("inf")] * 3
+    assert step.compiled.runs

@@ -273,11 +273,6 @@ def differ(given: Trail, right: Trail, layouts: bool = True) -> str | None:
     return None if b.names[0] in a.names else f"error type: statement {a.statement} raised {a}, right is {b}"
 
 
-def runs_of(compiled: Any) -> int:
-    """How many calls ran a compiled program."""
-    return sum(variant.runs for variant in compiled.variants)
-
-
 def reasons(compiled: Any) -> list[str]:
     """Why a function is run as usual."""
     found = [str(why) for why in compiled.left.values()]
@@ -289,11 +284,11 @@ def count(trail: Trail, tally: Tally) -> None:
     for compiled in trail.functions:
         tally.programs += 1
         tally.calls += trail.calls
-        tally.runs += runs_of(compiled)
-        tally.compiled += runs_of(compiled) > 0
+        tally.runs += compiled.runs
+        tally.compiled += compiled.runs > 0
         for why in {programs_reason(w) for w in reasons(compiled)}:
             tally.refusals[why] += 1
-        if not runs_of(compiled) and not reasons(compiled):
+        if not compiled.runs and not reasons(compiled):
             tally.refusals["(never compiled, no reason given)"] += 1
 
 
@@ -315,8 +310,13 @@ def unsettled(program: programs.Program, trail: Trail) -> str | None:
         tail = len(program.statements)
         while tail and is_call(program.statements[tail - 1]) and program.statements[tail - 1] == program.statements[-1]:
             tail -= 1
-        if trail.calls >= 18 and not runs_of(compiled) and not reasons(compiled):
+        if trail.calls >= 18 and not compiled.runs and not reasons(compiled):
             return f"unsettled: {trail.calls} calls ran nothing compiled, {len(compiled.variants)} versions"
-        if len(program.statements) - tail >= SETTLED and not reasons(compiled) and compiled.recorded:
+        if (
+            len(program.statements) - tail >= SETTLED
+            and not reasons(compiled)
+            and compiled.recorded
+            and compiled.runs <= compiled.earlier_runs
+        ):
             return f"unsettled: {compiled.recorded} calls recorded in a row, {len(compiled.variants)} versions"
     return None

@@ -37,8 +37,10 @@ SAVING += "|NativeGroupNorm|NativeLayerNorm|NativeBatchNorm|RmsNorm|Normalize|Ls
 # Writes and changes of shape that make PyTorch give views a new history.
 OTHER_ALIAS = r"detach\(\)|detach_|out=|inference_mode|no_grad|set_grad_enabled|\.data\b|squeeze_|transpose_|swap\w+_|\.t_"
 # Modules whose results are views of others in PyTorch, for some shapes.
-AS_VIEWS = r"nn\.(Linear|Bilinear|AvgPool1d|MaxPool1d|Conv|MultiheadAttention|LSTM|GRU|RNN|Embedding)"
+AS_VIEWS = r"nn\.(Linear|Bilinear|AvgPool1d|MaxPool1d|Conv|InstanceNorm|MultiheadAttention|LSTM|GRU|RNN|Embedding)"
 HOOKED = r"^(grad: t|grad value: t|(value|length): log)"  # what retain_grad and hooks have kept
+UNDEFINED = r"(r?sqrt|log|acos|asin)\w*\("  # makes nan, whose gradient PyTorch's clamps let through by the number of the element
+CLAMPS = r"hardtanh|Hardtanh|relu6|ReLU6"
 RESHAPED = r"(squeeze_|transpose_|swap\w+_|\.t_)\("  # changes of shape in place
 PURPOSES = (
     Purpose("saving and writing in place", "^(refusal|error type).*right is RuntimeError.*modified by an inplace operation"),
@@ -51,7 +53,7 @@ PURPOSES = (
     Purpose("writes to what a module with backward hooks is given or returns", "^(refusal|error type).*BackwardHookFunction"),
     Purpose(
         "writes to what a module with backward hooks is given or returns",
-        "^(refusal.*(inside a custom Function|returns multiple views)|type: .*right is 'RuntimeError')",
+        "^(refusal.*(inside a custom Function|returns multip)|type: .*right is 'RuntimeError')",
         "register_full_backward",
     ),
     Purpose("writing in place to memory shown twice", "^(raises|error type).*more than one element of the written-to tensor"),
@@ -67,15 +69,17 @@ PURPOSES = (
     Purpose("faults of PyTorch's own", "^grad shape: ", RESHAPED),
     Purpose("faults of PyTorch's own", "^refusal.*doesn't match the broadcast shape", RESHAPED),
     Purpose("faults of PyTorch's own", "^grad value: t", r"mark_dirty(.|\n)*retain_grad|retain_grad(.|\n)*mark_dirty"),
-    Purpose("faults of PyTorch's own", r"value: .*right is \(nan\+nanj\)", "complex"),
+    Purpose("faults of PyTorch's own", r"value: .*right is \(.*nanj?\)", "complex"),
     Purpose("faults of PyTorch's own", r"^type: \w+ is 'RuntimeError', right is a tensor", RESHAPED),
     Purpose("as_strided` of a view, changes of shape in place", r"^grad value: x", RESHAPED),
     Purpose("views and writes through another alias", "^grad value: x", rf"as_strided(.|\n)*({OTHER_ALIAS})"),
     Purpose("faults of PyTorch's own", "^refusal.*can't be cast to the desired output type", "addcdiv"),  # by its gradient
-    Purpose("views and writes through another alias", "^grad value: x", rf"{AS_VIEWS}(.|\n)*register_(pre)?hook"),
+    Purpose("views and writes through another alias", "^grad value: [xm]", rf"{AS_VIEWS}(.|\n)*register_(pre)?hook"),
+    Purpose("views and writes through another alias", "^grad: .* is None, right is a gradient", rf"{AS_VIEWS}(.|\n)*copy_"),
     Purpose("strides of Fourier transforms", "^refusal.*view size is not compatible", "cat|stack"),
     Purpose("views and writes through another alias", "^raises.*Can't detach views in-place", AS_VIEWS),
-    Purpose("whether a gradient needs a gradient", r"^(grad )*(requires_grad|is_leaf|has_grad_fn): [ghmtx]\d+", "create_graph=True"),
+    Purpose("whether a gradient needs a gradient", r"^(grad )*(requires_grad|is_leaf|has_grad_fn): ([ghmtx]|log)\d+", "create_graph=True"),
+    Purpose("whether a gradient needs a gradient", "^grad: .* is None, right is a gradient", r"requires_grad_\((.|\n)*create_graph=True"),
     Purpose("whether a gradient needs a gradient", r"^(length|value): log", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", r"^grad: x\d+\.grad is there, right is None", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", r"^type: [gh]\d+\[\d+\] is None, right is a tensor", "create_graph=True"),
@@ -94,10 +98,13 @@ PURPOSES = (
     Purpose("faults of PyTorch's own", r"^grad value: x\d+\.grad is "),  # of numbers whose gradients share memory
     Purpose("faults of PyTorch's own", "^grad value", "register_post_accumulate_grad_hook"),
     Purpose("faults of PyTorch's own", "^(grad )*value", r"PReLU(.|\n)*create_graph=True"),
-    Purpose("views and writes through another alias", "^refusal.*no_grad mode.*inside a custom Function"),
+    Purpose("views and writes through another alias", "^refusal.*inside a custom Function", r"Function(.|\n)*\w_\("),
     Purpose("views and writes through another alias", r"^type: g\d+\[\d+\] is Seen.* right is None$", AS_VIEWS),
     Purpose("zeros, infinities and nan in special functions", "value: .*right is nan", r"(norm|std)(.|\n)*create_graph=True"),
     Purpose("zeros, infinities and nan in special functions", "value: .* is -?inf, right is nan", "gelu"),
+    Purpose("zeros, infinities and nan in special functions", "value: .*right is nan", r"smooth_l1|huber"),
+    Purpose("zeros, infinities and nan in special functions", "value: ", rf"{UNDEFINED}(.|\n)*({CLAMPS})"),
+    Purpose("derivatives with respect to results in between", "^value: [gh]", r"elu(_\(|\(.*inplace=True)(.|\n)*create_graph=True"),
     Purpose("errors that protect nothing here", "^raises.*Trying to backward through the graph a second time"),
     Purpose("sums in float16 and bfloat16", "^(grad )?value", r"float16(.|\n)*(kl_div|prod)"),
     Purpose("steps of float16 and bfloat16 parameters", "^(grad )?value", r"float16(.|\n)*optim\."),

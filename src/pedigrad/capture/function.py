@@ -61,7 +61,8 @@ class Compiled:
         self.left: dict[Any, str] = {}  # keys that run as usual, and why
         self.usual: Counter[Any] = Counter()  # how often each of them did
         self.misses: list[str] = []
-        self.recorded = 0  # calls since a compiled program was run
+        self.recorded = 0  # calls since a compiled program was run, which had been
+        self.earlier_runs = 0  # of them, by then
         self.given_up: str | None = None
         self.growing = Growing(VARIANTS)
         self.shortcut: Callable[..., Any] | None = None
@@ -93,7 +94,6 @@ class Compiled:
                     continue
                 if result is MISS:
                     continue
-                self.recorded = 0
                 if self.variants[0] is not variant or variant.runs == 1:
                     self.put_first(variant)
                 if args and not tensors and not kwargs and not any(isinstance(each, (list, tuple, dict)) for each in args):
@@ -129,6 +129,11 @@ class Compiled:
             variant.short = variant.shortcut()
         self.shortcut = variant.short if variant.takes_nothing else None
 
+    @property
+    def runs(self) -> int:
+        """How many calls ran a program of those that are kept."""
+        return sum(variant.runs for variant in self.variants)
+
     def explain(self, time: bool = True, eager: Any = None) -> Report:
         """What became of the function, and where its time goes; `time=False` measures nothing.
 
@@ -163,6 +168,9 @@ class Compiled:
     def judge(self, key: Any, recording: Recording | None, refused: str | None) -> None:
         """Compile, or remember a recording for the next call."""
         attempts, refusals, earlier = self.pending.pop(key, (0, 0, []))
+        if (runs := self.runs) > self.earlier_runs:
+            self.recorded = 0
+        self.earlier_runs = runs
         self.recorded += 1
         if refused is not None or recording is None:  # a first call may begin what later ones find, such as an optimizer's state
             if refusals + 1 >= TRIES or (self.fullgraph and refusals):

@@ -172,11 +172,6 @@ class Unasked(Compiled):
         super().__init__(part.function)
         self.warned = True  # of what nobody asked for
 
-    @property
-    def runs(self) -> int:
-        """How many calls ran a program of those that are kept."""
-        return sum(variant.runs for variant in self.variants)
-
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], *args: Any) -> Any:
         self.not_run += 1
         others = [*others, *(each for each in tensors if self.part.is_lasting(each))]

@@ -95,12 +95,13 @@ def index_values(trace: Trace, indices: list[Any], sizes: tuple[int, ...], shape
     return found
 
 
-def gathered(trace: Trace, a: Any, key: Any) -> Any:
+def gathered(trace: Trace, a: Any, key: Any, result: Any = None) -> Any:
+    """`a[key]`; `result` is that of NumPy's function, where the order of its elements in memory is another."""
     found = indices_of(key, a.shape)
     if found is None:
         return NotImplemented
     axis, indices = found
-    result = a.array[trace.real(key)]
+    result = a.array[trace.real(key)] if result is None else result
     shape = np.broadcast_shapes(*[np.shape(trace.real(i)) for i in indices])
     values = index_values(trace, indices, a.shape[axis : axis + len(indices)], shape)
     return trace.tracer(result, trace.emit("gather", (a.value, *values), result, axis=axis))
@@ -111,7 +112,8 @@ def enter_take(trace: Trace, a: Any, indices: Any, axis: Any = None, **_: Any) -
     if not isinstance(a, Tracer) or axis is None:
         return NotImplemented
     indices = indices if isinstance(indices, Tracer) else np.asarray(indices)
-    return gathered(trace, a, (slice(None),) * (axis % a.ndim) + (indices,))
+    result = np.take(a.array, trace.real(indices), axis)
+    return gathered(trace, a, (slice(None),) * (axis % a.ndim) + (indices,), result)
 
 
 @enters(np.take_along_axis)

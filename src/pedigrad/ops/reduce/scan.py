@@ -48,7 +48,9 @@ def running(ufunc, x, dim):
 def _up_to(ufunc, x, dim, dtype):
     """`ufunc` accumulated along `dim` in `dtype`; sums begin with 0, so that of -0 is 0."""
     out = ufunc.accumulate(x, axis=dim, dtype=dtype)
-    return np.add(out, 0, out=out) if ufunc is np.add and out.__class__ is np.ndarray else out
+    if ufunc is not np.add:
+        return out
+    return np.add(out, 0, out=out) if out.__class__ is np.ndarray else out + 0
 
 
 @composite(inplace=True, out=True, samples=ALONG)

@@ -416,6 +416,8 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
     first = view is not None and view.base is target and (view.before is None or view.before.op is None)
     direct = view is not None and view.before is own if is_view else first
     if not arrays and direct and view.op in (part.op, select.op) and _shows(view, basic):  # type: ignore[union-attr]
+        if not is_recorded(target, value):
+            note_change(target, "__setitem__")
         return  # the second half of `x[i] += y`: the view was written to, which is all
     followed = modes.settings.recorder is not None or _is_lifted(target, value, arrays)
     if basic is not None and ((is_view and not followed) or 0 in target._array.strides):
