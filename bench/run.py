@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from figures import Result, difference, duration, paired, ratio, share
@@ -27,6 +27,7 @@ class Peer:
     compiled: bool = False  # the whole step goes through the library's compile()
     workloads: str = "workloads"  # the file beside this one whose build(module, name, compiled) makes a step
     fast: bool = False  # steps are compiled without being asked, as `pedigrad run --fast` does it
+    checkout: str = ""  # another checkout whose library it is, this one's if empty
 
 
 PEERS = {
@@ -121,6 +122,8 @@ class Bench:
 
 def serve(connection, peer, threads):
     """Answers the parent's commands with (result, None) or (None, (message, traceback)) until it hangs up."""
+    if peer.checkout:
+        sys.path.insert(0, os.path.join(peer.checkout, "src"))
 
     def answer(call):
         try:
@@ -308,7 +311,8 @@ def main(description, workloads, known_peers):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("names", nargs="*", help="workloads (default: all): " + ", ".join(workloads))
     parser.add_argument("--ours", default="pedigrad", choices=known_peers, help="the library the ratios are for")
-    parser.add_argument("--against", default="torch", help="peers, by commas, of " + ", ".join(known_peers))
+    help_text = f"peers, by commas, of {', '.join(known_peers)}; NAME@FOLDER is that of another checkout"
+    parser.add_argument("--against", default="torch", help=help_text)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3, help="what a round of one library takes")
     parser.add_argument("--threads", type=int, default=2)
@@ -317,6 +321,7 @@ def main(description, workloads, known_peers):
     parser.add_argument("--verbose", action="store_true", help="print the tracebacks of errors")
     args = parser.parse_args()
     peers = [label for label in args.against.split(",") if label]
+    known_peers |= {label: elsewhere(known_peers, label) for label in peers if label.partition("@")[0] in known_peers}
     for kind, given, known in (("workload", args.names, workloads), ("peer", peers, known_peers)):
         if unknown := [name for name in given if name not in known]:
             parser.error(f"no {kind} named {', '.join(unknown)}; there are {', '.join(known)}")
@@ -325,6 +330,12 @@ def main(description, workloads, known_peers):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as caches:
         prepare_environment(args.threads, caches)
         compare(workloads, known_peers, peers, args)
+
+
+def elsewhere(known_peers, label):
+    """The peer that a label names, in the checkout that it names after an `@`."""
+    name, _, checkout = label.partition("@")
+    return replace(known_peers[name], checkout=os.path.abspath(checkout) if checkout else "")
 
 
 def prepare_environment(threads, caches):
