@@ -436,3 +436,20 @@ def test_a_running_sum_of_negative_zeros_is_zero():
     for _ in range(4):
         assert step(x).tolist() == [float("inf")] * 3
     assert step.compiled.runs
+
+
+@pytest.mark.filterwarnings("ignore:pedigrad.compile")  # it is not compiled
+def test_a_result_follows_from_another_one_although_a_backward_pass_freed_what_it_follows_from_elsewhere():
+    w = torch.eye(3).requires_grad_()
+
+    def losses(x):
+        h = (x @ w).tanh()
+        out = h @ w
+        loss = h.pow(2).sum() + out.sum()
+        loss.backward()
+        return loss, out
+
+    step = torch.compile(losses)
+    for i in range(4):
+        loss, out = step(tensor(3, 3, seed=i))
+        assert torch.autograd.grad(loss, out)[0].tolist() == [[1.0] * 3] * 3

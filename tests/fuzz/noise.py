@@ -17,6 +17,8 @@ import numpy as np
 from fuzz import programs
 
 SUMS = "sub __sub__ mean var std linear matmul conv1d conv2d conv_transpose1d batch_norm instance_norm layer_norm group_norm".split()
+LOSSES = ("sum", "mean")
+IN_PLACE = "tanh_ sigmoid_ exp_ log_ sqrt_ rsqrt_ sin_ cos_ erf_ expm1_ log1p_ reciprocal_ pow_".split()
 RUNS = 8  # of a program with other rounding
 FACTOR = 8  # times what a tensor moves in these runs that it may differ by
 
@@ -34,12 +36,15 @@ def mode(library: Any, chance: random.Random) -> Any:
 
     class Rounding(library.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
         def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            name = getattr(function, "__name__", "")
+            if name in LOSSES and args and isinstance(args[0], library.Tensor) and args[0].is_floating_point():
+                args = (args[0] * moved(library, library.ones(args[0].shape), chance).to(args[0].dtype), *args[1:])  # and its gradient
             result = function(*args, **(kwargs or {}))
             with library._C.DisableTorchFunction():
                 given = {where(each) for each in tensors(library, args)}
                 for each in tensors(library, result if isinstance(result, (tuple, list)) else (result,)):
-                    if given and where(each) not in given and each.is_floating_point():
-                        move(library, each, chance, getattr(function, "__name__", "") in SUMS)
+                    if given and (where(each) not in given or name in IN_PLACE) and each.is_floating_point():
+                        move(library, each, chance, name in SUMS)
             return result
 
     return Rounding()
@@ -63,15 +68,16 @@ def move(library: Any, tensor: Any, chance: random.Random, sums: bool) -> None:
 def moved(library: Any, tensor: Any, chance: random.Random, sums: bool = False) -> Any:
     """The elements of a tensor in float64, moved by a rounding error of its own type each.
 
-    A zero becomes the other one, and a rounding error of the largest element where a sum that cancels may have made it.
+    A zero becomes the other one; what is next to nothing, a rounding error of the largest element where a sum that cancels made it.
     """
     units = [chance.choice((-2, -1, 0, 1, 2)) for _ in range(tensor.numel())]
     units = library.tensor(units, dtype=library.float64).reshape(tensor.shape) * library.finfo(tensor.dtype).eps
     values = tensor.double()
-    zero = library.where(units > 0, -values, values)
+    zero, small = library.where(units > 0, -values, values), 0.0
     if sums and values.numel():
-        zero = units * values.abs().nan_to_num(0.0, 0.0, 0.0).amax()
-    return library.where(values == 0, zero, values * (1 + units))
+        most = values.abs().nan_to_num(0.0, 0.0, 0.0).amax()
+        zero, small = units * most, 4 * library.finfo(tensor.dtype).eps * most
+    return library.where(values.abs() <= small, zero, values * (1 + units))
 
 
 def is_of_values(difference: str) -> bool:

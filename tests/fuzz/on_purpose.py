@@ -47,6 +47,7 @@ PURPOSES = (
     Purpose("what is saved", rf"^raises.*modified by an inplace operation: ({SAVING})"),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: Mul", r"\d / "),
     Purpose("what is saved", r"^raises.*modified by an inplace operation: (Add|B)?[Mm]m", r"nn\.(Linear|Bilinear|MultiheadAttention)"),
+    Purpose("`t.data`", "^raises.*modified by an inplace operation", r"\.data\b"),
     Purpose("`t.data`", "^grad value", r"Norm\((.|\n)*\.data\b"),  # what is written to behind the back of the graph
     Purpose("what is saved", "^raises.*modified by an inplace operation: UnsafeView", "@|matmul"),
     Purpose("`inference_mode`", "^refusal.*([Ii]nference tensor|created in inference mode)"),
@@ -85,7 +86,7 @@ PURPOSES = (
     Purpose("whether a gradient needs a gradient", r"^type: [gh]\d+\[\d+\] is None, right is a tensor", "create_graph=True"),
     Purpose("whether a gradient needs a gradient", "^refusal.*AttributeError: 'NoneType'", "create_graph=True"),
     Purpose("views and writes through another alias", r"^type: g\d+\[\d+\] is None, right is a tensor", RESHAPED),
-    Purpose("whether a gradient needs a gradient", r"^type: [hq]\d+ .*right is (0|None)$", "create_graph=True"),
+    Purpose("whether a gradient needs a gradient", r"^type: [hq]\d+[ \[].*right is (0|None)$", "create_graph=True"),
     Purpose(
         "views and writes through another alias", "^refusal.*a leaf Variable that requires", statement=r"^(torch\.\w+\()?[vp]\d+|[-+*/]= "
     ),
@@ -93,6 +94,7 @@ PURPOSES = (
     Purpose("as_strided` of a view, changes of shape in place", "^(grad )*value: g", r"unfold(.|\n)*as_strided"),
     Purpose("hooks on nodes", "NoneType", "register_prehook"),
     Purpose("as_strided` of a view, changes of shape in place", HOOKED, RESHAPED),
+    Purpose("as_strided` of a view, changes of shape in place", "^shape: log", RESHAPED),
     Purpose("views and writes through another alias", "^grad value", RESHAPED + r"(.|\n)*(register_hook|retain_grad)"),
     Purpose("views and writes through another alias", HOOKED, AS_VIEWS),
     Purpose("faults of PyTorch's own", r"^grad value: x\d+\.grad is "),  # of numbers whose gradients share memory
@@ -106,6 +108,7 @@ PURPOSES = (
     Purpose("zeros, infinities and nan in special functions", "value: ", rf"{UNDEFINED}(.|\n)*({CLAMPS})"),
     Purpose("derivatives with respect to results in between", "^value: [gh]", r"elu(_\(|\(.*inplace=True)(.|\n)*create_graph=True"),
     Purpose("errors that protect nothing here", "^raises.*Trying to backward through the graph a second time"),
+    Purpose("normalization by a variance that overflows", "value: .* is nan, right is", r"(exp|pow|\*\*|cosh|sinh)(.|\n)*Norm"),
     Purpose("sums in float16 and bfloat16", "^(grad )?value", r"float16(.|\n)*(kl_div|prod)"),
     Purpose("steps of float16 and bfloat16 parameters", "^(grad )?value", r"float16(.|\n)*optim\."),
     Purpose("16-bit complex numbers", "ComplexHalf|right is 'TypeError'", "complex"),

@@ -272,10 +272,17 @@ class Recording:
         return "new", None
 
     def follows(self, tensor: Tensor) -> bool:
-        """Whether a result follows from another one through a history of which nothing was freed."""
+        """Whether a result follows from another one in a way of which nothing was freed, whatever was freed elsewhere."""
         others = {id(t._node): t._node for t in self.results if t._node is not None and t._node is not tensor._node}
         nodes = history([tensor], list(others.values()))
-        return any(id(n) in others for n in nodes) and not any(isinstance(n.saved, Freed) for n in nodes if id(n) not in others)
+        for other in (node for node in nodes if id(node) in others):
+            leading = [other]
+            for node in nodes:
+                if id(node) not in others and any(parent in leading for parent in node.parents):
+                    leading.append(node)
+            if len(leading) > 1 and not any(isinstance(node.saved, Freed) for node in leading[1:]):
+                return True
+        return False
 
     def arguments_around(self) -> list[tuple[int, Tensor]]:
         """Arguments that the function finds around it too, by number: only the same ones will do."""
