@@ -244,10 +244,23 @@ def test_what_rounding_does_is_found_by_as_many_runs_for_many_results_as_for_one
     x = program.input((3,), np.float32)
     program.outputs = [program.emit(name, (x,), (3,), np.float32) for name in ("exp", "sin", "cos")]
     monkeypatch.setattr(agreement, "interpreted", lambda *args, **keywords: runs.append(args) or interpreted(*args, **keywords))
-    rounding = agreement.Rounding(program, {x: np.linspace(0.5, 1, 3, dtype=np.float32)})
-    assert rounding.noise(program.outputs[0]) > 0
+    start = np.linspace(0.5, 1, 3, dtype=np.float32)
+    rounding = agreement.Rounding(program, {x: start})
+    assert rounding.compared("", start, np.exp(start), program.outputs[0]) is not None
     after_one = len(runs)
-    assert all(rounding.noise(value) > 0 for value in program.outputs) and len(runs) == after_one > 0
+    assert all(rounding.compared("", start, start + 1, value) is not None for value in program.outputs)
+    assert len(runs) == after_one == 1 + agreement.RUNS
+
+
+def test_other_rounding_is_asked_for_until_it_explains_what_differs(monkeypatch):
+    program, runs, interpreted = Program(), [], agreement.interpreted
+    x = program.input((3,), np.float32)
+    program.outputs = [program.emit("exp", (x,), (3,), np.float32)]
+    monkeypatch.setattr(agreement, "interpreted", lambda *args, **keywords: runs.append(args) or interpreted(*args, **keywords))
+    start = np.full(3, 20, np.float32)
+    rounding, wanted = agreement.Rounding(program, {x: start}), np.exp(start)
+    assert rounding.compared("", wanted * np.float32(1 + 2e-6), wanted, program.outputs[0]) is None and len(runs) == 0
+    assert rounding.compared("", wanted * np.float32(1 + 1e-5), wanted, program.outputs[0]) is None and len(runs) == 2
 
 
 def test_an_interpreted_program_keeps_what_is_asked_for_alone():

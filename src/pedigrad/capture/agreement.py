@@ -7,7 +7,9 @@ largest element; where that is not enough, by as much as the program's own resul
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -19,6 +21,8 @@ from ..codegen.ir.program import REDUCTION, Program, Value, compute_dtype
 Array = np.ndarray[Any, Any]
 UNITS = {4: 32, 8: 1 << 16}  # units in the last place of the largest element that results may differ by, by the bytes of a float
 NARROW_EPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # of which two where any are in a program: a sum may be rounded the other way
+RUNS, WIDE = 4, 1  # with other rounding, as far as they are asked for; which of them is in wider floats
+SHAKEN = 1 << 14  # elements that are moved by rounding errors of their own
 NOISE = 8  # times what a result moves by rounding that it may differ by
 MODE = os.environ.get("PEDIGRAD_VERIFY", "")  # off; always; or as a rule: each program once
 
@@ -41,6 +45,8 @@ class Rounding:
 
     def __init__(self, program: Program, given: dict[Value, Array]):
         self.program, self.given = program, given
+        self.runs: list[dict[Value, Array]] = []
+        self.chance = np.random.Generator(np.random.PCG64(0))
 
     def compared(self, what: str, found: Array, wanted: Array, value: Value) -> Fault | None:
         """Where an array, the program's output `value`, is not what it should be, by more than rounding explains."""
@@ -51,41 +57,46 @@ class Rounding:
         fault = difference(what, found, wanted, most)
         if fault is None:
             return None
-        moved = self.noise(value)
-        return None if moved is None else difference(what, found, wanted, most + NOISE * moved)
-
-    def noise(self, value: Value) -> float | None:
-        """How far rounding moves an output; None where it decides which of its elements are finite."""
-        plain, *moved = (run[value] for run in self.runs)
-        if plain.dtype.kind == "b":
-            return float(any((plain != each).any() for each in moved))
-        finite = np.isfinite(plain)
-        if any((np.isfinite(each) != finite).any() for each in moved):
-            return None
-        steps = [float(np.abs(each - plain.astype(each.dtype))[finite].max(initial=0)) for each in moved]
+        plain, moved = self.plain[value], 0.0
         if plain.dtype.kind == "f":  # what cancels leaves the rounding of what it was made of
-            steps.append(float(np.finfo(plain.dtype).eps) * self.largest(value))
-        return max(steps)
+            moved = float(np.finfo(plain.dtype).eps) * self.largest(value)
+        for run in self.moved():
+            step = moved_by(plain, run[value])
+            if step is None:
+                return None
+            moved = max(moved, step)
+            fault = difference(what, found, wanted, most + NOISE * moved)
+            if fault is None:
+                return None
+        return fault
 
     @cached_property
-    def runs(self) -> list[dict[Value, Array]]:
-        """The outputs as NumPy computes them, then in wider floats, then three times with everything a rounding error away."""
-        program, given, outputs = self.program, self.given, self.program.outputs
+    def plain(self) -> dict[Value, Array]:
+        """The outputs as NumPy computes them."""
         self.magnitudes: dict[Value, float] = {}
-        found = [
-            interpreted(program, given, keep=outputs, look=self.measure),
-            interpreted(program, given, wide=True, keep=outputs),
-        ]
-        chance = np.random.Generator(np.random.PCG64(0))
-        for _ in range(3):
-            nearby = {v: a if a.dtype.kind != "f" else shaken(a, chance) for v, a in given.items()}
-            found.append(interpreted(program, nearby, rounded=lambda array: shaken(array, chance), keep=outputs))
-        return found
+        return interpreted(self.program, self.given, keep=self.program.outputs, look=self.measure)
+
+    def moved(self) -> Iterator[dict[Value, Array]]:
+        """The outputs with everything a rounding error away, in wider floats, then otherwise moved: each is computed when it is asked for."""
+        for number in range(RUNS):
+            if number == len(self.runs):
+                self.runs.append(self.wide() if number == WIDE else self.nearby())
+            yield self.runs[number]
+
+    def wide(self) -> dict[Value, Array]:
+        """The outputs as they are in wider floats."""
+        return interpreted(self.program, self.given, wide=True, keep=self.program.outputs)
+
+    def nearby(self) -> dict[Value, Array]:
+        """The outputs where inputs and all that is computed are a rounding error away."""
+        given = {v: a if a.dtype.kind != "f" else shaken(a, self.chance) for v, a in self.given.items()}
+        return interpreted(self.program, given, rounded=lambda array: shaken(array, self.chance), keep=self.program.outputs)
 
     def measure(self, value: Value, array: Array) -> None:
         """Note the largest finite number of an array of floats."""
         if array.dtype.kind == "f":
-            self.magnitudes[value] = float(np.abs(array[np.isfinite(array)]).max(initial=0))
+            most = max(float(array.max(initial=0)), -float(array.min(initial=0)))
+            self.magnitudes[value] = most if math.isfinite(most) else float(np.abs(array[np.isfinite(array)]).max(initial=0))
 
     def largest(self, value: Value) -> float:
         """The largest number among all that a value follows from."""
@@ -116,13 +127,26 @@ class Rounding:
         return longest
 
 
+def moved_by(plain: Array, other: Array) -> float | None:
+    """How far an output moves by rounding in a run; None where it decides which of its elements are finite."""
+    if plain.dtype.kind == "b":
+        return float((plain != other).any())
+    finite = np.isfinite(plain)
+    if (np.isfinite(other) != finite).any():
+        return None
+    return float(np.abs(other - plain.astype(other.dtype))[finite].max(initial=0))
+
+
 def shaken(array: Array, chance: np.random.Generator) -> Array:
     """The array, each element a rounding error away."""
     eps = float(np.finfo(array.dtype).eps)
-    factor = np.asarray(chance.random(array.shape, np.float32 if array.dtype == np.float32 else np.float64))
-    factor *= 2 * eps
-    factor += 1 - eps
-    return np.asarray(array * factor, array.dtype)
+    factors = 1 - eps + 2 * eps * chance.random(min(array.size, SHAKEN), np.float32 if array.dtype == np.float32 else np.float64)
+    moved = np.array(array, order="C")
+    line = moved.reshape(-1)
+    for start in range(0, line.size, SHAKEN):
+        part = line[start : start + SHAKEN]
+        part *= factors[: part.size].astype(part.dtype, copy=False)
+    return moved
 
 
 def tolerance(longest: int, narrow: float, wanted: Array) -> float:
