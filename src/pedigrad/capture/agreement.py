@@ -77,7 +77,7 @@ class Rounding:
         return interpreted(self.program, self.given, keep=self.program.outputs, look=self.measure)
 
     def moved(self) -> Iterator[dict[Value, Array]]:
-        """The outputs with everything a rounding error away, in wider floats, then otherwise moved: each is computed when it is asked for."""
+        """The outputs with other rounding, each computed when it is asked for: moved a little, in wider floats, otherwise moved."""
         for number in range(RUNS):
             if number == len(self.runs):
                 self.runs.append(self.wide() if number == WIDE else self.nearby())
