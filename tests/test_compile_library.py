@@ -27,6 +27,10 @@ COMPILED = {
         [(tensor(3, 2, 4), torch.tensor([[False, True, False]] * 2)), (tensor(3, 2, 4, seed=1), torch.tensor([[False, False, True]] * 2))],
     ),
     "embedding_bag": (lambda i: F.embedding_bag(i, TABLE), [(torch.tensor([[0, 1], [4, 1]]),), (torch.tensor([[2, 1], [3, 3]]),)]),
+    "embedding_bag of offsets": (
+        lambda i, starts: F.embedding_bag(i, TABLE, starts),
+        [(INDICES, torch.tensor([0, 1])), (INDICES, torch.tensor([0, 2]))],
+    ),
     "gaussian_nll_loss": (
         lambda x, y, var: F.gaussian_nll_loss(x, y, var),
         [(positive(3), positive(3), positive(3)), (positive(3, seed=1), positive(3), positive(3) * 0)],
@@ -64,7 +68,7 @@ def resized(x):
 LOOKING = {
     "one_hot": (F.one_hot, [(INDICES,), (INDICES * 2,)]),
     "embedding_bag": (
-        lambda i, starts: F.embedding_bag(i, TABLE, starts),
+        lambda i, starts: F.embedding_bag(i, TABLE, starts, mode="max"),
         [(INDICES, torch.tensor([0, 1])), (INDICES, torch.tensor([0, 2]))],
     ),
     "repeat_interleave": (lambda x, n: x.repeat_interleave(n), [(tensor(3), INDICES), (tensor(3), INDICES.flip(0))]),

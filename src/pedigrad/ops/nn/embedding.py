@@ -12,7 +12,7 @@ from ...core.origin import located, warn
 from ...core.precision import widened
 from ...core.quiet import astype
 from ...core.sparse import Coordinates
-from ...core.tensor import Tensor, announce, read
+from ...core.tensor import Tensor, constant, read
 from ..sparse.values import put
 from ..xp import kind_of, zeros
 
@@ -148,43 +148,59 @@ def embedding_of_indices(input, weight, padding_idx=None, max_norm=None, norm_ty
 # Bags
 
 
-def _known(array):
-    announce(array)
-    return array
-
-
 def _bags(input, offsets, include_last_offset):
-    """The bag of each index, and how many bags there are."""
+    """The bag of each index, a tensor, and how many bags there are."""
     if input.ndim == 2:
         if offsets is not None:
             raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences.")
         count, length = input.shape
-        return _known(np.repeat(np.arange(count), length)), count
+        return constant(np.repeat(np.arange(count), length)), count
     if input.ndim != 1:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}")
     if offsets is None:
         raise ValueError("offsets has to be a 1D Tensor but got None")
     if offsets.ndim != 1:
         raise ValueError("offsets has to be a 1D Tensor")
+    if not include_last_offset:
+        return embedding_bag_offsets(offsets, input.shape[0]), offsets.shape[0]
     starts = offsets._array
-    read(starts, "embedding_bag(offsets=...)")
+    read(starts, "embedding_bag(include_last_offset=True)")
+    sizes = _bag_sizes(starts, input.shape[0])[:-1]
+    return constant(np.repeat(np.arange(sizes.size), sizes)), sizes.size
+
+
+@kernel(places="")
+def embedding_bag_offsets(offsets, /, length):
+    """The bag that each of `length` indices is in, where the bags begin at `offsets`."""
+    sizes = _bag_sizes(offsets, length)
+    return np.repeat(np.arange(sizes.size), sizes)
+
+
+def _bag_sizes(starts, length):
+    """How many of `length` indices are in each bag, where the bags begin at `starts`."""
+    sizes = np.diff(np.append(starts, length))
     if starts.size and starts[0] != 0:
         message = "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got"
         raise RuntimeError(f"{message} {starts[0]}")
-    if starts.size and starts[-1] > input.shape[0]:
-        message = f"offsets[-1] can not be greater than input's length({input.shape[0]}) but got offsets[-1] of"
+    if starts.size and starts[-1] > length:
+        message = f"offsets[-1] can not be greater than input's length({length}) but got offsets[-1] of"
         raise RuntimeError(f"{message} {starts[-1]}")
-    count = starts.size - 1 if include_last_offset else starts.size
-    sizes = np.diff(np.append(starts, input.shape[0]))[:count]
     if sizes.size and sizes.min() < 0:
-        raise RuntimeError("embedding_bag(): offsets must not fall: each bag ends where the next begins")
-    return np.repeat(np.arange(count), sizes), count
+        raise RuntimeError("offsets must not fall: each bag ends where the next begins")
+    return sizes
+
+
+@kernel(places="")
+def embedding_bag_sizes(bags, /, count):
+    """How many indices are in each of `count` bags, of which `bags` says the bag of each index."""
+    found = zeros(bags, (count,))
+    np.add.at(found, bags, 1)
+    return found
 
 
 def _largest_of_bags(rows, bags, count):
     """The elements of `rows` that are largest in their bags; zero for empty bags. The first of equal ones counts."""
     array = rows._array
-    read(array, "embedding_bag(mode='max')")
     if not array.shape[0]:
         return rows.sum(0) * 0 + rows.new_zeros((count, rows.shape[-1]))
     filled, starts = np.unique(bags, return_index=True)
@@ -242,29 +258,30 @@ def embedding_bag(
             )
     bags, count = _bags(input, offsets, include_last_offset)
     padding = _checked_padding(padding_idx, weight)
-    indices = input.reshape(-1)[: len(bags)]
+    length = bags.shape[0]
+    indices = input.reshape(-1)[:length]
     if max_norm is not None:
         with modes.no_grad():
             limit_rows(weight, indices._array, max_norm, norm_type)
     if per_sample_weights is not None:
-        per_sample_weights = per_sample_weights.reshape(-1)[: len(bags)]
+        per_sample_weights = per_sample_weights.reshape(-1)[:length]
     if padding >= 0:
         read(indices._array, "embedding_bag(padding_idx=...)")
-        present = indices._array != padding
+        present = constant(indices._array != padding)
         bags, indices = bags[present], indices[present]
         per_sample_weights = None if per_sample_weights is None else per_sample_weights[present]
     if sparse and mode == "max":
         raise ValueError(located("max mode does not support sparse weights"))
     rows = embedding(weight, indices, padding, scale_grad_by_freq, sparse)
     if mode == "max":
-        return _largest_of_bags(rows, bags, count)
+        read(bags._array, "embedding_bag(mode='max')")
+        return _largest_of_bags(rows, bags._array, count)
     kind = rows._array.dtype
     if per_sample_weights is not None:
         rows = widened(rows) * widened(per_sample_weights).unsqueeze(1)
     sums = embedding_dense_backward(widened(rows), bags, count, -1, False)
     if mode == "mean":
-        sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(sums._array.dtype)
-        sums = sums / _known(sizes[:, None])
+        sums = sums / embedding_bag_sizes(bags, count).clamp(min=1).to(sums.dtype).unsqueeze(1)
     return sums if sums._array.dtype == kind else astype(sums, kind)
 
 
