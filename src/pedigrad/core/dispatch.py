@@ -514,6 +514,18 @@ def record(
     return node
 
 
+def several(op: Op, operand: Tensor, array: Array, attributes: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """What `op` returns to the user, the tensors of several results of the array of its operand."""
+    results = tuple(map(_as_array, results))
+    tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
+    if op.kind == "view":
+        for tensor in tensors:
+            note_view(tensor, operand, op, attributes)
+    if operand._node is not None or operand._cut is not None:
+        record(op, tensors, (operand,), (array,), attributes, results)
+    return tensors if op.outputs is None else tuple.__new__(op.result_class, tensors)
+
+
 def viewed(op: Op, x: Tensor, attributes: tuple[Any, ...]) -> Tensor:
     """The view of `x` by `op`, with its history alone: nothing notes what it is a view of."""
     array = shown(op, x._array, attributes)

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import large, modes
 from .arguments import bind
-from .dispatch import NUMBERS, called, cut_of, dispatch, lay_out, note_view, record
+from .dispatch import NUMBERS, called, cut_of, dispatch, lay_out, note_view, record, several
 from .errors import MISSING
 from .graph import Node
 from .history import STRIDED
@@ -36,7 +36,7 @@ def build(op: Op) -> Any:
         _dispatch=dispatch, _modes=modes, _Tensor=Tensor, _new=object.__new__, _here=here.get, _ndarray=np.ndarray, _asarray=np.asarray,
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
-        _called=called, _lay_out=lay_out, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
+        _called=called, _lay_out=lay_out, _several=several, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
         _FLOAT32=np.dtype(np.float32), _FLOAT64=np.dtype(np.float64),
         _trim=trim, _LARGE=large.LARGE, _STRIDED=STRIDED, _large_forward=large.forward, _large_backward=large.backward,
     )  # fmt: skip
@@ -232,6 +232,31 @@ def {name}({parameters}):
         raise
 """
 
+# Operations of one operand with several results.
+SEVERAL = """
+def {name}({parameters}):
+    try:
+        {prologue}
+        if not _modes.special{no_out}:
+            try:
+                _a = {public}._array
+                _d = _a.dtype
+            except AttributeError:
+                pass
+            else:
+                if (_d is _FLOAT32 or _d is _FLOAT64){in_rows}:
+                    try:
+                        _r = _forward(_a, {call})
+                    except Exception:
+                        pass
+                    else:
+                        return _several(_op, {public}, _a, ({attributes}), _r)
+        return {general}
+    except Exception as _e:
+        _trim(_e)
+        raise
+"""
+
 # Operations that always go the general way.
 GENERAL = """
 def {name}({parameters}):
@@ -265,10 +290,12 @@ def _each(form: str, names: Any) -> str:
 
 
 def _variadic_source(op: Op) -> str:
-    """An op on a list of tensors; those with a varying number of outputs always go the general way."""
+    """An op on a list of tensors, or with a varying number of outputs; those with both always go the general way."""
     attributes = _each("{}", op.attributes)
     general = f"_dispatch(_op, ({_each('{}', op.public_names)}), ({attributes}){', out' if _takes_out(op) else ''})"
-    if not op.variadic or op.outputs is None or len(op.outputs) != 1 or op.result:
+    if not op.variadic:
+        return _several_source(op, general)
+    if op.outputs is None or len(op.outputs) != 1 or op.result:
         return _filled(GENERAL, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general)
     return _filled(
         VARIADIC, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general,
@@ -277,6 +304,18 @@ def _variadic_source(op: Op) -> str:
         usual=["if _a and _a[0].itemsize < 4 and _a[0].dtype.kind in 'fV':", f"    return {general}"] if op.wide_forward else [],
         same=["for _x in _a:", "    if _x.dtype is not _a[0].dtype:", f"        return {general}"] if op.promoted else [],
         layout=_lines_of_strided(f"_r = _lay_out(_op, _t, _a, ({attributes}), _r)") if op.layout not in (None, "own") else [],
+    )  # fmt: skip
+
+
+def _several_source(op: Op, general: str) -> str:
+    """An op with several visible outputs; one of several operands, or that looks at them first, always goes the general way."""
+    parts = {"name": op.name, "parameters": _parameters(op), "general": general, "prologue": _prologue(op)}
+    looks = op.check or op.refuses or op.layout in ALWAYS or op.result or op.wide_forward or op.defaults.keys() & set(op.operands)
+    if len(op.operands) != 1 or op.kind == "sparse" or looks:
+        return _filled(GENERAL, **parts)
+    return _filled(
+        SEVERAL, in_rows=" and _a.flags.c_contiguous" if op.layout else "", no_out=" and out is None" if _takes_out(op) else "", public=op.public_names[0],
+        attributes=_each("{}", op.attributes), call=", ".join(f"{n}={n}" for n in op.attributes), **parts,
     )  # fmt: skip
 
 
@@ -290,8 +329,8 @@ def _source(op: Op) -> str:
     pairs = list(zip(op.public_names, op.operands, strict=True))
     general = f"_dispatch(_op, ({_each('{}', op.public_names)}), ({_each('{}', op.attributes)}){', out' if _takes_out(op) else ''})"
     outputs = op.outputs or ()
-    if len(outputs) - op.hidden > 1 or op.kind == "sparse":  # several visible outputs: `record` deals with them
-        return _filled(GENERAL, name=op.name, parameters=_parameters(op), prologue=_prologue(op), general=general)
+    if len(outputs) - op.hidden > 1 or op.kind == "sparse":
+        return _several_source(op, general)
     first = f"a_{(op.promoted or op.operands)[0]}"
     keyword = ", ".join(f"{n}={n}" if n in op.keyword_only else n for n in op.attributes)
     parameters = f"{pairs[0][0]}=_MISSING, *{op.varargs}, **_named" if op.varargs else _parameters(op)
