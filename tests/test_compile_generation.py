@@ -136,3 +136,31 @@ def test_a_network_in_eval_mode_follows_its_weights(change):
     with torch.inference_mode():
         assert torch.allclose(compiled(x), net(x), atol=1e-5)
         assert not torch.allclose(compiled(x), before, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("place", "shape"),
+    [
+        (lambda at: (slice(None), at), (2, 4)),
+        (lambda at: at, (5, 4)),
+        (lambda at: (..., at), (2, 5)),
+        (lambda at: (..., at, slice(None)), (2, 4)),
+        (lambda at: (0, at), (4,)),
+        (lambda at: (slice(None), at, slice(1, 3)), (1, 2)),
+        (lambda at: (slice(None), at), ()),
+        (lambda at: (None, slice(None), at), (1, 2, 4)),
+        (lambda at: (slice(None), at, None), (2, 1, 4)),
+    ],
+)
+def test_a_position_may_be_a_tensor_of_a_number(place, shape):
+    def write(cache, new, at):
+        cache[place(at)] = new
+        return cache.sum()
+
+    step, cache, wanted = torch.compile(write), torch.zeros(2, 5, 4), torch.zeros(2, 5, 4)
+    for i in (0, 1, 1, 0, -1, -2):
+        new = torch.randn(shape)
+        step(cache, new, torch.tensor(i))
+        write(wanted, new, i)
+        assert torch.equal(cache, wanted)
+    assert runs(step) >= 3

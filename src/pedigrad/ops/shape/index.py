@@ -346,6 +346,9 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
     elif kind is tuple and _is_basic(index_):
         basic, places, arrays = index_ if Ellipsis in index_ else (*index_, ...), (), []
     else:
+        if modes.special and modes.settings.recorder is not None:
+            index_, value = _at_a_vector(index_, value, self._array.ndim)
+            source = value._array if isinstance(value, Tensor) else source
         basic, places, arrays = parsed(index_, self._array.ndim)
     if arrays and source is not value:
         _check_dtypes(self, arrays, source)
@@ -362,6 +365,26 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)
     if source is not value and self._cut is None:
         self._cut = value._cut
+
+
+def _at_a_vector(index: Any, value: Any, ndim: int) -> tuple[Any, Any]:
+    """`x[:, i] = y` with one tensor of a number for i as `x[:, i[None]] = y[:, None]`: a recorder follows what a vector holds."""
+    entries = list(index) if isinstance(index, tuple) else [index]
+    tensors = [k for k, entry in enumerate(entries) if not (entry is None or entry is Ellipsis or entry.__class__ in (int, slice))]
+    if len(tensors) != 1 or not isinstance(entries[tensors[0]], Tensor) or entries.count(Ellipsis) > 1:
+        return index, value
+    at = tensors[0]
+    if entries[at]._array.ndim or entries[at]._array.dtype.kind not in "iu":
+        return index, value
+    entries[at] = entries[at].unsqueeze(0)
+    if isinstance(value, Tensor):
+        later = entries[at + 1 :]
+        after = sum(entry is None or entry.__class__ is slice for entry in later)
+        if Ellipsis in later or Ellipsis not in entries[:at]:
+            after += ndim - sum(entry is not None and entry is not Ellipsis for entry in entries)
+        if value.ndim > after:
+            value = value.unsqueeze(value.ndim - after)
+    return tuple(entries), value
 
 
 def _is_lifted(target: Tensor, value: Any, indices: list[Tensor]) -> bool:
