@@ -514,7 +514,7 @@ def record(
     return node
 
 
-def several(op: Op, operand: Tensor, array: Array, attributes: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def several(op: Op, operand: Tensor, array: Any, attributes: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """What `op` returns to the user, the tensors of several results of the array of its operand."""
     results = tuple(map(_as_array, results))
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))

@@ -36,7 +36,8 @@ def build(op: Op) -> Any:
         _dispatch=dispatch, _modes=modes, _Tensor=Tensor, _new=object.__new__, _here=here.get, _ndarray=np.ndarray, _asarray=np.asarray,
         _cut_of=cut_of, _next=modes.clock.__next__, _getframe=sys._getframe, _MARK=MARK, _outside=outside,
         _NUMBERS=NUMBERS, _forward=op.ufunc or op.forward, _settings=modes.settings, _note_view=note_view, _bind=bind, _record=record,
-        _called=called, _lay_out=lay_out, _several=several, _MISSING=MISSING, _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
+        _called=called, _lay_out=lay_out, _several=several, _MISSING=MISSING,
+        _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
         _FLOAT32=np.dtype(np.float32), _FLOAT64=np.dtype(np.float64),
         _trim=trim, _LARGE=large.LARGE, _STRIDED=STRIDED, _large_forward=large.forward, _large_backward=large.backward,
     )  # fmt: skip
@@ -314,8 +315,8 @@ def _several_source(op: Op, general: str) -> str:
     if len(op.operands) != 1 or op.kind == "sparse" or looks:
         return _filled(GENERAL, **parts)
     return _filled(
-        SEVERAL, in_rows=" and _a.flags.c_contiguous" if op.layout else "", no_out=" and out is None" if _takes_out(op) else "", public=op.public_names[0],
-        attributes=_each("{}", op.attributes), call=", ".join(f"{n}={n}" for n in op.attributes), **parts,
+        SEVERAL, in_rows=" and _a.flags.c_contiguous" if op.layout else "", no_out=" and out is None" if _takes_out(op) else "",
+        public=op.public_names[0], attributes=_each("{}", op.attributes), call=", ".join(f"{n}={n}" for n in op.attributes), **parts,
     )  # fmt: skip
 
 
