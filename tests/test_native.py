@@ -1,5 +1,9 @@
 """Large arrays: native kernels give what NumPy gives, one kernel serves all sizes, and what cannot be one is NumPy's to do."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -462,3 +466,13 @@ def test_floats_that_no_integer_holds_become_what_numpy_makes_of_them(dtype, old
     with np.errstate(all="ignore"):
         expected = x.astype(dtype)
     np.testing.assert_array_equal(torch.from_numpy(x).to(torch.from_numpy(np.zeros(1, dtype)).dtype).numpy(), expected)
+
+
+@pytest.mark.parametrize(("said", "threads"), [("1", 1), ("3,2", 3), ("0", None), ("many", None)])
+def test_threads_are_as_many_as_omp_num_threads_says(said, threads):
+    text = "import pedigrad; print(pedigrad.get_num_threads())"
+    found = [
+        int(subprocess.run([sys.executable, "-c", text], env=environment, check=True, capture_output=True, text=True).stdout)
+        for environment in ({**os.environ, "OMP_NUM_THREADS": said}, {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"})
+    ]
+    assert found[0] == (found[1] if threads is None else threads)

@@ -7,7 +7,16 @@ import os
 from ..core.declare import function
 from . import native
 
-_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+def _at_first() -> int:
+    """How many threads there are to begin with: what OMP_NUM_THREADS says, as for PyTorch, or one for each processor."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if wanted.isdecimal() and int(wanted):
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_threads = _at_first()
 native.set_threads(_threads)
 
 
