@@ -20,7 +20,7 @@ from pedigrad.nn import functional as F
 @pytest.fixture(autouse=True)
 def afresh(monkeypatch):
     """Nothing is known of ops yet; the number of threads is put back."""
-    for name in ("_kernels", "_reasons"):
+    for name in ("_kernels", "_known", "_reasons"):
         monkeypatch.setattr(native, name, {})
     threads = torch.get_num_threads()
     yield
@@ -292,6 +292,7 @@ def test_results_written_past_the_caches(dtype, threads, monkeypatch):
     monkeypatch.setattr(kernels, "STREAM", 1)
     monkeypatch.setattr(memory, "LARGE", 1)
     native._kernels.clear()
+    native._known.clear()
     texts, load = [], llvm.load
     monkeypatch.setattr(llvm, "load", lambda text, *args, **options: (texts.append(text), load(text, *args, **options))[1])
     streamed = results()
@@ -412,8 +413,8 @@ def test_a_branch_on_an_element_is_checked_in_every_run():
 
     x, sizes = np.ones(300), {}
     made = kernels.Native(function, kernels.pattern([x], sizes), len(sizes), 1)
-    assert np.array_equal(made.run([x], list(sizes))[0], x * 2.0)
-    assert made.run([-x], list(sizes)) is None
+    assert np.array_equal(made.of_sizes(tuple(sizes))([x])[0], x * 2.0)
+    assert made.of_sizes(tuple(sizes))([-x]) is None
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -476,3 +477,24 @@ def test_threads_are_as_many_as_omp_num_threads_says(said, threads):
         for environment in ({**os.environ, "OMP_NUM_THREADS": said}, {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"})
     ]
     assert found[0] == (found[1] if threads is None else threads)
+
+
+def test_operations_of_many_passes_are_kernels_from_fewer_elements_on():
+    x = torch.randn(64, 64, requires_grad=True)
+    F.gelu(x + 1).sum().backward()
+    assert names() == {"gelu", "gelu.grad"}
+
+
+def test_what_runs_a_call_is_known_by_its_signature_alone(by_numpy, monkeypatch):
+    monkeypatch.setattr(native, "MOST_KNOWN", 3)
+    for shape in ((64, 64), (32, 128), (64, 64), (4096,), (2, 2048)):
+        for slope in (0.0, -0.0, 1.0):
+            x = torch.randn(shape)
+            assert torch.equal(F.gelu(x), F.gelu(x.clone()))
+            one, other = (
+                F.elu(x.repeat(4, *[1] * (x.ndim - 1)), slope),
+                by_numpy(lambda x, a=slope: F.elu(x.repeat(4, *[1] * (x.ndim - 1)), a), x),
+            )
+            torch.testing.assert_close(one, other)
+            assert one.shape == (4 * shape[0], *shape[1:]) and len(native._known) <= 3
+    assert {"gelu", "elu"} <= names()

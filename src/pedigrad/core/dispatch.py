@@ -327,7 +327,7 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], shown
         given, attributes = in_dtype(op, arrays, attributes, named)
         narrow = narrow_dtype(op, given)
         given = given if narrow is None else widened(given)
-    native = large.is_candidate(op) and given[0].__class__ is np.ndarray and given[0].size >= large.LARGE
+    native = large.is_candidate(op) and given[0].__class__ is np.ndarray and given[0].size >= op.native_from
     try:
         try:
             results = large.forward(op, given, attributes) if native else op.forward(*given, **named)

@@ -39,7 +39,7 @@ def build(op: Op) -> Any:
         _called=called, _lay_out=lay_out, _several=several, _MISSING=MISSING,
         _COMPLEX64=np.dtype(np.complex64), _COMPLEX128=np.dtype(np.complex128),
         _FLOAT32=np.dtype(np.float32), _FLOAT64=np.dtype(np.float64),
-        _trim=trim, _LARGE=large.LARGE, _STRIDED=STRIDED, _large_forward=large.forward, _large_backward=large.backward,
+        _trim=trim, _STRIDED=STRIDED, _large_forward=large.forward, _large_backward=large.backward,
     )  # fmt: skip
     namespace.update({f"_rule{i}": rule.function for i, rule in enumerate(op.rules)})
     namespace.update({f"_default_{n}": v for n, v in op.defaults.items()})
@@ -378,7 +378,12 @@ def _forward_lines(op: Op, call: str) -> list[str]:
     given = f"({_each('a_{}', op.operands)}), ({_each('{}', op.attributes)})"
     if op.hidden and op.differentiable:  # for the rules alone
         given += f", ({' or '.join(f'n_{n} is not None' for n in op.differentiable)}) and (not _modes.grad_off or _settings.grad)"
-    return [f"if a_{op.operands[0]}.size < _LARGE:", f"    _r = _forward({call})", "else:", f"    _r = _large_forward(_op, {given})"]
+    return [
+        f"if a_{op.operands[0]}.size < {op.native_from}:",
+        f"    _r = _forward({call})",
+        "else:",
+        f"    _r = _large_forward(_op, {given})",
+    ]
 
 
 def _layout_lines(op: Op) -> list[str]:
@@ -477,7 +482,10 @@ def _backward_source(op: Op) -> str:
         lines.append(f"    {''.join(n + ', ' for n in op.saves)}= saved")
     if large.is_candidate(op):
         name = next((n for n in op.saves if n in op.operands or n in (op.outputs or ())), "g")
-        lines += [f"    if {name}.__class__ is _ndarray and {name}.size >= _LARGE:", "        _d = _large_backward(_op, g, parents, saved)"]
+        lines += [
+            f"    if {name}.__class__ is _ndarray and {name}.size >= {op.native_from}:",
+            "        _d = _large_backward(_op, g, parents, saved)",
+        ]
         lines += ["        if _d is not None:", "            return _d"]
     if len(op.differentiable) > 1:
         lines.append(f"    {''.join(f'n_{n}, ' for n in op.differentiable)}= parents")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 LARGE = 1 << 17  # elements; below it what a kernel wins is little beside the cost of calling it
+FEW, SEVERAL, MANY = 1 << 15, 1 << 14, 1 << 12  # the same for operations for which NumPy goes through the elements so many times
 KINDS = frozenset({"elementwise", "reduction", "composite"})
 
 

@@ -39,6 +39,7 @@ import numpy as np
 
 from .. import return_types
 from .keywords import SCALARS, words_of
+from .large import LARGE
 
 Function = Callable[..., Any]
 REGISTRY: dict[str, Op] = {}
@@ -98,9 +99,11 @@ class Op:
         listed: str = "",
         layout: str | Callable[..., Any] | None = None,
         remade: bool = False,
+        native_from: int = LARGE,
     ):
         code = forward.__code__
         self.forward = forward
+        self.native_from = native_from  # elements of the first operand from which on kernels are tried
         self.kind = kind
         self.name = name or forward.__name__
         self.operands = code.co_varnames[: code.co_posonlyargcount]

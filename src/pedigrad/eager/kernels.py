@@ -36,6 +36,7 @@ STAND_INS = {  # two lists of primes, by the most open sizes that one array has:
 }
 FIXED = 12  # sizes up to this one are part of what a kernel is compiled for
 MOST_PREPARED = 64  # sizes for which one kernel's runs are kept ready
+ALONE = 1 << 14  # elements up to which one thread is done before others have begun
 COMBINE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
@@ -102,6 +103,7 @@ class Prepared(NamedTuple):
     guards: list[tuple[int, bool]]
     numbers: Array  # the sizes, and their address
     at: int
+    threads: int
 
 
 class Native:
@@ -149,16 +151,39 @@ class Native:
             steps.append((address, [number[root] for root, _ in made.roots], combined, scratch))
         results = [(number[root], tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
         numbers = np.array(sizes, np.int64)
-        return Prepared(new, steps, results, [(number[root], expected) for root, expected in self.guards], numbers, address_of(numbers))
+        guards = [(number[root], expected) for root, expected in self.guards]
+        largest = max(math.prod(n(sizes) for n in shape) for shape, _ in self.shapes.values())
+        return Prepared(new, steps, results, guards, numbers, address_of(numbers), 1 if largest <= ALONE else self.threads)
 
-    def run(self, arrays: Sequence[Array | None], sizes: Sequence[int]) -> Any:
-        """The results for `arrays`; None if a branch of the function would go another way."""
-        key = tuple(sizes)
-        ready = self.ready.get(key)
+    def ready_for(self, sizes: tuple[int, ...]) -> Prepared:
+        """What is known of runs for these sizes."""
+        ready = self.ready.get(sizes)
         if ready is None:
             if len(self.ready) >= MOST_PREPARED:
                 self.ready.clear()
-            ready = self.ready[key] = self.prepared(sizes)
+            ready = self.ready[sizes] = self.prepared(sizes)
+        return ready
+
+    def of_sizes(self, sizes: tuple[int, ...]) -> Callable[[Sequence[Array | None]], Any]:
+        """What runs the kernels on arrays of these sizes: it gives the results, None if a branch of the function would go another way."""
+        ready = self.ready_for(sizes)
+        if len(ready.steps) != 1 or ready.guards or ready.steps[0][2] or ready.steps[0][3]:
+            return lambda arrays: self.run(ready, arrays)
+        function, used, _, _ = ready.steps[0]
+        new, results, plan, at, threads = ready.new, ready.results, self.plan, ready.at, ready.threads
+
+        def run(arrays: Sequence[Array | None]) -> Any:
+            places: list[Any] = [a for a in arrays if a is not None]
+            for shape, dtype in new:
+                places.append(memory.empty(shape, dtype))
+            pool.run(function, (*[address_of(places[i]) for i in used], 0, at), threads)
+            found = [shaped(places[i], shape) for i, shape in results]
+            return [None if i is None else found[i] for i in plan]
+
+        return run
+
+    def run(self, ready: Prepared, arrays: Sequence[Array | None]) -> Any:
+        """The results for `arrays` of sizes for which all is ready; None if a branch of the function would go another way."""
         places: list[Any] = [a for a in arrays if a is not None]
         places += [memory.empty(shape, dtype) for shape, dtype in ready.new]
         addresses = list(map(address_of, places))
@@ -170,7 +195,7 @@ class Native:
                 whole.append((places[i], part, combine))
                 pointers[place] = address_of(part)
             scratch = np.empty(size, np.uint8)
-            ran = pool.run(function, (*pointers, address_of(scratch), ready.at), self.threads)
+            ran = pool.run(function, (*pointers, address_of(scratch), ready.at), ready.threads)
             for array, part, combine in whole:
                 combine.reduce(part[:ran], axis=0, out=array.reshape(-1))
         for i, expected in ready.guards:

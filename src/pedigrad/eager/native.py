@@ -25,7 +25,9 @@ PAIRS = ({"float32", "bfloat16"}, {"float32", "float16"})
 LARGE_POOL = 1 << 14  # elements; NumPy goes through them once for each element of a window, and more than once for gradients
 WINDOW = 16  # elements of a window, at most
 PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
+MOST_KNOWN = 4096  # calls of which is known what they run
 _kernels: dict[Any, Any] = {}
+_known: dict[Any, Any] = {}  # what runs calls of ops and of their rules, by their signatures
 _reasons: dict[str, str] = {}  # ops and rules that were run on NumPy, and why
 _threads = 1
 
@@ -43,7 +45,8 @@ def report() -> dict[str, str]:
 
 def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...], recorded: bool = True) -> Any:
     """What the forward of `op` returns; None for what only its gradient rules want, where these will not run."""
-    results = _run(op.name, Forward(op, attributes, 0 if recorded else op.hidden), arrays)
+    signature = _signature((op, recorded), attributes, arrays)
+    results = _run(op.name, lambda: Forward(op, attributes, 0 if recorded else op.hidden), arrays, signature)
     if results is not None:
         return tuple(results) if len(op.outputs) > 1 else results[0]
     return op.forward(*arrays, **dict(zip(op.attributes, attributes, strict=True)))
@@ -54,8 +57,27 @@ def backward(op: Any, g: Any, parents: tuple[Any, ...], saved: tuple[Any, ...]) 
     if isinstance(g, list):
         return None
     needs = tuple(None if p is None else True for p in parents)
-    arrays = (g, *(s for s in saved if isinstance(s, np.ndarray)))
-    return _run(op.name + ".grad", Rules(op, needs, saved), arrays)
+    arrays = (g, *[s for s in saved if isinstance(s, np.ndarray)])
+    signature = _signature((op, needs), [None if isinstance(s, np.ndarray) else s for s in saved], arrays)
+    return _run(op.name + ".grad", lambda: Rules(op, needs, saved), arrays, signature)
+
+
+def _signature(what: Any, values: Any, arrays: Any) -> Any:
+    """What decides which kernels a call runs, and how; None where that must be looked into: an operand does not lie row by row."""
+    found = [what, _threads]
+    try:
+        found += map(_exact, values)
+        for array in arrays:
+            if array is None:
+                found.append(None)
+                continue
+            flags = array.flags
+            if array.__class__ is not np.ndarray or not (flags.c_contiguous and flags.aligned):
+                return None
+            found += array.shape, array.dtype.char
+    except (TypeError, AttributeError):
+        return None
+    return tuple(found)
 
 
 def _exact(x: Any) -> Any:
@@ -139,26 +161,43 @@ def computed(function: Any, arrays: tuple[Any, ...], *values: Any, least: int = 
     """
     if arrays[0].__class__ is not np.ndarray or arrays[0].size < least:
         return None
-    results = _run(function.__name__, Computed(function, values), arrays)
+    results = _run(function.__name__, lambda: Computed(function, values), arrays, _signature(function, values, arrays))
     return results[0] if results is not None and len(results) == 1 else results
 
 
-def _run(name: str, function: Any, arrays: tuple[Any, ...]) -> Any:
-    """Run the kernels of a function; None if there are none."""
+def _run(name: str, made: Any, arrays: tuple[Any, ...], signature: Any) -> Any:
+    """Run the kernels of the function that `made()` gives; None if there are none. Calls of one signature run the same."""
+    known = _known.get(signature)
+    if known is None:
+        known = _found(name, made, arrays)
+        if signature is not None:
+            if len(_known) >= MOST_KNOWN:
+                _known.clear()
+            _known[signature] = known
+    return known(arrays)
+
+
+def _found(name: str, made: Any, arrays: tuple[Any, ...]) -> Any:
+    """What runs the kernels of a function for arrays of these kinds and sizes; `_nothing` if there are none."""
     if any(a is not None and a.__class__ is not np.ndarray for a in arrays):
-        return None
+        return _nothing
     sizes: dict[int, int] = {}
     try:
         kinds = _tools().pattern(arrays, sizes)
         if kinds is None:
-            return None
+            return _nothing
+        function = made()
         key = (name, kinds, function.key(sizes), _threads, _tools().streamed(arrays, sizes))
         kernels = _kernels.get(key, False)
     except (TypeError, ImportError):  # an attribute that is no plain value, or a size that no array has; no llvmlite
-        return None
+        return _nothing
     if kernels is False:
         kernels = _compile(key, name, function, kinds, sizes)
-    return None if kernels is None else kernels.run(arrays, list(sizes))
+    return _nothing if kernels is None else kernels.of_sizes(tuple(sizes))
+
+
+def _nothing(arrays: Any) -> None:
+    """What is run where there are no kernels."""
 
 
 def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, int]) -> Any:

@@ -7,11 +7,12 @@ import math
 import numpy as np
 
 from ...core.declare import elementwise, publish
+from ...core.large import FEW, SEVERAL
 from ...core.quiet import astype
 from ..xp import conj
 
 
-@elementwise(result="float")
+@elementwise(native_from=FEW, result="float")
 def exp(x, /):
     """e to the power of each element.
 
@@ -26,7 +27,7 @@ def _(g, out):
     return g * conj(out)
 
 
-@elementwise(result="float", places="torch Tensor special")
+@elementwise(native_from=FEW, result="float", places="torch Tensor special")
 def exp2(x, /):
     """2 to the power of each element."""
     return np.exp2(x)
@@ -37,7 +38,7 @@ def _(g, out):
     return g * conj(out) * math.log(2)
 
 
-@elementwise(result="float", places="torch Tensor special")
+@elementwise(native_from=FEW, result="float", places="torch Tensor special")
 def expm1(x, /):
     """`exp(x) - 1`, accurate for small elements."""
     return np.expm1(x)
@@ -96,7 +97,7 @@ def _(g, x):
     return g / (conj(x) + 1)
 
 
-@elementwise
+@elementwise(native_from=SEVERAL)
 def logaddexp(x, y, /):
     """`log(exp(x) + exp(y))`, without overflow."""
     if x.dtype.kind == "c":
@@ -137,7 +138,7 @@ def _(g, x, y):
     return g / (1 + np.exp2(x - y))
 
 
-@elementwise(result="float")
+@elementwise(native_from=FEW, result="float")
 def tanh(x, /):
     """Hyperbolic tangent of each element.
 
@@ -152,7 +153,7 @@ def _(g, out):
     return g * (1 - conj(out * out))
 
 
-@elementwise(result="float")
+@elementwise(native_from=SEVERAL, result="float")
 def sigmoid(x, /):
     """`1 / (1 + exp(-x))` of each element.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core.declare import elementwise, function, publish
 from ...core.inplace import write
+from ...core.large import MANY
 from ...core.origin import located
 from ...core.tensor import Tensor
 from ..xp import conj
@@ -26,7 +27,7 @@ def from_scipy(name: str) -> Any:
 TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
-@elementwise(real=True, result="float", places="torch Tensor special")
+@elementwise(native_from=MANY, real=True, result="float", places="torch Tensor special")
 def erf(x, /):
     """The error function."""
     return from_scipy("erf")(x)
@@ -37,7 +38,7 @@ def _(g, x):
     return g * (TWO_OVER_ROOT_PI * np.exp(-(x * x)))
 
 
-@elementwise(real=True, result="float", places="torch Tensor special")
+@elementwise(native_from=MANY, real=True, result="float", places="torch Tensor special")
 def erfc(x, /):
     """One less the error function."""
     return from_scipy("erfc")(x)

@@ -9,12 +9,21 @@ import numpy as np
 from ...core.data import element, element_of
 from ...core.declare import elementwise, function, kernel
 from ...core.inplace import write
+from ...core.large import FEW, SEVERAL
 from ...core.origin import located, warn_once
 from ...core.tensor import Tensor
 from ..xp import conj
 
 
-@elementwise(wide=False, name="where", places="", promote=("x", "y"), inplace=False, samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())])
+@elementwise(
+    native_from=SEVERAL,
+    wide=False,
+    name="where",
+    places="",
+    promote=("x", "y"),
+    inplace=False,
+    samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())],
+)
 def choose(condition, x, y, /):
     """Elements of `x` where the condition is true, else of `y`."""
     if condition.dtype.kind not in "bu":
@@ -74,7 +83,7 @@ def where_method(self: Any, condition: Tensor, other: Any) -> Tensor:
 # Maximum and minimum: where two elements are equal, each gets half the gradient
 
 
-@elementwise(real=True, inplace=False)
+@elementwise(native_from=SEVERAL, real=True, inplace=False)
 def maximum(x, y, /):
     """The larger of two elements; nan if one is nan.
 
@@ -94,7 +103,7 @@ def _(g, x, y):
     return np.where(x == y, g / 2, np.where(x > y, 0.0, g))
 
 
-@elementwise(real=True, inplace=False)
+@elementwise(native_from=SEVERAL, real=True, inplace=False)
 def minimum(x, y, /):
     """The smaller of two elements; nan if one is nan."""
     return np.minimum(x, y)
@@ -110,7 +119,7 @@ def _(g, x, y):
     return np.where(x == y, g / 2, np.where(x < y, 0.0, g))
 
 
-@elementwise(real=True, inplace=False)
+@elementwise(native_from=SEVERAL, real=True, inplace=False)
 def fmax(x, y, /):
     """The larger of two elements; the other one if one is nan."""
     return np.fmax(x, y)
@@ -126,7 +135,7 @@ def _(g, x, y):
     return np.where((x >= y) | np.isnan(y), 0.0, g)
 
 
-@elementwise(real=True, inplace=False)
+@elementwise(native_from=SEVERAL, real=True, inplace=False)
 def fmin(x, y, /):
     """The smaller of two elements; the other one if one is nan."""
     return np.fmin(x, y)
@@ -145,7 +154,7 @@ def _(g, x, y):
 # Clamping
 
 
-@elementwise(real=True)
+@elementwise(native_from=FEW, real=True)
 def clamp_min(x, min, /):
     """The elements, none below `min`."""
     return np.maximum(x, min)
@@ -161,7 +170,7 @@ def _(g, x, min):
     return np.where(x < min, g, 0.0)
 
 
-@elementwise(real=True)
+@elementwise(native_from=FEW, real=True)
 def clamp_max(x, max, /):
     """The elements, none above `max`."""
     return np.minimum(x, max)
@@ -177,7 +186,9 @@ def _(g, x, max):
     return np.where(x > max, g, 0.0)
 
 
-@elementwise(wide=False, real=True, name="clamp", places="", node="ClampBackward1", samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())])
+@elementwise(
+    native_from=FEW, wide=False, real=True, name="clamp", places="", node="ClampBackward1", samples=[((3,), (3,), (3,)), ((2, 1), (3,), ())]
+)
 def clamp_both(x, min, max, /):
     """The elements, none below `min`, none above `max`; `max` where the two cross."""
     return np.minimum(np.maximum(x, min), max)
@@ -266,7 +277,7 @@ def _check_value(x, value, name):
         raise RuntimeError(f"{name}: for integral tensors, argument value must not be a floating point number.")
 
 
-@elementwise
+@elementwise(native_from=FEW)
 def addcmul(x, tensor1, tensor2, /, *, value=1):
     """`input + value * tensor1 * tensor2`."""
     _check_value(x, value, "addcmul")

@@ -9,6 +9,7 @@ import numpy as np
 from ...core.data import fitting
 from ...core.declare import composite, elementwise, function
 from ...core.inplace import inplace_form
+from ...core.large import FEW, MANY, SEVERAL
 from ...core.tensor import Tensor, wrap
 from ...rng.generator import default_generator
 from ..linked import kept, linked
@@ -55,7 +56,7 @@ def _(g, out):
 relu_ = inplace_form(relu.op)
 
 
-@elementwise(wide=False, real=True, refuses="b", name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
+@elementwise(native_from=FEW, wide=False, real=True, refuses="b", name="threshold", places="torch", samples=[((2, 3), 0.1, -1.0)])
 def thresholded(x, /, threshold, value):
     """Each element that is greater than `threshold`, `value` for the others."""
     if x.dtype.kind == "b":
@@ -71,7 +72,7 @@ def _(g, x, threshold):
 threshold_ = inplace_form(thresholded.op)
 
 
-@elementwise(wide=False, real=True, refuses="b", name="hardtanh", places="", samples=[((2, 3),), ((2, 3), -0.5, 0.25)])
+@elementwise(native_from=FEW, wide=False, real=True, refuses="b", name="hardtanh", places="", samples=[((2, 3),), ((2, 3), -0.5, 0.25)])
 def clipped(x, /, min_val=-1.0, max_val=1.0):
     """Each element, limited to the range from `min_val` to `max_val`."""
     return np.clip(x, min_val, max_val)
@@ -85,7 +86,7 @@ def _(g, x, min_val, max_val):
 clipped_ = inplace_form(clipped.op)
 
 
-@elementwise(real=True, refuses="biu", name="leaky_relu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.3)])
+@elementwise(native_from=FEW, real=True, refuses="biu", name="leaky_relu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.3)])
 def leaky(x, /, negative_slope=0.01):
     """Each positive element, `negative_slope` times the others."""
     if x.__class__ is np.ndarray and 0 < negative_slope <= 1:  # 0 times infinity is nan
@@ -147,7 +148,15 @@ def prelu(input, weight):
 # Exponential
 
 
-@elementwise(real=True, refuses="biu", name="elu", places="", result="float", samples=[((2, 3),), ((2, 3), 0.5), ((2, 3), 1.7, 1.1, 0.5)])
+@elementwise(
+    native_from=SEVERAL,
+    real=True,
+    refuses="biu",
+    name="elu",
+    places="",
+    result="float",
+    samples=[((2, 3),), ((2, 3), 0.5), ((2, 3), 1.7, 1.1, 0.5)],
+)
 def exponential_linear(x, /, alpha=1.0, scale=1.0, input_scale=1.0):
     """`scale` times each positive element, `scale * alpha * (exp(input_scale * x) - 1)` for the others."""
     low = np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale)
@@ -166,7 +175,7 @@ def _(g, x, alpha, scale, input_scale):
 exponential_linear_ = inplace_form(exponential_linear.op)
 
 
-@elementwise(refuses="biu", name="silu", places="", result="float")
+@elementwise(native_from=SEVERAL, refuses="biu", name="silu", places="", result="float")
 def silu(x, /):
     """Each element times its sigmoid."""
     return x / (1 + np.exp(-x))
@@ -181,7 +190,7 @@ def _(g, x):
 silu_ = inplace_form(silu.op)
 
 
-@elementwise(real=True, refuses="biu", name="mish", places="", result="float")
+@elementwise(native_from=MANY, real=True, refuses="biu", name="mish", places="", result="float")
 def mish(x, /):
     """Each element times the hyperbolic tangent of its softplus."""
     return x * _mish_factor(x)[0]
@@ -204,6 +213,7 @@ def _mish_factor(x):
 
 
 @composite(
+    native_from=MANY,
     real=True,
     places="F",
     layout="like",
@@ -249,7 +259,15 @@ def _gelu_inner(x):
     return (x + 0.044715 * (x * x * x)) * math.sqrt(2 / math.pi)
 
 
-@elementwise(real=True, refuses="biu", places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 2.0), ((2, 3), 3.0, 1.5)])
+@elementwise(
+    native_from=SEVERAL,
+    real=True,
+    refuses="biu",
+    places="F",
+    result="float",
+    inplace=False,
+    samples=[((2, 3),), ((2, 3), 2.0), ((2, 3), 3.0, 1.5)],
+)
 def softplus(x, /, beta=1, threshold=20):
     """log(1 + exp(beta * x)) / beta; where `beta * x` exceeds `threshold`, the element itself.
 
@@ -267,7 +285,9 @@ def _(g, x, beta, threshold):
     return np.where(z > threshold, g, g * logistic(z))
 
 
-@elementwise(real=True, refuses="biu", places="F", result="float", inplace=False, layout="rows", node="LogSigmoidBackward0")
+@elementwise(
+    native_from=SEVERAL, real=True, refuses="biu", places="F", result="float", inplace=False, layout="rows", node="LogSigmoidBackward0"
+)
 def logsigmoid(x, /):
     """The logarithm of the sigmoid of each element.
 
@@ -285,7 +305,7 @@ def _(g, x):
 # Others
 
 
-@elementwise(real=True, refuses="biu", name="hardsigmoid", places="", result="float")
+@elementwise(native_from=SEVERAL, real=True, refuses="biu", name="hardsigmoid", places="", result="float")
 def linear_sigmoid(x, /):
     """`x / 6 + 1 / 2`, limited to the range from 0 to 1."""
     return np.clip(x + 3, 0, 6) / 6
@@ -299,7 +319,7 @@ def _(g, x):
 linear_sigmoid_ = inplace_form(linear_sigmoid.op)
 
 
-@elementwise(real=True, refuses="biu", name="hardswish", places="", result="float")
+@elementwise(native_from=SEVERAL, real=True, refuses="biu", name="hardswish", places="", result="float")
 def linear_swish(x, /):
     """Each element times `x / 6 + 1 / 2`, which is limited to the range from 0 to 1."""
     return x * np.clip(x + 3, 0, 6) / 6
@@ -314,7 +334,7 @@ def _(g, x):
 linear_swish_ = inplace_form(linear_swish.op)
 
 
-@elementwise(refuses="b", name="softsign", places="", result="float", inplace=False)
+@elementwise(native_from=FEW, refuses="b", name="softsign", places="", result="float", inplace=False)
 def bounded(x, /):
     """`x / (1 + |x|)` for each element of a real tensor."""
     return x / (1 + np.abs(x))
@@ -326,7 +346,7 @@ def _(g, x):
     return np.where(np.isinf(x), np.nan, g / (d * d))
 
 
-@elementwise(refuses="b", places="F", result="float", inplace=False)
+@elementwise(native_from=FEW, refuses="b", places="F", result="float", inplace=False)
 def tanhshrink(x, /):
     """Each element less its hyperbolic tangent."""
     return x - np.tanh(x)
@@ -338,7 +358,7 @@ def _(g, x):
     return g * conj(t * t)
 
 
-@elementwise(real=True, refuses="biu", places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
+@elementwise(native_from=FEW, real=True, refuses="biu", places="F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)])
 def softshrink(x, /, lambd=0.5):
     """Each element moved by `lambd` towards zero, and no further than zero."""
     if lambd < 0:
@@ -352,7 +372,14 @@ def _(g, x, lambd):
 
 
 @elementwise(
-    wide=False, real=True, refuses="biu", places="torch Tensor F", result="float", inplace=False, samples=[((2, 3),), ((2, 3), 0.1)]
+    native_from=FEW,
+    wide=False,
+    real=True,
+    refuses="biu",
+    places="torch Tensor F",
+    result="float",
+    inplace=False,
+    samples=[((2, 3),), ((2, 3), 0.1)],
 )
 def hardshrink(x, /, lambd=0.5):
     """Each element whose absolute value exceeds `lambd`, zero for the others."""

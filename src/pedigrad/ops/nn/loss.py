@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...core import modes
+from ...core import large, modes
 from ...core.declare import composite, function
 from ...core.origin import located, warn
 from ..math.arithmetic import sign_of
@@ -30,7 +30,7 @@ def _need_floats(d, name):
 # Of differences
 
 
-@composite(name="mse_loss", layout="iterator", places="", promote=True, result="same", samples=PAIRS)
+@composite(native_from=large.FEW, name="mse_loss", layout="iterator", places="", promote=True, result="same", samples=PAIRS)
 def squared_errors(x, target, /, reduction="mean"):
     """The squared differences, reduced."""
     d = x - target
@@ -51,7 +51,7 @@ def _(g, x, target, reduction, needs):
     return slope, -slope if needs[1] else None
 
 
-@composite(name="l1_loss", layout="iterator", places="", promote=True, samples=PAIRS)
+@composite(native_from=large.FEW, name="l1_loss", layout="iterator", places="", promote=True, samples=PAIRS)
 def absolute_errors(x, target, /, reduction="mean"):
     """The absolute differences, reduced."""
     return reduced(np.abs(x - target), reduction)
@@ -65,6 +65,7 @@ def _(g, x, target, reduction, needs):
 
 
 @composite(
+    native_from=large.SEVERAL,
     real=True,
     name="huber_loss",
     layout="iterator",
@@ -89,6 +90,7 @@ def _(g, x, target, reduction, delta, needs):
 
 
 @composite(
+    native_from=large.SEVERAL,
     real=True,
     name="smooth_l1_loss",
     layout="iterator",
@@ -208,6 +210,7 @@ LEAST_VARIANCE = float(np.float32(1e-12))  # that a slope is divided by: a numbe
 
 
 @composite(
+    native_from=large.SEVERAL,
     real=True, name="binary_cross_entropy", layout="iterator", places="", promote=("x", "target"),
     samples=[(_unit(2, 3), _unit(2, 3), None, "mean"), (_unit(2, 3), _unit(2, 3), (3,), "none"), (_unit(), _unit(), None, "sum")],
 )  # fmt: skip
@@ -270,6 +273,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
 
 
 @composite(
+    native_from=large.SEVERAL,
     real=True, name="binary_cross_entropy_with_logits", layout="iterator", places="", promote=("x", "target"),
     samples=[((2, 3), _unit(2, 3), None, None, "mean"), ((2, 3), _unit(2, 3), (3,), (3,), "none"), ((), _unit(), None, None, "sum")],
 )  # fmt: skip
@@ -333,6 +337,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
 
 
 @composite(
+    native_from=large.SEVERAL,
     name="kl_div", layout="iterator", places="", promote=True, result="same",
     samples=[((2, 3), _unit(2, 3), "mean", False), ((2, 3), _unit(3), "none", True),
                                                      ((), _unit(), "sum", False)],
@@ -383,6 +388,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
 
 
 @composite(
+    native_from=large.SEVERAL,
     name="soft_margin_loss", layout="iterator", places="", promote=True, result="same",
     samples=[((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "mean"),
                                                                ((2, 3), lambda rng: rng.choice([-1.0, 1.0], (2, 3)), "none")],

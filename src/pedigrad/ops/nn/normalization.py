@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import modes
 from ...core.declare import composite, function
+from ...core.large import MANY, SEVERAL
 from ...core.precision import is_narrow, widened
 from ...eager import native
 from ..linked import linked
@@ -60,6 +61,7 @@ def need_floats(x, name):
 
 
 @composite(
+    native_from=MANY,
     wide="mixed",
     real=True, name="native_layer_norm", places="", outputs=("out", "mean", "scale"), hidden=2, node="NativeLayerNormBackward0",
     samples=[((2, 3), (3,), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), (3, 4), 2, 1e-5), ((2, 3), None, None, 1, 1e-5),
@@ -128,6 +130,7 @@ def layer_norm_with_switch(input, normalized_shape, weight=None, bias=None, eps=
 
 
 @composite(
+    native_from=SEVERAL,
     wide="mixed",
     name="rms_norm_scaled", places="", outputs=("out", "scale"), hidden=1, node="RmsNormBackward0",
     samples=[((2, 3), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), 2, 1e-5), ((2, 3), None, 1, 1e-5)],
@@ -333,6 +336,7 @@ def batch_norm_in_order(input, weight, bias, running_mean, running_var, training
 
 
 @composite(
+    native_from=MANY,
     wide="mixed", layout="channels",
     real=True, name="native_group_norm", places="", outputs=("out", "mean", "scale"), hidden=2,
     samples=[((2, 4, 3), (4,), (4,), 2, 1e-5), ((2, 4), None, None, 2, 1e-5), ((2, 3, 2, 2), (3,), None, 3, 1e-5)],

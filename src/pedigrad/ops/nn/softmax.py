@@ -6,6 +6,7 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.declare import composite, function
+from ...core.large import MANY, SEVERAL
 from ...core.origin import warn
 from ...core.quiet import astype
 from ...core.shapes import one_dim
@@ -35,7 +36,7 @@ def _as_operand(g, x_dtype):
     return g if g.dtype == x_dtype or g.dtype.name == x_dtype.name else astype(g, x_dtype)
 
 
-@composite(places="torch Tensor special", out=True, samples=ALONG)
+@composite(native_from=MANY, places="torch Tensor special", out=True, samples=ALONG)
 def softmax(x, /, dim, dtype=None):
     """Exponentials along `dim`, scaled to sum to one: exp(x_i) / sum_j exp(x_j); computed in `dtype` if one is given.
 
@@ -62,7 +63,7 @@ def _(g, out, dim, x_dtype):
     return _as_operand(go - out * (row_total(go, dim, True) if out.ndim else go), x_dtype)
 
 
-@composite(places="torch Tensor special", out=True, samples=ALONG)
+@composite(native_from=MANY, places="torch Tensor special", out=True, samples=ALONG)
 def log_softmax(x, /, dim, dtype=None):
     """Logarithms of the softmax along `dim`, x_i - log(sum_j exp(x_j)), without its overflow; in `dtype` if one is given.
 
@@ -159,6 +160,7 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
 
 
 @composite(
+    native_from=SEVERAL,
     name="normalize",
     places="",
     remade=True,

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.declare import function, reduction
+from ...core.large import SEVERAL
 from ...core.origin import located, warn
 from ...core.quiet import astype
 from ...core.shapes import all_dims, as_int, as_shape
@@ -398,7 +399,7 @@ def count_nonzero(x, /, dim=None):
     return np.add.reduce(x != 0)
 
 
-@reduction(places="torch Tensor special", samples=[((3, 4), (0, 1)), *FILLED[1:]])
+@reduction(native_from=SEVERAL, places="torch Tensor special", samples=[((3, 4), (0, 1)), *FILLED[1:]])
 def logsumexp(x, /, dim, keepdim=False):
     """Logarithm of the sum of the exponentials along `dim`, computed without overflow."""
     x = astype(x, dtypes.to_numpy(dtypes.get_default_dtype())) if x.dtype.kind in "biu" else x

@@ -11,6 +11,7 @@ from ...core.data import fitting
 from ...core.declare import composite, function, kernel
 from ...core.dispatch import check_overlap, is_recorded
 from ...core.inplace import note_change, write
+from ...core.large import SEVERAL
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.shapes import broadcast_shapes
@@ -27,7 +28,9 @@ def _check_mask(mask, name):
         raise RuntimeError(f"{name}: expected mask to be a boolean tensor, but got a tensor with dtype {dtypes.of(mask)}")
 
 
-@composite(wide="rules", name="masked_fill", places="", samples=[((2, 3), (2, 3), 2.5), ((2, 3), (3,), 0.0), ((), (2,), 1)])
+@composite(
+    native_from=SEVERAL, wide="rules", name="masked_fill", places="", samples=[((2, 3), (2, 3), 2.5), ((2, 3), (3,), 0.0), ((), (2,), 1)]
+)
 def filled_with_number(x, mask, /, value):
     """A copy of `x` with the number `value` where `mask` is true."""
     _check_mask(mask, "masked_fill_")
