@@ -481,7 +481,7 @@ def test_threads_are_as_many_as_omp_num_threads_says(said, threads):
 
 def test_operations_of_many_passes_are_kernels_from_fewer_elements_on():
     x = torch.randn(64, 64, requires_grad=True)
-    F.gelu(x + 1).sum().backward()
+    F.gelu(x).backward(torch.ones(64, 64))
     assert names() == {"gelu", "gelu.grad"}
 
 
