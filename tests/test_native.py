@@ -498,3 +498,28 @@ def test_what_runs_a_call_is_known_by_its_signature_alone(by_numpy, monkeypatch)
             torch.testing.assert_close(one, other)
             assert one.shape == (4 * shape[0], *shape[1:]) and len(native._known) <= 3
     assert {"gelu", "elu"} <= names()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("dtype", "kind"), [(torch.float32, torch.int64), (torch.float64, torch.int32)])
+@pytest.mark.parametrize("width", [8, 33, 200])
+def test_rows_are_added_in_their_order(dtype, kind, width, threads, monkeypatch):
+    ran, add_rows = [], native.add_rows
+    monkeypatch.setattr(native, "add_rows", lambda *args: ran.append(add_rows(*args)) or ran[-1])
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        rows, x = torch.randint(0, 50, (600,)).to(kind), torch.randn(600, width, dtype=dtype)
+        found = torch.zeros(50, width, dtype=dtype).index_add(0, rows, x).numpy()
+    finally:
+        torch.set_num_threads(before)
+    wanted = np.zeros((50, width), found.dtype)
+    np.add.at(wanted, rows.numpy(), x.numpy())
+    assert np.array_equal(found, wanted) and ran == [True]
+
+
+def test_gradients_of_rows_that_are_named_from_the_end_are_added_where_they_came_from():
+    table = torch.randn(300, 20, requires_grad=True)
+    rows = torch.randint(-300, 300, (500,))
+    table[rows].sum().backward()
+    assert torch.equal(table.grad[:, 0], torch.bincount(rows % 300, minlength=300).float())

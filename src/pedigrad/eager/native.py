@@ -20,6 +20,7 @@ from ..rng.generator import default_generator
 Array = np.ndarray[Any, Any]
 LARGE_UPDATE = 1 << 16  # likewise, for an optimizer's update, which is many operations
 LARGE_PRODUCT = 1 << 18  # multiplications; from here on NumPy's BLAS would use threads that go on spinning when it is done
+LARGE_SCATTER, WIDE = 1 << 12, 8  # elements of rows that are added, all and of a row, from which on that is native
 MOST_STEPS = 65792  # of products of uint8 with int8 whose sum an int32 holds
 PAIRS = ({"float32", "bfloat16"}, {"float32", "float16"})
 LARGE_POOL = 1 << 14  # elements; NumPy goes through them once for each element of a window, and more than once for gradients
@@ -296,6 +297,21 @@ def converted(x: Array, dtype: Any) -> Array:
                 return x.astype(dtype)
             return _module(".conversion").converted(x, dtype, _threads)  # type: ignore[no-any-return]
     return x.astype(dtype)
+
+
+def add_rows(out: Array, rows: Array, x: Array) -> bool:
+    """Add each row of the matrix `x` to the row of `out` that `rows`, within bounds, names; False: not done."""
+    if x.size < LARGE_SCATTER or x.shape[1] < WIDE or x.dtype not in (np.float32, np.float64) or x.dtype != out.dtype:
+        return False
+    rows = rows.astype(np.int64, copy=False)
+    if not all(a.flags.c_contiguous and a.flags.aligned for a in (out, rows, x)):
+        return False
+    try:
+        _tools()
+    except ImportError:
+        return False
+    _module(".scatter").add_rows(out, rows, x, _threads)
+    return True
 
 
 def contract(arrays: tuple[Array, Array, Array], batch: Any, m: Any, n: Any, k: Any, add: bool = False) -> None:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from ..conv.plan import Function, Plan
 from ..emit import llvm
-from ..emit.kernel_body import KernelBody, inside, share
+from ..emit.kernel_body import KernelBody, share
 from ..emit.kernel_function import Lowered
-from ..emit.scalar_ir import ScalarIR, identity, memory_type
+from ..emit.scalar_ir import memory_type
+from ..emit.scatter import scattering
 from ..ir.kernel import Kernel
 from ..ir.program import Value
 from ..ir.steps import Check, Contraction, Convolution, Scatter
@@ -199,7 +200,9 @@ class Segment:
 
     def scatter(self, step: Scatter) -> None:
         self.meet(step.reads, step.writes)
-        name = self.shared.function(lambda n: scattering(n, step))
+        out = step.out
+        shape = out.shape[0], out.size // out.shape[0]
+        name = self.shared.function(lambda n: scattering(n, out.dtype, step.rows.size, shape, into_zeros=True))
         places = ", ".join(f"ptr {self.pointer(root)}" for root in (step.x, step.rows, step.out))
         self.call(f"call void @{name}({places}, i64 %thread, i64 %threads)", False)
 
@@ -253,26 +256,4 @@ def copying(name: str, target: Value, strides: Sequence[int]) -> str:
             place = body.integer("add", start, body.integer("mul", column, strides[-1] if strides else 1))
             value = body.put(f"load {kind}, ptr {source}, align {target.dtype.itemsize}{body.access}")
             body.do(f"store {kind} {value}, ptr {body.at('%out', place, kind)}, align {target.dtype.itemsize}{body.access}")
-    return body.text()
-
-
-def scattering(name: str, step: Scatter) -> str:
-    """`void name(ptr x, ptr rows, ptr out, i64 thread, i64 threads)`: each thread adds its share of the columns, row after row."""
-    count, rows = step.out.size // step.out.shape[0], step.rows.size
-    body = KernelBody(name, "ptr %x, ptr %rows, ptr %out, i64 %thread, i64 %threads", llvm.vector_bits())
-    scalar, kind = ScalarIR(body), memory_type(step.out.dtype)
-    low, high = share(body, count)
-    with body.loop("0", step.out.shape[0]) as row:
-        start = body.integer("mul", row.index, count)
-        with body.parallel(low, high) as column:
-            place = body.at("%out", body.integer("add", start, column), kind)
-            body.do(f"store {kind} {identity('sum', step.out.dtype)}, ptr {place}{body.access}")
-    with body.loop("0", rows) as row:
-        target = inside(body, body.put(f"load i64, ptr {body.at('%rows', row.index)}"), step.out.shape[0])
-        to, start = body.integer("mul", target, count), body.integer("mul", row.index, count)
-        with body.parallel(low, high) as column:
-            place = body.at("%out", body.integer("add", to, column), kind)
-            x = body.put(f"load {kind}, ptr {body.at('%x', body.integer('add', start, column), kind)}{body.access}")
-            before = body.put(f"load {kind}, ptr {place}{body.access}")
-            body.do(f"store {kind} {scalar.combine('sum', step.out.dtype, before, x)}, ptr {place}{body.access}")
     return body.text()

@@ -13,10 +13,9 @@ from ...core.precision import widened
 from ...core.quiet import astype
 from ...core.sparse import Coordinates
 from ...core.tensor import Tensor, constant, read
+from ..shape.index import add_at
 from ..sparse.values import put
 from ..xp import kind_of, zeros
-
-FEW = 256  # elements up to which the simple form of np.add.at is the fastest
 
 
 def _rows(*shape, high=5):
@@ -87,10 +86,10 @@ def embedding_dense_backward(x, indices, /, num_weights, padding_idx, scale_grad
     size = x.shape[-1]
     sums = zeros(x, (num_weights, size))
     rows, x = indices.reshape(-1), x.reshape(-1, size)
-    if x.size <= FEW or sums.__class__ is not np.ndarray:
+    if sums.__class__ is np.ndarray:
+        add_at(sums, (rows,), x)
+    else:
         np.add.at(sums, rows, x)
-    else:  # on a flat array NumPy is several times faster
-        np.add.at(sums.reshape(-1), (rows[:, None] * size + np.arange(size)).reshape(-1), x.reshape(-1))
     return sums
 
 
