@@ -7,6 +7,7 @@ there are none (no llvmlite, an unusual layout, an op that is more than loops ov
 from __future__ import annotations
 
 import functools
+import math
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
@@ -243,6 +244,13 @@ def _module(name: str) -> Any:
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
     """An array of unspecified contents for a result of native code."""
     return _module("..codegen.runtime.memory").empty(shape, dtype)  # type: ignore[no-any-return]
+
+
+def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of zeros; where it is large, in memory that was used before: fresh pages cost more than filling old ones."""
+    if math.prod(shape) < LARGE:
+        return np.zeros(shape, dtype)
+    return _module("..codegen.runtime.memory").zeros(shape, dtype)  # type: ignore[no-any-return]
 
 
 def takes_product(x: Any, multiplications: int) -> bool:

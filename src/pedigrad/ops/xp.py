@@ -79,7 +79,7 @@ def everywhere(condition):
 
 def zeros(like, shape):
     """Zeros in the dtype of an array; where that is a traced one, so are they: what is written into them is followed."""
-    return np.zeros(shape, like.dtype) if like.__class__ is np.ndarray else np.zeros_like(like, shape=shape)
+    return native.zeros(shape, like.dtype) if like.__class__ is np.ndarray else np.zeros_like(like, shape=shape)
 
 
 def total(x, dim=None, keepdim=False):

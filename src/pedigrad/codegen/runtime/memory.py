@@ -77,13 +77,16 @@ def block(size: int) -> Array:
     return np.empty(size, np.uint8)
 
 
-def zeros_like(array: Array) -> Array:
+def zeros(shape: Any, dtype: Any) -> Array:
     """An array of zeros."""
-    if array.nbytes < LARGE or not array.flags.c_contiguous:
-        return np.zeros_like(array)
-    out = empty(array.shape, array.dtype)
+    out = empty(shape, dtype)
     out.fill(0)
     return out
+
+
+def zeros_like(array: Array) -> Array:
+    """An array of zeros of another's shape, which lies as that does."""
+    return zeros(array.shape, array.dtype) if array.nbytes >= LARGE and array.flags.c_contiguous else np.zeros_like(array)
 
 
 def is_whole(array: Array) -> bool:
