@@ -179,3 +179,14 @@ def test_updates_that_share_numbers_do_not_share_a_kernel():
 
     program, steps = texts(updates, np.array(0.1), X, X + 1.0, X * 3.0, X * 4.0)
     assert [line.count("%") for line in steps.splitlines()] == [2, 2], program + steps
+
+
+@pytest.mark.parametrize(("rows", "kernels"), [(8, 1), (64, 2)])
+def test_what_is_dear_is_computed_once_for_many_rows_and_not_in_each(rows, kernels):
+    _, steps = texts(lambda x, v: x * np.sqrt(v), np.ones((rows, 32)), np.ones(32))
+    assert len(steps.splitlines()) == kernels
+
+
+def test_what_is_dear_of_a_row_is_computed_beside_its_elements():
+    _, steps = texts(lambda x, v: x * np.sqrt(v), np.ones((64, 32)), np.ones((64, 1)))
+    assert steps.splitlines()[0].startswith("kernel sqrt, mul")

@@ -246,9 +246,9 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Array:
     return _module("..codegen.runtime.memory").empty(shape, dtype)  # type: ignore[no-any-return]
 
 
-def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+def zeros(shape: Any, dtype: Any) -> Array:
     """An array of zeros; where it is large, in memory that was used before: fresh pages cost more than filling old ones."""
-    if math.prod(shape) < LARGE:
+    if shape.__class__ is not tuple or math.prod(shape) < LARGE:
         return np.zeros(shape, dtype)
     return _module("..codegen.runtime.memory").zeros(shape, dtype)  # type: ignore[no-any-return]
 

@@ -7,6 +7,7 @@ one. What a kernel needs of another is stored by that one and loaded, or, where 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..ir.program import MOVEMENT, Instruction, Program, Value
 from ..ir.steps import Call, Contraction, Convolution, NeedsCopy, Scatter, mixed
 
 LIMITS = ((1 << 16, 6), (1 << 19, 12), (1 << 62, 24))  # elements of a value, and the cost up to which it is computed again
+REPEATED, DEAR = 16, 2  # times that a value is computed in a kernel from which on it has one of its own, and the cost from which on
 REACH = 12  # kernels, from the first that could take an instruction, that are tried
 
 
@@ -340,6 +342,8 @@ class Fuser:
         if what == "movement":
             return self.resolve_movement(kernel, value, index)
         if value in self.waiting:
+            if self.is_repeated(kernel, value, index):
+                raise NeedsCopy(value)
             if self.where[value] <= kernel.number and kernel.covers(index, value.shape) and self.enter(kernel, by, what, index):
                 del self.waiting[value]
                 self.claimed.add(value)
@@ -375,6 +379,12 @@ class Fuser:
         if self.ready(value) >= kernel.number:
             return None
         raise NeedsCopy(by.args[0])
+
+    def is_repeated(self, kernel: Kernel, value: Value, index: Index) -> bool:
+        """Whether a kernel would compute again and again in its innermost loop what is dear, for few elements that lie along that."""
+        if not kernel.axes or value.size * REPEATED > math.prod(axis.size for axis in kernel.axes):
+            return False
+        return kernel.axes[-1] in axes_of(index) and self.cost(value, DEAR) > DEAR
 
     def recomputed(self, value: Value) -> bool:
         """Whether a value of another kernel would rather be computed again."""
