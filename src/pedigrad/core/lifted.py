@@ -10,6 +10,7 @@ arrays computes with lifted arrays, and what `vmap` and forward derivatives are 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -98,7 +99,7 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Any) -> Any:
-        return computed(lambda x: x[key], (self,), {})
+        return computed(operator.getitem, (self, key), {})
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         if any(hasattr(value, "_array") for value in inputs):

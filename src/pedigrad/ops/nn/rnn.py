@@ -124,8 +124,10 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_
     recurrent = _packed(w_hh.T * half)
     h, c = h0, c0
     outs, gates, cells, squashed = [], [], [], []
+    in_place = all(a.__class__ is np.ndarray for a in (pre, h0, c0, recurrent, w_hr) if a is not None)
+    opened = _opened_in_place if in_place else _opened
     for start, end, n in steps:
-        z = _opened(pre[start:end], matmul(h if n == h.shape[0] else h[:n], recurrent), half, shift)
+        z = opened(pre[start:end], matmul(h if n == h.shape[0] else h[:n], recurrent), half, shift)
         new_c = z[:, width : 2 * width] * (c if n == c.shape[0] else c[:n]) + z[:, :width] * z[:, 2 * width : 3 * width]
         tc = np.tanh(new_c)
         new_h = z[:, 3 * width :] * tc
@@ -137,14 +139,17 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_
         cells.append(new_c)
         squashed.append(tc)
     out = _shaped(_joined(outs, steps), x)
-    made = pre if pre.__class__ is np.ndarray else _joined(gates, steps)
+    made = pre if in_place else _joined(gates, steps)
     return out, np.copy(h), np.copy(c), made, _joined(cells, steps), _joined(squashed, steps)
 
 
 def _opened(rows, product, half, shift):
-    """The gates of one step; on arrays in the place of `rows`, which the caller has made."""
-    if rows.__class__ is not np.ndarray:
-        return np.tanh(rows + product) * half + shift
+    """The gates of one step."""
+    return np.tanh(rows + product) * half + shift
+
+
+def _opened_in_place(rows, product, half, shift):
+    """The same of arrays, in the place of `rows`."""
     np.add(rows, product, out=rows)
     np.tanh(rows, out=rows)
     np.multiply(rows, half, out=rows)
