@@ -119,9 +119,34 @@ def recurrent(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[
 
     hidden = (with_channels(batch, s, s.ndim - 2) for s in rest[:states])
     results = computed(op, (with_channels(batch, x), *hidden, *rest[states:]), attributes)
-    if any(r.shape[r.ndim - 2] != batch.size * x.shape[1] for r in results):
+    return tuple(_of_each(batch, r, x.shape[1]) for r in results)
+
+
+def _of_each(batch: Batch, result: Any, count: int) -> Any:
+    """What a recurrent layer gives, for the `count` sequences of each sample: states, outputs, or what it keeps of all steps as rows."""
+    if result.ndim > 2 or result.shape[0] == batch.size * count:
+        return out_of_channels(batch, result, result.ndim - 2)
+    steps = result.shape[0] // (batch.size * count)
+    value = moved(reshaped(result, (steps, batch.size, count, result.shape[1])), 1, 0)
+    return batch.lifted(reshaped(value, (batch.size, steps * count, result.shape[1])))
+
+
+def _of_all(batch: Batch, array: Any, count: int) -> Any:
+    """The other way round, of states and rows."""
+    steps = array.shape[0] // count
+    value = moved(reshaped(batch.value(array), (batch.size, steps, count, array.shape[1])), 0, 1)
+    return reshaped(value, (steps * batch.size * count, array.shape[1]))
+
+
+@rule("lstm_slopes")
+def slopes_of_steps(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    given = dict(zip(op.operands, arrays, strict=True))
+    shared = [n for n in ("w_hh", "w_hr") if n in given]
+    (sizes, *reverse), count = attributes, given["c0"].shape[0]
+    if any(batch.holds(given[n]) for n in shared) or set(sizes) != {count} or not count:
         return NotImplemented
-    return tuple(out_of_channels(batch, r, r.ndim - 2) for r in results)
+    together = (a if a is None or n in shared else _of_all(batch, a, count) for n, a in given.items())
+    return tuple(_of_each(batch, r, count) for r in computed(op, tuple(together), ((batch.size * count,) * len(sizes), *reverse)))
 
 
 @rule("_ctc_loss", "_ctc_loss_slopes")

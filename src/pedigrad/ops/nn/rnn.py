@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.declare import composite, function
 from ...core.quiet import astype
-from ..xp import kind_of, matmul, total
+from ..xp import are_differentiated, kind_of, matmul, total
 from . import sequences
 
 
@@ -158,37 +158,53 @@ def _opened_in_place(rows, product, half, shift):
 
 @lstm_layer.grad("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh", "w_hr")
 def _(g_out, g_h, g_c, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, out, gates, cells, squashed, batch_sizes, reverse, needs):
-    width = gates.shape[1] // 4
     steps = _steps(x, h0, batch_sizes, reverse)
-    g_out = None if g_out is None else _rows(g_out)
     dh = _zeros(h0) if g_h is None else g_h
     dc = _zeros(c0) if g_c is None else g_c
+    given = (gates, cells, squashed, c0, w_hh, dh, dc, None if g_out is None else _rows(g_out), w_hr)
+    slopes = lstm_slopes.op.forward if are_differentiated(given) else lstm_slopes
+    delta, d_h0, d_c0 = slopes(*given, tuple(n for _, _, n in (steps[::-1] if reverse else steps)), reverse)
     wanted = (needs[0], needs[3], needs[4], needs[5] or needs[6])
+    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
+    d_hr = None
+    if needs[7]:
+        arriving = _previous(matmul(delta, w_hh), dh, steps[::-1])
+        arriving = arriving if g_out is None else arriving + _rows(g_out)
+        d_hr = matmul(arriving.T, gates[:, 3 * c0.shape[1] :] * squashed)
+    return d_x, d_h0, d_c0, d_ih, d_hh, *_two(d_b), d_hr
+
+
+@composite(
+    places="", outputs=("delta", "d_h0", "d_c0"),
+    samples=[((6, 12), (6, 3), (6, 3), (3, 3), (12, 3), (3, 3), (3, 3), (6, 3), None, (3, 3), False),
+             ((5, 12), (5, 3), (5, 3), (3, 3), (12, 1), (3, 1), (3, 3), None, (1, 3), (3, 2), True)],
+)  # fmt: skip
+def lstm_slopes(gates, cells, squashed, c0, w_hh, dh, dc, g_out=None, w_hr=None, /, batch_sizes=(), reverse=False):
+    """The gradients, as rows, of what a layer's gates are made of, and those of its first states.
+
+    `dh`, `dc` and `g_out` are the gradients of the last states and, as rows, of the outputs.
+    """
+    width = c0.shape[1]
+    steps = _steps(gates, c0, batch_sizes, reverse)
     if w_hr is None and sequences.takes(steps, g_out, dh, dc, gates, cells, squashed, c0, w_hh):
-        delta, dh, dc = sequences.lstm_grad(g_out, dh, dc, gates, cells, squashed, c0, w_hh, steps)
-        d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
-        return d_x, dh, dc, d_ih, d_hh, *_two(d_b), None
+        return sequences.lstm_grad(g_out, dh, dc, gates, cells, squashed, c0, w_hh, steps)
     before = _previous(cells, c0, steps)
     # The derivatives of all gates at all steps, before they are multiplied with what arrives.
     i, f, n_, o = (gates[:, k * width : (k + 1) * width] for k in range(4))
     d_i, d_f, d_n = n_ * i * (1 - i), before * f * (1 - f), i * (1 - n_ * n_)
     d_o, d_c = squashed * o * (1 - o), o * (1 - squashed * squashed)
-    deltas, heads = [], []
+    deltas = []
     for start, end, n in reversed(steps):
         head = dh if n == dh.shape[0] else dh[:n]
         if g_out is not None:
             head = head + g_out[start:end]
-        heads.append(head)
         m = head if w_hr is None else matmul(head, w_hr)
         cell = m * d_c[start:end] + (dc if n == dc.shape[0] else dc[:n])
         delta = np.concatenate([cell * d_i[start:end], cell * d_f[start:end], cell * d_n[start:end], m * d_o[start:end]], axis=1)
         deltas.append(delta)
         dh = _continued(matmul(delta, w_hh), dh)
         dc = _continued(cell * f[start:end], dc)
-    delta = _joined(deltas, steps[::-1])
-    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
-    d_hr = matmul(_joined(heads, steps[::-1]).T, o * squashed) if needs[7] else None
-    return d_x, dh, dc, d_ih, d_hh, *_two(d_b), d_hr
+    return _joined(deltas, steps[::-1]), dh, dc
 
 
 def _product_grads(delta, delta_hidden, x, before, w_ih, needs):
