@@ -1,7 +1,9 @@
-"""`torch.ao.quantization`: observers, fake quantization and dynamically quantized layers."""
+"""`torch.ao.quantization`: observers, fake quantization, and models whose layers are quantized."""
 
 from ...core.absent import handlers
-from . import fake_quantize, observer, qconfig, quantize, stubs
+from . import fake_quantize, observer, qconfig, quantization_mappings, stubs
+from . import fuse_modules as fuse_modules_
+from . import quantize as quantize_
 
 _PUBLIC = {
     fake_quantize: """FakeQuantize FakeQuantizeBase FixedQParamsFakeQuantize FusedMovingAvgObsFakeQuantize default_dynamic_fake_quant
@@ -20,8 +22,12 @@ _PUBLIC = {
         default_dynamic_qconfig default_per_channel_qconfig default_qat_qconfig default_qat_qconfig_v2 default_qconfig
         default_weight_only_qconfig float16_dynamic_qconfig float16_static_qconfig float_qparams_weight_only_qconfig
         get_default_qat_qconfig get_default_qconfig per_channel_dynamic_qconfig""",
-    quantize: """DEFAULT_DYNAMIC_QUANT_MODULE_MAPPINGS add_quant_dequant convert fuse_modules fuse_modules_qat
-        get_default_dynamic_quant_module_mappings prepare prepare_qat propagate_qconfig_ quantize_dynamic quantize_qat swap_module""",
+    fuse_modules_: "fuse_modules fuse_modules_qat",
+    quantization_mappings: """DEFAULT_DYNAMIC_QUANT_MODULE_MAPPINGS DEFAULT_QAT_MODULE_MAPPINGS DEFAULT_STATIC_QUANT_MODULE_MAPPINGS
+        get_default_dynamic_quant_module_mappings get_default_qat_module_mappings get_default_qconfig_propagation_list
+        get_default_static_quant_module_mappings""",
+    quantize_: """add_quant_dequant convert prepare prepare_qat propagate_qconfig_ quantize quantize_dynamic quantize_qat
+        swap_module""",
     stubs: "DeQuantStub QuantStub QuantWrapper",
 }
 for _module, _names in _PUBLIC.items():
