@@ -392,12 +392,6 @@ def test_default_configurations_are_pytorchs():
             assert ours.replace("pedigrad.", "torch.") == theirs
 
 
-def test_quantization_by_calibration_says_what_there_is_instead():
-    for name in ("prepare", "convert", "prepare_qat", "fuse_modules"):
-        with pytest.raises(NotImplementedError, match="quantize_dynamic"):
-            getattr(pedigrad.quantization, name)(pedigrad.nn.Linear(2, 3))
-
-
 def test_a_model_trained_with_fake_quantization_learns():
     library = pedigrad
     library.manual_seed(0)

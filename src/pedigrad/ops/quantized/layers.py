@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
+from ...core.graph import note_write
 from ...core.origin import located
 from ...core.quantized import Quantized, QuantizedTensor, method, quantized_tensor, takes_quantized
 from ...core.tensor import wrap
@@ -128,7 +129,7 @@ def _keeping_scale(function: Any, name: str) -> None:
             raise RuntimeError(located(f"{name}(): the tensor is quantized by channels: call dequantize() first"))
         found = function(wrap(own.integers.astype(np.float32) - np.float32(own.zero_point)), *args, **kwargs)
         info = np.iinfo(own.dtype)
-        integers = np.clip(np.rint(found._array) + np.float32(own.zero_point), info.min, info.max).astype(own.dtype)
+        integers = np.clip(np.rint(found._array + np.float32(own.zero_point)), info.min, info.max).astype(own.dtype)
         return quantized_tensor(own.with_integers(integers))
 
 
@@ -141,6 +142,7 @@ def relu_(x: QuantizedTensor) -> Any:
     """Each element, or the zero point if that is larger, in place."""
     own = x._quantized
     np.maximum(own.integers, own.dtype.type(own.along(own.zero_point)), out=own.integers)
+    note_write(own.integers, "relu_")
     return x
 
 
@@ -156,4 +158,11 @@ def limited(x: QuantizedTensor, min_val: float = -1.0, max_val: float = 1.0, inp
     if not inplace:
         return quantized_tensor(own.with_integers(found))
     own.integers[...] = found
+    note_write(own.integers, "hardtanh_")
     return x
+
+
+@takes_quantized("hardtanh_")
+def limited_(x: QuantizedTensor, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """Each element between `min_val` and `max_val`, in place."""
+    return limited(x, min_val, max_val, True)
