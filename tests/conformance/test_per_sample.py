@@ -113,7 +113,8 @@ CASES = {
     "masked": (lambda t, x, s, m: x.masked_scatter(m, s) ** 2, [numbers(4, 2, 3), numbers(4, 6), numbers(4, 2, 3) > 0], 0),
     "masked, one mask for rows": (
         lambda t, x, s, m: x.masked_scatter(m, s) ** 2, [numbers(4, 2, 3), numbers(4, 4), np.arange(12).reshape(4, 3) % 4 > 1], 0),
-    "masked, one source": (lambda t, x, s, m: x.masked_scatter(m, s) ** 2, [numbers(2, 3), numbers(5), numbers(4, 3) > 0.5], (None, None, 0)),
+    "masked, one source": (
+        lambda t, x, s, m: x.masked_scatter(m, s) ** 2, [numbers(2, 3), numbers(5), numbers(4, 3) > 0.5], (None, None, 0)),
     "masked, one mask": (
         lambda t, x, s, m: x.masked_scatter(m, s) ** 2, [numbers(2, 3), numbers(5, 4), np.array([True, False, True])], (None, 1, None)),
     "padded": (lambda t, x, y: t.nn.utils.rnn.pad_sequence([x, y]) ** 2, [numbers(4, 2, 3), numbers(4, 4, 3)], 0),
@@ -123,7 +124,7 @@ CASES = {
 
 
 def dims_of(case):
-    function, arguments, dims = case
+    _, arguments, dims = case
     return dims if isinstance(dims, tuple) else (dims,) * len(arguments)
 
 

@@ -227,7 +227,11 @@ def test_operations_on_quantized_tensors_are_pytorchs(name):
 @pytest.mark.parametrize("name", ROUNDED)
 def test_sums_and_means_of_quantized_tensors_are_pytorchs_to_a_step(name):
     expected, found = (ROUNDED[name](*given(library)) for library in LIBRARIES)
-    assert (found.q_scale(), found.q_zero_point(), tuple(found.shape)) == (expected.q_scale(), expected.q_zero_point(), tuple(expected.shape))
+    assert (found.q_scale(), found.q_zero_point(), tuple(found.shape)) == (
+        expected.q_scale(),
+        expected.q_zero_point(),
+        tuple(expected.shape),
+    )
     assert np.abs(found.int_repr().numpy().astype(int) - expected.int_repr().numpy().astype(int)).max() <= 1
 
 

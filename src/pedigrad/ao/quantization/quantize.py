@@ -27,6 +27,7 @@ from .quantization_mappings import (
 )
 from .stubs import DeQuantStub, QuantWrapper
 
+
 def _defaults(dtype: Any) -> dict[Any, Any]:
     """What is quantized if nobody says: the classes, and with which observers."""
     if dtype is QINT8:
@@ -141,7 +142,11 @@ def _observed(module: Any, kinds: Any, inner: Any) -> None:
 
 
 def prepare(
-    model: Any, inplace: bool = False, allow_list: Any = None, observer_non_leaf_module_list: Any = None, prepare_custom_config_dict: Any = None
+    model: Any,
+    inplace: bool = False,
+    allow_list: Any = None,
+    observer_non_leaf_module_list: Any = None,
+    prepare_custom_config_dict: Any = None,
 ) -> Any:
     """The model with observers of the results of its layers, which is then run on some data, and converted.
 
@@ -151,7 +156,7 @@ def prepare(
         observer_non_leaf_module_list: classes of modules that have others within them and are observed as a whole.
 
     >>> model = torch.ao.quantization.QuantWrapper(torch.nn.Linear(4, 2))
-    >>> model.qconfig = torch.ao.quantization.get_default_qconfig("x86")
+    >>> model.qconfig = torch.ao.quantization.default_qconfig
     >>> prepared = torch.ao.quantization.prepare(model)
     >>> _ = prepared(torch.ones(3, 4))
     >>> torch.ao.quantization.convert(prepared)(torch.ones(3, 4)).shape

@@ -51,7 +51,9 @@ def quantized_linear(x: Any, weight: Any, bias: Any, scale: float, zero_point: i
     """`x @ weight.T + bias` for quint8 `x` (..., in_features) and a qint8 weight, as quint8 by `scale`; below zero zero with `relu`."""
     own, w = activation(x, "linear"), weight._quantized
     if own.shape[-1] != w.shape[1]:
-        raise RuntimeError(located(f"the last dimension of the input must be {w.shape[1]}, as that of the weight is: got {list(own.shape)}"))
+        raise RuntimeError(
+            located(f"the last dimension of the input must be {w.shape[1]}, as that of the weight is: got {list(own.shape)}")
+        )
     sums = sums_of(own.integers, own.zero_point, w)
     return requantized(sums, own, w, bias, scale, zero_point, relu, sums.ndim - 1)
 
@@ -63,7 +65,9 @@ def quantized_conv(
     own, w = activation(x, "conv"), weight._quantized
     n = w.ndim - 2
     if own.ndim != n + 2 or own.shape[1] != w.shape[1] * groups:
-        raise RuntimeError(located(f"the input must be of shape (N, {w.shape[1] * groups}, {'L' if n == 1 else 'H, W'}), got {list(own.shape)}"))
+        raise RuntimeError(
+            located(f"the input must be of shape (N, {w.shape[1] * groups}, {'L' if n == 1 else 'H, W'}), got {list(own.shape)}")
+        )
     if groups == 1:
         windows = _windows(own, w.shape[2:], stride, padding, dilation)
         columns = Quantized(w.integers.reshape(len(w.integers), -1), w.kind, w.scale, w.zero_point, w.axis)

@@ -59,7 +59,7 @@ def _product_of_bytes(whole: Array, zero_point: int, weight: Quantized) -> Array
 
 
 def sums_of(whole: Array, zero_point: int, weight: Quantized) -> Array:
-    """The exact sums of products of uint8 numbers less their zero point, (..., in_features), and a weight's, (out_features, in_features)."""
+    """The exact sums of products of uint8 numbers (..., k) less their zero point, and those of a weight (n, k): of shape (..., n)."""
     sums = _product_of_bytes(whole, zero_point, weight)
     if sums is None:
         sums = exact_product(whole.astype(np.float32) - np.float32(zero_point), centred(weight), 255 * 255)

@@ -16,6 +16,7 @@ from .modules import (
 )
 
 __all__ = [
-    "BatchNorm2d", "Conv1d", "Conv2d", "DeQuantize", "Dropout", "FloatFunctional", "Linear", "MaxPool2d", "QFunctional", "Quantize", "ReLU6",
+    "BatchNorm2d", "Conv1d", "Conv2d", "DeQuantize", "Dropout", "FloatFunctional", "Linear", "MaxPool2d", "QFunctional", "Quantize",
+    "ReLU6",
 ]  # fmt: skip
 __getattr__ = lazily(__name__, __path__)

@@ -20,9 +20,7 @@ class Linear(floats.Linear):
 
     _FLOAT_MODULE: Any = floats.Linear
 
-    def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, qconfig: Any = None, device: Any = None, dtype: Any = None
-    ):
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, qconfig: Any = None, device: Any = None, dtype: Any = None):
         super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
         self.qconfig = configured(qconfig)
         self.weight_fake_quant = qconfig.weight()

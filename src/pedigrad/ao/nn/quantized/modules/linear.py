@@ -6,7 +6,6 @@ from typing import Any
 
 from .....core import dtypes
 from .....nn import linear as floats
-from .....nn.module import Module
 from .....ops.creation import zeros
 from .....ops.quantized.layers import quantized_linear
 from .....ops.quantized.make import _empty_affine_quantized
@@ -76,4 +75,4 @@ class Linear(WithScale):
         return made
 
 
-__all__ = ["Linear", "LinearPackedParams", "Module"]
+__all__ = ["Linear", "LinearPackedParams"]

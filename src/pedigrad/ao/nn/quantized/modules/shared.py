@@ -1,4 +1,4 @@
-"""What modules between quantized tensors share: how they come from modules of floats, and the scale of their results among what is saved."""
+"""What modules between quantized tensors share: how they come from modules of floats, and that the scale of their results is saved."""
 
 from __future__ import annotations
 
