@@ -37,13 +37,13 @@ def requantized(sums: Array, x: Quantized, weight: Quantized, bias: Any, scale: 
     sizes = [1] * sums.ndim
     sizes[axis] = -1
     unit = np.float32(x.scale) * np.asarray(weight.scale, np.float32)  # what one stands for
-    floats = sums.astype(np.float32, copy=False)
+    floats = sums.astype(np.float32)
     if bias is not None:
-        floats = floats + (bias.detach()._array.astype(np.float32, copy=False) / unit).reshape(sizes)
-    floats = floats * (unit / np.float32(scale)).reshape(sizes if unit.ndim else ())
+        floats += (bias.detach()._array.astype(np.float32, copy=False) / unit).reshape(sizes)
+    floats *= (unit / np.float32(scale)).reshape(sizes if unit.ndim else ())
     np.rint(floats, out=floats)
     floats += np.float32(zero_point)
-    integers = np.clip(floats, zero_point if relu else 0, 255).astype(np.uint8)
+    integers = np.clip(floats, zero_point if relu else 0, 255, out=floats).astype(np.uint8)
     return quantized_tensor(Quantized(integers, QUINT8, float(scale), int(zero_point)))
 
 
@@ -68,26 +68,30 @@ def quantized_conv(
         raise RuntimeError(
             located(f"the input must be of shape (N, {w.shape[1] * groups}, {'L' if n == 1 else 'H, W'}), got {list(own.shape)}")
         )
-    if groups == 1:
-        windows = _windows(own, w.shape[2:], stride, padding, dilation)
-        columns = Quantized(w.integers.reshape(len(w.integers), -1), w.kind, w.scale, w.zero_point, w.axis)
-        sums = sums_of(windows.reshape(*windows.shape[: n + 1], -1), own.zero_point, columns)
-        sums = np.moveaxis(sums, -1, 1)
+    if groups > 1:
+        sums = np.ascontiguousarray(np.moveaxis(_grouped(own, w, stride, padding, dilation, groups), 1, -1))
     else:
-        sums = _grouped(own, w, stride, padding, dilation, groups)
-    return requantized(np.ascontiguousarray(sums), own, w, bias, scale, zero_point, relu, 1)
+        windows = _windows(own, w.shape[2:], stride, padding, dilation)
+        columns = np.moveaxis(w.integers, 1, -1).reshape(len(w.integers), -1)
+        sums = sums_of(windows.reshape(*windows.shape[: n + 1], -1), own.zero_point, Quantized(columns, w.kind, w.scale, w.zero_point, w.axis))
+    out = requantized(sums, own, w, bias, scale, zero_point, relu, n + 1)._quantized
+    return quantized_tensor(out.with_integers(np.moveaxis(out.integers, -1, 1)))
 
 
 def _windows(x: Quantized, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Array:
-    """What each place of the kernel sees, (N, *out, C, *kernel); what is around stands for zero."""
+    """What each place of the kernel sees, (N, *out, *kernel, C), channels next to each other; what is around stands for zero."""
     n = len(kernel)
-    around = np.pad(x.integers, ((0, 0), (0, 0), *((p, p) for p in padding)), constant_values=x.zero_point)
+    channels_last = np.moveaxis(x.integers, 1, -1)
+    if any(padding):
+        around = np.pad(channels_last, ((0, 0), *((p, p) for p in padding), (0, 0)), constant_values=x.zero_point)
+    else:
+        around = np.ascontiguousarray(channels_last)
     spans = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
-    if any(s > size for s, size in zip(spans, around.shape[2:], strict=True)):
-        raise RuntimeError(located(f"the kernel {list(spans)} is larger than the input with its padding {list(around.shape[2:])}"))
-    seen = np.lib.stride_tricks.sliding_window_view(around, spans, tuple(range(2, 2 + n)))
-    steps = (*(slice(None, None, s) for s in stride), *(slice(None, None, d) for d in dilation))
-    return np.moveaxis(seen[(slice(None), slice(None), *steps)], 1, n + 1)
+    if any(s > size for s, size in zip(spans, around.shape[1:-1], strict=True)):
+        raise RuntimeError(located(f"the kernel {list(spans)} is larger than the input with its padding {list(around.shape[1:-1])}"))
+    seen = np.lib.stride_tricks.sliding_window_view(around, spans, tuple(range(1, 1 + n)))
+    steps = (*(slice(None, None, s) for s in stride), slice(None), *(slice(None, None, d) for d in dilation))
+    return np.moveaxis(seen[(slice(None), *steps)], n + 1, -1)
 
 
 def _grouped(x: Quantized, w: Quantized, stride: Any, padding: Any, dilation: Any, groups: int) -> Array:
@@ -100,7 +104,7 @@ def _grouped(x: Quantized, w: Quantized, stride: Any, padding: Any, dilation: An
     for pixels, rows in zip(np.split(x.integers, groups, 1), np.split(columns, groups), strict=True):
         windows = _windows(x.with_integers(pixels), w.shape[2:], stride, padding, dilation)
         flat = windows.reshape(*windows.shape[: w.ndim - 1], -1).astype(np.float32) - np.float32(x.zero_point)
-        parts.append(exact_product(flat, rows.reshape(len(rows), -1), 255 * 255))
+        parts.append(exact_product(flat, np.moveaxis(rows, 1, -1).reshape(len(rows), -1), 255 * 255))
     return np.moveaxis(np.concatenate(parts, -1), -1, 1)
 
 
