@@ -70,6 +70,13 @@ MODELS = {
     "sequences": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.Conv1d(3, 6, 5, 2, 2), t.nn.ReLU())), (2, 3, 21)),
     "normalized": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.Conv2d(3, 4, 1), t.nn.BatchNorm2d(4))), (2, 3, 5, 4)),
     "each channel alone": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.Conv2d(6, 12, 3, groups=6))), (2, 6, 8, 8)),
+    "volumes": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.Conv3d(2, 4, (1, 2, 3)), t.nn.ReLU())), (2, 2, 3, 5, 6)),
+    "normalized volumes": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.BatchNorm3d(2))), (2, 2, 3, 5, 6)),
+    "ELU": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.ELU(0.7))), (4, 9)),
+    "Hardswish": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.Hardswish())), (4, 9)),
+    "LeakyReLU": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.LeakyReLU(0.2))), (4, 9)),
+    "LayerNorm": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.LayerNorm(9))), (4, 9)),
+    "GroupNorm": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.GroupNorm(2, 4))), (3, 4, 5, 6)),
     "means": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.Conv2d(3, 4, 3), t.nn.AvgPool2d(2, padding=1))), (2, 3, 9, 9)),
     "a large product": (lambda t: t.ao.quantization.QuantWrapper(t.nn.Sequential(t.nn.Linear(900, 300))), (64, 900)),
 }
@@ -196,6 +203,8 @@ FUNCTIONS = {
     "ReLU6": lambda t, f, x, y: t.ao.nn.quantized.ReLU6()(x),
     "hardtanh": lambda t, f, x, y: t.nn.functional.hardtanh(x, -0.5, 0.7),
     "Dropout": lambda t, f, x, y: t.ao.nn.quantized.Dropout()(x),
+    "sigmoid": lambda t, f, x, y: t.sigmoid(x),
+    "tanh": lambda t, f, x, y: t.nn.Tanh()(x),
     "flatten": lambda t, f, x, y: t.nn.Flatten()(x),
     "MaxPool2d": lambda t, f, x, y: t.ao.nn.quantized.MaxPool2d(2)(x),
     "relu6 in place": lambda t, f, x, y: t.ao.nn.quantized.ReLU6(True)(x),
@@ -333,6 +342,8 @@ ao.fuse_modules(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval(), ["0
 ao.fuse_modules(nn.Sequential(nn.Conv1d(3, 4, 1), nn.BatchNorm1d(4), nn.ReLU()).eval(), ["0", "1", "2"])
 ao.fuse_modules(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).eval(), ["0", "1"])
 ao.fuse_modules(nn.Sequential(nn.BatchNorm2d(4), nn.ReLU()).eval(), [["0", "1"]])
+ao.fuse_modules(nn.Sequential(nn.BatchNorm3d(4), nn.ReLU()).eval(), [["0", "1"]])
+ao.fuse_modules(nn.Sequential(nn.Conv3d(3, 4, 1), nn.BatchNorm3d(4), nn.ReLU()).eval(), ["0", "1", "2"])
 ao.fuse_modules_qat(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), ["0", "1"])
 nnq.Linear(3, 2).weight().shape
 nnq.Linear(3, 2, bias_=False).bias()
@@ -347,6 +358,9 @@ nnq.FloatFunctional(), nnq.QFunctional()
 nnq.FloatFunctional()(1)
 nnq.QFunctional()(1)
 nnq.FloatFunctional().add_relu(torch.tensor([1.0]), torch.tensor([-2.0]))
+nnq.Sigmoid(1 / 256, 0), nnq.ELU(0.1, 3, 0.5), nnq.Hardswish(0.1, 3), nnq.LeakyReLU(0.1, 3), nnq.LeakyReLU(0.1, 3).state_dict()
+nnq.Sigmoid(1 / 256, 0)(torch.quantize_per_tensor(torch.tensor([-1.0, 0.3]), 0.1, 3, torch.quint8))
+torch.ao.nn.intrinsic.quantized.BNReLU3d(2), torch.ao.nn.intrinsic.quantized.ConvReLU3d(2, 3, 1), nnq.Conv3d(2, 3, 1, groups=1)
 nnq.ReLU6(), nnq.Dropout(), nnq.BatchNorm2d(3), list(nnq.BatchNorm2d(3).state_dict())
 sorted(nnq.Conv2d(1, 1, 1).state_dict())
 sorted(nnq.Linear(1, 1).state_dict())
@@ -388,11 +402,11 @@ def test_a_quantized_model_is_copied_saved_and_loaded():
 
 def test_layers_that_are_not_there_between_quantized_tensors_are_refused_by_name():
     ao, nn = pedigrad.ao.quantization, pedigrad.nn
-    model = ao.QuantWrapper(nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)))
+    model = ao.QuantWrapper(nn.Sequential(nn.Linear(2, 2), nn.PReLU()))
     model.qconfig = ao.default_qconfig
     prepared = ao.prepare(model)
     prepared(pedigrad.ones(1, 2))
-    with pytest.raises(NotImplementedError, match="no LayerNorm between quantized tensors: set its qconfig to None"):
+    with pytest.raises(NotImplementedError, match="no PReLU between quantized tensors: set its qconfig to None"):
         ao.convert(prepared)
     model.module[1].qconfig = None
     with pytest.raises(NotImplementedError, match="add_scalar"):

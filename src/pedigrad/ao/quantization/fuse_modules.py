@@ -10,12 +10,18 @@ from ...nn.linear import Identity
 from ...nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from ..nn import intrinsic
 
-_CONVOLUTIONS = {convolution.Conv1d: normalization.BatchNorm1d, convolution.Conv2d: normalization.BatchNorm2d}
+_CONVOLUTIONS = {
+    convolution.Conv1d: normalization.BatchNorm1d,
+    convolution.Conv2d: normalization.BatchNorm2d,
+    convolution.Conv3d: normalization.BatchNorm3d,
+}
 _WITH_RELU = {
     convolution.Conv1d: intrinsic.ConvReLU1d,
     convolution.Conv2d: intrinsic.ConvReLU2d,
+    convolution.Conv3d: intrinsic.ConvReLU3d,
     linear.Linear: intrinsic.LinearReLU,
     normalization.BatchNorm2d: intrinsic.BNReLU2d,
+    normalization.BatchNorm3d: intrinsic.BNReLU3d,
 }
 
 
@@ -32,7 +38,7 @@ def _fused(modules: list[Any], is_qat: bool) -> Any:
         raise NotImplementedError(f"did not find fuser method for: {kinds}")
     if is_qat:
         if kinds[0] is not convolution.Conv2d:
-            raise NotImplementedError(f"{kinds[0].__name__} and BatchNorm1d are fused for training by PyTorch, and not here")
+            raise NotImplementedError(f"{kinds[0].__name__} and {kinds[1].__name__} are fused for training by PyTorch, and not here")
         if not modules[1].affine or not modules[1].track_running_stats:
             raise AssertionError("Only support fusing BatchNorm2d with affine and with tracking_running_stats set to True")
         return (intrinsic.ConvBnReLU2d if rest[1:] else intrinsic.ConvBn2d)(*modules)
@@ -74,8 +80,8 @@ def fuse_modules(
 
     Args:
         model: a module; it is copied unless `inplace`.
-        modules_to_fuse: a list of the names of modules, or several such lists. Each is a convolution (`Conv1d`, `Conv2d`) or `Linear`, with
-            its batch normalization, `ReLU` or both; or `BatchNorm2d` and `ReLU`.
+        modules_to_fuse: a list of the names of modules, or several such lists. Each is a convolution (of one to three dimensions) or
+            `Linear`, with its batch normalization, `ReLU` or both; or `BatchNorm2d` or `BatchNorm3d` and `ReLU`.
         fuser_func: what puts a list of modules together.
 
     The first of the modules becomes what they are together, the others `Identity`.

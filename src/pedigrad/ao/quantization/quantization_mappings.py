@@ -32,11 +32,20 @@ DEFAULT_STATIC_QUANT_MODULE_MAPPINGS: dict[Any, Any] = {
     dropout.Dropout: quantized.Dropout,
     convolution.Conv1d: quantized.Conv1d,
     convolution.Conv2d: quantized.Conv2d,
+    convolution.Conv3d: quantized.Conv3d,
+    activation.ELU: quantized.ELU,
+    activation.Hardswish: quantized.Hardswish,
+    activation.LeakyReLU: quantized.LeakyReLU,
+    normalization.BatchNorm3d: quantized.BatchNorm3d,
+    normalization.GroupNorm: quantized.GroupNorm,
+    normalization.LayerNorm: quantized.LayerNorm,
     linear.Linear: quantized.Linear,
     linear.NonDynamicallyQuantizableLinear: quantized.Linear,
     activation.ReLU6: quantized.ReLU6,
     quantized.FloatFunctional: quantized.QFunctional,
     intrinsic.BNReLU2d: intrinsic.quantized.BNReLU2d,
+    intrinsic.BNReLU3d: intrinsic.quantized.BNReLU3d,
+    intrinsic.ConvReLU3d: intrinsic.quantized.ConvReLU3d,
     intrinsic.ConvReLU1d: intrinsic.quantized.ConvReLU1d,
     intrinsic.ConvReLU2d: intrinsic.quantized.ConvReLU2d,
     intrinsic.LinearReLU: intrinsic.quantized.LinearReLU,
@@ -50,11 +59,9 @@ DEFAULT_STATIC_QUANT_MODULE_MAPPINGS: dict[Any, Any] = {
 # What PyTorch has between quantized tensors, and this library has not.
 NOT_THERE = frozenset(
     (
-        normalization.BatchNorm3d, normalization.GroupNorm, normalization.LayerNorm, normalization.InstanceNorm1d,
-        normalization.InstanceNorm2d, normalization.InstanceNorm3d, convolution.Conv3d, convolution.ConvTranspose1d,
-        convolution.ConvTranspose2d, convolution.ConvTranspose3d, activation.ELU, activation.Hardswish, activation.LeakyReLU,
-        activation.PReLU, embedding.Embedding, embedding.EmbeddingBag, recurrent.LSTM, recurrent.GRU, recurrent.LSTMCell,
-        recurrent.GRUCell, recurrent.RNNCell,
+        normalization.InstanceNorm1d, normalization.InstanceNorm2d, normalization.InstanceNorm3d, convolution.ConvTranspose1d,
+        convolution.ConvTranspose2d, convolution.ConvTranspose3d, activation.PReLU, embedding.Embedding, embedding.EmbeddingBag,
+        recurrent.LSTM, recurrent.GRU, recurrent.LSTMCell, recurrent.GRUCell, recurrent.RNNCell,
     )
 )  # fmt: skip
 

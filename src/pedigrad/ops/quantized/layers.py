@@ -11,13 +11,14 @@ from ...core.graph import note_write
 from ...core.origin import located
 from ...core.quantized import Quantized, QuantizedTensor, method, quantized_tensor, takes_quantized
 from ...core.tensor import wrap
+from ..math import exponential
 from ..nn import adaptive_pooling, convolution, pooling
 from ..reduce.sums import mean as mean_of_floats
 from .products import centred, exact_product, sums_of
 from .rounding import nearest
 
 Array = np.ndarray[Any, Any]
-CONVOLUTIONS = {1: convolution.conv1d, 2: convolution.conv2d}
+CONVOLUTIONS = {1: convolution.conv1d, 2: convolution.conv2d, 3: convolution.conv3d}
 QUINT8 = dtypes.named("quint8")
 
 
@@ -66,14 +67,16 @@ def quantized_conv(
     n = w.ndim - 2
     if own.ndim != n + 2 or own.shape[1] != w.shape[1] * groups:
         raise RuntimeError(
-            located(f"the input must be of shape (N, {w.shape[1] * groups}, {'L' if n == 1 else 'H, W'}), got {list(own.shape)}")
+            located(f"the input must be of shape (N, {w.shape[1] * groups}, {', '.join('DHW'[3 - n :])}), got {list(own.shape)}")
         )
     if groups > 1:
         sums = np.ascontiguousarray(np.moveaxis(_grouped(own, w, stride, padding, dilation, groups), 1, -1))
     else:
         windows = _windows(own, w.shape[2:], stride, padding, dilation)
         columns = np.moveaxis(w.integers, 1, -1).reshape(len(w.integers), -1)
-        sums = sums_of(windows.reshape(*windows.shape[: n + 1], -1), own.zero_point, Quantized(columns, w.kind, w.scale, w.zero_point, w.axis))
+        sums = sums_of(
+            windows.reshape(*windows.shape[: n + 1], -1), own.zero_point, Quantized(columns, w.kind, w.scale, w.zero_point, w.axis)
+        )
     out = requantized(sums, own, w, bias, scale, zero_point, relu, n + 1)._quantized
     return quantized_tensor(out.with_integers(np.moveaxis(out.integers, -1, 1)))
 
@@ -143,6 +146,18 @@ def _keeping_scale(function: Any, name: str) -> None:
 
 for _function in (pooling.window_max, pooling.window_mean, adaptive_pooling.adaptive_mean, mean_of_floats):
     _keeping_scale(_function, _function.op.name)
+
+
+@takes_quantized("sigmoid")
+def sigmoid(x: QuantizedTensor) -> Any:
+    """The logistic function of each element, with the scale of all that lies between 0 and 1."""
+    return of_floats(exponential.sigmoid, 1 / 256, 0, x)
+
+
+@takes_quantized("tanh")
+def tanh(x: QuantizedTensor) -> Any:
+    """The hyperbolic tangent of each element, with the scale of all that lies between -1 and 1."""
+    return of_floats(exponential.tanh, 2 / 256, 128, x)
 
 
 @takes_quantized("relu_")

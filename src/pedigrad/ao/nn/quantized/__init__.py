@@ -2,21 +2,46 @@
 
 from ....core.refused import lazily
 from .modules import (
+    ELU,
     BatchNorm2d,
+    BatchNorm3d,
     Conv1d,
     Conv2d,
+    Conv3d,
     DeQuantize,
     Dropout,
     FloatFunctional,
+    GroupNorm,
+    Hardswish,
+    LayerNorm,
+    LeakyReLU,
     Linear,
     MaxPool2d,
     QFunctional,
     Quantize,
     ReLU6,
+    Sigmoid,
 )
 
 __all__ = [
-    "BatchNorm2d", "Conv1d", "Conv2d", "DeQuantize", "Dropout", "FloatFunctional", "Linear", "MaxPool2d", "QFunctional", "Quantize",
+    "ELU",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "DeQuantize",
+    "Dropout",
+    "FloatFunctional",
+    "GroupNorm",
+    "Hardswish",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "MaxPool2d",
+    "QFunctional",
+    "Quantize",
     "ReLU6",
+    "Sigmoid",
 ]  # fmt: skip
 __getattr__ = lazily(__name__, __path__)

@@ -33,6 +33,12 @@ class ConvReLU2d(_FusedModule):
     _kinds = (convolution.Conv2d, activation.ReLU)
 
 
+class ConvReLU3d(_FusedModule):
+    """A `Conv3d` and a `ReLU`."""
+
+    _kinds = (convolution.Conv3d, activation.ReLU)
+
+
 class LinearReLU(_FusedModule):
     """A `Linear` and a `ReLU`."""
 
@@ -57,4 +63,10 @@ class BNReLU2d(_FusedModule):
     _kinds = (normalization.BatchNorm2d, activation.ReLU)
 
 
-__all__ = ["BNReLU2d", "ConvBn2d", "ConvBnReLU2d", "ConvReLU1d", "ConvReLU2d", "LinearReLU"]
+class BNReLU3d(_FusedModule):
+    """A `BatchNorm3d` and a `ReLU`."""
+
+    _kinds = (normalization.BatchNorm3d, activation.ReLU)
+
+
+__all__ = ["BNReLU2d", "BNReLU3d", "ConvBn2d", "ConvBnReLU2d", "ConvReLU1d", "ConvReLU2d", "ConvReLU3d", "LinearReLU"]

@@ -8,12 +8,13 @@ from .....nn.module import Module
 from .....nn.pooling import MaxPool2d
 from .....ops.creation import tensor
 from .....ops.quantized.make import dequantize, quantize_per_tensor
-from .activation import ReLU6
-from .batchnorm import BatchNorm2d
-from .conv import Conv1d, Conv2d
+from .activation import ELU, Hardswish, LeakyReLU, ReLU6, Sigmoid
+from .batchnorm import BatchNorm2d, BatchNorm3d
+from .conv import Conv1d, Conv2d, Conv3d
 from .dropout import Dropout
 from .functional_modules import FloatFunctional, QFunctional
 from .linear import Linear, LinearPackedParams
+from .normalization import GroupNorm, LayerNorm
 from .shared import result_parameters
 
 
@@ -58,6 +59,24 @@ class DeQuantize(Module):
 
 
 __all__ = [
-    "BatchNorm2d", "Conv1d", "Conv2d", "DeQuantize", "Dropout", "FloatFunctional", "Linear", "LinearPackedParams", "MaxPool2d",
-    "QFunctional", "Quantize", "ReLU6",
+    "ELU",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "DeQuantize",
+    "Dropout",
+    "FloatFunctional",
+    "GroupNorm",
+    "Hardswish",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LinearPackedParams",
+    "MaxPool2d",
+    "QFunctional",
+    "Quantize",
+    "ReLU6",
+    "Sigmoid",
 ]  # fmt: skip

@@ -10,10 +10,11 @@ from .....ops.quantized.layers import of_floats
 from .shared import result_parameters
 
 
-class BatchNorm2d(floats.BatchNorm2d):
-    """`torch.nn.BatchNorm2d` in evaluation, between quint8 tensors (N, C, H, W); results have `scale` and `zero_point`."""
+class _BatchNorm(floats._BatchNorm):
+    """What normalizations of images and of volumes share."""
 
     _relu = False
+    _dims = 2
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, device: Any = None, dtype: Any = None):
         super().__init__(num_features, eps, momentum, device=device, dtype=dtype)
@@ -21,18 +22,19 @@ class BatchNorm2d(floats.BatchNorm2d):
         self.register_buffer("zero_point", tensor(0))
 
     def _get_name(self) -> str:
-        return "QuantizedBatchNorm2d"
+        return f"QuantizedBatchNorm{self._dims}d"
 
     def forward(self, input: Any) -> Any:
         def normalized(x: Any) -> Any:
+            sizes = (-1, *(1,) * self._dims)
             factor = self.weight * (self.running_var + self.eps).rsqrt()
-            out = (x - self.running_mean.reshape(-1, 1, 1)) * factor.reshape(-1, 1, 1) + self.bias.reshape(-1, 1, 1)
+            out = (x - self.running_mean.reshape(sizes)) * factor.reshape(sizes) + self.bias.reshape(sizes)
             return (out.relu() if self._relu else out).detach()
 
         return of_floats(normalized, float(self.scale), int(self.zero_point), input)
 
     @classmethod
-    def from_float(cls, mod: Any, use_precomputed_fake_quant: bool = False) -> BatchNorm2d:
+    def from_float(cls, mod: Any, use_precomputed_fake_quant: bool = False) -> Any:
         """The layer for one of floats that was observed."""
         scale, zero_point = result_parameters(mod)
         inner = mod[0] if cls._relu else mod
@@ -43,4 +45,14 @@ class BatchNorm2d(floats.BatchNorm2d):
         return made
 
 
-__all__ = ["BatchNorm2d"]
+class BatchNorm2d(_BatchNorm):
+    """`torch.nn.BatchNorm2d` in evaluation, between quint8 tensors (N, C, H, W); results have `scale` and `zero_point`."""
+
+
+class BatchNorm3d(_BatchNorm):
+    """`torch.nn.BatchNorm3d` in evaluation, between quint8 tensors (N, C, D, H, W); results have `scale` and `zero_point`."""
+
+    _dims = 3
+
+
+__all__ = ["BatchNorm2d", "BatchNorm3d"]

@@ -125,4 +125,14 @@ class Conv2d(_ConvNd):
         return floats.Conv2d, qat.Conv2d, intrinsic.qat.ConvBn2d
 
 
-__all__ = ["Conv1d", "Conv2d"]
+class Conv3d(_ConvNd):
+    """A convolution of quint8 tensors (N, C, D, H, W) with a qint8 weight, as quint8 by `scale` and `zero_point`; there is no gradient."""
+
+    _dims = 3
+
+    @classmethod
+    def _sources(cls) -> tuple[Any, ...]:
+        return (floats.Conv3d,)
+
+
+__all__ = ["Conv1d", "Conv2d", "Conv3d"]

@@ -35,4 +35,17 @@ class ConvReLU2d(conv.Conv2d):
         return fused.ConvReLU2d, qat.ConvReLU2d, qat.ConvBnReLU2d
 
 
-__all__ = ["ConvReLU1d", "ConvReLU2d"]
+class ConvReLU3d(conv.Conv3d):
+    """`torch.ao.nn.quantized.Conv3d` whose results are zero where they would be below it."""
+
+    _relu = True
+
+    def _get_name(self) -> str:
+        return "QuantizedConvReLU3d"
+
+    @classmethod
+    def _sources(cls) -> tuple[Any, ...]:
+        return (fused.ConvReLU3d,)
+
+
+__all__ = ["ConvReLU1d", "ConvReLU2d", "ConvReLU3d"]
