@@ -176,7 +176,7 @@ method("relu_")(relu_)
 def limited(x: QuantizedTensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
     """Each element between `min_val` and `max_val`."""
     own = activation(x, "hardtanh")
-    ends = nearest(np.float32([min_val, max_val]), own.scale, own.zero_point, own.dtype)
+    ends = nearest(np.array([min_val, max_val], np.float32), own.scale, own.zero_point, own.dtype)
     found = np.clip(own.integers, ends[0], ends[1])
     if not inplace:
         return quantized_tensor(own.with_integers(found))

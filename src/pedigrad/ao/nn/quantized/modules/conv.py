@@ -60,8 +60,8 @@ class _ConvNd(WithScale):
         return self._held[1]
 
     def forward(self, input: Any) -> Any:
-        settings = (self.stride, self.padding, self.dilation, self.groups)
-        return quantized_conv(input, *self._held, *settings, self.scale, self.zero_point, self._relu)
+        (weight, bias), result = self._held, (self.scale, self.zero_point, self._relu)
+        return quantized_conv(input, weight, bias, self.stride, self.padding, self.dilation, self.groups, *result)
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         destination[prefix + "weight"], destination[prefix + "bias"] = self._held

@@ -34,7 +34,8 @@ class Linear(WithScale):
         self._packed_params.set_weight_bias(weight, zeros(out_features, dtype=dtypes.float32) if bias_ else None)
 
     def forward(self, x: Any) -> Any:
-        return quantized_linear(x, *self._weight_bias(), self.scale, self.zero_point, self._relu)
+        weight, bias = self._weight_bias()
+        return quantized_linear(x, weight, bias, self.scale, self.zero_point, self._relu)
 
     def _weight_bias(self) -> Any:
         return self._packed_params._weight_bias()

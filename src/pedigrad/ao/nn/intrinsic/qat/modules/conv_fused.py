@@ -29,7 +29,7 @@ class ConvBn2d(conv.Conv2d, fused._FusedModule):
     normalized.
     """
 
-    _FLOAT_MODULE = fused.ConvBn2d
+    _FLOAT_MODULE: Any = fused.ConvBn2d
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
