@@ -400,6 +400,23 @@ def test_a_quantized_model_is_copied_saved_and_loaded():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(linear))(y).numpy(), linear(y).numpy())
 
 
+def test_what_observers_have_seen_is_kept_and_loaded():
+    found = []
+    for library in LIBRARIES:
+        ao = library.ao.quantization
+        make = lambda seed, library=library, ao=ao: ao.QuantWrapper(drawn(library, library.nn.Sequential(library.nn.Linear(3, 2)), seed))  # noqa: E731
+        one, other = make(1), make(2)
+        one.qconfig = other.qconfig = ao.default_qconfig
+        one, other = ao.prepare(one), ao.prepare(other)
+        one(library.tensor(numbers(4, 3)))
+        state = ao.get_observer_state_dict(one)
+        ao.load_observer_state_dict(other, state)
+        found.append([list(state), repr(other), ao.qconfig_equals(ao.default_qconfig, ao.default_per_channel_qconfig)])
+        ao.load_observer_state_dict(other, {"another": 1})
+        found[-1].append(repr(other))
+    assert found[0] == found[1]
+
+
 def test_layers_that_are_not_there_between_quantized_tensors_are_refused_by_name():
     ao, nn = pedigrad.ao.quantization, pedigrad.nn
     model = ao.QuantWrapper(nn.Sequential(nn.Linear(2, 2), nn.PReLU()))
