@@ -104,6 +104,11 @@ CASES = {
                                  (None, None, 0, None, None)),
     "LSTM of one sequence": (recurrent("LSTM"), [numbers(4, 5, 3), *parameters(8)], (0, *(None,) * 4)),
     "LSTM, projected": (recurrent("LSTM", proj_size=1), [numbers(4, 5, 2, 3), *parameters(8, 4, state=1, projected=True)], 0),
+    "GRU": (recurrent("GRU"), [numbers(4, 5, 2, 3), *parameters(6)], (0, *(None,) * 4)),
+    "GRU, backwards too": (
+        recurrent("GRU", bidirectional=True), [numbers(4, 5, 2, 3), *parameters(6), *parameters(6)], (0, *(None,) * 8)),
+    "RNN": (recurrent("RNN"), [numbers(4, 5, 2, 3), *parameters(2)], (0, *(None,) * 4)),
+    "RNN of relu": (recurrent("RNN", nonlinearity="relu"), [numbers(4, 5, 1, 3), *parameters(2)], (0, *(None,) * 4)),
     "GRU, parameters of each": (recurrent("GRU"), [numbers(5, 2, 3), *parameters(6, 4)], (None, *(0,) * 4)),
     "RNN, parameters of each": (recurrent("RNN"), [numbers(4, 5, 2, 3), *parameters(2, 4)], 0),
     "windows": (lambda t, x: (x.as_strided((3, 2), (2, 1), 1) ** 2).sum(1), [numbers(4, 8)], 0),

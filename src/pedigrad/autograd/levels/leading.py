@@ -138,15 +138,17 @@ def _of_all(batch: Batch, array: Any, count: int) -> Any:
     return reshaped(value, (steps * batch.size * count, array.shape[1]))
 
 
-@rule("lstm_slopes")
+@rule("lstm_slopes", "gru_slopes", "rnn_slopes")
 def slopes_of_steps(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
-    given = dict(zip(op.operands, arrays, strict=True))
+    """Of rows and states, where all samples have the same weights and each step as many sequences."""
+    given, settings = dict(zip(op.operands, arrays, strict=True)), named(op, attributes)
     shared = [n for n in ("w_hh", "w_hr") if n in given]
-    (sizes, *reverse), count = attributes, given["c0"].shape[0]
+    sizes, count = settings["batch_sizes"], given["dh"].shape[0]
     if any(batch.holds(given[n]) for n in shared) or set(sizes) != {count} or not count:
         return NotImplemented
     together = (a if a is None or n in shared else _of_all(batch, a, count) for n, a in given.items())
-    return tuple(_of_each(batch, r, count) for r in computed(op, tuple(together), ((batch.size * count,) * len(sizes), *reverse)))
+    settings["batch_sizes"] = (batch.size * count,) * len(sizes)
+    return tuple(_of_each(batch, r, count) for r in computed(op, tuple(together), tuple(settings.values())))
 
 
 @rule("_ctc_loss", "_ctc_loss_slopes")

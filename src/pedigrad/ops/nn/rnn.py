@@ -27,6 +27,11 @@ def _steps(x, initial, batch_sizes, reverse):
     return steps[::-1] if reverse else steps
 
 
+def _sizes(steps, reverse):
+    """The number of rows of each step, from the first one on."""
+    return tuple(n for _, _, n in (steps[::-1] if reverse else steps))
+
+
 def _rows(x):
     return np.reshape(x, (-1, x.shape[-1])) if x.ndim == 3 else x
 
@@ -163,7 +168,7 @@ def _(g_out, g_h, g_c, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, out, gates, cell
     dc = _zeros(c0) if g_c is None else g_c
     given = (gates, cells, squashed, c0, w_hh, dh, dc, None if g_out is None else _rows(g_out), w_hr)
     slopes = lstm_slopes.op.forward if are_differentiated(given) else lstm_slopes
-    delta, d_h0, d_c0 = slopes(*given, tuple(n for _, _, n in (steps[::-1] if reverse else steps)), reverse)
+    delta, d_h0, d_c0 = slopes(*given, _sizes(steps, reverse), reverse)
     wanted = (needs[0], needs[3], needs[4], needs[5] or needs[6])
     d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
     d_hr = None
@@ -261,16 +266,27 @@ def gru_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, batch_sizes=None, reve
 
 @gru_layer.grad("x", "h0", "w_ih", "w_hh", "b_ih", "b_hh")
 def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, gates, inner, batch_sizes, reverse, needs):
-    width = gates.shape[1] // 3
     steps = _steps(x, h0, batch_sizes, reverse)
     before = _previous(_rows(out), h0, steps)
-    g_out = None if g_out is None else _rows(g_out)
-    dh = _zeros(h0) if g_h is None else g_h
-    wanted = (needs[0], needs[2], needs[3], needs[4])
+    given = (gates, inner, _rows(out), h0, w_hh, _zeros(h0) if g_h is None else g_h, None if g_out is None else _rows(g_out))
+    slopes = gru_slopes.op.forward if are_differentiated(given) else gru_slopes
+    delta, delta_hidden, d_h0 = slopes(*given, _sizes(steps, reverse), reverse)
+    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta_hidden, x, before, w_ih, (needs[0], needs[2], needs[3], needs[4]))
+    return d_x, d_h0, d_ih, d_hh, d_b, _column_sum(delta_hidden) if needs[5] else None
+
+
+@composite(
+    places="", outputs=("delta", "delta_hidden", "d_h0"),
+    samples=[((6, 12), (6, 4), (6, 4), (3, 4), (12, 4), (3, 4), (6, 4), (3, 3), False),
+             ((5, 12), (5, 4), (5, 4), (3, 4), (12, 4), (3, 4), None, (3, 2), True)],
+)  # fmt: skip
+def gru_slopes(gates, inner, out, h0, w_hh, dh, g_out=None, /, batch_sizes=(), reverse=False):
+    """The gradients, as rows, of what a layer's gates are made of, by the input and by the states, and those of its first state."""
+    width = gates.shape[1] // 3
+    steps = _steps(gates, h0, batch_sizes, reverse)
     if sequences.takes(steps, g_out, dh, gates, inner, out, h0, w_hh):
-        delta, delta_hidden, dh = sequences.gru_grad(g_out, dh, gates, inner, _rows(out), h0, w_hh, steps)
-        d_x, d_ih, d_hh, d_b = _product_grads(delta, delta_hidden, x, before, w_ih, wanted)
-        return d_x, dh, d_ih, d_hh, d_b, _column_sum(delta_hidden) if needs[5] else None
+        return sequences.gru_grad(g_out, dh, gates, inner, out, h0, w_hh, steps)
+    before = _previous(out, h0, steps)
     r, z, new = (gates[:, k * width : (k + 1) * width] for k in range(3))
     d_new = (1 - z) * (1 - new * new)
     d_z, d_r = (before - new) * z * (1 - z), d_new * inner * r * (1 - r)
@@ -284,9 +300,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, gates, inner, batch_sizes,
         deltas.append(np.concatenate([to_r, to_z, head * d_new[start:end]], axis=1))
         hidden.append(np.concatenate([to_r, to_z, head * d_inner[start:end]], axis=1))
         dh = _continued(head * z[start:end] + matmul(hidden[-1], w_hh), dh)
-    delta, delta_hidden = _joined(deltas, steps[::-1]), _joined(hidden, steps[::-1])
-    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta_hidden, x, before, w_ih, wanted)
-    return d_x, dh, d_ih, d_hh, d_b, _column_sum(delta_hidden) if needs[5] else None
+    return _joined(deltas, steps[::-1]), _joined(hidden, steps[::-1]), dh
 
 
 # Elman's network
@@ -324,14 +338,23 @@ def rnn_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, nonlinearity="tanh", b
 def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, nonlinearity, batch_sizes, reverse, needs):
     steps = _steps(x, h0, batch_sizes, reverse)
     rows = _rows(out)
-    g_out = None if g_out is None else _rows(g_out)
-    dh = _zeros(h0) if g_h is None else g_h
-    before = _previous(rows, h0, steps)
+    given = (rows, w_hh, _zeros(h0) if g_h is None else g_h, None if g_out is None else _rows(g_out))
+    slopes = rnn_slopes.op.forward if are_differentiated(given) else rnn_slopes
+    delta, d_h0 = slopes(*given, nonlinearity, _sizes(steps, reverse), reverse)
     wanted = (needs[0], needs[2], needs[3], needs[4] or needs[5])
+    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(rows, h0, steps), w_ih, wanted)
+    return d_x, d_h0, d_ih, d_hh, *_two(d_b)
+
+
+@composite(
+    places="", outputs=("delta", "d_h0"),
+    samples=[((6, 5), (5, 5), (2, 5), (6, 5), "tanh", (2, 2, 2), False), ((5, 5), (5, 5), (3, 5), None, "relu", (3, 2), True)],
+)  # fmt: skip
+def rnn_slopes(rows, w_hh, dh, g_out=None, /, nonlinearity="tanh", batch_sizes=(), reverse=False):
+    """The gradients, as rows, of what a layer's outputs are made of, and that of its first state."""
+    steps = _steps(rows, dh, batch_sizes, reverse)
     if sequences.takes(steps, g_out, dh, rows, w_hh):
-        delta, dh = sequences.elman_grad(g_out, dh, rows, w_hh, nonlinearity, steps)
-        d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, before, w_ih, wanted)
-        return d_x, dh, d_ih, d_hh, *_two(d_b)
+        return sequences.elman_grad(g_out, dh, rows, w_hh, nonlinearity, steps)
     slope = 1 - rows * rows if nonlinearity == "tanh" else 1 - astype(rows <= 0, _zeros(rows, ()).dtype)
     deltas = []
     for start, end, n in reversed(steps):
@@ -340,9 +363,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, nonlinearity, batch_sizes,
             head = head + g_out[start:end]
         deltas.append(head * slope[start:end])
         dh = _continued(matmul(deltas[-1], w_hh), dh)
-    delta = _joined(deltas, steps[::-1])
-    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, before, w_ih, wanted)
-    return d_x, dh, d_ih, d_hh, *_two(d_b)
+    return _joined(deltas, steps[::-1]), dh
 
 
 # One step
