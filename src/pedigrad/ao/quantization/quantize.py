@@ -38,13 +38,15 @@ def _defaults(dtype: Any) -> dict[Any, Any]:
 
 
 def propagate_qconfig_(module: Any, qconfig_dict: Any = None, prepare_custom_config_dict: Any = None) -> None:
-    """Give each module the `qconfig` of its name or its class in the dict, or that of the module around it."""
+    """Give each module that has no `qconfig` that of its name or its class in the dict, or that of the module around it.
+
+    One that is None counts: such a module, and what is within it, stays as it is.
+    """
     _propagate(module, qconfig_dict or {}, getattr(module, "qconfig", None), "")
 
 
 def _propagate(module: Any, spec: dict[Any, Any], around: Any, name: str) -> None:
-    own = spec.get(name, spec.get(type(module), getattr(module, "qconfig", None) or spec.get("", around)))
-    module.qconfig = own
+    own = module.qconfig = getattr(module, "qconfig", spec.get(name, spec.get(type(module), around)))
     for child_name, child in module.named_children():
         _propagate(child, spec, own, f"{name}.{child_name}" if name else child_name)
 
