@@ -50,7 +50,7 @@ REASONS = [
     (r".*(SparseSemi|semi_structured).*|sparse\.solve", "sparse tensors: by coordinates, and compressed along rows or columns"),
     (r".*sparse.*|.*smm|saddmm", "a step of PyTorch's kernels"),
     (r".*(quant|qint|quint|qscheme|QInt|QUInt|q_(per|scale|zero)|per_channel|per_tensor|int_repr|fbgemm|\bao\b|PRIVATE_OPS).*",
-     "of quantized modules whose activations are quantized too"),
+     "of quantized modules as PyTorch packs them"),
     (r".*(nested|jagged).*", "there are no nested tensors"),
     (r"(Tensor\.)?(names|has_names|rename_?|refine_names|align_(as|to|tensors))", "dimensions have no names"),
     (r".*(mkldnn|miopen|cudnn|vulkan|xpu|ipu|hpu|xla|mtia|privateuse|hip|metal|kleidiai|acc_).*|Tensor\.(mps|pin_memory|is_pinned)",

@@ -57,6 +57,6 @@ def test_names_that_are_no_typing_errors_get_no_nearest_one():
 def test_a_family_that_is_not_there_is_told_with_what_to_do_meanwhile():
     assert (
         absent.message("torch.quantized_lstm_cell", [])
-        == "pedigrad has no torch.quantized_lstm_cell: tensors of 8 bits and dynamically quantized layers are in torch.ao.quantization;"
+        == "pedigrad has no torch.quantized_lstm_cell: tensors of 8 bits and quantized models are in torch.ao.quantization;"
         " the others are not there"
     )

@@ -23,7 +23,12 @@ ALWAYS_WIDE = {"float_power"}  # float64 whatever it is given
 # Gradients that are no derivatives on purpose: rows of the padding get none, frequent rows get less.
 NO_DERIVATIVES = {"embedding": lambda attributes: attributes.get("scale_grad_by_freq") or attributes.get("padding_idx", -1) >= 0}
 
-REFUSED = {"scatter_by", "_standard_gamma_grad", "_dirichlet_grad"}  # differentiable in name: the rule is an error, as PyTorch's is
+REFUSED = {
+    "scatter_by",
+    "_ctc_loss_slopes",
+    "_standard_gamma_grad",
+    "_dirichlet_grad",
+}  # differentiable in name: the rule is an error, as PyTorch's is
 SPARSE = {name for name in NAMES if REGISTRY[name].kind == "sparse"}  # on sparse arrays: tests/ops/test_sparse.py has their gradients
 DRAWN = {"_standard_gamma", "_sample_dirichlet"}  # at random each time; tests/distributions has their derivatives
 

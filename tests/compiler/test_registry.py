@@ -29,7 +29,14 @@ UNTRACED = {
     # loops over windows or taps that write in place
     **dict.fromkeys(["conv_forward", "conv_input_grad", "conv_weight_grad", "im2col", "col2im"], BOTH),
     **dict.fromkeys(["window_sum", "window_mean", "window_spread", "adaptive_mean", "adaptive_spread"], BOTH),
-    **{"window_max": "gradient", "resample": "gradient", "resample_back": "forward", "_ctc_loss": "forward", "padded_stack": "forward"},
+    **{
+        "window_max": "gradient",
+        "resample": "gradient",
+        "resample_back": "forward",
+        "_ctc_loss": "forward",
+        "_ctc_loss_slopes": "forward",
+        "padded_stack": "forward",
+    },
     # random numbers, which only a recorder can promise to later runs
     **dict.fromkeys(["dropout", "alpha_dropout"], "forward"),
     # a loop along a dimension, each step needing the one before

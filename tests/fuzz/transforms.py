@@ -24,6 +24,8 @@ STEPS = (
     "torch.linalg.inv(m.T @ m + 3 * torch.eye(3)) @ x", "torch.einsum('i,ij->j', x, m)", "x.gather(0, torch.tensor([1, 1, 2])) * w",
     "torch.nn.functional.conv1d(x[None, None], w[None, None], padding=1)[0, 0]", "x.reshape(3, 1).expand(3, 2).sum(1)", "x.roll(1) + x.abs()",
     "torch.logsumexp(x * w, 0) * x", "x.sort().values * w", "x.pow(2).div(1.5 + w.square())", "torch.atan2(x, w + 2)", "x.square().sum().sqrt() * w",
+    "torch.nn.functional.cross_entropy(torch.stack([x, x * w]), torch.tensor([2, 0]), reduction='none').sum() * x",
+    "torch.nn.functional.nll_loss(x.log_softmax(0), torch.tensor(1)) * w",
 )  # fmt: skip
 WRITES = (
     "y = x.clone()\n    y[1] = x[0] * w[2]\n    x = y",

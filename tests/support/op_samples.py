@@ -17,7 +17,7 @@ RANDOM = ("rand", "empty", "dropout")
 INTERNAL = {"replace_region"}
 # PyTorch has no derivative for these either: asking for it is an error. That of _ctc_loss is right behind a log_softmax only,
 # and is tested there.
-NO_DERIVATIVE = {"igamma": {"x"}, "igammac": {"x"}, "zeta": {"x"}, "_ctc_loss": {"x"}}
+NO_DERIVATIVE = {"igamma": {"x"}, "igammac": {"x"}, "zeta": {"x"}, "_ctc_loss": {"x"}, "_ctc_loss_slopes": {"x"}}
 
 
 @dataclasses.dataclass

@@ -100,14 +100,15 @@ def on_lifted(node: Node, g: Any, parents: Any, saved: Any) -> Any:
     given = saved_tensors(node, saved, any(level.follows_hidden for value in saved for level in lifted.levels_of(value)))
     tensors: Any = [None if one is None else wrap(one) for one in g] if g.__class__ is list else wrap(g)
     grads, recorder = None, modes.settings.recorder
-    if recorder is not None and recorder.refused is None:
-        try:  # with no array in their hands that the program computes, so what rules make is constant
-            with recorder.within():
-                grads = node.backward(tensors, parents, in_tensors(given))  # type: ignore[attr-defined]
-        except Exception as why:
-            recorder.refuse(f"the gradient of {node.name()} within vmap or a forward derivative: {why}")
-    if grads is None:
-        grads = node.backward(tensors, parents, given)  # type: ignore[attr-defined]
+    with modes.set_grad_enabled(False):
+        if recorder is not None and recorder.refused is None:
+            try:  # with no array in their hands that the program computes, so what rules make is constant
+                with recorder.within():
+                    grads = node.backward(tensors, parents, in_tensors(given))  # type: ignore[attr-defined]
+            except Exception as why:
+                recorder.refuse(f"the gradient of {node.name()} within vmap or a forward derivative: {why}")
+        if grads is None:
+            grads = node.backward(tensors, parents, given)  # type: ignore[attr-defined]
     return tuple(d._array if isinstance(d, Tensor) else d for d in grads)
 
 

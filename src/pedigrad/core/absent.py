@@ -16,7 +16,7 @@ FAMILIES = (
      r"|Tensor\.(indices|values)$).*",
      "sparse tensors", "torch.sparse has what is done with them; layouts are torch.sparse_coo, sparse_csr and sparse_csc"),
     (r".*(quantiz|quint|qint|qscheme|qat|q_(per|scale|zero)|per_channel|per_tensor|int_repr|fbgemm|choose_qparams|\bao\b|quantized_).*",
-     "quantized tensors", "tensors of 8 bits and dynamically quantized layers are in torch.ao.quantization; the others are not there"),
+     "quantized tensors", "tensors of 8 bits and quantized models are in torch.ao.quantization; the others are not there"),
     (r".*(nested|jagged).*", "nested tensors", "there are no nested tensors; pad them, or nn.utils.rnn.pack_padded_sequence"),
     (r"torch\.(Tensor\.)?(names|has_names|rename_?|refine_names|align_\w+)", "named dimensions", "dimensions have numbers and no names"),
     (r".*(cuda|cudnn|miopen|mkldnn|xpu|mps|mtia|ipu|hpu|xla|vulkan|hip|Stream|Event|privateuse|acc\b|DeviceObjType|get_device_module).*",

@@ -41,6 +41,7 @@ _new = object.__new__
 _getframe = sys._getframe
 _clock = modes.clock
 COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
+OPERANDS = (np.ndarray, lifted.Lifted, bool, int, float, complex)  # as dispatch takes them
 NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch does beside a float array
 
 
@@ -164,6 +165,11 @@ def computed(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tu
 
 def _on_lifted(function: Any, args: Any, options: dict[str, Any]) -> Any:
     """What a function of Tensors gives for arrays of which some are lifted, as arrays."""
+    op = getattr(function, "op", None)
+    if op is not None and op.function is function and not options and _are_operands(op, args):
+        attributes = tuple(op.defaults[n] for n in op.attributes)
+        results = computed(op, args, attributes)
+        return results[0] if op.outputs is not None and len(results) - op.hidden == 1 else results[: len(results) - op.hidden]
 
     def given(value: Any) -> Any:
         if isinstance(value, (tuple, list)):
@@ -176,6 +182,13 @@ def _on_lifted(function: Any, args: Any, options: dict[str, Any]) -> Any:
         return value._array if isinstance(value, Tensor) else value
 
     return taken(function(*given(tuple(args)), **{name: given(value) for name, value in options.items()}))
+
+
+def _are_operands(op: Op, args: Any) -> bool:
+    """Whether these are arrays and numbers for the operands alone, and nobody else is to be asked."""
+    if op.variadic or len(args) != len(op.operands) or not op.defaults.keys() >= set(op.attributes):
+        return False
+    return not modes.overriding and modes.settings.autocast is None and all(isinstance(a, OPERANDS) for a in args)
 
 
 lifted.functions, lifted.computed = Tensor._numpy_functions, _on_lifted

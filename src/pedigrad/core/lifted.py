@@ -98,7 +98,7 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Any) -> Any:
-        return computed(lambda x: x[key], (self,), {})
+        return getitem(self, key)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         if any(hasattr(value, "_array") for value in inputs):
@@ -189,6 +189,7 @@ class _NoSuch(RuntimeError, AttributeError):
 functions: dict[Any, Any] = {}  # NumPy's functions -> what does the same to Tensors; `core/dispatch.py` puts the table here
 also: dict[Any, Any] = {}  # further ones, of which Tensors without gradients leave to NumPy; `ops/numpy_table.py` has them
 computed: Any = None  # runs a function of Tensors on arrays; the same
+getitem: Any = None  # what an index selects of a lifted array; `ops/shape/index.py` puts it here
 
 
 def _called(key: Any, args: Any, options: Any) -> Any:

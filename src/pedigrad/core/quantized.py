@@ -111,6 +111,13 @@ class QuantizedTensor(ArraylessTensor):
         called = f"Could not run 'aten::{what}' with arguments from the '{backend}' backend"
         return f"{called}: {what}() takes no quantized tensors. Call dequantize() first, or work on int_repr()"
 
+    @classmethod
+    def write(cls, op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+        form = cls.forms.get(op.name + "_")
+        if form is None:
+            return super().write(op, operands, attributes)
+        return form(*operands, **dict(zip(op.attributes, attributes, strict=True)))
+
     @property
     def _backend(self) -> str:
         return "QuantizedCPU"

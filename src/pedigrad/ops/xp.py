@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import modes
-from ..core.lifted import Lifted
+from ..core.lifted import Lifted, levels_of
 from ..core.quiet import astype
 from ..core.shapes import kept_shape
 from ..core.tensor import wrap
@@ -21,6 +21,15 @@ FEW = 512  # elements of float32 whose sum, one by one, loses nothing that shows
 def kind_of(x):
     """The NumPy dtype of an array, a traced array or a Tensor."""
     return x.dtype if isinstance(x.dtype, np.dtype) else x._array.dtype
+
+
+def are_differentiated(values):
+    """Whether derivatives of what is made of arrays and Tensors are wanted: then rules do it step by step."""
+    for value in values:
+        array = getattr(value, "_array", value)
+        if (array is not value and value.requires_grad and modes.settings.grad) or any(level.follows_hidden for level in levels_of(array)):
+            return True
+    return False
 
 
 def conj(x):

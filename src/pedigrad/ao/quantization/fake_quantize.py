@@ -22,10 +22,11 @@ from .observer import (
     QUINT8,
     RANGES,
     SYMMETRIC,
-    FixedQParamsObserver,
     HistogramObserver,
     MovingAverageMinMaxObserver,
     MovingAveragePerChannelMinMaxObserver,
+    default_fixed_qparams_range_0to1_observer,
+    default_fixed_qparams_range_neg1to1_observer,
     with_args,
 )
 
@@ -210,16 +211,23 @@ default_weight_fake_quant = _weights(FakeQuantize, _AVERAGE, per_tensor_symmetri
 default_dynamic_fake_quant = with_args(
     FakeQuantize, observer=_AVERAGE, quant_min=0, quant_max=255, is_dynamic=True, dtype=QUINT8, averaging_constant=1
 )
-_ZERO_TO_ONE = with_args(FixedQParamsObserver, scale=1.0 / 256.0, zero_point=0, dtype=QUINT8, quant_min=0, quant_max=255)
-_ONE_TO_ONE = with_args(FixedQParamsObserver, scale=2.0 / 256.0, zero_point=128, dtype=QUINT8, quant_min=0, quant_max=255)
-default_fixed_qparams_range_0to1_observer, default_fixed_qparams_range_neg1to1_observer = _ZERO_TO_ONE, _ONE_TO_ONE
-default_fixed_qparams_range_0to1_fake_quant = with_args(FixedQParamsFakeQuantize, observer=_ZERO_TO_ONE)
-default_fixed_qparams_range_neg1to1_fake_quant = with_args(FixedQParamsFakeQuantize, observer=_ONE_TO_ONE)
+default_fixed_qparams_range_0to1_fake_quant = with_args(FixedQParamsFakeQuantize, observer=default_fixed_qparams_range_0to1_observer)
+default_fixed_qparams_range_neg1to1_fake_quant = with_args(FixedQParamsFakeQuantize, observer=default_fixed_qparams_range_neg1to1_observer)
+default_affine_fixed_qparams_fake_quant = default_fixed_qparams_range_0to1_fake_quant
+default_symmetric_fixed_qparams_fake_quant = default_fixed_qparams_range_neg1to1_fake_quant
 default_per_channel_weight_fake_quant = _weights(FakeQuantize, _BY_CHANNEL, per_channel_symmetric, reduce_range=False, ch_axis=0)
 default_histogram_fake_quant = _activations(FakeQuantize, HistogramObserver, **_AFFINE)
 default_fused_act_fake_quant = _activations(FusedMovingAvgObsFakeQuantize, _AVERAGE)
 default_fused_wt_fake_quant = _weights(FusedMovingAvgObsFakeQuantize, _AVERAGE, per_tensor_symmetric)
 default_fused_per_channel_wt_fake_quant = _weights(FusedMovingAvgObsFakeQuantize, _BY_CHANNEL, per_channel_symmetric)
+fused_wt_fake_quant_range_neg_127_to_127 = _weights(FusedMovingAvgObsFakeQuantize, _AVERAGE, per_tensor_symmetric, -127, eps=2**-12)
+fused_per_channel_wt_fake_quant_range_neg_127_to_127 = _weights(
+    FusedMovingAvgObsFakeQuantize, _BY_CHANNEL, per_channel_symmetric, -127, eps=2**-12
+)
+default_embedding_fake_quant = with_args(
+    FakeQuantize, observer=_BY_CHANNEL, qscheme=per_channel_affine_float_qparams, dtype=QUINT8, quant_min=0, quant_max=255, ch_axis=0,
+    averaging_constant=1,
+)  # fmt: skip
 
 
 def _each(module: Any, method: str) -> None:

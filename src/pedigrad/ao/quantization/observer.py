@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -454,10 +455,38 @@ class RecordingObserver(ObserverBase):
         return self.tensor_val
 
 
+class ReuseInputObserver(ObserverBase):
+    """Looks at nothing: for what has the scale of what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(dtype=QUINT8, is_dynamic=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+    def calculate_qparams(self, **kwargs: Any) -> Any:
+        raise Exception("calculate_qparams should not be called for ReuseInputObserver")
+
+
+def get_observer_state_dict(mod: Module) -> dict[str, Any]:
+    """The buffers of the observers of a prepared model."""
+    return OrderedDict((name, value) for name, value in mod.state_dict().items() if "activation_post_process" in name)
+
+
+def load_observer_state_dict(mod: Module, obs_dict: Any) -> None:
+    """Give the observers of a prepared model what `get_observer_state_dict` gave; those that it says nothing of stay as they are."""
+    mod.load_state_dict({name: value for name, value in obs_dict.items() if "activation_post_process" in name}, strict=False)
+
+
 def _weights(cls: Callable[..., Any], scheme: Any, **more: Any) -> Partial:
     return with_args(cls, dtype=QINT8, qscheme=scheme, **more)
 
 
+_ZERO_TO_ONE = with_args(FixedQParamsObserver, scale=1.0 / 256.0, zero_point=0, dtype=QUINT8, quant_min=0, quant_max=255)
+_ONE_TO_ONE = with_args(FixedQParamsObserver, scale=2.0 / 256.0, zero_point=128, dtype=QUINT8, quant_min=0, quant_max=255)
+default_fixed_qparams_range_0to1_observer = default_affine_fixed_qparams_observer = _ZERO_TO_ONE
+default_fixed_qparams_range_neg1to1_observer = default_symmetric_fixed_qparams_observer = _ONE_TO_ONE
+default_reuse_input_observer = ReuseInputObserver
 default_observer = with_args(MinMaxObserver, quant_min=0, quant_max=127)
 default_placeholder_observer = PlaceholderObserver
 default_histogram_observer = with_args(HistogramObserver, quant_min=0, quant_max=127)

@@ -10,16 +10,22 @@ from ...nn.module import Module
 from .fake_quantize import (
     FusedMovingAvgObsFakeQuantize,
     default_dynamic_fake_quant,
+    default_embedding_fake_quant,
     default_fake_quant,
     default_fused_act_fake_quant,
     default_fused_per_channel_wt_fake_quant,
     default_fused_wt_fake_quant,
     default_per_channel_weight_fake_quant,
     default_weight_fake_quant,
+    fused_per_channel_wt_fake_quant_range_neg_127_to_127,
+    fused_wt_fake_quant_range_neg_127_to_127,
 )
 from .observer import (
+    QINT8,
     HistogramObserver,
+    MinMaxObserver,
     MovingAverageMinMaxObserver,
+    NoopObserver,
     PlaceholderObserver,
     default_debug_observer,
     default_dynamic_quant_observer,
@@ -27,7 +33,10 @@ from .observer import (
     default_observer,
     default_per_channel_weight_observer,
     default_placeholder_observer,
+    default_reuse_input_observer,
     default_weight_observer,
+    per_channel_weight_observer_range_neg_127_to_127,
+    weight_observer_range_neg_127_to_127,
     with_args,
 )
 
@@ -60,7 +69,24 @@ default_qat_qconfig = QConfig(default_fake_quant, default_weight_fake_quant)
 default_dynamic_qat_qconfig = QConfig(default_dynamic_fake_quant, default_weight_fake_quant)
 default_weight_only_qconfig = QConfig(Identity, default_weight_fake_quant)
 default_activation_only_qconfig = QConfig(default_fake_quant, Identity)
+default_reuse_input_qconfig = QConfig(default_reuse_input_observer, NoopObserver)
+default_quint8_weight_qconfig = QConfig(HistogramObserver, MinMaxObserver)
+default_embedding_qat_qconfig = QConfig(with_args(NoopObserver, dtype=dtypes.float32), default_embedding_fake_quant)
+_SYMMETRIC = with_args(HistogramObserver, dtype=QINT8, reduce_range=False, eps=2**-12)
+_SYMMETRIC_FAKE = with_args(
+    FusedMovingAvgObsFakeQuantize, observer=MovingAverageMinMaxObserver, quant_min=-128, quant_max=127, dtype=QINT8, reduce_range=False,
+    eps=2**-12,
+)  # fmt: skip
+default_symmetric_qnnpack_qconfig = QConfig(_SYMMETRIC, weight_observer_range_neg_127_to_127)
+default_per_channel_symmetric_qnnpack_qconfig = QConfig(_SYMMETRIC, per_channel_weight_observer_range_neg_127_to_127)
+default_symmetric_qnnpack_qat_qconfig = QConfig(_SYMMETRIC_FAKE, fused_wt_fake_quant_range_neg_127_to_127)
+default_per_channel_symmetric_qnnpack_qat_qconfig = QConfig(_SYMMETRIC_FAKE, fused_per_channel_wt_fake_quant_range_neg_127_to_127)
 default_qat_qconfig_v2 = QConfig(default_fused_act_fake_quant, default_fused_wt_fake_quant)
+
+
+def qconfig_equals(q1: Any, q2: Any) -> bool:
+    """Whether two configurations have the same makers of observers, with the same arguments."""
+    return repr(q1) == repr(q2)
 
 
 def _known(backend: str) -> None:

@@ -11,7 +11,7 @@ from ...core.tensor import constant, wrap
 from ...ops.nn.cross_entropy import check_target, class_dim
 from .batched import Batch, Batched, rule
 from .outside import moved, ran, reshaped
-from .products import out_of_batch, with_batch
+from .products import out_of_batch, out_of_channels, with_batch, with_channels
 from .shifted import named
 
 # What is done to the last dimensions alone, whatever there is before them, and how many these are at least.
@@ -117,19 +117,52 @@ def recurrent(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[
     if any(map(batch.holds, rest[states:])) or given["batch_sizes"] is not None or x.ndim != 3:
         return NotImplemented
 
-    def together(array: Any, dim: int) -> Any:
-        value = moved(batch.value(array), 0, dim)
-        return reshaped(value, (*value.shape[:dim], batch.size * value.shape[dim + 1], *value.shape[dim + 2 :]))
+    hidden = (with_channels(batch, s, s.ndim - 2) for s in rest[:states])
+    results = computed(op, (with_channels(batch, x), *hidden, *rest[states:]), attributes)
+    return tuple(_of_each(batch, r, x.shape[1]) for r in results)
 
-    def apart(result: Any) -> Any:
-        dim = result.ndim - 2
-        if result.shape[dim] != batch.size * x.shape[1]:
-            return None
-        return batch.lifted(moved(reshaped(result, (*result.shape[:dim], batch.size, x.shape[1], result.shape[-1])), dim, 0))
 
-    hidden = (together(s, s.ndim - 2) for s in rest[:states])
-    results = tuple(map(apart, computed(op, (together(x, 1), *hidden, *rest[states:]), attributes)))
-    return NotImplemented if any(r is None for r in results) else results
+def _of_each(batch: Batch, result: Any, count: int) -> Any:
+    """What a recurrent layer gives, for the `count` sequences of each sample: states, outputs, or what it keeps of all steps as rows."""
+    if result.ndim > 2 or result.shape[0] == batch.size * count:
+        return out_of_channels(batch, result, result.ndim - 2)
+    steps = result.shape[0] // (batch.size * count)
+    value = moved(reshaped(result, (steps, batch.size, count, result.shape[1])), 1, 0)
+    return batch.lifted(reshaped(value, (batch.size, steps * count, result.shape[1])))
+
+
+def _of_all(batch: Batch, array: Any, count: int) -> Any:
+    """The other way round, of states and rows."""
+    steps = array.shape[0] // count
+    value = moved(reshaped(batch.value(array), (batch.size, steps, count, array.shape[1])), 0, 1)
+    return reshaped(value, (steps * batch.size * count, array.shape[1]))
+
+
+@rule("lstm_slopes", "gru_slopes", "rnn_slopes")
+def slopes_of_steps(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """Of rows and states, where all samples have the same weights and each step as many sequences."""
+    given, settings = dict(zip(op.operands, arrays, strict=True)), named(op, attributes)
+    shared = [n for n in ("w_hh", "w_hr") if n in given]
+    sizes, count = settings["batch_sizes"], given["dh"].shape[0]
+    if any(batch.holds(given[n]) for n in shared) or set(sizes) != {count} or not count:
+        return NotImplemented
+    together = (a if a is None or n in shared else _of_all(batch, a, count) for n, a in given.items())
+    settings["batch_sizes"] = (batch.size * count,) * len(sizes)
+    return tuple(_of_each(batch, r, count) for r in computed(op, tuple(together), tuple(settings.values())))
+
+
+@rule("_ctc_loss", "_ctc_loss_slopes")
+def alignments(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """The samples as further sequences, which scores have as their second dimension, labels and lengths as their first."""
+    results = computed(op, tuple(with_channels(batch, a, int(a.ndim == 3)) for a in arrays), attributes)
+    return tuple(out_of_channels(batch, r, int(r.ndim == 3)) for r in results)
+
+
+@rule("padded_stack")
+def padded_stack(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """The samples behind the sequences' own dimension."""
+    (out,) = computed(op, tuple(moved(batch.value(a), 0, 1) for a in arrays), attributes)
+    return batch.lifted(moved(out, 2, 0))
 
 
 # Losses: of each element of the batch, put together sample by sample as the reduction says
@@ -152,9 +185,10 @@ def loss(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, 
 def cross_entropy(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, target, weight = arrays
     ignored, reduction, *smoothing = attributes
-    if batch.holds(weight) or reduction not in ("none", "mean", "sum"):
+    if reduction not in ("none", "mean", "sum"):
         return NotImplemented
     check_target(x, target)
+    of_each, weight = (weight, None) if batch.holds(weight) else (None, weight)  # the classes' weights that samples do not share
     dim = class_dim(x)
     values = (batch.value(x), batch.value(target))
     if dim:
@@ -166,6 +200,10 @@ def cross_entropy(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tu
 
     losses = sample(losses, tuple(target.shape))
     share = sample(share, tuple(target.shape)) if share.size == losses.size * batch.size and share.ndim else share
+    if of_each is not None:
+        counts = target != ignored
+        share = np.where(counts, of_each[np.where(counts, target, 0)], np.zeros((), share.dtype))
+        losses = np.where(counts, losses * share, np.zeros((), share.dtype))
     if reduction == "mean":
         if share.ndim or batch.holds(share):
             count = share.sum()

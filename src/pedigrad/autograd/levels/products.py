@@ -78,10 +78,9 @@ def with_batch(batch: Batch, x: Any) -> Any:
     return reshaped(x.value, (batch.size * x.shape[0], *x.shape[1:]))
 
 
-def with_channels(batch: Batch, x: Any) -> Any:
+def with_channels(batch: Batch, x: Any, dim: int = 1) -> Any:
     """(N, C, ...) of each sample as (N, samples * C, ...)."""
-    value = batch.value(x)
-    return reshaped(moved(value, 0, 1), (x.shape[0], batch.size * x.shape[1], *x.shape[2:]))
+    return reshaped(moved(batch.value(x), 0, dim), (*x.shape[:dim], batch.size * x.shape[dim], *x.shape[dim + 1 :]))
 
 
 def out_of_batch(batch: Batch, out: Any) -> Any:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
+from ...core.lifted import whole
+from ...core.tensor import read
 from .batched import Batch, rule
 from .indexing import numbered
-from .outside import ran, reshaped
+from .outside import expanded, ran, reshaped
 
 
 @rule("searchsorted")
@@ -52,11 +57,24 @@ def put(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, .
 @rule("masked_scatter")
 def masked_scatter(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, mask, source = arrays
-    if mask.shape != x.shape or x.dtype != source.dtype or source.size < x.size or not x.size:
+    shape = np.broadcast_shapes(x.shape, mask.shape)
+    size = math.prod(shape)
+    if x.dtype != source.dtype or not source.size or not size or mask.dtype.kind != "b":
         return NotImplemented
-    flat = reshaped(batch.value(mask), (batch.size, x.size))
+
+    def rows(array: Any) -> Any:
+        value = reshaped(batch.value(array), (batch.size, *(1,) * (len(shape) - array.ndim), *array.shape))
+        return reshaped(expanded(value, (batch.size, *shape)), (batch.size, size))
+
+    flat = rows(mask)
     # The number of each element that is to be written among those of its sample.
     order = ran("sub", ran("cumsum", flat, dim=1), 1)
+    if source.size < size:
+        most = whole(order)
+        read(most, "masked_scatter()")
+        if most.max() >= source.size:
+            return NotImplemented  # the samples one by one will tell
+        order = ran("minimum", order, source.size - 1)
     order = ran("maximum", order, 0)
     picked = ran("gather", reshaped(batch.value(source), (batch.size, source.size)), order, dim=1)
-    return batch.lifted(reshaped(ran("where", flat, picked, reshaped(batch.value(x), (batch.size, x.size))), (batch.size, *x.shape)))
+    return batch.lifted(reshaped(ran("where", flat, picked, rows(x)), (batch.size, *shape)))

@@ -132,6 +132,21 @@ def _flat(shape: tuple[int, ...], size: int, first: int, last: int) -> tuple[str
 VIEWS["flatten"] = _flat
 
 
+def _strided(shape: tuple[int, ...], samples: int, size: Any, stride: Any, offset: int, place: Any) -> tuple[str, tuple[Any, ...]]:
+    """The innermost of the batches that an array is a sample of is a dimension of the one outside.
+
+    Where an array that is none has been at the place, what stands for it in gradients lies as if the samples followed each other.
+    """
+    start, strides, *batches = place
+    ends = [at + sum((n - 1) * s for n, s in zip(*each, strict=True)) for at, *each in ((start, shape, strides), (offset, size, stride))]
+    *outer, own = batches[0] if batches else (1 + max(ends) - min(start, offset),)
+    outside = (start, (own, *strides), *([tuple(outer)] if outer else []))
+    return "as_strided", ((samples, *size), (own, *stride), offset, outside)
+
+
+VIEWS["as_strided"] = _strided
+
+
 def view(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     """The view of the whole batch that shows each sample's."""
     (x,) = arrays

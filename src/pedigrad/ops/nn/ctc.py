@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.declare import composite, function
+from ...core.lifted import Lifted, whole
 from ...core.origin import located
 from ...core.quiet import astype
-from ...core.tensor import Tensor, constant, read, wrap
+from ...core.tensor import Tensor, constant, read
 from .loss import reduce_tensor
 from .reduction import not_a_reduction
 
@@ -50,6 +51,7 @@ def _ends(shape, target_lengths):
     return ends
 
 
+NO_SECOND = "ctc_loss has no second derivative"
 SAMPLES = [
     ((5, 2, 3), np.array([[1, 2], [2, 2]]), np.array([5, 4]), np.array([2, 1]), 0, False),
     ((2, 2, 3), np.array([[1, 1], [2, 0]]), np.array([2, 2]), np.array([2, 1]), 0, True),
@@ -60,7 +62,7 @@ SAMPLES = [
 def alignment_losses(x, targets, input_lengths, target_lengths, /, blank=0, zero_infinity=False):
     """The negative log-likelihoods, (N), of `targets`, (N, S), by log-probabilities `x`, (T, N, C)."""
     if isinstance(x, Tensor):
-        raise NotImplementedError(located("ctc_loss has no second derivative"))
+        raise NotImplementedError(located(NO_SECOND))
     states, skips = _states(targets, target_lengths, blank)
     emitted = _of_states(x, states)
     ways = np.full(emitted.shape, -np.inf)
@@ -82,7 +84,14 @@ def _losses(ways, input_lengths, target_lengths):
 
 @alignment_losses.grad("x")
 def _(g, x, targets, input_lengths, target_lengths, ways, blank, zero_infinity):
-    # As PyTorch's it is right behind a log_softmax only: the gradient of the softmax's normalization is put in here.
+    slopes = alignment_slopes(x, targets, input_lengths, target_lengths, ways, blank, zero_infinity)
+    return np.where(slopes == 0, 0, slopes * g[:, None])
+
+
+@composite(real=True, name="_ctc_loss_slopes", places="", samples=[(*SAMPLES[0][:4], (5, 2, 5), *SAMPLES[0][4:])])
+def alignment_slopes(x, targets, input_lengths, target_lengths, ways, /, blank=0, zero_infinity=False):
+    """The derivatives, (T, N, C), of the losses by the log-probabilities."""
+    # As PyTorch's they are right behind a log_softmax only: the gradient of the softmax's normalization is put in here.
     states, skips = _states(targets, target_lengths, blank)
     emitted = _of_states(x, states)
     ends = _ends(states.shape, target_lengths)
@@ -90,7 +99,7 @@ def _(g, x, targets, input_lengths, target_lengths, ways, blank, zero_infinity):
     skips_back = np.zeros(skips.shape, bool)
     skips_back[:, 2:] = skips[:, :1:-1]
     rest = np.full(states.shape, -np.inf)
-    slope = np.exp(x.astype(np.float64, copy=False))
+    slopes = np.exp(x.astype(np.float64, copy=False))
     losses = _losses(ways, input_lengths, target_lengths)
     rows = np.arange(states.shape[0])
     for t in range(x.shape[0] - 1, -1, -1):
@@ -98,21 +107,27 @@ def _(g, x, targets, input_lengths, target_lengths, ways, blank, zero_infinity):
         rest = np.where((t < input_lengths)[:, None], onwards + emitted[t], -np.inf)
         share = np.exp(ways[t] + rest - emitted[t] + losses[:, None])
         share = np.where(ways[t] + rest == -np.inf, 0, share) if zero_infinity else np.where(emitted[t] == -np.inf, 0, share)
-        np.subtract.at(slope, (t, rows[:, None], states), share)
+        np.subtract.at(slopes, (t, rows[:, None], states), share)
     inside = np.arange(x.shape[0])[:, None] < input_lengths
     if zero_infinity:
         inside = inside & (losses != np.inf)
-    return astype(np.where(inside[:, :, None], slope * g[:, None], 0), x.dtype)
+    return astype(np.where(inside[:, :, None], slopes, 0), x.dtype)
+
+
+@alignment_slopes.grad("x")
+def _(g):
+    raise NotImplementedError(located(NO_SECOND))
 
 
 def _lengths(lengths, count, what):
+    """Lengths given as numbers or as a tensor, an array of int64."""
     if isinstance(lengths, Tensor):
-        read(lengths._array, "ctc_loss()")
+        read(whole(lengths._array), "ctc_loss()")
         lengths = lengths._array
-    array = np.asarray(lengths)
+    array = lengths if isinstance(lengths, Lifted) else np.asarray(lengths)
     if array.dtype.kind not in "iu":
         raise RuntimeError(located(f"{what}_lengths must be integral"))
-    array = array.reshape(-1).astype(np.int64)
+    array = astype(array.reshape(-1), np.int64)
     if array.size != count:
         raise RuntimeError(located(f"{what}_lengths must be of size batch_size"))
     return array
@@ -120,10 +135,10 @@ def _lengths(lengths, count, what):
 
 def _in_rows(targets, lengths):
     """Targets given one after the other, as (N, S)."""
-    read(targets._array, "ctc_loss()")
-    rows = np.zeros((lengths.size, int(lengths.max(initial=0))), np.int64)
-    rows[np.arange(rows.shape[1]) < lengths[:, None]] = targets._array[: int(lengths.sum())]
-    return wrap(rows)
+    inside = np.arange(whole(lengths).max(initial=0)) < lengths[:, None]
+    before = np.cumsum(lengths) - lengths
+    places = np.where(inside, before[:, None] + np.arange(inside.shape[1]), 0)
+    return targets[constant(places)].where(constant(inside), 0)
 
 
 @function("torch F")
@@ -147,14 +162,15 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     if not 0 <= blank < classes:
         raise RuntimeError(located("blank must be in label range"))
     input_lengths, target_lengths = _lengths(input_lengths, count, "input"), _lengths(target_lengths, count, "target")
-    if (input_lengths < 0).any() or (input_lengths > steps).any():
-        raise RuntimeError(located(f"Expected input_lengths to have value at most {steps}, but got value {input_lengths.max()}"))
-    if (target_lengths < 0).any():
+    lengths, longest = whole(input_lengths), whole(target_lengths).max(initial=0)
+    if (lengths < 0).any() or (lengths > steps).any():
+        raise RuntimeError(located(f"Expected input_lengths to have value at most {steps}, but got value {lengths.max()}"))
+    if (whole(target_lengths) < 0).any():
         raise RuntimeError(located("Expected target_lengths to have value at least 0"))
     rows = targets if targets.ndim == 2 else targets.unsqueeze(0) if not batch else _in_rows(targets, target_lengths)
-    if target_lengths.max(initial=0) > rows.shape[1]:
-        raise RuntimeError(located(f"Expected tensor to have size at least {target_lengths.max()} at dimension 1, but got {rows.shape[1]}"))
+    if longest > rows.shape[1]:
+        raise RuntimeError(located(f"Expected tensor to have size at least {longest} at dimension 1, but got {rows.shape[1]}"))
     losses = alignment_losses(x, rows, constant(input_lengths), constant(target_lengths), blank, zero_infinity)
     if reduction == "mean":
-        return (losses / constant(np.maximum(target_lengths, 1).astype(losses._array.dtype))).mean()
+        return (losses / constant(astype(np.maximum(target_lengths, 1), losses._array.dtype))).mean()
     return reduce_tensor(losses if batch else losses.reshape(()), reduction)

@@ -351,7 +351,8 @@ def _avg_pool(n, x, kernel_size, stride, padding, ceil_mode, count_include_pad, 
             raise RuntimeError("divisor must be not zero")
         scale = 1.0 / divisor_override
     else:
-        scale = _share(geo, bool(count_include_pad), x.dtype if isinstance(x, np.ndarray) else x._array.dtype)
+        kind = x.dtype if isinstance(x, np.ndarray) else np.dtype(np.float32) if x.is_quantized else x._array.dtype
+        scale = _share(geo, bool(count_include_pad), kind)
     return under_name(f"AvgPool{max(n, 2)}DBackward0", window_mean(x, geo, scale))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.declare import composite, function
 from ...core.quiet import astype
-from ..xp import kind_of, matmul, total
+from ..xp import are_differentiated, kind_of, matmul, total
 from . import sequences
 
 
@@ -25,6 +25,11 @@ def _steps(x, initial, batch_sizes, reverse):
         steps.append((start, start + n, n))
         start += n
     return steps[::-1] if reverse else steps
+
+
+def _sizes(steps, reverse):
+    """The number of rows of each step, from the first one on."""
+    return tuple(n for _, _, n in (steps[::-1] if reverse else steps))
 
 
 def _rows(x):
@@ -124,8 +129,10 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_
     recurrent = _packed(w_hh.T * half)
     h, c = h0, c0
     outs, gates, cells, squashed = [], [], [], []
+    in_place = all(a.__class__ is np.ndarray for a in (pre, h0, c0, recurrent, w_hr) if a is not None)
+    opened = _opened_in_place if in_place else _opened
     for start, end, n in steps:
-        z = _opened(pre[start:end], matmul(h if n == h.shape[0] else h[:n], recurrent), half, shift)
+        z = opened(pre[start:end], matmul(h if n == h.shape[0] else h[:n], recurrent), half, shift)
         new_c = z[:, width : 2 * width] * (c if n == c.shape[0] else c[:n]) + z[:, :width] * z[:, 2 * width : 3 * width]
         tc = np.tanh(new_c)
         new_h = z[:, 3 * width :] * tc
@@ -137,14 +144,17 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None, /, batch_
         cells.append(new_c)
         squashed.append(tc)
     out = _shaped(_joined(outs, steps), x)
-    made = pre if pre.__class__ is np.ndarray else _joined(gates, steps)
+    made = pre if in_place else _joined(gates, steps)
     return out, np.copy(h), np.copy(c), made, _joined(cells, steps), _joined(squashed, steps)
 
 
 def _opened(rows, product, half, shift):
-    """The gates of one step; on arrays in the place of `rows`, which the caller has made."""
-    if rows.__class__ is not np.ndarray:
-        return np.tanh(rows + product) * half + shift
+    """The gates of one step."""
+    return np.tanh(rows + product) * half + shift
+
+
+def _opened_in_place(rows, product, half, shift):
+    """The same of arrays, in the place of `rows`."""
     np.add(rows, product, out=rows)
     np.tanh(rows, out=rows)
     np.multiply(rows, half, out=rows)
@@ -153,37 +163,53 @@ def _opened(rows, product, half, shift):
 
 @lstm_layer.grad("x", "h0", "c0", "w_ih", "w_hh", "b_ih", "b_hh", "w_hr")
 def _(g_out, g_h, g_c, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, out, gates, cells, squashed, batch_sizes, reverse, needs):
-    width = gates.shape[1] // 4
     steps = _steps(x, h0, batch_sizes, reverse)
-    g_out = None if g_out is None else _rows(g_out)
     dh = _zeros(h0) if g_h is None else g_h
     dc = _zeros(c0) if g_c is None else g_c
+    given = (gates, cells, squashed, c0, w_hh, dh, dc, None if g_out is None else _rows(g_out), w_hr)
+    slopes = lstm_slopes.op.forward if are_differentiated(given) else lstm_slopes
+    delta, d_h0, d_c0 = slopes(*given, _sizes(steps, reverse), reverse)
     wanted = (needs[0], needs[3], needs[4], needs[5] or needs[6])
+    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
+    d_hr = None
+    if needs[7]:
+        arriving = _previous(matmul(delta, w_hh), dh, steps[::-1])
+        arriving = arriving if g_out is None else arriving + _rows(g_out)
+        d_hr = matmul(arriving.T, gates[:, 3 * c0.shape[1] :] * squashed)
+    return d_x, d_h0, d_c0, d_ih, d_hh, *_two(d_b), d_hr
+
+
+@composite(
+    places="", outputs=("delta", "d_h0", "d_c0"),
+    samples=[((6, 12), (6, 3), (6, 3), (3, 3), (12, 3), (3, 3), (3, 3), (6, 3), None, (3, 3), False),
+             ((5, 12), (5, 3), (5, 3), (3, 3), (12, 1), (3, 1), (3, 3), None, (1, 3), (3, 2), True)],
+)  # fmt: skip
+def lstm_slopes(gates, cells, squashed, c0, w_hh, dh, dc, g_out=None, w_hr=None, /, batch_sizes=(), reverse=False):
+    """The gradients, as rows, of what a layer's gates are made of, and those of its first states.
+
+    `dh`, `dc` and `g_out` are the gradients of the last states and, as rows, of the outputs.
+    """
+    width = c0.shape[1]
+    steps = _steps(gates, c0, batch_sizes, reverse)
     if w_hr is None and sequences.takes(steps, g_out, dh, dc, gates, cells, squashed, c0, w_hh):
-        delta, dh, dc = sequences.lstm_grad(g_out, dh, dc, gates, cells, squashed, c0, w_hh, steps)
-        d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
-        return d_x, dh, dc, d_ih, d_hh, *_two(d_b), None
+        return sequences.lstm_grad(g_out, dh, dc, gates, cells, squashed, c0, w_hh, steps)
     before = _previous(cells, c0, steps)
     # The derivatives of all gates at all steps, before they are multiplied with what arrives.
     i, f, n_, o = (gates[:, k * width : (k + 1) * width] for k in range(4))
     d_i, d_f, d_n = n_ * i * (1 - i), before * f * (1 - f), i * (1 - n_ * n_)
     d_o, d_c = squashed * o * (1 - o), o * (1 - squashed * squashed)
-    deltas, heads = [], []
+    deltas = []
     for start, end, n in reversed(steps):
         head = dh if n == dh.shape[0] else dh[:n]
         if g_out is not None:
             head = head + g_out[start:end]
-        heads.append(head)
         m = head if w_hr is None else matmul(head, w_hr)
         cell = m * d_c[start:end] + (dc if n == dc.shape[0] else dc[:n])
         delta = np.concatenate([cell * d_i[start:end], cell * d_f[start:end], cell * d_n[start:end], m * d_o[start:end]], axis=1)
         deltas.append(delta)
         dh = _continued(matmul(delta, w_hh), dh)
         dc = _continued(cell * f[start:end], dc)
-    delta = _joined(deltas, steps[::-1])
-    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(_rows(out), h0, steps), w_ih, wanted)
-    d_hr = matmul(_joined(heads, steps[::-1]).T, o * squashed) if needs[7] else None
-    return d_x, dh, dc, d_ih, d_hh, *_two(d_b), d_hr
+    return _joined(deltas, steps[::-1]), dh, dc
 
 
 def _product_grads(delta, delta_hidden, x, before, w_ih, needs):
@@ -240,16 +266,27 @@ def gru_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, batch_sizes=None, reve
 
 @gru_layer.grad("x", "h0", "w_ih", "w_hh", "b_ih", "b_hh")
 def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, gates, inner, batch_sizes, reverse, needs):
-    width = gates.shape[1] // 3
     steps = _steps(x, h0, batch_sizes, reverse)
     before = _previous(_rows(out), h0, steps)
-    g_out = None if g_out is None else _rows(g_out)
-    dh = _zeros(h0) if g_h is None else g_h
-    wanted = (needs[0], needs[2], needs[3], needs[4])
+    given = (gates, inner, _rows(out), h0, w_hh, _zeros(h0) if g_h is None else g_h, None if g_out is None else _rows(g_out))
+    slopes = gru_slopes.op.forward if are_differentiated(given) else gru_slopes
+    delta, delta_hidden, d_h0 = slopes(*given, _sizes(steps, reverse), reverse)
+    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta_hidden, x, before, w_ih, (needs[0], needs[2], needs[3], needs[4]))
+    return d_x, d_h0, d_ih, d_hh, d_b, _column_sum(delta_hidden) if needs[5] else None
+
+
+@composite(
+    places="", outputs=("delta", "delta_hidden", "d_h0"),
+    samples=[((6, 12), (6, 4), (6, 4), (3, 4), (12, 4), (3, 4), (6, 4), (3, 3), False),
+             ((5, 12), (5, 4), (5, 4), (3, 4), (12, 4), (3, 4), None, (3, 2), True)],
+)  # fmt: skip
+def gru_slopes(gates, inner, out, h0, w_hh, dh, g_out=None, /, batch_sizes=(), reverse=False):
+    """The gradients, as rows, of what a layer's gates are made of, by the input and by the states, and those of its first state."""
+    width = gates.shape[1] // 3
+    steps = _steps(gates, h0, batch_sizes, reverse)
     if sequences.takes(steps, g_out, dh, gates, inner, out, h0, w_hh):
-        delta, delta_hidden, dh = sequences.gru_grad(g_out, dh, gates, inner, _rows(out), h0, w_hh, steps)
-        d_x, d_ih, d_hh, d_b = _product_grads(delta, delta_hidden, x, before, w_ih, wanted)
-        return d_x, dh, d_ih, d_hh, d_b, _column_sum(delta_hidden) if needs[5] else None
+        return sequences.gru_grad(g_out, dh, gates, inner, out, h0, w_hh, steps)
+    before = _previous(out, h0, steps)
     r, z, new = (gates[:, k * width : (k + 1) * width] for k in range(3))
     d_new = (1 - z) * (1 - new * new)
     d_z, d_r = (before - new) * z * (1 - z), d_new * inner * r * (1 - r)
@@ -263,9 +300,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, gates, inner, batch_sizes,
         deltas.append(np.concatenate([to_r, to_z, head * d_new[start:end]], axis=1))
         hidden.append(np.concatenate([to_r, to_z, head * d_inner[start:end]], axis=1))
         dh = _continued(head * z[start:end] + matmul(hidden[-1], w_hh), dh)
-    delta, delta_hidden = _joined(deltas, steps[::-1]), _joined(hidden, steps[::-1])
-    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta_hidden, x, before, w_ih, wanted)
-    return d_x, dh, d_ih, d_hh, d_b, _column_sum(delta_hidden) if needs[5] else None
+    return _joined(deltas, steps[::-1]), _joined(hidden, steps[::-1]), dh
 
 
 # Elman's network
@@ -303,14 +338,23 @@ def rnn_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, /, nonlinearity="tanh", b
 def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, nonlinearity, batch_sizes, reverse, needs):
     steps = _steps(x, h0, batch_sizes, reverse)
     rows = _rows(out)
-    g_out = None if g_out is None else _rows(g_out)
-    dh = _zeros(h0) if g_h is None else g_h
-    before = _previous(rows, h0, steps)
+    given = (rows, w_hh, _zeros(h0) if g_h is None else g_h, None if g_out is None else _rows(g_out))
+    slopes = rnn_slopes.op.forward if are_differentiated(given) else rnn_slopes
+    delta, d_h0 = slopes(*given, nonlinearity, _sizes(steps, reverse), reverse)
     wanted = (needs[0], needs[2], needs[3], needs[4] or needs[5])
+    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, _previous(rows, h0, steps), w_ih, wanted)
+    return d_x, d_h0, d_ih, d_hh, *_two(d_b)
+
+
+@composite(
+    places="", outputs=("delta", "d_h0"),
+    samples=[((6, 5), (5, 5), (2, 5), (6, 5), "tanh", (2, 2, 2), False), ((5, 5), (5, 5), (3, 5), None, "relu", (3, 2), True)],
+)  # fmt: skip
+def rnn_slopes(rows, w_hh, dh, g_out=None, /, nonlinearity="tanh", batch_sizes=(), reverse=False):
+    """The gradients, as rows, of what a layer's outputs are made of, and that of its first state."""
+    steps = _steps(rows, dh, batch_sizes, reverse)
     if sequences.takes(steps, g_out, dh, rows, w_hh):
-        delta, dh = sequences.elman_grad(g_out, dh, rows, w_hh, nonlinearity, steps)
-        d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, before, w_ih, wanted)
-        return d_x, dh, d_ih, d_hh, *_two(d_b)
+        return sequences.elman_grad(g_out, dh, rows, w_hh, nonlinearity, steps)
     slope = 1 - rows * rows if nonlinearity == "tanh" else 1 - astype(rows <= 0, _zeros(rows, ()).dtype)
     deltas = []
     for start, end, n in reversed(steps):
@@ -319,9 +363,7 @@ def _(g_out, g_h, x, h0, w_ih, w_hh, b_ih, b_hh, out, nonlinearity, batch_sizes,
             head = head + g_out[start:end]
         deltas.append(head * slope[start:end])
         dh = _continued(matmul(deltas[-1], w_hh), dh)
-    delta = _joined(deltas, steps[::-1])
-    d_x, d_ih, d_hh, d_b = _product_grads(delta, delta, x, before, w_ih, wanted)
-    return d_x, dh, d_ih, d_hh, *_two(d_b)
+    return _joined(deltas, steps[::-1]), dh
 
 
 # One step

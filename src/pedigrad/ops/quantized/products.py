@@ -41,11 +41,11 @@ def centred(weight: Quantized) -> Array:
 
 
 def _product_of_bytes(whole: Array, zero_point: int, weight: Quantized) -> Array | None:
-    """The same for whole numbers of 8 bits in float32 less their zero point, by `weight`; None where native code does not do it."""
+    """The same for whole numbers of 8 bits, also in float32, less their zero point, by `weight`; None where native code does not do it."""
     integers = weight.integers
     if integers.dtype != np.int8 or not whole.size:
         return None
-    rows = whole.reshape(-1, whole.shape[-1]).astype(np.uint8)
+    rows = whole.reshape(-1, whole.shape[-1]).astype(np.uint8, copy=False)
     sums = native.whole_product(rows, integers.T)
     if sums is None:
         return None
@@ -56,6 +56,14 @@ def _product_of_bytes(whole: Array, zero_point: int, weight: Quantized) -> Array
         moved = rows.sum(1, dtype=np.int32) - np.int32(zero_point) * np.int32(rows.shape[1])
         sums -= np.multiply.outer(moved, np.broadcast_to(weight.zero_point, len(integers)).astype(np.int32))
     return sums.reshape(*whole.shape[:-1], len(integers))
+
+
+def sums_of(whole: Array, zero_point: int, weight: Quantized) -> Array:
+    """The exact sums of products of uint8 numbers (..., k) less their zero point, and those of a weight (n, k): of shape (..., n)."""
+    sums = _product_of_bytes(whole, zero_point, weight)
+    if sums is None:
+        sums = exact_product(whole.astype(np.float32) - np.float32(zero_point), centred(weight), 255 * 255)
+    return sums
 
 
 def dynamic_linear(x: Array, weight: Quantized, bias: Array | None, reduce_range: bool, ready: Array | None = None) -> Array:

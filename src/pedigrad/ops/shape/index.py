@@ -19,7 +19,7 @@ import numpy as np
 from ...core import dtypes, inplace, lifted, meta, modes
 from ...core.data import element
 from ...core.declare import composite, function
-from ...core.dispatch import check_overlap, is_recorded, record
+from ...core.dispatch import check_overlap, computed, is_recorded, record
 from ...core.history import refresh
 from ...core.inplace import check_writable, note_change, rebase
 from ...core.layout import arranged, broadcast_strides, order_of, refuse_overlap
@@ -334,6 +334,17 @@ def getitem(self: Tensor, index_: Any) -> Tensor:
     if not arrays:
         return part(self, basic)
     return index(self, *arrays, *(None,) * (MOST - len(arrays)), basic, places)
+
+
+def _part_of_lifted(array: Any, index_: Any) -> Any:
+    """What an index selects of a lifted array: one operation on arrays where it is basic."""
+    key = index_ if index_.__class__ is tuple else (index_,)
+    if not _is_basic(key) or modes.overriding:
+        return lifted.computed(getitem, (array, index_), {})
+    return computed(part.op, (array,), (key if Ellipsis in key else (*key, ...),))[0]
+
+
+lifted.getitem = _part_of_lifted
 
 
 def setitem(self: Tensor, index_: Any, value: Any) -> None:

@@ -12,11 +12,13 @@ from ...core.declare import composite, function, kernel
 from ...core.dispatch import check_overlap, is_recorded
 from ...core.inplace import note_change, write
 from ...core.large import SEVERAL
+from ...core.lifted import Lifted
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.shapes import broadcast_shapes
 from ...core.tensor import Tensor, wrap
 from ..xp import broadcast_to, total
+from .gather import scattered_in_zeros
 from .index import add_at
 from .index import index as elements
 from .region import part, region_in_zeros
@@ -124,8 +126,12 @@ def _(g, x_dtype, mask):
 
 @masked_scatter.grad("source")
 def _(g, mask, source_shape):
-    taken = elements(g, broadcast_to(mask, tuple(g.shape)))
+    mask = broadcast_to(mask, tuple(g.shape))
     size = int(np.prod(source_shape))
+    if isinstance(mask, Lifted) and size:  # each sample has another number of elements there
+        order = np.minimum(np.maximum(np.cumsum(np.reshape(mask, (-1,)), 0) - 1, 0), size - 1)
+        return reshaped(scattered_in_zeros(np.reshape(np.where(mask, g, 0), (-1,)), order, (size,), 0), source_shape)
+    taken = elements(g, mask)
     return reshaped(region_in_zeros(taken, (size,), part.op, ((slice(taken.shape[0]), ...),)), source_shape)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ...core import inplace
 from ...core.declare import composite, function, view
 from ...core.dispatch import dispatch
+from ...core.lifted import whole
 from ...core.shapes import as_int, one_dim
 from ...core.storage import storage_of, whole_of
 from ...core.tensor import Tensor, read
@@ -213,14 +214,20 @@ def strided(x, /, size, stride, offset, place):
 
 
 def lies_at(x):
-    """Where an array lies in its storage: its offset and strides, in elements."""
-    start = x.__array_interface__["data"][0] - whole_of(x).__array_interface__["data"][0]
-    return start // x.itemsize, tuple(s // x.itemsize for s in x.strides)
+    """Where an array lies in its storage: its offset and strides, in elements; of the first sample of batches, and their strides."""
+    every = whole(x)
+    start = every.__array_interface__["data"][0] - whole_of(every).__array_interface__["data"][0]
+    strides, batches = tuple(s // x.itemsize for s in every.strides), every.ndim - x.ndim
+    return (start // x.itemsize, strides[batches:], *([strides[:batches]] if batches else []))
 
 
 def lacking(x, size, stride, offset):
     """What is wrong with a view by strides of the storage of `x`, None if nothing is."""
-    count = whole_of(x).nbytes // x.itemsize
+    every, batches = whole(x), lies_at(x)[2:]
+    if batches:
+        (batches,) = batches
+        size, stride = (*every.shape[: len(batches)], *size), (*batches, *stride)
+    count = whole_of(every).nbytes // x.itemsize
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     if 0 in size or 0 <= offset <= last < count:
         return None
@@ -269,7 +276,7 @@ def _by_strides(x: Tensor, size: Any, stride: Any, storage_offset: int | None) -
         raise RuntimeError(f"mismatch in length of strides and shape: {list(stride)} and {list(size)}")
     if any(s < 0 for s in stride):
         raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
-    read(x._array, "as_strided()")
+    read(whole(x._array), "as_strided()")
     place = lies_at(x._array)
     offset = place[0] if storage_offset is None else storage_offset
     if wrong := lacking(x._array, size, stride, offset):

@@ -27,12 +27,13 @@ class Symmetric:
         return max(self.largest / 127.5, float(np.finfo(np.float32).eps)), 0
 
 
-def observed(weight: Tensor, observer: Any) -> Any:
-    """A weight as whole numbers, with the scale that an observer of it says; in float16 if that is the observer's dtype."""
+def observed(weight: Tensor, observer: Any, looks: bool = True) -> Any:
+    """A weight as whole numbers, with the scale that an observer says, which `looks` at it; in float16 if that is the observer's dtype."""
     weight = weight.detach().float()  # type: ignore[attr-defined]
     if observer.dtype is dtypes.float16:
         return weight.half()  # type: ignore[attr-defined]
-    observer(weight)
+    if looks:
+        observer(weight)
     scale, zero_point = observer.calculate_qparams()
     if observer.qscheme in (per_channel_affine, per_channel_symmetric):
         axis = observer.ch_axis
