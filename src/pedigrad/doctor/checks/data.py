@@ -10,9 +10,10 @@ from ...core.tensor import Tensor
 from ...rng.generator import default_generator
 from ...utils.data.sampler import BatchSampler, SequentialSampler
 from ..findings import Check
-from ..program import Call, FunctionCall, Pass, Updater, fingerprint, tensors_in
+from ..program import Call, FunctionCall, Pass, Updater, tensors_in
 
 SEVERAL = 3
+LONG = 128  # backward passes by which an order that comes again is looked for
 SMALL = 2  # batches in an epoch, so few of which may come in order
 
 
@@ -21,6 +22,7 @@ class NeverShuffled(Check):
 
     name = "never-shuffled"
     remedy = "Give the training loader shuffle=True (or draw torch.randperm(n) in each epoch and take batches by it)."
+    always = ("called", "stepped")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
@@ -34,7 +36,8 @@ class NeverShuffled(Check):
         self.closed = False  # what follows would not be in order
 
     def fall_asleep(self) -> None:
-        self.closed, self.pending = True, None
+        if self.by_loader or self.program.passes >= LONG:
+            self.always, self.closed = (), True
 
     def batch(self, iterator: Any, data: Any) -> None:
         self.by_loader = True
@@ -50,13 +53,15 @@ class NeverShuffled(Check):
         self.current = entry
 
     def called(self, call: Call) -> None:
-        if not call.grad or not call.inputs or self.closed:
+        if not call.grad or not call.inputs or self.closed or self.by_loader:
             return
-        before = [array for array in (each() for each in self.last_outputs) if array is not None]
-        self.carried = self.carried or any(t._array is array for t in call.inputs for array in before)
-        self.last_outputs = [weakref.ref(t._array) for t in tensors_in(call.result)]
+        if not self.carried:
+            before = [array for each in self.last_outputs if (array := each()) is not None]
+            self.carried = any(t._array is array for t in call.inputs for array in before)
+            results = [call.result] if call.output is call.result else tensors_in(call.result)
+            self.last_outputs = [weakref.ref(t._array) for t in results]
         if call.training:
-            self.pending, self.origin = fingerprint(call.inputs[0]._array), call.origin
+            self.pending, self.origin = call.given, call.origin
 
     pending: tuple[Any, ...] | None = None
     origin: Origin = NOWHERE
@@ -65,6 +70,7 @@ class NeverShuffled(Check):
         if self.current is not None:
             self.current[2] += 1
         if self.pending is not None:
+            self.closed = len(self.inputs) >= LONG
             self.inputs.append(self.pending)
             self.at = self.origin
             self.pending = None
@@ -114,7 +120,7 @@ class SameBatch(Check):
     def called(self, call: Call) -> None:
         if call.grad and call.inputs:
             given = call.inputs[0]
-            mark = fingerprint(given._array)
+            mark = call.given
             before = self.pending.get(id(call.model))
             several = before is not None and before[0] != mark  # a step of several batches has seen more than one
             self.pending[id(call.model)] = (None if several else mark, call.origin, is_part(given), call.model.name)

@@ -18,19 +18,11 @@ LOOKED = 6  # backward passes before which it is noted what leaves the graph
 
 
 class ParametersHistory(Check):
-    """What the checks of this file have in common: which parameters had a gradient when a step was taken."""
-
-    def __init__(self, *given: Any):
-        super().__init__(*given)
-        self.reached: dict[int, Leaf] = {}  # leaves that backward passes came to
-
-    def backwarded(self, run: Pass) -> None:
-        if run.accumulates:
-            self.reached.update((id(leaf), leaf) for leaf in run.leaves)
+    """What the checks of this file have in common: which parameters backward passes came to."""
 
     def is_reached(self, p: Tensor) -> bool:
         """Whether a backward pass came to a parameter."""
-        return id(p._node) in self.reached
+        return p._node in self.program.reached
 
     def replaced(self) -> tuple[list[Tensor], list[Tensor]]:
         """Parameters that an optimizer has and no model any more, and those of the same models that get gradients and no optimizer has."""
@@ -201,7 +193,7 @@ class ZeroGradient(Check):
         self.reasons: dict[int, tuple[str, Origin, Any]] = {}  # by parameter: where its gradient becomes zero
 
     def backward(self, run: Pass) -> None:
-        self.solved = not any(t._array.any() for t in run.tensors)
+        self.solved = not any(any_in(t._array) for t in run.tensors)
         if not self.solved and run.accumulates and len(self.reasons) < LOOKED:
             for key, (seen, zeros) in self.counts.items():
                 if seen == zeros == SEVERAL - 1 and key not in self.reasons:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import linecache
 import re
@@ -205,11 +206,10 @@ class EvalWhileTraining(Check):
             self.last[id(call.model)] = (call, call.model)
 
     def step(self, updater: Updater) -> None:
-        owned = {id(p) for p in updater.parameters}
         for key, (call, model) in list(self.last.items()):
             del self.last[key]
             moody = model.moody() if call.passed else []
-            if moody and any(id(p) in owned for p in model.module.parameters()):
+            if moody and any(id(p) in updater.owned for p in model.module.parameters()):
                 self.times[key] = self.times.get(key, 0) + 1
                 if self.times[key] == SEVERAL:
                     self.found(f"{model.name} is trained in evaluation mode: {listed(moody)} do not act as in training.", call.origin)
@@ -317,10 +317,13 @@ class UnusedInput(Check):
         self.waiting = {}
 
 
+signature_of = functools.lru_cache(maxsize=256)(inspect.signature)
+
+
 def argument_names(call: Call) -> dict[int, str]:
     """What the model's forward calls the tensors that it is given, by their identity."""
     try:
-        bound = inspect.signature(call.model.module.forward).bind(*call.args, **call.kwargs)
+        bound = signature_of(type(call.model.module).forward).bind(call.model.module, *call.args, **call.kwargs)
     except (TypeError, ValueError):
         return {}
     return {id(value): name for name, value in bound.arguments.items() if isinstance(value, Tensor)}

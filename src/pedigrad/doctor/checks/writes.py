@@ -23,6 +23,7 @@ from ..findings import Check
 from ..program import Call, Pass, Updater
 
 LIVE = 6  # graphs of earlier steps that may be alive
+OFTEN = 64  # passes that are all looked at
 
 
 class HiddenWrite(Check):
@@ -79,6 +80,7 @@ class GraphKept(Check):
 
     name = "graph-kept-alive"
     remedy = "Keep numbers, not tensors with a history: total += loss.item(), losses.append(loss.detach())."
+    always = ("backward", "stepped")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
@@ -86,17 +88,21 @@ class GraphKept(Check):
         self.told = False
         self.stamps: list[int] = []  # of the passes that kept their graphs, the number of the node they began at
 
-    def fall_asleep(self) -> None:
-        self.stamps.clear()
-
     def backward(self, run: Pass) -> None:
-        if run.accumulates and run.retains and run.tensors and run.tensors[0]._node is not None and not self.told:
-            self.look_back(run, run.tensors[0]._node)
+        if self.told:
+            return
         if not self.program.steps:
             self.judge()  # the program makes its steps itself
-        if run.accumulates and run.tensors and run.tensors[0]._node is not None and not self.told:
-            self.roots = [root for root in self.roots if root() is not None]
-            self.roots.append(weakref.ref(run.tensors[0]._node))
+        root = run.tensors[0]._node if run.accumulates and run.tensors else None
+        if root is None or self.told:
+            return
+        if run.retains:
+            if run.number < OFTEN or run.number % 16 == 0:
+                self.look_back(run, root)
+            self.stamps = [*self.stamps[-OFTEN:], root.seq]
+        if len(self.roots) > 2 * LIVE:
+            self.roots = [each for each in self.roots if each() is not None]
+        self.roots.append(weakref.ref(root))
 
     def stepped(self, updater: Updater) -> None:
         self.judge()
@@ -126,7 +132,6 @@ class GraphKept(Check):
             message = f"The backward pass goes into the graphs of {entered} earlier steps, which retain_graph=True keeps{by}."
             remedy = "detach() what is carried from one step to the next (h = h.detach()), and leave retain_graph=True out."
             self.found(message, run.origin, remedy)
-        self.stamps.append(root.seq)
 
     def judge(self) -> None:
         """Look at how many graphs are alive after an update."""
