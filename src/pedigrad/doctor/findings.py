@@ -6,6 +6,7 @@ told of. Each session makes its own instances, so a check may remember what it h
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -89,6 +90,7 @@ class Check:
             CHECKS[cls.name] = cls
 
     @classmethod
+    @functools.cache
     def listens(cls) -> tuple[str, ...]:
         """The events that the check is told of."""
         return tuple(event for event in EVENTS if hasattr(cls, event))

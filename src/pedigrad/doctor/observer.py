@@ -82,16 +82,23 @@ class Observer(watching.Watcher):
         self.running: Pass | None = None
         self.lenders: dict[int, tuple[Any, Any]] = {}  # what `.data` returned, and whose it is, both weakly
         self.set_listeners()
+        self.listeners = self.awake
 
     def set_listeners(self) -> None:
-        """Find which method of which check is to be told of what."""
-        self.awake = {e: tuple(getattr(c, e) for c in self.checks if e in c.listens()) for e in EVENTS}
-        self.drowsy = {e: tuple(m for m in methods if e not in IN_SLEEP or e in m.__self__.always) for e, methods in self.awake.items()}
-        self.listeners = self.drowsy if self.asleep else self.awake
+        """Find which method of which check is to be told of what: when all are awake, and in sleep."""
+        self.awake: dict[str, tuple[Any, ...]] = {event: () for event in EVENTS}
+        for check in self.checks:
+            for event in check.listens():
+                self.awake[event] = (*self.awake[event], getattr(check, event))
+        self.set_drowsy()
         self.by_function: dict[str, tuple[Any, ...]] = {}
         for listener in self.awake["function"]:
             for name in listener.__self__.functions:
                 self.by_function[name] = (*self.by_function.get(name, ()), listener)
+
+    def set_drowsy(self) -> None:
+        """Find which of them are told of what in sleep."""
+        self.drowsy = self.awake | {event: tuple(m for m in self.awake[event] if event in m.__self__.always) for event in IN_SLEEP}
 
     def tell(self, event: str, *what: Any) -> None:
         """Tell the checks that listen."""
@@ -112,6 +119,7 @@ class Observer(watching.Watcher):
             self.faults.append(f"the check {check.name} failed in {listener.__name__}(): {type(error).__name__}: {error}")
             self.checks.remove(check)
             self.set_listeners()
+            self.listeners = self.drowsy if self.asleep else self.awake
 
     def look(self, on: bool) -> None:
         """Begin or end to be told of single operations."""
@@ -236,8 +244,9 @@ class Observer(watching.Watcher):
             self.look(False)
             self.tell("fall_asleep")
             self.program.forget_loose()
+            self.set_drowsy()
         self.asleep = asleep
-        self.set_listeners()
+        self.listeners = self.drowsy if asleep else self.awake
 
     def updates_by_hand(self) -> None:
         """Find the leaves without an optimizer that were written to since they got their gradients."""

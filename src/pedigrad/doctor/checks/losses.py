@@ -218,7 +218,7 @@ class TargetOutOfRange(Check):
         """Look at class indices."""
         ignored = call.argument(4, "ignore_index", -100)
         classes = x.shape[0] if x.ndim == 1 else x.shape[1]
-        if 0 <= values.min() and values.max() < classes:
+        if values.min() >= 0 and values.max() < classes:
             return
         wrong = np.unique(values[(values != ignored) & ((values < 0) | (values >= classes))])
         if wrong.size:
