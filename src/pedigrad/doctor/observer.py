@@ -26,7 +26,7 @@ from .program import SCHEDULES, Call, FunctionCall, Pass, Program
 FIRST, EVERY = 3, 64  # the passes before which operations are told of: the first few, and then one of so many
 BEFORE = 20_000  # operations before the first backward pass after which looking ends
 MEASURED = 20  # calls without gradients that are looked at
-WHOLE, AWAKE, ROUND = 64, 12, 128  # after so many passes the checks are awake in so many of a round of so many
+WHOLE, AWAKE, ROUND = 32, 6, 128  # after so many passes the checks are awake in so many of a round of so many
 FEW = 8192  # elements whose squares are summed: sums of more are not made in threads
 NEWS = 16  # models and optimizers that are news; after those only such as come from another line than all before
 IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "stepped"})  # what only those hear in sleep who `always` do
@@ -102,14 +102,18 @@ class Observer(watching.Watcher):
 
     def tell(self, event: str, *what: Any) -> None:
         """Tell the checks that listen."""
-        self.tell_each(self.listeners[event], *what)
+        for listener in self.listeners[event]:
+            try:
+                listener(*what)
+            except Exception as error:  # a fault of ours must not end the user's program; it is reported
+                self.fault(listener, error)
 
     def tell_each(self, listeners: tuple[Any, ...], *what: Any) -> None:
         """Tell these checks."""
         for listener in listeners:
             try:
                 listener(*what)
-            except Exception as error:  # a fault of ours must not end the user's program; it is reported
+            except Exception as error:
                 self.fault(listener, error)
 
     def fault(self, listener: Any, error: Exception) -> None:
@@ -151,23 +155,25 @@ class Observer(watching.Watcher):
 
     def function(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
         listeners = self.by_function.get(function.__name__)
-        if not listeners or self.elsewhere():
+        if not listeners or get_ident() != self.thread or meta.alive:
             return run(*args, **kwargs)
         if self.program.stepping and name_of(sys._getframe(CALLER).f_globals).startswith(OPTIMIZERS):
             return run(*args, **kwargs)  # not the user's, as those in a closure are
-        call = FunctionCall(function.__name__, args, kwargs)
+        result, call = None, None
         try:
-            call.result = run(*args, **kwargs)
+            result = run(*args, **kwargs)
+            if not self.asleep or not modes.grad_enabled():
+                call = FunctionCall(function.__name__, args, kwargs, result)
         except Exception as error:
-            call.error = error
-            self.tell_each(listeners, call)
+            call = FunctionCall(function.__name__, args, kwargs, error=error)
             raise
-        if not self.asleep or not modes.grad_enabled():
-            self.tell_each(listeners, call)
-        return call.result
+        finally:
+            if call is not None:
+                self.tell_each(listeners, call)
+        return result
 
     def module(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
-        if self.elsewhere() or not self.program.is_model(module):
+        if get_ident() != self.thread or meta.alive or not self.program.is_model(module):
             return run(*args, **kwargs)
         grad = modes.grad_enabled()
         model = self.program.models.get(id(module))
@@ -221,19 +227,27 @@ class Observer(watching.Watcher):
             raise
         finally:
             self.running = None
-            if looking:
-                self.look(True)
-            program.passes += outer.accumulates
             if outer.accumulates:
+                program.passes += 1
                 program.reached |= outer.leaves
-            if not self.asleep:
-                program.note_loose(outer.leaves)
-            calls, program.calls = program.calls, []
-            for call in calls:
+            self.passed(outer, looking)
+
+    def passed(self, outer: Pass, looking: bool) -> None:
+        """A backward pass is over."""
+        program = self.program
+        if program.calls:
+            for call in program.calls:
                 call.passed = True
-            self.tell("backwarded", outer)
-            self.look(self.pace.due(program.passes))
-            self.sleep()
+            program.calls = []
+        if self.asleep and not self.pace.awake(program.passes):
+            return self.tell("backwarded", outer)
+        if looking:
+            self.look(True)
+        if not self.asleep:
+            program.note_loose(outer.leaves)
+        self.tell("backwarded", outer)
+        self.look(self.pace.due(program.passes))
+        self.sleep()
 
     def sleep(self) -> None:
         """Let the checks fall asleep or wake up, as the number of passes says."""
@@ -287,6 +301,7 @@ class Observer(watching.Watcher):
         updater = program.updater(optimizer)
         if not self.asleep:
             updater.last = Origin.here()
+            updater.heard += 1
             updater.refresh()
         program.stepping = True
         self.tell("step", updater)

@@ -55,7 +55,11 @@ def any_in(array: np.ndarray[Any, Any]) -> bool:
     """Whether an array has an element that is not zero: most often the first is, or one of the first."""
     if not array.size:
         return False
-    return array.item(0) != 0 or bool(array.reshape(-1)[:SAMPLE].any() if array.flags.c_contiguous else False) or bool(array.any())
+    if array.item(0) != 0:
+        return True
+    if array.size > SAMPLE and array.flags.c_contiguous and np.count_nonzero(array.reshape(-1)[:SAMPLE]):
+        return True
+    return np.count_nonzero(array) > 0
 
 
 def fingerprint(array: np.ndarray[Any, Any]) -> tuple[Any, ...]:
@@ -177,10 +181,9 @@ class Call:
 class FunctionCall:
     """A call of a public function: its arguments, its result or the error that it raised."""
 
-    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]):
+    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any = None, error: Exception | None = None):
         self.name, self.args, self.kwargs = name, args, kwargs
-        self.result: Any = None
-        self.error: Exception | None = None
+        self.result, self.error = result, error
 
     def argument(self, at: int, name: str, default: Any = None) -> Any:
         """An argument by its place or its name."""
@@ -189,6 +192,8 @@ class FunctionCall:
 
 class Pass:
     """A backward pass: where it began, and which leaves it reached."""
+
+    __slots__ = ("accumulates", "error", "leaves", "number", "origin", "retains", "tensors")
 
     def __init__(self, tensors: Iterable[Tensor], number: int, accumulates: bool, retains: bool = False):
         self.tensors, self.number, self.accumulates = list(tensors), number, accumulates
@@ -204,11 +209,17 @@ class Updater:
     def __init__(self, optimizer: Any, origin: Origin):
         self.optimizer, self.origin = optimizer, origin
         self.steps = 0
+        self.heard = 0  # steps that were told of
         self.last = origin  # the user's line of its last step
         self.passes_then = 0  # how many backward passes there had been at its last step
         self.parameters: list[Tensor] = []  # what it updates
         self.owned: dict[int, Tensor] = {}  # the same by identity
         self.refresh()
+
+    @property
+    def sampled(self) -> bool:
+        """Whether a step is one of those whose gradients are looked at: the first ones, and then some of those that are told of."""
+        return self.heard <= 10 or self.heard % 4 == 0
 
     def refresh(self) -> None:
         """See what it updates now: groups may have been added, or parameters replaced in them."""
@@ -296,10 +307,12 @@ class Program:
     def note_loose(self, leaves: Iterable[Leaf]) -> None:
         """Remember the values of leaves that no optimizer has."""
         owned = self.optimized()
-        loose = [p for p in (leaf.variable for leaf in leaves) if p is not None and id(p) not in owned]
-        self._loose = {id(p): (p, state_of(p)) for p in loose}
-        if loose:
-            self.learn_names(loose)
+        loose = [p for leaf in leaves if (p := leaf.variable) is not None and id(p) not in owned]
+        known = self._loose.keys() if self.updaters else {id(p) for p in loose}
+        self._loose = {id(p): (p, state_of(p) if id(p) in known else None) for p in loose}  # inputs are made anew each time
+        again = [p for p, state in self._loose.values() if state is not None]
+        if again:
+            self.learn_names(again)
 
     def forget_loose(self) -> None:
         """Forget those values: whether they are changed will not be seen for a while."""
@@ -323,7 +336,7 @@ class Program:
 
     def changed_by_hand(self) -> list[Tensor]:
         """The leaves of the last pass that no optimizer has and that have other values now."""
-        return [p for p, state in self._loose.values() if state_of(p) != state]
+        return [p for p, state in self._loose.values() if state is not None and state_of(p) != state]
 
     def optimized(self) -> Mapping[int, Tensor]:
         """The tensors that optimizers update, by their identity."""

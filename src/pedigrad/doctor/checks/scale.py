@@ -104,9 +104,7 @@ class Exploding(Check):
         self.ended = False  # they have become nan or infinite
 
     def step(self, updater: Updater) -> None:
-        if updater.steps >= 20 and updater.steps % 10:
-            return
-        for p in updater.parameters:
+        for p in updater.parameters if updater.sampled else ():
             array = gradient_of(p)
             if array is None or array.dtype.kind != "f" or not array.size:
                 continue
@@ -153,7 +151,7 @@ class Vanishing(Check):
         self.example: dict[int, tuple[Tensor, float, Tensor, float]] = {}
 
     def step(self, updater: Updater) -> None:
-        if updater.steps >= 10 and updater.steps % 10:
+        if not updater.sampled:
             return
         layers = [(p, g) for p in updater.parameters if p.ndim > 1 and (g := gradient_of(p)) is not None and g.dtype.kind == "f" and g.size]
         if len(layers) < LAYERS:
