@@ -14,6 +14,10 @@ from ..findings import Check, listed
 from ..program import FunctionCall, Pass, Updater, any_in, gradient_of
 
 SEVERAL = 3
+CUT = (
+    "Let values keep their history on the way to the loss: no detach(), item(), numpy() or no_grad() there. A layer that is not to learn"
+    " is left out of the optimizer."
+)
 LOOKED = 6  # backward passes before which it is noted what leaves the graph
 
 
@@ -113,6 +117,8 @@ class NoGradient(ParametersHistory):
         super().__init__(*given)
         self.left: list[tuple[Node, str, Origin, Any]] = []  # values that left the graph since the last pass: the node, how, where
         self.cuts: dict[int, tuple[str, Origin, Any]] = {}  # by the leaf that is behind: how its values left the graph
+        self.fresh: dict[int, tuple[str, Origin, Any]] = {}  # those of the passes since the last step
+        self.before: dict[tuple[int, int], tuple[str, Origin, Any]] = {}  # those of the passes before an optimizer's steps
         self.passes = 0
         self.ends: Origin | None = None  # of a pass that began at a leaf
 
@@ -149,6 +155,12 @@ class NoGradient(ParametersHistory):
             for leaf in ancestors(node):
                 if isinstance(leaf, Leaf):
                     self.cuts.setdefault(id(leaf), (how, *place))
+                    self.fresh.setdefault(id(leaf), (how, *place))
+
+    def stepped(self, updater: Updater) -> None:
+        for key, cut in self.fresh.items():
+            self.before.setdefault((id(updater), key), cut)
+        self.fresh = {}
 
     def finish(self) -> None:
         if not self.program.passes:
@@ -165,7 +177,8 @@ class NoGradient(ParametersHistory):
         them = "them" if len(never) > 1 else "it"
         message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from {them} to the loss."
         at, scope = self.program.made_at(never[0]), None
-        known = [self.cuts[id(p._node)] for p in never if id(p._node) in self.cuts]
+        keys = [id(p._node) for p in never]
+        known = [cut for key in keys if (cut := self.before.get((id(updater), key)) or self.cuts.get(key)) is not None]
         if self.ends is not None and not known:
             message += " A backward pass ends where it begins: its loss is a leaf, made anew or of what has none (argmax, comparisons)."
             remedy = "Call backward() on the loss as it was computed, of outputs that gradients go through; do not set requires_grad on it."
@@ -173,7 +186,7 @@ class NoGradient(ParametersHistory):
         if known:
             how, at, scope = known[0]
             message += f" What came of {them} was {how}."
-        self.found(message, at if at.code is not None else updater.origin, scope=scope)
+        self.found(message, at if at.code is not None else updater.origin, CUT if known else "", scope)
 
 
 class ZeroGradient(Check):

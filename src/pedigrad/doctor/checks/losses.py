@@ -20,26 +20,27 @@ LOSSES = (*ELEMENTWISE, *BINARY, *CLASSES, "kl_div", "gaussian_nll_loss", "multi
 MOVES = frozenset(
     "view reshape squeeze unsqueeze select slice index transpose permute flatten dropout clone cast narrow expand contiguous t cat".split()
 )
+CLAMPS = frozenset("clamp clamp_min clamp_max clip hardtanh nan_to_num".split())
 TELLS = 5  # elements that a message shows
 
 
-def source_of(tensor: Tensor) -> Node | None:
-    """The node of the operation that computed a tensor's values: views and the like are passed over."""
+def source_of(tensor: Tensor, passing: frozenset[str] = MOVES) -> Node | None:
+    """The node of the operation that computed a tensor's values: views and the like are passed over, or other operations `passing`."""
     node = tensor._node
     for _ in range(8):
         if node is None:
             return None
         node, _ = node.edge()
         op = getattr(node, "op", None)
-        if op is None or op.name not in MOVES or not node.parents:
+        if op is None or op.name not in passing or not node.parents:
             return node
         node = node.parents[0]
     return node
 
 
-def op_of(tensor: Any) -> str:
+def op_of(tensor: Any, passing: frozenset[str] = MOVES) -> str:
     """The name of the operation that computed a tensor's values, empty if there is none."""
-    node = source_of(tensor) if isinstance(tensor, Tensor) else None
+    node = source_of(tensor, passing) if isinstance(tensor, Tensor) else None
     op = None if node is None else getattr(node, "op", None)
     return "" if op is None else op.name
 
@@ -127,10 +128,10 @@ class LogitsToBCE(Check):
         low, high = float(x._array.min()), float(x._array.max())
         if low < 0 or high > 1:
             self.found(f"binary_cross_entropy() takes probabilities, and is given values from {low:.3g} to {high:.3g}.")
-        elif op_of(x) in self.scores:
-            self.found(
-                f"binary_cross_entropy() takes probabilities, and is given what {op_of(x)}() returned, which is not kept within 0 and 1."
-            )
+        elif (name := op_of(x, MOVES | CLAMPS)) in self.scores:
+            clamped = op_of(x) in CLAMPS
+            how = f"clamped to {low:.3g} and {high:.3g}: nothing is learnt outside" if clamped else "which is not kept within 0 and 1"
+            self.found(f"binary_cross_entropy() takes probabilities, and is given what {name}() returned, {how}.")
 
 
 class NotLogProbabilities(Check):

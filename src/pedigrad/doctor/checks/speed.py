@@ -165,7 +165,7 @@ class SameCopy(Check):
     name = "copied-each-step"
     is_of_speed = True
     remedy = "Make the tensor once, before the loop, and take slices of it."
-    functions = ("tensor", "as_tensor", "clone", "to", "float", "double", "long")
+    functions = ("tensor", "as_tensor", "construct", "clone", "to", "float", "double", "long")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
@@ -181,13 +181,15 @@ class SameCopy(Check):
             return
         if isinstance(source, Tensor) and (source._node is not None or result._array is source._array):
             return
-        self.note(source, int(size))
+        if isinstance(source, np.ndarray) and np.may_share_memory(source, result._array):
+            return
+        self.note(source, int(size), result)
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
         if op.name == "clone" and isinstance(operands[0], Tensor) and operands[0].numel() >= COPIED and operands[0]._node is None:
-            self.note(operands[0], operands[0].numel())
+            self.note(operands[0], operands[0].numel(), result)
 
-    def note(self, source: Any, size: int) -> None:
+    def note(self, source: Any, size: int, result: Tensor) -> None:
         """The line that is running copies something."""
         here = Origin.here()
         line = here.code, here.lasti
@@ -195,7 +197,7 @@ class SameCopy(Check):
         if isinstance(array, np.ndarray):  # other objects may show the same memory
             same: tuple[Any, ...] = (array.__array_interface__["data"][0], array.strides, fingerprint(array))
         else:
-            same = (id(source),)
+            same = fingerprint(result._array)
         entry = self.seen.setdefault(line, [same, -1, 0, array])
         if entry[0] != same:
             self.seen[line] = [same, self.program.passes, 1, array]

@@ -23,6 +23,7 @@ from ..findings import Check
 from ..program import Call, Pass, Updater
 
 LIVE = 6  # graphs of earlier steps that may be alive
+FAR = 256  # operations that are followed to the beginning of a graph
 OFTEN = 64  # passes that are all looked at
 
 
@@ -84,7 +85,7 @@ class GraphKept(Check):
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.roots: list[weakref.ref[Node]] = []
+        self.roots: list[weakref.ref[Node]] = []  # of each pass a node that all that is computed of its input has behind it
         self.told = False
         self.stamps: list[int] = []  # of the passes that kept their graphs, the number of the node they began at
 
@@ -102,7 +103,9 @@ class GraphKept(Check):
             self.stamps = [*self.stamps[-OFTEN:], root.seq]
         if len(self.roots) > 2 * LIVE:
             self.roots = [each for each in self.roots if each() is not None]
-        self.roots.append(weakref.ref(root))
+        first = beginning_of(root)  # what is kept may be another branch than the loss
+        if not self.roots or self.roots[-1]() is not first:
+            self.roots.append(weakref.ref(first))
 
     def stepped(self, updater: Updater) -> None:
         self.judge()
@@ -146,6 +149,16 @@ class GraphKept(Check):
             holder, at = who_holds(first)
             message = f"The graphs of {count} earlier steps are still alive, with all that they point to"
             self.found(message + (f": {holder} holds them." if holder else "."), at)
+
+
+def beginning_of(node: Node) -> Node:
+    """One of the first operations that a node came from."""
+    for _ in range(FAR):
+        parent = next((p for p in node.parents if p is not None and p.__class__ is not Leaf), None)
+        if parent is None:
+            break
+        node = parent
+    return node
 
 
 def who_holds(node: Node) -> tuple[str, Origin]:
