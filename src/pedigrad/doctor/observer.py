@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import meta, modes, watching
+from ..core import lifted, meta, modes, watching
 from ..core.graph import Leaf
 from ..core.origin import Origin
 from ..core.quiet import name_of
@@ -133,8 +133,8 @@ class Observer(watching.Watcher):
             self.tell("look", on)
 
     def elsewhere(self) -> bool:
-        """Whether another thread than the session's runs, or there are tensors without memory, which nobody may look at."""
-        return get_ident() != self.thread or bool(meta.alive)
+        """Whether another thread than the session's runs, or there are tensors without memory or within vmap, which nobody may look at."""
+        return get_ident() != self.thread or bool(meta.alive or lifted.alive)
 
     def news(self) -> None:
         """Something was seen that had not been there before: all checks are awake for a while."""
@@ -155,7 +155,7 @@ class Observer(watching.Watcher):
 
     def function(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
         listeners = self.by_function.get(function.__name__)
-        if not listeners or get_ident() != self.thread or meta.alive:
+        if not listeners or get_ident() != self.thread or meta.alive or lifted.alive:
             return run(*args, **kwargs)
         if self.program.stepping and name_of(sys._getframe(CALLER).f_globals).startswith(OPTIMIZERS):
             return run(*args, **kwargs)  # not the user's, as those in a closure are
@@ -173,7 +173,7 @@ class Observer(watching.Watcher):
         return result
 
     def module(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
-        if get_ident() != self.thread or meta.alive or not self.program.is_model(module):
+        if get_ident() != self.thread or meta.alive or lifted.alive or not self.program.is_model(module):
             return run(*args, **kwargs)
         grad = modes.grad_enabled()
         model = self.program.models.get(id(module))
@@ -316,7 +316,6 @@ class Observer(watching.Watcher):
                 owned = updater.owned
                 model.trained = any(id(p) in owned for p in model.module.parameters())
         self.tell("stepped", updater)
-        updater.passes_then = program.passes
         return result
 
     def scheduler_made(self, scheduler: Any) -> None:

@@ -211,7 +211,6 @@ class Updater:
         self.steps = 0
         self.heard = 0  # steps that were told of
         self.last = origin  # the user's line of its last step
-        self.passes_then = 0  # how many backward passes there had been at its last step
         self.parameters: list[Tensor] = []  # what it updates
         self.owned: dict[int, Tensor] = {}  # the same by identity
         self.refresh()

@@ -8,7 +8,7 @@ from typing import Any
 from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ...rng.generator import default_generator
-from ...utils.data.sampler import BatchSampler, SequentialSampler
+from ...utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 from ..findings import Check
 from ..program import Call, FunctionCall, Pass, Updater, tensors_in
 
@@ -40,9 +40,9 @@ class NeverShuffled(Check):
             self.always, self.closed = (), True
 
     def batch(self, iterator: Any, data: Any) -> None:
-        self.by_loader = True
         sampler = iterator._index_sampler
         sampler = getattr(sampler, "sampler", sampler) if type(sampler) is BatchSampler else sampler
+        self.by_loader = isinstance(sampler, (SequentialSampler, RandomSampler))  # of others nobody knows
         if type(sampler) is not SequentialSampler:
             self.current = None
             return

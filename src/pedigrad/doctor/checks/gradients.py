@@ -117,10 +117,12 @@ class NoGradient(ParametersHistory):
         super().__init__(*given)
         self.left: list[tuple[Node, str, Origin, Any]] = []  # values that left the graph since the last pass: the node, how, where
         self.cuts: dict[int, tuple[str, Origin, Any]] = {}  # by the leaf that is behind: how its values left the graph
+        self.gone: list[tuple[str, Origin, Any]] = []  # cuts behind which nothing is left: of what, nobody knows
         self.fresh: dict[int, tuple[str, Origin, Any]] = {}  # those of the passes since the last step
         self.before: dict[tuple[int, int], tuple[str, Origin, Any]] = {}  # those of the passes before an optimizer's steps
         self.passes = 0
         self.ends: Origin | None = None  # of a pass that began at a leaf
+        self.of_slopes = False  # losses are computed of gradients, which do not depend on the last bias
 
     def failed(self, error: Any) -> None:
         text = str(error)
@@ -142,6 +144,7 @@ class NoGradient(ParametersHistory):
             self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here(), here.get().scope))
 
     def backward(self, run: Pass) -> None:
+        self.of_slopes = self.of_slopes or not run.accumulates
         if not run.accumulates or self.passes >= LOOKED:
             return
         self.passes += 1
@@ -149,6 +152,8 @@ class NoGradient(ParametersHistory):
             if isinstance(tensor._node, Leaf) and all(tensor is not p for u in self.program.updaters.values() for p in u.parameters):
                 self.ends = run.origin
             for cut in cuts_between(tensor._node) if tensor._node is not None else ():
+                if not cut.behind and not cut.frozen:
+                    self.gone.append((cut.reason, cut.origin, cut.scope))
                 self.left += [(node, cut.reason, cut.origin, cut.scope) for node in cut.behind]
         left, self.left = self.left, []
         for node, how, *place in left:
@@ -169,7 +174,7 @@ class NoGradient(ParametersHistory):
         for updater in self.program.updaters.values():
             never = [p for p in updater.parameters if id(p) not in skipped and p.requires_grad and not self.is_reached(p)]
             never = [p for p in never if p.grad is None] if updater.steps else []
-            if never:
+            if never and not (self.of_slopes and all(self.program.name_of(p).endswith("bias") for p in never)):
                 self.tell(never, updater)
 
     def tell(self, never: list[Tensor], updater: Updater) -> None:
@@ -186,7 +191,10 @@ class NoGradient(ParametersHistory):
         if known:
             how, at, scope = known[0]
             message += f" What came of {them} was {how}."
-        self.found(message, at if at.code is not None else updater.origin, CUT if known else "", scope)
+        elif self.gone:
+            how, at, scope = self.gone[0]
+            message += f" On the way to the loss values were cut off: {how} (what was before is gone, so this may be it)."
+        self.found(message, at if at.code is not None else updater.origin, CUT if known or self.gone else "", scope)
 
 
 class ZeroGradient(Check):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from ...core.graph import Leaf
 from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ..findings import Check, listed
-from ..program import Pass, Schedule, Updater, any_in, has_gradient
+from ..program import Pass, Schedule, Updater, any_in, has_gradient, state_of
 
+FEW = 2  # parameters whose values are looked at
 SEVERAL = 3  # times that something has to happen before it is no accident
 
 
@@ -102,14 +104,21 @@ class StepWithoutBackward(Check):
 
     name = "step-without-backward"
     remedy = "Call loss.backward() before optimizer.step()."
-    always = ("stepped",)
+    always = ("backwarded", "stepped")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.idle: dict[int, int] = {}
+        self.passes = 0  # those of torch.autograd.grad() too: the program may set gradients itself
+        self.then: dict[int, int] = {}  # by optimizer, how many there had been at its last step
+
+    def backwarded(self, run: Pass) -> None:
+        self.passes += 1
 
     def stepped(self, updater: Updater) -> None:
-        if self.program.passes == updater.passes_then and updater.steps > 1 - (self.program.passes == 0):
+        before = self.then.get(id(updater), 0)
+        self.then[id(updater)] = self.passes
+        if self.passes == before and updater.steps > 1 - (self.passes == 0):
             self.idle[id(updater)] = self.idle.get(id(updater), 0) + 1
             if self.idle[id(updater)] == 2:
                 self.found(f"{updater.name}.step() is called, but no backward pass has run since its last step.", updater.last)
@@ -159,6 +168,7 @@ class GradientsThrownAway(Check):
         self.wasted = 0
         self.heard = 0
         self.at = NOWHERE
+        self.states: list[tuple[Tensor, Any]] = []  # the values of some parameters at the end of the last pass
 
     def fall_asleep(self) -> None:
         self.last = None
@@ -177,6 +187,8 @@ class GradientsThrownAway(Check):
         if not owned and not self.program.written:  # nothing is updated in any way
             owned = {id(p._node) for m in self.program.models.values() if m.module.training for p in m.parameters}
         mine = [leaf for leaf in last.leaves if id(leaf) in owned]
+        if any(state_of(p) != state for p, state in self.states):
+            return  # they were used by hand
         if mine and all(leaf.grad is None or leaf.zeroed or not any_in(leaf.grad._array) for leaf in mine):
             self.wasted += 1
             self.at = last.origin
@@ -184,6 +196,8 @@ class GradientsThrownAway(Check):
     def backwarded(self, run: Pass) -> None:
         if run.accumulates and run.error is None and any(leaf.grad is not None and any_in(leaf.grad._array) for leaf in run.leaves):
             self.last, self.stepped_since = run, False
+            some = [p for leaf in itertools.islice(run.leaves, FEW) if (p := leaf.variable) is not None]
+            self.states = [(p, state_of(p)) for p in some]
 
     def stepped(self, updater: Updater) -> None:
         self.stepped_since = True

@@ -21,6 +21,7 @@ MOVES = frozenset(
     "view reshape squeeze unsqueeze select slice index transpose permute flatten dropout clone cast narrow expand contiguous t cat".split()
 )
 CLAMPS = frozenset("clamp clamp_min clamp_max clip hardtanh nan_to_num".split())
+SEVERAL = 3
 TELLS = 5  # elements that a message shows
 
 
@@ -106,11 +107,28 @@ class SoftmaxTwice(Check):
     functions = ("cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
     squashes = ("softmax", "log_softmax", "sigmoid", "logsigmoid", "hardsigmoid")
 
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.alike = 0  # times that values were probabilities, whatever computed them
+
     def function(self, call: FunctionCall) -> None:
-        name = op_of(call.argument(0, "input"))
+        x = call.argument(0, "input")
+        name = op_of(x)
         if name in self.squashes:
             own = "softmax" if call.name == "cross_entropy" else "sigmoid"
             self.found(f"{call.name}() applies a {own} itself, and is given what {name}() returned.")
+        elif call.name == "cross_entropy" and name in ("div", "mul", "exp") and self.alike < SEVERAL and is_distribution(x._array):
+            self.alike += 1
+            if self.alike == SEVERAL:
+                message = f"cross_entropy() applies a softmax itself, and is given what {name}() returned: probabilities that add up to 1."
+                self.found(message)
+
+
+def is_distribution(array: np.ndarray[Any, Any]) -> bool:
+    """Whether each row of an array is the probabilities of several classes."""
+    if array.ndim < 2 or array.shape[1] < 2 or not array.size or array.min() < 0:
+        return False
+    return bool((np.abs(array.sum(1) - 1) < 1e-3).all())
 
 
 class LogitsToBCE(Check):
@@ -194,6 +212,7 @@ class TargetOutOfRange(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.seen = 0
+        self.lowest: dict[int, int] = {}  # by the number of scores, the lowest class so far
 
     def function(self, call: FunctionCall) -> None:
         x, target = call.argument(0, "input"), call.argument(1, "target")
@@ -219,7 +238,10 @@ class TargetOutOfRange(Check):
         """Look at class indices."""
         ignored = call.argument(4, "ignore_index", -100)
         classes = x.shape[0] if x.ndim == 1 else x.shape[1]
-        if values.min() >= 0 and values.max() < classes:
+        low = int(values.min())
+        if low >= 0:
+            self.lowest[classes] = low = min(low, self.lowest.get(classes, low))
+        if low >= 0 and values.max() < classes:
             return
         wrong = np.unique(values[(values != ignored) & ((values < 0) | (values >= classes))])
         if wrong.size:
@@ -228,7 +250,7 @@ class TargetOutOfRange(Check):
             message = f"{call.name}() is given {which}: {few}; the scores are of {classes} classes, 0 to {classes - 1}."
             known = values[values != ignored]
             remedy = ""
-            if known.min() >= 1 and known.max() == classes:
+            if known.min() >= 1 and known.max() == classes and low:
                 remedy = "These classes seem to be counted from 1: give target - 1."
             elif known.min() >= 0:
                 least = int(known.max()) + 1
