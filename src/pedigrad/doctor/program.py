@@ -14,7 +14,7 @@ import numpy as np
 from ..core.graph import Leaf, write_to
 from ..core.origin import NOWHERE, Origin, outside
 from ..core.tensor import Tensor
-from ..core.traces import variables_of
+from ..core.traces import parts_of, variables_of
 from ..nn.dropout import _DropoutNd
 from ..nn.module import Module
 from ..nn.normalization import _BatchNorm
@@ -72,18 +72,6 @@ def state_of(p: Tensor) -> tuple[Any, ...]:
     """What changes when a tensor is written to, in place or by `.data`."""
     write = write_to(p._array)
     return (id(p._array), 0 if write is None else write.count, fingerprint(p._array))
-
-
-def leaves_in(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
-    """The tensors that a user's variable is or has in it, and what the user would write for each."""
-    if isinstance(value, Tensor):
-        yield name, value
-    elif isinstance(value, Module):
-        yield from ((f"{name}.{path}", p) for path, p in value.named_parameters())
-    elif isinstance(value, (list, tuple)):
-        yield from ((f"{name}[{i}]", each) for i, each in enumerate(value[:100]) if isinstance(each, Tensor))
-    elif isinstance(value, dict):
-        yield from ((f"{name}[{key!r}]", each) for key, each in list(value.items())[:100] if isinstance(each, Tensor))
 
 
 class Model:
@@ -323,7 +311,7 @@ class Program:
         frame = outside(sys._getframe(1)) if new else None
         while frame is not None and new:
             for name, value in variables_of(frame):
-                for path, p in leaves_in(name, value):
+                for path, p in parts_of(name, value, Tensor):
                     if new.pop(id(p), None) is not None:
                         self._names[id(p)] = (weakref.ref(p), path)
             frame = outside(frame.f_back)
