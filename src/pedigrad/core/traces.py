@@ -66,7 +66,7 @@ def variables_of(frame: FrameType | None) -> Any:
     """The variables that a frame can name, and the attributes of its `self`: pairs of a name and a value."""
     if frame is None:
         return
-    yield from list(frame.f_locals.items())
+    yield from [(name, value) for name, value in frame.f_locals.items() if name[0] not in "@."]  # those are not the user's
     names = frame.f_globals
     yield from [(name, names[name]) for name in frame.f_code.co_names if name in names]
     own = getattr(frame.f_locals.get("self"), "__dict__", None)
