@@ -24,6 +24,7 @@ from .findings import EVENTS, Check
 from .program import SCHEDULES, Call, FunctionCall, Pass, Program
 
 FIRST, EVERY = 3, 64  # the passes before which operations are told of: the first few, and then one of so many
+MANY = 256  # passes that the first few steps may have
 BEFORE = 20_000  # operations before the first backward pass after which looking ends
 MEASURED = 20  # calls without gradients that are looked at
 WHOLE, AWAKE, ROUND = 32, 6, 128  # after so many passes the checks are awake in so many of a round of so many
@@ -43,20 +44,27 @@ class Pace:
         self.operations = 0
         self.measured = 0
         self.since = 0  # the passes there had been when something new was seen last
+        self.step = 0  # and the steps
         self.places: set[tuple[Any, ...]] = set()  # lines that call backward(), make optimizers, call models
 
-    def due(self, passes: int) -> bool:
-        """Whether operations before the backward pass of this number are to be told of."""
-        return passes - self.since < FIRST or (passes % EVERY == 2 and self.awake(passes))
+    def due(self, program: Program) -> bool:
+        """Whether operations before the next backward pass are to be told of: in the first steps, each of which may have many passes."""
+        passes = program.passes
+        return passes - self.since < FIRST or self.begins(program) or (passes % EVERY == 2 and self.awake(program))
 
-    def awake(self, passes: int) -> bool:
-        """Whether all checks are to be told of this pass and the step after it."""
-        return passes - self.since < WHOLE or passes % ROUND < AWAKE
+    def awake(self, program: Program) -> bool:
+        """Whether all checks are to be told of the next pass and the step after it."""
+        return program.passes - self.since < WHOLE or program.passes % ROUND < AWAKE or self.begins(program)
+
+    def begins(self, program: Program) -> bool:
+        """Whether it is one of the first steps, which may have many passes."""
+        return bool(program.updaters) and program.steps - self.step < FIRST and program.passes - self.since < MANY
 
     def due_in(self, call: Call, program: Program) -> bool:
         """Whether what follows a model's call is to be looked at: also where it may be measured, without a pass between two calls."""
-        if call.grad and (self.due(program.passes) or all(other.model is not call.model for other in program.calls)):
-            return self.due(program.passes)
+        due = self.due(program)
+        if call.grad and (due or all(other.model is not call.model for other in program.calls)):
+            return due
         self.measured += 1
         return self.measured <= MEASURED
 
@@ -138,7 +146,7 @@ class Observer(watching.Watcher):
 
     def news(self) -> None:
         """Something was seen that had not been there before: all checks are awake for a while."""
-        self.pace.since = self.program.passes
+        self.pace.since, self.pace.step = self.program.passes, self.program.steps
         self.sleep()
 
     # The gates
@@ -239,19 +247,19 @@ class Observer(watching.Watcher):
             for call in program.calls:
                 call.passed = True
             program.calls = []
-        if self.asleep and not self.pace.awake(program.passes):
+        if self.asleep and not self.pace.awake(program):
             return self.tell("backwarded", outer)
         if looking:
             self.look(True)
         if not self.asleep:
             program.note_loose(outer.leaves)
         self.tell("backwarded", outer)
-        self.look(self.pace.due(program.passes))
+        self.look(self.pace.due(program))
         self.sleep()
 
     def sleep(self) -> None:
         """Let the checks fall asleep or wake up, as the number of passes says."""
-        asleep = not self.pace.awake(self.program.passes)
+        asleep = not self.pace.awake(self.program)
         if asleep == self.asleep:
             return
         if asleep:

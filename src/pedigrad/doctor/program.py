@@ -74,6 +74,14 @@ def state_of(p: Tensor) -> tuple[Any, ...]:
     return (id(p._array), 0 if write is None else write.count, fingerprint(p._array))
 
 
+def made_here(made: Any) -> Origin:
+    """The user's line that makes an object now: not the one in its class's own `__init__` that calls a base's."""
+    frame = outside(sys._getframe(1))
+    while frame is not None and frame.f_code.co_name == "__init__" and any(v is made for v in frame.f_locals.values()):
+        frame = outside(frame.f_back)
+    return NOWHERE if frame is None else Origin(frame.f_code, frame.f_lasti)
+
+
 class Model:
     """A module that the user's program calls, with the names of what is in it."""
 
@@ -275,7 +283,7 @@ class Program:
         """The record of an optimizer."""
         found = self.updaters.get(id(optimizer))
         if found is None:
-            found = self.updaters[id(optimizer)] = Updater(optimizer, Origin.here())
+            found = self.updaters[id(optimizer)] = Updater(optimizer, made_here(optimizer))
             self.learn_names(found.parameters)
         return found
 
@@ -283,7 +291,7 @@ class Program:
         """The record of a schedule."""
         found = self.schedules.get(id(scheduler))
         if found is None:
-            found = self.schedules[id(scheduler)] = Schedule(scheduler, Origin.here())
+            found = self.schedules[id(scheduler)] = Schedule(scheduler, made_here(scheduler))
         return found
 
     def refresh(self) -> None:

@@ -137,6 +137,8 @@ class TrainingWhileMeasuring(Check):
             what = "chosen"
         elif op.name == "sub" and len(known) == 1 and all(isinstance(x, Tensor) and x._node.__class__ is not Leaf for x in operands):
             what = "compared" if operands[0].shape == operands[1].shape else what
+        elif op.name == "gather" and len(known) == 1 and self.of(operands[0]) is not None and not call.grad:
+            what = "compared"  # the scores of the classes that are right
         results = [each for each in (result if isinstance(result, tuple) else (result,)) if isinstance(each, Tensor)]
         self.derived.update((id(each), (weakref.ref(each), call, what)) for each in results)
         if op.name in ("eq", "ne") or (what == "compared" and op.kind == "reduction" and results and results[0]._array.size == 1):
