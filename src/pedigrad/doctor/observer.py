@@ -181,8 +181,8 @@ class Observer(watching.Watcher):
         return result
 
     def module(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
-        if get_ident() != self.thread or meta.alive or lifted.alive or not self.program.is_model(module):
-            return run(*args, **kwargs)
+        if self.running is not None or get_ident() != self.thread or meta.alive or lifted.alive or not self.program.is_model(module):
+            return run(*args, **kwargs)  # in a backward pass something is computed once more
         grad = modes.grad_enabled()
         model = self.program.models.get(id(module))
         if model is None:

@@ -104,7 +104,7 @@ class SameBatch(Check):
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.more = False  # there is data that the batch is a part of
+        self.rows: set[int] = set()  # of the batches of loaders that have several
         self.marks: dict[int, tuple[Any, int]] = {}  # by model: the last mark, and how many steps it has stayed
         self.pending: dict[int, tuple[Any, Origin, bool, str]] = {}  # by model: what it was given since the last step
 
@@ -113,9 +113,12 @@ class SameBatch(Check):
 
     def batch(self, iterator: Any, data: Any) -> None:
         try:
-            self.more = self.more or len(iterator._index_sampler) > 1
+            several = len(iterator._index_sampler) > 1
         except TypeError:
-            self.more = True
+            several = True
+        first = next(tensors_in(data), None) if several else None
+        if first is not None and first.ndim:
+            self.rows.add(first.shape[0])
 
     def called(self, call: Call) -> None:
         if call.grad and call.inputs:
@@ -123,22 +126,23 @@ class SameBatch(Check):
             mark = call.given
             before = self.pending.get(id(call.model))
             several = before is not None and before[0] != mark  # a step of several batches has seen more than one
-            self.pending[id(call.model)] = (None if several else mark, call.origin, is_part(given), call.model.name)
+            self.pending[id(call.model)] = (None if several else mark, call.origin, self.is_part(given), call.model.name)
 
     def stepped(self, updater: Updater) -> None:
         for key, (mark, origin, part, name) in self.pending.items():
             before, times = self.marks.get(key, (None, 0))
             times = 0 if mark is None else times + 1 if before == mark else 1
             self.marks[key] = (mark, times)
-            if times == 8 and (self.more or part):
+            if times == 8 and part:
                 self.found(f"{name} was trained on the very same batch in {times} steps in a row, although there are others.", origin)
         self.pending.clear()
 
 
-def is_part(tensor: Tensor) -> bool:
-    """Whether a tensor shows some of the rows of another."""
-    base = None if tensor._view is None else tensor._view.base
-    return base is not None and bool(tensor.ndim) and base.shape[1:] == tensor.shape[1:] and base.shape[0] > tensor.shape[0]
+    def is_part(self, tensor: Tensor) -> bool:
+        """Whether there is more data than a tensor: it has the rows of a loader's batch, or shows fewer than half of another's."""
+        base = None if tensor._view is None else tensor._view.base
+        rows = tensor.shape[0] if tensor.ndim else 0
+        return rows in self.rows or (base is not None and rows > 0 and base.shape[1:] == tensor.shape[1:] and base.shape[0] > 2 * rows)
 
 
 class NoSeed(Check):

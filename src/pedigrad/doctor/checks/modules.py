@@ -283,7 +283,7 @@ class UnusedInput(Check):
         self.waiting = {}
         if self.looks and call.grad:
             names = argument_names(call)
-            self.waiting = {id(t): names.get(id(t), "an argument") for t in call.inputs}
+            self.waiting = {id(t): names.get(id(t), "an argument") for t in call.inputs if t.ndim}  # a number, as a time, may go unused
 
     def use(self, value: Any) -> None:
         """A tensor is used."""
