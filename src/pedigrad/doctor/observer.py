@@ -58,7 +58,9 @@ class Pace:
 
     def begins(self, program: Program) -> bool:
         """Whether it is one of the first steps, which may have many passes."""
-        return bool(program.updaters) and program.steps - self.step < FIRST and program.passes - self.since < MANY
+        if not program.updaters or program.stepping:  # a line search tries many points
+            return False
+        return program.steps - self.step < FIRST and program.passes - self.since < MANY
 
     def due_in(self, call: Call, program: Program) -> bool:
         """Whether what follows a model's call is to be looked at: also where it may be measured, without a pass between two calls."""
