@@ -59,7 +59,7 @@ def any_in(array: np.ndarray[Any, Any]) -> bool:
         return True
     if array.size > SAMPLE and array.flags.c_contiguous and np.count_nonzero(array.reshape(-1)[:SAMPLE]):
         return True
-    return np.count_nonzero(array) > 0
+    return bool(np.count_nonzero(array))
 
 
 def fingerprint(array: np.ndarray[Any, Any]) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ class NeverShuffled(Check):
 
     name = "never-shuffled"
     remedy = "Give the training loader shuffle=True (or draw torch.randperm(n) in each epoch and take batches by it)."
-    always = ("called", "stepped")
+    always: tuple[str, ...] = ("called", "stepped")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
@@ -58,7 +58,7 @@ class NeverShuffled(Check):
         if not self.carried:
             before = [array for each in self.last_outputs if (array := each()) is not None]
             self.carried = any(t._array is array for t in call.inputs for array in before)
-            results = [call.result] if call.output is call.result else tensors_in(call.result)
+            results = [call.output] if call.output is not None and call.output is call.result else tensors_in(call.result)
             self.last_outputs = [weakref.ref(t._array) for t in results]
         if call.training:
             self.pending, self.origin = call.given, call.origin
@@ -136,7 +136,6 @@ class SameBatch(Check):
             if times == 8 and part:
                 self.found(f"{name} was trained on the very same batch in {times} steps in a row, although there are others.", origin)
         self.pending.clear()
-
 
     def is_part(self, tensor: Tensor) -> bool:
         """Whether there is more data than a tensor: it has the rows of a loader's batch, or shows fewer than half of another's."""
