@@ -21,13 +21,14 @@ import numpy as np
 
 from .core import meta
 from .core.graph import Leaf, Node
+from .core.origin import Source
 from .core.storage import storage_of
 from .core.tensor import Tensor
-from .profiler.held import GRADIENTS, PARAMETERS, SAVED, TENSORS, Held, Holder, Snapshot, grown
+from .profiler.held import COMPILED, GRADIENTS, PARAMETERS, SAVED, SCRATCH, TENSORS, Held, Holder, Snapshot, grown
 from .profiler.session import profile
-from .provenance.facts import Facts, saved_arrays
+from .provenance.facts import Facts, saved_sources
 
-__all__ = ["GRADIENTS", "PARAMETERS", "SAVED", "TENSORS", "Held", "Holder", "Peak", "Snapshot", "leaks", "peak", "snapshot"]
+__all__ = ["COMPILED", "GRADIENTS", "PARAMETERS", "SAVED", "TENSORS", "Held", "Holder", "Peak", "Snapshot", "leaks", "peak", "snapshot"]
 SETTLED = 2  # steps that are taken before it is looked at what further ones leave behind
 
 
@@ -91,7 +92,15 @@ def snapshot() -> Snapshot:
     objects = gc.get_objects()  # by their types: isinstance asks objects for `__class__`, which runs code of those that stand for others
     tensors = [x for x in objects if issubclass(type(x), Tensor) and isinstance(getattr(x, "_array", None), np.ndarray)]
     nodes = sorted((x for x in objects if issubclass(type(x), Node) and x.parents is not None and x.saved), key=lambda node: node.seq)
-    return Snapshot(Counting(tensors, nodes).held)
+    counting = Counting(tensors, nodes)
+    counting.programs([x for x in objects if hasattr(type(x), "arena_by_source")])
+    return Snapshot(counting.held)
+
+
+def of_source(what: str, source: Source) -> Holder:
+    """The line and the module that a compiled program's value comes from."""
+    line = "" if source.code is None else f"{os.path.basename(source.origin.file)}:{source.origin.line}: {source.origin.text}"
+    return Holder(what, line, "" if source.scope is None else str(source.scope))
 
 
 class Counting:
@@ -109,11 +118,19 @@ class Counting:
             if gradient is not None:
                 self.add(Holder(GRADIENTS, "", ""), gradient._array)
         for node in nodes:
-            for array in saved_arrays(node):
-                self.add(self.of_node(SAVED, node), array)
+            for array, source in saved_sources(node):
+                self.add(self.of_node(SAVED, node) if source is None else of_source(SAVED, source), array)
         for tensor in tensors:
             history = tensor._node
             self.add(Holder(TENSORS, "", "") if history is None else self.of_node(TENSORS, history), tensor._array)
+
+    def programs(self, programs: list[Any]) -> None:
+        """Count the memory that compiled programs keep for what lies there while they run, by the lines that it comes from."""
+        for program in programs:
+            for source, nbytes in program.arena_by_source():
+                holder = Holder(COMPILED, SCRATCH, "") if source is None else of_source(COMPILED, source)
+                before = self.held.get(holder, Held(0, 0))
+                self.held[holder] = Held(before.nbytes + nbytes, before.arrays + 1)
 
     def of_node(self, what: str, node: Node) -> Holder:
         """The line and the module of an operation."""

@@ -254,3 +254,11 @@ def test_a_second_backward_names_the_module():
     loss.backward()
     with pytest.raises(RuntimeError, match=r"made in 1 \(Sigmoid\) at"):
         loss.backward()
+
+
+def test_a_parameter_is_called_as_the_users_variables_have_it():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2))
+    weights = {"w": torch.ones(2, requires_grad=True)}
+    loss = (model(torch.ones(1, 3)) * weights["w"]).sum()
+    assert torch.why(model[0].weight, loss).text.startswith("The gradient of model.0.weight goes")
+    assert torch.why(weights["w"], loss).text.startswith("The gradient of weights['w'] goes")

@@ -239,3 +239,58 @@ print(F.dropout.__code__ is held and held is not before[1][0], F.dropout(torch.o
 def test_functions_are_what_was_written_again_after_the_block():
     done = subprocess.run([sys.executable, "-c", RESTORED], capture_output=True, text=True)
     assert done.stdout.split("\n") == ["True", "True [1.0, 1.0, 1.0]", ""], done.stderr
+
+
+ASKED = """
+import pedigrad as torch
+from pedigrad.nn import functional as F
+heard, unheard, codes = F.cross_entropy, F.cosine_embedding_loss, []
+note = lambda: codes.append((heard.__code__, unheard.__code__))
+note()
+with torch.check():
+    note()
+    torch.fx.symbolic_trace(torch.nn.Linear(2, 1))
+    note()
+    with torch.autocast("cpu"):
+        note()
+first, watched, traced, cast = codes
+print(watched[0] is not first[0], watched[1] is first[1], traced[0] is not first[0], cast[1] is not first[1])
+"""
+
+
+def test_only_functions_that_a_check_listens_to_ask_first():
+    done = subprocess.run([sys.executable, "-c", ASKED], capture_output=True, text=True)
+    assert done.stdout == "True True True True\n", done.stderr
+
+
+def test_a_check_that_hears_always_is_told_of_each_step_of_a_long_program(monkeypatch):
+    heard = {}
+
+    class Counting(Check):
+        """Counts."""
+
+        name = "counting"
+        remedy = "None."
+        always = ("stepped",)
+
+        def step(self, updater):
+            heard["step"] = heard.get("step", 0) + 1
+
+        def stepped(self, updater):
+            heard["stepped"] = heard.get("stepped", 0) + 1
+
+    monkeypatch.setitem(CHECKS, "counting", Counting)
+    with torch.check(only=["counting"]):
+        careless(400)
+    monkeypatch.undo()
+    CHECKS.pop("counting", None)
+    assert heard["stepped"] == 400 and heard["step"] < 100
+
+
+def test_something_new_wakes_the_checks_again():
+    with torch.check(only=["gradients-accumulate"]) as doctor:
+        careless(200)
+        assert doctor.observer.asleep
+        model = nn.Linear(2, 1)
+        torch.optim.SGD(model.parameters(), lr=0.1)
+        assert not doctor.observer.asleep

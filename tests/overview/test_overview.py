@@ -2,8 +2,11 @@
 
 import gc
 import io
+import json
 import math
+import os
 import re
+import subprocess
 import sys
 import time
 
@@ -173,22 +176,6 @@ class OnTerminal(io.StringIO):
         return True
 
 
-class Fake:
-    """Stands for modules of IPython: notes what is called."""
-
-    def __init__(self, name, calls):
-        self.name, self.calls = name, calls
-
-    def __call__(self, *args, **kwargs):
-        self.calls.append((self.name, args))
-        return self
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Fake(f"{self.name}.{name}", self.calls)
-
-
 def test_watch_lets_rich_draw_where_it_is_installed(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "120")
@@ -204,18 +191,62 @@ def test_watch_lets_rich_draw_where_it_is_installed(monkeypatch):
     assert out.getvalue().count("\x1b[?25l") == out.getvalue().count("\x1b[?25h") == 1  # the cursor goes, and comes back
 
 
-def test_watch_shows_its_table_in_a_notebooks_cell(monkeypatch):
-    calls = []
-    ipython = Fake("IPython", calls)
-    ipython.get_ipython = lambda: type("Shell", (), {"kernel": 1})
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    monkeypatch.setitem(sys.modules, "IPython.display", Fake("IPython.display", calls))
-    model = nn.Sequential(nn.Linear(3, 1))
-    live = torch.watch(model, every=0.0)
-    trained(live, model, 6)
-    names = [name for name, _ in calls]
-    assert names == ["IPython.display.display", *["IPython.display.display.update"] * 2] and calls[0][1] == (live,)
-    assert "<td>0</td>" in live._repr_html_() and "<caption>step 6" in live._repr_html_()
+NOTEBOOK = """
+import json
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from traitlets.config import Config
+
+
+class Notebook(InteractiveShell):
+    kernel = object()  # as the shells of notebooks have
+
+
+shell = Notebook.instance(config=Config({"HistoryManager": {"enabled": False}}))
+cells = []
+for cell in json.loads(sys.argv[1]):
+    with capture_output() as seen:
+        done = shell.run_cell(cell)
+    done.raise_error()
+    last = {} if done.result is None else shell.display_formatter.format(done.result)[0]
+    shown = [(each.data["text/html"], each.transient["display_id"], each.update) for each in seen.outputs]
+    cells.append({"shown": shown, "last": last.get("text/html", ""), "printed": seen.stdout})
+print(json.dumps(cells))
+"""
+
+
+def notebook(folder, *cells):
+    """What IPython shows of each cell: what is displayed while it runs, and the value of its last line."""
+    command = [sys.executable, "-c", NOTEBOOK, json.dumps(cells)]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"IPYTHONDIR": str(folder)}, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_watch_shows_its_table_in_a_notebooks_cell(tmp_path):
+    train = """
+import pedigrad as torch
+model = torch.nn.Sequential(torch.nn.Linear(3, 1))
+live = torch.watch(model, every=0.0)
+for _ in range(6):
+    loss = model(torch.ones(2, 3)).sum()
+    loss.backward()
+    live(loss)
+"""
+    first, again, family = notebook(tmp_path, train, "live", "loss.family()")
+    assert not first["printed"] and len(first["shown"]) >= 2
+    html, place, update = zip(*first["shown"], strict=True)
+    assert len(set(place)) == 1 and update == (False, *[True] * (len(update) - 1))  # each in the place of the first
+    assert all("<td>0</td>" in each for each in html) and html[0] != html[-1]
+    assert "<caption>step 6" in again["last"] and not again["shown"]
+    assert family["last"].startswith('<iframe srcdoc="&lt;!doctype html')
+
+
+def test_watch_in_an_ipython_without_a_notebook_writes_lines(tmp_path):
+    train = "import pedigrad as torch\nlive = torch.watch(torch.nn.Linear(3, 1), every=0.0)\nfor _ in range(3): live(1.0)"
+    (cell,) = notebook(tmp_path, "del type(get_ipython()).kernel\n" + train)
+    assert not cell["shown"] and cell["printed"].startswith("step ")
 
 
 def test_watch_opens_modules_as_long_as_the_table_is_small():

@@ -291,3 +291,60 @@ def test_modules_of_a_line_are_put_together_in_a_long_table():
     assert "30 arrays  saved for backward" in str(table) and str(table).endswith("# one line  30 modules")
     data = json.loads(found.html().partition('id="data">')[2].partition("</script>")[0])["memory"]
     assert [row[:2] for row in data["rows"]] == [[30 * 400, "saved for backward"]]
+
+
+class Waves(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = torch.nn.Linear(16, 64), torch.nn.Linear(64, 64), torch.nn.Linear(64, 4)
+
+    def forward(self, x):
+        h = torch.tanh(self.a(x))  # the first line
+        h = torch.sigmoid(self.b(h))  # the second line
+        return self.c(h)
+
+
+def held_at(snapshot, what, line):
+    return sum(held.nbytes for holder, held in snapshot.held.items() if holder.what == what and line in holder.line)
+
+
+def test_what_a_compiled_model_saves_is_told_by_the_lines_that_it_comes_from():
+    model = Waves()
+    compiled = torch.compile(model)
+    x = torch.randn(128, 16)
+    for _ in range(3):
+        compiled(x).sum().backward()
+    before = memory.snapshot()
+    with memory.peak() as found:
+        loss = compiled(x).sum()
+        now = memory.snapshot() - before
+        loss.backward()
+    for line in ("# the first line", "# the second line"):
+        assert held_at(found.snapshot, memory.SAVED, line) == held_at(now, memory.SAVED, line) == 128 * 64 * 4
+    assert held_at(found.snapshot, memory.GRADIENTS, "# the second line") >= 64 * 64 * 4
+    assert "within compiled programs" in str(found)
+
+
+def test_what_lies_in_a_compiled_program_is_told_by_line_at_its_fullest():
+    model = Waves()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x = torch.randn(128, 16)
+
+    @torch.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = model(x).square().sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(4):
+        step(x)
+    with profile(profile_memory=True) as found:
+        loss = step(x)
+    table = found.memory()
+    assert held_at(table, memory.COMPILED, "# the second line") >= 128 * 64 * 4
+    assert held_at(memory.snapshot(), memory.COMPILED, "# the second line") >= held_at(table, memory.COMPILED, "# the second line")
+    assert table.total == table.of(memory.COMPILED) + loss.element_size()
+    data = json.loads(found.html().partition('id="data">')[2].partition("</script>")[0])["memory"]
+    assert data["total"] == table.total

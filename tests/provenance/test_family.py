@@ -156,6 +156,14 @@ def test_a_module_is_opened_by_its_path():
     ]
 
 
+def test_a_module_among_repeated_ones_is_opened_by_its_path():
+    model = nn.Sequential(*(Block(3) for _ in range(6)))
+    shown = rows(model(torch.ones(2, 3)).family(modules=["2", "4.fc"]))
+    heads = [line.strip("│╵ ").split(" (2")[0].strip() for line in shown if "▾" in line]
+    assert [each.lstrip("0123456789 ") for each in heads] == ["▾ Sequential", "▾ 6 x 0…5 (Block)", "▾ 4 (Block)", "▾ 2 (Block)"]
+    assert sum("weight (3, 3)" in line for line in shown) == 2
+
+
 def test_until_ends_the_walk_at_an_ancestor():
     x = torch.ones(3, requires_grad=True)
     h = x.exp().sin()

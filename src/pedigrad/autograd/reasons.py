@@ -12,7 +12,7 @@ from ..core.graph import Leaf, Node, Output, Packed, Remade
 from ..core.history import refresh
 from ..core.origin import Origin, located, outside
 from ..core.tensor import Cut, Tensor
-from ..core.traces import variables_of
+from ..core.traces import parts_of, variables_of
 from .engine import added, fitted
 from .nonfinite import First, ancestors, first_in_graph, in_words, is_finite, known_values, name_of, ranges, saved_by, span_of
 
@@ -76,8 +76,11 @@ def why(x: Tensor, loss: Tensor | None = None) -> Why:
 
 
 def called(tensor: Tensor) -> str:
-    """What the user's frame calls a tensor; empty if it has no name there."""
-    return next((name for name, value in variables_of(outside(sys._getframe(1))) if value is tensor), "")
+    """What the user's frame calls a tensor, or what a variable there has it as; empty if it has no name there."""
+    variables = list(variables_of(outside(sys._getframe(1))))
+    direct = (name for name, value in variables if value is tensor)
+    within = (path for name, value in variables for path, each in parts_of(name, value, Tensor) if each is tensor)
+    return next(direct, None) or next(within, "")
 
 
 def youngest(x: Tensor) -> tuple[Tensor | None, str]:

@@ -13,12 +13,12 @@ from ..codegen.frontend.record import Recorder
 from ..codegen.ir.interpreter import interpreted
 from ..codegen.ir.program import Value
 from ..codegen.ir.sources import in_order, order_of
-from ..codegen.runtime.executable import Executable, GuardFailed
+from ..codegen.runtime.executable import Executable, GuardFailed, source_of
 from ..codegen.schedule import split
 from ..core import graph, locks, modes
 from ..core.dispatch import output
 from ..core.graph import Freed, Leaf, Node, Output
-from ..core.origin import Origin, located
+from ..core.origin import Origin, Source, located
 from ..core.scope import here
 from ..core.tensor import Tensor, wrap
 from . import agreement
@@ -164,6 +164,7 @@ class GradientProgram:
         }
         self.kept_values = list(dict.fromkeys(v for back in self.backs.values() for v in back.kept))
         self.computed = [v for v in self.kept_values if v.by is not None]
+        self.sources: list[Source | None] = []  # of what nodes save: the lines that it comes from
         inputs = [v for v in whole.inputs if v not in gradient.starts]
         self.guards = recorder.guards[: gradient.guards_before]
         self.forward = split.forward(whole, gradient.cut, inputs, [*whole.outputs, *self.computed], [v for v, _ in self.guards])
@@ -180,6 +181,7 @@ class GradientProgram:
         places |= {v: ("output", i) for i, v in enumerate(self.computed)}
         self.kept_values = [v for v in self.kept_values if v not in constants]
         self.kept = [places[v] for v in self.kept_values]
+        self.sources = [source_of(v) for v in self.kept_values]
         self.executable = self.part(self.gradient.whiches[0])
 
     def part(self, which: int) -> Executable:
@@ -280,6 +282,11 @@ class CompiledBackward(Node):
             tensors = self.with_history([None if each is None else wrap(np.asarray(each)) for each in given], parents)
             return tuple(None if t is None else t._array for t in tensors)
         return tuple(total)
+
+    @property
+    def saved_sources(self) -> list[Source | None]:
+        """The user's lines that what it saved comes from, as the recorded program knows them."""
+        return self.program.sources
 
     def check(self, arrays: list[Array]) -> None:
         """RuntimeError if one of the tensors that the function was given, or found, has been written to since."""

@@ -323,6 +323,8 @@ class Specialization:
             parents = tuple(tensors[w]._node if kind == "argument" else w for kind, w in self.recording.parents)
             live = [r for r, needed in zip(results, self.is_live, strict=True) if needed]
             self.gradient.nodes(functools.partial(self.again, args, kwargs, tensors), arrays, outputs, parents, live)
+            if modes.settings.profiler is not None:
+                timed.saved(modes.settings.profiler, live)
         return rebuilt(self.recording.plan, results)
 
     def finish(self, outputs: list[Any], tensors: list[Tensor]) -> list[Tensor]:

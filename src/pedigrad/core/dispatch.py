@@ -605,12 +605,12 @@ def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes
 
 def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut | None:
     """Why the result of `op` needs no gradient, if anything before it did."""
-    for value in operands:
-        if isinstance(value, Tensor) and value._cut is not None:
-            return value._cut
-    if not any(history(v) is not None for v in operands):
-        return None
+    cut = next((v._cut for v in operands if isinstance(v, Tensor) and v._cut is not None), None)
+    if cut is not None and not cut.frozen:
+        return cut
     behind = [p for p in map(history, operands) if p is not None]
+    if not behind or (cut is not None and modes.settings.grad):
+        return cut
     if not modes.settings.grad:
         return Cut(f"computed by {op.name}() under no_grad", behind)
     return Cut(f"{op.name}() has no gradient" if smooth else f"{op.name}() gives integers or booleans, which have no gradient", behind)

@@ -173,7 +173,8 @@ HISTORY = """
 if {due}:
     if _modes.grad_off and not _settings.grad:
         _t._node = None
-        _t._cut = {cuts} or _cut_of(_op, ({operands}), (), True)
+        _c = {cuts}
+        _t._cut = _c if _c is not None and not _c.frozen else _cut_of(_op, ({operands}), (), True)
         return _t
     _n = _new({node})
     _n.parents = ({parents})

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from . import modes, watching
@@ -26,6 +26,7 @@ FOREIGN = ("from_dlpack",)  # functions of objects of other libraries, whose `__
 _WORDS = taking_words.__code__.co_filename  # functions that come from there only take their arguments by other names
 _installed: dict[int, tuple[types.FunctionType, types.FunctionType, Any]] = {}  # by identity: it, what was written, its __signature__
 _for_good = False  # something needs it that does not say when it no longer does
+_users = 0  # what needs it and says when it no longer does
 
 
 def _ask(function: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -67,27 +68,36 @@ def intercept(function: Any) -> None:
     function.__signature__ = signature  # type: ignore[attr-defined]
 
 
-def install(for_good: bool = True) -> None:
-    """Have all public functions that are not one operation ask first; not `for_good` until `uninstall` is called."""
-    global _for_good
-    if for_good and not _for_good:
+def install(for_good: bool = True, names: Container[str] | None = None) -> None:
+    """Have public functions that are not one operation ask first: all, or those of these `names`.
+
+    Where it is not `for_good` it is until `uninstall` is called.
+    """
+    global _for_good, _users
+    if _for_good:
+        _users += not for_good
+        return
+    if for_good:
         _for_good = True
         for step in ALSO:
             step()
-    if _installed:
-        return
+    else:
+        _users += 1
     for place, functions in PLACES.items():
         for name, function in functions.items():
             left = name in (UNTOUCHED if place == "Tensor" else FOREIGN) or "autocast" in name
-            if not left and isinstance(function, types.FunctionType):
+            if not left and isinstance(function, types.FunctionType) and (names is None or function.__name__ in names):
                 intercept(function)
     for name in METHODS:
-        intercept(getattr(Tensor, name))
+        if names is None or name in names:
+            intercept(getattr(Tensor, name))
 
 
 def uninstall() -> None:
-    """Have functions be what was written again, unless they are needed for good, or another thread may be about to call one."""
-    if _for_good or threading.active_count() > 1:
+    """Have functions be what was written again, unless they are needed still, or another thread may be about to call one."""
+    global _users
+    _users -= 1
+    if _for_good or _users or threading.active_count() > 1:
         return
     for function, original, signature in _installed.values():
         function.__code__ = original.__code__

@@ -33,10 +33,11 @@ class Cut:
     It refers weakly to the nodes `behind` it, so it keeps no graph alive.
     """
 
-    __slots__ = ("_behind", "origin", "reason", "scope")
+    __slots__ = ("_behind", "frozen", "origin", "reason", "scope")
 
     def __init__(self, reason: str, behind: Iterable[Node] = ()):
         self.reason = reason
+        self.frozen = reason.startswith("frozen")  # of a parameter: there may be others that are not
         self.origin = Origin.here()
         self.scope = here.get().scope
         self._behind = tuple(map(weakref.ref, behind))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from opcode import opmap
 from types import FrameType
 from typing import Any
@@ -65,12 +66,24 @@ def variables_of(frame: FrameType | None) -> Any:
     """The variables that a frame can name, and the attributes of its `self`: pairs of a name and a value."""
     if frame is None:
         return
-    yield from list(frame.f_locals.items())
+    yield from [(name, value) for name, value in frame.f_locals.items() if name[0] not in "@."]  # those are not the user's
     names = frame.f_globals
     yield from [(name, names[name]) for name in frame.f_code.co_names if name in names]
     own = getattr(frame.f_locals.get("self"), "__dict__", None)
     if isinstance(own, dict):
         yield from [(f"self.{name}", value) for name, value in own.items()]
+
+
+def parts_of(name: str, value: Any, kind: type) -> Iterator[tuple[str, Any]]:
+    """The objects of a kind that a user's variable is or has in it (a module's are its parameters), and how they are called there."""
+    if isinstance(value, kind):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        yield from ((f"{name}[{i}]", each) for i, each in enumerate(value[:100]) if isinstance(each, kind))
+    elif isinstance(value, dict):
+        yield from ((f"{name}[{key!r}]", each) for key, each in list(value.items())[:100] if isinstance(each, kind))
+    elif not isinstance(value, type) and hasattr(type(value), "named_parameters"):
+        yield from ((f"{name}.{path}", each) for path, each in value.named_parameters() if isinstance(each, kind))
 
 
 def within(error: Exception, module: Any) -> None:

@@ -14,6 +14,7 @@ class Watcher:
     """What is called at the gates; those that run something return what it returns."""
 
     looking = False  # whether single operations are to be told of
+    hearing = True  # whether calls of modules are
 
     def operation(self, op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], run: Callable[[], Any]) -> Any:
         """An operation on Tensors (or arrays)."""

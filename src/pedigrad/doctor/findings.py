@@ -6,6 +6,7 @@ told of. Each session makes its own instances, so a check may remember what it h
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -31,7 +32,7 @@ EVENTS = {
     "scheduled": "a schedule of learning rates is about to take a step: a `Schedule`",
     "batch": "a loader has made a batch: its iterator, the batch",
     "unseen_write": "a tensor was written to past its history: the tensor, what wrote, the tensor that lent it by `.data` or None",
-    "fall_asleep": "several steps will go by unheard: what is known of single steps is out of date after that",
+    "fall_asleep": "several steps will go by unheard, but by those that hear `always`: what is known of single steps is out of date then",
     "failed": "the program ended with an error",
     "finish": "the program is over",
 }
@@ -79,6 +80,7 @@ class Check:
     remedy: ClassVar[str]
     functions: ClassVar[tuple[str, ...]] = ()
     is_of_speed: ClassVar[bool] = False  # the program is right, but slower than it need be
+    always: tuple[str, ...] = ()  # the calls, passes and steps that it hears of also where most checks sleep
 
     def __init__(self, program: Program, findings: Findings):
         self.program, self.findings = program, findings
@@ -88,6 +90,7 @@ class Check:
             CHECKS[cls.name] = cls
 
     @classmethod
+    @functools.cache
     def listens(cls) -> tuple[str, ...]:
         """The events that the check is told of."""
         return tuple(event for event in EVENTS if hasattr(cls, event))

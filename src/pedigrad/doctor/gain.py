@@ -6,9 +6,9 @@ import copy
 import time
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-from ..capture import compile
 from ..core.modes import enable_grad
 from ..core.tensor import Tensor
 from ..rng.generator import default_generator
@@ -24,6 +24,7 @@ def gain_of(model: Model) -> str:
     state = default_generator.get_state()
     try:
         with warnings.catch_warnings(action="ignore"):
+            compile = import_module("..capture", __package__).compile
             plain, made = measured(model, lambda module: module), measured(model, compile)
     except Exception as error:  # whatever a user's module does when it is copied or compiled: it is told
         return f" What torch.compile would give could not be measured: {type(error).__name__}: {str(error).partition(chr(10))[0]}"

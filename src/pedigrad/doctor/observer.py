@@ -1,21 +1,21 @@
 """The observer: hears at the gates what a program does, keeps what is known of it, and tells the checks that listen.
 
 Watching costs time, so it is done less and less closely (`Pace`): single operations are told of in a few steps only, since dispatch
-takes its long way then; and after some hundred passes the watcher sleeps through most of them.
+takes its long way then; and some hundred passes after something new was seen most checks sleep through most of them.
 """
 
 from __future__ import annotations
 
-import cmath
 import sys
 import weakref
+from cmath import isfinite
 from collections.abc import Callable, Iterable
 from threading import get_ident
 from typing import Any
 
 import numpy as np
 
-from ..core import meta, modes, watching
+from ..core import lifted, meta, modes, watching
 from ..core.graph import Leaf
 from ..core.origin import Origin
 from ..core.quiet import name_of
@@ -24,35 +24,59 @@ from .findings import EVENTS, Check
 from .program import SCHEDULES, Call, FunctionCall, Pass, Program
 
 FIRST, EVERY = 3, 64  # the passes before which operations are told of: the first few, and then one of so many
+MANY = 256  # passes that the first few steps may have
 BEFORE = 20_000  # operations before the first backward pass after which looking ends
 MEASURED = 20  # calls without gradients that are looked at
-WHOLE, AWAKE, ROUND = 128, 12, 128  # after so many passes the watcher is awake in so many of a round of so many
+WHOLE, AWAKE, ROUND = 32, 6, 128  # after so many passes the checks are awake in so many of a round of so many
+FEW = 8192  # elements whose squares are summed: sums of more are not made in threads
+NEWS = 16  # models and optimizers that are news; after those only such as come from another line than all before
+IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "stepped"})  # what only those hear in sleep who `always` do
 CALLER = 3  # frames from the gate of functions outwards to who calls one
 OPTIMIZERS = "pedigrad.optim."
 _add = np.add.reduce
+ndarray = np.ndarray
 
 
 class Pace:
-    """When what is told of: it costs time, so not everything always."""
+    """When what is told of: it costs time, so not everything always. Whatever is new in a program is looked at closely again."""
 
     def __init__(self) -> None:
         self.operations = 0
         self.measured = 0
+        self.since = 0  # the passes there had been when something new was seen last
+        self.step = 0  # and the steps
+        self.places: set[tuple[Any, ...]] = set()  # lines that call backward(), make optimizers, call models
 
-    def due(self, passes: int) -> bool:
-        """Whether operations before the backward pass of this number are to be told of."""
-        return passes < FIRST or (passes % EVERY == 2 and self.awake(passes))
+    def due(self, program: Program) -> bool:
+        """Whether operations before the next backward pass are to be told of: in the first steps, each of which may have many passes."""
+        passes = program.passes
+        return passes - self.since < FIRST or self.begins(program) or (passes % EVERY == 2 and self.awake(program))
 
-    def awake(self, passes: int) -> bool:
-        """Whether anything about this pass and the step after it is to be told of."""
-        return passes < WHOLE or passes % ROUND < AWAKE
+    def awake(self, program: Program) -> bool:
+        """Whether all checks are to be told of the next pass and the step after it."""
+        return program.passes - self.since < WHOLE or program.passes % ROUND < AWAKE or self.begins(program)
+
+    def begins(self, program: Program) -> bool:
+        """Whether it is one of the first steps, which may have many passes."""
+        if not program.updaters or program.stepping:  # a line search tries many points
+            return False
+        return program.steps - self.step < FIRST and program.passes - self.since < MANY
 
     def due_in(self, call: Call, program: Program) -> bool:
         """Whether what follows a model's call is to be looked at: also where it may be measured, without a pass between two calls."""
-        if call.grad and (self.due(program.passes) or all(other.model is not call.model for other in program.calls)):
-            return self.due(program.passes)
+        due = self.due(program)
+        if call.grad and (due or all(other.model is not call.model for other in program.calls)):
+            return due
         self.measured += 1
         return self.measured <= MEASURED
+
+    def is_new(self, what: str, origin: Origin) -> bool:
+        """Whether a line does this for the first time."""
+        place = what, origin.code, origin.lasti
+        if place in self.places:
+            return False
+        self.places.add(place)
+        return True
 
 
 class Observer(watching.Watcher):
@@ -64,36 +88,52 @@ class Observer(watching.Watcher):
         self.thread = get_ident()
         self.pace = Pace()
         self.faults: list[str] = []
-        self.asleep = False  # steps go by unheard
-        self.within = 0  # calls of models that run
+        self.asleep = False  # most checks hear nothing of steps
         self.running: Pass | None = None
-        self.unheard_from: Any = ()
         self.lenders: dict[int, tuple[Any, Any]] = {}  # what `.data` returned, and whose it is, both weakly
-        self.listeners: dict[str, list[Any]] = {e: [getattr(c, e) for c in self.checks if e in c.listens()] for e in EVENTS}
-        self.by_function: dict[str, list[Any]] = {}
-        for listener in self.listeners["function"]:
+        self.set_listeners()
+        self.listeners = self.awake
+
+    def set_listeners(self) -> None:
+        """Find which method of which check is to be told of what: when all are awake, and in sleep."""
+        self.awake: dict[str, tuple[Any, ...]] = {event: () for event in EVENTS}
+        for check in self.checks:
+            for event in check.listens():
+                self.awake[event] = (*self.awake[event], getattr(check, event))
+        self.set_drowsy()
+        self.by_function: dict[str, tuple[Any, ...]] = {}
+        for listener in self.awake["function"]:
             for name in listener.__self__.functions:
-                self.by_function.setdefault(name, []).append(listener)
+                self.by_function[name] = (*self.by_function.get(name, ()), listener)
+
+    def set_drowsy(self) -> None:
+        """Find which of them are told of what in sleep."""
+        self.drowsy = self.awake | {event: tuple(m for m in self.awake[event] if event in m.__self__.always) for event in IN_SLEEP}
 
     def tell(self, event: str, *what: Any) -> None:
         """Tell the checks that listen."""
-        listeners = self.listeners[event]
-        if listeners:
-            self._tell(listeners, what)
-
-    def _tell(self, listeners: list[Any], what: tuple[Any, ...]) -> None:
-        for listener in listeners[:]:
+        for listener in self.listeners[event]:
             try:
                 listener(*what)
             except Exception as error:  # a fault of ours must not end the user's program; it is reported
-                check = listener.__self__
-                self.faults.append(f"the check {check.name} failed in {listener.__name__}(): {type(error).__name__}: {error}")
-                self.retire(check)
+                self.fault(listener, error)
 
-    def retire(self, check: Check) -> None:
-        """Tell a check nothing more."""
-        for listeners in (*self.listeners.values(), *self.by_function.values()):
-            listeners[:] = [listener for listener in listeners if listener.__self__ is not check]
+    def tell_each(self, listeners: tuple[Any, ...], *what: Any) -> None:
+        """Tell these checks."""
+        for listener in listeners:
+            try:
+                listener(*what)
+            except Exception as error:
+                self.fault(listener, error)
+
+    def fault(self, listener: Any, error: Exception) -> None:
+        """A check has failed: it is told nothing more."""
+        check = listener.__self__
+        if check in self.checks:
+            self.faults.append(f"the check {check.name} failed in {listener.__name__}(): {type(error).__name__}: {error}")
+            self.checks.remove(check)
+            self.set_listeners()
+            self.listeners = self.drowsy if self.asleep else self.awake
 
     def look(self, on: bool) -> None:
         """Begin or end to be told of single operations."""
@@ -103,8 +143,13 @@ class Observer(watching.Watcher):
             self.tell("look", on)
 
     def elsewhere(self) -> bool:
-        """Whether another thread than the session's runs, or there are tensors without memory, which nobody may look at."""
-        return get_ident() != self.thread or bool(meta.alive)
+        """Whether another thread than the session's runs, or there are tensors without memory or within vmap, which nobody may look at."""
+        return get_ident() != self.thread or bool(meta.alive or lifted.alive)
+
+    def news(self) -> None:
+        """Something was seen that had not been there before: all checks are awake for a while."""
+        self.pace.since, self.pace.step = self.program.passes, self.program.steps
+        self.sleep()
 
     # The gates
 
@@ -120,36 +165,52 @@ class Observer(watching.Watcher):
 
     def function(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
         listeners = self.by_function.get(function.__name__)
-        if not listeners or (self.asleep and modes.grad_enabled()) or self.elsewhere():
+        if not listeners or get_ident() != self.thread or meta.alive or lifted.alive:
             return run(*args, **kwargs)
         if self.program.stepping and name_of(sys._getframe(CALLER).f_globals).startswith(OPTIMIZERS):
             return run(*args, **kwargs)  # not the user's, as those in a closure are
-        call = FunctionCall(function.__name__, args, kwargs)
-        try:
-            call.result = run(*args, **kwargs)
-        except Exception as error:
-            call.error = error
-            self._tell(listeners, (call,))
-            raise
-        self._tell(listeners, (call,))
-        return call.result
-
-    def module(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
-        if self.within or (self.asleep and modes.grad_enabled()) or self.elsewhere() or not self.program.is_model(module):
-            return run(*args, **kwargs)
-        call = Call(self.program.model(module), args, kwargs, Origin.here(), modes.grad_enabled())
-        self.look(self.pace.due_in(call, self.program))
-        self.tell("calling", call)
-        self.program.last_call = call
-        self.within += 1
+        result, call = None, None
         try:
             result = run(*args, **kwargs)
+            if not self.asleep or not modes.grad_enabled():
+                call = FunctionCall(function.__name__, args, kwargs, result)
+        except Exception as error:
+            call = FunctionCall(function.__name__, args, kwargs, error=error)
+            raise
         finally:
-            self.within -= 1
+            if call is not None:
+                self.tell_each(listeners, call)
+        return result
+
+    def module(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
+        if self.running is not None or get_ident() != self.thread or meta.alive or lifted.alive or not self.program.is_model(module):
+            return run(*args, **kwargs)  # in a backward pass something is computed once more
+        grad = modes.grad_enabled()
+        model = self.program.models.get(id(module))
+        if model is None:
+            model = self.program.model(module)
+            if self.pace.is_new("call", model.origin) or len(self.program.models) <= NEWS:
+                self.news()
+        if (mode := (grad, module.training)) not in model.modes:
+            if model.modes:
+                self.news()
+            model.modes.add(mode)
+        table = self.listeners if grad else self.awake
+        self.hearing = False
+        try:
+            if table is self.drowsy and not table["called"]:
+                return run(*args, **kwargs)
+            call = Call(model, args, kwargs, Origin.here(), grad)
+            self.look(self.pace.due_in(call, self.program))
+            self.tell_each(table["calling"], call)
+            self.program.last_call = call
+            result = run(*args, **kwargs)
+        finally:
+            self.hearing = True
         call.end(result)
-        self.tell("called", call)
-        if call.grad:
-            call.model.sample = (args, kwargs)
+        self.tell_each(table["called"], call)
+        if grad:
+            model.sample = (args, kwargs)
             self.program.calls.append(call)
             del self.program.calls[:-64]
         call.let_go()
@@ -158,13 +219,17 @@ class Observer(watching.Watcher):
     def backward(self, tensors: Any, run: Any, go: Callable[[], None]) -> None:
         if self.running is not None or self.elsewhere():
             return go()
-        if self.asleep:
-            return self.unheard(tensors, run, go)
-        self.updates_by_hand()
-        outer = self.running = Pass(tensors, self.program.passes, run.accumulate, run.freed is None)
+        program = self.program
+        outer = Pass(tensors, program.passes, run.accumulate, run.freed is None)
+        if self.pace.is_new("backward", outer.origin):
+            self.news()
+        if not self.asleep:
+            program.refresh()
+            self.updates_by_hand()
+        self.running = outer
         self.tell("backward", outer)
-        looking = self.looking
-        self.look(False)  # the rules' own operations are not the user's
+        if looking := self.looking:
+            self.look(False)  # the rules' own operations are not the user's
         try:
             go()
         except Exception as error:
@@ -172,35 +237,40 @@ class Observer(watching.Watcher):
             raise
         finally:
             self.running = None
-            self.look(looking)
-            self.program.passes += outer.accumulates
-            self.program.note_loose(outer.leaves)
-            for call in self.program.calls:
-                call.passed = True
-            self.tell("backwarded", outer)
-            self.program.calls = [call for call in self.program.calls if not call.passed]
-            self.look(self.pace.due(self.program.passes))
-            self.sleep()
+            if outer.accumulates:
+                program.passes += 1
+                program.reached |= outer.leaves
+            self.passed(outer, looking)
 
-    def unheard(self, tensors: Any, run: Any, go: Callable[[], None]) -> None:
-        """A backward pass in sleep: only whether all is finite is looked at."""
-        for tensor in tensors:
-            if tensor._array.size == 1 and not cmath.isfinite(tensor._array.item()):
-                self.tell("backward", Pass(tensors, self.program.passes, run.accumulate))
-        self.unheard_from = tensors
-        try:
-            go()
-        finally:
-            self.program.passes += run.accumulate
-            self.sleep()
+    def passed(self, outer: Pass, looking: bool) -> None:
+        """A backward pass is over."""
+        program = self.program
+        if program.calls:
+            for call in program.calls:
+                call.passed = True
+            program.calls = []
+        if self.asleep and not self.pace.awake(program):
+            return self.tell("backwarded", outer)
+        if looking:
+            self.look(True)
+        if not self.asleep:
+            program.note_loose(outer.leaves)
+        self.tell("backwarded", outer)
+        self.look(self.pace.due(program))
+        self.sleep()
 
     def sleep(self) -> None:
-        """Fall asleep or wake up, as the number of passes says."""
-        asleep = not self.pace.awake(self.program.passes)
-        if asleep and not self.asleep:
+        """Let the checks fall asleep or wake up, as the number of passes says."""
+        asleep = not self.pace.awake(self.program)
+        if asleep == self.asleep:
+            return
+        if asleep:
             self.look(False)
             self.tell("fall_asleep")
+            self.program.forget_loose()
+            self.set_drowsy()
         self.asleep = asleep
+        self.listeners = self.drowsy if asleep else self.awake
 
     def updates_by_hand(self) -> None:
         """Find the leaves without an optimizer that were written to since they got their gradients."""
@@ -211,44 +281,51 @@ class Observer(watching.Watcher):
 
     def gradients(self, node: Any, given: Any, gradients: Any) -> None:
         outer = self.running
-        if outer is None and not self.asleep:
+        if outer is None:
             return
-        for parent, d in zip(node.parents, gradients):  # noqa: B905  (it costs, and a user's Function may return more)
-            if d is None or parent is None:
+        for parent, array in zip(node.parents, gradients):  # noqa: B905  (it costs, and a user's Function may return more)
+            if array is None or parent is None:
                 continue
-            if outer is not None and parent.__class__ is Leaf:
+            if parent.__class__ is Leaf:
                 outer.leaves.add(parent)
-            array = d._array if isinstance(d, Tensor) else d
-            if not cmath.isfinite(_add(array, None)) and not np.isfinite(array).all():
-                self.tell("not_finite", node, given, outer or Pass(self.unheard_from, self.program.passes, True))
+            if array is given:
+                continue
+            if array.__class__ is ndarray and array.size < FEW and array.flags.forc:
+                flat = array.ravel("K")
+                total = flat.dot(flat)  # the cheapest look at few elements; squares that are too large are looked at again
+            else:
+                array = array._array if isinstance(array, Tensor) else array
+                total = _add(array, None)
+            if not isfinite(total) and not np.isfinite(array).all():
+                self.tell("not_finite", node, given, outer)
 
     def optimizer_made(self, optimizer: Any) -> None:
-        self.program.updater(optimizer)
+        updater = self.program.updater(optimizer)
+        if self.pace.is_new("optimizer", updater.origin) or len(self.program.updaters) <= NEWS:
+            self.news()
 
     def optimizer_steps(self, optimizer: Any, run: Callable[[], Any]) -> Any:
-        if self.program.stepping or self.elsewhere():
+        program = self.program
+        if program.stepping or self.elsewhere():
             return run()
-        updater = self.program.updater(optimizer)
-        if self.asleep:
-            updater.steps += 1
-            self.program.steps += 1
-            updater.passes_then = self.program.passes
-            return run()
-        updater.last = Origin.here()
-        self.program.stepping = True
+        updater = program.updater(optimizer)
+        if not self.asleep:
+            updater.last = Origin.here()
+            updater.heard += 1
+            updater.refresh()
+        program.stepping = True
         self.tell("step", updater)
         try:
             result = run()
         finally:
-            self.program.stepping = False
+            program.stepping = False
         updater.steps += 1
-        self.program.steps += 1
-        for model in self.program.models.values():
+        program.steps += 1
+        for model in program.models.values() if not self.asleep else ():
             if not model.trained:
-                owned = {id(p) for p in updater.parameters}
+                owned = updater.owned
                 model.trained = any(id(p) in owned for p in model.module.parameters())
         self.tell("stepped", updater)
-        updater.passes_then = self.program.passes
         return result
 
     def scheduler_made(self, scheduler: Any) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import sys
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import numpy as np
 from ..core.graph import Leaf, write_to
 from ..core.origin import NOWHERE, Origin, outside
 from ..core.tensor import Tensor
-from ..core.traces import variables_of
+from ..core.traces import parts_of, variables_of
 from ..nn.dropout import _DropoutNd
 from ..nn.module import Module
 from ..nn.normalization import _BatchNorm
@@ -25,6 +27,8 @@ def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
     """The tensors in nested arguments or results."""
     if isinstance(value, Tensor):
         yield value
+    elif value is None:
+        return
     elif depth and isinstance(value, (list, tuple)):
         for each in value:
             yield from tensors_in(each, depth - 1)
@@ -36,9 +40,9 @@ def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
 def gradient_of(p: Tensor) -> np.ndarray[Any, Any] | None:
     """The array of a parameter's gradient; None if there is none, or one that was zeroed since."""
     leaf = p._node
-    if not isinstance(leaf, Leaf) or leaf.grad is None or leaf.zeroed:
+    if leaf.__class__ is not Leaf or leaf.zeroed or (gradient := leaf.grad) is None:  # type: ignore[union-attr]
         return None
-    return leaf.grad._array
+    return gradient._array
 
 
 def has_gradient(p: Tensor) -> bool:
@@ -48,14 +52,26 @@ def has_gradient(p: Tensor) -> bool:
 
 
 def any_in(array: np.ndarray[Any, Any]) -> bool:
-    """Whether an array has an element that is not zero: most often one of the first is."""
-    return bool(array.ravel()[:SAMPLE].any() if array.flags.c_contiguous else False) or bool(array.any())
+    """Whether an array has an element that is not zero: most often the first is, or one of the first."""
+    if not array.size:
+        return False
+    if array.item(0) != 0:
+        return True
+    if array.size > SAMPLE and array.flags.c_contiguous and np.count_nonzero(array.reshape(-1)[:SAMPLE]):
+        return True
+    return bool(np.count_nonzero(array))
 
 
 def fingerprint(array: np.ndarray[Any, Any]) -> tuple[Any, ...]:
-    """What tells an array from others: its shape, and some of its elements."""
+    """What tells an array from others: its shape, and some of its elements, here and there: images have margins."""
     flat = array.reshape(-1) if array.flags.c_contiguous else array.ravel()
-    return (array.shape, flat[:: max(1, flat.size // SAMPLE)].tobytes())
+    return (array.shape, flat.tobytes() if flat.size <= SAMPLE else flat.take(here_and_there(flat.size)).tobytes())
+
+
+@functools.lru_cache(maxsize=256)
+def here_and_there(size: int) -> np.ndarray[Any, Any]:
+    """Places of some elements of so many."""
+    return np.random.Generator(np.random.PCG64(size)).integers(size, size=2 * SAMPLE)
 
 
 def state_of(p: Tensor) -> tuple[Any, ...]:
@@ -64,16 +80,12 @@ def state_of(p: Tensor) -> tuple[Any, ...]:
     return (id(p._array), 0 if write is None else write.count, fingerprint(p._array))
 
 
-def leaves_in(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
-    """The tensors that a user's variable is or has in it, and what the user would write for each."""
-    if isinstance(value, Tensor):
-        yield name, value
-    elif isinstance(value, Module):
-        yield from ((f"{name}.{path}", p) for path, p in value.named_parameters())
-    elif isinstance(value, (list, tuple)):
-        yield from ((f"{name}[{i}]", each) for i, each in enumerate(value[:100]) if isinstance(each, Tensor))
-    elif isinstance(value, dict):
-        yield from ((f"{name}[{key!r}]", each) for key, each in list(value.items())[:100] if isinstance(each, Tensor))
+def made_here(made: Any) -> Origin:
+    """The user's line that makes an object now: not the one in its class's own `__init__` that calls a base's."""
+    frame = outside(sys._getframe(1))
+    while frame is not None and frame.f_code.co_name == "__init__" and any(v is made for v in frame.f_locals.values()):
+        frame = outside(frame.f_back)
+    return NOWHERE if frame is None else Origin(frame.f_code, frame.f_lasti)
 
 
 class Model:
@@ -84,6 +96,7 @@ class Model:
         self.calls = 0
         self.sample: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments of a call with gradients
         self.trained = False  # an optimizer has updated something of it
+        self.modes: set[tuple[bool, bool]] = set()  # with gradients or without, in training mode or not: those it was called in
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -92,16 +105,22 @@ class Model:
 
     def active(self) -> list[str]:
         """The layers in it that act otherwise in training, and that are in training mode."""
-        return [kind_in(self, name, m) for name, m in self.module.named_modules() if m.training and is_moody(m)]
+        return self.moody(only_active=True) if has_moody(self.module) else []
 
-    def moody(self) -> list[str]:
+    def moody(self, only_active: bool = False) -> list[str]:
         """The layers in it that act otherwise in training."""
-        return [kind_in(self, name, m) for name, m in self.module.named_modules() if is_moody(m)]
+        every = self.module.named_modules()
+        return [kind_in(self, name, m) for name, m in every if is_moody(m) and (m.training or not only_active)]
 
 
 def kind_in(model: Model, name: str, module: Module) -> str:
     """A layer's path and class."""
     return f"{model.name}.{name}".rstrip(".") + f" ({type(module).__name__})"
+
+
+def has_moody(module: Module) -> bool:
+    """Whether there is a layer in a module that acts otherwise in training."""
+    return is_moody(module) or any(map(has_moody, filter(None, module._modules.values())))
 
 
 def is_moody(module: Module) -> bool:
@@ -117,9 +136,10 @@ class Call:
     def __init__(self, model: Model, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin, grad: bool):
         self.model, self.origin, self.grad = model, origin, grad
         self.args, self.kwargs = args, kwargs
-        self.inputs = [*tensors_in(args), *tensors_in(kwargs)]
+        only_tensors = not kwargs and all(isinstance(each, Tensor) for each in args)
+        self.inputs = list(args) if only_tensors else [*tensors_in(args), *tensors_in(kwargs)]
         self.training = model.module.training
-        self.mark = fingerprint(self.inputs[0]._array) if self.inputs and not grad else None
+        self.mark = self.given if self.inputs and not grad else None
         self.result: Any = None
         self.output: Tensor | None = None
         self.active: list[str] = []  # layers that acted as in training when it was measured
@@ -127,10 +147,15 @@ class Call:
         self.passed = False  # a backward pass came after it
         self._node: Any = None
 
+    @functools.cached_property
+    def given(self) -> tuple[Any, ...]:
+        """What tells the first of its inputs from others, while it has them."""
+        return fingerprint(self.inputs[0]._array)
+
     def end(self, result: Any) -> None:
         """The call has returned."""
         self.result = result
-        self.output = next(tensors_in(result), None)
+        self.output = result if isinstance(result, Tensor) else next(tensors_in(result), None)
         node = None if self.output is None else self.output._node
         self._node = None if node is None else weakref.ref(node)
         self.model.calls += 1
@@ -158,10 +183,9 @@ class Call:
 class FunctionCall:
     """A call of a public function: its arguments, its result or the error that it raised."""
 
-    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]):
+    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any = None, error: Exception | None = None):
         self.name, self.args, self.kwargs = name, args, kwargs
-        self.result: Any = None
-        self.error: Exception | None = None
+        self.result, self.error = result, error
 
     def argument(self, at: int, name: str, default: Any = None) -> Any:
         """An argument by its place or its name."""
@@ -170,6 +194,8 @@ class FunctionCall:
 
 class Pass:
     """A backward pass: where it began, and which leaves it reached."""
+
+    __slots__ = ("accumulates", "error", "leaves", "number", "origin", "retains", "tensors")
 
     def __init__(self, tensors: Iterable[Tensor], number: int, accumulates: bool, retains: bool = False):
         self.tensors, self.number, self.accumulates = list(tensors), number, accumulates
@@ -185,13 +211,22 @@ class Updater:
     def __init__(self, optimizer: Any, origin: Origin):
         self.optimizer, self.origin = optimizer, origin
         self.steps = 0
+        self.heard = 0  # steps that were told of
         self.last = origin  # the user's line of its last step
-        self.passes_then = 0  # how many backward passes there had been at its last step
+        self.parameters: list[Tensor] = []  # what it updates
+        self.owned: dict[int, Tensor] = {}  # the same by identity
+        self.refresh()
 
     @property
-    def parameters(self) -> list[Tensor]:
-        """What it updates."""
-        return [p for group in self.optimizer.param_groups for p in group["params"]]
+    def sampled(self) -> bool:
+        """Whether a step is one of those whose gradients are looked at: the first ones, and then some of those that are told of."""
+        return self.heard <= 10 or self.heard % 4 == 0
+
+    def refresh(self) -> None:
+        """See what it updates now: groups may have been added, or parameters replaced in them."""
+        now = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if len(now) != len(self.parameters) or not all(map(operator.is_, now, self.parameters)):
+            self.parameters, self.owned = now, {id(p): p for p in now}
 
     @property
     def name(self) -> str:
@@ -217,6 +252,7 @@ class Program:
         self.schedules: dict[int, Schedule] = {}
         self.passes = 0
         self.steps = 0
+        self.reached: set[Leaf] = set()  # leaves that backward passes came to
         self.made: dict[int, tuple[Tensor, Origin]] = {}  # where parameters were put into modules
         self.written: dict[int, Tensor] = {}  # leaves that were written to by `.data`
         self.calls: list[Call] = []  # the models' calls since the last backward pass
@@ -229,6 +265,8 @@ class Program:
 
     def is_model(self, module: Module) -> bool:
         """Whether a module that the user calls is a model of its own: losses and activations have no parameters."""
+        if not module._parameters and not module._modules:
+            return False
         known = self._has.get(id(module))
         if known is None or not known[1]:
             known = self._has[id(module)] = (module, next(module.parameters(), None) is not None and not self.is_part(module))
@@ -251,7 +289,7 @@ class Program:
         """The record of an optimizer."""
         found = self.updaters.get(id(optimizer))
         if found is None:
-            found = self.updaters[id(optimizer)] = Updater(optimizer, Origin.here())
+            found = self.updaters[id(optimizer)] = Updater(optimizer, made_here(optimizer))
             self.learn_names(found.parameters)
         return found
 
@@ -259,15 +297,27 @@ class Program:
         """The record of a schedule."""
         found = self.schedules.get(id(scheduler))
         if found is None:
-            found = self.schedules[id(scheduler)] = Schedule(scheduler, Origin.here())
+            found = self.schedules[id(scheduler)] = Schedule(scheduler, made_here(scheduler))
         return found
+
+    def refresh(self) -> None:
+        """See what the optimizers update now."""
+        for updater in self.updaters.values():
+            updater.refresh()
 
     def note_loose(self, leaves: Iterable[Leaf]) -> None:
         """Remember the values of leaves that no optimizer has."""
         owned = self.optimized()
-        loose = [p for p in (leaf.variable for leaf in leaves) if p is not None and id(p) not in owned]
-        self._loose = {id(p): (p, state_of(p)) for p in loose}
-        self.learn_names(loose)
+        loose = [p for leaf in leaves if (p := leaf.variable) is not None and id(p) not in owned]
+        known = self._loose.keys() if self.updaters else {id(p) for p in loose}
+        self._loose = {id(p): (p, state_of(p) if id(p) in known else None) for p in loose}  # inputs are made anew each time
+        again = [p for p, state in self._loose.values() if state is not None]
+        if again:
+            self.learn_names(again)
+
+    def forget_loose(self) -> None:
+        """Forget those values: whether they are changed will not be seen for a while."""
+        self._loose = {}
 
     def learn_names(self, tensors: Iterable[Tensor]) -> None:
         """Remember what the user's frames call tensors, those that have no name yet."""
@@ -275,7 +325,7 @@ class Program:
         frame = outside(sys._getframe(1)) if new else None
         while frame is not None and new:
             for name, value in variables_of(frame):
-                for path, p in leaves_in(name, value):
+                for path, p in parts_of(name, value, Tensor):
                     if new.pop(id(p), None) is not None:
                         self._names[id(p)] = (weakref.ref(p), path)
             frame = outside(frame.f_back)
@@ -287,11 +337,13 @@ class Program:
 
     def changed_by_hand(self) -> list[Tensor]:
         """The leaves of the last pass that no optimizer has and that have other values now."""
-        return [p for p, state in self._loose.values() if state_of(p) != state]
+        return [p for p, state in self._loose.values() if state is not None and state_of(p) != state]
 
-    def optimized(self) -> set[int]:
-        """The identities of the tensors that optimizers update."""
-        return {id(p) for updater in self.updaters.values() for p in updater.parameters}
+    def optimized(self) -> Mapping[int, Tensor]:
+        """The tensors that optimizers update, by their identity."""
+        if len(self.updaters) == 1:
+            return next(iter(self.updaters.values())).owned
+        return {key: p for updater in self.updaters.values() for key, p in updater.owned.items()}
 
     def name_of(self, p: Tensor) -> str:
         """What the user calls a parameter: its path in a model, or its shape."""

@@ -71,7 +71,7 @@ class check:
     def __enter__(self) -> check:
         if watching.watcher is not None:
             raise RuntimeError(located("check(): a check is running already; they do not nest"))
-        interception.install(for_good=False)
+        interception.install(for_good=False, names=self.observer.by_function)
         self._seen = hooks_seen.get("watched", False)
         hooks_seen["watched"] = True
         watching.watcher = self.observer
@@ -86,6 +86,7 @@ class check:
             hooks_seen.pop("watched", None)
         if error is not None and not isinstance(error, (SystemExit, KeyboardInterrupt)):
             self.observer.tell("failed", error)
+        self.program.refresh()
         self.observer.tell("finish")
         self._measure()
         if self.raises and error is None and self.findings:

@@ -98,8 +98,8 @@ class Module(Members, Hooked, Stateful):
         where.scope = scope
         try:
             if hooks_seen:
-                if watching.watcher is not None:
-                    return watching.watcher.module(self, args, kwargs, self._called)
+                if (watcher := watching.watcher) is not None and watcher.hearing:
+                    return watcher.module(self, args, kwargs, self._called)
                 if self._is_hooked():
                     return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)

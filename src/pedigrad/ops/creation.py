@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import device as devices
-from ..core import dtypes, inplace, meta, modes, override
+from ..core import dtypes, inplace, meta, modes, override, watching
 from ..core.data import array_of, element, is_sequence, native_array, plain_number, scalar
 from ..core.declare import function
 from ..core.dispatch import check_overlap, unordered
@@ -559,6 +559,12 @@ def new(self: Tensor, *args: Any, size: Any = None, other: Any = None, device: A
 
 def construct(cls: Any = Tensor, *args: Any, device: Any = None, dtype: Any = None, **named: Any) -> Tensor:
     """`Tensor(2, 3)` is uninitialised, `Tensor([...])` has the data, in the default dtype; memory is shared where it can be."""
+    if watching.watcher is not None:
+        return watching.watcher.function(construct, args, named, functools.partial(_construct, cls, device, dtype))  # type: ignore[no-any-return]
+    return _construct(cls, device, dtype, *args, **named)
+
+
+def _construct(cls: Any, device: Any, dtype: Any, *args: Any, **named: Any) -> Tensor:
     devices.require_cpu(device)
     for name in ("data", "other", "size"):
         if name in named and not args and len(named) == 1:

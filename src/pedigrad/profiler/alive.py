@@ -15,20 +15,24 @@ import numpy as np
 
 from ..core import meta
 from ..core.graph import Leaf, Node
+from ..core.origin import Source
 from ..core.profiling import Event, clock
 from ..core.storage import storage_of
 from ..core.tensor import Tensor
-from ..provenance.facts import saved_arrays
-from .held import GRADIENTS, ROWS, SAVED, TENSORS, Held, Holder, Snapshot, grown
+from ..provenance.facts import saved_sources
+from .held import COMPILED, GRADIENTS, ROWS, SAVED, SCRATCH, TENSORS, Held, Holder, Snapshot, grown
+
+BACKWARD = (".grad", "AccumulateGrad")  # how the names end of what a backward pass runs
 
 
 class Entry:
     """One array's memory: how much, who made it and who saved it first, and when: places in the log of changes."""
 
-    __slots__ = ("born", "died", "maker", "nbytes", "saved", "saver")
+    __slots__ = ("born", "died", "is_within", "maker", "nbytes", "saved", "saver")
 
-    def __init__(self, nbytes: int, maker: Event | None, born: int):
+    def __init__(self, nbytes: int, maker: Event | None, born: int, is_within: bool = False):
         self.nbytes, self.maker, self.born = nbytes, maker, born
+        self.is_within = is_within  # it is a compiled program's own
         self.saver: Event | None = None
         self.saved: int | None = None
         self.died: int | None = None
@@ -39,6 +43,8 @@ class Entry:
 
     def holder(self, at: int) -> Holder:
         """What it was held for then."""
+        if self.is_within:
+            return Holder(COMPILED, SCRATCH, "") if self.maker is None else holder_of(COMPILED, self.maker)
         if self.saved is not None and self.saved <= at:
             return holder_of(SAVED, self.saver)
         return holder_of(GRADIENTS if self.maker is None or self.maker.kind == "backward" else TENSORS, self.maker)
@@ -46,6 +52,16 @@ class Entry:
     def event(self, at: int) -> Event | None:
         """The operation that it was held for then."""
         return self.saver if self.saved is not None and self.saved <= at else self.maker
+
+
+def event_at(source: Source | None, around: Event | None) -> Event | None:
+    """The operation of a compiled program that a value comes from, as an event within `around`, which it is where that is not known."""
+    if source is None or around is None:
+        return around
+    is_backward = around.kind == "backward" or source.endswith(BACKWARD)
+    event = Event(source.removesuffix(".grad"), "backward" if is_backward else "op", around, around.thread)
+    event.code, event.lasti, event.scope = source.code, source.lasti, source.scope
+    return event
 
 
 def holder_of(what: str, event: Event | None) -> Holder:
@@ -79,11 +95,28 @@ class Alive:
         """Note what a new node has saved, but for leaves, which are there anyway."""
         node, _ = node.edge()
         leaves = {id(storage_of(p.variable._array)) for p in node.parents if isinstance(p, Leaf) and p.variable is not None}
-        for array in saved_arrays(node):
+        for array, source in saved_sources(node):
             if id(storage_of(array)) not in leaves:
-                entry = self.take(array, event)
+                known = self.known.get(id(storage_of(array)))
+                saver = event if source is None else known[1].maker if known is not None else event_at(source, event)
+                entry = self.take(array, saver)
                 if entry is not None and entry.saved is None:
-                    entry.saved, entry.saver = min(len(self.log), entry.born if entry.maker is event else len(self.log)), event
+                    entry.saved, entry.saver = min(len(self.log), entry.born if entry.maker is saver else len(self.log)), saver
+
+    def ran(self, event: Event, outputs: list[tuple[Any, Source | None]], arena: list[tuple[Source | None, int]]) -> None:
+        """A compiled program has run: its outputs are there, and what lies in its arena was."""
+        for array, source in outputs:
+            if isinstance(array, np.ndarray):
+                entry = self.take(array, event_at(source, event))
+                event.memory += 0 if entry is None or entry.maker is event else entry.nbytes
+        makers = [(None if source is None else event_at(source, event), nbytes) for source, nbytes in arena if nbytes]
+        within = [Entry(nbytes, maker, len(self.log), True) for maker, nbytes in makers]
+        self.entries += within
+        total = sum(entry.nbytes for entry in within)
+        self.change(total)
+        for entry in within:
+            entry.died = len(self.log)
+        self.change(-total)
 
     def take(self, array: Any, event: Event | None) -> Entry | None:
         """The entry of an array's memory, made if it is new."""
@@ -154,7 +187,7 @@ class Alive:
         for entry in self.entries:
             if entry.is_alive(place):
                 event = entry.event(place)
-                key = ("gradients",) if event is None else stack_of(event)
+                key = stack_of(event) if event is not None else (SCRATCH,) if entry.is_within else ("gradients",)
                 found[key] = found.get(key, 0) + entry.nbytes
         return found
 

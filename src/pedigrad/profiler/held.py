@@ -9,6 +9,8 @@ from typing import NamedTuple
 from ..provenance.text import count, size
 
 SAVED, PARAMETERS, GRADIENTS, TENSORS = "saved for backward", "parameters", "gradients", "other tensors"
+COMPILED = "within compiled programs"
+SCRATCH = "scratch memory"  # of it, what no line's values lie in
 ROWS = 20  # that are printed
 
 
@@ -51,7 +53,7 @@ class Snapshot:
         return Snapshot(changes, True)
 
     def of(self, what: str) -> int:
-        """Bytes of one kind: "saved for backward", "parameters", "gradients" or "other tensors"."""
+        """Bytes of one kind: "saved for backward", "parameters", "gradients", "other tensors" or "within compiled programs"."""
         return sum(held.nbytes for holder, held in self.held.items() if holder.what == what)
 
     def by_line(self) -> Snapshot:
@@ -71,7 +73,7 @@ class Snapshot:
             yield from short.lines(most)
             return
         sign = "+" if self.is_change and self.total > 0 else ""
-        kinds = [(kind, self.of(kind)) for kind in (SAVED, PARAMETERS, GRADIENTS, TENSORS)]
+        kinds = [(kind, self.of(kind)) for kind in (SAVED, PARAMETERS, GRADIENTS, TENSORS, COMPILED)]
         said = ", ".join(f"{kind} {signed(n, self.is_change)}" for kind, n in kinds if n)
         yield self.title + f"{sign}{signed(self.total, False)}" + (f": {said}" if said else "")
         for holder, held in list(self.held.items())[:most]:

@@ -12,7 +12,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.declare import PLACES
 from ..core.graph import Freed, Leaf, Node
-from ..core.origin import Origin
+from ..core.origin import Origin, Source
 from ..core.scope import Scope
 from ..core.storage import storage_of
 
@@ -84,6 +84,12 @@ def saved_arrays(node: Node) -> list[np.ndarray[Any, Any]]:
     for value in saved:
         found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, np.ndarray)]
     return found
+
+
+def saved_sources(node: Node) -> list[tuple[np.ndarray[Any, Any], Source | None]]:
+    """The same, with the lines that they come from where an operation stands for several: a compiled function's."""
+    arrays, sources = saved_arrays(node), getattr(node, "saved_sources", [])
+    return list(zip(arrays, sources, strict=True)) if len(sources) == len(arrays) else [(array, None) for array in arrays]
 
 
 def is_freed(node: Node) -> bool:

@@ -7,7 +7,7 @@ that are open indent what is in them. Of what is repeated the last round is show
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,11 +56,14 @@ def size(n: float) -> str:
 # Which rows there are
 
 
-def inside(group: Group) -> list[Item]:
-    """The items of a group that is opened, youngest first; of what is repeated those of the last round."""
+def inside(group: Group, opened: Sequence[str] = ()) -> list[Item]:
+    """The items of a group that is opened, youngest first; of what is repeated those of the last round, or the rounds that are `opened`."""
     items = group.items
     if group.what == "repeat":
         last = items[-1]
+        wanted = [item for item in items[::-1] if isinstance(item, Group) and any(is_within(item, path) for path in opened)]
+        if wanted and wanted != [last] and len(wanted) < len(items):
+            return list[Item](wanted)
         return inside(last) if isinstance(last, Group) and last.what in ("module", "round") else [last]
     return items[::-1]
 
@@ -92,7 +95,7 @@ def rows(root: Group, view: View) -> list[Row]:
         for row in [row for row in shown if row.level == level and is_worth_opening(row.item)]:
             assert isinstance(row.item, Group)
             named = any(is_within(row.item, path) for path in view.opened)
-            items = inside(row.item)
+            items = inside(row.item, view.opened)
             fits = room is None or len(shown) + len(items) <= room
             if not named and (view.opened or not fits):
                 continue

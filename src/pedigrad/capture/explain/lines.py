@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from ...codegen.ir.kernel import Kernel
 from ...core.origin import Origin, Source
+from ...profiler.alive import BACKWARD
 from ...profiler.spent import Spent
 
-BACKWARD = (".grad", "AccumulateGrad")  # how the names end of what a backward pass runs
 OTHERS = "between operations"
 
 

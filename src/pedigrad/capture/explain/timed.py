@@ -8,9 +8,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ...codegen.runtime.executable import Executable
+from ...codegen.runtime.executable import Executable, source_of
 from ...core import modes
 from ...core.profiling import Event, clock, spanned
+from ...core.tensor import Tensor
 from .lines import BACKWARD, Place, places_of
 from .measured import profiled, tick
 
@@ -30,14 +31,30 @@ def run(executable: Executable, arrays: list[Any], name: str, kind: str) -> Any:
         around.start += clock() - begin
         around = around.parent
     if found is None:
-        return spanned(profiler, name, kind, functools.partial(executable.run, arrays))
+        return spanned(profiler, name, kind, functools.partial(told, profiler, executable, arrays))
     probe, parts = found
     into = profiler.open.children if profiler.open is not None else profiler.roots
     before = len(into)
-    result = spanned(profiler, name, kind, functools.partial(probe.run, arrays))
+    result = spanned(profiler, name, kind, functools.partial(told, profiler, probe, arrays))
     if len(into) > before:
         share_out(into[-1], parts, (np.diff(probe.cycles) * (tick() * 1e9)).tolist(), kind)
     return result
+
+
+def told(profiler: Any, executable: Executable, arrays: list[Any]) -> list[Any]:
+    """What the program gives; where memory is observed, it is told what the program made, and what lay in its arena."""
+    result = executable.run(arrays)
+    if profiler.alive is not None:
+        outputs = executable.program.outputs[: executable.count]
+        profiler.alive.ran(profiler.open, list(zip(result, map(source_of, outputs), strict=True)), executable.arena_by_source())
+    return result
+
+
+def saved(profiler: Any, results: list[Tensor]) -> None:
+    """Results have their history: where memory is observed, it is told what that has saved."""
+    last = (profiler.roots if profiler.open is None else profiler.open.children)[-1:]
+    for tensor in results if profiler.alive is not None and last else ():
+        profiler.alive.saves(tensor._node, last[0])
 
 
 def probe_of(executable: Executable) -> tuple[Executable, Parts] | None:

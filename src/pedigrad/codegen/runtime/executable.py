@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.origin import Source
 from ..conv.plan import Function, Plan, for_rows
 from ..emit import llvm, mathlib
 from ..emit.kernel_body import combining
@@ -38,6 +39,12 @@ CHECKED = False  # whether each program's plan of memory is followed step by ste
 SERIAL = 1 << 14  # points of a kernel up to which one thread does it alone
 SERIAL_PRODUCT = 1 << 16  # multiplications, likewise
 SERIAL_READ = 1 << 18  # the same where each of them reads an element of its own
+
+
+def source_of(value: Value) -> Source | None:
+    """The user's line that a value comes from, None if it comes from none."""
+    origin = None if value.by is None else value.by.origin
+    return origin if isinstance(origin, Source) else None
 
 
 class GuardFailed(Exception):
@@ -256,6 +263,11 @@ class Executable:
             new.table[len(self.placement.slots) + place % len(self.raw)] = address
         new.address = ctypes.addressof(new.table)
         return new
+
+    def arena_by_source(self) -> list[tuple[Source | None, int]]:
+        """What the arena holds when it is fullest: where values come from, and their bytes; last what no value has, as scratch memory."""
+        found = [(source_of(value), size) for value, size in self.placement.fullest()]
+        return [*found, (None, max(self.arena.nbytes - sum(size for _, size in found), 0))]
 
     # A run
 

@@ -103,6 +103,16 @@ class Placement:
         self.offsets = dict(zip(self.lifetimes, offsets, strict=True))
         self.scratch_at = -(-size // 64) * 64
 
+    def fullest(self) -> list[tuple[Value, int]]:
+        """The roots that lie in the arena at the step at which most is in use, and their bytes; with them what their steps need beside."""
+        used = [0] * (len(self.steps) + 1)
+        for size, first, last in self.lifetimes.values():
+            for number in range(first, last + 1):
+                used[number] += size
+        at = max(range(len(used)), key=used.__getitem__)
+        there = [(key, lifetime.size) for key, lifetime in self.lifetimes.items() if lifetime.first <= at <= lifetime.last]
+        return [(next(v for v in key if isinstance(v, Value)) if isinstance(key, tuple) else key, size) for key, size in there]
+
     def is_in_arena(self, root: Value) -> bool:
         """Whether a root lies in memory of the program's own."""
         return root not in self.slots and root not in self.alias

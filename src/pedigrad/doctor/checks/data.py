@@ -8,11 +8,12 @@ from typing import Any
 from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ...rng.generator import default_generator
-from ...utils.data.sampler import BatchSampler, SequentialSampler
+from ...utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 from ..findings import Check
-from ..program import Call, FunctionCall, Pass, Updater, fingerprint, tensors_in
+from ..program import Call, FunctionCall, Pass, Updater, tensors_in
 
 SEVERAL = 3
+LONG = 128  # backward passes by which an order that comes again is looked for
 SMALL = 2  # batches in an epoch, so few of which may come in order
 
 
@@ -21,6 +22,7 @@ class NeverShuffled(Check):
 
     name = "never-shuffled"
     remedy = "Give the training loader shuffle=True (or draw torch.randperm(n) in each epoch and take batches by it)."
+    always: tuple[str, ...] = ("called", "stepped")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
@@ -34,12 +36,13 @@ class NeverShuffled(Check):
         self.closed = False  # what follows would not be in order
 
     def fall_asleep(self) -> None:
-        self.closed, self.pending = True, None
+        if self.by_loader or self.program.passes >= LONG:
+            self.always, self.closed = (), True
 
     def batch(self, iterator: Any, data: Any) -> None:
-        self.by_loader = True
         sampler = iterator._index_sampler
         sampler = getattr(sampler, "sampler", sampler) if type(sampler) is BatchSampler else sampler
+        self.by_loader = isinstance(sampler, (SequentialSampler, RandomSampler))  # of others nobody knows
         if type(sampler) is not SequentialSampler:
             self.current = None
             return
@@ -50,13 +53,15 @@ class NeverShuffled(Check):
         self.current = entry
 
     def called(self, call: Call) -> None:
-        if not call.grad or not call.inputs or self.closed:
+        if not call.grad or not call.inputs or self.closed or self.by_loader:
             return
-        before = [array for array in (each() for each in self.last_outputs) if array is not None]
-        self.carried = self.carried or any(t._array is array for t in call.inputs for array in before)
-        self.last_outputs = [weakref.ref(t._array) for t in tensors_in(call.result)]
+        if not self.carried:
+            before = [array for each in self.last_outputs if (array := each()) is not None]
+            self.carried = any(t._array is array for t in call.inputs for array in before)
+            results = [call.output] if call.output is not None and call.output is call.result else tensors_in(call.result)
+            self.last_outputs = [weakref.ref(t._array) for t in results]
         if call.training:
-            self.pending, self.origin = fingerprint(call.inputs[0]._array), call.origin
+            self.pending, self.origin = call.given, call.origin
 
     pending: tuple[Any, ...] | None = None
     origin: Origin = NOWHERE
@@ -65,6 +70,7 @@ class NeverShuffled(Check):
         if self.current is not None:
             self.current[2] += 1
         if self.pending is not None:
+            self.closed = len(self.inputs) >= LONG
             self.inputs.append(self.pending)
             self.at = self.origin
             self.pending = None
@@ -98,7 +104,7 @@ class SameBatch(Check):
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.more = False  # there is data that the batch is a part of
+        self.rows: set[int] = set()  # of the batches of loaders that have several
         self.marks: dict[int, tuple[Any, int]] = {}  # by model: the last mark, and how many steps it has stayed
         self.pending: dict[int, tuple[Any, Origin, bool, str]] = {}  # by model: what it was given since the last step
 
@@ -107,32 +113,35 @@ class SameBatch(Check):
 
     def batch(self, iterator: Any, data: Any) -> None:
         try:
-            self.more = self.more or len(iterator._index_sampler) > 1
+            several = len(iterator._index_sampler) > 1
         except TypeError:
-            self.more = True
+            several = True
+        first = next(tensors_in(data), None) if several else None
+        if first is not None and first.ndim:
+            self.rows.add(first.shape[0])
 
     def called(self, call: Call) -> None:
         if call.grad and call.inputs:
             given = call.inputs[0]
-            mark = fingerprint(given._array)
+            mark = call.given
             before = self.pending.get(id(call.model))
             several = before is not None and before[0] != mark  # a step of several batches has seen more than one
-            self.pending[id(call.model)] = (None if several else mark, call.origin, is_part(given), call.model.name)
+            self.pending[id(call.model)] = (None if several else mark, call.origin, self.is_part(given), call.model.name)
 
     def stepped(self, updater: Updater) -> None:
         for key, (mark, origin, part, name) in self.pending.items():
             before, times = self.marks.get(key, (None, 0))
             times = 0 if mark is None else times + 1 if before == mark else 1
             self.marks[key] = (mark, times)
-            if times == 8 and (self.more or part):
+            if times == 8 and part:
                 self.found(f"{name} was trained on the very same batch in {times} steps in a row, although there are others.", origin)
         self.pending.clear()
 
-
-def is_part(tensor: Tensor) -> bool:
-    """Whether a tensor shows some of the rows of another."""
-    base = None if tensor._view is None else tensor._view.base
-    return base is not None and bool(tensor.ndim) and base.shape[1:] == tensor.shape[1:] and base.shape[0] > tensor.shape[0]
+    def is_part(self, tensor: Tensor) -> bool:
+        """Whether there is more data than a tensor: it has the rows of a loader's batch, or shows fewer than half of another's."""
+        base = None if tensor._view is None else tensor._view.base
+        rows = tensor.shape[0] if tensor.ndim else 0
+        return rows in self.rows or (base is not None and rows > 0 and base.shape[1:] == tensor.shape[1:] and base.shape[0] > 2 * rows)
 
 
 class NoSeed(Check):

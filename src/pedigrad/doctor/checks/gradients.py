@@ -14,23 +14,19 @@ from ..findings import Check, listed
 from ..program import FunctionCall, Pass, Updater, any_in, gradient_of
 
 SEVERAL = 3
+CUT = (
+    "Let values keep their history on the way to the loss: no detach(), item(), numpy() or no_grad() there. A layer that is not to learn"
+    " is left out of the optimizer."
+)
 LOOKED = 6  # backward passes before which it is noted what leaves the graph
 
 
 class ParametersHistory(Check):
-    """What the checks of this file have in common: which parameters had a gradient when a step was taken."""
-
-    def __init__(self, *given: Any):
-        super().__init__(*given)
-        self.reached: dict[int, Leaf] = {}  # leaves that backward passes came to
-
-    def backwarded(self, run: Pass) -> None:
-        if run.accumulates:
-            self.reached.update((id(leaf), leaf) for leaf in run.leaves)
+    """What the checks of this file have in common: which parameters backward passes came to."""
 
     def is_reached(self, p: Tensor) -> bool:
         """Whether a backward pass came to a parameter."""
-        return id(p._node) in self.reached
+        return p._node in self.program.reached
 
     def replaced(self) -> tuple[list[Tensor], list[Tensor]]:
         """Parameters that an optimizer has and no model any more, and those of the same models that get gradients and no optimizer has."""
@@ -121,8 +117,12 @@ class NoGradient(ParametersHistory):
         super().__init__(*given)
         self.left: list[tuple[Node, str, Origin, Any]] = []  # values that left the graph since the last pass: the node, how, where
         self.cuts: dict[int, tuple[str, Origin, Any]] = {}  # by the leaf that is behind: how its values left the graph
+        self.gone: list[tuple[str, Origin, Any]] = []  # cuts behind which nothing is left: of what, nobody knows
+        self.fresh: dict[int, tuple[str, Origin, Any]] = {}  # those of the passes since the last step
+        self.before: dict[tuple[int, int], tuple[str, Origin, Any]] = {}  # those of the passes before an optimizer's steps
         self.passes = 0
         self.ends: Origin | None = None  # of a pass that began at a leaf
+        self.of_slopes = False  # losses are computed of gradients, which do not depend on the last bias
 
     def failed(self, error: Any) -> None:
         text = str(error)
@@ -144,6 +144,7 @@ class NoGradient(ParametersHistory):
             self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here(), here.get().scope))
 
     def backward(self, run: Pass) -> None:
+        self.of_slopes = self.of_slopes or not run.accumulates
         if not run.accumulates or self.passes >= LOOKED:
             return
         self.passes += 1
@@ -151,12 +152,20 @@ class NoGradient(ParametersHistory):
             if isinstance(tensor._node, Leaf) and all(tensor is not p for u in self.program.updaters.values() for p in u.parameters):
                 self.ends = run.origin
             for cut in cuts_between(tensor._node) if tensor._node is not None else ():
+                if not cut.behind and not cut.frozen:
+                    self.gone.append((cut.reason, cut.origin, cut.scope))
                 self.left += [(node, cut.reason, cut.origin, cut.scope) for node in cut.behind]
         left, self.left = self.left, []
         for node, how, *place in left:
             for leaf in ancestors(node):
                 if isinstance(leaf, Leaf):
                     self.cuts.setdefault(id(leaf), (how, *place))
+                    self.fresh.setdefault(id(leaf), (how, *place))
+
+    def stepped(self, updater: Updater) -> None:
+        for key, cut in self.fresh.items():
+            self.before.setdefault((id(updater), key), cut)
+        self.fresh = {}
 
     def finish(self) -> None:
         if not self.program.passes:
@@ -165,7 +174,7 @@ class NoGradient(ParametersHistory):
         for updater in self.program.updaters.values():
             never = [p for p in updater.parameters if id(p) not in skipped and p.requires_grad and not self.is_reached(p)]
             never = [p for p in never if p.grad is None] if updater.steps else []
-            if never:
+            if never and not (self.of_slopes and all(self.program.name_of(p).endswith("bias") for p in never)):
                 self.tell(never, updater)
 
     def tell(self, never: list[Tensor], updater: Updater) -> None:
@@ -173,7 +182,8 @@ class NoGradient(ParametersHistory):
         them = "them" if len(never) > 1 else "it"
         message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from {them} to the loss."
         at, scope = self.program.made_at(never[0]), None
-        known = [self.cuts[id(p._node)] for p in never if id(p._node) in self.cuts]
+        keys = [id(p._node) for p in never]
+        known = [cut for key in keys if (cut := self.before.get((id(updater), key)) or self.cuts.get(key)) is not None]
         if self.ends is not None and not known:
             message += " A backward pass ends where it begins: its loss is a leaf, made anew or of what has none (argmax, comparisons)."
             remedy = "Call backward() on the loss as it was computed, of outputs that gradients go through; do not set requires_grad on it."
@@ -181,7 +191,10 @@ class NoGradient(ParametersHistory):
         if known:
             how, at, scope = known[0]
             message += f" What came of {them} was {how}."
-        self.found(message, at if at.code is not None else updater.origin, scope=scope)
+        elif self.gone:
+            how, at, scope = self.gone[0]
+            message += f" On the way to the loss values were cut off: {how} (what was before is gone, so this may be it)."
+        self.found(message, at if at.code is not None else updater.origin, CUT if known or self.gone else "", scope)
 
 
 class ZeroGradient(Check):
@@ -201,7 +214,7 @@ class ZeroGradient(Check):
         self.reasons: dict[int, tuple[str, Origin, Any]] = {}  # by parameter: where its gradient becomes zero
 
     def backward(self, run: Pass) -> None:
-        self.solved = not any(t._array.any() for t in run.tensors)
+        self.solved = not any(any_in(t._array) for t in run.tensors)
         if not self.solved and run.accumulates and len(self.reasons) < LOOKED:
             for key, (seen, zeros) in self.counts.items():
                 if seen == zeros == SEVERAL - 1 and key not in self.reasons:
@@ -218,7 +231,7 @@ class ZeroGradient(Check):
                     return
 
     def step(self, updater: Updater) -> None:
-        if self.solved or (updater.steps >= 10 and updater.steps % 10):
+        if self.solved or not updater.sampled:
             return
         for p in updater.parameters:
             array = gradient_of(p)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
+from ...core.graph import Leaf
 from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ..findings import Check, listed
-from ..program import Pass, Schedule, Updater, any_in, has_gradient
+from ..program import Pass, Schedule, Updater, any_in, has_gradient, state_of
 
+FEW = 2  # parameters whose values are looked at
 SEVERAL = 3  # times that something has to happen before it is no accident
 
 
@@ -17,44 +20,42 @@ class GradientsAccumulate(Check):
 
     name = "gradients-accumulate"
     remedy = "Zero the gradients in each step, before loss.backward(): optimizer.zero_grad(), or w.grad = None where you update by hand."
+    always = ("backward", "backwarded", "step", "stepped")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.used: dict[int, Tensor] = {}  # parameters whose gradient a step has used and nobody has zeroed since
+        self.used: dict[int, Tensor] = {}  # parameters that a step has updated and whose gradient nobody has zeroed, if they had one
         self.stale: dict[int, Origin] = {}  # those of them to which a pass has added, and where
         self.times: dict[int, int] = {}  # by optimizer, steps with such gradients
 
-    def fall_asleep(self) -> None:
-        self.used.clear()
-        self.stale.clear()
-
     def backward(self, run: Pass) -> None:
-        for key, p in list(self.used.items()):
-            if not has_gradient(p):
-                del self.used[key]
-                self.stale.pop(key, None)
+        self.used = {key: p for key, p in self.used.items() if has_gradient(p)}
+        if self.stale:
+            self.stale = {key: origin for key, origin in self.stale.items() if key in self.used}
 
     def backwarded(self, run: Pass) -> None:
-        if run.accumulates:
+        if run.accumulates and self.used:
             for leaf in run.leaves:
                 p = leaf.variable
                 if p is not None and id(p) in self.used:
                     self.stale[id(p)] = run.origin
 
     def step(self, updater: Updater) -> None:
-        self.judge(updater.parameters, id(updater), f"{updater.name}.step()")
+        if self.stale:
+            self.judge(updater.owned, id(updater), f"{updater.name}.step()")
 
     def stepped(self, updater: Updater) -> None:
-        self.judge(updater.parameters, id(updater), f"{updater.name}.step()")  # of what its closure has done
-        self.use(updater.parameters)
+        self.step(updater)  # of what its closure has done
+        self.use(updater.owned)
 
     def by_hand(self, parameters: list[Tensor]) -> None:
-        self.judge(parameters, 0, "the update")
-        self.use(parameters)
+        updated = {id(p): p for p in parameters}
+        self.judge(updated, 0, "the update")
+        self.use(updated)
 
-    def judge(self, parameters: list[Tensor], key: int, what: str) -> None:
+    def judge(self, parameters: dict[int, Tensor], key: int, what: str) -> None:
         """Enter a finding if parameters that are about to be updated have old gradients in theirs, the second time that it happens."""
-        late = [p for p in parameters if id(p) in self.stale and has_gradient(p)]
+        late = [p for place, p in parameters.items() if place in self.stale and has_gradient(p)]
         places = [self.stale.pop(id(p)) for p in late]
         if late:
             self.times[key] = self.times.get(key, 0) + 1
@@ -63,12 +64,11 @@ class GradientsAccumulate(Check):
                 message = f"The gradients of {names} were added to those that {what} had already used: nothing zeroes them."
                 self.found(message, places[0])
 
-    def use(self, parameters: list[Tensor]) -> None:
+    def use(self, parameters: dict[int, Tensor]) -> None:
         """Parameters are updated."""
-        for p in parameters:
-            if has_gradient(p):
-                self.used[id(p)] = p
-            self.stale.pop(id(p), None)
+        self.used.update(parameters)
+        if self.stale:
+            self.stale = {key: origin for key, origin in self.stale.items() if key not in parameters}
 
 
 class ZeroedBeforeStep(Check):
@@ -79,7 +79,7 @@ class ZeroedBeforeStep(Check):
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.reached: dict[int, bool] = {}  # leaves that a gradient other than zero has reached since the last step
+        self.reached: set[Leaf] = set()  # leaves that a gradient other than zero has reached since the last step
         self.times: dict[int, int] = {}
 
     def fall_asleep(self) -> None:
@@ -87,12 +87,11 @@ class ZeroedBeforeStep(Check):
 
     def backwarded(self, run: Pass) -> None:
         if run.accumulates:
-            for leaf in run.leaves:
-                if leaf.grad is not None and not leaf.zeroed and any_in(leaf.grad._array):
-                    self.reached[id(leaf)] = True
+            self.reached.update(leaf for leaf in run.leaves if leaf.grad is not None and not leaf.zeroed and any_in(leaf.grad._array))
 
     def step(self, updater: Updater) -> None:
-        due = [p for p in updater.parameters if self.reached.pop(id(p._node), False)]
+        due = [p for p in updater.parameters if p._node in self.reached]
+        self.reached.difference_update(p._node for p in due)  # type: ignore[misc]
         if due and not any(has_gradient(p) for p in due):
             self.times[id(updater)] = self.times.get(id(updater), 0) + 1
             if self.times[id(updater)] == 2:
@@ -105,13 +104,21 @@ class StepWithoutBackward(Check):
 
     name = "step-without-backward"
     remedy = "Call loss.backward() before optimizer.step()."
+    always = ("backwarded", "stepped")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.idle: dict[int, int] = {}
+        self.passes = 0  # those of torch.autograd.grad() too: the program may set gradients itself
+        self.then: dict[int, int] = {}  # by optimizer, how many there had been at its last step
+
+    def backwarded(self, run: Pass) -> None:
+        self.passes += 1
 
     def stepped(self, updater: Updater) -> None:
-        if self.program.passes == updater.passes_then and updater.steps > 1 - (self.program.passes == 0):
+        before = self.then.get(id(updater), 0)
+        self.then[id(updater)] = self.passes
+        if self.passes == before and updater.steps > 1 - (self.passes == 0):
             self.idle[id(updater)] = self.idle.get(id(updater), 0) + 1
             if self.idle[id(updater)] == 2:
                 self.found(f"{updater.name}.step() is called, but no backward pass has run since its last step.", updater.last)
@@ -161,6 +168,7 @@ class GradientsThrownAway(Check):
         self.wasted = 0
         self.heard = 0
         self.at = NOWHERE
+        self.states: list[tuple[Tensor, Any]] = []  # the values of some parameters at the end of the last pass
 
     def fall_asleep(self) -> None:
         self.last = None
@@ -179,6 +187,8 @@ class GradientsThrownAway(Check):
         if not owned and not self.program.written:  # nothing is updated in any way
             owned = {id(p._node) for m in self.program.models.values() if m.module.training for p in m.parameters}
         mine = [leaf for leaf in last.leaves if id(leaf) in owned]
+        if any(state_of(p) != state for p, state in self.states):
+            return  # they were used by hand
         if mine and all(leaf.grad is None or leaf.zeroed or not any_in(leaf.grad._array) for leaf in mine):
             self.wasted += 1
             self.at = last.origin
@@ -186,6 +196,8 @@ class GradientsThrownAway(Check):
     def backwarded(self, run: Pass) -> None:
         if run.accumulates and run.error is None and any(leaf.grad is not None and any_in(leaf.grad._array) for leaf in run.leaves):
             self.last, self.stepped_since = run, False
+            some = [p for leaf in itertools.islice(run.leaves, FEW) if (p := leaf.variable) is not None]
+            self.states = [(p, state_of(p)) for p in some]
 
     def stepped(self, updater: Updater) -> None:
         self.stepped_since = True
@@ -215,8 +227,8 @@ class RateIsZero(Check):
     def step(self, updater: Updater) -> None:
         self.heard[id(updater)] = self.heard.get(id(updater), 0) + 1
         for index, group in enumerate(updater.optimizer.param_groups):
-            rate = group.get("lr")
-            if rate is not None and float(rate._array if isinstance(rate, Tensor) else rate) == 0:
+            rate = group.get("lr", 1)
+            if not (rate._array.any() if isinstance(rate, Tensor) else rate):
                 self.zero[id(updater), index] = self.zero.get((id(updater), index), 0) + 1
 
     def finish(self) -> None:

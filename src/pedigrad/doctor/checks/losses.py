@@ -20,26 +20,28 @@ LOSSES = (*ELEMENTWISE, *BINARY, *CLASSES, "kl_div", "gaussian_nll_loss", "multi
 MOVES = frozenset(
     "view reshape squeeze unsqueeze select slice index transpose permute flatten dropout clone cast narrow expand contiguous t cat".split()
 )
+CLAMPS = frozenset("clamp clamp_min clamp_max clip hardtanh nan_to_num".split())
+SEVERAL = 3
 TELLS = 5  # elements that a message shows
 
 
-def source_of(tensor: Tensor) -> Node | None:
-    """The node of the operation that computed a tensor's values: views and the like are passed over."""
+def source_of(tensor: Tensor, passing: frozenset[str] = MOVES) -> Node | None:
+    """The node of the operation that computed a tensor's values: views and the like are passed over, or other operations `passing`."""
     node = tensor._node
     for _ in range(8):
         if node is None:
             return None
         node, _ = node.edge()
         op = getattr(node, "op", None)
-        if op is None or op.name not in MOVES or not node.parents:
+        if op is None or op.name not in passing or not node.parents:
             return node
         node = node.parents[0]
     return node
 
 
-def op_of(tensor: Any) -> str:
+def op_of(tensor: Any, passing: frozenset[str] = MOVES) -> str:
     """The name of the operation that computed a tensor's values, empty if there is none."""
-    node = source_of(tensor) if isinstance(tensor, Tensor) else None
+    node = source_of(tensor, passing) if isinstance(tensor, Tensor) else None
     op = None if node is None else getattr(node, "op", None)
     return "" if op is None else op.name
 
@@ -105,11 +107,28 @@ class SoftmaxTwice(Check):
     functions = ("cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
     squashes = ("softmax", "log_softmax", "sigmoid", "logsigmoid", "hardsigmoid")
 
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.alike = 0  # times that values were probabilities, whatever computed them
+
     def function(self, call: FunctionCall) -> None:
-        name = op_of(call.argument(0, "input"))
+        x = call.argument(0, "input")
+        name = op_of(x)
         if name in self.squashes:
             own = "softmax" if call.name == "cross_entropy" else "sigmoid"
             self.found(f"{call.name}() applies a {own} itself, and is given what {name}() returned.")
+        elif call.name == "cross_entropy" and name in ("div", "mul", "exp") and self.alike < SEVERAL and is_distribution(x._array):
+            self.alike += 1
+            if self.alike == SEVERAL:
+                message = f"cross_entropy() applies a softmax itself, and is given what {name}() returned: probabilities that add up to 1."
+                self.found(message)
+
+
+def is_distribution(array: np.ndarray[Any, Any]) -> bool:
+    """Whether each row of an array is the probabilities of several classes."""
+    if array.ndim < 2 or array.shape[1] < 2 or not array.size or array.min() < 0:
+        return False
+    return bool((np.abs(array.sum(1) - 1) < 1e-3).all())
 
 
 class LogitsToBCE(Check):
@@ -127,10 +146,10 @@ class LogitsToBCE(Check):
         low, high = float(x._array.min()), float(x._array.max())
         if low < 0 or high > 1:
             self.found(f"binary_cross_entropy() takes probabilities, and is given values from {low:.3g} to {high:.3g}.")
-        elif op_of(x) in self.scores:
-            self.found(
-                f"binary_cross_entropy() takes probabilities, and is given what {op_of(x)}() returned, which is not kept within 0 and 1."
-            )
+        elif (name := op_of(x, MOVES | CLAMPS)) in self.scores:
+            clamped = op_of(x) in CLAMPS
+            how = f"clamped to {low:.3g} and {high:.3g}: nothing is learnt outside" if clamped else "which is not kept within 0 and 1"
+            self.found(f"binary_cross_entropy() takes probabilities, and is given what {name}() returned, {how}.")
 
 
 class NotLogProbabilities(Check):
@@ -193,6 +212,7 @@ class TargetOutOfRange(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.seen = 0
+        self.lowest: dict[int, int] = {}  # by the number of scores, the lowest class so far
 
     def function(self, call: FunctionCall) -> None:
         x, target = call.argument(0, "input"), call.argument(1, "target")
@@ -218,6 +238,11 @@ class TargetOutOfRange(Check):
         """Look at class indices."""
         ignored = call.argument(4, "ignore_index", -100)
         classes = x.shape[0] if x.ndim == 1 else x.shape[1]
+        low = int(values.min())
+        if low >= 0:
+            self.lowest[classes] = low = min(low, self.lowest.get(classes, low))
+        if low >= 0 and values.max() < classes:
+            return
         wrong = np.unique(values[(values != ignored) & ((values < 0) | (values >= classes))])
         if wrong.size:
             few = ", ".join(map(str, wrong[:TELLS].tolist()))
@@ -225,7 +250,7 @@ class TargetOutOfRange(Check):
             message = f"{call.name}() is given {which}: {few}; the scores are of {classes} classes, 0 to {classes - 1}."
             known = values[values != ignored]
             remedy = ""
-            if known.min() >= 1 and known.max() == classes:
+            if known.min() >= 1 and known.max() == classes and low:
                 remedy = "These classes seem to be counted from 1: give target - 1."
             elif known.min() >= 0:
                 least = int(known.max()) + 1

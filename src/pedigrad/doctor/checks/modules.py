@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import linecache
 import re
@@ -136,6 +137,8 @@ class TrainingWhileMeasuring(Check):
             what = "chosen"
         elif op.name == "sub" and len(known) == 1 and all(isinstance(x, Tensor) and x._node.__class__ is not Leaf for x in operands):
             what = "compared" if operands[0].shape == operands[1].shape else what
+        elif op.name == "gather" and len(known) == 1 and self.of(operands[0]) is not None and not call.grad:
+            what = "compared"  # the scores of the classes that are right
         results = [each for each in (result if isinstance(result, tuple) else (result,)) if isinstance(each, Tensor)]
         self.derived.update((id(each), (weakref.ref(each), call, what)) for each in results)
         if op.name in ("eq", "ne") or (what == "compared" and op.kind == "reduction" and results and results[0]._array.size == 1):
@@ -205,11 +208,10 @@ class EvalWhileTraining(Check):
             self.last[id(call.model)] = (call, call.model)
 
     def step(self, updater: Updater) -> None:
-        owned = {id(p) for p in updater.parameters}
         for key, (call, model) in list(self.last.items()):
             del self.last[key]
             moody = model.moody() if call.passed else []
-            if moody and any(id(p) in owned for p in model.module.parameters()):
+            if moody and any(id(p) in updater.owned for p in model.module.parameters()):
                 self.times[key] = self.times.get(key, 0) + 1
                 if self.times[key] == SEVERAL:
                     self.found(f"{model.name} is trained in evaluation mode: {listed(moody)} do not act as in training.", call.origin)
@@ -281,7 +283,7 @@ class UnusedInput(Check):
         self.waiting = {}
         if self.looks and call.grad:
             names = argument_names(call)
-            self.waiting = {id(t): names.get(id(t), "an argument") for t in call.inputs}
+            self.waiting = {id(t): names.get(id(t), "an argument") for t in call.inputs if t.ndim}  # a number, as a time, may go unused
 
     def use(self, value: Any) -> None:
         """A tensor is used."""
@@ -317,10 +319,13 @@ class UnusedInput(Check):
         self.waiting = {}
 
 
+signature_of = functools.lru_cache(maxsize=256)(inspect.signature)
+
+
 def argument_names(call: Call) -> dict[int, str]:
     """What the model's forward calls the tensors that it is given, by their identity."""
     try:
-        bound = inspect.signature(call.model.module.forward).bind(*call.args, **call.kwargs)
+        bound = signature_of(type(call.model.module).forward).bind(call.model.module, *call.args, **call.kwargs)
     except (TypeError, ValueError):
         return {}
     return {id(value): name for name, value in bound.arguments.items() if isinstance(value, Tensor)}

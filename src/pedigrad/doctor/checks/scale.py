@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class LossNotFinite(Check):
         "Keep the operands in the operation's domain (an epsilon in log, sqrt and division, scores into *_with_logits losses), or lower the"
         " learning rate."
     )
+    always = ("backward",)
 
     def __init__(self, *given: Any):
         super().__init__(*given)
@@ -35,7 +37,10 @@ class LossNotFinite(Check):
 
     def backward(self, run: Pass) -> None:
         for loss in run.tensors if not (self.told or self.program.spoilt) else ():
-            if loss._array.dtype.kind == "f" and not np.isfinite(loss._array).all() and loss._node is not None:
+            array = loss._array
+            if array.size == 1 and array.dtype.kind == "f" and isfinite(array.item()):
+                continue
+            if array.dtype.kind == "f" and not np.isfinite(array).all() and loss._node is not None:
                 self.told = True
                 first = first_in_graph(loss._node)
                 value = "nan" if np.isnan(loss._array).any() else "infinite"
@@ -76,6 +81,15 @@ def _largest(arrays: list[Any]) -> str:
     return f"{max((float(np.abs(a).max()) for a in arrays if a.size), default=0.0):.3g}"
 
 
+def norm_of(array: np.ndarray[Any, Any]) -> float:
+    """The Euclidean norm of an array."""
+    if not array.flags.c_contiguous or array.dtype.itemsize < 4:
+        return float(np.linalg.norm(array.astype(np.float64)))
+    flat = array.reshape(-1)
+    squares = float(flat.dot(flat))
+    return sqrt(squares) if isfinite(squares) else float(np.linalg.norm(array.astype(np.float64)))
+
+
 class Exploding(Check):
     """Gradients are huge, or grow by factors of thousands."""
 
@@ -90,18 +104,19 @@ class Exploding(Check):
         self.ended = False  # they have become nan or infinite
 
     def step(self, updater: Updater) -> None:
-        if updater.steps >= 20 and updater.steps % 10:
-            return
-        for p in updater.parameters:
+        for p in updater.parameters if updater.sampled else ():
             array = gradient_of(p)
             if array is None or array.dtype.kind != "f" or not array.size:
                 continue
+            early = self.first.setdefault(id(p), [])
+            norm = norm_of(array)
+            if len(early) == SEVERAL and norm <= LARGE:
+                continue  # its largest element is no larger
             largest = float(np.abs(array).max())
-            if not np.isfinite(largest):
+            if not isfinite(largest):
                 self.ended = True
                 continue
-            norm, own = float(np.linalg.norm(array)), float(np.linalg.norm(p._array))
-            early = self.first.setdefault(id(p), [])
+            own = norm_of(p._array)
             if len(early) < SEVERAL:
                 early.append(largest)
             usual = sorted(early)[len(early) // 2]
@@ -136,7 +151,7 @@ class Vanishing(Check):
         self.example: dict[int, tuple[Tensor, float, Tensor, float]] = {}
 
     def step(self, updater: Updater) -> None:
-        if updater.steps >= 10 and updater.steps % 10:
+        if not updater.sampled:
             return
         layers = [(p, g) for p in updater.parameters if p.ndim > 1 and (g := gradient_of(p)) is not None and g.dtype.kind == "f" and g.size]
         if len(layers) < LAYERS:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from ...core.graph import Leaf
 from ...core.origin import Origin
+from ...core.quiet import name_of
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import Call, FunctionCall, Pass, Updater, fingerprint
@@ -94,6 +97,15 @@ class LoopOverBatch(Check):
         return True
 
     def backward(self, run: Pass) -> None:
+        if not self.program.updaters:
+            self.judge()  # each pass is a step
+
+    def stepped(self, updater: Updater) -> None:
+        if self.loops:
+            self.judge()
+
+    def judge(self) -> None:
+        """A step is over: look at the samples that it has taken one by one."""
         loops, self.loops, self.known = self.loops, {}, {}
         for slices in loops.values():
             if not slices.sequential and len(slices.met) >= MANY and len(slices.met) >= 0.75 * slices.size:
@@ -116,6 +128,14 @@ def row_index(view: Tensor, base: Tensor) -> int:
     return start // step if step else 0
 
 
+def is_loading() -> bool:
+    """Whether a loader runs what is running."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not name_of(frame.f_globals).startswith("pedigrad.utils.data."):
+        frame = frame.f_back
+    return frame is not None
+
+
 class NumbersOneByOne(Check):
     """A line takes many numbers out of tensors in each step."""
 
@@ -128,7 +148,7 @@ class NumbersOneByOne(Check):
         super().__init__(*given)
         self.counts: dict[tuple[Any, int], int] = {}
         self.steps: dict[tuple[Any, int], int] = {}
-        self.since = 0
+        self.loading: set[tuple[Any, int]] = set()  # lines that datasets run, sample by sample as they have to
         self.total = 0
 
     def function(self, call: FunctionCall) -> None:
@@ -136,8 +156,10 @@ class NumbersOneByOne(Check):
             return
         here = Origin.here()
         key = here.code, here.lasti
-        self.counts[key] = self.counts.get(key, 0) + 1
+        self.counts[key] = count = self.counts.get(key, 0) + 1
         self.total += 1
+        if count == READS and is_loading():
+            self.loading.add(key)
 
     def calling(self, call: Call) -> None:
         last = self.program.last_call
@@ -153,7 +175,7 @@ class NumbersOneByOne(Check):
     def judge(self) -> None:
         """Look at how many numbers each line has taken out since a model was called last."""
         for (code, lasti), n in self.counts.items():
-            if n >= READS:
+            if n >= READS and (code, lasti) not in self.loading:
                 times = self.steps[code, lasti] = self.steps.get((code, lasti), 0) + 1
                 if times == SEVERAL:
                     self.found(f"This line takes {n} numbers out of tensors one by one in each step.", Origin(code, lasti))
@@ -165,7 +187,7 @@ class SameCopy(Check):
     name = "copied-each-step"
     is_of_speed = True
     remedy = "Make the tensor once, before the loop, and take slices of it."
-    functions = ("tensor", "as_tensor", "clone", "to", "float", "double", "long")
+    functions = ("tensor", "as_tensor", "construct", "clone", "to", "float", "double", "long")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
@@ -181,13 +203,15 @@ class SameCopy(Check):
             return
         if isinstance(source, Tensor) and (source._node is not None or result._array is source._array):
             return
-        self.note(source, int(size))
+        if isinstance(source, np.ndarray) and np.may_share_memory(source, result._array):
+            return
+        self.note(source, int(size), result)
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
         if op.name == "clone" and isinstance(operands[0], Tensor) and operands[0].numel() >= COPIED and operands[0]._node is None:
-            self.note(operands[0], operands[0].numel())
+            self.note(operands[0], operands[0].numel(), result)
 
-    def note(self, source: Any, size: int) -> None:
+    def note(self, source: Any, size: int, result: Tensor) -> None:
         """The line that is running copies something."""
         here = Origin.here()
         line = here.code, here.lasti
@@ -195,7 +219,7 @@ class SameCopy(Check):
         if isinstance(array, np.ndarray):  # other objects may show the same memory
             same: tuple[Any, ...] = (array.__array_interface__["data"][0], array.strides, fingerprint(array))
         else:
-            same = (id(source),)
+            same = fingerprint(result._array)
         entry = self.seen.setdefault(line, [same, -1, 0, array])
         if entry[0] != same:
             self.seen[line] = [same, self.program.passes, 1, array]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import linecache
+import operator
 import re
 import sys
 import weakref
 from collections import deque
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ from ..findings import Check
 from ..program import Call, Pass, Updater
 
 LIVE = 6  # graphs of earlier steps that may be alive
+FAR = 256  # operations that are followed to the beginning of a graph
+OFTEN = 64  # passes that are all looked at
 
 
 class HiddenWrite(Check):
@@ -79,24 +83,34 @@ class GraphKept(Check):
 
     name = "graph-kept-alive"
     remedy = "Keep numbers, not tensors with a history: total += loss.item(), losses.append(loss.detach())."
+    always = ("backward", "stepped")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.roots: list[weakref.ref[Node]] = []
+        self.roots: list[weakref.ref[Node]] = []  # of each pass a node that all that is computed of its input has behind it
+        self.ways: list[list[weakref.ref[Node]]] = []  # of the first passes the nodes from the loss to that one
         self.told = False
         self.stamps: list[int] = []  # of the passes that kept their graphs, the number of the node they began at
 
-    def fall_asleep(self) -> None:
-        self.stamps.clear()
-
     def backward(self, run: Pass) -> None:
-        if run.accumulates and run.retains and run.tensors and run.tensors[0]._node is not None and not self.told:
-            self.look_back(run, run.tensors[0]._node)
+        if self.told:
+            return
         if not self.program.steps:
             self.judge()  # the program makes its steps itself
-        if run.accumulates and run.tensors and run.tensors[0]._node is not None and not self.told:
-            self.roots = [root for root in self.roots if root() is not None]
-            self.roots.append(weakref.ref(run.tensors[0]._node))
+        root = run.tensors[0]._node if run.accumulates and run.tensors else None
+        if root is None or self.told:
+            return
+        if run.retains:
+            if run.number < OFTEN or run.number % 16 == 0:
+                self.look_back(run, root)
+            self.stamps = [*self.stamps[-OFTEN:], root.seq]
+        if len(self.roots) > 2 * LIVE:
+            self.roots = [each for each in self.roots if each() is not None]
+        way = way_back(root)  # what is kept may be another branch than the loss
+        if not self.roots or self.roots[-1]() is not way[-1]:
+            self.roots.append(weakref.ref(way[-1]))
+            if len(self.ways) < 2 * LIVE:
+                self.ways.append(list(map(weakref.ref, way)))
 
     def stepped(self, updater: Updater) -> None:
         self.judge()
@@ -126,7 +140,6 @@ class GraphKept(Check):
             message = f"The backward pass goes into the graphs of {entered} earlier steps, which retain_graph=True keeps{by}."
             remedy = "detach() what is carried from one step to the next (h = h.detach()), and leave retain_graph=True out."
             self.found(message, run.origin, remedy)
-        self.stamps.append(root.seq)
 
     def judge(self) -> None:
         """Look at how many graphs are alive after an update."""
@@ -136,11 +149,23 @@ class GraphKept(Check):
         living = [node for node in alive if node is not None]
         if len(living) > LIVE + 2:
             self.told = True
-            first, count = living[0], len(living)
-            del alive, living
+            ways = [[node for node in map(operator.call, way) if node is not None] for way in self.ways if way[-1]() in living]
+            first, count = ways[0][0] if ways else living[0], len(living)
+            del alive, living, ways
             holder, at = who_holds(first)
             message = f"The graphs of {count} earlier steps are still alive, with all that they point to"
             self.found(message + (f": {holder} holds them." if holder else "."), at)
+
+
+def way_back(node: Node) -> list[Node]:
+    """A node, and those that it came from one after the other, to one of the first operations."""
+    way = [node]
+    while len(way) < FAR:
+        parent = next((p for p in way[-1].parents if p is not None and p.__class__ is not Leaf), None)
+        if parent is None:
+            break
+        way.append(parent)
+    return way
 
 
 def who_holds(node: Node) -> tuple[str, Origin]:
@@ -162,9 +187,23 @@ def name_in(frame: FrameType | None, node: Node) -> tuple[str, Origin]:
         for name, value in variables_of(frame):
             path = path_to(value, node)
             if path is not None:
-                return repr(name + path), line_that_fills(frame, name + path)
+                return repr(name + path), line_that_fills(frame.f_code, name + path)
+            for attribute, held in attributes_of(value):
+                path = path_to(held, node)
+                if path is not None:
+                    methods = [m.__code__ for m in vars(type(value)).values() if inspect.isfunction(m)]
+                    places = (line_that_fills(code, f"self.{attribute}{path}") for code in methods)
+                    return repr(f"{name}.{attribute}{path}"), next((at for at in places if at is not NOWHERE), NOWHERE)
         frame = outside(frame.f_back)
     return "", NOWHERE
+
+
+def attributes_of(value: Any) -> list[tuple[str, Any]]:
+    """The attributes of an object of a class of the user's own."""
+    kind = type(value)
+    if isinstance(value, (Tensor, type)) or kind.__module__.partition(".")[0] in ("pedigrad", "builtins"):
+        return []
+    return list(vars(value).items()) if hasattr(value, "__dict__") else []
 
 
 def path_to(value: Any, node: Node, depth: int = 2) -> str | None:
@@ -179,11 +218,10 @@ def path_to(value: Any, node: Node, depth: int = 2) -> str | None:
     return None
 
 
-def line_that_fills(frame: FrameType, what: str) -> Origin:
-    """The line of a frame's code that adds to a list or a sum, or NOWHERE."""
+def line_that_fills(code: CodeType, what: str) -> Origin:
+    """The line of some code that adds to a list or a sum, or NOWHERE."""
     name = re.escape(what).replace("'", "['\"]")
     fills = re.compile(rf"(?<![\w.]){name}\s*(\.(append|extend|insert|add)\(|\+=|=\s*{name}\s*\+|\[[^\]]*\]\s*=[^=])")
-    code = frame.f_code
     for index, positions in enumerate(code.co_positions()):
         if positions[0] and fills.search(linecache.getline(code.co_filename, positions[0])):
             return Origin(code, 2 * index)

@@ -1,0 +1,44 @@
+"""Mistakes in unusual guises, each beside the same program without it: both are in one file of `guises/`.
+
+The first line says which check is to find it, what is wrong and a part of the remedy. Lines that begin with `-| ` are of the wrong program
+alone, those with `+| ` of the right one; the line to be named ends in `# <-`.
+"""
+
+import contextlib
+import pathlib
+
+import pytest
+from watched_programs import examine, names
+
+import pedigrad
+
+GUISES = sorted((pathlib.Path(__file__).parent / "guises").glob("*.txt"))
+# What else is so in a wrong program.
+BESIDES = {"wrong_key": {"gradients-accumulate"}}
+
+
+def side(text, sign):
+    """One of the two programs of a file."""
+    lines = [line[3:] if line[:2] == f"{sign}|" else line for line in text.splitlines() if line[:2] not in ("+|", "-|") or line[0] == sign]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("path", GUISES, ids=lambda path: path.stem)
+def test_a_mistake_is_found_in_any_guise(path):
+    text = side(path.read_text(), "-")
+    wanted, _, remedy = text.partition("\n")[0][2:].partition(" -> ")
+    wanted = wanted.partition(":")[0]
+    session = pedigrad.check(whole=True)
+    with contextlib.suppress(IndexError):  # some end the program
+        examine(text, path.name, session=session)
+    found = [finding for finding in session.findings if finding.check == wanted]
+    marked = {number for number, line in enumerate(text.splitlines(), 1) if line.endswith("# <-")}
+    assert found and set(names(session)) <= {wanted} | BESIDES.get(path.stem, set()), session.report()
+    assert not marked or marked & {finding.line for finding in found}, session.report()
+    assert remedy in found[0].remedy, session.report()
+
+
+@pytest.mark.parametrize("path", GUISES, ids=lambda path: path.stem)
+def test_the_same_program_without_it_has_no_findings(path):
+    session = examine(side(path.read_text(), "+"), path.name)
+    assert not session.findings, session.report()
