@@ -353,6 +353,7 @@ class Fuser:
                 return None  # what it follows from is not known in the kernel that computes it
             raise NeedsCopy(value)
         again = what == "elementwise" and value not in self.stored and self.where[value] < kernel.number and self.cheap(value)
+        again = again and not self.is_repeated(kernel, value, index)
         if again and kernel.covers(index, value.shape) and self.enter(kernel, by, what, index):
             return value
         return self.load(kernel, value, index)
