@@ -34,11 +34,22 @@ def modes(library: Any) -> list[Any]:
 def mode(library: Any, chance: random.Random) -> Any:
     """A mode in which what each function computes is off by a unit or two in the last place, or is the other zero."""
 
+    class Nearby(library.autograd.Function):  # type: ignore[misc, name-defined]
+        """A copy, whose gradient is off by a rounding error; it saves nothing, so that a backward pass may come again."""
+
+        @staticmethod
+        def forward(ctx, x):  # type: ignore[no-untyped-def]
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, g):  # type: ignore[no-untyped-def]
+            return g * moved(library, library.ones(g.shape), chance).to(g.dtype)
+
     class Rounding(library.overrides.TorchFunctionMode):  # type: ignore[misc, name-defined]
         def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
             name = getattr(function, "__name__", "")
             if name in LOSSES and args and isinstance(args[0], library.Tensor) and args[0].is_floating_point():
-                args = (args[0] * moved(library, library.ones(args[0].shape), chance).to(args[0].dtype), *args[1:])  # and its gradient
+                args = (Nearby.apply(args[0]), *args[1:])  # and its gradient
             result = function(*args, **(kwargs or {}))
             with library._C.DisableTorchFunction():
                 given = {where(each) for each in tensors(library, args)}

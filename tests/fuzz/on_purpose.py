@@ -115,6 +115,14 @@ PURPOSES = (
 )
 
 
-def purpose_of(program: programs.Program, difference: str) -> Purpose | None:
+# Differences of compiled functions from what runs as usual.
+COMPILED = (
+    Purpose("`t.data`", "^grad value", r"\.data\."),  # what is written to behind the back of the graph
+    Purpose("`t.data`", "right is 'cannot be looked at: a view", r"\.data = "),
+    Purpose("`torch.compile`", r"^grad: r\S*\.grad is there, right is None", "retain_grad"),
+)
+
+
+def purpose_of(program: programs.Program, difference: str, purposes: tuple[Purpose, ...] = PURPOSES) -> Purpose | None:
     """The wanted difference that a program shows, if it is one."""
-    return next((each for each in PURPOSES if each.shown_by(program, difference)), None)
+    return next((each for each in purposes if each.shown_by(program, difference)), None)
