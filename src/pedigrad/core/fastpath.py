@@ -49,8 +49,9 @@ def build(op: Op) -> Any:
     for name in (op.name, "backward"):
         scope[name].__code__ = _declared_there(scope[name].__code__, op.forward.__code__)
     built = scope[op.name]
+    op.code = built.__code__, built.__defaults__, built.__kwdefaults__
     for form in op.forms:
-        form.__code__, form.__defaults__, form.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
+        form.__code__, form.__defaults__, form.__kwdefaults__ = op.code
     op.source = source
     op.built = True
     namespace["_Node"], namespace["_WideNode"] = op.node_class, op.wide_node_class = _node_classes(op, scope["backward"])

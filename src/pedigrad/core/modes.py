@@ -20,7 +20,6 @@ from .origin import warn
 
 special = 0
 grad_off = 0
-overriding = 0  # how many reasons there are to ask classes and modes whether they take an operation over (`core/override.py`)
 clock = itertools.count(1)  # one time line for the creation of nodes and for writes in place
 _lock = locks.renewed()
 
@@ -55,7 +54,7 @@ class _Settings(threading.local):
 
 settings = _Settings()
 NO_ANSWER = object()
-answer: Any = None  # asks classes and modes to do an operation; set by `core/override.py`
+answer: Any = None  # asks the class of an operand that is no Tensor to do an operation; set by `core/override.py`
 
 
 def need_long_way(change: int) -> None:
@@ -63,14 +62,6 @@ def need_long_way(change: int) -> None:
     global special
     with _lock:
         special += change
-
-
-def ask_others(change: int) -> None:
-    """Count `change` more reasons to ask classes and modes before an operation is run."""
-    global overriding
-    with _lock:
-        overriding += change
-    need_long_way(change)
 
 
 def grad_enabled() -> bool:

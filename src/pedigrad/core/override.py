@@ -1,24 +1,27 @@
 """`__torch_function__`: classes and modes that take operations over.
 
-`answer` is asked before an operation is run, by `dispatch` and by functions of several operations (`core/interception.py`), but only
-from the moment at which a tensor of a subclass, or a mode, first exists: programs without them pay nothing.
+From the moment at which a tensor of a subclass, or a mode, first exists, all that is public asks when it is called (`install`), so that
+classes and modes are told what the program wrote. Programs without them pay nothing. Objects that are no tensors and whose class has a
+`__torch_function__` are first met in `dispatch`, which asks `answer`.
 """
 
 from __future__ import annotations
 
-import inspect
+import threading
+import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import interception, modes
+import numpy as np
+
+from . import interception, modes, told
 from .arrayless import ArraylessTensor
 from .declare import PLACES, publish
 from .errors import MISSING
 from .op import Op
-from .origin import located
+from .origin import called_by_user, located
 from .tensor import Tensor, _new, wrap
 
-_seen = {"subclass": False}
 PLAIN = frozenset((int, float, bool, str, type(None), tuple, list, dict, complex))
 
 
@@ -104,57 +107,171 @@ def _flat(args: Iterable[Any]) -> list[Any]:
     return flat
 
 
-def by_name(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments as PyTorch's functional tells them: by position what has no default, all others by name."""
-    try:
-        bound = inspect.signature(function).bind(*args, **kwargs)
-    except (TypeError, ValueError):
-        return args, kwargs  # the function itself will say what is wrong
-    bound.apply_defaults()
-    kinds = bound.signature.parameters
-    if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD, each.POSITIONAL_ONLY) for each in kinds.values()):
-        return args, kwargs
-    needed = tuple(value for name, value in bound.arguments.items() if kinds[name].default is inspect.Parameter.empty)
-    return needed, {name: value for name, value in bound.arguments.items() if kinds[name].default is not inspect.Parameter.empty}
-
-
-def answer(what: Any, given: Any, rest: Any, out: Any = None) -> Any:
-    """What a class or a mode gives for an Op with operands and attributes, or for a function with arguments; NO_ANSWER if none is asked."""
+def answer(op: Op, operands: Any, attributes: Any, out: Any = None) -> Any:
+    """What the class of an operand that is not a Tensor gives for an operation; NO_ANSWER if no class takes operations over now."""
     settings = modes.settings
-    if settings.functions_off and not settings.function_modes:
+    if settings.functions_off:
         return modes.NO_ANSWER
-    values = [*given, out] if isinstance(what, Op) else [*given, *rest.values()]
-    found = [] if settings.functions_off else takers(_flat(values))
-    if not found and not settings.function_modes:
+    found = takers(_flat([*operands, out]))
+    if not found:
         return modes.NO_ANSWER
-    if settings.recorder is not None:
-        settings.recorder.refuse("a class or a mode takes operations over by __torch_function__")
-    if not isinstance(what, Op):
-        plain = "F" in PLACES and PLACES["F"].get(what.__name__) is what and any(type(value) is Tensor for value in values)
-        if "F" in PLACES and PLACES["F"].get(what.__name__) is what:
-            given, rest = by_name(what, given, rest)
-        return handle(what, found, given, rest, plain)
-    args = (list(given[0]),) if what.variadic else tuple(value for value in given if value is not MISSING)
+    _refuse_to_record()
+    args = (list(operands[0]),) if op.variadic else tuple(value for value in operands if value is not MISSING)
     while args and args[-1] is None:
         args = args[:-1]
-    named = dict(zip(what.attributes, rest, strict=True))
-    kwargs = {name: value for name, value in named.items() if name not in what.defaults or what.defaults[name] is not value}
-    if what.places == ["Tensor"]:  # a function of that name is another one, as `F.unfold` is
-        function = PLACES["Tensor"].get(what.name, what.function)
+    named = dict(zip(op.attributes, attributes, strict=True))
+    kwargs = {name: value for name, value in named.items() if name not in op.defaults or op.defaults[name] is not value}
+    if op.places == ["Tensor"]:  # a function of that name is another one, as `F.unfold` is
+        function = PLACES["Tensor"].get(op.name, op.function)
     else:
-        function = PLACES["torch"].get(what.name) or PLACES["F"].get(what.name, what.function)
+        function = PLACES["torch"].get(op.name) or PLACES["F"].get(op.name, op.function)
+    install()  # from now on calls are told as they are written
     return handle(function, found, args, kwargs if out is None else {**kwargs, "out": out})
+
+
+def _refuse_to_record() -> None:
+    if modes.settings.recorder is not None:
+        modes.settings.recorder.refuse("a class or a mode takes operations over by __torch_function__")
 
 
 modes.answer = answer
 
 
+# Calls
+
+
+class _Call:
+    """What is told of the calls of one public function, method or accessor."""
+
+    __slots__ = ("ahead", "by_name", "counting", "function", "inside", "of_users", "operator", "to_modes")
+
+    def __init__(self, function: Any, **flags: Any):
+        self.function = function
+        self.by_name = self.counting = self.of_users = self.operator = self.to_modes = self.ahead = False
+        self.inside: _Call | None = None  # what is told in its place of a call within the library
+        for name, value in flags.items():
+            setattr(self, name, value)
+
+
+_Call.__doc__ = f"""{_Call.__doc__}
+
+    by_name: what has a default is told by name (`core/told.py`).
+    counting: the class of its first argument is among the types though it is Tensor.
+    of_users: only calls of the user's program are told, not the library's own.
+    operator: it gives NotImplemented for operands that it does not know, before anybody is told.
+    to_modes: classes are not told.
+    ahead: it is told and then done by the library all the same.
+    """
+
+
+def _ask(call: _Call, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    settings = modes.settings
+    if settings.function_modes:
+        found = [] if settings.functions_off else takers(_flat([*args, *kwargs.values()]))
+    elif settings.functions_off or call.to_modes or not (found := takers(_flat([*args, *kwargs.values()]))):
+        return original(*args, **kwargs)
+    if (call.of_users and not called_by_user(2)) or (call.operator and not all(map(is_known, args))):
+        return original(*args, **kwargs)
+    if call.inside is not None and not called_by_user(2):
+        call = call.inside
+    _refuse_to_record()
+    counted: Any = args[:1] if call.counting else ()
+    told_args, told_kwargs = args, kwargs
+    if call.by_name:
+        told_args, told_kwargs = told.by_name(call.function, args, kwargs, bool(settings.function_modes))
+        counted = told_args[:1] if call.counting else told.relevant((*told_args, *told_kwargs.values()))
+        found = [] if settings.functions_off else takers(counted)
+        if not found and not settings.function_modes:
+            return original(*args, **kwargs)
+    result = handle(call.function, found, told_args, told_kwargs, any(type(value) is Tensor for value in counted))
+    return original(*args, **kwargs) if result is modes.NO_ANSWER or call.ahead else result
+
+
+def is_known(value: Any) -> bool:
+    """Whether an operator takes a value as its other operand."""
+    return isinstance(value, _KNOWN) or hasattr(value, "_trace") or hasattr(type(value), "__torch_function__")
+
+
+_KNOWN = (Tensor, bool, int, float, complex, np.number, np.bool_, np.ndarray)
+ALSO: list[Any] = []  # functions that stand elsewhere and are told by name
+OPERATORS: set[str] = set()  # the special methods of Tensor that are Python's operators (`ops/operators.py`)
+_layer = interception.Layer(_ask)
+_for_good = False
+
+
+def install(for_good: bool = True) -> bool:
+    """Have calls of all that is public be told to classes and modes; not `for_good` until `uninstall` is called.
+
+    Returns whether they were not yet.
+    """
+    global _for_good
+    _for_good |= for_good
+    interception.install(_for_good)
+    if _layer.held:
+        return False
+    NOWRAP.update(Tensor.__dict__[name].__get__ for name in ("_base", "grad"))
+    for place in ("F", *(each for each in PLACES if each not in ("F", "Tensor"))):
+        for name, function in PLACES.get(place, {}).items():
+            silent = name in told.SILENT.get(place, ()) or "autocast" in name
+            if isinstance(function, types.FunctionType) and not silent:
+                _put_function(place, name, function)
+    for name, held in Tensor.__dict__.items():
+        if isinstance(held, types.FunctionType):
+            _put_method(name, held)
+        elif isinstance(held, property) and name not in told.HIDDEN:
+            for accessor, told_as in ((held.fget, held.__get__), (held.fset, held.__set__), (held.fdel, held.__delete__)):
+                if accessor is not None:
+                    _layer.put(accessor, _Call(told_as, counting=True, of_users=True))
+    _layer.put(Tensor.__iter__, _Call(Tensor.dim, counting=True, of_users=True, ahead=True))
+    for function in ALSO:
+        _layer.put(function, _Call(function, by_name=True))
+    return True
+
+
+def _put_function(place: str, name: str, function: types.FunctionType) -> None:
+    if place == "F" and name in told.INSTEAD:
+        call = _Call(Tensor.__dict__[told.INSTEAD[name]], counting=True)
+    else:
+        named = name in told.BY_NAME.get(place, ()) or (place == "F" and name not in told.AS_GIVEN)
+        call = _Call(function, by_name=named, to_modes=place == "torch" and name in told.TO_MODES)
+        functional = PLACES["F"].get(name, function)
+        if place == "torch" and functional is not function and name not in told.INSTEAD:
+            call.inside = _layer.held[id(functional)][0].__kwdefaults__["_what"]
+    _layer.put(function, call)
+    inner = getattr(function, "__wrapped__", None)
+    if isinstance(inner, types.FunctionType) and interception.only_renames(function):  # the library's own calls go there
+        _layer.put(inner, call)
+
+
+def _put_method(name: str, method: types.FunctionType) -> None:
+    special = name.startswith("__") and name.endswith("__")
+    if name in told.SILENT["Tensor"] or (name.startswith("_") and not special and name not in told.COUNTING):
+        return
+    operator = special and name in OPERATORS
+    function = Tensor.__dict__[told.OPERATORS.get(name, name)]
+    _layer.put(
+        method,
+        _Call(
+            function,
+            by_name=name in told.BY_NAME["Tensor"] and name not in told.OPERATORS,
+            counting=function.__name__ in told.COUNTING or name in told.BY_NAME["Tensor"],
+            of_users=not operator and not hasattr(method, "op") and (name not in PLACES["Tensor"] or name in told.COUNTING),
+            operator=operator,
+        ),
+    )
+
+
+def uninstall() -> None:
+    """Have functions be what was written again, unless they are needed for good, or another thread may be about to call one."""
+    if not _for_good and threading.active_count() == 1:
+        _layer.undo()
+        interception.uninstall()
+
+
 def made(cls: Any) -> None:
-    """A tensor of class `cls` is made: from now on operations ask, if it takes any over."""
-    if not _seen["subclass"] and takes_over(cls):
-        _seen["subclass"] = True
-        modes.ask_others(+1)
-        interception.install()
+    """A tensor of class `cls` is made: from now on calls are told, if it takes any over."""
+    if not _for_good and takes_over(cls):
+        install()
 
 
 class TorchFunctionMode:
@@ -166,15 +283,15 @@ class TorchFunctionMode:
         raise NotImplementedError
 
     def __enter__(self) -> Any:
-        interception.install()
-        modes.ask_others(+1)
+        install()
+        modes.need_long_way(+1)
         before = modes.settings.function_modes
         self.__dict__.setdefault("_outside", []).append(before)
         modes.settings.function_modes = [*before, self]
         return self
 
     def __exit__(self, *exc: object) -> None:
-        modes.ask_others(-1)
+        modes.need_long_way(-1)
         modes.settings.function_modes = self.__dict__["_outside"].pop()
 
     @classmethod
@@ -227,18 +344,5 @@ def _make_subclass(cls: Any, data: Tensor, require_grad: bool = False, *more: An
 Tensor._make_subclass = staticmethod(_make_subclass)  # type: ignore[attr-defined]
 
 
-def _data_of_subclasses() -> None:
-    """Have `data` of a tensor of a subclass be of that class too. Its gradient need not be."""
-    held = Tensor.__dict__["data"]
-
-    def get(self: Any) -> Any:
-        result, cls = held.fget(self), type(self)
-        as_it_is = cls is Tensor or modes.settings.functions_off or getattr(cls.__torch_function__, "__func__", None) is not _torch_function
-        return result if as_it_is else as_class(result, cls)
-
-    Tensor.data = property(get, held.fset, held.fdel, held.__doc__)  # type: ignore[assignment, method-assign]
-
-
-interception.ALSO.append(_data_of_subclasses)
 publish(DisableTorchFunctionSubclass, "DisableTorchFunctionSubclass", ["torch"])
 publish(DisableTorchFunction, "DisableTorchFunction", ["torch"])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import return_types
-from . import documentation
+from . import documentation, told
 from .kinds import RENAMED, RESULTS, kind_of
 
 Function = Callable[..., Any]
@@ -103,7 +103,8 @@ def declared(text: str, name: str = "") -> Declared:
 def of_function(function: Function, name: str) -> inspect.Signature:
     """The signature of a function that was written by hand, or of what it wraps."""
     found: Any = inspect.unwrap(function)
-    found = (found.__kwdefaults__ or {}).get("_original", found)  # what asks first holds what was written (`core/interception.py`)
+    while "_original" in (found.__kwdefaults__ or {}):  # what asks first holds what was written (`core/interception.py`)
+        found = found.__kwdefaults__["_original"]
     written = copy_of(found)  # a copy has no signature of its own yet
     signature = inspect.signature(written)
     return filled_in(signature, name, written.__globals__)
@@ -189,7 +190,7 @@ def known_as(function: Any, name: str, place: str, form: str | None = None) -> A
     method = place == "Tensor"
     path = f"Tensor.{name}" if method else name
     known = "__signature__" in function.__dict__
-    if known and function.__qualname__ == path and not form:
+    if known and function.__qualname__ == path and not form and name in told.SHARED:
         return function
     signature = signature_for(function, name, place, form)
     if method or known or function.__name__ != name:
