@@ -1,4 +1,4 @@
-"""Calls that programs make of tensors of their own classes and within modes, one a line, for `test_overrides.py`.
+"""Calls that programs make of tensors of their own classes and within modes, for `test_overrides.py`.
 
 `x`, `y`: 3 by 3 of floats; `v`: 3 floats; `i`: 3 indices; `b`: 3 by 3 booleans; `s`: one number; `img`: a batch of images;
 `r`: as `x`, with a gradient. All of them are of the class; `t` is an ordinary tensor of 3 by 3.
@@ -25,10 +25,10 @@ x.requires_grad_() | x.requires_grad_(False) | x.eq(y) | x.ne(y) | x.lt(0) | x.g
 x.any() | x.any(dim=0) | b.logical_not() | b.logical_and(b) | x.triu() | x.tril(diagonal=-1) | x.diag() | x.diagonal() | x.trace() | x.roll(1) | x.flip(0)
 x.flip((0, 1)) | x.unfold(0, 2, 1) | x.round() | x.floor() | x.neg() | x.rsqrt() | x.reciprocal() | x.sign() | x.sin() | x.cos() | x.erf() | x.lerp(y, 0.5)
 x.addcmul(x, y) | x.addcdiv_(x, y, value=0.1) | x.nonzero() | x.unique() | i.bincount() | x.index_fill(0, i, 1.0) | x.index_add(0, i, y) | x.prod()
-x.logsumexp(0) | x.logsumexp(dim=1) | x.cov() | x.det() | x.inverse() | x.is_pinned() | x.share_memory_() | x.record_stream if False else x.dim()
+x.logsumexp(0) | x.logsumexp(dim=1) | x.cov() | x.det() | x.inverse() | x.is_pinned() | x.share_memory_()
 x.apply_(lambda e: e + 1) | t.add(x) | t.mul(x) | t.add_(x) | t.copy_(x) | t.matmul(x) | t.where(b, t) | t.masked_fill(b, 0.0) | t.index_select(0, i)
-x.as_strided((2,), (1,)) | x.stft if False else x.dim() | x.as_subclass(torch.Tensor) | x.swapaxes(0, 1) | x.moveaxis(0, 1) | x.tile(2) | x.tile((2, 1))
-x.repeat_interleave(2) | x.kthvalue(1) | x.median() | x.median(0) | x.quantile(0.5) | x.nan_to_num() | x.bernoulli() if False else x.sum() | x.clip(0, 1)
+x.as_strided((2,), (1,)) | x.as_subclass(torch.Tensor) | x.swapaxes(0, 1) | x.moveaxis(0, 1) | x.tile(2) | x.tile((2, 1))
+x.repeat_interleave(2) | x.kthvalue(1) | x.median() | x.median(0) | x.quantile(0.5) | x.nan_to_num() | x.clip(0, 1)
 r.register_hook(lambda g: g) is None | r.retain_grad() | r.sum().backward() | r.sum().backward(retain_graph=True) | r.backward(torch.ones(3, 3)) | r.backward(gradient=torch.ones(3, 3))
 """
 
@@ -37,10 +37,10 @@ len(x) | bool(s) | int(s) | float(s) | complex(s) | repr(x) | str(x) | 1.0 in x 
 x.shape | x.dtype | x.device | x.grad | x.grad_fn | x.requires_grad | x.is_leaf | x.ndim | x.T | x.mT | x.H | x.layout | x.is_cuda | x.is_sparse
 x.real | x._version | x._base | x.output_nr | x.nbytes | x.itemsize | x.is_quantized | x.is_mps | x.is_meta | x.is_cpu | x.retains_grad
 set_(x, 'requires_grad', True) | set_(x, 'grad', t) | set_(x, 'grad', None) | set_(x, 'data', t) | delattr(x, 'grad') | np.asarray(x) | np.array(x) | np.add(x, 1)
-copy.copy(x) | copy.deepcopy(x) | operator.index(i[0]) | reversed(x) | dir(x) if False else x.dim() | x.__array__() | abs(x) | -x | +x | ~b | x == y
-x.is_xpu | x.is_mkldnn | x.is_vulkan | x.is_sparse_csr | x.is_nested | x.name | x.is_inference() | x.is_shared() | x.untyped_storage() | x.storage_type() if False else x.dim()
-x.imag if False else x.real | x.__len__() | x.__contains__(1.0) | x.__repr__() | s.__bool__() | s.__float__() | s.__int__() | x.__deepcopy__({}) | x.__getitem__(0)
-math.sqrt(s) | math.floor(s) | round(s) | range(i[1]) | [0, 1, 2][i[0]] | sum(v) | max(v) | min(v) | sorted(v) | any(b.flatten()) | x.__setstate__ if False else x.dim()
+operator.index(i[0]) | reversed(x) | x.__array__() | abs(x) | -x | +x | ~b | x == y
+x.is_xpu | x.is_mkldnn | x.is_vulkan | x.is_sparse_csr | x.is_nested | x.name | x.is_inference() | x.is_shared() | x.untyped_storage()
+x.__len__() | x.__contains__(1.0) | x.__repr__() | s.__bool__() | s.__float__() | s.__int__() | x.__getitem__(0)
+math.sqrt(s) | math.floor(s) | round(s) | range(i[1]) | [0, 1, 2][i[0]] | sum(v) | max(v) | min(v) | sorted(v) | any(b.flatten())
 a, *_ = x | zip_(x, y) | x.__add__(1) | x.__radd__(1) | divmod_(x, 2)
 """
 
@@ -65,9 +65,9 @@ torch.tensor(s) | torch.as_tensor(x) | torch.clone(x) | torch.detach(x) | torch.
 torch.lerp(x, y, 0.5) | torch.addmm(x, x, y) | torch.nonzero(x) | torch.nonzero(x, as_tuple=True) | torch.roll(x, 1) | torch.flip(x, (0,)) | torch.repeat_interleave(x, 2, dim=0)
 torch.bincount(i) | torch.bernoulli(torch.sigmoid(x)) | torch.multinomial(torch.softmax(x, 1), 1) | torch.normal(x, 1.0) | torch.dropout(x, 0.5, True) | torch.scatter(x, 0, i.reshape(1, 3), 1.0)
 torch.layer_norm(x, (3,)) | torch.embedding(x, i) | torch.result_type(x, y) | torch.can_cast(x.dtype, torch.float64) | torch.promote_types(torch.float32, torch.float64)
-torch.autograd.grad(r.sum(), r) | torch.save(x, io.BytesIO()) if False else x.dim() | torch.from_numpy(np.ones(2)) | torch.nn.utils.clip_grad_norm_([r], 1.0) if False else x.dim()
-torch.chain_matmul(x, y) if False else x.dim() | torch.stft if False else x.dim() | torch.tril(x) | torch.triu(x, 1) | torch.trace(x) | torch.kron(x, y) | torch.cov(x)
-torch.vmap(lambda e: e * 2)(t) if False else x.dim() | torch.arange(s) if False else x.dim() | torch.linspace(0, 1, 3) | torch.movedim(x, 0, 1) | torch.rot90(x) | torch.cross(x, y, dim=1)
+torch.autograd.grad(r.sum(), r) | torch.from_numpy(np.ones(2))
+torch.tril(x) | torch.triu(x, 1) | torch.trace(x) | torch.kron(x, y) | torch.cov(x)
+torch.linspace(0, 1, 3) | torch.movedim(x, 0, 1) | torch.rot90(x) | torch.cross(x, y, dim=1)
 """
 
 FUNCTIONAL = """
@@ -80,15 +80,15 @@ F.layer_norm(x, (3,)) | F.layer_norm(x, (3,), v, v, 1e-5) | F.layer_norm(x, norm
 F.group_norm(img, 1) | F.instance_norm(img) | F.normalize(x) | F.normalize(x, dim=0) | F.embedding(i, x) | F.embedding(i, x, padding_idx=0) | F.one_hot(i) | F.one_hot(i, num_classes=3)
 F.conv2d(img, img) | F.conv2d(img, img, padding=1) | F.conv2d(img, img, None, 1, 1) | F.conv1d(img[0], img[0]) | F.conv_transpose2d(img, img) | F.max_pool2d(img, 2) | F.max_pool2d(img, kernel_size=2, stride=1)
 F.avg_pool2d(img, 2) | F.avg_pool1d(img[0], 2) | F.adaptive_avg_pool2d(img, 1) | F.adaptive_avg_pool2d(img, (1, 1)) | F.adaptive_max_pool2d(img, 1) | F.interpolate(img, scale_factor=2) | F.interpolate(img, size=(2, 2), mode='bilinear', align_corners=False)
-F.pad(x, (1, 1)) | F.pad(x, (1, 1), value=1.0) | F.pad(x, (1, 1), 'constant', 0) | F.unfold(img, 2) | F.grid_sample(img, img.permute(0, 2, 3, 1)[..., :2]) if False else x.dim() | F.pixel_shuffle(img.reshape(1, 4, 2, 2) if False else torch.zeros(1, 4, 2, 2) + s, 2)
-F.scaled_dot_product_attention(img, img, img) | F.scaled_dot_product_attention(img, img, img, is_causal=True) | F.bilinear(v.reshape(1, 3), v.reshape(1, 3), img[0, :1].expand(1, 3, 3)) | F.pairwise_distance(x, y) | F.triplet_margin_loss(x, y, x)
+F.pad(x, (1, 1)) | F.pad(x, (1, 1), value=1.0) | F.pad(x, (1, 1), 'constant', 0) | F.unfold(img, 2) | F.pixel_shuffle(img.repeat(1, 4, 1, 1), 2)
+F.scaled_dot_product_attention(img, img, img) | F.scaled_dot_product_attention(img, img, img, is_causal=True) | F.bilinear(x, y, x.reshape(1, 3, 3)) | F.pairwise_distance(x, y) | F.triplet_margin_loss(x, y, x)
 F.margin_ranking_loss(v, v, v) | F.hinge_embedding_loss(v, v) | F.multi_margin_loss(x, i) | F.gumbel_softmax(x) | F.threshold(x, 0.0, 0.0) | F.softmin(x, dim=0) | F.rms_norm(x, (3,)) | F.softsign(x) | F.celu(x) | F.prelu(x, v[:1])
-F.upsample(img, scale_factor=2) | F.max_pool1d(img[0], 2) | F.lp_pool2d(img, 2.0, 2) | F.local_response_norm(img, 2) | F.feature_alpha_dropout(img) | F.alpha_dropout(x) | F.dropout2d(img) | F.embedding_bag(i, x, i[:1] * 0) | F.ctc_loss if False else x.dim()
-F.poisson_nll_loss(x, y) | F.gaussian_nll_loss(x, y, abs(t)) | F.cosine_embedding_loss(x, y, v) | F.soft_margin_loss(x, y) | F.multilabel_margin_loss(x, i.expand(3, 3)) | F.fold(img[:, 0], (3, 3), 1) if False else x.dim()
+F.upsample(img, scale_factor=2) | F.max_pool1d(img[0], 2) | F.lp_pool2d(img, 2.0, 2) | F.local_response_norm(img, 2) | F.feature_alpha_dropout(img) | F.alpha_dropout(x) | F.dropout2d(img) | F.embedding_bag(i, x, i[:1] * 0)
+F.poisson_nll_loss(x, y) | F.gaussian_nll_loss(x, y, abs(t)) | F.cosine_embedding_loss(x, y, v) | F.soft_margin_loss(x, y) | F.multilabel_margin_loss(x, i.expand(3, 3))
 """
 
 MODULES = """
-nn.Linear(3, 2)(x) | nn.Linear(3, 2, bias=False)(x) | nn.ReLU()(x) | nn.GELU()(x) | nn.Sigmoid()(x) | nn.Tanh()(x) | nn.Softmax(dim=1)(x) | nn.Dropout()(x) | nn.LayerNorm(3)(x) | nn.BatchNorm1d(3).eval()(x)
+nn.Linear(3, 2)(x) | nn.Linear(3, 2, bias=False)(x) | nn.ReLU()(x) | nn.GELU()(x) | nn.Sigmoid()(x) | nn.Tanh()(x) | nn.Softmax(dim=1)(x) | nn.Dropout()(x) | nn.LayerNorm(3)(x)
 nn.Conv2d(1, 2, 2)(img) | nn.Conv1d(3, 2, 1)(x) | nn.Embedding(3, 2)(i) | nn.MSELoss()(x, y) | nn.CrossEntropyLoss()(x, i) | nn.L1Loss()(x, y) | nn.MaxPool2d(2)(img) | nn.AvgPool2d(2)(img) | nn.AdaptiveAvgPool2d(1)(img)
 nn.Flatten()(x) | nn.Identity()(x) | nn.Sequential(nn.Linear(3, 3), nn.ReLU())(x) | nn.BCEWithLogitsLoss()(x, y) | nn.NLLLoss()(x, i) | nn.LeakyReLU()(x) | nn.ELU()(x) | nn.SiLU()(x) | nn.GroupNorm(1, 1)(img) | nn.Upsample(scale_factor=2)(img)
 nn.ConvTranspose2d(1, 2, 2)(img) | nn.Softplus()(x) | nn.LogSoftmax(dim=1)(x) | nn.CosineSimilarity()(x, y) | nn.PReLU()(x) | nn.KLDivLoss()(x, y) | nn.SmoothL1Loss()(x, y) | nn.ReLU6()(x) | nn.Hardtanh()(x) | nn.Unflatten(1, (3, 1))(x)
@@ -99,7 +99,12 @@ torch.ones(3) | torch.ones(2, 3) | torch.ones((2, 3)) | torch.zeros(3, dtype=tor
 torch.arange(0, 3, 1) | torch.arange(end=3) | torch.linspace(0, 1, 5) | torch.logspace(0, 1, 3) | torch.eye(2) | torch.rand(2) | torch.randn(2, 2) | torch.randint(0, 3, (2,)) | torch.randint(3, (2,)) | torch.randperm(3)
 torch.tensor([1.0]) | torch.tensor(1) | torch.as_tensor([1]) | torch.from_numpy(np.ones(2)) | torch.zeros(2).requires_grad_() | torch.complex(torch.ones(1), torch.ones(1)) | torch.tril_indices(3, 3) | torch.Tensor([1.0])
 torch.manual_seed(0) | torch.hann_window(3) | torch.empty_strided((2,), (1,)) | torch.scalar_tensor(1.0) | torch.asarray([1.0]) | torch.normal(0.0, 1.0, (2,)) | torch.frombuffer(bytearray(8), dtype=torch.float32)
-torch.ones(2, device='cpu') | torch.zeros(2, requires_grad=True) | torch.is_grad_enabled() | torch.get_default_dtype() | torch.no_grad() | torch.Generator() | torch.Size([1]) | torch.finfo(torch.float32).eps | nn.Linear(2, 2) if False else torch.ones(1)
+torch.ones(2, device='cpu') | torch.zeros(2, requires_grad=True) | torch.is_grad_enabled() | torch.get_default_dtype() | torch.no_grad() | torch.Generator() | torch.Size([1]) | torch.finfo(torch.float32).eps
+"""
+
+MODES = """
+copy.deepcopy(x) | x.__deepcopy__({}) | torch.set_grad_enabled(True) | graded(torch.no_grad()) | graded(torch.enable_grad()) | graded(torch.inference_mode())
+nn.init.uniform_(x) | nn.init.normal_(x, 0.0, 0.1) | nn.init.constant_(x, 1.0) | nn.init.kaiming_uniform_(x, a=1.0)
 """
 
 

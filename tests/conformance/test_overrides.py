@@ -3,7 +3,11 @@
 import importlib
 import operator
 
+import override_calls
+import pedigrad
 import pytest
+import torch as reference
+from override_logs import logs
 from side_by_side import agree
 
 PROGRAMS = []
@@ -180,6 +184,218 @@ def modes(torch, tell):
         tell(torch.exp(x))
 
 
+@program
+def names_of_functions(torch, tell):
+    overrides = importlib.import_module(torch.__name__ + ".overrides")
+    F, Tensor = torch.nn.functional, torch.Tensor
+    functions = [
+        torch.add,
+        Tensor.add,
+        Tensor.add_,
+        Tensor.__add__,
+        F.relu,
+        F.conv2d,
+        torch.conv2d,
+        torch.fft.fft,
+        torch.linalg.inv,
+        torch.special.erf,
+    ]
+    functions += [
+        torch.einsum,
+        torch.norm,
+        Tensor.shape.__get__,
+        Tensor.grad.__set__,
+        Tensor.backward,
+        Tensor.__len__,
+        Tensor.is_cuda.__get__,
+    ]
+    tell([overrides.resolve_name(each) for each in functions], overrides.resolve_name(len))
+    tell([overrides.is_tensor_method_or_property(each) for each in functions], overrides.is_tensor_method_or_property(len))
+    tell([each.__name__ for each in functions if each.__name__.split('_')[0] not in ('fft', 'linalg', 'inv', 'special', 'erf')])
+    tell(
+        Tensor.shape.__get__ == Tensor.shape.__get__,
+        Tensor.shape.__get__ == Tensor.dtype.__get__,
+        torch.relu is F.relu,
+        torch.conv1d is F.conv1d,
+    )
+    spaces = overrides.get_overridable_functions()
+    tell([space in spaces for space in (torch, F, Tensor, torch.linalg, torch.fft, torch.special)])
+    tell(
+        [function in spaces[space] for space, function in ((torch, torch.add), (F, F.relu), (Tensor, Tensor.add), (torch, torch.is_tensor))]
+    )
+    tell(
+        sorted(
+            each in overrides.get_default_nowrap_functions() for each in (Tensor.grad.__get__, Tensor._base.__get__, Tensor.shape.__get__)
+        )
+    )
+    tell([each in overrides.get_ignored_functions() for each in (torch.zeros, torch.is_tensor, torch.add)])
+
+
+@program
+def what_is_told_before_any_tensor_of_a_class_was_made_is_the_same(torch, tell):
+    Tensor = torch.Tensor
+    handled = {Tensor.shape.__get__: "shape", Tensor.add: "add", torch.add: "function", Tensor.requires_grad.__set__: "requires"}
+    log = []
+
+    class Mine(Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append(handled.get(func, "other"))
+            return super().__torch_function__(func, types, args, kwargs)
+
+    x = torch.ones(2).as_subclass(Mine)
+    x.shape, x.add(1), torch.add(x, 1), x + 1, x.mul(2)
+    x.requires_grad = True
+    tell(log)
+
+
+@program
+def disabled_classes(torch, tell):
+    log = []
+
+    class Mine(torch.Tensor):
+        __torch_function__ = torch._C._disabled_torch_function_impl
+
+    class Told(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append(func.__name__)
+            with torch._C.DisableTorchFunctionSubclass():
+                return func(*args, **(kwargs or {}))
+
+    x, y = torch.ones(2).as_subclass(Mine), torch.ones(2).as_subclass(Told)
+    tell(names([x, x + 1, x.sum(), x.clone(), x.data, x[0], x + torch.ones(2), x.detach()]))
+    tell(names([y, y + 1, y.sum(), y.clone(), y[0], x + y, y.detach(), y.T]), log)
+    with torch._C.DisableTorchFunctionSubclass():
+        y.sum(), y.shape, y + 1
+    with torch._C.DisableTorchFunction():
+        y.sum()
+    tell(log)
+
+
+@program
+def a_handler_may_change_what_is_asked(torch, tell):
+    class Shy(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            if func is torch.Tensor.item:
+                return "hidden"
+            if func == torch.Tensor.shape.__get__:
+                return (1, 2, 3)
+            if func is torch.Tensor.__len__:
+                return 7
+            if func is torch.Tensor.__repr__:
+                return "Shy"
+            if func is torch.nn.functional.linear:
+                return args[0].as_subclass(torch.Tensor) * 0
+            return super().__torch_function__(func, types, args, kwargs)
+
+    x = torch.ones(2, 2).as_subclass(Shy)
+    tell(x.sum().item(), x.shape, len(x), repr(x), str(x), torch.nn.Linear(2, 2)(x), torch.nn.functional.linear(x, x))
+    tell(float(x.sum()), x.size(), x.numel(), x.mean(), x.tolist())
+    (x * 2).sum()
+    for each in x:
+        tell(each)
+
+
+@program
+def tensors_within_tensor_likes(torch, tell):
+    class Wrapped:
+        def __init__(self, value):
+            self.value = value
+
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            def plain(value):
+                if isinstance(value, (list, tuple)):
+                    return type(value)(plain(each) for each in value)
+                return value.value if isinstance(value, Wrapped) else value
+
+            return Wrapped(func(*plain(args), **{name: plain(value) for name, value in (kwargs or {}).items()}))
+
+    w, t = Wrapped(torch.ones(2)), torch.ones(2)
+    results = [torch.add(w, 1), torch.stack([w, t]), torch.cat((t, w)), torch.nn.functional.relu(w), t + w, t * w, torch.where(t > 0, t, w)]
+    tell([each.value for each in results], [type(each).__name__ for each in results])
+    tell(torch.nn.functional.linear(torch.ones(1, 2), Wrapped(torch.ones(3, 2))).value, torch.sum(w, dim=0).value, torch.max(w, 0).value)
+    tell(torch.nn.Linear(2, 3)(Wrapped(torch.ones(1, 2))).value.shape, t.add(w).value, t.matmul(w).value)
+    tell.error(lambda: t @ 3)
+
+
+@program
+def modes_within_modes(torch, tell):
+    overrides = importlib.import_module(torch.__name__ + ".overrides")
+    log = []
+
+    class Named(overrides.TorchFunctionMode):
+        def __init__(self, name):
+            self.name = name
+
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            log.append((self.name, func.__name__))
+            return func(*args, **(kwargs or {}))
+
+    class Mine(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append(("class", func.__name__))
+            return super().__torch_function__(func, types, args, kwargs)
+
+    x = torch.ones(2).as_subclass(Mine)
+    with Named("outer"), Named("inner"):
+        torch.nn.functional.mse_loss(x, torch.ones(2))
+        x.sum()
+        x.shape
+        torch.zeros(3)
+    outer = Named("once")
+    with outer:
+        tell(overrides._len_torch_function_stack(), overrides._get_current_function_mode() is outer)
+        x.mul_(2)
+        with torch.no_grad():
+            x.add(1)
+    try:
+        with Named("broken"):
+            raise ValueError
+    except ValueError:
+        tell(overrides._len_torch_function_stack())
+    x.add(1)
+    tell([list(each) for each in log])
+
+
+@program
+def devices_as_contexts(torch, tell):
+    device = importlib.import_module(torch.__name__ + ".utils._device")
+    with torch.device("cpu"):
+        tell(torch.ones(2).device.type)
+    with device.DeviceContext(torch.device("meta")):
+        tell(torch.ones(2).device.type, torch.tensor([1.0]).device.type, torch.ones(2, device="cpu").device.type)
+    with torch.device("meta"):
+        tell(torch.empty(2, 2).device.type, torch.nn.Linear(2, 2).weight.device.type)
+    tell(torch.ones(2).device.type)
+
+
+@program
+def parameters_of_subclasses(torch, tell):
+    log = []
+
+    class Mine(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append(func.__name__)
+            return super().__torch_function__(func, types, args, kwargs)
+
+    layer = torch.nn.Linear(2, 2, bias=False)
+    layer.weight = torch.nn.Parameter(torch.ones(2, 2).as_subclass(Mine))
+    log.clear()
+    loss = layer(torch.ones(1, 2)).sum()
+    tell(type(loss).__name__, log)
+    loss.backward()
+    tell(type(layer.weight.grad).__name__, layer.weight.grad, type(layer.weight.data).__name__)
+    weight = layer.weight
+    with torch.no_grad():
+        weight -= 0.1 * weight.grad
+    tell(layer.weight.detach().as_subclass(torch.Tensor), log)
+
+
 BINARY = "add sub mul truediv floordiv mod pow matmul eq ne lt le gt ge and_ or_ xor lshift rshift".split()
 
 
@@ -230,6 +446,22 @@ def test_a_class_is_told_which_operator_was_called(name):
                     tell(target.as_subclass(torch.Tensor))
 
     agree(program)
+
+
+TABLES = [(name, by) for name in ("METHODS", "SPECIAL", "FUNCTIONS", "FUNCTIONAL", "MODULES") for by in ("class", "mode")]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "by"), [*TABLES, ("FACTORIES", "mode"), ("MODES", "mode")])
+def test_calls_are_told_as_pytorch_tells_them(name, by):
+    """The function by its resolved name, the classes, the kinds of arguments by position and by name, and the kind of the result."""
+    calls = override_calls.listed(getattr(override_calls, name))
+    found = []
+    for call in calls:
+        theirs, ours = logs(reference, call, by), logs(pedigrad, call, by)
+        if theirs != ours:
+            found.append(f"{call}\n  PyTorch: {theirs}\n  here:    {ours}")
+    assert not found, f"{len(found)} of {len(calls)} differ\n" + "\n".join(found)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: each.__name__)

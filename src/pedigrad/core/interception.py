@@ -32,14 +32,18 @@ class Layer:
 
     def __init__(self, ask: Callable[..., Any]):
         self.ask = ask
-        self.held: dict[int, tuple[types.FunctionType, types.FunctionType, Any]] = {}  # by identity: it, what was written, its __signature__
+        self.held: dict[
+            int, tuple[types.FunctionType, types.FunctionType, Any]
+        ] = {}  # by identity: it, what was written, its __signature__
 
     def put(self, function: types.FunctionType, what: Any) -> None:
         """Have calls of `function` come to `ask`, which is given `what`."""
         if id(function) in self.held:
             return
         own = function.__dict__.get("__signature__")
-        original = types.FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+        original = types.FunctionType(
+            function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        )
         original.__kwdefaults__ = function.__kwdefaults__
         self.held[id(function)] = function, original, own
         if own is None:

@@ -79,6 +79,11 @@ def _set_grad(mode: bool) -> None:
         settings.grad = mode
 
 
+def _set_grad_enabled(mode: bool) -> None:
+    """Switch gradients on or off, and have modes that take functions over be told so."""
+    _set_grad(mode)
+
+
 class _Switch:
     """A context manager and decorator that sets something of this thread and puts the old value back."""
 
@@ -144,10 +149,10 @@ class _GradMode(_Switch):
 
     def __enter__(self) -> None:
         self.before.append(settings.asked)
-        _set_grad(self.mode)
+        _set_grad_enabled(self.mode)
 
     def __exit__(self, *exc: object) -> None:
-        _set_grad(self.before.pop())
+        _set_grad_enabled(self.before.pop())
 
 
 class no_grad(_GradMode):
@@ -174,19 +179,19 @@ class set_grad_enabled(_Switch):
 
     def __init__(self, mode: bool) -> None:
         self.mode, self.before = bool(mode), settings.asked
-        _set_grad(self.mode)
+        _set_grad_enabled(self.mode)
 
     def __enter__(self) -> None:
-        _set_grad(self.mode)
+        _set_grad_enabled(self.mode)
 
     def __exit__(self, *exc: object) -> None:
-        _set_grad(self.before)
+        _set_grad_enabled(self.before)
 
     def clone(self) -> set_grad_enabled:
         return set_grad_enabled(self.mode)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        _set_grad(self.before)
+        _set_grad_enabled(self.before)
         return super().__call__(function)
 
 

@@ -44,7 +44,7 @@ def is_users(frame: FrameType) -> bool:
     return MARK not in frame.f_globals and outside(frame) is frame
 
 
-_BETWEEN = ("pedigrad.core.interception", "pedigrad.core.override")
+_BETWEEN = ("pedigrad.core.interception", "pedigrad.core.override", "pedigrad.core.modes")
 
 
 def called_by_user(depth: int) -> bool:

@@ -158,7 +158,7 @@ _Call.__doc__ = f"""{_Call.__doc__}
     by_name: what has a default is told by name (`core/told.py`).
     counting: the class of its first argument is among the types though it is Tensor.
     of_users: only calls of the user's program are told, not the library's own.
-    operator: it gives NotImplemented for operands that it does not know, before anybody is told.
+    operator: whether it knows all its operands; if not, it gives NotImplemented before anybody is told.
     to_modes: classes are not told.
     ahead: it is told and then done by the library all the same.
     """
@@ -170,7 +170,7 @@ def _ask(call: _Call, original: Any, args: tuple[Any, ...], kwargs: dict[str, An
         found = [] if settings.functions_off else takers(_flat([*args, *kwargs.values()]))
     elif settings.functions_off or call.to_modes or not (found := takers(_flat([*args, *kwargs.values()]))):
         return original(*args, **kwargs)
-    if (call.of_users and not called_by_user(2)) or (call.operator and not all(map(is_known, args))):
+    if (call.of_users and not called_by_user(2)) or (call.operator and not call.operator(args)):
         return original(*args, **kwargs)
     if call.inside is not None and not called_by_user(2):
         call = call.inside
@@ -192,9 +192,20 @@ def is_known(value: Any) -> bool:
     return isinstance(value, _KNOWN) or hasattr(value, "_trace") or hasattr(type(value), "__torch_function__")
 
 
+def is_heard(values: Iterable[Any]) -> bool:
+    """Whether a mode, or the class of one of the values, is told of calls."""
+    settings = modes.settings
+    return bool(settings.function_modes) or not (settings.functions_off or not _layer.held or not takers(values))
+
+
+def are_known(operands: tuple[Any, ...]) -> bool:
+    """Whether an operator takes all of these."""
+    return all(map(is_known, operands))
+
+
 _KNOWN = (Tensor, bool, int, float, complex, np.number, np.bool_, np.ndarray)
 ALSO: list[Any] = []  # functions that stand elsewhere and are told by name
-OPERATORS: set[str] = set()  # the special methods of Tensor that are Python's operators (`ops/operators.py`)
+OPERATORS: dict[str, Any] = {}  # Python's operators among the methods of Tensor, and what says whether they know their operands
 _layer = interception.Layer(_ask)
 _for_good = False
 
@@ -223,9 +234,18 @@ def install(for_good: bool = True) -> bool:
                 if accessor is not None:
                     _layer.put(accessor, _Call(told_as, counting=True, of_users=True))
     _layer.put(Tensor.__iter__, _Call(Tensor.dim, counting=True, of_users=True, ahead=True))
+    _layer.put(modes._set_grad_enabled, _Call(modes._set_grad_enabled, to_modes=True, of_users=True))
     for function in ALSO:
         _layer.put(function, _Call(function, by_name=True))
     return True
+
+
+def tell_also(*functions: Any) -> None:
+    """Have calls of these functions be told too, which are published nowhere in `PLACES`."""
+    ALSO.extend(functions)
+    if _layer.held:
+        for function in functions:
+            _layer.put(function, _Call(function, by_name=True))
 
 
 def _put_function(place: str, name: str, function: types.FunctionType) -> None:
@@ -247,7 +267,7 @@ def _put_method(name: str, method: types.FunctionType) -> None:
     special = name.startswith("__") and name.endswith("__")
     if name in told.SILENT["Tensor"] or (name.startswith("_") and not special and name not in told.COUNTING):
         return
-    operator = special and name in OPERATORS
+    operator = OPERATORS.get(name)
     function = Tensor.__dict__[told.OPERATORS.get(name, name)]
     _layer.put(
         method,
@@ -255,7 +275,10 @@ def _put_method(name: str, method: types.FunctionType) -> None:
             function,
             by_name=name in told.BY_NAME["Tensor"] and name not in told.OPERATORS,
             counting=function.__name__ in told.COUNTING or name in told.BY_NAME["Tensor"],
-            of_users=not operator and not hasattr(method, "op") and (name not in PLACES["Tensor"] or name in told.COUNTING),
+            of_users=operator is None
+            and not hasattr(method, "op")
+            and not name.startswith("__array_")
+            and (name not in PLACES["Tensor"] or name in told.COUNTING),
             operator=operator,
         ),
     )

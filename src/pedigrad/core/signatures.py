@@ -185,9 +185,11 @@ def signature_for(function: Function, name: str, place: str, form: str | None) -
 
 def known_as(function: Any, name: str, place: str, form: str | None = None) -> Any:
     """`function` under the name and with the signature that users see in `place`: itself if it is not yet known, else a copy."""
-    if not isinstance(function, types.FunctionType) or (name.startswith("__") and place == "Tensor"):
-        return function
     method = place == "Tensor"
+    if not isinstance(function, types.FunctionType) or (method and name.startswith("__")):
+        if method and not hasattr(function, "op") and isinstance(function, types.FunctionType):
+            function.__name__, function.__qualname__ = name, f"Tensor.{name}"
+        return function
     path = f"Tensor.{name}" if method else name
     known = "__signature__" in function.__dict__
     if known and function.__qualname__ == path and not form and name in told.SHARED:

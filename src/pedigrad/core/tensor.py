@@ -220,7 +220,13 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         """Whether its elements can be negative."""
         return self.dtype.is_signed
 
-    is_cuda, is_xpu, is_mps, is_mtia, is_xla = _never("on a GPU"), _never("on an XPU"), _never("on MPS"), _never("on MTIA"), _never("on XLA")
+    is_cuda, is_xpu, is_mps, is_mtia, is_xla = (
+        _never("on a GPU"),
+        _never("on an XPU"),
+        _never("on MPS"),
+        _never("on MTIA"),
+        _never("on XLA"),
+    )
     is_ipu, is_maia, is_vulkan = _never("on an IPU"), _never("on MAIA"), _never("on Vulkan")
     is_sparse, is_sparse_csr, is_nested = _never("sparse"), _never("sparse, in rows"), _never("nested")
     is_quantized, is_mkldnn = _never("quantized"), _never("laid out for MKL-DNN")

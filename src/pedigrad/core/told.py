@@ -103,6 +103,11 @@ def by_name(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: 
             needed.append(value)
         elif UNTOLD.get(function.__name__) != name:
             named[name] = value
+    if function.__module__.endswith(".nn.init"):
+        return (), bound.arguments
+    if function.__name__ == "__array_wrap__":
+        return (needed[0],), {"array": needed[1]}
     if function.__name__ == "grad":
+        named["allow_unused"] = bool(named["allow_unused"])
         needed = [tuple(value) if isinstance(value, (list, tuple)) else (value,) for value in needed]
     return tuple(needed), named

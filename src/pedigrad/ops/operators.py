@@ -13,27 +13,28 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dispatch, dtypes, fastpath, inplace, override
+from ..core import dispatch, dtypes, fastpath, inplace, override, signatures
 from ..core.data import native_array
 from ..core.declare import Function
 from ..core.origin import MARK, called_by_user
-from ..core.override import is_known
 from ..core.tensor import Tensor, wrap
 from ..core.traces import trim
 from .linalg import matmul
 from .math import arithmetic, compare, division, powers
 
 
+def _are_matrices(operands: tuple[Any, ...]) -> bool:
+    """Whether operands may be multiplied as matrices: no numbers."""
+    return override.are_known(operands) and not any(isinstance(v, (bool, int, float, complex, np.generic)) for v in operands)
+
+
 def _gate_or_not(name: str, op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
-    if not all(map(is_known, operands)):
+    if not override.are_known(operands):
         return NotImplemented
-    refused = op is matmul.matmul.op and any(isinstance(v, (bool, int, float, complex, np.generic)) for v in operands)
-    if refused and name == "__matmul__":
+    if op is matmul.matmul.op and not _are_matrices(operands):
         return NotImplemented
     if any(hasattr(type(v), "__torch_function__") and not isinstance(v, Tensor) for v in operands) and override.install():
         return getattr(Tensor, name)(*(operands[::-1] if name in REFLECTED_NAMES else operands))
-    if refused:
-        return NotImplemented
     if op in UFUNCS and any(isinstance(v, np.ndarray) for v in operands) and called_by_user(2):
         return with_arrays(UFUNCS[op], op, operands)
     return dispatch.dispatch(op, operands, attributes, out)
@@ -98,7 +99,7 @@ def _in_place(function: Function, name: str) -> Any:
     def write(self: Any, other: Any) -> Any:
         if isinstance(other, np.ndarray) and called_by_user(1):
             return NotImplemented  # what is out of place is assigned, as PyTorch has it: its dtype may be another one
-        return inplace.write(op, (self, other), ()) if is_known(other) else NotImplemented
+        return inplace.write(op, (self, other), ()) if override.is_known(other) else NotImplemented
 
     write.__name__, write.__qualname__ = name, f"Tensor.{name}"
     write.__doc__ = op.forward.__doc__
@@ -123,7 +124,6 @@ REFLECTED_NAMES = frozenset(f"__{name}__" for name in REFLECTED)
 IN_PLACE = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
 
 
-
 def _positive(self: Tensor) -> Tensor:
     return arithmetic.positive(self)
 
@@ -140,6 +140,9 @@ PYTHON = {getattr(np, ufunc): getattr(operator, f"__{name}__") for name, ufunc i
 
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """A NumPy ufunc on tensors: the op that stands for it, else NumPy's."""
+    if method == "__call__" and not options and override.is_heard(inputs) and called_by_user(1):
+        arrays = tuple(v.__array__() if isinstance(v, Tensor) else v for v in inputs)
+        return self.__array_wrap__(ufunc(*arrays))
     function = Tensor._numpy_functions.get(ufunc if method == "__call__" else (ufunc, method))
     if method == "__call__" and called_by_user(1):
         return _users_ufunc(ufunc, function, inputs, options)
@@ -213,14 +216,15 @@ def _through_numpy(function: Any, args: Any, kwargs: Any) -> Any:
     return function(*arrays(tuple(args)), **{name: arrays(value) for name, value in kwargs.items()})
 
 
-Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
-Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
-Tensor.__array_wrap__ = _array_wrap  # type: ignore[attr-defined]
+for _name, _function in (
+    ("__array_ufunc__", _array_ufunc), ("__array_function__", _array_function), ("__array_wrap__", _array_wrap), ("__pos__", _positive),
+):  # fmt: skip
+    setattr(Tensor, _name, signatures.known_as(_function, _name, "Tensor"))
 for _name, _function in OPERATORS.items():
     setattr(Tensor, f"__{_name}__", operator_form(_function, f"__{_name}__"))
 for _name, _function in REFLECTED.items():
     setattr(Tensor, f"__{_name}__", _swapped(_function, f"__{_name}__"))
 for _name in IN_PLACE:
     setattr(Tensor, f"__i{_name}__", _in_place(OPERATORS[_name], f"__i{_name}__"))
-setattr(Tensor, "__pos__", _positive)  # noqa: B010  (a stub says that it is a method)
-override.OPERATORS.update(f"__{_name}__" for _name in (*OPERATORS, *REFLECTED, *(f"i{_each}" for _each in IN_PLACE)))
+for _name in (*OPERATORS, *REFLECTED, *(f"i{_each}" for _each in IN_PLACE)):
+    override.OPERATORS[f"__{_name}__"] = _are_matrices if _name == "matmul" else override.are_known
