@@ -117,12 +117,13 @@ def _names() -> dict[Any, str]:
             found.setdefault(held, f"torch.Tensor.{name}")
         elif isinstance(held, property):
             found |= {getattr(held, accessor): f"torch.Tensor.{name}.{accessor}" for accessor in _ACCESSORS}
-    found |= {function: f"torch.nn.init.{function.__name__}" for function in ALSO if function.__module__.endswith(".init")}
     return found
 
 
 def resolve_name(f: Any) -> str | None:
     """The dotted name of a function, `torch.add`; None if it is none of ours."""
+    if f in ALSO and f.__module__.endswith(".nn.init"):
+        return f"torch.nn.init.{f.__name__}"
     return _names().get(f)
 
 

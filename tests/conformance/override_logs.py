@@ -41,7 +41,8 @@ def logs(library, call, by):
 
     torch.manual_seed(0)
     made = {
-        "x": torch.tensor([[2.0, 1.0, 0.5], [1.0, 3.0, 0.25], [0.5, 0.25, 4.0]]), "y": torch.full((3, 3), 0.5), "v": torch.tensor([1.0, -1.0, 1.0]),
+        "x": torch.tensor([[2.0, 1.0, 0.5], [1.0, 3.0, 0.25], [0.5, 0.25, 4.0]]),
+        "y": torch.full((3, 3), 0.5), "v": torch.tensor([1.0, -1.0, 1.0]),
         "i": torch.tensor([0, 2, 1]), "b": torch.tensor([[True, False, True]] * 3), "s": torch.tensor(2.0), "img": torch.randn(1, 1, 4, 4),
         "r": torch.ones(3, 3),
     }  # fmt: skip

@@ -47,7 +47,9 @@ class Layer:
         original.__kwdefaults__ = function.__kwdefaults__
         self.held[id(function)] = function, original, own
         if own is None:
-            function.__signature__ = signatures.Declared(lambda: inspect.signature(original))  # type: ignore[attr-defined]
+            function.__signature__ = signatures.Declared(  # type: ignore[attr-defined]
+                lambda: inspect.signature(function.__dict__.get("__wrapped__", original))
+            )
         _built_into(function, original)
         code = _stub(function.__code__.co_freevars)
         function.__code__ = code.replace(co_filename=function.__code__.co_filename, co_name=function.__code__.co_name)

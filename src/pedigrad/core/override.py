@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import interception, modes, told
+from . import interception, locks, modes, told
 from .arrayless import ArraylessTensor
 from .declare import PLACES, publish
 from .errors import MISSING
@@ -165,6 +165,13 @@ _Call.__doc__ = f"""{_Call.__doc__}
 
 
 def _ask(call: _Call, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if not _entered["modes"]:
+        for value in args:
+            if value.__class__ not in _COMMON:
+                break
+        else:
+            if not kwargs:
+                return original(*args)
     settings = modes.settings
     if settings.function_modes:
         found = [] if settings.functions_off else takers(_flat([*args, *kwargs.values()]))
@@ -203,10 +210,13 @@ def are_known(operands: tuple[Any, ...]) -> bool:
     return all(map(is_known, operands))
 
 
+_COMMON = frozenset((Tensor, int, float, bool, str, type(None)))  # types of arguments that take nothing over
+_entered = {"modes": 0}  # how many modes are entered, in all threads
 _KNOWN = (Tensor, bool, int, float, complex, np.number, np.bool_, np.ndarray)
 ALSO: list[Any] = []  # functions that stand elsewhere and are told by name
 OPERATORS: dict[str, Any] = {}  # Python's operators among the methods of Tensor, and what says whether they know their operands
 _layer = interception.Layer(_ask)
+_lock = locks.renewed()
 _for_good = False
 
 
@@ -297,6 +307,13 @@ def made(cls: Any) -> None:
         install()
 
 
+def _enter(change: int) -> None:
+    """Count `change` more modes that are entered."""
+    modes.need_long_way(change)
+    with _lock:
+        _entered["modes"] += change
+
+
 class TorchFunctionMode:
     """A context in which `__torch_function__` of this mode is given every call of the library's functions."""
 
@@ -307,14 +324,14 @@ class TorchFunctionMode:
 
     def __enter__(self) -> Any:
         install()
-        modes.need_long_way(+1)
+        _enter(+1)
         before = modes.settings.function_modes
         self.__dict__.setdefault("_outside", []).append(before)
         modes.settings.function_modes = [*before, self]
         return self
 
     def __exit__(self, *exc: object) -> None:
-        modes.need_long_way(-1)
+        _enter(-1)
         modes.settings.function_modes = self.__dict__["_outside"].pop()
 
     @classmethod

@@ -27,10 +27,11 @@ OWN = "Tensor dtype device layout memory_format Size Generator".split()
 class Declared(inspect.Signature):
     """A signature that `work_out` gives when it is first read."""
 
-    __slots__ = ("_work_out",)
+    __slots__ = ("_work_out", "place")
 
-    def __init__(self, work_out: Callable[[], inspect.Signature]):
+    def __init__(self, work_out: Callable[[], inspect.Signature], place: str = ""):
         self._work_out = work_out
+        self.place = place  # where the function that has it is found
 
     def __getattr__(self, name: str) -> Any:
         if name not in ("_parameters", "_return_annotation"):
@@ -180,7 +181,7 @@ def signature_for(function: Function, name: str, place: str, form: str | None) -
             made = made.replace(parameters=[p.replace(name=renamed.get(p.name, p.name)) for p in made.parameters.values()])
         return as_method(made) if method else made
 
-    return Declared(work_out)
+    return Declared(work_out, place)
 
 
 def known_as(function: Any, name: str, place: str, form: str | None = None) -> Any:
@@ -192,7 +193,8 @@ def known_as(function: Any, name: str, place: str, form: str | None = None) -> A
         return function
     path = f"Tensor.{name}" if method else name
     known = "__signature__" in function.__dict__
-    if known and function.__qualname__ == path and not form and name in told.SHARED:
+    same_place = known and (name in told.SHARED or getattr(function.__signature__, "place", "") in ("", place))
+    if same_place and function.__qualname__ == path and not form:
         return function
     signature = signature_for(function, name, place, form)
     if method or known or function.__name__ != name:

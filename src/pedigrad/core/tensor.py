@@ -252,7 +252,12 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         return not meta.is_meta(self._array)
 
     names: ClassVar[Any] = None
-    layout: ClassVar[Any]
+    _strided: ClassVar[Any]  # the layout of all that are not sparse, set where layouts are (`core/sparse_tensor.py`)
+
+    @property
+    def layout(self) -> Any:
+        """How its elements are kept in memory: `strided`."""
+        return self._strided
 
     # What it is in the graph
 
