@@ -36,7 +36,7 @@ class Layer:
             int, tuple[types.FunctionType, types.FunctionType, Any]
         ] = {}  # by identity: it, what was written, its __signature__
 
-    def put(self, function: types.FunctionType, what: Any) -> None:
+    def put(self, function: Any, what: Any) -> None:
         """Have calls of `function` come to `ask`, which is given `what`."""
         if id(function) in self.held:
             return
@@ -55,6 +55,10 @@ class Layer:
         function.__code__ = code.replace(co_filename=function.__code__.co_filename, co_name=function.__code__.co_name)
         function.__defaults__ = None
         function.__kwdefaults__ = {"_ask": self.ask, "_what": what, "_original": original}
+
+    def what(self, function: Any) -> Any:
+        """What `ask` is given for calls of `function`."""
+        return self.held[id(function)][0].__kwdefaults__["_what"]  # type: ignore[index]
 
     def undo(self) -> None:
         """Have functions be what was written again."""

@@ -147,7 +147,8 @@ class _Call:
 
     def __init__(self, function: Any, **flags: Any):
         self.function = function
-        self.by_name = self.counting = self.of_users = self.operator = self.to_modes = self.ahead = False
+        self.by_name = self.counting = self.of_users = self.to_modes = self.ahead = False
+        self.operator: Any = None
         self.inside: _Call | None = None  # what is told in its place of a call within the library
         for name, value in flags.items():
             setattr(self, name, value)
@@ -266,7 +267,7 @@ def _put_function(place: str, name: str, function: types.FunctionType) -> None:
         call = _Call(function, by_name=named, to_modes=place == "torch" and name in told.TO_MODES)
         functional = PLACES["F"].get(name, function)
         if place == "torch" and functional is not function and name not in told.INSTEAD:
-            call.inside = _layer.held[id(functional)][0].__kwdefaults__["_what"]
+            call.inside = _layer.what(functional)
     _layer.put(function, call)
     inner = getattr(function, "__wrapped__", None)
     if isinstance(inner, types.FunctionType) and interception.only_renames(function):  # the library's own calls go there

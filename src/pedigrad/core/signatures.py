@@ -193,7 +193,7 @@ def known_as(function: Any, name: str, place: str, form: str | None = None) -> A
         return function
     path = f"Tensor.{name}" if method else name
     known = "__signature__" in function.__dict__
-    same_place = known and (name in told.SHARED or getattr(function.__signature__, "place", "") in ("", place))
+    same_place = known and (name in told.SHARED or getattr(function.__dict__["__signature__"], "place", "") in ("", place))
     if same_place and function.__qualname__ == path and not form:
         return function
     signature = signature_for(function, name, place, form)

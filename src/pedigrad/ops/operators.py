@@ -142,7 +142,7 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **options:
     """A NumPy ufunc on tensors: the op that stands for it, else NumPy's."""
     if method == "__call__" and not options and override.is_heard(inputs) and called_by_user(1):
         arrays = tuple(v.__array__() if isinstance(v, Tensor) else v for v in inputs)
-        return self.__array_wrap__(ufunc(*arrays))
+        return Tensor.__dict__["__array_wrap__"](self, ufunc(*arrays))
     function = Tensor._numpy_functions.get(ufunc if method == "__call__" else (ufunc, method))
     if method == "__call__" and called_by_user(1):
         return _users_ufunc(ufunc, function, inputs, options)
