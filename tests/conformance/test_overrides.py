@@ -362,6 +362,54 @@ def modes_within_modes(torch, tell):
 
 
 @program
+def all_decline(torch, tell):
+    class Silent:
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return NotImplemented
+
+    class Adding(Silent):
+        def __radd__(self, other):
+            return "added"
+
+    t, s = torch.ones(2), Silent()
+    F = torch.nn.functional
+    calls = (
+        lambda: torch.mul(s, s),
+        lambda: F.relu(s),
+        lambda: t.sub_(s),
+        lambda: torch.norm(s),
+        lambda: t + s,
+        lambda: t @ s,
+        lambda: s - t,
+        lambda: t > s,
+    )
+    for call in calls:
+        with pytest.raises(TypeError) as error:
+            call()
+        tell(str(error.value).partition(":")[0].partition(" on types")[0])
+    tell(t + Adding(), t == s)
+
+
+@program
+def layers_of_recurrent_networks(torch, tell):
+    log = []
+
+    class Mine(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append((func.__name__, [type(each).__name__ for each in args], len(kwargs or {})))
+            return super().__torch_function__(func, types, args, kwargs)
+
+    x = torch.ones(3, 2, 4).as_subclass(Mine)
+    for layer in (torch.nn.LSTM(4, 3, 2), torch.nn.GRU(4, 3, bidirectional=True), torch.nn.RNN(4, 3, bias=False), torch.nn.LSTMCell(4, 3)):
+        log.clear()
+        result = layer(x if "Cell" not in type(layer).__name__ else x[0])
+        tell([list(each) for each in log if each[0] in ("lstm", "gru", "rnn_tanh", "lstm_cell")])
+        tell(type(result[0]).__name__, [type(each).__name__ for each in (result[1] if isinstance(result[1], tuple) else result[1:])])
+
+
+@program
 def devices_as_contexts(torch, tell):
     device = importlib.import_module(torch.__name__ + ".utils._device")
     with torch.device("cpu"):

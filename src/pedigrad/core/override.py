@@ -79,6 +79,14 @@ def takers(values: Iterable[Any]) -> list[Any]:
 
 def handle(function: Any, relevant: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any], plain: bool = False) -> Any:
     """What the innermost mode, or the first class that does not decline, gives for a call; TypeError if all decline."""
+    result = _handled(function, relevant, args, kwargs, plain)
+    if result is NotImplemented:
+        raise TypeError(located(_all_declined(function, relevant)))
+    return result
+
+
+def _handled(function: Any, relevant: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any], plain: bool) -> Any:
+    """The same; NotImplemented if all decline."""
     settings = modes.settings
     types = (*map(type, relevant), Tensor) if plain else tuple(map(type, relevant))
     if settings.function_modes:
@@ -94,10 +102,17 @@ def handle(function: Any, relevant: list[Any], args: tuple[Any, ...], kwargs: di
         result = value.__torch_function__(function, types, args, kwargs)
         if result is not NotImplemented:
             return result
-    name = getattr(function, "__name__", str(function))
-    listed = [type(value) for value in relevant]
-    message = f"Multiple dispatch failed for 'torch.{name}'; all __torch_function__ handlers returned NotImplemented"
-    raise TypeError(located(f"{message}: no implementation found on types that implement it: {listed}"))
+    return NotImplemented
+
+
+def _all_declined(function: Any, relevant: list[Any]) -> str:
+    kinds = [type(value) for value in relevant]
+    name = told.path_of(function)
+    if told.is_by_name(name):
+        return f"no implementation found for '{name}' on types that implement __torch_function__: {kinds}"
+    text = f"Multiple dispatch failed for '{name}'; all __torch_function__ handlers returned NotImplemented:\n"
+    text += "".join(f"\n  - tensor subclass {kind}" for kind in kinds)
+    return text + "".join(f"\n  - mode object {mode}" for mode in modes.settings.function_modes[-1:])
 
 
 def _flat(args: Iterable[Any]) -> list[Any]:
@@ -191,13 +206,20 @@ def _ask(call: _Call, original: Any, args: tuple[Any, ...], kwargs: dict[str, An
         found = [] if settings.functions_off else takers(counted)
         if not found and not settings.function_modes:
             return original(*args, **kwargs)
-    result = handle(call.function, found, told_args, told_kwargs, any(type(value) is Tensor for value in counted))
-    return original(*args, **kwargs) if result is modes.NO_ANSWER or call.ahead else result
+    result = _handled(call.function, found, told_args, told_kwargs, any(type(value) is Tensor for value in counted))
+    if result is NotImplemented and not call.operator:  # where it is an operator Python asks the other operand
+        raise TypeError(located(_all_declined(call.function, found)))
+    return original(*args, **kwargs) if call.ahead else result
 
 
 def is_known(value: Any) -> bool:
     """Whether an operator takes a value as its other operand."""
     return isinstance(value, _KNOWN) or hasattr(value, "_trace") or hasattr(type(value), "__torch_function__")
+
+
+def is_installed() -> bool:
+    """Whether calls are told at all."""
+    return bool(_layer.held)
 
 
 def is_heard(values: Iterable[Any]) -> bool:
@@ -285,7 +307,7 @@ def _put_method(name: str, method: types.FunctionType) -> None:
         _Call(
             function,
             by_name=name in told.BY_NAME["Tensor"] and name not in told.OPERATORS,
-            counting=function.__name__ in told.COUNTING or name in told.BY_NAME["Tensor"],
+            counting=function.__name__ in told.COUNTING or (name in told.BY_NAME["Tensor"] and operator is None),
             of_users=operator is None
             and not hasattr(method, "op")
             and not name.startswith("__array_")

@@ -111,3 +111,24 @@ def by_name(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: 
         named["allow_unused"] = bool(named["allow_unused"])
         needed = [tuple(value) if isinstance(value, (list, tuple)) else (value,) for value in needed]
     return tuple(needed), named
+
+
+def path_of(function: Any) -> str:
+    """Where PyTorch finds a function that was told, as errors name it."""
+    name, path = getattr(function, "__name__", str(function)), getattr(function, "__qualname__", "")
+    place = getattr(getattr(function, "__dict__", {}).get("__signature__"), "place", "torch")
+    if path.startswith("Tensor."):
+        return f"torch.{path}"
+    if place == "F":
+        return f"torch.nn.functional.{name}"
+    if place == "torch":
+        return f"torch.{'functional.' * (name in BY_NAME['torch'])}{name}"
+    return f"torch.{place}.{name}"
+
+
+def is_by_name(path: str) -> bool:
+    """Whether the function of that path tells its arguments by name."""
+    where, _, name = path.rpartition(".")
+    if where == "torch.nn.functional":
+        return name not in AS_GIVEN
+    return where == "torch.functional" or (where == "torch.Tensor" and name in BY_NAME["Tensor"])
