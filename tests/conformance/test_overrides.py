@@ -515,3 +515,24 @@ def test_calls_are_told_as_pytorch_tells_them(name, by):
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: each.__name__)
 def test_agrees(program):
     agree(program)
+
+
+def test_classes_and_modes_beneath_functions_are_refused():
+    """Operations are not ATen's, so nobody can be told of them; what takes none over is a class like any other."""
+
+    class Beneath(pedigrad.Tensor):
+        @classmethod
+        def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+            return func(*args, **(kwargs or {}))
+
+    class Above(pedigrad.Tensor):
+        __torch_dispatch__ = pedigrad._C._disabled_torch_dispatch_impl
+
+    class Mode(pedigrad.utils._python_dispatch.TorchDispatchMode):
+        pass
+
+    for make in (pedigrad.ones(2).as_subclass, pedigrad.Tensor._make_subclass, Mode, pedigrad.Tensor._make_wrapper_subclass):
+        args = {"_make_subclass": (Beneath, pedigrad.ones(2)), "_make_wrapper_subclass": (Beneath, (2,))}.get(make.__name__, (Beneath,))
+        with pytest.raises(RuntimeError, match="beneath functions are not handed"):
+            make(*args)
+    assert type(pedigrad.ones(2).as_subclass(Above) + 1) is Above

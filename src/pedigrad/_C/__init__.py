@@ -12,7 +12,7 @@ from ..core.failures import AcceleratorError as AcceleratorError
 from ..core.failures import OutOfMemoryError as OutOfMemoryError
 from ..core.override import DisableTorchFunction as DisableTorchFunction
 from ..core.override import DisableTorchFunctionSubclass as DisableTorchFunctionSubclass
-from ..core.override import disabled
+from ..core.override import disabled, no_dispatch
 from ..core.refused import lazily, refused
 from ..core.shapes import Size as Size
 from ..core.tensor import Tensor
@@ -21,7 +21,7 @@ from ..ops.linalg.factor import LinAlgError
 from ..rng.generator import Generator as Generator
 
 _WHY = "there is no C++ half"
-_disabled_torch_function_impl = disabled
+_disabled_torch_function_impl, _disabled_torch_dispatch_impl = disabled, no_dispatch
 _LinAlgError = LinAlgError
 _TensorMeta = type(Tensor)
 TensorBase = _TensorBase = Tensor

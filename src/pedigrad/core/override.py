@@ -58,6 +58,14 @@ def disabled(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return func(*args, **(kwargs or {}))
 
 
+NO_DISPATCH = "operations beneath functions are not handed to classes or modes; `__torch_function__` is told of the functions"
+
+
+def no_dispatch(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """The `__torch_dispatch__` of classes that take no operations over: what `func` gives."""
+    return func(*args, **(kwargs or {}))
+
+
 def takes_over(cls: Any) -> bool:
     """Whether a class may take operations over."""
     method = getattr(cls, "__torch_function__", None)
@@ -325,7 +333,12 @@ def uninstall() -> None:
 
 
 def made(cls: Any) -> None:
-    """A tensor of class `cls` is made: from now on calls are told, if it takes any over."""
+    """A tensor of class `cls` is made: from now on calls are told, if it takes any over.
+
+    RuntimeError if it would have the operations beneath them.
+    """
+    if getattr(cls, "__torch_dispatch__", no_dispatch) is not no_dispatch:
+        raise RuntimeError(located(f"{cls.__name__}.__torch_dispatch__: {NO_DISPATCH}"))
     if not _for_good and takes_over(cls):
         install()
 
@@ -394,6 +407,7 @@ def _torch_function(cls: Any, func: Callable[..., Any], types: Any, args: Any = 
         return result if cls is Tensor or func in NOWRAP else _converted(result, cls)
 
 
+Tensor.__torch_dispatch__ = staticmethod(no_dispatch)  # type: ignore[attr-defined]
 Tensor.__torch_function__ = classmethod(_torch_function)  # type: ignore[attr-defined]
 ArraylessTensor.__torch_function__ = disabled  # type: ignore[attr-defined]
 
@@ -404,7 +418,13 @@ def _make_subclass(cls: Any, data: Tensor, require_grad: bool = False, *more: An
     return out.requires_grad_() if require_grad else out
 
 
+def _make_wrapper_subclass(cls: Any, size: Any, *more: Any, **options: Any) -> Any:
+    """RuntimeError: a tensor without elements of its own would need its operations told."""
+    raise RuntimeError(located(f"Tensor._make_wrapper_subclass({cls.__name__}): {NO_DISPATCH}"))
+
+
 Tensor._make_subclass = staticmethod(_make_subclass)  # type: ignore[attr-defined]
+Tensor._make_wrapper_subclass = staticmethod(_make_wrapper_subclass)  # type: ignore[attr-defined]
 
 
 publish(DisableTorchFunctionSubclass, "DisableTorchFunctionSubclass", ["torch"])

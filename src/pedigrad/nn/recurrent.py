@@ -164,7 +164,7 @@ class RNNBase(Module):
         return out, (h,)
 
     def _through(self, x, states, batch_sizes):
-        """All layers: the last one's outputs, and the last states of each layer and direction; classes and modes are told, as of one call."""
+        """All layers: the last one's outputs, and the last states of each layer and direction. It is told as one call."""
         weights = [each for layer in self._weights_by_layer() for each in layer] if override.is_installed() else []
         if not override.is_heard((x, *states, *weights)):
             return self._through_layers(x, states, batch_sizes)
