@@ -7,6 +7,7 @@ classes and modes are told what the program wrote. Programs without them pay not
 
 from __future__ import annotations
 
+import functools
 import threading
 import types
 from collections.abc import Callable, Iterable
@@ -374,6 +375,26 @@ class TorchFunctionMode:
     def push(cls, *args: Any, **kwargs: Any) -> Any:
         """An instance, to be entered."""
         return cls(*args, **kwargs)
+
+
+def what_draws() -> Any:
+    """The innermost mode, if it draws graphs."""
+    active = modes.settings.function_modes
+    return active[-1] if active and hasattr(active[-1], "draw_whole") else None
+
+
+def as_a_whole(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator of functions that run others at a level of their own: a mode that draws graphs is given their calls as one of `name`."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            drawing = what_draws()
+            return function(*args, **kwargs) if drawing is None else drawing.draw_whole(called, name, args, kwargs)
+
+        return called
+
+    return decorate
 
 
 # Tensors of subclasses

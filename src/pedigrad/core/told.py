@@ -42,7 +42,7 @@ AS_GIVEN = frozenset(
 # Functions that tell nothing; what they call may.
 SILENT = {
     "torch": frozenset(
-        "from_numpy frombuffer from_dlpack to_dlpack broadcast_shapes manual_seed seed initial_seed get_rng_state set_rng_state"
+        "vmap from_numpy frombuffer from_dlpack to_dlpack broadcast_shapes manual_seed seed initial_seed get_rng_state set_rng_state"
         " is_storage is_tensor typename is_grad_enabled set_num_threads get_num_threads family".split()
     ),
     "F": frozenset("upsample upsample_nearest upsample_bilinear".split()),
