@@ -2,9 +2,10 @@
 
 import importlib
 
-import pedigrad
 import pytest
 from side_by_side import agree
+
+import pedigrad
 
 
 def make_fx_of(torch):
@@ -155,7 +156,12 @@ def test_nodes_are_calls_as_they_were_written():
     constant = pedigrad.ones(2)
     drawn = make_fx_of(pedigrad)(lambda x: pedigrad.relu(x).add(constant, alpha=2).T)(pedigrad.ones(2, 2))
     assert [(node.op, node.name) for node in drawn.graph.nodes] == [
-        ("placeholder", "x_1"), ("call_function", "relu"), ("get_attr", "_tensor_constant0"), ("call_method", "add"), ("call_function", "T"), ("output", "output"),
-    ]  # fmt: skip
+        ("placeholder", "x_1"),
+        ("call_function", "relu"),
+        ("get_attr", "_tensor_constant0"),
+        ("call_method", "add"),
+        ("call_function", "T"),
+        ("output", "output"),
+    ]
     assert drawn._tensor_constant0 is constant or pedigrad.equal(drawn._tensor_constant0, constant)
     assert "torch.relu(x_1)" in drawn.code and ".add(" in drawn.code and "alpha = 2" in drawn.code

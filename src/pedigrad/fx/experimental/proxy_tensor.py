@@ -113,8 +113,8 @@ class _Drawing(TorchFunctionMode):
     def draw_whole(self, function: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
         """What a function gives, whose call becomes one node: a derivative, or a function over batches.
 
-        Variables of enclosing functions that hold tensors of the graph are arguments of the node too. RuntimeError if it reaches such tensors
-        in another way.
+        Variables of enclosing functions that hold tensors of the graph are arguments of the node too. RuntimeError if it reaches such
+        tensors in another way.
         """
         functions = [function, *(each for each in trees.leaves((args, kwargs)) if callable(each))]
         reached = {id(cell): cell for each in functions for cell in _cells(each)}.values()
