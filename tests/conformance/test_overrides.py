@@ -3,6 +3,7 @@
 import importlib
 import operator
 
+import numpy as np
 import override_calls
 import pytest
 import torch as reference
@@ -419,6 +420,38 @@ def devices_as_contexts(torch, tell):
     with torch.device("meta"):
         tell(torch.empty(2, 2).device.type, torch.nn.Linear(2, 2).weight.device.type)
     tell(torch.ones(2).device.type)
+
+
+@program
+def subclasses_in_what_programs_do_with_tensors(torch, tell):
+    class Mine(torch.Tensor):
+        pass
+
+    x, t = (torch.rand(3, 3) + 0.1).as_subclass(Mine), torch.ones(3, 3)
+    module = torch.nn.Module()
+    module.register_buffer("b", x)
+    module.p = torch.nn.Parameter(x)
+    state = module.state_dict()
+    tell(names([module.b, module.p, state["b"], state["p"], x.data, x.detach(), torch.nn.Parameter(x) * 2]))
+    tell(names([torch.func.functional_call(torch.nn.Linear(3, 3), {"weight": x, "bias": x[0]}, (t,)), torch.vmap(lambda a: a * 2)(x)]))
+    tell(names([torch.func.grad(lambda a: (a**2).sum())(x), torch.nn.utils.parameters_to_vector([x, x]), torch.einsum("ij,j->i", x, t[0])]))
+    tell(
+        names([torch.as_tensor(x), torch.tensor(x), x.new_tensor([1.0]), x[x > 0], x[[0, 1]], x[..., None], *torch.where(x > 0), x.view(9)])
+    )
+    tell(names([np.add(x, 1), np.exp(x)]))
+    tell(
+        names(
+            [
+                torch.Tensor.add(x, 1),
+                torch.Tensor.__add__(x, 1),
+                torch.Tensor.shape.__get__(x),
+                Mine.__torch_function__(torch.add, (Mine,), (x, 1)),
+            ]
+        )
+    )
+    tell(
+        names([torch.optim.SGD([torch.nn.Parameter(x)], 0.1).param_groups[0]["params"][0], torch.utils.data.default_collate([x[0], x[1]])])
+    )
 
 
 @program

@@ -310,6 +310,7 @@ def _put_method(name: str, method: types.FunctionType) -> None:
     if name in told.SILENT["Tensor"] or (name.startswith("_") and not special and name not in told.COUNTING):
         return
     operator = OPERATORS.get(name)
+    looks = name not in PLACES["Tensor"] or name.startswith("is_") or name in ("get_device", "untyped_storage")  # it makes no tensor
     function = Tensor.__dict__[told.OPERATORS.get(name, name)]
     _layer.put(
         method,
@@ -317,10 +318,7 @@ def _put_method(name: str, method: types.FunctionType) -> None:
             function,
             by_name=name in told.BY_NAME["Tensor"] and name not in told.OPERATORS,
             counting=function.__name__ in told.COUNTING or (name in told.BY_NAME["Tensor"] and operator is None),
-            of_users=operator is None
-            and not hasattr(method, "op")
-            and not name.startswith("__array_")
-            and (name not in PLACES["Tensor"] or name in told.COUNTING),
+            of_users=operator is None and not hasattr(method, "op") and name not in told.OF_ALL and looks,
             operator=operator,
         ),
     )

@@ -51,6 +51,7 @@ SILENT = {
     ),
 }
 HIDDEN = frozenset("_held _written".split())  # properties of Tensor that PyTorch's has not
+OF_ALL = frozenset("detach detach_ requires_grad_ __array__ __array_wrap__".split())  # methods that are told of the library's calls too
 TO_MODES = frozenset("tensor as_tensor asarray".split())  # functions that tell modes only
 INSTEAD = {"sigmoid": "sigmoid", "tanh": "tanh"}  # functions of `torch.nn.functional` that only call a method of Tensor
 SHARED = AS_GIVEN | {"hardshrink"}  # functions that are one in `torch` and `torch.nn.functional`, where they are in both
