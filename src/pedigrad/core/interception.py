@@ -52,9 +52,10 @@ class Layer:
             )
         _built_into(function, original)
         code = _stub(function.__code__.co_freevars)
+        # Another thread may call it meanwhile: what the new code needs is there before it.
+        function.__kwdefaults__ = {**(function.__kwdefaults__ or {}), "_ask": self.ask, "_what": what, "_original": original}
         function.__code__ = code.replace(co_filename=function.__code__.co_filename, co_name=function.__code__.co_name)
         function.__defaults__ = None
-        function.__kwdefaults__ = {"_ask": self.ask, "_what": what, "_original": original}
 
     def what(self, function: Any) -> Any:
         """What `ask` is given for calls of `function`."""

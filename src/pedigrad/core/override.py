@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from . import interception, locks, modes, told
+from . import device, dtypes, interception, locks, modes, told
 from .arrayless import ArraylessTensor
 from .declare import PLACES, publish
 from .errors import MISSING
 from .op import Op
 from .origin import called_by_user, located
+from .shapes import Size
 from .tensor import Tensor, _new, wrap
 
 PLAIN = frozenset((int, float, bool, str, type(None), tuple, list, dict, complex))
@@ -190,13 +191,8 @@ _Call.__doc__ = f"""{_Call.__doc__}
 
 
 def _ask(call: _Call, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if not _entered["modes"]:
-        for value in args:
-            if value.__class__ not in _COMMON:
-                break
-        else:
-            if not kwargs:
-                return original(*args)
+    if not _entered["modes"] and not kwargs and _take_nothing(args):
+        return original(*args)
     settings = modes.settings
     if settings.function_modes:
         found = [] if settings.functions_off else takers(_flat([*args, *kwargs.values()]))
@@ -242,7 +238,16 @@ def are_known(operands: tuple[Any, ...]) -> bool:
     return all(map(is_known, operands))
 
 
-_COMMON = frozenset((Tensor, int, float, bool, str, type(None)))  # types of arguments that take nothing over
+def _take_nothing(values: Any) -> bool:
+    """Whether all of these, and the items of lists and tuples among them, are of common types that take nothing over."""
+    for value in values:
+        kind = value.__class__
+        if kind not in COMMON and not ((kind is tuple or kind is list) and _take_nothing(value)):
+            return False
+    return True
+
+
+COMMON = {Tensor, int, float, bool, str, type(None), slice, type(Ellipsis), dtypes.dtype, device.device, Size}
 _entered = {"modes": 0}  # how many modes are entered, in all threads
 _KNOWN = (Tensor, bool, int, float, complex, np.number, np.bool_, np.ndarray)
 ALSO: list[Any] = []  # functions that stand elsewhere and are told by name
