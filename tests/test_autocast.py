@@ -65,3 +65,24 @@ def test_compiled_functions_run_as_usual_within():
     with torch.autocast("cpu"):
         assert product(a, a).dtype is torch.bfloat16
     assert product(a, a).dtype is torch.float32
+
+
+def test_a_class_that_is_no_tensor_is_asked_when_a_function_first_meets_it():
+    """Nothing asks until then; the call that could not go on is told, and those after it are told as they are written."""
+    code = """
+import pedigrad as torch
+from pedigrad.core import override
+class Mine:
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return func.__name__, len(args), sorted(kwargs or {})
+print(len(override._layer.held), torch.chunk(Mine(), 2), torch.sum(Mine(), dim=0), torch.nn.functional.softmax(Mine(), 0), sep="|")
+print(len(override._layer.held) > 0, torch.ones(2) + Mine(), sep="|")
+"""
+    lines = " ".join(in_a_new_process(code)).split("|")
+    assert lines[0] == "0" and lines[1:4] == [
+        "('chunk', 2, [])",
+        "('sum', 1, ['dim'])",
+        "('softmax', 1, ['_stacklevel', 'dim', 'dtype']) True",
+    ]
+    assert lines[4] == "('add', 2, [])"

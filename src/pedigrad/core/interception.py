@@ -15,9 +15,11 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import modes, signatures, watching
+from . import fastpath, modes, signatures, watching
 from .declare import PLACES, taking_words
+from .op import Op
 from .tensor import Tensor
+from .traces import trim
 
 AROUND: list[Callable[..., Any]] = []  # what casts the arguments of a call while autocast is on
 METHODS = ("detach", "detach_", "item", "numpy", "requires_grad_", "tolist")  # of Tensor's own, those that may be taken over
@@ -28,10 +30,14 @@ _for_good = False  # something needs it that does not say when it no longer does
 
 
 class Layer:
-    """Functions whose calls come to `ask(what, original, args, kwargs)`; they, and what they wrap, stay the same objects."""
+    """Functions whose calls come to `ask` first; they, and what they wrap, stay the same objects.
 
-    def __init__(self, ask: Callable[..., Any]):
-        self.ask = ask
+    `ask(what, original, args, kwargs)` gives the result. Where it is `only_asked`, `ask(what, args, kwargs)` does, or `what` itself if what
+    was written is to be run.
+    """
+
+    def __init__(self, ask: Callable[..., Any], only_asked: bool = False):
+        self.ask, self.only_asked = ask, only_asked
         self.held: dict[
             int, tuple[types.FunctionType, types.FunctionType, Any]
         ] = {}  # by identity: it, what was written, its __signature__
@@ -51,10 +57,12 @@ class Layer:
                 lambda: inspect.signature(function.__dict__.get("__wrapped__", original))
             )
         _built_into(function, original)
-        code = _stub(function.__code__.co_freevars)
+        code = _stub(function.__code__.co_freevars, self.only_asked)
+        file, line = _place(function)
+        more = {"_ask": self.ask, "_what": what, "_original": original, "_trim": trim}
         # Another thread may call it meanwhile: what the new code needs is there before it.
-        function.__kwdefaults__ = {**(function.__kwdefaults__ or {}), "_ask": self.ask, "_what": what, "_original": original}
-        function.__code__ = code.replace(co_filename=function.__code__.co_filename, co_name=function.__code__.co_name)
+        function.__kwdefaults__ = {**(function.__kwdefaults__ or {}), **more}
+        function.__code__ = code.replace(co_filename=file, co_firstlineno=line, co_name=function.__code__.co_name)
         function.__defaults__ = None
 
     def what(self, function: Any) -> Any:
@@ -83,14 +91,35 @@ def _built_into(before: Any, now: Any) -> None:
         before.__globals__["_self"] = now
 
 
+def _place(function: types.FunctionType) -> tuple[str, int]:
+    """Where a function is written: of an op, its declaration."""
+    op = getattr(function, "op", function.__globals__.get("_op"))
+    op = op if isinstance(op, Op) else None
+    code = function.__code__ if op is None else op.forward.__code__
+    return code.co_filename, code.co_firstlineno if op is None else fastpath.line_of(code)
+
+
+_HANDED = """
+    return _ask(_what, _original, args, kwargs)
+"""
+_ASKED = """
+    try:
+        answer = _ask(_what, args, kwargs)
+        return _original(*args, **kwargs) if answer is _what else answer
+    except Exception as error:
+        _trim(error)
+        raise
+"""
+
+
 @functools.cache
-def _stub(cells: tuple[str, ...]) -> types.CodeType:
-    """Code that calls `_ask`, for a function with these variables of an enclosing one, which it does not read."""
-    inner = "def stub(*args, _ask, _what, _original, **kwargs):\n"
-    inner += "".join(f"        if 0: {name}\n" for name in cells) + "        return _ask(_what, _original, args, kwargs)\n"
+def _stub(cells: tuple[str, ...], only_asked: bool) -> types.CodeType:
+    """Code that asks, for a function with these variables of an enclosing one, which it does not read; all of it on its first line."""
+    lines = ["def stub(*args, _ask, _what, _original, _trim, **kwargs):", *(f"    if 0: {name}" for name in cells)]
+    text = "\n".join(lines) + (_ASKED if only_asked else _HANDED)
     scope: dict[str, Any] = {}
-    exec(f"def make({', '.join(cells)}):\n    {inner}\n    return stub", scope)
-    return scope["make"](*cells).__code__
+    exec(f"def make({', '.join(cells)}):\n" + "".join(f"    {line}\n" for line in text.splitlines()) + "    return stub", scope)
+    return fastpath.on_one_line(scope["make"](*cells).__code__)
 
 
 def _ask(function: Any, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -55,6 +55,7 @@ class _Settings(threading.local):
 settings = _Settings()
 NO_ANSWER = object()
 answer: Any = None  # asks the class of an operand that is no Tensor to do an operation; set by `core/override.py`
+taken_over: Any = None  # asks classes of arguments that are no Tensors about a call that has failed; set by `core/override.py`
 
 
 def need_long_way(change: int) -> None:

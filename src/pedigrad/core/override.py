@@ -159,7 +159,20 @@ def _refuse_to_record() -> None:
         modes.settings.recorder.refuse("a class or a mode takes operations over by __torch_function__")
 
 
-modes.answer = answer
+def taken_over(written: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What classes give for a call that has failed, if nobody was asked yet and one of the arguments is of a class that is no Tensor's.
+
+    `written` is what the public function hands its arguments to. NO_ANSWER if there is no such argument.
+    """
+    if _layer.held or modes.settings.functions_off or not takers(_flat([*args, *kwargs.values()])):
+        return modes.NO_ANSWER
+    install()
+    places = (PLACES[place] for place in ("torch", *(each for each in PLACES if each != "torch")))
+    function = next((f for place in places for f in place.values() if getattr(f, "__wrapped__", None) is written), None)
+    return modes.NO_ANSWER if function is None else function(*args, **kwargs)
+
+
+modes.answer, modes.taken_over = answer, taken_over
 
 
 # Calls
@@ -190,16 +203,18 @@ _Call.__doc__ = f"""{_Call.__doc__}
     """
 
 
-def _ask(call: _Call, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _ask(call: _Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a mode or a class gives for a call; the call itself if none is told, or it is done all the same."""
+    asked = call
     if not _entered["modes"] and not kwargs and _take_nothing(args):
-        return original(*args)
+        return asked
     settings = modes.settings
     if settings.function_modes:
         found = [] if settings.functions_off else takers(_flat([*args, *kwargs.values()]))
     elif settings.functions_off or call.to_modes or not (found := takers(_flat([*args, *kwargs.values()]))):
-        return original(*args, **kwargs)
+        return asked
     if (call.of_users and not called_by_user(2)) or (call.operator and not call.operator(args)):
-        return original(*args, **kwargs)
+        return asked
     if call.inside is not None and not called_by_user(2):
         call = call.inside
     _refuse_to_record()
@@ -210,11 +225,11 @@ def _ask(call: _Call, original: Any, args: tuple[Any, ...], kwargs: dict[str, An
         counted = told_args[:1] if call.counting else told.relevant((*told_args, *told_kwargs.values()))
         found = [] if settings.functions_off else takers(counted)
         if not found and not settings.function_modes:
-            return original(*args, **kwargs)
+            return asked
     result = _handled(call.function, found, told_args, told_kwargs, any(type(value) is Tensor for value in counted))
     if result is NotImplemented and not call.operator:  # where it is an operator Python asks the other operand
         raise TypeError(located(_all_declined(call.function, found)))
-    return original(*args, **kwargs) if call.ahead else result
+    return asked if call.ahead else result
 
 
 def is_known(value: Any) -> bool:
@@ -252,7 +267,7 @@ _entered = {"modes": 0}  # how many modes are entered, in all threads
 _KNOWN = (Tensor, bool, int, float, complex, np.number, np.bool_, np.ndarray)
 ALSO: list[Any] = []  # functions that stand elsewhere and are told by name
 OPERATORS: dict[str, Any] = {}  # Python's operators among the methods of Tensor, and what says whether they know their operands
-_layer = interception.Layer(_ask)
+_layer = interception.Layer(_ask, only_asked=True)
 _lock = locks.renewed()
 _for_good = False
 

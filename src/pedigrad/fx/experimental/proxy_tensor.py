@@ -23,7 +23,7 @@ globals().update(refused(__name__, override.NO_DISPATCH, classes="ProxyTorchDisp
 
 _OUT = frozenset("item tolist numpy __array__ __bool__ __float__ __int__ __index__ __complex__".split())  # what lets elements out
 _NEVER = frozenset("__repr__ __format__".split())
-_OPERATORS = {"__getitem__": operator.getitem, "__setitem__": operator.setitem}
+_OPERATORS: dict[str, Callable[..., Any]] = {"__getitem__": operator.getitem, "__setitem__": operator.setitem}
 _drawing: list[Any] = []  # the graphs that are being drawn, the innermost last
 
 
@@ -69,7 +69,7 @@ class _Drawing(TorchFunctionMode):
         args, kwargs = self.written(tuple(args)), self.written(kwargs)
         if name in ("__get__", "__set__"):
             attribute = next(each for each, held in Tensor.__dict__.items() if held is func.__self__)
-            accessor = getattr if name == "__get__" else setattr
+            accessor: Callable[..., Any] = getattr if name == "__get__" else setattr
             return self.graph.call_function(accessor, (args[0], attribute, *args[1:]), name=attribute)
         if name in _OPERATORS and Tensor.__dict__[name] is func:
             return self.graph.call_function(_OPERATORS[name], args)
