@@ -7,7 +7,6 @@ takes its long way then; and after some hundred passes the watcher sleeps throug
 from __future__ import annotations
 
 import cmath
-import sys
 import weakref
 from collections.abc import Callable, Iterable
 from threading import get_ident
@@ -17,7 +16,7 @@ import numpy as np
 
 from ..core import meta, modes, watching
 from ..core.graph import Leaf
-from ..core.origin import Origin
+from ..core.origin import Origin, caller
 from ..core.quiet import name_of
 from ..core.tensor import Tensor
 from .findings import EVENTS, Check
@@ -27,7 +26,6 @@ FIRST, EVERY = 3, 64  # the passes before which operations are told of: the firs
 BEFORE = 20_000  # operations before the first backward pass after which looking ends
 MEASURED = 20  # calls without gradients that are looked at
 WHOLE, AWAKE, ROUND = 128, 12, 128  # after so many passes the watcher is awake in so many of a round of so many
-CALLER = 3  # frames from the gate of functions outwards to who calls one
 OPTIMIZERS = "pedigrad.optim."
 _add = np.add.reduce
 
@@ -122,7 +120,7 @@ class Observer(watching.Watcher):
         listeners = self.by_function.get(function.__name__)
         if not listeners or (self.asleep and modes.grad_enabled()) or self.elsewhere():
             return run(*args, **kwargs)
-        if self.program.stepping and name_of(sys._getframe(CALLER).f_globals).startswith(OPTIMIZERS):
+        if self.program.stepping and (frame := caller(1)) is not None and name_of(frame.f_globals).startswith(OPTIMIZERS):
             return run(*args, **kwargs)  # not the user's, as those in a closure are
         call = FunctionCall(function.__name__, args, kwargs)
         try:
