@@ -20,6 +20,7 @@ from .origin import warn
 
 special = 0
 grad_off = 0
+overriding = 0  # how many modes that take functions over are entered, in all threads (`core/override.py`)
 clock = itertools.count(1)  # one time line for the creation of nodes and for writes in place
 _lock = locks.renewed()
 
@@ -63,6 +64,14 @@ def need_long_way(change: int) -> None:
     global special
     with _lock:
         special += change
+
+
+def ask_others(change: int) -> None:
+    """Count `change` more modes that take functions over."""
+    global overriding
+    with _lock:
+        overriding += change
+    need_long_way(change)
 
 
 def grad_enabled() -> bool:

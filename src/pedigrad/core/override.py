@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import device, dtypes, interception, locks, modes, told
+from . import device, dtypes, interception, modes, told
 from .arrayless import ArraylessTensor
 from .declare import PLACES, publish
 from .errors import MISSING
@@ -206,7 +206,7 @@ _Call.__doc__ = f"""{_Call.__doc__}
 def _ask(call: _Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What a mode or a class gives for a call; the call itself if none is told, or it is done all the same."""
     asked = call
-    if not _entered["modes"] and not kwargs and _take_nothing(args):
+    if not modes.overriding and not kwargs and _take_nothing(args):
         return asked
     settings = modes.settings
     if settings.function_modes:
@@ -263,12 +263,10 @@ def _take_nothing(values: Any) -> bool:
 
 
 COMMON = {Tensor, int, float, bool, str, type(None), slice, type(Ellipsis), dtypes.dtype, device.device, Size}
-_entered = {"modes": 0}  # how many modes are entered, in all threads
 _KNOWN = (Tensor, bool, int, float, complex, np.number, np.bool_, np.ndarray)
 ALSO: list[Any] = []  # functions that stand elsewhere and are told by name
 OPERATORS: dict[str, Any] = {}  # Python's operators among the methods of Tensor, and what says whether they know their operands
 _layer = interception.Layer(_ask, only_asked=True)
-_lock = locks.renewed()
 _for_good = False
 
 
@@ -362,13 +360,6 @@ def made(cls: Any) -> None:
         install()
 
 
-def _enter(change: int) -> None:
-    """Count `change` more modes that are entered."""
-    modes.need_long_way(change)
-    with _lock:
-        _entered["modes"] += change
-
-
 class TorchFunctionMode:
     """A context in which `__torch_function__` of this mode is given every call of the library's functions."""
 
@@ -379,14 +370,14 @@ class TorchFunctionMode:
 
     def __enter__(self) -> Any:
         install()
-        _enter(+1)
+        modes.ask_others(+1)
         before = modes.settings.function_modes
         self.__dict__.setdefault("_outside", []).append(before)
         modes.settings.function_modes = [*before, self]
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _enter(-1)
+        modes.ask_others(-1)
         modes.settings.function_modes = self.__dict__["_outside"].pop()
 
     @classmethod
