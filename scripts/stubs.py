@@ -26,7 +26,7 @@ BUILTINS = "bool bytes complex float int str"
 TYPES = f"""from builtins import {", ".join(f"{n} as _{n}" for n in BUILTINS.split())}
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any, ClassVar, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 import numpy as np
 
@@ -200,7 +200,7 @@ def methods() -> str:
             out += f"    @{name}.setter\n    def {name}(self, value: Any) -> None: ...\n" if value.fset else ""
         elif isinstance(value, types.FunctionType) and value.__code__.co_filename != pedigrad.core.tensor.__file__:
             out += definition(name, value, "    ", f"Tensor.{name}")
-    return out + "    layout: ClassVar[_layout]\n"
+    return out + "    @property\n    def layout(self) -> _layout: ...\n"
 
 
 def functions(place: str, up: str, what: str) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .core import modes
+from .core import modes, told
 from .core.declare import PLACES
 from .core.override import (
+    ALSO,
     NOWRAP,
     DisableTorchFunction,
     DisableTorchFunctionSubclass,
@@ -32,11 +34,12 @@ __all__ = [
 
 _disabled_torch_function_impl = disabled
 _DisableTorchFunction, _DisableTorchFunctionSubclass = DisableTorchFunction, DisableTorchFunctionSubclass
-_PREFIXES = {
-    "torch": "torch.",
+_PREFIXES = {  # of a function that is in several, the first
     "F": "torch.nn.functional.",
+    "torch": "torch.",
     "Tensor": "torch.Tensor.",
     "linalg": "torch.linalg.",
+    "fft": "torch.fft.",
     "special": "torch.special.",
 }
 
@@ -98,43 +101,63 @@ def wrap_torch_function(dispatcher: Callable[..., Any]) -> Callable[..., Any]:
 # What there is to take over
 
 
+_ACCESSORS = ("__get__", "__set__")
+
+
 @functools.cache
 def _names() -> dict[Any, str]:
     found: dict[Any, str] = {}
     for place, prefix in _PREFIXES.items():
         for name, function in PLACES.get(place, {}).items():
             if callable(function) and not isinstance(function, type):
-                found.setdefault(function, prefix + name)
+                within = "functional." * (place == "torch" and name in told.BY_NAME["torch"])
+                found.setdefault(function, prefix + within + name)
+    for name, held in Tensor.__dict__.items():
+        if isinstance(held, types.FunctionType):
+            found.setdefault(held, f"torch.Tensor.{name}")
+        elif isinstance(held, property):
+            found |= {getattr(held, accessor): f"torch.Tensor.{name}.{accessor}" for accessor in _ACCESSORS}
     return found
 
 
 def resolve_name(f: Any) -> str | None:
     """The dotted name of a function, `torch.add`; None if it is none of ours."""
-    return _names().get(f) or (f"torch.Tensor.{f.__name__}" if is_tensor_method_or_property(f) else None)
+    if f in ALSO and f.__module__.endswith(".nn.init"):
+        return f"torch.nn.init.{f.__name__}"
+    return _names().get(f)
 
 
 def get_overridable_functions() -> dict[Any, list[Any]]:
-    """The functions that can be taken over, by where they are found."""
+    """The functions that can be taken over, by the module or class that they are found in; of a property its getter."""
+    package = sys.modules[(__package__ or "").partition(".")[0]]
     spaces: dict[Any, list[Any]] = {}
-    for place, functions in PLACES.items():
-        spaces[place] = [each for name, each in functions.items() if isinstance(each, types.FunctionType) and each not in _ignored()]
+    for place, prefix in _PREFIXES.items():
+        space = functools.reduce(getattr, prefix.split(".")[1:-1], package)
+        spaces[space] = [each for each in PLACES[place].values() if isinstance(each, types.FunctionType) and each not in _ignored()]
+    for name, held in Tensor.__dict__.items():
+        if isinstance(held, property) and name not in told.HIDDEN:
+            spaces[held] = [held.__get__]
+        elif isinstance(held, types.FunctionType) and name.startswith("__") and name not in told.SILENT["Tensor"]:
+            spaces[Tensor].append(held)
     return spaces
 
 
 @functools.cache
 def _ignored() -> frozenset[Any]:
-    names = (
-        "autocast",
-        "grad_enabled",
-        "printoptions",
-        "default_",
-        "num_threads",
-        "manual_seed",
-        "rng_state",
-        "is_tensor",
-        "promote_types",
+    return frozenset(
+        function
+        for place, names in told.SILENT.items()
+        for name, function in PLACES[place].items()
+        if name in names or "autocast" in name or name in _MAKING
     )
-    return frozenset(f for n, f in PLACES["torch"].items() if any(part in n for part in names))
+
+
+_MAKING = frozenset(
+    "tensor as_tensor asarray zeros ones empty full empty_strided eye arange range linspace logspace scalar_tensor empty_permuted"
+    " as_strided tril_indices triu_indices hann_window hamming_window blackman_window bartlett_window kaiser_window vander fill"
+    " sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor sparse_compressed_tensor rand randn"
+    " randint randperm rand_like randn_like randint_like normal promote_types result_type can_cast fftfreq rfftfreq".split()
+)  # functions that have no tensor among their arguments, or are told modes only
 
 
 def get_ignored_functions() -> set[Any]:

@@ -3,8 +3,14 @@
 import importlib
 import operator
 
+import numpy as np
+import override_calls
 import pytest
+import torch as reference
+from override_logs import logs
 from side_by_side import agree
+
+import pedigrad
 
 PROGRAMS = []
 
@@ -180,6 +186,297 @@ def modes(torch, tell):
         tell(torch.exp(x))
 
 
+@program
+def names_of_functions(torch, tell):
+    overrides = importlib.import_module(torch.__name__ + ".overrides")
+    F, Tensor = torch.nn.functional, torch.Tensor
+    functions = [
+        torch.add,
+        Tensor.add,
+        Tensor.add_,
+        Tensor.__add__,
+        F.relu,
+        F.conv2d,
+        torch.conv2d,
+        torch.fft.fft,
+        torch.linalg.inv,
+        torch.special.erf,
+    ]
+    functions += [
+        torch.einsum,
+        torch.norm,
+        Tensor.shape.__get__,
+        Tensor.grad.__set__,
+        Tensor.backward,
+        Tensor.__len__,
+        Tensor.is_cuda.__get__,
+    ]
+    tell([overrides.resolve_name(each) for each in functions], overrides.resolve_name(len))
+    tell([overrides.is_tensor_method_or_property(each) for each in functions], overrides.is_tensor_method_or_property(len))
+    tell([each.__name__ for each in functions if each.__name__.split("_")[0] not in ("fft", "linalg", "inv", "special", "erf")])
+    tell(
+        Tensor.shape.__get__ == Tensor.shape.__get__,
+        Tensor.shape.__get__ == Tensor.dtype.__get__,
+        torch.relu is F.relu,
+        torch.conv1d is F.conv1d,
+    )
+    spaces = overrides.get_overridable_functions()
+    tell([space in spaces for space in (torch, F, Tensor, torch.linalg, torch.fft, torch.special)])
+    tell(
+        [function in spaces[space] for space, function in ((torch, torch.add), (F, F.relu), (Tensor, Tensor.add), (torch, torch.is_tensor))]
+    )
+    tell(
+        sorted(
+            each in overrides.get_default_nowrap_functions() for each in (Tensor.grad.__get__, Tensor._base.__get__, Tensor.shape.__get__)
+        )
+    )
+    tell([each in overrides.get_ignored_functions() for each in (torch.zeros, torch.is_tensor, torch.add)])
+
+
+@program
+def what_is_told_before_any_tensor_of_a_class_was_made_is_the_same(torch, tell):
+    Tensor = torch.Tensor
+    handled = {Tensor.shape.__get__: "shape", Tensor.add: "add", torch.add: "function", Tensor.requires_grad.__set__: "requires"}
+    log = []
+
+    class Mine(Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append(handled.get(func, "other"))
+            return super().__torch_function__(func, types, args, kwargs)
+
+    x = torch.ones(2).as_subclass(Mine)
+    x.shape, x.add(1), torch.add(x, 1), x + 1, x.mul(2)
+    x.requires_grad = True
+    tell(log)
+
+
+@program
+def disabled_classes(torch, tell):
+    log = []
+
+    class Mine(torch.Tensor):
+        __torch_function__ = torch._C._disabled_torch_function_impl
+
+    class Told(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append(func.__name__)
+            with torch._C.DisableTorchFunctionSubclass():
+                return func(*args, **(kwargs or {}))
+
+    x, y = torch.ones(2).as_subclass(Mine), torch.ones(2).as_subclass(Told)
+    tell(names([x, x + 1, x.sum(), x.clone(), x.data, x[0], x + torch.ones(2), x.detach()]))
+    tell(names([y, y + 1, y.sum(), y.clone(), y[0], x + y, y.detach(), y.T]), log)
+    with torch._C.DisableTorchFunctionSubclass():
+        y.sum(), y.shape, y + 1
+    with torch._C.DisableTorchFunction():
+        y.sum()
+    tell(log)
+
+
+@program
+def a_handler_may_change_what_is_asked(torch, tell):
+    class Shy(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            if func is torch.Tensor.item:
+                return "hidden"
+            if func == torch.Tensor.shape.__get__:
+                return (1, 2, 3)
+            if func is torch.Tensor.__len__:
+                return 7
+            if func is torch.Tensor.__repr__:
+                return "Shy"
+            if func is torch.nn.functional.linear:
+                return args[0].as_subclass(torch.Tensor) * 0
+            return super().__torch_function__(func, types, args, kwargs)
+
+    x = torch.ones(2, 2).as_subclass(Shy)
+    tell(x.sum().item(), x.shape, len(x), repr(x), str(x), torch.nn.Linear(2, 2)(x), torch.nn.functional.linear(x, x))
+    tell(float(x.sum()), x.size(), x.numel(), x.mean(), x.tolist())
+    for each in x:
+        tell(each)
+
+
+@program
+def tensors_within_tensor_likes(torch, tell):
+    class Wrapped:
+        def __init__(self, value):
+            self.value = value
+
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            def plain(value):
+                if isinstance(value, (list, tuple)):
+                    return type(value)(plain(each) for each in value)
+                return value.value if isinstance(value, Wrapped) else value
+
+            return Wrapped(func(*plain(args), **{name: plain(value) for name, value in (kwargs or {}).items()}))
+
+    w, t = Wrapped(torch.ones(2)), torch.ones(2)
+    results = [torch.add(w, 1), torch.stack([w, t]), torch.cat((t, w)), torch.nn.functional.relu(w), t + w, t * w, torch.where(t > 0, t, w)]
+    tell([each.value for each in results], [type(each).__name__ for each in results])
+    tell(torch.nn.functional.linear(torch.ones(1, 2), Wrapped(torch.ones(3, 2))).value, torch.sum(w, dim=0).value, torch.max(w, 0).value)
+    tell(torch.nn.Linear(2, 3)(Wrapped(torch.ones(1, 2))).value.shape, t.add(w).value, t.matmul(w).value)
+    tell.error(lambda: t @ 3)
+
+
+@program
+def modes_within_modes(torch, tell):
+    overrides = importlib.import_module(torch.__name__ + ".overrides")
+    log = []
+
+    class Named(overrides.TorchFunctionMode):
+        def __init__(self, name):
+            self.name = name
+
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            log.append((self.name, func.__name__))
+            return func(*args, **(kwargs or {}))
+
+    class Mine(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append(("class", func.__name__))
+            return super().__torch_function__(func, types, args, kwargs)
+
+    x = torch.ones(2).as_subclass(Mine)
+    with Named("outer"), Named("inner"):
+        torch.nn.functional.mse_loss(x, torch.ones(2))
+        x.sum()
+        tell(x.shape)
+        torch.zeros(3)
+    outer = Named("once")
+    with outer:
+        tell(overrides._len_torch_function_stack(), overrides._get_current_function_mode() is outer)
+        x.mul_(2)
+        with torch.no_grad():
+            x.add(1)
+    try:
+        with Named("broken"):
+            raise ValueError
+    except ValueError:
+        tell(overrides._len_torch_function_stack())
+    x.add(1)
+    tell([list(each) for each in log])
+
+
+@program
+def all_decline(torch, tell):
+    class Silent:
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return NotImplemented
+
+    class Adding(Silent):
+        def __radd__(self, other):
+            return "added"
+
+    t, s = torch.ones(2), Silent()
+    F = torch.nn.functional
+    calls = (
+        lambda: torch.mul(s, s),
+        lambda: F.relu(s),
+        lambda: t.sub_(s),
+        lambda: torch.norm(s),
+        lambda: t + s,
+        lambda: t @ s,
+        lambda: s - t,
+        lambda: t > s,
+    )
+    for call in calls:
+        with pytest.raises(TypeError) as error:
+            call()
+        tell(str(error.value).partition(":")[0].partition(" on types")[0])
+    tell(t + Adding(), t == s)
+
+
+@program
+def layers_of_recurrent_networks(torch, tell):
+    log = []
+
+    class Mine(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append((func.__name__, [type(each).__name__ for each in args], len(kwargs or {})))
+            return super().__torch_function__(func, types, args, kwargs)
+
+    x = torch.ones(3, 2, 4).as_subclass(Mine)
+    for layer in (torch.nn.LSTM(4, 3, 2), torch.nn.GRU(4, 3, bidirectional=True), torch.nn.RNN(4, 3, bias=False), torch.nn.LSTMCell(4, 3)):
+        log.clear()
+        result = layer(x if "Cell" not in type(layer).__name__ else x[0])
+        tell([list(each) for each in log if each[0] in ("lstm", "gru", "rnn_tanh", "lstm_cell")])
+        tell(type(result[0]).__name__, [type(each).__name__ for each in (result[1] if isinstance(result[1], tuple) else result[1:])])
+
+
+@program
+def devices_as_contexts(torch, tell):
+    device = importlib.import_module(torch.__name__ + ".utils._device")
+    with torch.device("cpu"):
+        tell(torch.ones(2).device.type)
+    with device.DeviceContext(torch.device("meta")):
+        tell(torch.ones(2).device.type, torch.tensor([1.0]).device.type, torch.ones(2, device="cpu").device.type)
+    with torch.device("meta"):
+        tell(torch.empty(2, 2).device.type, torch.nn.Linear(2, 2).weight.device.type)
+    tell(torch.ones(2).device.type)
+
+
+@program
+def subclasses_in_what_programs_do_with_tensors(torch, tell):
+    class Mine(torch.Tensor):
+        pass
+
+    x, t = (torch.rand(3, 3) + 0.1).as_subclass(Mine), torch.ones(3, 3)
+    module = torch.nn.Module()
+    module.register_buffer("b", x)
+    module.p = torch.nn.Parameter(x)
+    state = module.state_dict()
+    tell(names([module.b, module.p, state["b"], state["p"], x.data, x.detach(), torch.nn.Parameter(x) * 2]))
+    tell(names([torch.func.functional_call(torch.nn.Linear(3, 3), {"weight": x, "bias": x[0]}, (t,)), torch.vmap(lambda a: a * 2)(x)]))
+    tell(names([torch.func.grad(lambda a: (a**2).sum())(x), torch.nn.utils.parameters_to_vector([x, x]), torch.einsum("ij,j->i", x, t[0])]))
+    tell(
+        names([torch.as_tensor(x), torch.tensor(x), x.new_tensor([1.0]), x[x > 0], x[[0, 1]], x[..., None], *torch.where(x > 0), x.view(9)])
+    )
+    tell(names([np.add(x, 1), np.exp(x)]))
+    tell(
+        names(
+            [
+                torch.Tensor.add(x, 1),
+                torch.Tensor.__add__(x, 1),
+                torch.Tensor.shape.__get__(x),
+                Mine.__torch_function__(torch.add, (Mine,), (x, 1)),
+            ]
+        )
+    )
+    tell(
+        names([torch.optim.SGD([torch.nn.Parameter(x)], 0.1).param_groups[0]["params"][0], torch.utils.data.default_collate([x[0], x[1]])])
+    )
+
+
+@program
+def parameters_of_subclasses(torch, tell):
+    log = []
+
+    class Mine(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            log.append(func.__name__)
+            return super().__torch_function__(func, types, args, kwargs)
+
+    layer = torch.nn.Linear(2, 2, bias=False)
+    layer.weight = torch.nn.Parameter(torch.ones(2, 2).as_subclass(Mine))
+    log.clear()
+    loss = layer(torch.ones(1, 2)).sum()
+    tell(type(loss).__name__, log)
+    loss.backward()
+    tell(type(layer.weight.grad).__name__, layer.weight.grad, type(layer.weight.data).__name__)
+    weight = layer.weight
+    with torch.no_grad():
+        weight -= 0.1 * weight.grad
+    tell(layer.weight.detach().as_subclass(torch.Tensor), log)
+
+
 BINARY = "add sub mul truediv floordiv mod pow matmul eq ne lt le gt ge and_ or_ xor lshift rshift".split()
 
 
@@ -232,6 +529,43 @@ def test_a_class_is_told_which_operator_was_called(name):
     agree(program)
 
 
+TABLES = [(name, by) for name in ("METHODS", "SPECIAL", "FUNCTIONS", "FUNCTIONAL", "MODULES") for by in ("class", "mode")]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "by"), [*TABLES, ("FACTORIES", "mode"), ("MODES", "mode")])
+def test_calls_are_told_as_pytorch_tells_them(name, by):
+    """The function by its resolved name, the classes, the kinds of arguments by position and by name, and the kind of the result."""
+    calls = override_calls.listed(getattr(override_calls, name))
+    found = []
+    for call in calls:
+        theirs, ours = logs(reference, call, by), logs(pedigrad, call, by)
+        if theirs != ours:
+            found.append(f"{call}\n  PyTorch: {theirs}\n  here:    {ours}")
+    assert not found, f"{len(found)} of {len(calls)} differ\n" + "\n".join(found)
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda each: each.__name__)
 def test_agrees(program):
     agree(program)
+
+
+def test_classes_and_modes_beneath_functions_are_refused():
+    """Operations are not ATen's, so nobody can be told of them; what takes none over is a class like any other."""
+
+    class Beneath(pedigrad.Tensor):
+        @classmethod
+        def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+            return func(*args, **(kwargs or {}))
+
+    class Above(pedigrad.Tensor):
+        __torch_dispatch__ = pedigrad._C._disabled_torch_dispatch_impl
+
+    class Mode(pedigrad.utils._python_dispatch.TorchDispatchMode):
+        pass
+
+    for make in (pedigrad.ones(2).as_subclass, pedigrad.Tensor._make_subclass, Mode, pedigrad.Tensor._make_wrapper_subclass):
+        args = {"_make_subclass": (Beneath, pedigrad.ones(2)), "_make_wrapper_subclass": (Beneath, (2,))}.get(make.__name__, (Beneath,))
+        with pytest.raises(RuntimeError, match="beneath functions are not handed"):
+            make(*args)
+    assert type(pedigrad.ones(2).as_subclass(Above) + 1) is Above

@@ -10,6 +10,9 @@ from ..core.device import device
 from ..core.dtypes import dtype as dtype
 from ..core.failures import AcceleratorError as AcceleratorError
 from ..core.failures import OutOfMemoryError as OutOfMemoryError
+from ..core.override import DisableTorchFunction as DisableTorchFunction
+from ..core.override import DisableTorchFunctionSubclass as DisableTorchFunctionSubclass
+from ..core.override import disabled, no_dispatch
 from ..core.refused import lazily, refused
 from ..core.shapes import Size as Size
 from ..core.tensor import Tensor
@@ -18,6 +21,7 @@ from ..ops.linalg.factor import LinAlgError
 from ..rng.generator import Generator as Generator
 
 _WHY = "there is no C++ half"
+_disabled_torch_function_impl, _disabled_torch_dispatch_impl = disabled, no_dispatch
 _LinAlgError = LinAlgError
 _TensorMeta = type(Tensor)
 TensorBase = _TensorBase = Tensor
@@ -115,24 +119,6 @@ _jit_set_profiling_executor = _jit_set_profiling_mode = _jit_set_texpr_fuser_ena
 _jit_can_fuse_on_cpu = _jit_can_fuse_on_gpu = _jit_set_nvfuser_guard_mode = _get_graph_executor_optimize = _false
 _jit_override_can_fuse_on_cpu = _jit_override_can_fuse_on_gpu = _set_graph_executor_optimize = _nothing
 _set_math_sdp_allow_fp16_bf16_reduction = _nothing
-
-
-class DisableTorchFunctionSubclass:
-    """A context that changes nothing."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *exc: object) -> None:
-        pass
-
-
-DisableTorchFunction = DisableTorchFunctionSubclass
-
-
-def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-    """What `func` returns."""
-    return func(*args, **(kwargs or {}))
 
 
 __getattr__ = lazily(__name__, __path__)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import lifted, modes, watching
+from ..core import lifted, modes, override, watching
 from ..core.declare import publish
 from ..core.graph import Leaf
 from ..core.history import refresh
@@ -204,3 +204,6 @@ def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = No
 
 
 publish(_backward, "backward", ["Tensor"])
+
+
+override.tell_also(grad)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..core import lifted, modes
+from ..core import lifted, modes, override
 from ..core.dispatch import output
 from ..core.graph import Freed, Node, write_to
 from ..core.history import FUNCTION, SEVERAL
@@ -213,6 +213,8 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run the forward and record it as one node."""
+        if (drawing := override.what_draws()) is not None:
+            return drawing.draw_whole(cls.apply, cls.__name__, args, kwargs)
         if lifted.alive and cls.vmap is not Function.vmap and (batch := _batch_of(args)) is not None:
             return mapped(cls, batch, args)
         ctx = Context(cls, args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core import modes
+from ..core import modes, override
 from ..core.origin import located
 from ..core.tensor import Tensor, wrap
 from ..ops.shape.join import stack
@@ -77,6 +77,7 @@ def _alone(several: bool, values: tuple[Any, ...]) -> Any:
     return values if several else values[0]
 
 
+@override.as_a_whole("vjp")
 def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
     """The result of `func`, and the product of `v` (of the result's structure) with the Jacobian: of the inputs' structure."""
     with modes.enable_grad():
@@ -88,6 +89,7 @@ def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _alone(many, _left(outputs, create_graph)), _alone(several, _left(found, create_graph))
 
 
+@override.as_a_whole("jvp")
 def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
     """The result of `func`, and the product of the Jacobian with `v` (of the inputs' structure): of the result's structure."""
     with modes.set_grad_enabled(create_graph or strict):
@@ -119,6 +121,7 @@ def _check_dependence(outputs: Any, products: Any, inputs: Any, create_graph: bo
             raise RuntimeError(located(f"The jvp of output {i} is independent of the inputs: {NOT_STRICT} with create_graph=True."))
 
 
+@override.as_a_whole("jacobian")
 def jacobian(
     func: Function, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False, strategy: str = "reverse-mode"
 ) -> Any:
@@ -183,6 +186,7 @@ def _scalar(func: Function, what: str) -> Function:
     return checked
 
 
+@override.as_a_whole("hessian")
 def hessian(
     func: Function, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
@@ -203,6 +207,7 @@ def hessian(
     return jacobian(slope, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
 
 
+@override.as_a_whole("vhp")
 def vhp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
     """The result of `func`, one number, and the product of `v` with its Hessian, of the inputs' structure."""
     with modes.enable_grad():
@@ -215,6 +220,7 @@ def vhp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _left((output,), create_graph)[0], _alone(several, _left(found, create_graph))
 
 
+@override.as_a_whole("hvp")
 def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
     """The result of `func`, one number, and the product of its Hessian, which is symmetric, with `v`, of the inputs' structure."""
     return vhp(func, inputs, v, create_graph, strict)

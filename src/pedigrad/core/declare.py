@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import dispatch, documentation, fastpath, inplace, signatures
+from . import dispatch, documentation, fastpath, inplace, modes, signatures
 from .arrayless import NoArrayError
 from .errors import MISSING
 from .keywords import in_our_words, words_of
@@ -110,6 +110,11 @@ def taking_words(written: Function, words: dict[str, str], short: Function | Non
             return written(*args, **in_our_words(kwargs, words, (), written.__name__)) if kwargs else written(*args)
         except NoArrayError as error:
             return error.instead(written.__name__, args, in_our_words(kwargs, words, (), written.__name__))
+        except Exception:
+            answer = modes.taken_over(written, args, kwargs)
+            if answer is modes.NO_ANSWER:
+                raise
+            return answer
 
     return form
 

@@ -66,11 +66,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     if is_strict():
         with np.errstate(all="ignore"):
             return _dispatched(op, operands, attributes, out)
-    if modes.special:
-        if modes.overriding and (answer := modes.answer(op, operands, attributes, out)) is not modes.NO_ANSWER:
-            return answer
-        if modes.settings.autocast is not None and out is None:
-            operands = modes.settings.autocast(op, operands)
+    if modes.special and modes.settings.autocast is not None and out is None:
+        operands = modes.settings.autocast(op, operands)
     flat = tuple(operands[0]) if op.variadic else operands
     if not any(isinstance(value, Tensor) for value in flat):
         return _on_arrays(op, flat, attributes, out)
@@ -85,8 +82,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
                 refresh(value)
     try:
         operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
-    except Foreign:
-        return modes.answer(op, operands, attributes, out)
+    except Foreign as error:
+        return _taken_over(op, operands, attributes, out, *error.args)
     if meta.alive:
         _check_devices(op.name, operands)
     if out is not None:
@@ -234,10 +231,20 @@ class Foreign(Exception):
     """An operand is of a class that takes operations over itself, by `__torch_function__`."""
 
 
+def _taken_over(op: Op, operands: Any, attributes: tuple[Any, ...], out: Any, name: str, value: Any) -> Any:
+    """What the class of `value` gives for the operation; TypeError where classes take nothing over."""
+    answer = modes.answer(op, operands, attributes, out)
+    if answer is modes.NO_ANSWER:
+        raise not_a_tensor(op, name, value)
+    return answer
+
+
 def _on_arrays(op: Op, operands: Any, attributes: tuple[Any, ...], out: Any = None) -> Any:
     if not any(hasattr(value, "__array_function__") or isinstance(value, np.generic) for value in operands):
         if any(hasattr(type(value), "__torch_function__") for value in operands):
-            return modes.answer(op, (operands,) if op.variadic else operands, attributes, out)
+            index = next(i for i, value in enumerate(operands) if hasattr(type(value), "__torch_function__"))
+            name = op.public_names[0 if op.variadic else index]
+            return _taken_over(op, (operands,) if op.variadic else operands, attributes, out, name, operands[index])
         for name, value in zip(op.public_names, operands, strict=False):
             if value is not None:
                 raise not_a_tensor(op, name, value)
@@ -265,9 +272,10 @@ def _as_operand(op: Op, index: int, value: Any) -> Any:
         return wrap(native_array(value))
     if isinstance(value, lifted.Lifted):
         return wrap(value)
+    name = op.public_names[0 if op.variadic else index]
     if hasattr(type(value), "__torch_function__"):
-        raise Foreign
-    raise not_a_tensor(op, op.public_names[0 if op.variadic else index], value)
+        raise Foreign(name, value)
+    raise not_a_tensor(op, name, value)
 
 
 class Forward:

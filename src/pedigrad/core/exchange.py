@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, signatures
 from .origin import located
 from .storage import Between
 from .tensor import Tensor, read
@@ -101,5 +101,5 @@ def _dlpack_device(self: Tensor) -> tuple[int, int]:
     return CPU
 
 
-Tensor.__dlpack__ = _dlpack  # type: ignore[attr-defined]
-Tensor.__dlpack_device__ = _dlpack_device  # type: ignore[attr-defined]
+for _name, _method in (("__dlpack__", _dlpack), ("__dlpack_device__", _dlpack_device)):
+    setattr(Tensor, _name, signatures.known_as(_method, _name, "Tensor"))

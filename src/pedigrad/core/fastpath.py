@@ -50,8 +50,9 @@ def build(op: Op) -> Any:
     for name in (op.name, "backward"):
         scope[name].__code__ = _declared_there(scope[name].__code__, op.forward.__code__)
     built = scope[op.name]
+    op.code = built.__code__, built.__defaults__, built.__kwdefaults__
     for form in op.forms:
-        form.__code__, form.__defaults__, form.__kwdefaults__ = built.__code__, built.__defaults__, built.__kwdefaults__
+        form.__code__, form.__defaults__, form.__kwdefaults__ = op.code
     op.source = source
     op.built = True
     namespace["_Node"], namespace["_WideNode"] = op.node_class, op.wide_node_class = _node_classes(op, scope["backward"])
@@ -75,15 +76,21 @@ def _node_classes(op: Op, backward: Any) -> tuple[type[Node], type[Node]]:
 def _declared_there(code: CodeType, forward: CodeType) -> CodeType:
     """`code`, which has no file, with the place of the op's declaration in that of each of its instructions.
 
-    Tracebacks, debuggers and profilers then show what the user can read. The table is CPython's of 3.11 and later: an entry for up to
-    eight instructions, here without columns and on the line of the one before.
+    Tracebacks, debuggers and profilers then show what the user can read.
+    """
+    return on_one_line(code).replace(co_filename=forward.co_filename, co_firstlineno=line_of(forward))
+
+
+def on_one_line(code: CodeType) -> CodeType:
+    """`code`, all of it on its first line.
+
+    The table is CPython's of 3.11 and later: an entry for up to eight instructions, here without columns and on the line of the one before.
     """
     units = len(code.co_code) // 2
-    table = b"".join(bytes((0x80 | 13 << 3 | min(8, units - at) - 1, 0)) for at in range(0, units, 8))
-    return code.replace(co_filename=forward.co_filename, co_firstlineno=_line_of(forward), co_linetable=table)
+    return code.replace(co_linetable=b"".join(bytes((0x80 | 13 << 3 | min(8, units - at) - 1, 0)) for at in range(0, units, 8)))
 
 
-def _line_of(forward: CodeType) -> int:
+def line_of(forward: CodeType) -> int:
     """The line of a declaration's `def`, which comes after its decorators."""
     lines = linecache.getlines(forward.co_filename)
     first = forward.co_firstlineno

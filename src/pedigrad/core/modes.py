@@ -20,7 +20,7 @@ from .origin import warn
 
 special = 0
 grad_off = 0
-overriding = 0  # how many reasons there are to ask classes and modes whether they take an operation over (`core/override.py`)
+overriding = 0  # how many modes that take functions over are entered, in all threads (`core/override.py`)
 clock = itertools.count(1)  # one time line for the creation of nodes and for writes in place
 _lock = locks.renewed()
 
@@ -55,7 +55,8 @@ class _Settings(threading.local):
 
 settings = _Settings()
 NO_ANSWER = object()
-answer: Any = None  # asks classes and modes to do an operation; set by `core/override.py`
+answer: Any = None  # asks the class of an operand that is no Tensor to do an operation; set by `core/override.py`
+taken_over: Any = None  # asks classes of arguments that are no Tensors about a call that has failed; set by `core/override.py`
 
 
 def need_long_way(change: int) -> None:
@@ -66,7 +67,7 @@ def need_long_way(change: int) -> None:
 
 
 def ask_others(change: int) -> None:
-    """Count `change` more reasons to ask classes and modes before an operation is run."""
+    """Count `change` more modes that take functions over."""
     global overriding
     with _lock:
         overriding += change
@@ -86,6 +87,11 @@ def _set_grad(mode: bool) -> None:
         with _lock:
             grad_off += -1 if mode else 1
         settings.grad = mode
+
+
+def _set_grad_enabled(mode: bool) -> None:
+    """Switch gradients on or off, and have modes that take functions over be told so."""
+    _set_grad(mode)
 
 
 class _Switch:
@@ -153,10 +159,10 @@ class _GradMode(_Switch):
 
     def __enter__(self) -> None:
         self.before.append(settings.asked)
-        _set_grad(self.mode)
+        _set_grad_enabled(self.mode)
 
     def __exit__(self, *exc: object) -> None:
-        _set_grad(self.before.pop())
+        _set_grad_enabled(self.before.pop())
 
 
 class no_grad(_GradMode):
@@ -183,19 +189,19 @@ class set_grad_enabled(_Switch):
 
     def __init__(self, mode: bool) -> None:
         self.mode, self.before = bool(mode), settings.asked
-        _set_grad(self.mode)
+        _set_grad_enabled(self.mode)
 
     def __enter__(self) -> None:
-        _set_grad(self.mode)
+        _set_grad_enabled(self.mode)
 
     def __exit__(self, *exc: object) -> None:
-        _set_grad(self.before)
+        _set_grad_enabled(self.before)
 
     def clone(self) -> set_grad_enabled:
         return set_grad_enabled(self.mode)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        _set_grad(self.before)
+        _set_grad_enabled(self.before)
         return super().__call__(function)
 
 

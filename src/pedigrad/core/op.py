@@ -64,6 +64,7 @@ class Op:
 
     # What is made of a declaration above (`core/declare.py`)
     function: Function  # what users call
+    code: Any  # the generated code, once built, with its defaults
     forms: list[Function]  # the same under other names: what is generated goes into all of them
     build: Callable[[], Function]  # generate the code of `function` and of the gradient, which every node needs
     viewed: Callable[[Any, tuple[Any, ...]], Any]  # the view of a tensor by this op, with its history alone

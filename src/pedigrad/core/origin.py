@@ -44,6 +44,23 @@ def is_users(frame: FrameType) -> bool:
     return MARK not in frame.f_globals and outside(frame) is frame
 
 
+_BETWEEN = ("pedigrad.core.interception", "pedigrad.core.override", "pedigrad.core.modes")
+
+
+def caller(depth: int) -> FrameType | None:
+    """What called the function `depth` frames out from the one that asks; functions that ask first are passed over."""
+    frame: FrameType | None = sys._getframe(depth + 1)
+    while frame is not None and ("_original" in frame.f_code.co_varnames or frame.f_globals.get(MARK) in _BETWEEN):
+        frame = frame.f_back
+    return frame
+
+
+def called_by_user(depth: int) -> bool:
+    """Whether the user's program called the function `depth` frames out from the one that asks."""
+    frame = caller(depth + 1)
+    return frame is not None and is_users(frame)
+
+
 def outside_depth() -> int:
     """How many frames from its caller outwards the user's own is: the `stacklevel` with which the caller warns of the user's line."""
     first = sys._getframe(1)

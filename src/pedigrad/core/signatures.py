@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import return_types
-from . import documentation
+from . import documentation, told
 from .kinds import RENAMED, RESULTS, kind_of
 
 Function = Callable[..., Any]
@@ -27,10 +27,11 @@ OWN = "Tensor dtype device layout memory_format Size Generator".split()
 class Declared(inspect.Signature):
     """A signature that `work_out` gives when it is first read."""
 
-    __slots__ = ("_work_out",)
+    __slots__ = ("_work_out", "place")
 
-    def __init__(self, work_out: Callable[[], inspect.Signature]):
+    def __init__(self, work_out: Callable[[], inspect.Signature], place: str = ""):
         self._work_out = work_out
+        self.place = place  # where the function that has it is found
 
     def __getattr__(self, name: str) -> Any:
         if name not in ("_parameters", "_return_annotation"):
@@ -103,7 +104,8 @@ def declared(text: str, name: str = "") -> Declared:
 def of_function(function: Function, name: str) -> inspect.Signature:
     """The signature of a function that was written by hand, or of what it wraps."""
     found: Any = inspect.unwrap(function)
-    found = (found.__kwdefaults__ or {}).get("_original", found)  # what asks first holds what was written (`core/interception.py`)
+    while "_original" in (found.__kwdefaults__ or {}):  # what asks first holds what was written (`core/interception.py`)
+        found = found.__kwdefaults__["_original"]
     written = copy_of(found)  # a copy has no signature of its own yet
     signature = inspect.signature(written)
     return filled_in(signature, name, written.__globals__)
@@ -179,17 +181,20 @@ def signature_for(function: Function, name: str, place: str, form: str | None) -
             made = made.replace(parameters=[p.replace(name=renamed.get(p.name, p.name)) for p in made.parameters.values()])
         return as_method(made) if method else made
 
-    return Declared(work_out)
+    return Declared(work_out, place)
 
 
 def known_as(function: Any, name: str, place: str, form: str | None = None) -> Any:
     """`function` under the name and with the signature that users see in `place`: itself if it is not yet known, else a copy."""
-    if not isinstance(function, types.FunctionType) or (name.startswith("__") and place == "Tensor"):
-        return function
     method = place == "Tensor"
+    if not isinstance(function, types.FunctionType) or (method and name.startswith("__")):
+        if method and not hasattr(function, "op") and isinstance(function, types.FunctionType):
+            function.__name__, function.__qualname__ = name, f"Tensor.{name}"
+        return function
     path = f"Tensor.{name}" if method else name
     known = "__signature__" in function.__dict__
-    if known and function.__qualname__ == path and not form:
+    same_place = known and (name in told.SHARED or getattr(function.__dict__["__signature__"], "place", "") in ("", place))
+    if same_place and function.__qualname__ == path and not form:
         return function
     signature = signature_for(function, name, place, form)
     if method or known or function.__name__ != name:

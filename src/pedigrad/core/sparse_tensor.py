@@ -44,7 +44,7 @@ _mkldnn = layout("_mkldnn")
 sparse_csr.transposed, sparse_csc.transposed = sparse_csc, sparse_csr
 sparse_bsr.transposed, sparse_bsc.transposed = sparse_bsc, sparse_bsr
 LAYOUTS = {each.name: each for each in (strided, sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc, _mkldnn)}
-Tensor.layout = strided
+Tensor._strided = strided
 Coordinates.layout = sparse_coo
 
 

@@ -82,6 +82,15 @@ def copied(array: Array) -> Array:
     return dense_copy(array) if recorder is None else recorder.run(np.copy, (array,))
 
 
+def _never(what: str) -> Any:
+    """A property of tensors that is False for all but those of a class of its own."""
+
+    def get(self: Tensor) -> bool:
+        return False
+
+    return property(get, doc=f"Whether it is {what}.")
+
+
 class TensorMeta(type):
     """Lets `isinstance(t, FloatTensor)` and the like look at the dtype (see `ops/creation.py`)."""
 
@@ -212,7 +221,21 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         """Whether its elements can be negative."""
         return self.dtype.is_signed
 
-    is_cuda = is_sparse = is_sparse_csr = is_quantized = is_mps = is_mkldnn = is_xpu = False
+    is_cuda, is_xpu, is_mps, is_mtia, is_xla = (
+        _never("on a GPU"),
+        _never("on an XPU"),
+        _never("on MPS"),
+        _never("on MTIA"),
+        _never("on XLA"),
+    )
+    is_ipu, is_maia, is_vulkan = _never("on an IPU"), _never("on MAIA"), _never("on Vulkan")
+    is_sparse, is_sparse_csr, is_nested = _never("sparse"), _never("sparse, in rows"), _never("nested")
+    is_quantized, is_mkldnn = _never("quantized"), _never("laid out for MKL-DNN")
+
+    @property
+    def name(self) -> None:
+        """None: tensors have no names."""
+        return None
 
     @property
     def _held(self) -> Any:
@@ -230,7 +253,12 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         return not meta.is_meta(self._array)
 
     names: ClassVar[Any] = None
-    layout: ClassVar[Any]
+    _strided: ClassVar[Any]  # the layout of all that are not sparse, set where layouts are (`core/sparse_tensor.py`)
+
+    @property
+    def layout(self) -> Any:
+        """How its elements are kept in memory: `strided`."""
+        return self._strided
 
     # What it is in the graph
 
@@ -530,6 +558,9 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
             raise TypeError(located("only integer tensors of a single element can be converted to an index"))
         read_elements(self._array, "an index")
         return int(self._array.item())
+
+    def __reversed__(self) -> Tensor:
+        return self.flip(tuple(range(self._array.ndim))) if self._array.ndim else self  # type: ignore[attr-defined]
 
     def __iter__(self) -> Iterator[Tensor]:
         if self._array.ndim == 0:

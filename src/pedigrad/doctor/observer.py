@@ -6,7 +6,6 @@ takes its long way then; and some hundred passes after something new was seen mo
 
 from __future__ import annotations
 
-import sys
 import weakref
 from cmath import isfinite
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ import numpy as np
 
 from ..core import lifted, meta, modes, watching
 from ..core.graph import Leaf
-from ..core.origin import Origin
+from ..core.origin import Origin, caller
 from ..core.quiet import name_of
 from ..core.tensor import Tensor
 from .findings import EVENTS, Check
@@ -31,7 +30,6 @@ WHOLE, AWAKE, ROUND = 32, 6, 128  # after so many passes the checks are awake in
 FEW = 8192  # elements whose squares are summed: sums of more are not made in threads
 NEWS = 16  # models and optimizers that are news; after those only such as come from another line than all before
 IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "stepped"})  # what only those hear in sleep who `always` do
-CALLER = 3  # frames from the gate of functions outwards to who calls one
 OPTIMIZERS = "pedigrad.optim."
 _add = np.add.reduce
 ndarray = np.ndarray
@@ -167,7 +165,7 @@ class Observer(watching.Watcher):
         listeners = self.by_function.get(function.__name__)
         if not listeners or get_ident() != self.thread or meta.alive or lifted.alive:
             return run(*args, **kwargs)
-        if self.program.stepping and name_of(sys._getframe(CALLER).f_globals).startswith(OPTIMIZERS):
+        if self.program.stepping and (frame := caller(1)) is not None and name_of(frame.f_globals).startswith(OPTIMIZERS):
             return run(*args, **kwargs)  # not the user's, as those in a closure are
         result, call = None, None
         try:

@@ -12,7 +12,7 @@ from ..autograd.backward import grad as gradients
 from ..autograd.levels.dual import Derivative
 from ..autograd.levels.edges import primal_of, tangent_of
 from ..autograd.levels.mapping import basis, columns, dual, rows
-from ..core import modes, trees
+from ..core import modes, override, trees
 from ..core.graph import Leaf, Node
 from ..core.modes import settings
 from ..core.origin import located
@@ -111,6 +111,7 @@ def grad_and_value(func: Function, argnums: int | tuple[int, ...] = 0, has_aux: 
     With `has_aux`, `func` returns a pair, and the new function `(gradient, (number, auxiliary))`.
     """
 
+    @override.as_a_whole("grad_and_value")
     @functools.wraps(func)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _chosen(args, argnums, "grad()")
@@ -140,6 +141,7 @@ def grad(func: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool = Fal
     """
     both = grad_and_value(func, argnums, has_aux)
 
+    @override.as_a_whole("grad")
     @functools.wraps(func)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         result, value = both(*args, **kwargs)
@@ -148,6 +150,7 @@ def grad(func: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool = Fal
     return wrapped
 
 
+@override.as_a_whole("vjp")
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """The result of `func`, and a function of cotangents (a nest as the result) that gives each primal's product with the Jacobian."""
     with modes.enable_grad():
@@ -172,6 +175,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
     return (result, products, _left(aux, inputs)) if has_aux else (result, products)
 
 
+@override.as_a_whole("jvp")
 def jvp(func: Function, primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> tuple[Any, ...]:
     """The result of `func` at `primals` (a tuple), and its derivative along `tangents`: the function is run once, on dual numbers."""
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
@@ -195,6 +199,7 @@ def jvp(func: Function, primals: Any, tangents: Any, *, strict: bool = False, ha
     return result, derivative, trees.mapped(lambda a: primal_of(a, level) if isinstance(a, Tensor) else a, aux)
 
 
+@override.as_a_whole("linearize")
 def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
     """The result of `func` at `primals`, and its derivative there as a function of tangents, which does not run `func` again.
 
@@ -243,6 +248,7 @@ def jacrev(
     if chunk_size is not None and chunk_size <= 0:
         raise ValueError(located("jacrev: `chunk_size` should be greater than 0."))
 
+    @override.as_a_whole("jacrev")
     @functools.wraps(func)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _chosen(args, argnums, "jacrev()")
@@ -272,6 +278,7 @@ def jacfwd(
 ) -> Function:  # fmt: skip
     """A function that returns the Jacobian of `func` by the arguments `argnums`, of shape (*output, *input): all columns at once."""
 
+    @override.as_a_whole("jacfwd")
     @functools.wraps(func)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _chosen(args, argnums, "jacfwd()")

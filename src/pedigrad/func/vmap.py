@@ -11,7 +11,7 @@ from typing import Any
 
 from ..autograd.levels.batched import Batch
 from ..autograd.levels.mapping import entered, left, running
-from ..core import trees
+from ..core import override, trees
 from ..core.declare import function
 from ..core.origin import located
 from ..core.tensor import Tensor
@@ -67,6 +67,7 @@ def vmap(
     if chunk_size is not None and chunk_size <= 0:
         raise ValueError(located(f"vmap(): chunk_size should be None or greater than 0, got {chunk_size}"))
 
+    @override.as_a_whole("vmap")
     @functools.wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_dims, (tuple, list)) and len(in_dims) != len(args):

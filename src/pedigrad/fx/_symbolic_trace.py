@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..core import interception, modes
+from ..core import override
 from ..core.tensor import Tensor
 from ..nn import Module, Parameter, Sequential
 from .graph import Graph
@@ -170,8 +170,7 @@ class Tracer(TracerBase):
         self.tensor_attrs = self._tensors()
         self.graph = Graph(tracer_cls=type(self))
         self.drawing = True
-        modes.ask_others(+1)
-        interception.install(for_good=False)
+        override.install(for_good=False)
         _drawing["now"] += 1
         try:
             with self._patched(function):
@@ -180,8 +179,7 @@ class Tracer(TracerBase):
             self.create_node("output", "output", (self.create_arg(result),), {}, type_expr=annotated)
         finally:
             _drawing["now"] -= 1
-            modes.ask_others(-1)
-            interception.uninstall()
+            override.uninstall()
             self.drawing = False
             self.submodule_paths = {}
         return self.graph

@@ -1,6 +1,7 @@
 """Activation functions as modules."""
 
 from ..ops.creation import full
+from ..ops.math.exponential import sigmoid, tanh
 from . import functional as F
 from .module import Module
 from .parameter import Parameter
@@ -353,7 +354,7 @@ class Sigmoid(Module):
     """
 
     def forward(self, input):
-        return F.sigmoid(input)
+        return sigmoid(input)
 
 
 class Tanh(Module):
@@ -366,7 +367,7 @@ class Tanh(Module):
     """
 
     def forward(self, input):
-        return F.tanh(input)
+        return tanh(input)
 
 
 class LogSigmoid(Module):
@@ -425,7 +426,7 @@ class GELU(Module):
         self.approximate = approximate
 
     def forward(self, input):
-        return F.gelu(input, self.approximate)
+        return F.gelu(input, approximate=self.approximate)
 
     def extra_repr(self):
         return f"approximate={self.approximate!r}"

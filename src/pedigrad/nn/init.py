@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from .. import random
-from ..core import absent, modes
+from ..core import absent, modes, override
 from ..core.origin import warn
 from ..core.tensor import wrap
 
@@ -400,3 +400,5 @@ orthogonal = _deprecated(orthogonal_)
 sparse = _deprecated(sparse_)
 
 globals().update(absent.handlers(__name__))
+
+override.tell_also(uniform_, normal_, constant_, kaiming_uniform_)

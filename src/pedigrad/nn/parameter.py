@@ -60,6 +60,9 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         return "Parameter containing:\n" + super().__repr__()
 
 
+override.COMMON.add(Parameter)
+
+
 class _BufferMeta(TensorMeta):
     def __instancecheck__(cls, instance):
         if cls is Buffer:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..core import modes, signatures
+from ..core import modes, override, signatures
 from ..core.autocast import get_autocast_dtype, lowered, widened
 from ..core.declare import PLACES
 from ..core.origin import warn
@@ -164,7 +164,24 @@ class RNNBase(Module):
         return out, (h,)
 
     def _through(self, x, states, batch_sizes):
-        """All layers: the last one's outputs, and the last states of each layer and direction."""
+        """All layers: the last one's outputs, and the last states of each layer and direction. It is told as one call."""
+        weights = [each for layer in self._weights_by_layer() for each in layer] if override.is_installed() else []
+        if not override.is_heard((x, *states, *weights)):
+            return self._through_layers(x, states, batch_sizes)
+
+        def recurrence(input, hx, *settings):
+            hx = hx if isinstance(hx, (tuple, list)) else (hx,)
+            out, last = self._through_layers(input, tuple(hx), batch_sizes)
+            return out, *last
+
+        recurrence.__name__ = recurrence.__qualname__ = self.mode.lower()
+        state = states if len(states) > 1 else states[0]
+        settings = (self.bias, self.num_layers, float(self.dropout), self.training, self.bidirectional, self.batch_first)
+        relevant = override.takers((x, *states, *weights))
+        out, *last = override.handle(recurrence, relevant, (x, state, weights, *settings), {})
+        return out, tuple(last)
+
+    def _through_layers(self, x, states, batch_sizes):
         directions = 2 if self.bidirectional else 1
         cat, stack = PLACES["torch"]["cat"], PLACES["torch"]["stack"]
         last = []

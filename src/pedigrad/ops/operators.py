@@ -8,56 +8,34 @@ from __future__ import annotations
 
 import functools
 import operator
-import sys
 import types
 from typing import Any
 
 import numpy as np
 
-from ..core import dispatch, dtypes, fastpath, inplace, modes
+from ..core import dispatch, dtypes, fastpath, inplace, override, signatures
 from ..core.data import native_array
 from ..core.declare import Function
-from ..core.origin import MARK, is_users
+from ..core.origin import MARK, called_by_user
 from ..core.tensor import Tensor, wrap
 from ..core.traces import trim
 from .linalg import matmul
 from .math import arithmetic, compare, division, powers
 
-_KNOWN = (Tensor, bool, int, float, complex, np.number, np.bool_, np.ndarray)
 
-
-def _known(value: Any) -> bool:
-    return isinstance(value, _KNOWN) or hasattr(value, "_trace") or hasattr(type(value), "__torch_function__")
-
-
-# Operators whose classes are told another method of Tensor than the operator's own, as in PyTorch: `x + 1` is told as Tensor.add.
-TOLD = {
-    **{f"__{name}__": name for name in ("add", "sub", "mul", "matmul", "pow", "neg", "abs", "ne", "lt", "le", "gt", "ge")},
-    **{f"__i{name}__": f"{name}_" for name in ("add", "sub", "mul", "pow")},
-    "__radd__": "add", "__rmul__": "mul", "__truediv__": "div", "__rtruediv__": "__rdiv__", "__div__": "div", "__mod__": "remainder",
-    "__itruediv__": "div_", "__idiv__": "div_", "__ifloordiv__": "floor_divide_", "__imod__": "remainder_",
-    "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor",
-}  # fmt: skip
-
-
-def _taken_over(name: str, operands: tuple[Any, ...]) -> Any:
-    """What a class or a mode gives for an operator, which is told to it as the method that the user's program calls."""
-    return modes.answer(getattr(Tensor, TOLD.get(name, name)), operands, {})
+def _are_matrices(operands: tuple[Any, ...]) -> bool:
+    """Whether operands may be multiplied as matrices: no numbers."""
+    return override.are_known(operands) and not any(isinstance(v, (bool, int, float, complex, np.generic)) for v in operands)
 
 
 def _gate_or_not(name: str, op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
-    if not all(map(_known, operands)):
+    if not override.are_known(operands):
         return NotImplemented
-    refused = op is matmul.matmul.op and any(isinstance(v, (bool, int, float, complex, np.generic)) for v in operands)
-    if refused and name == "__matmul__":
+    if op is matmul.matmul.op and not _are_matrices(operands):
         return NotImplemented
-    if modes.overriding:
-        told = operands[::-1] if name in REFLECTED_NAMES else operands
-        if (answer := _taken_over(name, told)) is not modes.NO_ANSWER:
-            return answer
-    if refused:
-        return NotImplemented
-    if op in UFUNCS and any(isinstance(v, np.ndarray) for v in operands) and is_users(sys._getframe(2)):
+    if any(hasattr(type(v), "__torch_function__") and not isinstance(v, Tensor) for v in operands) and override.install():
+        return getattr(Tensor, name)(*(operands[::-1] if name in REFLECTED_NAMES else operands))
+    if op in UFUNCS and any(isinstance(v, np.ndarray) for v in operands) and called_by_user(2):
         return with_arrays(UFUNCS[op], op, operands)
     return dispatch.dispatch(op, operands, attributes, out)
 
@@ -90,8 +68,7 @@ def _build(op: Any, form: Any) -> Any:
     if not op.built:
         fastpath.build(op)
     form.__globals__.update(op.function.__globals__, _dispatch=functools.partial(_gate_or_not, form.__name__))
-    form.__code__, form.__defaults__ = op.function.__code__, op.function.__defaults__
-    form.__kwdefaults__ = op.function.__kwdefaults__
+    form.__code__, form.__defaults__, form.__kwdefaults__ = op.code
     return form
 
 
@@ -120,11 +97,9 @@ def _in_place(function: Function, name: str) -> Any:
     op = function.op  # type: ignore[attr-defined]
 
     def write(self: Any, other: Any) -> Any:
-        if isinstance(other, np.ndarray) and is_users(sys._getframe(1)):
+        if isinstance(other, np.ndarray) and called_by_user(1):
             return NotImplemented  # what is out of place is assigned, as PyTorch has it: its dtype may be another one
-        if modes.overriding and _known(other) and (answer := _taken_over(name, (self, other))) is not modes.NO_ANSWER:
-            return answer
-        return inplace.write(op, (self, other), ()) if _known(other) else NotImplemented
+        return inplace.write(op, (self, other), ()) if override.is_known(other) else NotImplemented
 
     write.__name__, write.__qualname__ = name, f"Tensor.{name}"
     write.__doc__ = op.forward.__doc__
@@ -148,6 +123,11 @@ REFLECTED = {
 REFLECTED_NAMES = frozenset(f"__{name}__" for name in REFLECTED)
 IN_PLACE = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
 
+
+def _positive(self: Tensor) -> Tensor:
+    return arithmetic.positive(self)
+
+
 UFUNC_NAMES = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder",
     "pow": "power", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "lshift": "left_shift",
@@ -160,8 +140,11 @@ PYTHON = {getattr(np, ufunc): getattr(operator, f"__{name}__") for name, ufunc i
 
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """A NumPy ufunc on tensors: the op that stands for it, else NumPy's."""
+    if method == "__call__" and not options and override.is_heard(inputs) and called_by_user(1):
+        arrays = tuple(v.__array__() if isinstance(v, Tensor) else v for v in inputs)
+        return Tensor.__dict__["__array_wrap__"](self, ufunc(*arrays))
     function = Tensor._numpy_functions.get(ufunc if method == "__call__" else (ufunc, method))
-    if method == "__call__" and is_users(sys._getframe(1)):
+    if method == "__call__" and called_by_user(1):
         return _users_ufunc(ufunc, function, inputs, options)
     if function is not None:
         return function(*inputs, **options)
@@ -199,7 +182,7 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
     For the user's program tensors without gradients are NumPy's business, as they are PyTorch's: an ndarray where NumPy makes one,
     a Tensor where it leaves the work to a method.
     """
-    if is_users(sys._getframe(1)) and function is not np.size and not _followed((args, tuple(kwargs.values()))):
+    if called_by_user(1) and function is not np.size and not _followed((args, tuple(kwargs.values()))):
         try:
             return function._implementation(*args, **kwargs)
         except Exception:  # NumPy passes arguments that a method does not take: what follows knows better
@@ -233,13 +216,15 @@ def _through_numpy(function: Any, args: Any, kwargs: Any) -> Any:
     return function(*arrays(tuple(args)), **{name: arrays(value) for name, value in kwargs.items()})
 
 
-Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
-Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
-Tensor.__array_wrap__ = _array_wrap  # type: ignore[attr-defined]
+for _name, _function in (
+    ("__array_ufunc__", _array_ufunc), ("__array_function__", _array_function), ("__array_wrap__", _array_wrap), ("__pos__", _positive),
+):  # fmt: skip
+    setattr(Tensor, _name, signatures.known_as(_function, _name, "Tensor"))
 for _name, _function in OPERATORS.items():
     setattr(Tensor, f"__{_name}__", operator_form(_function, f"__{_name}__"))
 for _name, _function in REFLECTED.items():
     setattr(Tensor, f"__{_name}__", _swapped(_function, f"__{_name}__"))
 for _name in IN_PLACE:
     setattr(Tensor, f"__i{_name}__", _in_place(OPERATORS[_name], f"__i{_name}__"))
-setattr(Tensor, "__pos__", arithmetic.positive)  # noqa: B010  (a stub says that it is a method)
+for _name in (*OPERATORS, *REFLECTED, *(f"i{_each}" for _each in IN_PLACE)):
+    override.OPERATORS[f"__{_name}__"] = _are_matrices if _name == "matmul" else override.are_known

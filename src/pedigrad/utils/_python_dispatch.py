@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from ..core.override import NO_DISPATCH
 from ..core.refused import refused
 
-_WHY = "operations are not handed to modes: torch.overrides has __torch_function__"
+_WHY = NO_DISPATCH.replace("`__torch_function__` is told", "torch.overrides.TorchFunctionMode is told")
 
 globals().update(refused(__name__, _WHY, classes="TorchDispatchMode", functions="transform_subclass"))
 

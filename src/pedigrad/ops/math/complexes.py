@@ -59,16 +59,21 @@ def imag(input: Tensor) -> Tensor:
     return imag_part(input)
 
 
-def _set_part(part: Any) -> Any:
+def _property(part: Any) -> property:
+    """The property of Tensor that is a part of its numbers."""
+
+    def get_part(self: Tensor) -> Tensor:
+        return part(self)
+
     def set_part(self: Tensor, value: Any) -> None:
         target = part(self)
         target.copy_(value) if isinstance(value, Tensor) else target.fill_(value)
 
-    return set_part
+    return property(get_part, set_part, doc=part.__doc__)
 
 
 for _name, _part in (("real", real), ("imag", imag)):
-    setattr(Tensor, _name, property(_part, _set_part(_part)))
+    setattr(Tensor, _name, _property(_part))
 
 
 @elementwise(name="conj_physical", places="")

@@ -319,8 +319,6 @@ def _is_basic(index: tuple[Any, ...]) -> bool:
 
 def getitem(self: Tensor, index_: Any) -> Tensor:
     """What `self[index]` selects: a view if the index is basic, else a copy."""
-    if modes.overriding and (answer := modes.answer(Tensor.__getitem__, (self, index_), {})) is not modes.NO_ANSWER:
-        return answer
     kind = index_.__class__
     if kind is int:
         if self._array.ndim == 0:
@@ -349,8 +347,6 @@ lifted.getitem = _part_of_lifted
 
 def setitem(self: Tensor, index_: Any, value: Any) -> None:
     """Write `value`, a number or a tensor that broadcasts, into what `self[index]` selects."""
-    if modes.overriding and (answer := modes.answer(Tensor.__setitem__, (self, index_, value), {})) is not modes.NO_ANSWER:
-        return answer
     source = value._array if isinstance(value, Tensor) else value
     is_array = source is value and isinstance(value, np.ndarray)
     if is_array or not isinstance(source, (*lifted.ARRAYS, bool, int, float, complex, np.generic)):
