@@ -146,8 +146,8 @@ def excused_array(given: Any, right: Any, spreads: Sequence[tuple[Any, Sequence[
     if right.dtype.kind not in "fc":
         return right
     finite = np.isfinite(right)
-    if moved >= np.abs(right[finite]).max(initial=0.0):
-        return right  # nothing but rounding
+    if moved >= np.abs(right[finite]).max(initial=0.0) and not np.isfinite(given).all():
+        return right  # nothing but rounding, by which something was divided
     if not np.array_equal(given[~finite], right[~finite], equal_nan=True) or not np.isfinite(given[finite]).all():
         return given
     with np.errstate(all="ignore"):

@@ -145,13 +145,15 @@ class GraphKept(Check):
         """Look at how many graphs are alive after an update."""
         if self.told or len(self.roots) <= LIVE + 2:
             return
-        alive = [root() for root in self.roots]
-        living = [node for node in alive if node is not None]
+        if sum(root() is not None for root in self.roots) > LIVE + 2:
+            gc.collect()  # what only holds itself, as a Function's context that has the result, is no leak
+            self.roots = [root for root in self.roots if root() is not None]
+        living = [node for node in map(operator.call, self.roots) if node is not None]
         if len(living) > LIVE + 2:
             self.told = True
             ways = [[node for node in map(operator.call, way) if node is not None] for way in self.ways if way[-1]() in living]
             first, count = ways[0][0] if ways else living[0], len(living)
-            del alive, living, ways
+            del living, ways
             holder, at = who_holds(first)
             message = f"The graphs of {count} earlier steps are still alive, with all that they point to"
             self.found(message + (f": {holder} holds them." if holder else "."), at)
