@@ -453,3 +453,24 @@ def test_a_result_follows_from_another_one_although_a_backward_pass_freed_what_i
     for i in range(4):
         loss, out = step(tensor(3, 3, seed=i))
         assert torch.autograd.grad(loss, out)[0].tolist() == [[1.0] * 3] * 3
+
+
+@pytest.mark.parametrize("hook", [lambda r: r.register_hook(lambda g: g * 0), lambda r: r.grad_fn.register_prehook(lambda g: (g[0] * 0,))])
+def test_hooks_on_a_result_whose_history_is_spent_are_not_those_of_the_next_one(hook):
+    w = torch.ones(3).requires_grad_()
+
+    @torch.compile
+    def loss():
+        found = w.pow(2).sum()
+        found.backward()
+        return found
+
+    for _ in range(3):
+        loss()
+    earlier = [loss() for _ in range(5)]
+    assert len({id(each.grad_fn) for each in earlier}) == 5
+    hook(earlier[-1])
+    later = [loss() for _ in range(5)]
+    assert [torch.autograd.grad(each, each)[0].item() for each in later] == [1.0] * 5
+    assert torch.autograd.grad(earlier[0] * 2, earlier[1], allow_unused=True, retain_graph=True) == (None,)
+    assert loss.compiled.runs >= 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from .explain import timed
 Array = np.ndarray[Any, Any]
 _new = object.__new__
 ALL = -1  # in the place of a result's number: all of them
+MOST_ALIVE = 3  # nodes of results that are kept to be used again
+UNKNOWN = 3  # references to a node in a list that is gone through, where nobody else has one
 MOST_RESULTS = 8  # with gradients that a compiled function may have
 
 
@@ -45,7 +48,7 @@ class Spent(Node):
 
 
 def spent(array: Array, leaves: tuple[Node, ...], usual: Node | None = None) -> Spent:
-    """The node of such results, which may all have the same one; `leaves` are what they followed from, `usual` whose name it bears."""
+    """The node of such a result; `leaves` are what it followed from, `usual` whose name it bears."""
     node = _new(Spent)
     node.named = "CompiledBackward" if usual is None else usual.name()
     node.parents, node.hooks, node.seq, node.shape, node.dtype = leaves, None, next(modes.clock), array.shape, array.dtype
@@ -53,6 +56,32 @@ def spent(array: Array, leaves: tuple[Node, ...], usual: Node | None = None) -> 
     if usual is not None:
         node.code, node.lasti, node.scope = usual.code, usual.lasti, usual.scope
     return node
+
+
+def another(like: Spent) -> Spent:
+    """A node such as that one."""
+    node = _new(Spent)
+    node.named, node.parents, node.shape, node.dtype, node.saved = like.named, like.parents, like.shape, like.dtype, like.saved
+    node.code, node.lasti, node.scope, node.hooks, node.seq = like.code, like.lasti, like.scope, None, next(modes.clock)
+    return node
+
+
+class Histories:
+    """Nodes of a result of spent history, one for each that is alive: hooks on one are not the next one's."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(self, node: Spent):
+        self.nodes = [node]
+
+    def __call__(self) -> Spent:
+        """A node that no tensor has and nobody else knows."""
+        for node in self.nodes:
+            if getrefcount(node) <= UNKNOWN and node.hooks is None:
+                return node
+        node = another(self.nodes[0])
+        self.nodes = [*self.nodes[: MOST_ALIVE - 1], node]  # the first one stays
+        return node
 
 
 def is_spent(tensor: Tensor, begin: int) -> bool:

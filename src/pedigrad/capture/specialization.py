@@ -32,7 +32,7 @@ from ..core.tensor import Tensor, wrap
 from ..eager.threads import get_num_threads
 from ..rng.generator import default_generator
 from . import agreement, guards, proof
-from .backward import ALL, GradientProgram, spent
+from .backward import ALL, UNKNOWN, GradientProgram, Histories, spent
 from .explain import timed
 from .given import Entry, Held, Options, Related, lie_apart, merged, overlaps
 from .guards import Guard
@@ -100,7 +100,7 @@ class Specialization:
         for group, _ in self.options:
             self.surroundings.release(group, {key[0] if isinstance(key, tuple) else key for g, key in self.options if g is group})
         self.nodes = [
-            None if leaves is None else spent(t._array, leaves, t._node if compiled.discreet else None)
+            None if leaves is None else Histories(spent(t._array, leaves, t._node if compiled.discreet else None))
             for t, leaves in zip(recording.results, recording.spent, strict=True)
         ]
         if self.gradient is not None and compiled.discreet:
@@ -371,7 +371,8 @@ class Specialization:
             return wrap(which._array)
         laid = in_order(array, self.orders[number])
         out = wrap(array.copy() if self.kept_too[number] and laid is array else laid)
-        out._node = self.nodes[number]
+        history = self.nodes[number]
+        out._node = None if history is None else history()
         return out
 
     def happens_once(self) -> bool:
@@ -454,6 +455,7 @@ def written_out(variant: Specialization) -> Callable[..., Any]:
         "graph": graph, "getframe": sys._getframe, "MARK": MARK, "outside": outside, "Origin": Origin, "empty": empty, "wrap": wrap,
         "writes_of": functools.partial(writes_of, variant), "np_empty": np.empty, "rebuilt": rebuilt, "plan": recording.plan,
         "check": check, "go": check.go, "launch": variant.launch, "suits": variant.suits, "GuardFailed": GuardFailed,
+        "known": sys.getrefcount,
     }  # fmt: skip
     lines = ["def run(tensors=()):", "    if settings.__dict__ is not mine:", "        return MISS", "    with lock:"]
     arrays: dict[Any, str] = {}
@@ -486,9 +488,13 @@ def written_out(variant: Specialization) -> Callable[..., Any]:
         name = f"leaf{len(names)}"
         names[name] = thing
         if what == "result":
-            names[f"node{number}"] = variant.nodes[number]
+            history, node = variant.nodes[number], "None"
+            if history is not None:  # its first node is known by these names too
+                names[f"node{number}"], names[f"history{number}"] = history.nodes[0], history
+                is_free = f"known(node{number}) <= {UNKNOWN} and node{number}.hooks is None"
+                node = f"node{number} if {is_free} else history{number}()"
             lines += [f"        t{number} = new(Tensor)", f"        t{number}._array = {outputs[number]}"]
-            lines += [f"        t{number}._node = node{number}", f"        t{number}._view = t{number}._cut = None"]
+            lines += [f"        t{number}._node = {node}", f"        t{number}._view = t{number}._cut = None"]
             results.append(f"t{number}")
         elif what == "gradient":
             lines += [f"        {name}.grad = t{number} = wrap({outputs[number]})", f"        {name}.zeroed = False"]
