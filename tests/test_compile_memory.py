@@ -707,3 +707,17 @@ def test_the_slices_that_are_taken_lie_as_they_do_in_usual_runs():
     step = torch.compile(strides)
     for _ in range(4):
         assert step(x).tolist() == (x * torch.tensor([1, 1])).tolist()
+
+
+@pytest.mark.filterwarnings("ignore:pedigrad.compile")  # it is not compiled
+def test_a_view_that_shows_elements_twice_gets_the_history_of_a_write_to_its_base():
+    base = torch.zeros(1)
+    view, y = base.as_strided((2, 1), (0, 0)), torch.ones(1, requires_grad=True)
+
+    def write(y):
+        base[:] = y
+        return view.contiguous()
+
+    step = torch.compile(write)
+    for _ in range(4):
+        assert torch.autograd.grad(step(y).sum(), y)[0].tolist() == [2.0]

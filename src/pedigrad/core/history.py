@@ -122,6 +122,10 @@ def _found_again(tensor: Tensor, view: View, base: Tensor) -> Tensor:
     except (RuntimeError, ValueError, IndexError):  # the steps do not fit
         shown = None
     if shown is None or not same_places(shown._array, tensor._array):
+        recorder = modes.settings.recorder
+        if recorder is not None and recorder.refused is None:  # of some views it has elements alone
+            recorder.refuse("a view of a tensor that was written to since is used")
+            return _found_again(tensor, view, base)
         message = "a view was made of a tensor whose shape was changed in place and which was written to since"
         raise RuntimeError(located(f"{message}: what gradients the view has is not known; clone() it before that"))
     return shown
