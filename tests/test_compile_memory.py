@@ -721,3 +721,15 @@ def test_a_view_that_shows_elements_twice_gets_the_history_of_a_write_to_its_bas
     step = torch.compile(write)
     for _ in range(4):
         assert torch.autograd.grad(step(y).sum(), y)[0].tolist() == [2.0]
+
+
+@pytest.mark.filterwarnings("ignore:pedigrad.compile")  # it is not compiled
+def test_windows_are_filled_where_a_mask_says():
+    def fill(windows):
+        windows.masked_fill_(windows > 2, 0.0)
+
+    step = torch.compile(fill)
+    for _ in range(4):
+        x = torch.arange(5.0)
+        step(x.unfold(0, 2, 1))
+        assert x.tolist() == [0.0, 1.0, 2.0, 0.0, 0.0]

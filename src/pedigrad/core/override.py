@@ -399,7 +399,9 @@ def as_a_whole(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         @functools.wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
             drawing = what_draws()
-            return function(*args, **kwargs) if drawing is None else drawing.draw_whole(called, name, args, kwargs)
+            if drawing is None:
+                return function(*args, **kwargs)
+            return drawing.draw_whole(as_a_whole(name)(function), name, args, kwargs)  # itself would hold itself, and all that it knows
 
         return called
 

@@ -10,7 +10,7 @@ from ...core import dtypes, modes
 from ...core.data import fitting
 from ...core.declare import composite, function, kernel
 from ...core.dispatch import check_overlap, is_recorded
-from ...core.inplace import note_change, write
+from ...core.inplace import is_shown_twice, note_change, write
 from ...core.large import SEVERAL
 from ...core.lifted import Lifted
 from ...core.origin import located
@@ -78,7 +78,8 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`value`, a number or a tensor of one, written where `mask` is true; returns the tensor."""
     if isinstance(value, Tensor):
         return write(filled_with_tensor.op, (self, mask, value), ())
-    if modes.special or is_recorded(self) or not isinstance(mask, Tensor) or isinstance(value, complex):
+    followed = modes.special or is_recorded(self) or not isinstance(mask, Tensor) or isinstance(value, complex)
+    if followed and not (isinstance(mask, Tensor) and _fills_windows(self)):
         return write(filled_with_number.op, (self, mask), (value,))
     _check_mask(mask._array, "masked_fill_")
     check_overlap(self._array, "masked_fill_")
@@ -89,6 +90,16 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise RuntimeError(located(f"masked_fill_(): {message}")) from None
     note_change(self, "masked_fill_")
     return self
+
+
+def _fills_windows(target: Tensor) -> bool:
+    """Whether windows that overlap are filled, which is the same in any order; a recorder does not follow that."""
+    array = target._array
+    if array.__class__ is not np.ndarray or 0 in array.strides or is_recorded(target) or not is_shown_twice(array):
+        return False
+    if modes.settings.recorder is not None:
+        modes.settings.recorder.refuse("windows that overlap are written to")
+    return True
 
 
 def _expanded(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
