@@ -474,3 +474,10 @@ def test_hooks_on_a_result_whose_history_is_spent_are_not_those_of_the_next_one(
     assert [torch.autograd.grad(each, each)[0].item() for each in later] == [1.0] * 5
     assert torch.autograd.grad(earlier[0] * 2, earlier[1], allow_unused=True, retain_graph=True) == (None,)
     assert loss.compiled.runs >= 10
+
+
+def test_a_sum_of_nothing_is_multiplied():
+    step, x = torch.compile(lambda x, y: torch.outer(x.sum().reshape(-1), y)), torch.ones(0)
+    for _ in range(4):
+        assert step(x, torch.ones(2)).tolist() == [[0.0, 0.0]]
+    assert step.compiled.runs

@@ -131,7 +131,7 @@ class Kernel:
                 result.append(ZERO)
             else:
                 factor, terms = 1, []
-                while free and factor < n and n % free[0].size == 0 and (factor == 1 or n % (factor * free[0].size) == 0):
+                while free and free[0].size and factor < n and n % free[0].size == 0 and (factor == 1 or n % (factor * free[0].size) == 0):
                     axis = free.pop(0)
                     terms.append(axis)
                     factor *= axis.size
