@@ -166,6 +166,7 @@ class Specialization:
         self.together: Any = None  # the same, and the program is run
         self.settings = modes.settings.__dict__
         self.writes: list[Any] = []
+        self.forgotten = -1  # how many records of writes had gone when these were seen to be there
         self.reach: tuple[list[int], list[int]] | None = None  # where the memory of held arrays begins and ends; None if not known
         self.short: Any = None  # what `shortcut` has given
 
@@ -452,7 +453,7 @@ def written_out(variant: Specialization) -> Callable[..., Any]:
     names: dict[str, Any] = {
         "settings": modes.settings, "mine": variant.settings, "lock": variant.lock, "recheck": variant.recheck,
         "MISS": MISS, "variant": variant, "table": executable.table, "new": object.__new__, "Tensor": Tensor, "clock": modes.clock,
-        "graph": graph, "getframe": sys._getframe, "MARK": MARK, "outside": outside, "Origin": Origin, "empty": empty, "wrap": wrap,
+        "graph": graph, "getframe": sys._getframe, "MARK": MARK, "outside": outside, "Origin": Origin, "empty": empty,
         "writes_of": functools.partial(writes_of, variant), "np_empty": np.empty, "rebuilt": rebuilt, "plan": recording.plan,
         "check": check, "go": check.go, "launch": variant.launch, "suits": variant.suits, "GuardFailed": GuardFailed,
         "known": sys.getrefcount,
@@ -497,7 +498,8 @@ def written_out(variant: Specialization) -> Callable[..., Any]:
             lines += [f"        t{number}._node = {node}", f"        t{number}._view = t{number}._cut = None"]
             results.append(f"t{number}")
         elif what == "gradient":
-            lines += [f"        {name}.grad = t{number} = wrap({outputs[number]})", f"        {name}.zeroed = False"]
+            lines += [f"        {name}.grad = t{number} = new(Tensor)", f"        t{number}._array = {outputs[number]}"]
+            lines += [f"        t{number}._node = t{number}._view = t{number}._cut = None", f"        {name}.zeroed = False"]
         elif what == "shared gradient":
             lines += [f"        {name}.grad = t{number}", f"        {name}.zeroed = False"]
         elif what == "gradient in place":
@@ -534,7 +536,9 @@ NOTE = """
 
 def writes_of(variant: Specialization) -> list[Any]:
     """The records of writes to the arrays that the program writes to; those of gradients are not held, and may be others' by now."""
-    if variant.writes and all(write.storage() is not None for write in variant.writes):
+    forgotten = graph.forgotten[0]
+    if variant.writes and (variant.forgotten == forgotten or all(write.storage() is not None for write in variant.writes)):
+        variant.forgotten = forgotten
         return variant.writes
     gradients = [leaf for what, leaf, _ in variant.recording.after if what == "gradient in place" and not variant.zeroed_before(leaf)]
     arrays = [*map(held, variant.changed_places), *(leaf.grad._array for leaf in gradients)]

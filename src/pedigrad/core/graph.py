@@ -282,6 +282,7 @@ class Write:
 
 
 _writes: dict[int, Write] = {}
+forgotten = [0]  # how many records went with their storages
 last_write = 0
 
 
@@ -317,7 +318,11 @@ def note_writes(arrays: Iterable[Array], what: str) -> None:
 def _first_write(owner: Any) -> Write:
     """A new record for a storage, which goes when the storage does."""
     key = id(owner)
-    # `_writes` is bound early: at interpreter exit the module's globals may be gone before the array is.
-    forget = lambda _, key=key, table=_writes: table.pop(key, None)  # noqa: E731
+
+    # What it needs is bound early: at interpreter exit the module's globals may be gone before the array is.
+    def forget(_: Any, key: int = key, table: dict[int, Write] = _writes, count: list[int] = forgotten) -> None:
+        table.pop(key, None)
+        count[0] += 1
+
     write = _writes[key] = Write(weakref.ref(owner, forget))
     return write
