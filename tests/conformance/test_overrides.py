@@ -1,5 +1,6 @@
 """`__torch_function__`: subclasses, classes beside Tensor, and modes, against PyTorch's."""
 
+import contextlib
 import importlib
 import operator
 
@@ -518,6 +519,9 @@ def test_a_class_is_told_which_operator_was_called(name):
             told(lambda: function(plain, 0, of([7, 8])))
             tell(mine.as_subclass(torch.Tensor), plain)
         else:
+            for pair in ((plain, plain), (2, plain)):  # operators have their code from their first call on
+                with contextlib.suppress(Exception):
+                    function(*pair)
             for pair in ((mine, plain), (plain, mine), (mine, other), (mine, 2), (2, mine)):
                 told(lambda pair=pair: function(*pair))
             if write := getattr(operator, "i" + name.rstrip("_"), None):

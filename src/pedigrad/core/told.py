@@ -94,6 +94,7 @@ def by_name(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: 
     bound.apply_defaults()
     needed: list[Any] = []
     named: dict[str, Any] = {}
+    is_operator = function.__name__.startswith("__")  # which has the code of an operation once it was called
     for name, value in bound.arguments.items():
         kind = signature.parameters[name]
         if kind.kind is kind.VAR_POSITIONAL:
@@ -102,7 +103,7 @@ def by_name(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: 
             named |= value
         elif kind.default is inspect.Parameter.empty:
             needed.append(value)
-        elif UNTOLD.get(function.__name__) != name:
+        elif UNTOLD.get(function.__name__) != name and not (name == "out" and is_operator):
             named[name] = value
     if function.__module__.endswith(".nn.init"):
         return (), bound.arguments
