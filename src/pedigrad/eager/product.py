@@ -18,7 +18,7 @@ from ..core.layout import steps
 
 Array = np.ndarray[Any, Any]
 SHARED = 1 << 21  # multiplications from which several threads share a product: a worker that sleeps must be woken up
-SHARED_READ = 1 << 20  # the same where each multiplication reads an element of its own
+SHARED_READ = 1 << 17  # the same where each multiplication reads an element of its own
 MOST = 4096  # signatures that are kept
 
 
