@@ -11,11 +11,12 @@ from .....ops.quantized.layers import quantized_linear
 from .....ops.quantized.make import _empty_affine_quantized
 from ... import intrinsic, qat
 from ..dynamic.modules.linear import LinearPackedParams
+from ..dynamic.modules.packed import WithPackedWeight
 from ..dynamic.modules.weights import scheme_of
-from .shared import QINT8, WithScale, only, quantized_weight, result_parameters
+from .shared import QINT8, only, quantized_weight, result_parameters
 
 
-class Linear(WithScale):
+class Linear(WithPackedWeight):
     """`input @ weight.T + bias` of a quint8 tensor and a qint8 weight, as quint8 by `scale` and `zero_point`.
 
     Shape: (..., in_features) gives (..., out_features). There is no gradient. `torch.ao.quantization.convert` makes such layers.
@@ -36,21 +37,6 @@ class Linear(WithScale):
     def forward(self, x: Any) -> Any:
         weight, bias = self._weight_bias()
         return quantized_linear(x, weight, bias, self.scale, self.zero_point, self._relu)
-
-    def _weight_bias(self) -> Any:
-        return self._packed_params._weight_bias()
-
-    def weight(self) -> Any:
-        """The weight, in qint8."""
-        return self._weight_bias()[0]
-
-    def bias(self) -> Any:
-        """The bias, in float32; None if there is none."""
-        return self._weight_bias()[1]
-
-    def set_weight_bias(self, w: Any, b: Any) -> None:
-        """Take another weight and bias."""
-        self._packed_params.set_weight_bias(w, b)
 
     def _get_name(self) -> str:
         return "QuantizedLinear"

@@ -6,8 +6,7 @@ from typing import Any
 
 from .....core import dtypes
 from .....core.origin import located
-from .....nn.module import Module
-from .....ops.creation import tensor
+from ..dynamic.modules.packed import WithScale
 from ..dynamic.modules.weights import observed
 
 QINT8 = dtypes.named("qint8")
@@ -35,28 +34,10 @@ def quantized_weight(mod: Any, weight: Any, use_precomputed: bool = False) -> An
     return observed(weight, fake, looks=not use_precomputed)
 
 
-class WithScale(Module):
-    """A module whose results are quantized by `scale` and `zero_point`, which are numbers and saved with it."""
-
-    scale: float = 1.0
-    zero_point: int = 0
-
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-        destination[prefix + "scale"] = tensor(self.scale)
-        destination[prefix + "zero_point"] = tensor(self.zero_point)
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *more: Any) -> None:
-        for name, kind in (("scale", float), ("zero_point", int)):
-            if prefix + name in state_dict:
-                setattr(self, name, kind(state_dict.pop(prefix + name)))
-        super()._load_from_state_dict(state_dict, prefix, *more)
-
-    def __repr__(self) -> str:
-        return f"{self._get_name()}({self.extra_repr()})"
-
-
 def only(mod: Any, kinds: Any, name: str) -> None:
     """AssertionError for a module that is none of these classes."""
     if type(mod) not in (kinds if isinstance(kinds, tuple) else (kinds,)):
         raise AssertionError(located(f"nnq.{name}.from_float only works for {kinds}, but got: {type(mod)}"))
+
+
+__all__ = ["QINT8", "WithScale", "only", "quantized_weight", "result_parameters"]

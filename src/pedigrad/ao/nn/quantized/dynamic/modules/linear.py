@@ -8,8 +8,9 @@ from ......core import dtypes
 from ......core.origin import located
 from ......nn import linear as floats
 from ......nn.module import Module
-from ......ops.creation import tensor, zeros
+from ......ops.creation import zeros
 from ......ops.quantized.make import _empty_affine_quantized
+from .packed import WithPackedWeight
 from .weights import observed, product, scheme_of
 
 
@@ -49,7 +50,7 @@ class LinearPackedParams(Module):
         return repr(self._weight_bias())
 
 
-class Linear(Module):
+class Linear(WithPackedWeight):
     """`input @ weight.T + bias` with a weight of 8 bits: the input is quantized by its own range, and the result is float32.
 
     Shape: (..., in_features) gives (..., out_features). There is no gradient. `torch.ao.quantization.quantize_dynamic` makes such
@@ -73,41 +74,12 @@ class Linear(Module):
         weight, bias = self._weight_bias()
         return product(x, weight, bias)
 
-    def _weight_bias(self) -> Any:
-        return self._packed_params._weight_bias()
-
-    def weight(self) -> Any:
-        """The weight, quantized or in float16."""
-        return self._weight_bias()[0]
-
-    def bias(self) -> Any:
-        """The bias, in float32; None if there is none."""
-        return self._weight_bias()[1]
-
-    def set_weight_bias(self, w: Any, b: Any) -> None:
-        """Take another weight and bias."""
-        self._packed_params.set_weight_bias(w, b)
-
     def _get_name(self) -> str:
         return "DynamicQuantizedLinear"
-
-    def __repr__(self) -> str:
-        return f"{self._get_name()}({self.extra_repr()})"
 
     def extra_repr(self) -> str:
         sizes = f"in_features={self.in_features}, out_features={self.out_features}, dtype={self._packed_params.dtype}"
         return sizes + scheme_of(self.weight())
-
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-        destination[prefix + "scale"] = tensor(self.scale)
-        destination[prefix + "zero_point"] = tensor(self.zero_point)
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *more: Any) -> None:
-        for name, kind in (("scale", float), ("zero_point", int)):
-            if prefix + name in state_dict:
-                setattr(self, name, kind(state_dict.pop(prefix + name)))
-        super()._load_from_state_dict(state_dict, prefix, *more)
 
     @classmethod
     def from_float(cls, mod: Any, use_precomputed_fake_quant: bool = False) -> Linear:
