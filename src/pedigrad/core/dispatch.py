@@ -100,14 +100,7 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
         if op.out == "own":
             _check_own(out, arrays, results)
         return _into(op, out, results)
-    tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
-    if op.kind == "view":
-        for tensor in tensors:
-            note_view(tensor, operands[0], op, attributes)
-    record(op, tensors, operands, arrays, attributes, results)
-    if op.outputs is None:
-        return tensors
-    return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
+    return returned(op, operands, arrays, attributes, results)
 
 
 def _in_their_form(op: Op, form: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
@@ -535,16 +528,21 @@ def record(
     return node
 
 
-def several(op: Op, operand: Tensor, array: Any, attributes: tuple[Any, ...], results: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """What `op` returns to the user, the tensors of several results of the array of its operand."""
-    results = tuple(map(_as_array, results))
+def returned(op: Op, operands: tuple[Any, ...], arrays: tuple[Any, ...], attributes: tuple[Any, ...], results: tuple[Any, ...]) -> Any:
+    """What `op` returns to the user: tensors of its results, with what they are views of and their history."""
     tensors = tuple(map(wrap, results[: len(results) - op.hidden] if op.hidden else results))
     if op.kind == "view":
         for tensor in tensors:
-            note_view(tensor, operand, op, attributes)
-    if operand._node is not None or operand._cut is not None:
-        record(op, tensors, (operand,), (array,), attributes, results)
-    return tensors if op.outputs is None else tuple.__new__(op.result_class, tensors)
+            note_view(tensor, operands[0], op, attributes)
+    record(op, tensors, operands, arrays, attributes, results)
+    if op.outputs is None:
+        return tensors
+    return tensors[0] if len(tensors) == 1 else tuple.__new__(op.result_class, tensors)
+
+
+def several(op: Op, operand: Tensor, array: Any, attributes: tuple[Any, ...], results: tuple[Any, ...]) -> Any:
+    """The same for an op of one operand with several results, as its forward gives them."""
+    return returned(op, (operand,), (array,), attributes, tuple(map(_as_array, results)))
 
 
 def viewed(op: Op, x: Tensor, attributes: tuple[Any, ...]) -> Tensor:
