@@ -188,6 +188,25 @@ def test_one_kernel_for_all_sizes(by_numpy):
     assert len(native._kernels) > count  # sizes that are equal are another kind
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", [(8, 8, 8, 8), (3, 12, 11, 12), (2, 3, 4, 5, 6, 7)])
+def test_small_sizes_alone_of_which_none_is_left_open(shape, threads, by_numpy):
+    torch.set_num_threads(threads)
+    for function in (F.gelu, lambda x: F.softmax(x, -1), lambda x: F.layer_norm(x, shape[-2:])):
+        compare(with_gradients(function, [numbers(*shape)]), by_numpy(with_gradients, function, [numbers(*shape)]), 8.0)
+    assert {"gelu", "softmax.grad", "native_layer_norm"} <= names()
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((16, 24, 6, 6), 8), ((5, 12, 10, 8), 3), ((40, 128), 4), ((3, 20, 7, 5, 3), 20)])
+def test_group_norm(shape, groups, by_numpy):
+    def function(x, weight, bias):
+        return F.group_norm(x, groups, weight, bias)
+
+    given = [numbers(*shape), numbers(shape[1], seed=1), numbers(shape[1], seed=2)]
+    compare(with_gradients(function, given), by_numpy(with_gradients, function, given), 8.0)
+    assert {"group_normalized", "group_normal_grads"} <= names()
+
+
 def test_arrays_that_kernels_do_not_take(by_numpy):
     x = numbers(600, 700)
     for strange in (x[::2], x.T, x[:, ::-1]):

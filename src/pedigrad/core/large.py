@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
-LARGE = 1 << 17  # elements; below it what a kernel wins is little beside the cost of calling it
-FEW, SEVERAL, MANY = 1 << 15, 1 << 14, 1 << 12  # the same for operations for which NumPy goes through the elements so many times
+
+def least(elements: int) -> int:
+    """So many elements, from which on native kernels are tried; another number for all of them if PEDIGRAD_NATIVE_FROM says one."""
+    return int(os.environ.get("PEDIGRAD_NATIVE_FROM", elements))
+
+
+LARGE = least(1 << 17)  # elements; below it what a kernel wins is little beside the cost of calling it
+FEW, SEVERAL, MANY = map(
+    least, (1 << 15, 1 << 14, 1 << 12)
+)  # the same for operations for which NumPy goes through the elements so many times
+NEVER = sys.maxsize  # of an op that asks for kernels of functions within
 KINDS = frozenset({"elementwise", "reduction", "composite"})
 
 

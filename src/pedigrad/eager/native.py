@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes, large, locks
-from ..core.large import LARGE
+from ..core.large import LARGE, least
 from ..rng.generator import default_generator
 
 Array = np.ndarray[Any, Any]
-LARGE_UPDATE = 1 << 16  # likewise, for an optimizer's update, which is many operations
-LARGE_PRODUCT = 1 << 18  # multiplications; from here on NumPy's BLAS would use threads that go on spinning when it is done
-LARGE_SCATTER, WIDE = 1 << 12, 8  # elements of rows that are added, all and of a row, from which on that is native
+LARGE_UPDATE = least(1 << 16)  # likewise, for an optimizer's update, which is many operations
+LARGE_PRODUCT = least(1 << 18)  # multiplications; from here on NumPy's BLAS would use threads that go on spinning when it is done
+LARGE_SCATTER, WIDE = least(1 << 12), 8  # elements of rows that are added, all and of a row, from which on that is native
 MOST_STEPS = 65792  # of products of uint8 with int8 whose sum an int32 holds
 PAIRS = ({"float32", "bfloat16"}, {"float32", "float16"})
-LARGE_POOL = 1 << 14  # elements; NumPy goes through them once for each element of a window, and more than once for gradients
+LARGE_POOL = least(1 << 14)  # elements; NumPy goes through them once for each element of a window, and more than once for gradients
 WINDOW = 16  # elements of a window, at most
 PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
 MOST_KNOWN = 4096  # calls of which is known what they run

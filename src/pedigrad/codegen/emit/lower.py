@@ -39,8 +39,11 @@ KEEP = 8  # the cost from which a value of one phase is kept for the next ones i
 class Lowering:
     """Writes one kernel's function for a number of threads."""
 
-    def __init__(self, kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequence[int], streamed: Callable[[Value], bool]):
-        self.kernel, self.threads, self.symbols, self.streamed = kernel, threads, symbols, streamed
+    def __init__(
+        self, kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequence[int] | None, streamed: Callable[[Value], bool]
+    ):
+        self.kernel, self.threads, self.streamed = kernel, threads, streamed
+        self.is_sized = symbols is not None  # it is given the sizes, even where none of them is open
         self.result = Lowered()
         self.level: dict[Value, int] = {}
         self.phase: dict[Value, int] = {}
@@ -52,13 +55,13 @@ class Lowering:
         loads = [self.start(o.root, o.place) for (out, _), o in kernel.operands.items() if isinstance(o, Load) and out in used]
         stores = [self.start(root, store_place(kernel, value, place)) for value, root, place in kernel.stores]
         self.result.roots = list(dict.fromkeys([*loads, *stores]))
-        self.result.is_open = kernel.outer is None and len(kernel.axes) == 1 and self.result.points >= OPEN and not symbols
-        last = ["ptr %memory", "ptr %sizes"] if symbols else ["ptr %scratch"]
+        self.result.is_open = kernel.outer is None and len(kernel.axes) == 1 and self.result.points >= OPEN and not self.is_sized
+        last = ["ptr %memory", "ptr %sizes"] if self.is_sized else ["ptr %scratch"]
         last += ["i64 %thread", "i64 %threads"] + ["i64 %points"] * self.result.is_open
         arguments = ", ".join([*(f"ptr %b{i}" for i in range(len(self.result.roots))), *last])
         self.body = KernelBody(name, arguments, bits)
         self.scalar = ScalarIR(self.body)
-        self.numbers = Numbers(self.body, self.scalar, symbols)
+        self.numbers = Numbers(self.body, self.scalar, symbols or ())
         self.number = self.numbers.number
         self.base = {root: f"%b{i}" for i, root in enumerate(self.result.roots)}
         self.at: dict[Axis, str] = {}
@@ -71,11 +74,11 @@ class Lowering:
 
     def start(self, root: Value, place: Affine) -> tuple[Value, int]:
         """What a pointer is made for: a root and the constant part of a place in it, so that slices of it share one function."""
-        return root, 0 if self.symbols else place.constant
+        return root, 0 if self.is_sized else place.constant
 
     def pointer(self, root: Value, place: Affine, dynamic: str = "") -> str:
         """The address of an element."""
-        at = self.place(place if self.symbols else place._replace(constant=0))
+        at = self.place(place if self.is_sized else place._replace(constant=0))
         at = self.body.integer("add", at, dynamic) if dynamic else at
         return self.body.at(self.base[self.start(root, place)], at, memory_type(root.dtype))
 
@@ -148,7 +151,7 @@ class Lowering:
 
     def block_count(self) -> str:
         """The number of blocks of an undivided kernel."""
-        if not self.symbols and not self.result.is_open:
+        if not self.is_sized and not self.result.is_open:
             return str(-(-self.result.points // self.block))
         return self.body.integer("udiv", self.body.integer("add", self.points(), self.block - 1), self.block)
 
@@ -345,7 +348,7 @@ class Lowering:
             size = math.prod(a.size for a in self.kernel.inner) if self.kernel.outer or len(self.kernel.inner) > 1 else self.block
             number = len(self.kept)
             self.result.kept = (number + 1, size)
-            if self.symbols:
+            if self.is_sized:
                 bytes_each = self.body.entry(f"mul i64 {self.number(size)}, {number * SLOT}")
                 self.kept[value] = self.body.entry(f"getelementptr i8, ptr {self.own_memory()}, i64 {bytes_each}")
             else:
@@ -484,9 +487,14 @@ def cell_dtype(reduction: Instruction) -> np.dtype[Any]:
 
 
 def lowered(
-    kernel: Kernel, name: str, threads: int, bits: int, symbols: Sequence[int] = (), streamed: Callable[[Value], bool] = lambda root: False
+    kernel: Kernel,
+    name: str,
+    threads: int,
+    bits: int,
+    symbols: Sequence[int] | None = None,
+    streamed: Callable[[Value], bool] = lambda root: False,
 ) -> Lowered:
-    """The function of a kernel for a number of threads; with `symbols` for all sizes that these stand in for.
+    """The function of a kernel for a number of threads; with `symbols`, if any, for all sizes that these stand in for.
 
     Which roots are written past the caches `streamed` says; they lie at multiples of `LINE`, and so do all sizes there are.
     """

@@ -8,15 +8,13 @@ import numpy as np
 
 from ...core import modes
 from ...core.declare import composite, function
-from ...core.large import MANY, SEVERAL
+from ...core.large import MANY, NEVER, SEVERAL
 from ...core.precision import is_narrow, widened
 from ...eager import native
 from ..linked import linked
 from ..xp import double_total, less, row_total, total
 from .reduction import constant, in_dtype_of
 from .running_statistics import Running, channel_dims, count_of, of_channels
-
-SOME = 1 << 14  # elements from which kernels are worth their call for the dozen operations of a batch normalization
 
 
 def moments(x, dims, count):
@@ -196,7 +194,7 @@ def _scaled(x, shift, scale, weight, bias):
 def batch_normal(x, weight=None, bias=None, /, eps=1e-5, running=None):
     """Each channel of `x` normalized over the whole batch, times `weight`, plus `bias`; `running` is told the statistics."""
     need_floats(x, "batch_norm")
-    out, mean, variance = native.computed(normalized, (x, weight, bias), eps, least=SOME) or normalized(x, weight, bias, eps)
+    out, mean, variance = native.computed(normalized, (x, weight, bias), eps, least=SEVERAL) or normalized(x, weight, bias, eps)
     if running is not None and not hasattr(x, "requires_grad"):  # run again on Tensors for the second derivative, it moves nothing
         running.move(mean, variance, count_of(x, channel_dims(x.ndim)))
     return in_dtype_of(x, out), mean, variance
@@ -214,7 +212,7 @@ def normalized(x, weight, bias, eps):
 @batch_normal.grad("x", "weight", "bias")
 def _(g, x, weight, mean, variance, eps, needs):
     arrays, rest = (g, x, weight, mean, variance), (eps, tuple(needs))
-    return native.computed(batch_normal_grads, arrays, *rest, least=SOME) or batch_normal_grads(*arrays, *rest)
+    return native.computed(batch_normal_grads, arrays, *rest, least=SEVERAL) or batch_normal_grads(*arrays, *rest)
 
 
 def batch_normal_grads(g, x, weight, mean, variance, eps, needs):
@@ -336,7 +334,7 @@ def batch_norm_in_order(input, weight, bias, running_mean, running_var, training
 
 
 @composite(
-    native_from=MANY,
+    native_from=NEVER,
     wide="mixed", layout="channels",
     real=True, name="native_group_norm", places="", outputs=("out", "mean", "scale"), hidden=2,
     samples=[((2, 4, 3), (4,), (4,), 2, 1e-5), ((2, 4), None, None, 2, 1e-5), ((2, 3, 2, 2), (3,), None, 3, 1e-5)],
@@ -344,31 +342,52 @@ def batch_norm_in_order(input, weight, bias, running_mean, running_var, training
 def group_normal(x, weight=None, bias=None, /, groups=1, eps=1e-5):
     """`x` normalized along each of `groups` equal groups of its channels, times `weight`, plus `bias`."""
     need_floats(x, "GroupNormKernelImpl")
-    grouped = np.reshape(x, (x.shape[0], groups, math.prod(x.shape[1:]) // groups))
-    mean, deviation, variance = moments(grouped, -1, grouped.shape[-1])
+    arrays = by_group(x, groups), of_group(weight, groups), of_group(bias, groups)
+    out, mean, scale = native.computed(group_normalized, arrays, eps, least=MANY) or group_normalized(*arrays, eps)
+    return in_dtype_of(x, np.reshape(out, x.shape)), mean, scale
+
+
+@group_normal.grad("x", "weight", "bias")
+def _(g, x, weight, mean, scale, groups, eps, needs):
+    arrays = by_group(g, groups), by_group(x, groups), of_group(weight, groups), mean, scale
+    rest = tuple(needs)
+    dx, *vectors = native.computed(group_normal_grads, arrays, rest, least=MANY) or group_normal_grads(*arrays, rest)
+    return None if dx is None else np.reshape(dx, x.shape), *(None if d is None else np.reshape(d, (x.shape[1],)) for d in vectors)
+
+
+def by_group(x, groups):
+    """`x` of shape (N, C, ...) as (N, groups, channels of a group, elements of a channel)."""
+    channels = x.shape[1] // groups
+    return np.reshape(x, (x.shape[0], groups, channels, math.prod(x.shape[2:])))
+
+
+def of_group(vector, groups):
+    """A vector of the channels as (groups, channels of a group, 1)."""
+    return None if vector is None else np.reshape(vector, (groups, -1, 1))
+
+
+def group_normalized(x, weight, bias, eps):
+    """Each group with mean 0 and variance 1, times `weight`, plus `bias`; the mean and the scale, of shape (N, groups, 1)."""
+    rows = np.reshape(x, (*x.shape[:2], x.shape[2] * x.shape[3]))
+    mean, deviation, variance = moments(rows, -1, rows.shape[-1])
     scale = scale_of(variance, eps)
     out = np.reshape(deviation * scale, x.shape)
     if weight is not None:
-        out = out * of_channels(weight, x.ndim)
-    return in_dtype_of(x, out if bias is None else out + of_channels(bias, x.ndim)), mean, scale
+        out = out * weight
+    return out if bias is None else out + bias, mean, scale
 
 
-@group_normal.grad("x", "weight")
-def _(g, x, weight, mean, scale, groups, eps, needs):
-    shape = (x.shape[0], groups, math.prod(x.shape[1:]) // groups)
+def group_normal_grads(g, x, weight, mean, scale, needs):
+    """The gradients of what is normalized, of the weight and of the bias, as far as `needs` says; the others are None."""
+    shape = (*x.shape[:2], x.shape[2] * x.shape[3])
     normal = less(np.reshape(x, shape), mean) * scale
-    dx = dweight = None
-    if weight is not None and needs[1]:
-        dweight = total(g * np.reshape(normal, x.shape), channel_dims(x.ndim))
+    dx = None
+    dweight = total(g * np.reshape(normal, x.shape), (0, 3)) if needs[1] else None
+    dbias = total(g, (0, 3)) if needs[2] else None
     if needs[0]:
-        g = g if weight is None else g * of_channels(weight, x.ndim)
+        g = g if weight is None else g * weight
         dx = np.reshape(centred(np.reshape(g, shape), normal, -1, shape[-1]) * scale, x.shape)
-    return dx, dweight
-
-
-@group_normal.grad("bias")
-def _(g):
-    return total(g, channel_dims(g.ndim))
+    return dx, dweight, dbias
 
 
 def message_size(size, groups):
