@@ -10,6 +10,7 @@ is like:
 - "rows": row by row
 - "channels": channels last if the first operand is so, else in rows; "windows", "images", "volumes", "convolution": the same for
   batches of signals and images, of images alone, of all three, and where the second operand counts too
+- "heads": as queries whose elements are side by side, in rows where weights are dropped
 - "strides": as the first operand, its gaps too
 - "columns": matrices column by column, whatever the operands are like
 - "format": in the memory format that is the op's attribute, or as the operand
@@ -310,6 +311,12 @@ def _convolution(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequ
     return channels_last(len(shape)) if found else None
 
 
+def _heads(shape: tuple[int, ...], arrays: Sequence[Any], attributes: Sequence[Any]) -> list[int] | None:
+    query, _, _, _, keep = arrays
+    is_direct = keep is None and query.ndim in (4, 5) and query.shape == shape and query.strides[-1] == query.itemsize
+    return iterator_order(shape, (query,)) if is_direct else None
+
+
 def _is_channels_last_image(array: Array) -> bool:
     """`is_channels_last`, for three dimensions too: a signal is an image of one row."""
     if array.ndim != 3:
@@ -321,6 +328,7 @@ def _is_channels_last_image(array: Array) -> bool:
 RULES: dict[str, Any] = {
     "iterator": _iterator, "swapped": _swapped, "like": _like, "like second": _like_second, "rows": _rows, "columns": _columns,
     "channels": _channels, "windows": _windows, "images": _images, "volumes": _volumes, "convolution": _convolution, "format": _format,
+    "heads": _heads,
 }  # fmt: skip
 
 

@@ -376,6 +376,23 @@ def recur(kind: str, arrays: dict[str, Array], matrix: Array, steps: Any) -> Non
     _module(".recurrent").run(kind, arrays, matrix, steps, _threads)
 
 
+def takes_attention(query: Any, key: Any, value: Any) -> bool:
+    """Whether `attend` is the way to attention of arrays of one dtype."""
+    if query.__class__ is not np.ndarray or min(query.ndim, key.ndim, value.ndim) < 2 or not takes_product(query, LARGE_PRODUCT):
+        return False
+    return _module(".attention").takes(query, key, value, LARGE_PRODUCT)  # type: ignore[no-any-return]
+
+
+def attend(query: Array, key: Array, value: Array, mask: Array | None, causal: bool, scale: float) -> Any:
+    """Attention of arrays that it takes, and of each row of scores the logarithm of its sum of exponentials; the mask is added to them."""
+    return _module(".attention").attend(query, key, value, mask, causal, scale, _threads)
+
+
+def attend_back(g: Array, query: Array, key: Array, value: Array, mask: Array | None, out: Array, logs: Array, *rest: Any) -> Any:
+    """The gradients of query, key and value; `rest` is whether it is causal, and the scale."""
+    return _module(".attention").attend_back(g, query, key, value, mask, out, logs, *rest, _threads)
+
+
 # Optimizers
 
 

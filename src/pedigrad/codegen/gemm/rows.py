@@ -6,11 +6,14 @@ memory, where it stays in the cache while many rows pass.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..emit.kernel_body import share
 from .microkernel import Body, Tile, fused, lanes_below, load, splat, store
 
-HEIGHTS = (6, 4, 2, 1)  # the rows of tiles: what is left over of the rows is done by smaller ones
+HEIGHTS = (12, 6, 4, 2, 1)  # the rows of tiles: what is left over of the rows is done by smaller ones
 VECTORS = {512: 4, 256: 2, 128: 2}  # of a block of columns, by the width of registers: with six rows of them they stay in these
+REGISTERS = {512: 32, 256: 16, 128: 16}
 ROUND = 4  # elements of a row in a round of the loop through it
 OPERANDS = "ptr %a, i64 %a_row, ptr %packed, ptr %c, i64 %c_row"
 
@@ -23,27 +26,57 @@ def rows_product(tile: Tile, biased: bool = False) -> Body:
     """
     more = ", ptr %bias" if biased else ""
     body = Body("rows_product", f"{OPERANDS}, i64 %rows, i64 %depth, i64 %columns{more}", tile.bits, "")
-    vectors, element = VECTORS[tile.bits], tile.element
-    with body.loop(0, "%columns", block_of(tile)) as block:
-        weight = body.at("%packed", body.integer("mul", block.index, "%depth"), element)
-        left = body.integer("sub", "%columns", block.index)
-        masks = [lanes_below(body, tile, body.integer("sub", left, v * tile.lanes)) for v in range(vectors)]
-        places = [body.at(body.at("%bias", block.index, element), v * tile.lanes, element) for v in range(vectors)] if biased else []
-        bias = [load(body, tile, place, mask) for place, mask in zip(places, masks, strict=False)]
-        start = "0"
-        for height in HEIGHTS:
-            count = body.integer("udiv", body.integer("sub", "%rows", start), height)
-            end = body.integer("add", start, body.integer("mul", count, height))
-            with body.loop(start, end, height) as row:
-                a = body.at("%a", body.integer("mul", row.index, "%a_row"), element)
-                c = body.at("%c", body.integer("add", body.integer("mul", row.index, "%c_row"), block.index), element)
-                add_tile(body, tile, height, masks, bias, a, weight, c)
-            start = end
+
+    def start(first: str, lanes: list[str]) -> list[str] | None:
+        """The bias of a block of columns."""
+        if not biased:
+            return None
+        place = body.at("%bias", first, tile.element)
+        return [load(body, tile, body.at(place, v * tile.lanes, tile.element), mask) for v, mask in enumerate(lanes)]
+
+    multiply_rows(body, tile, VECTORS[tile.bits], "%depth", "1", start)
     return body
 
 
-def add_tile(body: Body, tile: Tile, height: int, masks: list[str], bias: list[str], a: str, weight: str, c: str) -> None:
-    """Add the products of `height` rows with a block of columns to the bias, or to what is there; `masks` are of its lanes."""
+def part_product(name: str, tile: Tile, vectors: int, adds: bool) -> Body:
+    """`name(a, a_row, a_step, packed, height, c, c_row, rows, depth, columns)`: c[r][j] = sum of a[r][k] * packed[k][j] over k < depth.
+
+    `a_step` is the stride of `a` along k; `packed` has blocks of so many `vectors` of columns, each of `height` rows. With `adds` the sum is
+    added to c.
+    """
+    arguments = "ptr %a, i64 %a_row, i64 %a_step, ptr %packed, i64 %height, ptr %c, i64 %c_row, i64 %rows, i64 %depth, i64 %columns"
+    body = Body(name, arguments, tile.bits)
+    multiply_rows(body, tile, vectors, "%height", "%a_step", lambda first, lanes: None if adds else ["zeroinitializer"] * vectors)
+    return body
+
+
+Start = Callable[[str, list[str]], "list[str] | None"]  # from the first column of a block and the masks of its lanes; None is what is in c
+
+
+def multiply_rows(body: Body, tile: Tile, vectors: int, height: str, a_step: str, start: Start) -> None:
+    """The loops over blocks of columns, each of `height` rows of the packed matrix, and over tiles of rows."""
+    element = tile.element
+    with body.loop(0, "%columns", vectors * tile.lanes) as block:
+        weight = body.at("%packed", body.integer("mul", block.index, height), element)
+        left = body.integer("sub", "%columns", block.index)
+        masks = [lanes_below(body, tile, body.integer("sub", left, v * tile.lanes)) for v in range(vectors)]
+        first, begin = start(block.index, masks), "0"
+        for rows in HEIGHTS:
+            if rows * vectors + vectors + 1 > REGISTERS[tile.bits]:
+                continue
+            count = body.integer("udiv", body.integer("sub", "%rows", begin), rows)
+            end = body.integer("add", begin, body.integer("mul", count, rows))
+            with body.loop(begin, end, rows) as row:
+                a = body.at("%a", body.integer("mul", row.index, "%a_row"), element)
+                c = body.at("%c", body.integer("add", body.integer("mul", row.index, "%c_row"), block.index), element)
+                add_tile(body, tile, rows, a_step, masks, first, a, weight, c)
+            begin = end
+
+
+def add_tile(
+    body: Body, tile: Tile, height: int, a_step: str, masks: list[str], first: list[str] | None, a: str, weight: str, c: str
+) -> None:
+    """Add the products of `height` rows with a block of columns to the `first` sums, or to what is there; `masks` are of its lanes."""
     element, lanes, vectors = tile.element, tile.lanes, len(masks)
     rows = [body.integer("mul", "%a_row", r) for r in range(height)]
 
@@ -52,11 +85,12 @@ def add_tile(body: Body, tile: Tile, height: int, masks: list[str], bias: list[s
         for k in range(count):
             right = [load(body, tile, body.at(factors, (k * vectors + v) * lanes, element)) for v in range(vectors)]
             for r, row in enumerate(rows):
-                value = body.put(f"load {element}, ptr {body.at(body.at(place, row, element), k, element)}")
+                value = body.put(f"load {element}, ptr {body.at(place, row, element)}")
                 left = splat(body, element, lanes, value)
                 for v, each in enumerate(right):
                     sums[r * vectors + v] = fused(body, tile, left, each, sums[r * vectors + v])
-        return [body.at(place, count, element), body.at(factors, count * vectors * lanes, element), *sums]
+            place = body.at(place, a_step, element)
+        return [place, body.at(factors, count * vectors * lanes, element), *sums]
 
     pointers = [("ptr", a), ("ptr", weight)]
     most = body.integer("and", "%depth", -ROUND)
@@ -68,7 +102,7 @@ def add_tile(body: Body, tile: Tile, height: int, masks: list[str], bias: list[s
     for i, value in enumerate(rest.carried[2:]):
         r, v = divmod(i, vectors)
         place = body.at(body.at(c, body.integer("mul", "%c_row", r), element), v * lanes, element)
-        before = bias[v] if bias else load(body, tile, place, masks[v])
+        before = load(body, tile, place, masks[v]) if first is None else first[v]
         store(body, tile, body.put(f"fadd {tile.vector} {before}, {value}"), place, masks[v])
 
 

@@ -6,8 +6,9 @@ its own that LLVM turns into vectors (`cells.py`). Each number is one sum in the
 
 from __future__ import annotations
 
+from ..emit.formula_loop import formula_loop
 from ..emit.kernel_body import share
-from ..formulas.values import F32, F64, Value
+from ..formulas.values import Precision, Value
 from ..gemm.microkernel import Body, Tile
 from .cells import ALL, BEFORE, CELLS, SCRATCH, STATE, Cell
 
@@ -19,30 +20,21 @@ def pointers_of(cell: Cell) -> list[tuple[str, int]]:
 
 def units_function(name: str, cell: Cell, tile: Tile) -> str:
     """`name(pointers, count)`: the formula for `count` units that lie side by side in each of the rows."""
-    at = F32 if tile.element == "float" else F64
     pointers = pointers_of(cell)
-    loads = [
-        line
-        for i in range(len(pointers))
-        for line in (f"%p{i} = getelementptr {at.real}, ptr %a{i}, i64 %u", f"%x{i} = load {at.real}, ptr %p{i}")
-    ]
-    lines: list[str] = []
-    given: dict[str, list[Value]] = {array.name: [] for array in cell.arrays}
-    for i, (array, _) in enumerate(pointers):
-        given[array].append(Value(lines, at.real, f"%x{i}"))
-    made = cell.formula(given, at)
-    some = next(iter(given.values()))[0]
-    stores = [
-        f"store {at.real} {some.text(value)}, ptr %p{pointers.index((array, gate))}"
-        for array, values in made.items()
-        for gate, value in enumerate(values)
-    ]
-    arguments = ", ".join([*(f"ptr noalias %a{i}" for i in range(len(pointers))), "i64 %count"])
-    head = f'define internal void @{name}({arguments}) noinline nounwind "prefer-vector-width"="{tile.bits}" {{'
-    loop = ["entry:", "  br label %head", "head:", "  %u = phi i64 [ 0, %entry ], [ %next, %units ]"]
-    loop += ["  %more = icmp slt i64 %u, %count", "  br i1 %more, label %units, label %end", "units:"]
-    text = [f"  {line}" for line in [*loads, *lines, *stores, "%next = add i64 %u, 1", "br label %head, !llvm.loop !LOOP"]]
-    return "\n".join([head, *loop, *text, "end:", "  ret void", "}", ""])
+
+    def formula(elements: list[Value], numbers: list[Value], at: Precision) -> dict[int, Value]:
+        given: dict[str, list[Value]] = {array.name: [] for array in cell.arrays}
+        for (array, _), each in zip(pointers, elements, strict=True):
+            given[array].append(each)
+        made = cell.formula(given, at)
+        # A gate may be a constant, which is no value.
+        return {
+            pointers.index((array, gate)): value if isinstance(value, Value) else elements[0].constant(value)
+            for array, values in made.items()
+            for gate, value in enumerate(values)
+        }
+
+    return formula_loop(name, len(pointers), 0, formula, tile.element, tile.bits)
 
 
 def sequence_function(kind: str, tile: Tile) -> tuple[Body, str]:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...core.declare import composite, function
+from ...core.large import NEVER
 from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, wrap
 from ...eager import native
@@ -48,6 +49,16 @@ def _softmax_in_place(scores):
     s = np.add.reduce(scores, axis=-1, keepdims=True)
     s[s == 0] = 1
     np.multiply(scores, np.reciprocal(s, out=s), out=scores)
+
+
+def _added(mask, dtype, columns):
+    """A mask as what is added to scores of a dtype, the elements of its rows side by side in memory."""
+    if mask is None:
+        return None
+    if mask.ndim < 2 or mask.shape[-1] != columns:
+        mask = np.broadcast_to(mask, (*(mask.shape[:-1] or (1,)), columns))
+    added = np.where(mask, dtype.type(0), dtype.type(-math.inf)) if mask.dtype.kind == "b" else mask.astype(dtype, copy=False)
+    return np.ascontiguousarray(added) if added.strides[-1] != added.itemsize else added
 
 
 def _parts(lead, size):
@@ -96,7 +107,8 @@ def _blocked(query, key, value, attn_mask, keep, is_causal, scale):
 QKV = [(2, 3, 4), (2, 5, 4), (2, 5, 3)]
 
 
-@composite(real=True, places="", remade=True, outputs=("out", "weights"), hidden=1, node="ScaledDotProductAttentionBackward0", samples=[
+@composite(native_from=NEVER, layout="heads", real=True, places="", remade=True, outputs=("out", "weights"), hidden=1,
+           node="ScaledDotProductAttentionBackward0", samples=[
     (*QKV, None, None, False, 0.5), (*QKV, (3, 5), None, False, 0.5), ((1, 2, 4, 4), (1, 2, 4, 4), (1, 2, 4, 4), None, None, True, 0.5),
     (*QKV, lambda rng: rng.random((2, 3, 5)) < 0.7, lambda rng: rng.random((2, 3, 5)) * 1.0, False, 0.3),
 ])  # fmt: skip
@@ -104,6 +116,9 @@ def attention(query, key, value, attn_mask=None, keep=None, /, is_causal=False, 
     """`softmax(query @ key.T * scale + attn_mask) @ value`; `keep` is what dropout multiplies the weights with."""
     if query.__class__ is np.ndarray:
         (query, key, value), dtype = widened(query, key, value)
+        if keep is None and native.takes_attention(query, key, value):
+            out, logs = native.attend(query, key, value, _added(attn_mask, query.dtype, key.shape[-2]), is_causal, scale)
+            return out.astype(dtype, copy=False), logs  # from which the way back works the weights out again
         out, weights = _blocked(query, key, value, attn_mask, keep, is_causal, scale)
         return out.astype(dtype, copy=False), weights.astype(dtype, copy=False)
     scores = _scores(query, key, attn_mask, is_causal, scale)
@@ -113,7 +128,12 @@ def attention(query, key, value, attn_mask=None, keep=None, /, is_causal=False, 
 
 @attention.grad("query", "key", "value", "attn_mask")
 def _(g, query, key, value, attn_mask, keep, weights, out, is_causal, scale, needs):
-    # is_causal is named so that it is kept: on Tensors the hidden weights are computed anew.
+    if weights.ndim < out.ndim:
+        if g.__class__ is np.ndarray and not needs[3]:
+            (g, *operands, out), dtype = widened(g, query, key, value, out)
+            slopes = native.attend_back(g, *operands, _added(attn_mask, out.dtype, key.shape[-2]), out, weights, is_causal, scale)
+            return *(d.astype(dtype, copy=False) for d in slopes), None
+        weights = _weights(_scores(query, key, attn_mask, is_causal, scale))
     d_value = matmul(transposed(weights if keep is None else weights * keep), g) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):
         return None, None, d_value, None
