@@ -8,6 +8,7 @@ import pytest
 
 import pedigrad as torch
 from pedigrad.eager import native
+from pedigrad.ops.nn import attention as attention_ops
 
 pytestmark = pytest.mark.skipif(not native.takes_product(np.zeros(1, np.float32), 1 << 60), reason="llvmlite is not installed")
 
@@ -153,3 +154,19 @@ def test_an_output_that_was_written_to_is_worked_out_again():
     out = F.scaled_dot_product_attention(*operands)
     out.mul_(2)
     compare(torch.autograd.grad(out.sum(), operands), wanted, 2e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_program_calls_it_where_scores_leave_the_caches(masked, monkeypatch):
+    monkeypatch.setattr(attention_ops, "MANY_SCORES", 1)
+    operands = [torch.randn(2, 3, 40, 16, requires_grad=True) for _ in range(3)]
+    mask = torch.randn(40, 40) if masked else None
+
+    def step(query, key, value):
+        out = F.scaled_dot_product_attention(query * 2, key, value, mask, is_causal=not masked).transpose(1, 2).reshape(2, 40, 48)
+        return out.detach(), *torch.autograd.grad(out.square().sum(), [query, key, value])
+
+    wanted, compiled = step(*operands), torch.compile(step)
+    for _ in range(4):
+        compare(compiled(*operands), wanted, 2e-5)
+    assert "compiled, 0 as usual" in str(compiled.explain()) and "attend" in str(compiled.explain())

@@ -35,10 +35,10 @@ class Known(NamedTuple):
 
 
 def takes(query: Array, key: Array, value: Array, work: int) -> bool:
-    """Whether arrays are large enough, with `work` multiplications, and of a kind that the functions know."""
+    """Whether arrays are large enough, with `work` multiplications."""
     sizes = query.shape[-2], key.shape[-2], query.shape[-1], value.shape[-1]
     many = math.prod(np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])) * math.prod(sizes[:3])
-    return min(sizes) > 0 and sizes[0] >= FEWEST and many >= work and query.dtype.char in "fd"
+    return min(sizes) > 0 and sizes[0] >= FEWEST and many >= work
 
 
 def like(x: Array, lead: tuple[int, ...], width: int) -> Array:

@@ -23,6 +23,7 @@ LARGE_UPDATE = least(1 << 16)  # likewise, for an optimizer's update, which is m
 LARGE_PRODUCT = least(1 << 18)  # multiplications; from here on NumPy's BLAS would use threads that go on spinning when it is done
 LARGE_SCATTER, WIDE = least(1 << 12), 8  # elements of rows that are added, all and of a row, from which on that is native
 MOST_STEPS = 65792  # of products of uint8 with int8 whose sum an int32 holds
+FLOATS = ("float32", "float64", "bfloat16", "float16")
 PAIRS = ({"float32", "bfloat16"}, {"float32", "float16"})
 LARGE_POOL = least(1 << 14)  # elements; NumPy goes through them once for each element of a window, and more than once for gradients
 WINDOW = 16  # elements of a window, at most
@@ -378,9 +379,12 @@ def recur(kind: str, arrays: dict[str, Array], matrix: Array, steps: Any) -> Non
 
 def takes_attention(query: Any, key: Any, value: Any) -> bool:
     """Whether `attend` is the way to attention of arrays of one dtype."""
-    if query.__class__ is not np.ndarray or min(query.ndim, key.ndim, value.ndim) < 2 or not takes_product(query, LARGE_PRODUCT):
+    if any(x.__class__ is not np.ndarray or x.ndim < 2 or x.dtype.name not in FLOATS for x in (query, key, value)):
         return False
-    return _module(".attention").takes(query, key, value, LARGE_PRODUCT)  # type: ignore[no-any-return]
+    try:
+        return _tools() is not None and _module(".attention").takes(query, key, value, LARGE_PRODUCT)
+    except ImportError:
+        return False
 
 
 def attend(query: Array, key: Array, value: Array, mask: Array | None, causal: bool, scale: float) -> Any:

@@ -75,6 +75,21 @@ def matmul(x, y, out=None):
     return np.matmul(x, y) if out is None else np.matmul(x, y, out=out)
 
 
+def real(*arrays):
+    """The arrays that stand behind those that are recorded."""
+    return [x.array if hasattr(x, "_trace") and x._trace is modes.settings.recorder else x for x in arrays]
+
+
+def whole(function):
+    """`function` of arrays, which is one call where some of them are recorded."""
+
+    def called(*args):
+        traced = next((x for x in args if hasattr(x, "_trace")), None)
+        return function(*args) if traced is None else traced._trace.call(function, args, {})
+
+    return called
+
+
 def everywhere(condition):
     """Whether all booleans of an array or a Tensor are true: for a branch that is no more than a shorter way.
 

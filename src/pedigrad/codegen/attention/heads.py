@@ -25,6 +25,7 @@ BACKWARD = (*FORWARD, "g", "dq", "dk", "dv")
 SIZES = ("heads", "rows", "columns", "depth", "width", "block", "span", "causal", "scale", "scratch")
 PIECES = ("keys", "values", "flat_keys", "scores", "slopes", "tops", "totals", "some_g", "some_q")  # of each thread's memory, in bytes
 FUNCTIONS = ("pack", "weigh", "logarithms", "differ")
+Triple = tuple[str, str, str]
 WORDS = {name: i for i, name in enumerate((*SIZES, *(f"{a}_row" for a in BACKWARD), *(f"at_{p}" for p in PIECES), *FUNCTIONS))}
 
 
@@ -154,10 +155,8 @@ class Heads:
         given = f"ptr {start}, i64 {self.word[f'{array}_row']}, ptr {self.memory[piece]}, i64 {rows}, i64 {columns}"
         self.body.do(f"call void @{name}({given})")
 
-    def multiply(
-        self, name: str, a: tuple[str, str, str], packed: tuple[str, str], c: tuple[str, str], sizes: tuple[str, str, str]
-    ) -> None:
-        """Call a product of a, its strides, with a packed piece of so many rows, into c with its stride: so many rows, depth and columns."""
+    def multiply(self, name: str, a: Triple, packed: tuple[str, str], c: tuple[str, str], sizes: Triple) -> None:
+        """Call a product of a, its strides, with a packed piece of so many rows, into c with its stride: rows, depth and columns."""
         given = f"ptr {a[0]}, i64 {a[1]}, i64 {a[2]}, ptr {self.memory[packed[0]]}, i64 {packed[1]}, ptr {c[0]}, i64 {c[1]}"
         self.body.do(f"call void @{name}({given}, {', '.join(f'i64 {n}' for n in sizes)})")
 

@@ -12,10 +12,12 @@ from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, wrap
 from ...eager import native
 from ...rng.generator import default_generator
-from ..xp import matmul, total, transposed
+from ..xp import matmul, real, total, transposed, whole
 from .correlation import widened
 
 BLOCK = 1 << 18  # elements of the scores that are worked on at a time, so that they stay in cache
+
+MANY_SCORES = 1 << 22  # elements of all scores beyond which a program has them a block at a time too
 
 
 def _scores(query, key, attn_mask, is_causal, scale):
@@ -49,6 +51,31 @@ def _softmax_in_place(scores):
     s = np.add.reduce(scores, axis=-1, keepdims=True)
     s[s == 0] = 1
     np.multiply(scores, np.reciprocal(s, out=s), out=scores)
+
+
+def is_native(*operands):
+    """Whether native code takes query, key and value. Programs have kernels of their own: there it does where scores leave the caches."""
+    lead = np.broadcast_shapes(*(x.shape[:-2] for x in operands))
+    query, key, _ = operands
+    if hasattr(query, "_trace") and math.prod(lead) * query.shape[-2] * key.shape[-2] < MANY_SCORES:
+        return False
+    return native.takes_attention(*real(*operands))
+
+
+@whole
+def attend(query, key, value, mask, is_causal, scale):
+    """The same in native code: the results, and of each row the logarithm of its sum, from which the way back works the weights out."""
+    (query, key, value), dtype = widened(query, key, value)
+    out, logs = native.attend(query, key, value, _added(mask, query.dtype, key.shape[-2]), is_causal, scale)
+    return out.astype(dtype, copy=False), logs
+
+
+@whole
+def attend_back(g, query, key, value, mask, out, logs, is_causal, scale):
+    """The gradients of query, key and value."""
+    (g, query, key, value, out), dtype = widened(g, query, key, value, out)
+    slopes = native.attend_back(g, query, key, value, _added(mask, out.dtype, key.shape[-2]), out, logs, is_causal, scale)
+    return tuple(d.astype(dtype, copy=False) for d in slopes)
 
 
 def _added(mask, dtype, columns):
@@ -114,11 +141,10 @@ QKV = [(2, 3, 4), (2, 5, 4), (2, 5, 3)]
 ])  # fmt: skip
 def attention(query, key, value, attn_mask=None, keep=None, /, is_causal=False, scale=1.0):
     """`softmax(query @ key.T * scale + attn_mask) @ value`; `keep` is what dropout multiplies the weights with."""
+    if keep is None and is_native(query, key, value):
+        return attend(query, key, value, attn_mask, is_causal, scale)
     if query.__class__ is np.ndarray:
         (query, key, value), dtype = widened(query, key, value)
-        if keep is None and native.takes_attention(query, key, value):
-            out, logs = native.attend(query, key, value, _added(attn_mask, query.dtype, key.shape[-2]), is_causal, scale)
-            return out.astype(dtype, copy=False), logs  # from which the way back works the weights out again
         out, weights = _blocked(query, key, value, attn_mask, keep, is_causal, scale)
         return out.astype(dtype, copy=False), weights.astype(dtype, copy=False)
     scores = _scores(query, key, attn_mask, is_causal, scale)
@@ -129,10 +155,8 @@ def attention(query, key, value, attn_mask=None, keep=None, /, is_causal=False, 
 @attention.grad("query", "key", "value", "attn_mask")
 def _(g, query, key, value, attn_mask, keep, weights, out, is_causal, scale, needs):
     if weights.ndim < out.ndim:
-        if g.__class__ is np.ndarray and not needs[3]:
-            (g, *operands, out), dtype = widened(g, query, key, value, out)
-            slopes = native.attend_back(g, *operands, _added(attn_mask, out.dtype, key.shape[-2]), out, weights, is_causal, scale)
-            return *(d.astype(dtype, copy=False) for d in slopes), None
+        if (g.__class__ is np.ndarray or hasattr(g, "_trace")) and not needs[3]:
+            return *attend_back(g, query, key, value, attn_mask, out, weights, is_causal, scale), None
         weights = _weights(_scores(query, key, attn_mask, is_causal, scale))
     d_value = matmul(transposed(weights if keep is None else weights * keep), g) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):

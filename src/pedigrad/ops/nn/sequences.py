@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from ...core import modes
 from ...eager import native
+from ..xp import real, whole
 
 FEWEST = 1 << 13  # multiplications of a loop from which on it pays to call native code
 
@@ -21,18 +21,7 @@ def takes(steps, *arrays) -> bool:
     present = [x for x in arrays if x is not None]
     if sum(n for _, _, n in steps) * math.prod(arrays[-1].shape) < FEWEST or any(x.dtype != present[0].dtype for x in present):
         return False
-    real = [x.array if hasattr(x, "_trace") and x._trace is modes.settings.recorder else x for x in present]
-    return all(native.takes_product(x, native.LARGE_PRODUCT) for x in real)
-
-
-def whole(function):
-    """`function` of arrays, which is one call where some of them are recorded."""
-
-    def called(*args):
-        traced = next((x for x in args if hasattr(x, "_trace")), None)
-        return function(*args) if traced is None else traced._trace.call(function, args, {})
-
-    return called
+    return all(native.takes_product(x, native.LARGE_PRODUCT) for x in real(*present))
 
 
 def ready(*arrays):
