@@ -251,7 +251,7 @@ def zeros(shape: Any, dtype: Any) -> Array:
     """An array of zeros; where it is large, in memory that was used before: fresh pages cost more than filling old ones."""
     if shape.__class__ is not tuple or math.prod(shape) < LARGE:
         return np.zeros(shape, dtype)
-    return _module("..codegen.runtime.memory").zeros(shape, dtype)  # type: ignore[no-any-return]
+    return _module("..codegen.runtime.memory").zeros(shape, dtype, _threads)  # type: ignore[no-any-return]
 
 
 def takes_product(x: Any, multiplications: int) -> bool:

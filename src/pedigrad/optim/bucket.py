@@ -173,12 +173,12 @@ class Plan:
         self.look()
 
     def movable(self) -> list[int]:
-        """The positions of the parameters that are moved in place."""
+        """The positions of the parameters that are moved in place: not those that are large enough for native code."""
         if self.move is None:
             return []
         sizes = {
             i: a.size for i, a in enumerate(self.arrays)
-            if a.dtype.kind == "f" and a.dtype.itemsize > 2 and (a.size <= BLOCK or a.flags.c_contiguous)
+            if a.dtype.kind == "f" and a.dtype.itemsize > 2 and (a.size <= BLOCK or a.flags.c_contiguous) and a.size < native.LARGE_UPDATE
         }  # fmt: skip
         large = [i for i, size in sizes.items() if size > TINY]
         return list(sizes) if len(sizes) - len(large) <= FEW or self.rebuilt > PATIENCE else large

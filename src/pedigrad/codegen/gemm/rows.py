@@ -41,7 +41,7 @@ def rows_product(tile: Tile, biased: bool = False) -> Body:
 def part_product(name: str, tile: Tile, vectors: int, adds: bool) -> Body:
     """`name(a, a_row, a_step, packed, height, c, c_row, rows, depth, columns)`: c[r][j] = sum of a[r][k] * packed[k][j] over k.
 
-    `a_step` is the stride of `a` along k. `packed` has blocks of so many `vectors` of columns, each of `height` rows. With `adds` the sum is
+    `a_step` is the stride of `a` along k. `packed` has blocks of so many `vectors` of columns, each of `height` rows. With `adds` sums are
     added to c.
     """
     arguments = "ptr %a, i64 %a_row, i64 %a_step, ptr %packed, i64 %height, ptr %c, i64 %c_row, i64 %rows, i64 %depth, i64 %columns"

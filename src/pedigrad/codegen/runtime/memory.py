@@ -13,6 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..emit import llvm
+from ..emit.kernel_body import share
+from ..gemm.microkernel import Body
+from . import pool
+
 Array = np.ndarray[Any, Any]
 LARGE = 1 << 20  # bytes from which memory is kept
 ALIGN = 64  # what addresses of such memory are multiples of: kernels may write whole lines of it past the caches
@@ -77,11 +82,24 @@ def block(size: int) -> Array:
     return np.empty(size, np.uint8)
 
 
-def zeros(shape: Any, dtype: Any) -> Array:
-    """An array of zeros."""
+def zeros(shape: Any, dtype: Any, threads: int = 1) -> Array:
+    """An array of zeros, which several threads write where it is large."""
     out = empty(shape, dtype)
-    out.fill(0)
+    if out.nbytes >= LARGE and threads > 1:
+        pool.run(_clearing(), (out.__array_interface__["data"][0], out.nbytes), threads)
+    else:
+        out.fill(0)
     return out
+
+
+@functools.cache
+def _clearing() -> int:
+    """The address of `clear(out, bytes, thread, threads)`, which sets a thread's share of the lines there to zero."""
+    body = Body("clear", "ptr %out, i64 %bytes, i64 %thread, i64 %threads", llvm.vector_bits(), linkage="")
+    lines = body.integer("udiv", body.integer("add", "%bytes", ALIGN - 1), ALIGN)
+    first, last = (body.smaller(body.integer("mul", n, ALIGN), "%bytes") for n in share(body, lines))
+    body.call("void", "llvm.memset.p0.i64", f"ptr {body.at('%out', first, 'i8')}", "i8 0", f"i64 {body.integer('sub', last, first)}", "i1 false")
+    return llvm.load("\n".join([*body.intrinsics, body.text()]), ["clear"], optimise=False)["clear"]
 
 
 def zeros_like(array: Array) -> Array:
