@@ -248,7 +248,8 @@ def test_what_rounding_does_is_found_by_as_many_runs_for_many_results_as_for_one
     rounding = agreement.Rounding(program, {x: start})
     assert rounding.compared("", start, np.exp(start), program.outputs[0]) is not None
     after_one = len(runs)
-    assert all(rounding.compared("", start, start + 1, value) is not None for value in program.outputs)
+    for value, right in zip(program.outputs, (np.exp, np.sin, np.cos), strict=True):
+        assert rounding.compared("", right(start) + 1, right(start), value) is not None
     assert len(runs) == after_one == 1 + agreement.RUNS
 
 
@@ -260,7 +261,18 @@ def test_other_rounding_is_asked_for_until_it_explains_what_differs(monkeypatch)
     start = np.full(3, 20, np.float32)
     rounding, wanted = agreement.Rounding(program, {x: start}), np.exp(start)
     assert rounding.compared("", wanted * np.float32(1 + 2e-6), wanted, program.outputs[0]) is None and len(runs) == 0
-    assert rounding.compared("", wanted * np.float32(1 + 1e-5), wanted, program.outputs[0]) is None and len(runs) == 2
+    assert rounding.compared("", wanted * np.float32(1 + 1e-5), wanted, program.outputs[0]) is None and len(runs) == 1
+
+
+def test_one_run_tells_a_wrong_program_and_wrong_native_code_from_rounding():
+    program = Program()
+    x = program.input((3,), np.float32)
+    program.outputs = [program.emit("exp", (x,), (3,), np.float32)]
+    start = np.full(3, 20, np.float32)
+    right = np.exp(start)
+    for wrong in (right * np.float32(1.001), right + 1e6, np.full_like(right, np.nan), -right):
+        for found, wanted in ((wrong, right), (right, wrong)):
+            assert agreement.Rounding(program, {x: start}).compared("", found, wanted, program.outputs[0]) is not None
 
 
 def test_an_interpreted_program_keeps_what_is_asked_for_alone():

@@ -57,6 +57,13 @@ class Rounding:
         fault = difference(what, found, wanted, most)
         if fault is None:
             return None
+        if found.dtype.kind == "f":
+            near = next(self.moved())[value]
+            steps = [moved_by(each, near) for each in (found, wanted)]  # a wrong result is far from what is near the right one, and the
+            if None not in steps:  # results of a wrong program, done by native code and by NumPy, are near each other
+                fault = difference(what, found, wanted, most + NOISE * min(steps))
+                if fault is None:
+                    return None
         plain, moved = self.plain[value], 0.0
         if plain.dtype.kind == "f":  # what cancels leaves the rounding of what it was made of
             moved = float(np.finfo(plain.dtype).eps) * self.largest(value)
@@ -89,8 +96,9 @@ class Rounding:
 
     def nearby(self) -> dict[Value, Array]:
         """The outputs where inputs and all that is computed are a rounding error away."""
-        given = {v: a if a.dtype.kind != "f" else shaken(a, self.chance) for v, a in self.given.items()}
-        return interpreted(self.program, given, rounded=lambda array: shaken(array, self.chance), keep=self.program.outputs)
+        shake = Shaking(self.chance)
+        given = {v: a if a.dtype.kind != "f" else shake(a) for v, a in self.given.items()}
+        return interpreted(self.program, given, rounded=shake, keep=self.program.outputs)
 
     def measure(self, value: Value, array: Array) -> None:
         """Note the largest finite number of an array of floats."""
@@ -137,16 +145,25 @@ def moved_by(plain: Array, other: Array) -> float | None:
     return float(np.abs(other - plain.astype(other.dtype))[finite].max(initial=0))
 
 
-def shaken(array: Array, chance: np.random.Generator) -> Array:
-    """The array, each element a rounding error away."""
-    eps = float(np.finfo(array.dtype).eps)
-    factors = 1 - eps + 2 * eps * chance.random(min(array.size, SHAKEN), np.float32 if array.dtype == np.float32 else np.float64)
-    moved = np.array(array, order="C")
-    line = moved.reshape(-1)
-    for start in range(0, line.size, SHAKEN):
-        part = line[start : start + SHAKEN]
-        part *= factors[: part.size].astype(part.dtype, copy=False)
-    return moved
+class Shaking:
+    """Moves each element of an array by a rounding error: the errors of one array after the other are parts of one row of numbers."""
+
+    def __init__(self, chance: np.random.Generator):
+        self.chance, self.factors = chance, dict[Any, Array]()
+
+    def __call__(self, array: Array) -> Array:
+        factors = self.factors.get(array.dtype)
+        if factors is None:
+            eps = float(np.finfo(array.dtype).eps)
+            drawn = self.chance.random(2 * SHAKEN, np.float32 if array.dtype == np.float32 else np.float64)
+            factors = self.factors[array.dtype] = (1 - eps + 2 * eps * drawn).astype(array.dtype)
+        first = int(self.chance.integers(SHAKEN))
+        moved, line = np.empty(array.shape, array.dtype), np.ascontiguousarray(array).reshape(-1)
+        into = moved.reshape(-1)
+        for start in range(0, line.size, SHAKEN):
+            part = line[start : start + SHAKEN]
+            np.multiply(part, factors[first : first + part.size], out=into[start : start + SHAKEN])
+        return moved
 
 
 def tolerance(longest: int, narrow: float, wanted: Array) -> float:

@@ -1,6 +1,6 @@
-"""What a Program means: its instructions done one after the other by NumPy, each result an array of its own.
+"""What a Program means: its instructions done one after the other by NumPy, each result an array.
 
-Nothing is fused, nothing shares memory, nothing is done in another order. Native code is held against this (`capture/proof.py`).
+Nothing is fused, nothing is written to again, nothing is done in another order. Native code is held against this (`capture/proof.py`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def interpreted(
             result = computed(instruction, args, done)
             out = instruction.out
             dtype = np.dtype(np.float64) if wide and out.dtype == np.float32 else out.dtype
-            known[out] = np.array(np.broadcast_to(np.asarray(result, dtype), out.shape))
+            known[out] = in_rows(np.asarray(result, dtype), out.shape)
             if rounded is not None and dtype.kind == "f" and instruction.operation in ROUNDED:
                 known[out] = rounded(known[out])
             if look is not None:
@@ -56,6 +56,11 @@ def interpreted(
                 if last.get(value) == number:
                     del known[value]
     return known
+
+
+def in_rows(array: Array, shape: tuple[int, ...]) -> Array:
+    """An array broadcast to a shape, row by row in memory; nobody writes to what is known."""
+    return array if array.shape == shape and array.flags.c_contiguous else np.array(np.broadcast_to(array, shape))
 
 
 def computed(instruction: Instruction, args: list[Any], done: dict[Any, Any]) -> Any:
