@@ -108,6 +108,21 @@ def test_imported_from_the_same_package(tmp_path, monkeypatch):
         watched(function, lambda: setattr(package_module.rate, "FACTOR", 3.0), args=(tensor(3),))
 
 
+def test_what_a_module_does_when_it_is_imported_is_done_once(tmp_path, monkeypatch, capsys):
+    (tmp_path / "imported_once.py").write_text("import time\nprint('imported at', time.time())\nfactor = 3\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def function(x):
+        import imported_once
+
+        return x * imported_once.factor
+
+    compiled, x = torch.compile(function), torch.ones(3)
+    assert all(compiled(x).tolist() == [3, 3, 3] for _ in range(5))
+    assert capsys.readouterr().out.count("imported at") == 1
+    assert compiled.compiled.variants[0].runs > 0
+
+
 def test_another_module_of_the_name(settings):
     def function(x):
         import settings_of_a_test

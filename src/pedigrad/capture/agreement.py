@@ -59,9 +59,9 @@ class Rounding:
             return None
         if found.dtype.kind == "f":
             near = next(self.moved())[value]
-            steps = [moved_by(each, near) for each in (found, wanted)]  # a wrong result is far from what is near the right one, and the
-            if None not in steps:  # results of a wrong program, done by native code and by NumPy, are near each other
-                fault = difference(what, found, wanted, most + NOISE * min(steps))
+            one, other = moved_by(found, near), moved_by(wanted, near)  # a wrong result is far from what is near the right one, and the
+            if one is not None and other is not None:  # results of a wrong program, done by native code and by NumPy, are near each other
+                fault = difference(what, found, wanted, most + NOISE * min(one, other))
                 if fault is None:
                     return None
         plain, moved = self.plain[value], 0.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import functools
 import gc
+import importlib
 import pickle
 import sys
 from types import CodeType, FrameType, FunctionType, ModuleType
@@ -34,6 +35,7 @@ PURE = frozenset(
     "bisect heapq ast dis opcode tokenize linecache warnings _py_abc builtins importlib zipimport _frozen_importlib "
     "_frozen_importlib_external codecs encodings struct genericpath posixpath pathlib".split()
 )
+IMPORTING = vars(importlib)["_bootstrap"]._find_and_load.__code__  # runs a module, the first time that it is imported
 CHANCE = {MersenneTwister._draw.__code__, MersenneTwister._twister.__code__}
 RECORDED = Generator.recorded.__code__
 SEEDS = {  # what sets or tells the state of a generator
@@ -75,11 +77,11 @@ class Effects:
         self.recorder, self.surroundings = recorder, surroundings
         self.known: set[CodeType] = set(surroundings.codes)
         self.drawing: FrameType | None = None  # the call that draws random numbers now
-        self.collecting: FrameType | None = None  # what a garbage collection has called: not the function's doing
+        self.aside: FrameType | None = None  # what a garbage collection or an import has called: not the function's doing, or done once
 
     def __enter__(self) -> Effects:
         self.chances = self.states()
-        self.callbacks = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+        self.asides = {IMPORTING, *(getattr(callback, "__code__", None) for callback in gc.callbacks)}
         self.ran: set[CodeType] = set()
         self.names: set[str] = set()  # that the code which ran has looked up
         self.stored: set[str] = set()  # attributes that it may have assigned to, to what it had before even
@@ -120,10 +122,10 @@ class Effects:
 
     def seen(self, frame: FrameType, event: Any, arg: Any) -> None:
         """Python's profile function."""
-        if self.collecting is not None:
-            self.collecting = None if event == "return" and frame is self.collecting else self.collecting
-        elif event == "call" and frame.f_code in self.callbacks:
-            self.collecting = frame
+        if self.aside is not None:
+            self.aside = None if event == "return" and frame is self.aside else self.aside
+        elif event == "call" and frame.f_code in self.asides:
+            self.aside = frame
         elif event == "call":
             if frame.f_code not in self.ran:
                 self.looks_up(frame.f_code, frame.f_globals)
