@@ -426,6 +426,16 @@ def test_what_is_no_loop_over_elements():
     assert "sizes" in refused(lambda *a: a[0], numbers(13, 14, 15), numbers(16, 17, 18))
 
 
+def test_nothing_is_called_on_arrays_that_stand_in_for_others(monkeypatch):
+    """Sizes that follow from one another, as those of a convolution do, do not where others stand in for them."""
+    asked, convolve = [], native.convolve
+    monkeypatch.setattr(native, "convolve", lambda x, *rest: (asked.append(x.shape), convolve(x, *rest))[1])
+    x = torch.randn(4, 16, 60, 50, requires_grad=True)
+    weight = torch.randn(24, 16, 3, 3, requires_grad=True)
+    F.conv2d(x, weight).backward(torch.randn(4, 24, 58, 48))
+    assert set(asked) == {(4, 16, 60, 50), (4, 24, 58, 48)}
+
+
 def test_a_branch_on_an_element_is_checked_in_every_run():
     def function(x, sizes):
         return x * 2.0 if np.sum(x) > 0 else x

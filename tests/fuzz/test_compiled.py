@@ -9,9 +9,9 @@ if not hasattr(os, "fork"):
     pytest.skip("programs are run in forks", allow_module_level=True)
 
 from fuzz import apart, compiled, programs
+from fuzz.batches import batches
 
-BATCH = 20
-BATCHES = [range(start, start + BATCH) for start in range(0, 140, BATCH)]
+BATCHES = batches(3, 20)
 # Seeds that showed faults of different kinds once.
 BATCHES.append((6002, 6003, 6009, 6012, 6023, 6028, 6033, 6035, 6043, 6050, 6072, 6075, 6079, 6088, 6100, 6103))
 DIFFER: set[int] = set()  # seeds of programs that are known to differ still

@@ -9,8 +9,9 @@ if not hasattr(os, "fork"):
     pytest.skip("programs are run in forks", allow_module_level=True)
 
 from fuzz import apart, compiled, generation
+from fuzz.batches import batches
 
-BATCHES = [range(start, start + 25) for start in (0, 25, 50)]
+BATCHES = batches(1, 25)
 
 
 @pytest.mark.parametrize("seeds", BATCHES, ids=lambda seeds: f"from {seeds[0]}")

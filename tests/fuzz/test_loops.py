@@ -5,9 +5,9 @@ import pytest
 pytest.importorskip("llvmlite")
 
 from fuzz import loops, programs
+from fuzz.batches import batches
 
-BATCH = 20
-BATCHES = [range(start, start + BATCH) for start in range(0, 120, BATCH)]
+BATCHES = batches(2, 20)
 
 
 @pytest.mark.parametrize("seeds", BATCHES, ids=lambda seeds: f"from {seeds[0]}")

@@ -10,9 +10,9 @@ if not hasattr(os, "fork"):
     pytest.skip("programs are run in forks", allow_module_level=True)
 
 from fuzz import apart, compiled, programs, training
+from fuzz.batches import batches
 
-BATCH = 6
-BATCHES = [range(start, start + BATCH) for start in range(0, 36, BATCH)]
+BATCHES = batches(2, 6)
 DIFFER: set[int] = set()  # seeds of runs that are known to differ still
 
 

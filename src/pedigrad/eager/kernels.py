@@ -254,11 +254,18 @@ def shaped(array: Array, shape: tuple[int, ...]) -> Array:
     return array if array.shape == shape else array.reshape(shape)
 
 
+class Sizeless(Trace):
+    """A trace of arrays whose sizes stand in for others: nothing is called on them, as what native code does follows from real sizes."""
+
+    def call(self, function: Any, args: Any, kwargs: Any, **attributes: Any) -> Any:
+        raise Untraceable(f"it needs {getattr(function, '__name__', 'a function')}()")
+
+
 class Written:
     """The kernels of a function, written for stand-in sizes."""
 
     def __init__(self, function: Callable[..., Any], kinds: Any, symbols: Sequence[int], threads: int, streamed: int):
-        trace = Trace()
+        trace = Sizeless()
         rng = np.random.default_rng(0)
         traced: list[Any] = []
         for each in kinds:
