@@ -68,6 +68,8 @@ def computed(instruction: Instruction, args: list[Any], done: dict[Any, Any]) ->
     operation, attributes, out = instruction.operation, instruction.attributes, instruction.out
     if operation in MEANINGS:
         return MEANINGS[operation](out, attributes, *args)
+    if operation in ("max", "min") and not args[0].size:
+        return np.full(out.shape, extreme(operation, out.dtype), out.dtype)
     if operation in REDUCTIONS:
         return REDUCTIONS[operation](args[0], axis=tuple(attributes["dims"]))
     if operation == "call":
@@ -77,6 +79,14 @@ def computed(instruction: Instruction, args: list[Any], done: dict[Any, Any]) ->
             done[group] = attributes["function"](*given, **named)
         return done[group][attributes["index"]] if attributes["several"] else done[group]
     return elementwise(instruction, args)
+
+
+def extreme(operation: str, dtype: np.dtype[Any]) -> Any:
+    """The maximum or minimum of no elements: what changes no other one's."""
+    if dtype.kind == "b":
+        return operation == "min"
+    low, high = (-np.inf, np.inf) if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return low if operation == "max" else high
 
 
 def elementwise(instruction: Instruction, args: list[Any]) -> Any:
