@@ -54,15 +54,17 @@ def exp_limits(at: Precision) -> tuple[float, float]:
 
 def exp(x: Value, at: Precision) -> Value:
     low, high = exp_limits(at)
-    e, k = exponential(at_least(at_most(x, high), low), at)
-    return scale_next(e, k, at)
+    vanishes = x < low  # as what a softmax masks does: a power that underflows takes a processor a hundred times as long
+    e, k = exponential(select(vanishes, 0.0, at_most(x, high)), at)
+    return select(vanishes, 0.0, scale_next(e, k, at))
 
 
 def exp2(x: Value, at: Precision) -> Value:
-    x = at_least(at_most(x, at.bias + 2.0), -at.bias - at.fraction - 3.0)
+    vanishes = x < -at.bias - at.fraction - 2.0
+    x = select(vanishes, 0.0, at_most(x, at.bias + 2.0))
     shifted = x + at.magic
     r = x - (shifted - at.magic)
-    return scale_next(r * at.polynomial("exp2", r), shifted.bits() - at.bits(at.magic), at)
+    return select(vanishes, 0.0, scale_next(r * at.polynomial("exp2", r), shifted.bits() - at.bits(at.magic), at))
 
 
 def expm1_inside(x: Value, at: Precision) -> Value:
