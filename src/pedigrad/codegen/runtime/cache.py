@@ -27,6 +27,7 @@ VERSION = 1
 MAGIC = b"pedigrad"
 HEADER = struct.Struct(">8sI32sQ32s")
 ENTRY, PART = ".code", ".part"
+LOOKS = 64  # at all entries, on average, while as much is written as these may take: a look takes as long as there are many of them
 DEFAULT_SIZE = 256 << 20
 ABANDONED = 3600.0  # seconds after which a half-written file has no writer any more
 READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -183,7 +184,8 @@ def _write(where: str, path: str, digest: bytes, payload: bytes) -> None:
             with suppress(OSError):
                 os.unlink(part)
             raise
-        _make_room(where, limit)
+        if int.from_bytes(os.urandom(4), "little") < 2**32 * len(data) * LOOKS / max(limit, 1):
+            _make_room(where, limit)
 
 
 def _make_room(where: str, limit: int) -> None:
