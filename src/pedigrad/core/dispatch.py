@@ -588,25 +588,24 @@ def output(node: Node, index: int, outputs: Any) -> Output:
 
 def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes: tuple[Any, ...], results: Any) -> tuple[Any, ...]:
     """What the rules that will run want, in the order of `op.saves`."""
+    values: dict[str, Any] = dict(zip(op.attributes, attributes, strict=True))
+    values.update(zip(op.outputs, results, strict=True) if op.outputs else {"outs": results})
     if op.variadic:
         (name,) = op.operands
-        needed = [sum(p is not None for p in parents) > (parent is not None) for parent in parents]  # by another operand's gradient
-        values: dict[str, Any] = {name: tuple(a if n else None for a, n in zip(arrays, needed, strict=True))}
-        values[name + "_shape"] = tuple(a.shape for a in arrays)
-        values[name + "_dtype"] = tuple(a.dtype for a in arrays)
-    else:
-        values = dict(zip(op.operands, arrays, strict=True))
-        for name, a in zip(op.operands, arrays, strict=True):
-            values[name + "_shape"], values[name + "_dtype"] = getattr(a, "shape", ()), getattr(a, "dtype", None)
-    values.update(zip(op.attributes, attributes, strict=True))
-    values.update(zip(op.outputs, results, strict=True) if op.outputs else {"outs": results})
-    if not op.variadic:
-        due = {n for n, p in zip(op.differentiable, parents, strict=True) if p is not None}
-        wanted = {w for rule in op.rules if due.intersection(rule.inputs) for w in rule.wants}
-        if op.hidden:  # the second derivative runs the forward again
-            wanted.update((*op.operands, *op.attributes))
-        return tuple(values[name] if name in wanted else None for name in op.saves)
-    return tuple(values[name] for name in op.saves)
+        if name in op.saves:
+            needed = [sum(p is not None for p in parents) > (parent is not None) for parent in parents]  # by another operand's gradient
+            values[name] = tuple([a if n else None for a, n in zip(arrays, needed, strict=True)])
+        values[name + "_shape"] = tuple([a.shape for a in arrays])
+        values[name + "_dtype"] = tuple([a.dtype for a in arrays])
+        return tuple([values[name] for name in op.saves])
+    values.update(zip(op.operands, arrays, strict=True))
+    for name, a in zip(op.operands, arrays, strict=True):
+        values[name + "_shape"], values[name + "_dtype"] = getattr(a, "shape", ()), getattr(a, "dtype", None)
+    due = {n for n, p in zip(op.differentiable, parents, strict=True) if p is not None}
+    wanted = {w for rule in op.rules if due.intersection(rule.inputs) for w in rule.wants}
+    if op.hidden:  # the second derivative runs the forward again
+        wanted.update((*op.operands, *op.attributes))
+    return tuple(values[name] if name in wanted else None for name in op.saves)
 
 
 def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut | None:

@@ -233,7 +233,11 @@ def {name}({parameters}):
                     _t._array = _r
                     _t._view = None if _r.flags.c_contiguous else _STRIDED
                     {layout}
-                    _record(_op, (_t,), {public}, _a, ({attributes}), (_r,))
+                    for _x in {public}:
+                        if _x._node is not None or _x._cut is not None:
+                            _record(_op, (_t,), {public}, _a, ({attributes}), (_r,))
+                            return _t
+                    _t._node = _t._cut = None
                     return _t
         return {general}
     except Exception as _e:

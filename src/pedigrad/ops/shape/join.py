@@ -48,6 +48,11 @@ def cat(*xs, dim=0):
             [1., 1.],
             [1., 1.]])
     """
+    if xs and xs[0].__class__ is np.ndarray:
+        try:
+            return np.concatenate(xs, dim)
+        except ValueError:  # what is wrong is said below, and empty vectors are left out
+            pass
     if not xs:
         raise ValueError("expected a non-empty list of Tensors")
     joined = [x for x in xs if not _is_nothing(x.shape)] or list(xs)
@@ -103,7 +108,10 @@ def stack(*xs, dim=0):
         if x.shape != xs[0].shape:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {xs[0].shape} at entry 0 and {x.shape} at entry {i}")
     dim = one_dim(dim, xs[0].ndim + 1)
-    return np.stack(xs, dim)
+    if xs[0].__class__ is not np.ndarray:
+        return np.stack(xs, dim)
+    wider = (*(ALL,) * dim, None)
+    return np.concatenate([x[wider] for x in xs], dim)
 
 
 @stack.grad("xs")
