@@ -17,7 +17,9 @@ from ..core.tensor import Tensor
 from ..core.traces import parts_of, variables_of
 from ..nn.dropout import _DropoutNd
 from ..nn.module import Module
-from ..nn.normalization import _BatchNorm
+from ..nn.multihead import MultiheadAttention
+from ..nn.normalization import _NormBase
+from ..nn.recurrent import RNNBase
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 SAMPLE = 64  # elements that a fingerprint looks at
@@ -124,10 +126,14 @@ def has_moody(module: Module) -> bool:
 
 
 def is_moody(module: Module) -> bool:
-    """Whether a layer acts otherwise in training: dropout that drops something, a batch norm with running statistics."""
+    """Whether a layer acts otherwise in training: dropout that drops something, also within a layer; a norm with running statistics."""
     if isinstance(module, _DropoutNd):
         return module.p > 0
-    return isinstance(module, _BatchNorm) and module.track_running_stats
+    if isinstance(module, RNNBase):
+        return module.dropout > 0 and module.num_layers > 1
+    if isinstance(module, MultiheadAttention):
+        return module.dropout > 0
+    return isinstance(module, _NormBase) and module.track_running_stats
 
 
 class Call:
