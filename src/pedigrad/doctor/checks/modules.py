@@ -214,7 +214,8 @@ class EvalWhileTraining(Check):
             if moody and any(id(p) in updater.owned for p in model.module.parameters()):
                 self.times[key] = self.times.get(key, 0) + 1
                 if self.times[key] == SEVERAL:
-                    self.found(f"{model.name} is trained in evaluation mode: {listed(moody)} do not act as in training.", call.origin)
+                    do = "do" if len(moody) > 1 else "does"
+                    self.found(f"{model.name} is trained in evaluation mode: {listed(moody)} {do} not act as in training.", call.origin)
 
 
 class BatchOfOne(Check):
@@ -228,7 +229,7 @@ class BatchOfOne(Check):
         super().__init__(*given)
         self.single = self.all = 0
         self.at, self.scope = NOWHERE, here.get().scope
-        self.predicted = 0
+        self.predicted: list[Call] = []  # calls that predicted a single sample with dropout
 
     def function(self, call: FunctionCall) -> None:
         x = call.argument(0, "input")
@@ -243,10 +244,8 @@ class BatchOfOne(Check):
                     self.tell()
         elif call.name == "dropout" and call.argument(2, "training", True) and call.argument(1, "p", 0.5):
             last = self.program.last_call
-            if x.shape[0] == 1 and last is not None and not last.grad and last.model.trained:
-                self.predicted += 1
-                if self.predicted == SEVERAL and all(f.check != TrainingWhileMeasuring.name for f in self.findings.items):
-                    self.found(f"Dropout is active while {last.model.name} predicts a single sample.", last.origin)
+            if x.shape[0] == 1 and last is not None and not last.grad and last.model.trained and last not in self.predicted[-1:]:
+                self.predicted.append(last)
 
     def tell(self) -> None:
         """Enter a finding."""
@@ -259,6 +258,14 @@ class BatchOfOne(Check):
     def finish(self) -> None:
         if self.single >= SEVERAL and self.single > self.all / 2:
             self.tell()
+        marks = {call.mark for call in self.predicted}
+        last = self.predicted[-1] if self.predicted else None  # Monte Carlo dropout predicts the same sample many times
+        if last is not None and len(marks) > len(self.predicted) / 2 and not self.found_by(TrainingWhileMeasuring):
+            self.found(f"Dropout is active while {last.model.name} predicts a single sample.", last.origin)
+
+    def found_by(self, check: type[Check]) -> bool:
+        """Whether another check has found something."""
+        return any(finding.check == check.name for finding in self.findings.items)
 
 
 class UnusedInput(Check):
