@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import traceback
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -570,6 +571,15 @@ def test_numpys_warnings_stay_inside_with_filters_of_the_command_line():
     program = "import pedigrad as torch; x = torch.zeros(2); print((x / x).isnan().all(), x.log(), (1 / x).mean())"
     result = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True)
     assert result.returncode == 0 and "tensor(True)" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("name", ["inv", "det", "eigvals", "svd", "qr"])
+def test_warnings_of_numpys_functions_in_python_stay_inside(name):
+    x = torch.eye(3) * (1e-45 if name == "inv" else 1e38 if name != "det" else 1e30)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        getattr(torch.linalg, name)(x * torch.ones(3, 3) if name in ("svd", "qr", "eigvals") else x)
+    assert not heard, heard[0].message
 
 
 def test_modules_have_their_names():

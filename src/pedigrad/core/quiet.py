@@ -66,6 +66,12 @@ def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
     return np.astype(x, dtype, copy=copy)
 
 
+def quietly(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """The result of a function of NumPy that is written in Python, whose own frames would warn."""
+    with np.errstate(all="ignore"):
+        return function(*args, **kwargs)
+
+
 def is_strict() -> bool:
     """Whether NumPy would raise, print or call something at a division by zero, as `np.seterr` was told to."""
     global _calm
