@@ -76,7 +76,7 @@ def ancestors(root: Node) -> list[Node]:
 def name_of(node: Node) -> str:
     """What a node's operation is called."""
     op = getattr(node, "op", None)
-    return node.name() if op is None else op.name
+    return node.name() if op is None else op.called
 
 
 def saved_by(node: Node) -> dict[str, Any]:

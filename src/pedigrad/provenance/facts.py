@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import math
 import os
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,7 +62,7 @@ def title(node: Node) -> str:
     for each in (name, "" if op is None else op.name):
         if any(each in names for names in PLACES.values()):
             return each
-    return node.name().removesuffix("0").removesuffix("Backward")
+    return re.sub(r"Backward\d+$", "", node.name())
 
 
 def dtype_name(node: Node) -> str:

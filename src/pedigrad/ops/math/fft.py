@@ -53,7 +53,7 @@ def _(g, x_shape, dims):
 
 
 @kernel(
-    name="fft_c2c",
+    name="fft_c2c", called="fft",
     places="",
     out=True,
     node="FftC2CBackward0",
@@ -72,7 +72,7 @@ def _(g, dims, norm, forward):
 
 
 @kernel(
-    name="fft_r2c",
+    name="fft_r2c", called="rfft",
     places="",
     out=True,
     node="FftR2CBackward0",
@@ -93,7 +93,7 @@ def _(g, x_shape, dims, norm, half):
 
 
 @kernel(
-    name="fft_c2r",
+    name="fft_c2r", called="irfft",
     places="",
     out=True,
     node="FftC2RBackward0",
