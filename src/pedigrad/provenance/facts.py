@@ -59,7 +59,7 @@ def title(node: Node) -> str:
     """The operation's public name, or PyTorch's name of the node."""
     op: Any = getattr(node, "op", None)
     name = "" if op is None else op.name.removesuffix("_forward").removesuffix("_loss")
-    for each in (name, "" if op is None else op.name):
+    for each in (name, "" if op is None else op.name, "" if op is None else op.called):
         if any(each in names for names in PLACES.values()):
             return each
     return re.sub(r"Backward\d+$", "", node.name())

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.declare import function
 from ..core.graph import Node
+from ..core.origin import located
 from ..core.tensor import Tensor
 from ..core.traces import variables
 from . import drawing, page, text
@@ -121,4 +122,12 @@ def family(
       1 │ sum ()...
       2 ╵ mul (3,)  ← w (3,)
     """
+    for name, given in (("until", until), ("to", to)):
+        several = given if isinstance(given, (list, tuple)) else () if given is None else (given,)
+        wrong = next((each for each in several if not isinstance(each, Tensor)), None)
+        if wrong is not None:
+            raise TypeError(located(f"family(): '{name}' must be a Tensor or several, not {type(wrong).__name__}"))
+    for name, number, least in (("depth", depth, 0), ("lines", lines, 1)):
+        if number is not None and (not isinstance(number, int) or number < least):
+            raise ValueError(located(f"family(): '{name}' must be an integer from {least} or None, not {number!r}"))
     return Family(input, dict(names) if names is not None else None, depth=depth, modules=modules, until=until, to=to, lines=lines)
