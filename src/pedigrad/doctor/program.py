@@ -136,6 +136,11 @@ def is_moody(module: Module) -> bool:
     return isinstance(module, _NormBase) and module.track_running_stats
 
 
+def is_compiled(value: Any, module: Module) -> bool:
+    """Whether a variable's value is the compiled form of a module."""
+    return isinstance(value, Module) and value is not module and value._modules.get("_orig_mod") is module
+
+
 class Call:
     """A model's call by the user's program."""
 
@@ -287,7 +292,7 @@ class Program:
         found = self.models.get(id(module))
         if found is None:
             frame = outside(sys._getframe(1))
-            name = next((n for n, value in variables_of(frame) if value is module), type(module).__name__)
+            name = next((n for n, value in variables_of(frame) if value is module or is_compiled(value, module)), type(module).__name__)
             found = self.models[id(module)] = Model(module, name, Origin.here())
         return found
 

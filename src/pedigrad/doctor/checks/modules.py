@@ -135,6 +135,8 @@ class TrainingWhileMeasuring(Check):
         call, what = known[0]
         if op.name in CHOICES:
             what = "chosen"
+        elif op.name == "mul" and not what and len(known) == 1 and is_weighed(operands):
+            what = "weighed"  # as the overlap of a mask with that which is right
         elif op.name == "sub" and len(known) == 1 and all(isinstance(x, Tensor) and x._node.__class__ is not Leaf for x in operands):
             what = "compared" if operands[0].shape == operands[1].shape else what
         elif op.name == "gather" and len(known) == 1 and self.of(operands[0]) is not None and not call.grad:
@@ -150,7 +152,7 @@ class TrainingWhileMeasuring(Check):
         known = self.of(call.argument(0, "input"))
         if known is None:
             return
-        if call.name in LOSSES or (known[1] == "chosen" and not known[0].grad):
+        if call.name in LOSSES or (known[1] in ("chosen", "weighed") and not known[0].grad):
             self.measure(known[0])
         elif call.name != "item" and not known[0].grad and known[0].mark is not None and id(known[0].model) in self.fitted:
             self.take(known[0])
@@ -189,6 +191,12 @@ class TrainingWhileMeasuring(Check):
             self.found(f"{call.model.name} is measured in training mode: {listed(call.active)} {do} in training.", call.origin)
 
 
+def is_weighed(operands: tuple[Any, ...]) -> bool:
+    """Whether two tensors of several samples and of one shape are multiplied, and neither is a parameter."""
+    tensors = [x for x in operands if isinstance(x, Tensor) and x.ndim and x._node.__class__ is not Leaf]
+    return len(tensors) == 2 and tensors[0].shape == tensors[1].shape
+
+
 class EvalWhileTraining(Check):
     """A model with dropout or batch norms is trained in evaluation mode."""
 
@@ -206,12 +214,15 @@ class EvalWhileTraining(Check):
     def called(self, call: Call) -> None:
         if call.grad and not call.training:
             self.last[id(call.model)] = (call, call.model)
+        elif call.grad:
+            self.last.pop(id(call.model), None)
 
     def step(self, updater: Updater) -> None:
         for key, (call, model) in list(self.last.items()):
+            if not any(id(p) in updater.owned for p in model.module.parameters()):
+                continue  # another optimizer's step
             del self.last[key]
-            moody = model.moody() if call.passed else []
-            if moody and any(id(p) in updater.owned for p in model.module.parameters()):
+            if moody := model.moody() if call.passed else []:
                 self.times[key] = self.times.get(key, 0) + 1
                 if self.times[key] == SEVERAL:
                     do = "do" if len(moody) > 1 else "does"
