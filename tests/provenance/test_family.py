@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import pedigrad as torch
+from pedigrad import graph_page
 from pedigrad import nn
 from pedigrad.provenance.folding import Group, longest_repeat
 
@@ -254,3 +255,18 @@ def test_what_family_does_not_take_is_said(given):
 
 def test_operations_have_the_names_that_users_call():
     assert "1 ╵ max ()" in str(torch.ones(2, requires_grad=True).max().family())
+
+
+def test_tensors_have_the_names_that_the_callers_of_a_function_give_them():
+    weight = torch.ones(2, requires_grad=True)
+
+    def shown(result):
+        return str(result.family())
+
+    assert "← weight (2,)" in shown(weight * 2)
+
+
+def test_a_page_of_a_program_that_is_over_names_its_tensors(tmp_path, capsys):
+    w = torch.ones(2, requires_grad=True)
+    graph_page.main("p.py", [], "h", str(tmp_path / "p.html"), lambda *_: {"slope": w, "h": w.exp()})
+    assert "← slope (2,)" in capsys.readouterr().out

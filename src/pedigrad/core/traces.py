@@ -53,13 +53,20 @@ def trim(error: BaseException) -> None:
     last.tb_next = None
 
 
-def variables() -> dict[int, str]:
-    """What the user's frame calls its tensors: the name of each, by the identity of its array."""
-    frame = outside(sys._getframe(1))
+def variables(around: bool = False) -> dict[int, str]:
+    """What the user's frame calls its tensors: the name of each, by the identity of its array.
+
+    With `around` the frames that called it count too, as long as they are of the same module; what is nearer comes first.
+    """
+    first = frame = outside(sys._getframe(1))
     found: dict[int, str] = {}
-    for name, value in variables_of(frame):
-        if hasattr(type(value), "_held"):
-            found.setdefault(id(value._held), name)
+    while frame is not None:
+        for name, value in variables_of(frame):
+            if hasattr(type(value), "_held"):
+                found.setdefault(id(value._held), name)
+        frame = outside(frame.f_back) if around else None
+        if frame is not None and first is not None and frame.f_globals is not first.f_globals:
+            break
     return found
 
 

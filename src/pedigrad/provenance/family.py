@@ -32,7 +32,7 @@ class Family:
     ):  # fmt: skip
         self.ancestors = Ancestors(tensor, tensors(until), tensors(to))
         self.tensor = tensor
-        self.facts = Facts({id(t._node): name for name, t in (names or {}).items() if t._node is not None}, variables())
+        self.facts = Facts({id(t._node): name for name, t in (names or {}).items() if t._node is not None}, variables(around=True))
         self.by_module = modules is not False
         opened = () if isinstance(modules, bool) else (modules,) if isinstance(modules, str) else tuple(modules)
         self.view = text.View(depth, opened, None if depth is not None and lines == text.View.lines else lines, modules is not False)
