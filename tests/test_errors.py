@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import io
 import os
 import pickle
 import re
@@ -553,6 +554,32 @@ def test_probabilities_out_of_range(size):
     for x in (bad, bad.clone().requires_grad_()):
         with pytest.raises(RuntimeError, match="between 0 and 1"):
             torch.nn.functional.binary_cross_entropy(x, good)
+
+
+def test_a_device_that_is_not_there_is_guarded_by_its_own_name():
+    for name, guard in (("mps", "torch.backends.mps"), ("cuda", "torch.cuda"), ("xpu", "torch.xpu")):
+        with pytest.raises(RuntimeError, match=f"Guard it with {guard}.is_available"):
+            torch.zeros(2, device=name)
+
+
+def test_a_gradient_of_a_wrong_shape_is_the_functions_own_mistake():
+    class Wrong(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return torch.ones(5)
+
+    with pytest.raises(RuntimeError, match=r"got \[5\] but expected shape compatible with \[2\]: its backward\(\) gives another shape"):
+        Wrong.apply(torch.ones(2, requires_grad=True)).sum().backward()
+
+
+def test_garbage_is_refused_in_one_traceback():
+    with pytest.raises(pickle.UnpicklingError) as caught:
+        torch.load(io.BytesIO(b"hello"))
+    assert "".join(traceback.format_exception(caught.value)).count("Traceback") == 1
 
 
 # NumPy's warnings

@@ -400,6 +400,9 @@ SAID = """
     x.expand(-1, 5, 4)
     F.one_hot(torch.tensor([5]), 3)
     F.conv2d(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 3, 3))
+    torch.zeros(5).split(0)
+    torch.device("cuda:x")
+    F.adaptive_avg_pool2d(torch.zeros(3), 2)
 """
 
 
@@ -413,3 +416,20 @@ def test_a_mistake_is_told_in_pytorchs_words(text):
         found.append((caught.type, str(caught.value).partition("\n")[0]))
     assert found[1][0] is found[0][0] and found[0][1] in found[1][1]
     assert not re.search(r"\b(conv_forward|one_hot_rows)\b|axis", found[1][1])
+
+
+# What both refuse with a TypeError, and what is to be read in ours.
+KINDS = {
+    "torch.nn.Linear(28 * 28 / 2, 10)": "sizes must be integers, but got 392.0, a float: use //",
+    "torch.zeros(2.0, 3)": "got 2.0, a float",
+    "torch.nn.Conv2d(1, 2, '3')": "got '3', a str",
+    "torch.arange('5')": r"arange\(\): argument 'end' must be Number, not str",
+}
+
+
+@pytest.mark.parametrize("text", KINDS)
+def test_what_is_no_number_is_named(text):
+    with pytest.raises(TypeError):
+        eval(text, {"torch": torch})
+    with pytest.raises(TypeError, match=KINDS[text]):
+        eval(text, {"torch": pedigrad})

@@ -21,7 +21,7 @@ from .windows import Geometry, ints
 
 def _sizes(x, output_size, n, name):
     """The output sizes; None in the argument means the input's own."""
-    if n > 1 and x.ndim <= n:
+    if n > 1 and x.ndim <= n and isinstance(output_size, (tuple, list)):
         raise ValueError(f"Input dimension should be at least {n + 1}")
     if x.ndim not in (n + 1, n + 2):
         raise RuntimeError(f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(x.shape)}")
