@@ -392,8 +392,6 @@ SAID = """
     x.__setitem__(5, 1)
     x.reshape(-1, -1)
     x.view(-1, -1)
-    x.view(-2, 6)
-    x.reshape(2, -3)
     x.view(5, 5)
     torch.zeros(0).view(0, -1)
     x.expand(2, 4)

@@ -26,14 +26,11 @@ def _sizes(shape):
 
 def _unfit(x, shape):
     sizes = list(_sizes(shape))
-    low = next((i for i, size in enumerate(sizes) if size < -1), None)
     if sizes.count(-1) > 1:
         return RuntimeError(f"only one dimension can be inferred, and the shape {sizes} has {sizes.count(-1)} of size -1")
     if -1 in sizes and not x.size:
         why = "because the unspecified dimension size -1 can be any value and is ambiguous"
         return RuntimeError(f"cannot reshape tensor of 0 elements into shape {sizes} {why}")
-    if low is not None:
-        return RuntimeError(f"invalid shape dimension {sizes[low]} at index {low} of shape {sizes}")
     return RuntimeError(f"shape '{sizes}' is invalid for input of size {x.size}")
 
 
@@ -53,14 +50,10 @@ def reshape(x, /, shape):
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    shape = _sizes(shape)
     try:
-        out = reshaped(x, shape)
+        return reshaped(x, _sizes(shape))
     except ValueError:
         raise _unfit(x, shape) from None
-    if out.shape != shape and -1 not in shape:  # NumPy infers any size below zero
-        raise _unfit(x, shape)
-    return out
 
 
 @reshape.grad("x")
@@ -82,9 +75,7 @@ def view_shape(x, /, shape):
         out = reshaped(x, shape)
         if _is_gapped(x):
             np.reshape(getattr(x, "array", x), shape, copy=False)
-        if out.shape == shape or -1 in shape:
-            return out
-        raise _unfit(x, shape)
+        return out
     except ValueError as error:
         if "copy" not in str(error):
             raise _unfit(x, shape) from None
