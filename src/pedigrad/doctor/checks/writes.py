@@ -148,9 +148,9 @@ class GraphKept(Check):
 
     def judge(self) -> None:
         """Look at how many graphs are alive after an update."""
-        if len(self.outputs) > 2 * LIVE:
+        if len(self.outputs) > LIVE + 2:
             self.outputs = {key: node for key, node in self.outputs.items() if node() is not None}
-            if len({step for _, _, step in self.outputs}) > 2 * LIVE and not self.told:
+            if len({step for _, _, step in self.outputs}) > LIVE + 2 and not self.told:
                 self.tell([node for node in map(operator.call, self.outputs.values()) if node is not None], [])
         if self.told or len(self.roots) <= LIVE + 2:
             return
