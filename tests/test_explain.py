@@ -400,7 +400,7 @@ def test_a_function_that_was_not_called_is_not_said_to_run_as_usual():
     [
         (lambda x: torch.from_numpy(np.sin(x.numpy())), "torch.sin for np.sin"),
         (lambda x: x[x > 0].sum(), "torch.where(mask, x, 0)"),
-        (lambda x, kept=[]: kept.append(x * 2) or x, "outside of the function"),  # noqa: B006
+        (lambda x, kept=[]: kept.append(x * 2) or x, "outside of the function"),
     ],
     ids=["numpy", "a mask", "a list"],
 )

@@ -6,8 +6,7 @@ import sys
 import pytest
 
 import pedigrad as torch
-from pedigrad import graph_page
-from pedigrad import nn
+from pedigrad import graph_page, nn
 from pedigrad.provenance.folding import Group, longest_repeat
 
 

@@ -150,7 +150,6 @@ class SoftmaxTwice(Check):
                 message = f"cross_entropy() applies a softmax itself, and is given what {name}() returned: probabilities that add up to 1."
                 self.found(message)
 
-
     def twice(self, x: Any) -> None:
         """Look whether the logarithms of probabilities that nll_loss is given are those of probabilities of probabilities."""
         node = source_of(x, MOVES | {"log"}) if isinstance(x, Tensor) else None

@@ -155,17 +155,17 @@ class Exploding(Check):
 
 def terms_of(node: Node | None) -> int:
     """Of how many terms a loss is the sum, 1 if it is a mean."""
-    terms, level = 1, [node]
+    terms = 1
+    level: list[Node | None] = [node]
     for _ in range(NEAR):  # operations on single numbers come after the sum
-        level = [each for each in level if each is not None and not isinstance(each, Leaf) and each.shape == ()]
-        for each in level:
-            inner = each.edge()[0]
+        inners = [each.edge()[0] for each in level if each is not None and not isinstance(each, Leaf) and each.shape == ()]
+        for inner in inners:
             name, saved = getattr(getattr(inner, "op", None), "name", ""), inner.saved
             if isinstance(saved, tuple) and name == "sum" and isinstance(saved[0], tuple):
                 terms = max(terms, prod(saved[0]))
             elif isinstance(saved, tuple) and any(isinstance(x, str) and x == "sum" for x in saved):
-                terms = max(terms, *(x.size for x in saved if isinstance(x, np.ndarray)))
-        level = [parent for each in level for parent in each.edge()[0].parents]
+                terms = max([terms, *(x.size for x in saved if isinstance(x, np.ndarray))])
+        level = [parent for inner in inners for parent in inner.parents]
     return terms
 
 

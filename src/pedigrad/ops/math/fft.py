@@ -53,7 +53,8 @@ def _(g, x_shape, dims):
 
 
 @kernel(
-    name="fft_c2c", called="fft",
+    name="fft_c2c",
+    called="fft",
     places="",
     out=True,
     node="FftC2CBackward0",
@@ -72,7 +73,8 @@ def _(g, dims, norm, forward):
 
 
 @kernel(
-    name="fft_r2c", called="rfft",
+    name="fft_r2c",
+    called="rfft",
     places="",
     out=True,
     node="FftR2CBackward0",
@@ -93,7 +95,8 @@ def _(g, x_shape, dims, norm, half):
 
 
 @kernel(
-    name="fft_c2r", called="irfft",
+    name="fft_c2r",
+    called="irfft",
     places="",
     out=True,
     node="FftC2RBackward0",

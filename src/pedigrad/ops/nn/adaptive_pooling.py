@@ -56,7 +56,10 @@ def _even(sizes, out):
 
 @composite(
     called="adaptive_avg_pool",
-    places="", layout="windows", node="AdaptiveAvgPoolBackward0", samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))]
+    places="",
+    layout="windows",
+    node="AdaptiveAvgPoolBackward0",
+    samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))],
 )
 def adaptive_mean(x, /, sizes):
     """The means of `sizes` windows that cover the last dimensions of `x`."""
@@ -144,7 +147,9 @@ def _some_places(rng):
     return np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)])
 
 
-@composite(called="max_pool", wide="rules", layout="like second", places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
+@composite(
+    called="max_pool", wide="rules", layout="like second", places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)]
+)
 def spatial_take(x, indices, /, n):
     """The elements of the last `n` dimensions of `x` at flat `indices`, in the shape of `indices`."""
     lead = x.shape[: x.ndim - n]
