@@ -576,6 +576,11 @@ def test_a_gradient_of_a_wrong_shape_is_the_functions_own_mistake():
         Wrong.apply(torch.ones(2, requires_grad=True)).sum().backward()
 
 
+def test_the_users_line_is_not_one_of_pythons_own_modules():
+    with pytest.raises(RuntimeError, match=r"at .*test_errors\.py:\d+: copy\.deepcopy"):
+        copy.deepcopy(leaf(1.0) * 2)
+
+
 def test_garbage_is_refused_in_one_traceback():
     with pytest.raises(pickle.UnpicklingError) as caught:
         torch.load(io.BytesIO(b"hello"))
