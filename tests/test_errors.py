@@ -2,12 +2,14 @@
 
 import copy
 import inspect
+import io
 import os
 import pickle
 import re
 import subprocess
 import sys
 import traceback
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -554,6 +556,37 @@ def test_probabilities_out_of_range(size):
             torch.nn.functional.binary_cross_entropy(x, good)
 
 
+def test_a_device_that_is_not_there_is_guarded_by_its_own_name():
+    for name, guard in (("mps", "torch.backends.mps"), ("cuda", "torch.cuda"), ("xpu", "torch.xpu")):
+        with pytest.raises(RuntimeError, match=f"Guard it with {guard}.is_available"):
+            torch.zeros(2, device=name)
+
+
+def test_a_gradient_of_a_wrong_shape_is_the_functions_own_mistake():
+    class Wrong(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return torch.ones(5)
+
+    with pytest.raises(RuntimeError, match=r"got \[5\] but expected shape compatible with \[2\]: its backward\(\) gives another shape"):
+        Wrong.apply(torch.ones(2, requires_grad=True)).sum().backward()
+
+
+def test_the_users_line_is_not_one_of_pythons_own_modules():
+    with pytest.raises(RuntimeError, match=r"at .*test_errors\.py:\d+: copy\.deepcopy"):
+        copy.deepcopy(leaf(1.0) * 2)
+
+
+def test_garbage_is_refused_in_one_traceback():
+    with pytest.raises(pickle.UnpicklingError) as caught:
+        torch.load(io.BytesIO(b"hello"))
+    assert "".join(traceback.format_exception(caught.value)).count("Traceback") == 1
+
+
 # NumPy's warnings
 
 
@@ -570,6 +603,15 @@ def test_numpys_warnings_stay_inside_with_filters_of_the_command_line():
     program = "import pedigrad as torch; x = torch.zeros(2); print((x / x).isnan().all(), x.log(), (1 / x).mean())"
     result = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True)
     assert result.returncode == 0 and "tensor(True)" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("name", ["inv", "det", "eigvals", "svd", "qr"])
+def test_warnings_of_numpys_functions_in_python_stay_inside(name):
+    x = torch.eye(3) * (1e-45 if name == "inv" else 1e38 if name != "det" else 1e30)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        getattr(torch.linalg, name)(x * torch.ones(3, 3) if name in ("svd", "qr", "eigvals") else x)
+    assert not heard, heard[0].message
 
 
 def test_modules_have_their_names():

@@ -385,3 +385,29 @@ def test_steps_of_the_same_operations_are_added_up_in_long_programs():
     (line,) = [line for line in text.split("\n") if "contraction" in line and " x  " in line]
     contractions = [step for step in steps if step.kind == "contraction"]
     assert line.strip().startswith(f"{len(contractions)} x  contraction") and "4 x 9 x 8 to 4 x 38 x 37" in line
+
+
+def test_a_function_that_was_not_called_is_not_said_to_run_as_usual():
+    @torch.compile
+    def f(x):
+        return x * 2
+
+    assert "f is not compiled yet" in str(f.explain())
+
+
+@pytest.mark.parametrize(
+    ("program", "advice"),
+    [
+        (lambda x: torch.from_numpy(np.sin(x.numpy())), "torch.sin for np.sin"),
+        (lambda x: x[x > 0].sum(), "torch.where(mask, x, 0)"),
+        (lambda x, kept=[]: kept.append(x * 2) or x, "outside of the function"),
+    ],
+    ids=["numpy", "a mask", "a list"],
+)
+def test_refusals_of_other_kinds_say_it_too(program, advice):
+    f = torch.compile(program)
+    with warnings.catch_warnings(action="ignore"):
+        for _ in range(3):
+            f(torch.ones(3))
+    said = str(f.explain())
+    assert advice in said and "(1 calls since)" not in said

@@ -99,6 +99,24 @@ def hand_down_torch() -> None:
     atexit.register(lambda: shim.discard(folder) if os.getpid() == maker else None)  # a forked child may end before
 
 
+def take_from(given: argparse.Namespace, *names: str) -> None:
+    """Take options of ours that stand right behind the script out of the program's own arguments."""
+    while given.args:
+        option, equals, value = given.args[0].partition("=")
+        name = option.removeprefix("--")
+        if not option.startswith("--") or name not in names or not (equals or len(given.args) > 1):
+            break
+        setattr(given, name, value if equals else given.args[1])
+        del given.args[: 1 if equals else 2]
+
+
+def require_folder(parser: argparse.ArgumentParser, path: str | None) -> None:
+    """End with an error, before anything runs, where there is no folder for a file that is to be written."""
+    folder = os.path.dirname(path or "")
+    if folder and not os.path.isdir(folder):
+        parser.error(f"no such folder: {folder}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point of the `pedigrad` command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="pedigrad", description="Tensors that remember where they come from.")
@@ -142,6 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not given.module and not os.path.exists(given.script):
             parser.error(f"no such file: {given.script}")
         if given.profile is not None:
+            require_folder(parser, given.profile)
             return run_profiled(given.profile, given.script, given.args, given.module)
         fast = given.fast or os.environ.get("PEDIGRAD_FAST", "0") not in ("", "0")
         if given.report:
@@ -151,6 +170,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.command == "graph":
         if not os.path.exists(given.script):
             parser.error(f"no such file: {given.script}")
+        if "--" not in (sys.argv if argv is None else argv):
+            take_from(given, "tensor", "out")
+        require_folder(parser, given.out)
         return graph_page.main(given.script, given.args, given.tensor, given.out, run)
     if given.command == "alias":
         return environment.main(given.action, given.site)

@@ -92,4 +92,7 @@ def variable(frame: FrameType | None, name: str) -> Tensor | None:
 def at_the_end(names: Mapping[str, Any], name: str | None) -> Family | None:
     """The family of a global variable of a program that is over."""
     value = names.get(name or "loss")
-    return Family(value) if isinstance(value, Tensor) and value._node is not None else None
+    if not isinstance(value, Tensor) or value._node is None:
+        return None
+    called = {each: t for each, t in names.items() if isinstance(t, Tensor) and t is not value}
+    return Family(value, called)

@@ -262,3 +262,63 @@ def test_a_parameter_is_called_as_the_users_variables_have_it():
     loss = (model(torch.ones(1, 3)) * weights["w"]).sum()
     assert torch.why(model[0].weight, loss).text.startswith("The gradient of model.0.weight goes")
     assert torch.why(weights["w"], loss).text.startswith("The gradient of weights['w'] goes")
+
+
+def test_a_value_that_the_last_operation_makes_of_finite_ones_is_its():
+    scores = torch.zeros(2, 3, requires_grad=True)
+    loss = torch.nn.functional.cross_entropy(scores, torch.tensor([0, 0]), ignore_index=0)
+    answer = why(loss)
+    assert "cross_entropy_loss() computed it at" in str(answer) and "target from 0 to 0" in str(answer)
+
+
+def test_an_operation_that_may_only_pass_a_nan_on_is_not_blamed_for_it():
+    class Rooted(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x / 0
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    answer = why(Rooted.apply(leaf()).sum())
+    assert "sum() returned it, and what it was given was not saved" in str(answer)
+
+
+def test_a_compiled_function_is_not_blamed_in_the_words_of_an_operation():
+    w = leaf(1.0, 2.0)
+    dead = torch.compile(lambda w: torch.relu(-w).sum())
+    bad = torch.compile(lambda w: torch.log(w - 5).sum())
+    for _ in range(3):
+        zero, nan = dead(w), bad(w)
+    assert 'set_stance("force_eager")' in str(why(w, zero)) and "multiplies" not in str(why(w, zero))
+    assert str(why(nan)).startswith("A compiled function returned it at") and 'set_stance("force_eager")' in str(why(nan))
+
+
+def test_elements_that_nobody_uses_get_no_gradient_of_their_place():
+    rows = leaf(1.0), leaf(2.0)
+    loss = torch.stack([rows[0] * 2, rows[1] * 3])[0].sum()
+    answer = why(rows[1], loss)
+    assert answer.kind == "zero" and "stack()" in str(answer) and "other elements" in str(answer)
+
+
+def test_a_hook_that_may_change_a_gradient_is_named():
+    w = leaf()
+    hidden, at = w * 2, line()
+    hidden.register_hook(lambda g: g * 0)
+    assert f"A hook on the result of mul() at {__file__}:{at}" in str(why(w, hidden.sum()))
+
+
+def test_rounds_of_a_loop_are_one_row():
+    w = leaf(10.0)
+    h = w
+    for _ in range(30):
+        h = h * 11
+    said = str(why(w, h.sum()))
+    assert "It grows 30 times, most by a factor of 11 in mul()" in said and "30 x mul (1,)" in said and said.count("h = h * 11") == 2
+
+
+def test_values_taken_out_of_tensors_are_thought_of():
+    w, v = leaf(), leaf()
+    copied = torch.tensor((w * 2).tolist())
+    assert "tolist()" in str(why(w, (copied * v).sum()))

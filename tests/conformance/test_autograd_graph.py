@@ -1,5 +1,7 @@
 """Hooks on saved tensors and on several gradients: what pedigrad does is what PyTorch does."""
 
+import warnings
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -130,3 +132,12 @@ def test_hooks_can_be_forbidden():
         hooks = t.autograd.graph.saved_tensors_hooks(lambda s: s, lambda s: s)
         with t.autograd.graph.disable_saved_tensors_hooks("not here"), pytest.raises(RuntimeError, match="not here"), hooks:
             leaf(t, 1.0) * 2
+
+
+@pytest.mark.parametrize("how", ["detect_anomaly(check_nan=False)", "set_detect_anomaly(True, check_nan=False)"])
+def test_anomaly_detection_without_looking_for_nan_raises_nothing(how):
+    for library in (torch, pedigrad):
+        x = library.zeros(2, requires_grad=True)
+        with warnings.catch_warnings(action="ignore"), eval(f"library.autograd.{how}"):
+            (x.sqrt() * 0).sum().backward()
+        assert x.grad.isnan().all()

@@ -1,5 +1,6 @@
 """Single expressions at the edges of what operations take, held against PyTorch: values, dtypes, gradients that are None, refusals."""
 
+import re
 import warnings
 
 import numpy as np
@@ -371,3 +372,62 @@ def test_a_gradient_requires_one_again_where_that_of_pytorch_does(text):
         grads = library.autograd.grad(y.sum(), [x, b], create_graph=True, allow_unused=True)
         found.append([None if g is None else g.requires_grad for g in grads])
     assert found[1] == found[0]
+
+
+# What PyTorch says in its first line, which is a part of what we say; `x` is of shape (3, 4), `m` a mask of 2 elements.
+SAID = """
+    x[1, 2, 0]
+    x[:, 1, 0]
+    x[1.0]
+    x[{}]
+    x[m]
+    x[:, m]
+    x[0, m]
+    x[None, m]
+    x[torch.ones(3, 5) > 0]
+    x[torch.ones(2, 2, 2) > 0]
+    x.__setitem__(m, 1)
+    x.__setitem__((slice(None), m), 1)
+    x.__setitem__((1, 2, 3), 1)
+    x.__setitem__(5, 1)
+    x.reshape(-1, -1)
+    x.view(-1, -1)
+    x.view(5, 5)
+    torch.zeros(0).view(0, -1)
+    x.expand(2, 4)
+    x.expand(-1, 5, 4)
+    F.one_hot(torch.tensor([5]), 3)
+    F.conv2d(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 3, 3))
+    torch.zeros(5).split(0)
+    torch.device("cuda:x")
+    F.adaptive_avg_pool2d(torch.zeros(3), 2)
+"""
+
+
+@pytest.mark.parametrize("text", lines(SAID))
+def test_a_mistake_is_told_in_pytorchs_words(text):
+    found = []
+    for library in (torch, pedigrad):
+        names = {"torch": library, "F": library.nn.functional, "x": library.zeros(3, 4), "m": library.tensor([True, False])}
+        with pytest.raises((RuntimeError, IndexError)) as caught:
+            eval(text, names)
+        found.append((caught.type, str(caught.value).partition("\n")[0]))
+    assert found[1][0] is found[0][0] and found[0][1] in found[1][1]
+    assert not re.search(r"\b(conv_forward|one_hot_rows)\b|axis", found[1][1])
+
+
+# What both refuse with a TypeError, and what is to be read in ours.
+KINDS = {
+    "torch.nn.Linear(28 * 28 / 2, 10)": "sizes must be integers, but got 392.0, a float: use //",
+    "torch.zeros(2.0, 3)": "got 2.0, a float",
+    "torch.nn.Conv2d(1, 2, '3')": "got '3', a str",
+    "torch.arange('5')": r"arange\(\): argument 'end' must be Number, not str",
+}
+
+
+@pytest.mark.parametrize("text", KINDS)
+def test_what_is_no_number_is_named(text):
+    with pytest.raises(TypeError):
+        eval(text, {"torch": torch})
+    with pytest.raises(TypeError, match=KINDS[text]):
+        eval(text, {"torch": pedigrad})

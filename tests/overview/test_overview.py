@@ -306,3 +306,31 @@ def test_progress_without_a_length_counts():
     assert list(bar) == ["a", "b", "c"] and out.getvalue().startswith("3  ")
     with pytest.raises(TypeError, match="not known"):
         len(bar)
+
+
+def test_summary_counts_the_products_of_recurrent_layers():
+    layers = torch.nn.LSTM(3, 4, 2, batch_first=True)
+    weights = sum(p.numel() for p in layers.parameters() if p.ndim > 1)
+    assert torch.summary(layers, torch.zeros(5, 7, 3)).total_mult_adds == 5 * 7 * weights
+    assert torch.summary(torch.nn.GRUCell(3, 4), torch.zeros(2, 3)).total_mult_adds == 2 * 12 * 7
+
+
+def test_summary_of_lazy_layers_tells_the_parameters_that_they_have_afterwards():
+    model = torch.nn.Sequential(torch.nn.LazyLinear(4), torch.nn.ReLU())
+    assert "LazyLinear (0): 1-1" in str(torch.summary(model))
+    rows = list(torch.summary(model, torch.zeros(5, 2)).rows())
+    assert rows[1] == ("├─Linear (0): 1-1", "[5, 2]", "[5, 4]", "12", "40")
+
+
+def test_summary_takes_sizes_instead_of_inputs_or_nothing():
+    rows = list(torch.summary(torch.nn.Linear(2, 3), input_size=(5, 2)).rows())
+    assert rows == [("Linear: 0-1", "[5, 2]", "[5, 3]", "9", "30")]
+    assert torch.summary(torch.nn.Bilinear(2, 3, 4), input_size=[(5, 2), (5, 3)]).layers[0].outputs == [[5, 4]]
+    assert list(torch.summary(torch.nn.Linear(2, 3)).rows()) == [("Linear: 0-1", "--", "--", "9", "--")]
+
+
+def test_summary_refuses_what_is_no_module():
+    with pytest.raises(TypeError, match="must be a Module, not int"):
+        torch.summary(3)
+    with pytest.raises(TypeError, match="either inputs or input_size"):
+        torch.summary(torch.nn.Linear(2, 3), torch.zeros(5, 2), input_size=(5, 2))

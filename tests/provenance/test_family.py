@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import pedigrad as torch
-from pedigrad import nn
+from pedigrad import graph_page, nn
 from pedigrad.provenance.folding import Group, longest_repeat
 
 
@@ -243,3 +243,29 @@ def test_every_operation_is_in_the_tree_once():
 @pytest.mark.parametrize(("tokens", "found"), [([1, 2, 3], (1, 1)), ([5, 5, 5], (1, 3)), ([1, 2, 2, 2, 1, 2, 2, 2], (4, 8))])
 def test_the_stretch_that_covers_most_is_what_repeats(tokens, found):
     assert longest_repeat(tokens, 0) == found
+
+
+@pytest.mark.parametrize("given", [{"until": 3}, {"to": ["x"]}, {"depth": "a"}, {"depth": -1}, {"lines": 0}])
+def test_what_family_does_not_take_is_said(given):
+    (name,) = given
+    with pytest.raises((TypeError, ValueError), match=rf"family\(\): '{name}' must be"):
+        (torch.ones(2, requires_grad=True) * 2).family(**given)
+
+
+def test_operations_have_the_names_that_users_call():
+    assert "1 ╵ max ()" in str(torch.ones(2, requires_grad=True).max().family())
+
+
+def test_tensors_have_the_names_that_the_callers_of_a_function_give_them():
+    weight = torch.ones(2, requires_grad=True)
+
+    def shown(result):
+        return str(result.family())
+
+    assert "← weight (2,)" in shown(weight * 2)
+
+
+def test_a_page_of_a_program_that_is_over_names_its_tensors(tmp_path, capsys):
+    w = torch.ones(2, requires_grad=True)
+    graph_page.main("p.py", [], "h", str(tmp_path / "p.html"), lambda *_: {"slope": w, "h": w.exp()})
+    assert "← slope (2,)" in capsys.readouterr().out

@@ -11,6 +11,7 @@ import pytest
 
 import pedigrad as torch
 from pedigrad import graph_page, nn
+from pedigrad.cli import main
 from pedigrad.provenance.drawing import quoted
 from pedigrad.provenance.graph import in_parts
 from pedigrad.provenance.page import ASSETS, embedded
@@ -201,3 +202,26 @@ def test_graph_leaves_backward_as_it_was():
     before = torch.Tensor.backward, torch.autograd.backward
     graph_page.main("p.py", [], None, None, lambda script, args: {})
     assert (torch.Tensor.backward, torch.autograd.backward) == before
+
+
+def test_options_of_graph_may_stand_behind_the_script(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr("pedigrad.graph_page.main", lambda *what: given.append(what[:4]) or 0)
+    program = tmp_path / "p.py"
+    program.write_text("")
+    main(["graph", str(program), "--tensor", "h", "--out=x.html", "--epochs", "3"])
+    main(["graph", str(program), "--", "--tensor", "h"])
+    main(["graph", str(program), "3", "--tensor", "h"])
+    assert given[0] == (str(program), ["--epochs", "3"], "h", "x.html")
+    assert given[1] == (str(program), ["--tensor", "h"], None, None)
+    assert given[2] == (str(program), ["3", "--tensor", "h"], None, None)
+
+
+@pytest.mark.parametrize("options", [["graph", "--out"], ["run", "--profile"]])
+def test_a_page_for_which_there_is_no_folder_is_refused_before_the_program_runs(options, tmp_path, capsys):
+    program = tmp_path / "p.py"
+    program.write_text("print('runs')")
+    with pytest.raises(SystemExit):
+        main([*options, str(tmp_path / "nowhere" / "page.html"), str(program)])
+    said = capsys.readouterr()
+    assert "no such folder" in said.err and "runs" not in said.out

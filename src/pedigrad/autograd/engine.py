@@ -48,7 +48,8 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         g = to_dense(g) if is_sparse(g) else g
         if extra < 0 or any(n != 1 and n != m for n, m in zip(shape, g.shape[extra:], strict=True)):
             sizes = f"got {list(g.shape)} but expected shape compatible with {list(shape)}"
-            raise RuntimeError(located(f"a function returned an invalid gradient - {sizes}: the shape of its operand was changed in place"))
+            why = "its backward() gives another shape, or that of its operand was changed in place"
+            raise RuntimeError(located(f"a function returned an invalid gradient - {sizes}: {why}"))
         dims = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
         g = np.reshape(total(widened(g), dims) if dims else g, shape)
     if isinstance(g, Tensor):

@@ -45,8 +45,8 @@ class FunctionNode(Node):
         results = results if isinstance(results, tuple) else (results,)
         count = len(call.arguments)
         if (len(results) > count and any(r is not None for r in results[count:])) or len(results) < count:
-            message = f"function {call.function.__name__} returned an incorrect number of gradients (expected {count}, got {len(results)})"
-            raise RuntimeError(located(message))
+            message = f"function {call.function.__name__}Backward returned an incorrect number of gradients"
+            raise RuntimeError(located(f"{message} (expected {count}, got {len(results)})"))
         wanted = [r for r, is_tensor in zip(results, call.arguments, strict=False) if is_tensor]
         return tuple(r._held if plain and isinstance(r, Tensor) else r for r in wanted)
 

@@ -10,6 +10,7 @@ from ..core.graph import Freed, Leaf, Node, Output, Packed, write_to
 from ..core.origin import Origin
 
 Array = np.ndarray[Any, Any]
+UNCOMPILED = 'To hear in which of its operations, run it once under torch.compiler.set_stance("force_eager").'
 
 
 class First:
@@ -21,10 +22,15 @@ class First:
         self.count = "" if value is None else count_of(value)
 
 
-def first_in_graph(root: Node) -> First | None:
-    """The first value before `root` that is not finite, as far as the graph has its values; None if there is none that it has."""
+def first_in_graph(root: Node, result: Array | None = None) -> First | None:
+    """The first value before `root` that is not finite, as far as the graph has its values; None if there is none that it has.
+
+    `result` is the value of `root` itself, where somebody has it.
+    """
     nodes = ancestors(root)
     values = known_values(nodes)
+    if result is not None:
+        values[root.seq] = result
     for node in nodes:
         value = values.get(node.seq)
         if isinstance(node, Leaf):
@@ -35,14 +41,23 @@ def first_in_graph(root: Node) -> First | None:
             if not is_finite(operand):
                 return First(f"{name_of(node)}() was given it as {name!r}, which needs no gradient,", node, operand)
         if value is not None and not is_finite(value):
-            return First(f"{name_of(node)}() computed it", node, value, ranges(node, values))
+            unknown = [p for p in node.parents if p is not None and not isinstance(p, Leaf) and p.seq not in values]
+            how = "returned it, and what it was given was not saved," if unknown else "computed it"
+            return First(f"{name_of(node)}() {how}", node, value, ranges(node, values))
     return None
+
+
+def is_compiled(node: Node) -> bool:
+    """Whether a node stands for all that a compiled function did."""
+    return getattr(node, "op", None) is None and name_of(node).startswith("CompiledBackward")
 
 
 def in_words(first: First) -> str:
     """What there is to say about the first value that is not finite."""
     place = f" {first.node.place}" if first.origin.code is not None else ""
     given = f"; its operands: {first.given}" if first.given else ""
+    if is_compiled(first.node):
+        return f"A compiled function returned it{place}{f' ({first.count})' if first.count else ''}. {UNCOMPILED}"
     return f"The first value that is not finite: {first.what}{place}{f' ({first.count})' if first.count else ''}{given}."
 
 
@@ -61,7 +76,7 @@ def ancestors(root: Node) -> list[Node]:
 def name_of(node: Node) -> str:
     """What a node's operation is called."""
     op = getattr(node, "op", None)
-    return node.name() if op is None else op.name
+    return node.name() if op is None else op.called
 
 
 def saved_by(node: Node) -> dict[str, Any]:

@@ -14,7 +14,20 @@ from ..core.origin import Origin, located, outside
 from ..core.tensor import Cut, Tensor
 from ..core.traces import parts_of, variables_of
 from .engine import added, fitted
-from .nonfinite import First, ancestors, first_in_graph, in_words, is_finite, known_values, name_of, ranges, saved_by, span_of
+from .nonfinite import (
+    UNCOMPILED,
+    First,
+    ancestors,
+    first_in_graph,
+    in_words,
+    is_compiled,
+    is_finite,
+    known_values,
+    name_of,
+    ranges,
+    saved_by,
+    span_of,
+)
 
 Array = np.ndarray[Any, Any]
 STEPS = 12  # operations of a path that are shown
@@ -118,14 +131,13 @@ def value_not_finite(x: Tensor) -> Why:
     if x._node is None or isinstance(x._node, Leaf):
         return Why("value not finite", [f"The tensor's own value is not finite ({span_of(x._array)}); no operation made it."])
     first = first_in_graph(x._node)
-    if first is None:
+    if first is None:  # it is what the last operation made of finite numbers, if all before it is known
         freed = any(not saved_by(n) and getattr(n, "op", None) is not None and n.keeps_arrays for n in ancestors(x._node))
-        said = (
-            "Of what it was computed from nothing is left: a backward pass has used it up. Ask before backward()."
-            if freed
-            else ("What it was computed from is finite, as far as it was saved.")
-        )
-        return Why("value not finite", [f"The value is not finite. {said}"])
+        if freed:
+            said = "Of what it was computed from nothing is left: a backward pass has used it up. Ask before backward()."
+            return Why("value not finite", [f"The value is not finite. {said}"])
+        first = first_in_graph(x._node, x._array)
+        assert first is not None
     return Why("value not finite", [in_words(first)], first, first.origin)
 
 
@@ -157,6 +169,7 @@ def not_reached(x: Tensor, name: str, loss: Tensor, against: str) -> Why:
         if not gone:
             lines.append(
                 "  It is used in none of them: look whether forward() uses it, and whether it is the tensor that the model has now."
+                " Values that item(), tolist(), numpy() or .data have taken out of tensors have no history either."
             )
     culprit = next(iter(sure or cuts), None)
     return Why("none", lines, origin=None if culprit is None else culprit.origin)
@@ -195,7 +208,13 @@ class Reached:
         elif kept is None:
             lines.append("  Its .grad is None as long as backward() was not called.")
         kind = "huge" if most > HUGE else "tiny" if most < TINY else "fine"
-        return Why(kind, [*lines, *self.changes(gradients, kind), *self.path()])
+        return Why(kind, [*lines, *self.changes(gradients, kind), *self.hooked(), *self.path()])
+
+    def hooked(self) -> list[str]:
+        """The results on the way whose hooks may give other gradients: they do not run here."""
+        on = [n for n in self.useful.values() if n.hooks is not None and (n.hooks.on_gradient or n.hooks.after or n.hooks.before)]
+        whose = (self.name if isinstance(n, Leaf) else f"the result of {name_of(n)}() {n.place}" for n in on[:3])
+        return [f"  A hook on {each} may change it: hooks do not run here." for each in whose]
 
     def after_backward(self, kept: Tensor | None) -> Why:
         """The answer where a backward pass has used up what was saved: what `.grad` says, and the way."""
@@ -269,23 +288,35 @@ class Reached:
                 factors.append((most / float(np.abs(g).max()), node))
         factors.sort(key=lambda pair: -pair[0] if kind == "huge" else pair[0])
         word = "grows" if kind == "huge" else "shrinks"
-        worth = [(f, n) for f, n in factors if (f > GROWS if kind == "huge" else f < 1 / GROWS)]
-        return [f"  It {word} by a factor of {f:.3g} in {name_of(n)}() {n.place}" for f, n in worth[:3]]
+        places: dict[str, list[float]] = {}  # those of a loop's rounds together
+        for factor, node in factors:
+            if factor > GROWS if kind == "huge" else factor < 1 / GROWS:
+                places.setdefault(f"in {name_of(node)}() {node.place}", []).append(factor)
+        lines = []
+        for place, each in list(places.items())[:3]:
+            times = f"{len(each)} times, most " if len(each) > 1 else ""
+            lines.append(f"  It {word} {times}by a factor of {each[0]:.3g} {place}")
+        return lines
 
     def path(self) -> list[str]:
         """One way from the loss to the tensor, an operation a line."""
-        way = shortest(self.loss._node, self.x._node, self.useful)  # type: ignore[arg-type]
-        shown = way if len(way) <= STEPS else [*way[: STEPS // 2], None, *way[-STEPS // 2 :]]
-        lines = [f"  The way from {self.against} to {self.name}:"]
-        for node in shown:
-            if node is None:
-                lines.append(f"    ... {len(way) - STEPS} more operations")
-            elif isinstance(node, Leaf):
-                lines.append(f"    {self.name}, a leaf of shape {tuple(node.shape)}")
-            elif not isinstance(node, Output):
-                module = f"{node.scope}  " if node.scope is not None else ""
-                lines.append(f"    {name_of(node)} {tuple(node.shape)}  {module}{node.origin}")
-        return lines
+        rows: list[list[Any]] = []  # what there is to say of an operation, and how often it follows itself
+        for node in shortest(self.loss._node, self.x._node, self.useful):  # type: ignore[arg-type]
+            if isinstance(node, Output):
+                continue
+            module = f"{node.scope}  " if node.scope is not None else ""
+            said = f"{name_of(node)} {tuple(node.shape)}  {module}{node.origin}"
+            if isinstance(node, Leaf):
+                said = f"{self.name}, a leaf of shape {tuple(node.shape)}"
+            if rows and rows[-1][0] == said:
+                rows[-1][1] += 1
+            else:
+                rows.append([said, 1])
+        lines = [f"    {n} x {said}" if n > 1 else f"    {said}" for said, n in rows]
+        if len(lines) > STEPS:
+            more = sum(n for _, n in rows[STEPS // 2 : -STEPS // 2])
+            lines = [*lines[: STEPS // 2], f"    ... {more} more operations", *lines[-STEPS // 2 :]]
+        return [f"  The way from {self.against} to {self.name}:", *lines]
 
 
 def towards(nodes: list[Node], wanted: Node) -> dict[int, Node]:
@@ -364,11 +395,22 @@ STOPS = {
 }
 
 
+# Operations that only move elements, or pick some.
+PICKS = frozenset(
+    "view reshape slice select stack cat unbind split chunk index gather index_select take narrow squeeze unsqueeze expand t transpose"
+    " permute diagonal unfold flatten masked_select clone repeat".split()
+)
+
+
 def stopped(node: Node) -> str:
     """Why a node lets no gradient through."""
     saved = saved_by(node)
     out = next((saved[n] for n in ("out", "x") if isinstance(saved.get(n), np.ndarray)), None)
     told = STOPS.get(name_of(node))
+    if is_compiled(node):
+        return UNCOMPILED
+    if name_of(node) in PICKS:
+        return "what comes after it uses other elements of its result, or it takes other elements itself"
     if told is not None:
         zero = "" if out is None else f"{int((out <= 0).sum())} of {out.size}"
         return told.format(zero=zero or "all", span="" if out is None else span_of(out))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core import watching
 from ..nn.module import Module
 from .function import compiled_function
 
@@ -28,6 +29,8 @@ class OptimizedModule(Module):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if any(self.__dict__[name] for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")):
             return super().__call__(*args, **kwargs)
+        if (watcher := watching.watcher) is not None and watcher.hearing:
+            return watcher.module(self._orig_mod, args, kwargs, self.forward)
         return self.forward(*args, **kwargs)
 
     @property

@@ -26,6 +26,8 @@ class device:
         if name not in ("cpu", "cuda", "mps", "xpu", "meta"):
             raise RuntimeError(f"Expected one of cpu, cuda, mps, xpu, meta device type at start of device string: {type}")
         self.type = name
+        if number and not number.isdecimal():
+            raise RuntimeError(f"Invalid device string: '{type}'")
         self.index = int(number) if number else index
 
     def __repr__(self) -> str:
@@ -66,7 +68,8 @@ def is_nowhere(where: Any) -> bool:
     wanted = device(where)
     if wanted.type not in ("cpu", "meta"):
         message = f"pedigrad has no device {str(wanted)!r}: tensors live on 'cpu', or have no memory on 'meta'."
-        raise RuntimeError(f"{message} Guard it with torch.cuda.is_available().")
+        guard = "torch.backends.mps" if wanted.type == "mps" else f"torch.{wanted.type}"
+        raise RuntimeError(f"{message} Guard it with {guard}.is_available().")
     return wanted.type == "meta"
 
 

@@ -617,8 +617,8 @@ def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut
     if not behind or (cut is not None and modes.settings.grad):
         return cut
     if not modes.settings.grad:
-        return Cut(f"computed by {op.name}() under no_grad", behind)
-    return Cut(f"{op.name}() has no gradient" if smooth else f"{op.name}() gives integers or booleans, which have no gradient", behind)
+        return Cut(f"computed by {op.called}() under no_grad", behind)
+    return Cut(f"{op.called}() has no gradient" if smooth else f"{op.called}() gives integers or booleans, which have no gradient", behind)
 
 
 def called(op: Op, given: dict[str, Any], words: dict[str, Any], more: tuple[Any, ...] = ()) -> Any:

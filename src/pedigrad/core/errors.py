@@ -55,8 +55,8 @@ def explained(op: Any, operands: tuple[Any, ...], error: Exception, attributes: 
         kind, text = _translated(op, operands, attributes, error)
     if not issubclass(kind, (RuntimeError, IndexError, TypeError, ValueError)):
         return error
-    text = text.removeprefix(f"{op.name}(): ")
-    return kind(located(f"{op.name}(): {text}", given(op, operands)))
+    text = text.removeprefix(f"{op.called}(): ")
+    return kind(located(f"{op.called}(): {text}", given(op, operands)))
 
 
 def _translated(op: Any, operands: tuple[Any, ...], attributes: Any, error: Exception) -> tuple[type[Exception], str]:
@@ -66,7 +66,7 @@ def _translated(op: Any, operands: tuple[Any, ...], attributes: Any, error: Exce
         odd = not all(_is_ordinary(value, op.defaults.get(name)) for name, value in dict(attributes).items())
         if odd and not isinstance(error, UFuncTypeError):
             return TypeError, text
-        return NotImplementedError, f'"{op.name}" not implemented for {", ".join(dtypes.of(a).name for a in _arrays(operands))}'
+        return NotImplementedError, f'"{op.called}" not implemented for {", ".join(dtypes.of(a).name for a in _arrays(operands))}'
     kind = RuntimeError if isinstance(error, ValueError) else type(error)
     if isinstance(error, (ValueError, IndexError)):
         said = op.mistake(*operands, **dict(attributes)) if op.mistake else None
@@ -126,6 +126,6 @@ def _without_dim(op: Any, operands: tuple[Any, ...], attributes: Any, error: Exc
 def not_a_tensor(op: Any, name: str, value: Any) -> TypeError:
     """The error for an operand that is neither a tensor nor a number, or was not given."""
     if value is MISSING:
-        return TypeError(located(f'{op.name}() missing 1 required positional arguments: "{name}"'))
+        return TypeError(located(f'{op.called}() missing 1 required positional arguments: "{name}"'))
     kind = type(value).__name__
-    return TypeError(located(f"{op.name}(): argument '{name}' must be Tensor, not {kind}"))
+    return TypeError(located(f"{op.called}(): argument '{name}' must be Tensor, not {kind}"))

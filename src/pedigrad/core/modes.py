@@ -240,15 +240,14 @@ def is_inference_mode_enabled() -> bool:
 class detect_anomaly(_Switch):
     """Within it a backward pass that computes a nan raises an error naming the operation and its line."""
 
-    mode = True
-
     def __init__(self, check_nan: bool = True) -> None:
         warn("Anomaly detection is on: backward passes take longer, so use it only to debug")
         self.before: list[bool] = []
+        self.check_nan = check_nan  # without it only the forward's line is told, which errors of backward passes name anyway
 
     def __enter__(self) -> None:
         self.before.append(settings.anomaly)
-        settings.anomaly = self.mode
+        settings.anomaly = self.check_nan
 
     def __exit__(self, *exc: object) -> None:
         settings.anomaly = self.before.pop()
@@ -259,7 +258,7 @@ class set_detect_anomaly(_Switch):
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         self.mode, self.before = mode, settings.anomaly
-        settings.anomaly = mode
+        settings.anomaly = mode and check_nan
 
     def __enter__(self) -> None:
         pass

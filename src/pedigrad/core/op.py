@@ -79,6 +79,7 @@ class Op:
         kind: str,
         *,
         name: str | None = None,
+        called: str = "",
         places: str = "torch Tensor",
         aliases: tuple[str, ...] = (),
         result: str | None = None,
@@ -107,6 +108,7 @@ class Op:
         self.native_from = native_from  # elements of the first operand from which on kernels are tried
         self.kind = kind
         self.name = name or forward.__name__
+        self.called = called or self.name  # in what users read: what they call, where the op is only a part of that
         self.operands = code.co_varnames[: code.co_posonlyargcount]
         self.attributes = code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
         self.keyword_only = frozenset(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])

@@ -175,6 +175,9 @@ class Message(str):
         return str, (str(self),)
 
 
+STANDARD = frozenset({"copy", "functools", "contextlib"})  # modules of Python's through which users call us
+
+
 def located(message: str, given: str = "") -> str:
     """`message` with what was given and the user's line under it.
 
@@ -184,5 +187,7 @@ def located(message: str, given: str = "") -> str:
     """
     if isinstance(message, Message):
         return message
-    here = Origin.here()
-    return Message(message, given, where="" if here.code is None else str(here))
+    frame = outside(sys._getframe(1))
+    while frame is not None and frame.f_globals.get("__name__") in STANDARD:
+        frame = outside(frame.f_back)
+    return Message(message, given, where="" if frame is None else str(Origin(frame.f_code, frame.f_lasti)))

@@ -9,6 +9,8 @@ from typing import Any
 
 from numpy.exceptions import AxisError
 
+from .origin import located
+
 
 class Size(tuple[int, ...]):
     """A shape: a tuple of ints that prints as PyTorch's does.
@@ -82,9 +84,16 @@ def kept_shape(shape: Sequence[int], dim: Any) -> tuple[int, ...]:
 
 def as_shape(sizes: Sequence[Any]) -> tuple[int, ...]:
     """The shape meant by `f(2, 3)` and `f((2, 3))` alike."""
-    if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
-        sizes = tuple(sizes[0])
-    return tuple(map(operator.index, sizes))
+    try:
+        if len(sizes) == 1 and not hasattr(sizes[0], "__index__"):
+            sizes = tuple(sizes[0])
+        return tuple(map(operator.index, sizes))
+    except TypeError:
+        wrong = next((size for size in sizes if not hasattr(size, "__index__")), None)
+        if not isinstance(wrong, (float, str)):
+            raise
+        hint = f": use // where a size is divided, or int({wrong})" if isinstance(wrong, float) else ""
+        raise TypeError(located(f"sizes must be integers, but got {wrong!r}, a {type(wrong).__name__}{hint}")) from None
 
 
 def pair(value: Any, n: int = 2) -> tuple[Any, ...]:

@@ -6,11 +6,12 @@ other people's code, and faults of our own, keep all their frames. `PEDIGRAD_TRA
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
 from opcode import opmap
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 from .origin import MARK, Message, located, outside
@@ -52,13 +53,20 @@ def trim(error: BaseException) -> None:
     last.tb_next = None
 
 
-def variables() -> dict[int, str]:
-    """What the user's frame calls its tensors: the name of each, by the identity of its array."""
-    frame = outside(sys._getframe(1))
+def variables(around: bool = False) -> dict[int, str]:
+    """What the user's frame calls its tensors: the name of each, by the identity of its array.
+
+    With `around` the frames that called it count too, as long as they are of the same module; what is nearer comes first.
+    """
+    first = frame = outside(sys._getframe(1))
     found: dict[int, str] = {}
-    for name, value in variables_of(frame):
-        if hasattr(type(value), "_held"):
-            found.setdefault(id(value._held), name)
+    while frame is not None:
+        for name, value in variables_of(frame):
+            if hasattr(type(value), "_held"):
+                found.setdefault(id(value._held), name)
+        frame = outside(frame.f_back) if around else None
+        if frame is not None and first is not None and frame.f_globals is not first.f_globals:
+            break
     return found
 
 
@@ -82,6 +90,11 @@ def parts_of(name: str, value: Any, kind: type) -> Iterator[tuple[str, Any]]:
         yield from ((f"{name}[{i}]", each) for i, each in enumerate(value[:100]) if isinstance(each, kind))
     elif isinstance(value, dict):
         yield from ((f"{name}[{key!r}]", each) for key, each in list(value.items())[:100] if isinstance(each, kind))
+    elif isinstance(value, FunctionType):  # what it closes over
+        for variable, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            with contextlib.suppress(ValueError):  # it is empty
+                if isinstance(cell.cell_contents, kind):
+                    yield f"{variable} of {name}()", cell.cell_contents
     elif not isinstance(value, type) and hasattr(type(value), "named_parameters"):
         yield from ((f"{name}.{path}", each) for path, each in value.named_parameters() if isinstance(each, kind))
 

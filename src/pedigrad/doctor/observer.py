@@ -62,7 +62,7 @@ class Pace:
 
     def due_in(self, call: Call, program: Program) -> bool:
         """Whether what follows a model's call is to be looked at: also where it may be measured, without a pass between two calls."""
-        due = self.due(program)
+        due = self.is_new("output", call.origin) or self.due(program)
         if call.grad and (due or all(other.model is not call.model for other in program.calls)):
             return due
         self.measured += 1

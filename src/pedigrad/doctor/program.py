@@ -17,7 +17,9 @@ from ..core.tensor import Tensor
 from ..core.traces import parts_of, variables_of
 from ..nn.dropout import _DropoutNd
 from ..nn.module import Module
-from ..nn.normalization import _BatchNorm
+from ..nn.multihead import MultiheadAttention
+from ..nn.normalization import _NormBase
+from ..nn.recurrent import RNNBase
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 SAMPLE = 64  # elements that a fingerprint looks at
@@ -124,10 +126,19 @@ def has_moody(module: Module) -> bool:
 
 
 def is_moody(module: Module) -> bool:
-    """Whether a layer acts otherwise in training: dropout that drops something, a batch norm with running statistics."""
+    """Whether a layer acts otherwise in training: dropout that drops something, also within a layer; a norm with running statistics."""
     if isinstance(module, _DropoutNd):
         return module.p > 0
-    return isinstance(module, _BatchNorm) and module.track_running_stats
+    if isinstance(module, RNNBase):
+        return module.dropout > 0 and module.num_layers > 1
+    if isinstance(module, MultiheadAttention):
+        return module.dropout > 0
+    return isinstance(module, _NormBase) and module.track_running_stats
+
+
+def is_compiled(value: Any, module: Module) -> bool:
+    """Whether a variable's value is the compiled form of a module."""
+    return isinstance(value, Module) and value is not module and value._modules.get("_orig_mod") is module
 
 
 class Call:
@@ -281,7 +292,7 @@ class Program:
         found = self.models.get(id(module))
         if found is None:
             frame = outside(sys._getframe(1))
-            name = next((n for n, value in variables_of(frame) if value is module), type(module).__name__)
+            name = next((n for n, value in variables_of(frame) if value is module or is_compiled(value, module)), type(module).__name__)
             found = self.models[id(module)] = Model(module, name, Origin.here())
         return found
 

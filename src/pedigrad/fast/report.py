@@ -31,7 +31,8 @@ def standing(window: Window) -> str:
         return "runs as usual"
     part = window.parts[window.start]
     if not ran(part):
-        return f"called {len(part.usual)} times, which is too little to compile it" if part.usual else "was not reached"
+        times = "once" if len(part.usual) == 1 else f"{len(part.usual)} times"
+        return f"called {times}, which is too little to compile it" if part.usual else "was not reached"
     found = f"{part.compiled.made} programs, made in {part.compiled.seconds:.2f} s; {ran(part)} runs"
     if part.fast:
         usual, fast = min(part.usual), median(part.fast)

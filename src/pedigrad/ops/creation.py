@@ -449,6 +449,9 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
         raise TypeError(located("arange() missing 1 required argument: 'end'"))
     start, end = (0, start) if end is None else (start or 0, end)
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
+    for name, v in (("start", start), ("end", end), ("step", step)):
+        if not isinstance(v, (int, float, complex)):
+            raise TypeError(located(f"arange(): argument '{name}' must be Number, not {type(v).__name__}"))
     if any(isinstance(v, complex) for v in (start, end, step)):
         raise RuntimeError(located("arange(): a complex value cannot be converted to type double without overflow"))
     if step == 0:

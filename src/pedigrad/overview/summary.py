@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core import modes
+from ..core.origin import located
 from ..core.tensor import Tensor
 from ..core.trees import leaves
 from ..nn.module import Module
+from ..nn.recurrent import RNNBase, RNNCellBase
+from ..nn.uninitialized import UninitializedParameter
+from ..ops.creation import zeros
 
 COLUMNS = ("Layer (type:depth-idx)", "Input Shape", "Output Shape", "Param #", "Mult-Adds")
 
@@ -33,13 +37,20 @@ class Layer:
     calls: int = 0
     has_children: bool = False
 
+    def count(self) -> None:
+        """Count the parameters, which a lazy module has only after its first call, as the class that it is then."""
+        self.kind = type(self.module).__name__
+        own, every = self.module.parameters(recurse=False), self.module.parameters()
+        self.own = sum(p.numel() for p in own if not isinstance(p, UninitializedParameter))
+        self.parameters = sum(p.numel() for p in every if not isinstance(p, UninitializedParameter))
+
 
 class Summary:
     """The layers of a model; prints as a table."""
 
     def __init__(self, model: Module, layers: list[Layer], input_bytes: int, depth: int | None):
         self.model, self.layers, self.input_bytes, self.depth = model, layers, input_bytes, depth
-        parameters = list(model.parameters())
+        parameters = [p for p in model.parameters() if not isinstance(p, UninitializedParameter)]
         self.total_params = sum(p.numel() for p in parameters)
         self.trainable_params = sum(p.numel() for p in parameters if p.requires_grad)
         self.total_mult_adds = sum(layer.multiplications for layer in layers if not layer.has_children)
@@ -76,23 +87,42 @@ class Summary:
     __repr__ = __str__
 
 
-def summary(model: Any, *inputs: Any, depth: int | None = None, **kwargs: Any) -> Summary:
+def summary(model: Any, *inputs: Any, depth: int | None = None, input_size: Any = None, **kwargs: Any) -> Summary:
     """The layers of a model called with these inputs: their shapes, parameters and multiplications; to a `depth` if one is given.
 
-    The model is called once, in evaluation mode and without gradients, and is as it was afterwards. Multiplications are those of linear
-    and convolution layers.
+    The model is called once, in evaluation mode and without gradients, and is as it was afterwards; parameters of lazy layers are made.
+    Multiplications are those of linear, convolution and recurrent layers.
+
+    Args:
+        inputs: what the model is called with. Without any, and without keywords, it is not called, and shapes are not known.
+        depth: how deep modules are shown, all of them if it is None.
+        input_size: instead of inputs the sizes of one, `(32, 3, 64, 64)`, or of several in a list; zeros are given to the model.
+        kwargs: what else the model is called with.
+
+    Raises:
+        TypeError: `model` is no Module, or both inputs and their sizes are given.
     """
+    if not isinstance(model, Module):
+        raise TypeError(located(f"summary(): the model must be a Module, not {type(model).__name__}"))
+    if input_size is not None:
+        if inputs:
+            raise TypeError(located("summary(): give either inputs or input_size"))
+        several = any(isinstance(each, (list, tuple)) for each in input_size)
+        inputs = tuple(zeros(tuple(size)) for size in (input_size if several else [input_size]))
     layers = described(model)
     handles = [layer.module.register_forward_hook(_noting(layer)) for layer in layers]
     training = [(module, module.training) for module in model.modules()]
     try:
-        with modes.no_grad():
-            model.eval()(*inputs, **kwargs)
+        if inputs or kwargs:
+            with modes.no_grad():
+                model.eval()(*inputs, **kwargs)
     finally:
         for handle in handles:
             handle.remove()
         for module, mode in training:
             module.training = mode
+    for layer in layers:
+        layer.count()
     given = [t for t in leaves((inputs, kwargs)) if isinstance(t, Tensor)]
     return Summary(model, layers, sum(t.numel() * t.element_size() for t in given), depth)
 
@@ -104,9 +134,7 @@ def described(model: Module) -> list[Layer]:
     for path, module in model.named_modules():
         depth = path.count(".") + 1 if path else 0
         numbers[depth] = numbers.get(depth, 0) + 1
-        own = sum(p.numel() for p in module.parameters(recurse=False))
-        layer = Layer(path.rpartition(".")[2], type(module).__name__, depth, numbers[depth], module, 0, own, [], [])
-        layer.parameters = sum(p.numel() for p in module.parameters())
+        layer = Layer(path.rpartition(".")[2], type(module).__name__, depth, numbers[depth], module, 0, 0, [], [])
         layer.has_children = any(True for _ in module.children())
         found.append(layer)
     return found
@@ -128,7 +156,10 @@ def _noting(layer: Layer) -> Any:
 
 
 def multiplications(module: Module, made: list[Tensor]) -> int:
-    """How many products a linear or a convolution layer adds up for what it gives: the elements of the weight, for each place."""
+    """How many products a layer adds up for what it gives: the elements of its weights, for each place or time step."""
+    if isinstance(module, (RNNBase, RNNCellBase)) and made:
+        rows = math.prod(made[0].shape[:-1])
+        return rows * sum(p.numel() for p in module._parameters.values() if p is not None and p.ndim > 1)
     weight: Any = module._parameters.get("weight")
     channels = getattr(module, "out_channels", None) or getattr(module, "out_features", None)
     if weight is None or not channels or not made:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import math
 import os
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,10 +59,10 @@ def title(node: Node) -> str:
     """The operation's public name, or PyTorch's name of the node."""
     op: Any = getattr(node, "op", None)
     name = "" if op is None else op.name.removesuffix("_forward").removesuffix("_loss")
-    for each in (name, "" if op is None else op.name):
+    for each in (name, "" if op is None else op.name, "" if op is None else op.called):
         if any(each in names for names in PLACES.values()):
             return each
-    return node.name().removesuffix("0").removesuffix("Backward")
+    return re.sub(r"Backward\d+$", "", node.name())
 
 
 def dtype_name(node: Node) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.declare import function
 from ..core.graph import Node
+from ..core.origin import located
 from ..core.tensor import Tensor
 from ..core.traces import variables
 from . import drawing, page, text
@@ -31,7 +32,7 @@ class Family:
     ):  # fmt: skip
         self.ancestors = Ancestors(tensor, tensors(until), tensors(to))
         self.tensor = tensor
-        self.facts = Facts({id(t._node): name for name, t in (names or {}).items() if t._node is not None}, variables())
+        self.facts = Facts({id(t._node): name for name, t in (names or {}).items() if t._node is not None}, variables(around=True))
         self.by_module = modules is not False
         opened = () if isinstance(modules, bool) else (modules,) if isinstance(modules, str) else tuple(modules)
         self.view = text.View(depth, opened, None if depth is not None and lines == text.View.lines else lines, modules is not False)
@@ -121,4 +122,12 @@ def family(
       1 │ sum ()...
       2 ╵ mul (3,)  ← w (3,)
     """
+    for name, given in (("until", until), ("to", to)):
+        several = given if isinstance(given, (list, tuple)) else () if given is None else (given,)
+        wrong = next((each for each in several if not isinstance(each, Tensor)), None)
+        if wrong is not None:
+            raise TypeError(located(f"family(): '{name}' must be a Tensor or several, not {type(wrong).__name__}"))
+    for name, number, least in (("depth", depth, 0), ("lines", lines, 1)):
+        if number is not None and (not isinstance(number, int) or number < least):
+            raise ValueError(located(f"family(): '{name}' must be an integer from {least} or None, not {number!r}"))
     return Family(input, dict(names) if names is not None else None, depth=depth, modules=modules, until=until, to=to, lines=lines)

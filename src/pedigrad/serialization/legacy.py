@@ -106,7 +106,7 @@ def _magic(data: Any, unpickle: Any) -> tuple[Any, int]:
         message = "load(): this is no file that torch.save has written"
         if bytes(data[257:262]) == b"ustar":
             message += ", but one of its first format (tar): load and save it with a PyTorch that reads it"
-        raise pickle.UnpicklingError(f"{message}: {error}") from error
+        raise pickle.UnpicklingError(f"{message}: {error}") from None
 
 
 def _fill(data: Any, start: int, typed: TypedStorage, raw: UntypedStorage) -> int:

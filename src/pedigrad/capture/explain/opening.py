@@ -13,6 +13,7 @@ SLOWEST = 3
 # What to do where the compiler refuses, by words of the reason.
 REWRITE = {
     "is called": "move the call out of the compiled function: compile the part that only computes",
+    "numpy() gives": "use torch's function instead of NumPy's (torch.sin for np.sin), or call NumPy's outside of the function",
     "gives Python numbers": "only give the number back, as in `return loss.item()`, or read it after the call, outside of the function",
     "Python wants to know a number": "write the branch with torch.where(), or decide it before the call",
     "NumPy array": "make it a tensor once, with torch.from_numpy(), outside of the function",
@@ -23,6 +24,9 @@ REWRITE = {
     "is another one": "pass what changes as an argument, as a tensor",
     "schedule": "step the scheduler after the compiled step, outside of the function",
     "arguments cannot be compared": "pass tensors, numbers, strings, and lists, tuples or dicts of these",
+    "decide what shape": "keep the shape: torch.where(mask, x, 0), or x * mask, instead of x[mask]",
+    "changes what it depends on": "give back what is to be kept, and append or assign it outside of the function",
+    "ever new sizes": "let several calls have the same sizes: pad batches, or leave the last one out (drop_last=True)",
     "returns a": "return plain tensors, in tuples, lists or dicts",
 }
 
@@ -54,7 +58,9 @@ def rewrite(why: str) -> str:
 def opening(report: Any, duration: Callable[[float | None], str]) -> Iterator[str]:
     """The first lines of a report."""
     runs, usual = sum(variant.runs for variant in report.variants), sum(count for _, count in report.eager.values())
-    if not report.variants:
+    if not report.variants and not report.eager:
+        yield f"{report.name} is not compiled yet: its first two calls with the same kinds of arguments are recorded"
+    elif not report.variants:
         yield f"{report.name} is not compiled: it runs as usual"
     else:
         versions = f" in {len(report.variants)} versions" if len(report.variants) > 1 else ""

@@ -95,7 +95,7 @@ def causes(report: Any) -> list[tuple[str, list[str]]]:
     """What was not run as compiled, by heading."""
     again = [f"{why}" + (f" ({n} times)" if n > 1 else "") for why, n in report.recompilations.items()]
     waiting = [f"{arguments}: {state}" for arguments, state in report.pending.items()]
-    eager = [f"{arguments}: {why} ({n} calls since)" for arguments, (why, n) in report.eager.items()]
+    eager = [f"{arguments}: {why} ({n} call{'s' * (n != 1)} since)" for arguments, (why, n) in report.eager.items()]
     return [("recompilations", again), ("not compiled yet", waiting), ("run as usual, without being compiled", eager)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...autograd.nonfinite import ancestors
@@ -10,14 +11,18 @@ from ...core.graph import Leaf, Node
 from ...core.origin import NOWHERE, Origin, is_users
 from ...core.scope import here
 from ...core.tensor import Tensor
-from ..findings import Check, listed
-from ..program import FunctionCall, Pass, Updater, any_in, gradient_of
+from ...nn.module import Module
+from ...nn.parameter import Parameter
+from ..findings import Check, Finding, listed
+from ..program import Call, FunctionCall, Pass, Updater, any_in, gradient_of
+from .modules import hidden_in, line_that_sets
 
 SEVERAL = 3
 CUT = (
     "Let values keep their history on the way to the loss: no detach(), item(), numpy() or no_grad() there. A layer that is not to learn"
     " is left out of the optimizer."
 )
+MANY = 256  # leaves without an optimizer that are kept in mind
 LOOKED = 6  # backward passes before which it is noted what leaves the graph
 
 
@@ -27,6 +32,15 @@ class ParametersHistory(Check):
     def is_reached(self, p: Tensor) -> bool:
         """Whether a backward pass came to a parameter."""
         return p._node in self.program.reached
+
+    def passing(self) -> list[Tensor]:
+        """Parameters that got gradients and were replaced again before an optimizer had them."""
+        models = list(self.program.models.values())
+        inside = {id(p) for m in models for p in m.parameters}
+        owned = self.program.optimized()
+        shapes = {p.shape for key, p in owned.items() if key not in inside}
+        made = [p for p, _ in self.program.made.values()]
+        return [p for p in made if id(p) not in inside and id(p) not in owned and p.shape in shapes and self.is_reached(p)]
 
     def replaced(self) -> tuple[list[Tensor], list[Tensor]]:
         """Parameters that an optimizer has and no model any more, and those of the same models that get gradients and no optimizer has."""
@@ -52,6 +66,11 @@ class ParameterReplaced(ParametersHistory):
 
     def finish(self) -> None:
         old, new = self.replaced()
+        passing = [] if new else self.passing()
+        if len(passing) >= SEVERAL:
+            at = self.program.made_at(passing[-1])
+            message = f"This line replaced a parameter {len(passing)} times: the optimizer updates the one that it was made with."
+            self.found(message, at, "Write into the parameter, under torch.no_grad(): p.clamp_(...) or p.copy_(...).")
         if new:
             names = listed(self.program.name_of(p) for p in new)
             owner = next(u for u in self.program.updaters.values() if any(p is each for p in u.parameters for each in old))
@@ -70,10 +89,34 @@ class NotOptimized(ParametersHistory):
     name = "not-optimized"
     remedy = "Give the optimizer all parameters that are to learn, or call requires_grad_(False) on those that are not."
 
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.loose: dict[int, tuple[Tensor, int]] = {}  # leaves that no optimizer has, and how many passes reached them
+        self.used: set[Leaf] = set()  # those that models are given, and whose gradients somebody asks for or zeroes
+
+    def called(self, call: Call) -> None:
+        self.used.update(t._node for t in call.inputs if isinstance(t._node, Leaf))
+
+    def backward(self, run: Pass) -> None:
+        self.used.update(p._node for p, _ in self.loose.values() if isinstance(p._node, Leaf) and gradient_of(p) is None)
+
+    def backwarded(self, run: Pass) -> None:
+        if not run.accumulates:
+            self.used |= run.leaves
+            return
+        owned = self.program.optimized()
+        for leaf in run.leaves:
+            p = leaf.variable
+            if p is not None and id(p) not in owned and leaf not in self.used:
+                self.loose[id(p)] = p, self.loose.get(id(p), (p, 0))[1] + 1
+        if len(self.loose) > MANY:
+            self.loose = {key: entry for key, entry in self.loose.items() if entry[1] >= SEVERAL}
+
     def finish(self) -> None:
         owned = self.program.optimized()
         if not any(u.steps for u in self.program.updaters.values()):
             return
+        self.look_at_loose(owned)
         _, new = self.replaced()
         skipped = {id(p) for p in new}
         for model in self.program.models.values():
@@ -93,6 +136,41 @@ class NotOptimized(ParametersHistory):
                     message += f" Two optimizers have the same parameters, this one and that of line {twice[0].origin.line}."
                     at = twice[1].origin
                 self.found(message, at)
+
+    def look_at_loose(self, owned: Mapping[int, Tensor]) -> None:
+        """Look at leaves in no model that get gradients in each pass, and that nobody updates: attributes, and what functions hold."""
+        every = [m for model in self.program.models.values() for m in model.module.modules()]
+        inside = {id(p) for model in self.program.models.values() for p in model.module.parameters()}
+        own = [(m, name, value) for m in every for name, value in list(vars(m).items()) if name[0] != "_"]
+        inside |= {id(p) for _, _, value in own for p in hidden_in(value)}  # ModulesInList tells of these
+        attributes = {id(value): (m, name) for m, name, value in own if isinstance(value, Tensor)}
+        by_hand = not any(key in inside for key in owned)  # what is trained are leaves that the program made itself
+        lost = []
+        for key, (p, passes) in self.loose.items():
+            known = key in inside or key in owned or key in self.program.written or p._node in self.used
+            if known or passes < SEVERAL or not p.requires_grad:
+                continue
+            if key in attributes:
+                module, name = attributes[key]
+                self.attribute(module, name)
+            elif by_hand or isinstance(p, Parameter):
+                lost.append(p)
+        if lost:
+            at = next(u.origin for u in self.program.updaters.values() if u.steps)
+            names = listed(map(self.program.name_of, lost))
+            get, they = ("get gradients", "them: they stay as they are") if len(lost) > 1 else ("gets gradients", "it: it stays as it is")
+            self.found(f"{names} {get}, but no optimizer has {they}.", at)
+
+    def attribute(self, module: Module, name: str) -> None:
+        """Enter a finding about a tensor in a module that is no Parameter."""
+        kind = type(module).__name__
+        message = f"{kind}.{name} gets gradients and is no Parameter: {kind}.parameters() does not find it, and no optimizer has it."
+        remedy = f"Make it one, self.{name} = nn.Parameter(...); then parameters(), to() and state_dict() find it."
+        place = line_that_sets(type(module), name)
+        if place is None:
+            self.found(message, next(u.origin for u in self.program.updaters.values() if u.steps), remedy)
+        else:
+            self.findings.add(Finding(self.name, message, remedy, *place))
 
     def same_twice(self) -> tuple[Updater, Updater] | None:
         """Two optimizers of which the second has no parameter that the first has not."""
@@ -243,6 +321,8 @@ class ZeroGradient(Check):
             count[1] += not any_in(array)
 
     def finish(self) -> None:
+        if any(finding.check == "zeroed-before-step" for finding in self.findings.items):
+            return  # that is why
         dead = [self.tensors[key] for key, (seen, zero) in self.counts.items() if seen >= SEVERAL and zero == seen]
         if any(p.ndim > 1 for p in dead):  # a bias alone may well have none, as the last one of a critic whose outputs are subtracted
             names = listed(self.program.name_of(p) for p in dead)

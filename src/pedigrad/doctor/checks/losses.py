@@ -27,7 +27,11 @@ TELLS = 5  # elements that a message shows
 
 def source_of(tensor: Tensor, passing: frozenset[str] = MOVES) -> Node | None:
     """The node of the operation that computed a tensor's values: views and the like are passed over, or other operations `passing`."""
-    node = tensor._node
+    return through(tensor._node, passing)
+
+
+def through(node: Node | None, passing: frozenset[str] = MOVES) -> Node | None:
+    """The same of a node that a tensor or an operand came from."""
     for _ in range(8):
         if node is None:
             return None
@@ -51,14 +55,19 @@ class LossBroadcasts(Check):
 
     name = "loss-broadcasts"
     remedy = "Give both the same shape: output.squeeze(1), or target.unsqueeze(1)."
-    functions = ELEMENTWISE
+    functions = LOSSES
 
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.outputs: dict[int, weakref.ref[Tensor]] = {}  # what came out of models, and what was computed from it without history
+        self.each: dict[int, weakref.ref[Tensor]] = {}  # losses of single samples, and what was computed from them
 
     def function(self, call: FunctionCall) -> None:
         x, target = call.argument(0, "input"), call.argument(1, "target")
+        if isinstance(call.result, Tensor) and call.result.ndim:
+            self.each[id(call.result)] = weakref.ref(call.result)
+        if call.name not in ELEMENTWISE:
+            return
         if isinstance(x, Tensor) and isinstance(target, Tensor) and is_crossed(x, target):
             self.cross(f"{call.name}()", x, target)
 
@@ -69,24 +78,40 @@ class LossBroadcasts(Check):
     def look(self, on: bool) -> None:
         if not on:
             self.outputs.clear()
+            self.each.clear()
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
         tensors = [x for x in operands if isinstance(x, Tensor)]
         derived = [t for t in tensors if self.is_output(t)]
         if derived and isinstance(result, Tensor):
             self.outputs[id(result)] = weakref.ref(result)
-        if op.name in ("sub", "eq", "ne") and len(tensors) == 2 and len(derived) == 1 and is_crossed(*tensors):
+        losses = [t for t in tensors if is_known(t, self.each)]
+        if isinstance(result, Tensor) and (losses or (derived and op.name == "sub")):
+            self.each[id(result)] = weakref.ref(result)
+        if len(tensors) != 2 or not is_crossed(*tensors):
+            return
+        if op.name in ("sub", "eq", "ne") and len(derived) == 1:
             self.cross(f"{op.name}()", *tensors)
+        elif op.name in ("mul", "div") and len(losses) == 1:
+            x, weights = tensors
+            n, shapes = max(x.numel(), weights.numel()), f"{tuple(x.shape)} and {tuple(weights.shape)}"
+            message = f"{op.name}() of shapes {shapes} weighs each loss by each weight: {n} x {n} products."
+            self.found(message, remedy="Give both the same shape: loss.squeeze(1), or weight.unsqueeze(1).")
 
     def is_output(self, t: Tensor) -> bool:
         """Whether a tensor is a model's output, or was computed from one."""
-        known = self.outputs.get(id(t))
-        return known is not None and known() is t
+        return is_known(t, self.outputs)
 
     def cross(self, what: str, x: Tensor, target: Tensor) -> None:
         """Enter a finding."""
         n = max(x.numel(), target.numel())
         self.found(f"{what} of shapes {tuple(x.shape)} and {tuple(target.shape)} pairs each element with each: {n} x {n} differences.")
+
+
+def is_known(t: Tensor, tensors: dict[int, weakref.ref[Tensor]]) -> bool:
+    """Whether a tensor is one of those that are known by their identity."""
+    known = tensors.get(id(t))
+    return known is not None and known() is t
 
 
 def is_crossed(x: Tensor, y: Tensor) -> bool:
@@ -104,7 +129,7 @@ class SoftmaxTwice(Check):
 
     name = "softmax-twice"
     remedy = "Give the loss the raw scores: take the softmax (or sigmoid) out of the model, and use it only to read predictions."
-    functions = ("cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
+    functions = ("cross_entropy", "nll_loss", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
     squashes = ("softmax", "log_softmax", "sigmoid", "logsigmoid", "hardsigmoid")
 
     def __init__(self, *given: Any):
@@ -114,7 +139,9 @@ class SoftmaxTwice(Check):
     def function(self, call: FunctionCall) -> None:
         x = call.argument(0, "input")
         name = op_of(x)
-        if name in self.squashes:
+        if call.name == "nll_loss":
+            self.twice(x)
+        elif name in self.squashes:
             own = "softmax" if call.name == "cross_entropy" else "sigmoid"
             self.found(f"{call.name}() applies a {own} itself, and is given what {name}() returned.")
         elif call.name == "cross_entropy" and name in ("div", "mul", "exp") and self.alike < SEVERAL and is_distribution(x._array):
@@ -122,6 +149,17 @@ class SoftmaxTwice(Check):
             if self.alike == SEVERAL:
                 message = f"cross_entropy() applies a softmax itself, and is given what {name}() returned: probabilities that add up to 1."
                 self.found(message)
+
+    def twice(self, x: Any) -> None:
+        """Look whether the logarithms of probabilities that nll_loss is given are those of probabilities of probabilities."""
+        node = source_of(x, MOVES | {"log"}) if isinstance(x, Tensor) else None
+        op = None if node is None else getattr(node, "op", None)
+        if node is None or op is None or op.name not in ("softmax", "log_softmax") or not node.parents:
+            return
+        inner = through(node.parents[0])
+        name = getattr(getattr(inner, "op", None), "name", "")
+        if name in self.squashes:
+            self.found(f"{op.name}() is given what {name}() returned, which has applied one already.")
 
 
 def is_distribution(array: np.ndarray[Any, Any]) -> bool:

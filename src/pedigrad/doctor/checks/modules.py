@@ -135,6 +135,8 @@ class TrainingWhileMeasuring(Check):
         call, what = known[0]
         if op.name in CHOICES:
             what = "chosen"
+        elif op.name == "mul" and not what and len(known) == 1 and is_weighed(operands):
+            what = "weighed"  # as the overlap of a mask with that which is right
         elif op.name == "sub" and len(known) == 1 and all(isinstance(x, Tensor) and x._node.__class__ is not Leaf for x in operands):
             what = "compared" if operands[0].shape == operands[1].shape else what
         elif op.name == "gather" and len(known) == 1 and self.of(operands[0]) is not None and not call.grad:
@@ -150,7 +152,7 @@ class TrainingWhileMeasuring(Check):
         known = self.of(call.argument(0, "input"))
         if known is None:
             return
-        if call.name in LOSSES or (known[1] == "chosen" and not known[0].grad):
+        if call.name in LOSSES or (known[1] in ("chosen", "weighed") and not known[0].grad):
             self.measure(known[0])
         elif call.name != "item" and not known[0].grad and known[0].mark is not None and id(known[0].model) in self.fitted:
             self.take(known[0])
@@ -189,6 +191,12 @@ class TrainingWhileMeasuring(Check):
             self.found(f"{call.model.name} is measured in training mode: {listed(call.active)} {do} in training.", call.origin)
 
 
+def is_weighed(operands: tuple[Any, ...]) -> bool:
+    """Whether two tensors of several samples and of one shape are multiplied, and neither is a parameter."""
+    tensors = [x for x in operands if isinstance(x, Tensor) and x.ndim and x._node.__class__ is not Leaf]
+    return len(tensors) == 2 and tensors[0].shape == tensors[1].shape
+
+
 class EvalWhileTraining(Check):
     """A model with dropout or batch norms is trained in evaluation mode."""
 
@@ -206,15 +214,19 @@ class EvalWhileTraining(Check):
     def called(self, call: Call) -> None:
         if call.grad and not call.training:
             self.last[id(call.model)] = (call, call.model)
+        elif call.grad:
+            self.last.pop(id(call.model), None)
 
     def step(self, updater: Updater) -> None:
         for key, (call, model) in list(self.last.items()):
+            if not any(id(p) in updater.owned for p in model.module.parameters()):
+                continue  # another optimizer's step
             del self.last[key]
-            moody = model.moody() if call.passed else []
-            if moody and any(id(p) in updater.owned for p in model.module.parameters()):
+            if moody := model.moody() if call.passed else []:
                 self.times[key] = self.times.get(key, 0) + 1
                 if self.times[key] == SEVERAL:
-                    self.found(f"{model.name} is trained in evaluation mode: {listed(moody)} do not act as in training.", call.origin)
+                    do = "do" if len(moody) > 1 else "does"
+                    self.found(f"{model.name} is trained in evaluation mode: {listed(moody)} {do} not act as in training.", call.origin)
 
 
 class BatchOfOne(Check):
@@ -228,7 +240,7 @@ class BatchOfOne(Check):
         super().__init__(*given)
         self.single = self.all = 0
         self.at, self.scope = NOWHERE, here.get().scope
-        self.predicted = 0
+        self.predicted: list[Call] = []  # calls that predicted a single sample with dropout
 
     def function(self, call: FunctionCall) -> None:
         x = call.argument(0, "input")
@@ -243,10 +255,8 @@ class BatchOfOne(Check):
                     self.tell()
         elif call.name == "dropout" and call.argument(2, "training", True) and call.argument(1, "p", 0.5):
             last = self.program.last_call
-            if x.shape[0] == 1 and last is not None and not last.grad and last.model.trained:
-                self.predicted += 1
-                if self.predicted == SEVERAL and all(f.check != TrainingWhileMeasuring.name for f in self.findings.items):
-                    self.found(f"Dropout is active while {last.model.name} predicts a single sample.", last.origin)
+            if x.shape[0] == 1 and last is not None and not last.grad and last.model.trained and last not in self.predicted[-1:]:
+                self.predicted.append(last)
 
     def tell(self) -> None:
         """Enter a finding."""
@@ -259,6 +269,14 @@ class BatchOfOne(Check):
     def finish(self) -> None:
         if self.single >= SEVERAL and self.single > self.all / 2:
             self.tell()
+        marks = {call.mark for call in self.predicted}
+        last = self.predicted[-1] if self.predicted else None  # Monte Carlo dropout predicts the same sample many times
+        if last is not None and len(marks) > len(self.predicted) / 2 and not self.found_by(TrainingWhileMeasuring):
+            self.found(f"Dropout is active while {last.model.name} predicts a single sample.", last.origin)
+
+    def found_by(self, check: type[Check]) -> bool:
+        """Whether another check has found something."""
+        return any(finding.check == check.name for finding in self.findings.items)
 
 
 class UnusedInput(Check):

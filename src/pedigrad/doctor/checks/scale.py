@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from math import isfinite, sqrt
+from math import isfinite, prod, sqrt
 from typing import Any
 
 import numpy as np
 
 from ...autograd.nonfinite import ancestors, first_in_graph, in_words, known_values, ranges
-from ...core.graph import Node
+from ...core.graph import Leaf, Node
 from ...core.origin import NOWHERE
 from ...core.tensor import Tensor
 from ..findings import Check
@@ -18,6 +18,7 @@ SEVERAL = 3
 GIVEN = "The data have it already: look where they are made (a division by a deviation of 0, a logarithm, missing values)."
 LARGE = 1e3  # a gradient's largest element, and its norm in norms of its parameter, above which it explodes
 SMALL = 1e-6  # a layer's largest gradient, in that of the layer with the largest, below which it vanishes
+NEAR = 6  # operations between a loss and the sum that it is
 LAYERS = 4  # as many layers at least for gradients to vanish in
 
 
@@ -102,6 +103,11 @@ class Exploding(Check):
         self.tensors: dict[int, tuple[Tensor, float]] = {}
         self.first: dict[int, list[float]] = {}
         self.ended = False  # they have become nan or infinite
+        self.summed = 1  # terms that a loss is the sum of, where it is no mean: as many times larger is its gradient
+
+    def backward(self, run: Pass) -> None:
+        if run.number < 10 or run.number % 16 == 0:
+            self.summed = max((terms_of(t._node) for t in run.tensors if isinstance(t._node, Node)), default=1)
 
     def step(self, updater: Updater) -> None:
         for p in updater.parameters if updater.sampled else ():
@@ -120,9 +126,21 @@ class Exploding(Check):
             if len(early) < SEVERAL:
                 early.append(largest)
             usual = sorted(early)[len(early) // 2]
-            if largest > LARGE and norm > LARGE / 10 * max(own, 1e-3) and (largest > 100 * usual or norm > LARGE * max(own, 1e-3)):
+            large = LARGE * self.summed
+            if largest <= large or norm <= large / 10 * max(own, 1e-3):
+                continue
+            if largest < 100 * large and not self.moves_far(updater, p, norm, own):
+                continue
+            if largest > 100 * usual or norm > large * max(own, 1e-3):
                 self.huge[id(p)] = self.huge.get(id(p), 0) + 1
                 self.tensors[id(p)] = (p, largest)
+
+    def moves_far(self, updater: Updater, p: Tensor, norm: float, own: float) -> bool:
+        """Whether the step that is due is longer than the parameter: a rate that was chosen for large gradients keeps it short."""
+        if updater.name != "SGD":
+            return True
+        rate = next((g["lr"] for g in updater.optimizer.param_groups if any(each is p for each in g["params"])), 1.0)
+        return float(rate) * norm > max(own, 1.0)
 
     def finish(self) -> None:
         worst = [self.tensors[key] for key, times in self.huge.items() if times >= (1 if self.ended else SEVERAL)]
@@ -133,6 +151,22 @@ class Exploding(Check):
             self.found(
                 f"Gradients explode: that of {names} reaches {largest:.3g}, in {self.huge[id(p)]} of the steps looked at.", updater.last
             )
+
+
+def terms_of(node: Node | None) -> int:
+    """Of how many terms a loss is the sum, 1 if it is a mean."""
+    terms = 1
+    level: list[Node | None] = [node]
+    for _ in range(NEAR):  # operations on single numbers come after the sum
+        inners = [each.edge()[0] for each in level if each is not None and not isinstance(each, Leaf) and each.shape == ()]
+        for inner in inners:
+            name, saved = getattr(getattr(inner, "op", None), "name", ""), inner.saved
+            if isinstance(saved, tuple) and name == "sum" and isinstance(saved[0], tuple):
+                terms = max(terms, prod(saved[0]))
+            elif isinstance(saved, tuple) and any(isinstance(x, str) and x == "sum" for x in saved):
+                terms = max([terms, *(x.size for x in saved if isinstance(x, np.ndarray))])
+        level = [parent for inner in inners for parent in inner.parents]
+    return terms
 
 
 class Vanishing(Check):

@@ -18,7 +18,7 @@ from ..program import Call, FunctionCall, Pass, Updater, fingerprint
 
 MANY = 8  # samples that are computed one by one
 READS = 16  # numbers that a line takes out in one step
-COPIED = 4096  # elements whose copying in each step is told of
+COPIED = 1024  # elements whose copying in each step is told of
 SEVERAL = 3
 # What may join values of several samples without making one wait for the other.
 GATHERS = frozenset("add sub stack cat maximum minimum mul append".split()) - {"mul"}
@@ -27,8 +27,9 @@ GATHERS = frozenset("add sub stack cat maximum minimum mul append".split()) - {"
 class Slices:
     """What is known of the slices of one tensor along its first dimension, taken in one line."""
 
-    def __init__(self, size: int, origin: Origin):
-        self.size, self.origin = size, origin
+    def __init__(self, base: Tensor, origin: Origin):
+        self.size, self.origin = base.shape[0], origin
+        self.is_table = base.ndim == 2  # its rows are samples, and nothing that has several
         self.indices: set[int] = set()
         self.met: set[int] = set()  # those that met parameters
         self.sequential = False
@@ -89,7 +90,7 @@ class LoopOverBatch(Check):
             return False
         here = Origin.here()
         key = (id(base._array), here.code, here.lasti)
-        slices = self.loops.setdefault(key, Slices(base.shape[0], here))
+        slices = self.loops.setdefault(key, Slices(base, here))
         for i, row in enumerate(rows):
             index = i if op.name == "unbind" else row_index(row, base)
             slices.indices.add(index)
@@ -108,7 +109,8 @@ class LoopOverBatch(Check):
         """A step is over: look at the samples that it has taken one by one."""
         loops, self.loops, self.known = self.loops, {}, {}
         for slices in loops.values():
-            if not slices.sequential and len(slices.met) >= MANY and len(slices.met) >= 0.75 * slices.size:
+            most = slices.is_table or len(slices.met) >= 0.75 * slices.size
+            if not slices.sequential and len(slices.met) >= MANY and most:
                 self.times += 1
                 if self.times == 2:
                     message = f"{len(slices.met)} of {slices.size} samples are computed one after the other in Python, in each step."

@@ -91,6 +91,7 @@ class GraphKept(Check):
         self.ways: list[list[weakref.ref[Node]]] = []  # of the first passes the nodes from the loss to that one
         self.told = False
         self.stamps: list[int] = []  # of the passes that kept their graphs, the number of the node they began at
+        self.outputs: dict[tuple[Any, ...], weakref.ref[Node]] = {}  # by line and number of steps then: what a model returned in training
 
     def backward(self, run: Pass) -> None:
         if self.told:
@@ -116,7 +117,11 @@ class GraphKept(Check):
         self.judge()
 
     def called(self, call: Call) -> None:
-        if self.told or not call.grad or call.training or not call.model.trained:
+        if self.told or not call.grad or not call.model.trained:
+            return
+        if call.training:
+            if call.node is not None:
+                self.outputs[call.origin.code, call.origin.lasti, self.program.steps] = weakref.ref(call.node)
             return
         alive = [c for c in self.program.calls if c.model is call.model and not c.training and c.is_alive]
         if len(alive) > LIVE + 2:
@@ -143,6 +148,10 @@ class GraphKept(Check):
 
     def judge(self) -> None:
         """Look at how many graphs are alive after an update."""
+        if len(self.outputs) > LIVE + 2:
+            self.outputs = {key: node for key, node in self.outputs.items() if node() is not None}
+            if len({step for _, _, step in self.outputs}) > LIVE + 2 and not self.told:
+                self.tell([node for node in map(operator.call, self.outputs.values()) if node is not None], [])
         if self.told or len(self.roots) <= LIVE + 2:
             return
         if sum(root() is not None for root in self.roots) > LIVE + 2:
@@ -150,13 +159,18 @@ class GraphKept(Check):
             self.roots = [root for root in self.roots if root() is not None]
         living = [node for node in map(operator.call, self.roots) if node is not None]
         if len(living) > LIVE + 2:
-            self.told = True
             ways = [[node for node in map(operator.call, way) if node is not None] for way in self.ways if way[-1]() in living]
-            first, count = ways[0][0] if ways else living[0], len(living)
-            del living, ways
-            holder, at = who_holds(first)
-            message = f"The graphs of {count} earlier steps are still alive, with all that they point to"
-            self.found(message + (f": {holder} holds them." if holder else "."), at)
+            self.tell(living, ways)
+
+    def tell(self, living: list[Node], ways: list[list[Node]]) -> None:
+        """Enter a finding about nodes of earlier steps that are alive; `ways` lead to them from losses that are."""
+        self.told = True
+        first, count = ways[0][0] if ways else living[0], len(living)
+        living.clear()
+        ways.clear()
+        holder, at = who_holds(first)
+        message = f"The graphs of {count} earlier steps are still alive, with all that they point to"
+        self.found(message + (f": {holder} holds them." if holder else "."), at)
 
 
 def way_back(node: Node) -> list[Node]:

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from ...core.declare import kernel, publish
+from ...core.quiet import quietly
 from ..xp import conj, transposed
 from .matmul import adjoint
 
@@ -32,7 +33,7 @@ def check_matrices(name, x, square=False, floats=True):
 def numpy_linalg(function, *args, **kwargs):
     """A function of `numpy.linalg`, its error made ours."""
     try:
-        return function(*args, **kwargs)
+        return quietly(function, *args, **kwargs)
     except np.linalg.LinAlgError as error:
         raise LinAlgError(f"The algorithm failed to converge or the input is singular: {error}") from None
 
@@ -63,7 +64,7 @@ def diagonal(x):
 def solved(x, y, triangle=None):
     """The solution of `x @ out = y` for matrices; what dividing by zero gives where one is singular."""
     try:
-        return np.linalg.solve(x, y)
+        return quietly(np.linalg.solve, x, y)
     except np.linalg.LinAlgError:
         return solved_anyway(x, y, triangle)
 
@@ -112,7 +113,7 @@ def factor_cholesky(x, /, upper):
     """The lower triangular L with `x = L @ L.mH`, or its adjoint."""
     check_matrices("cholesky", x, square=True)
     try:
-        lower = np.linalg.cholesky(x)
+        lower = quietly(np.linalg.cholesky, x)
     except np.linalg.LinAlgError:
         message = "The factorization could not be completed because the input is not positive-definite"
         raise LinAlgError(f"linalg.cholesky: {message}.") from None
@@ -135,10 +136,10 @@ def factor_qr(x, /, mode):
     """Q with orthonormal columns and R upper triangular, `x = Q @ R`."""
     check_matrices("qr", x)
     if mode == "r":
-        return np.zeros(0, x.dtype), np.linalg.qr(x, "r")
+        return np.zeros(0, x.dtype), quietly(np.linalg.qr, x, "r")
     if mode not in ("reduced", "complete"):
         raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
-    return tuple(np.linalg.qr(x, mode))
+    return tuple(quietly(np.linalg.qr, x, mode))
 
 
 @factor_qr.grad("x")

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...core.declare import function, kernel
 from ...core.origin import located
+from ...core.quiet import quietly
 from ..destination import deliver
 from .factor import check_matrices
 
@@ -14,7 +15,7 @@ from .factor import check_matrices
 def geqrf(x, /):
     """R and, below it, the reflections whose product is Q, and their factors."""
     check_matrices("geqrf", x)
-    reflections, tau = np.linalg.qr(x, "raw")
+    reflections, tau = quietly(np.linalg.qr, x, "raw")
     return np.swapaxes(reflections, -1, -2), tau
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.declare import function, kernel
 from ...core.origin import located, warn_once
+from ...core.quiet import quietly
 from ...core.tensor import constant, read, wrap
 from ...return_types import named
 from ..destination import deliver
@@ -46,7 +47,7 @@ def inverse(x, /):
     """The inverses of square matrices."""
     check_matrices("inv", x, square=True)
     try:
-        return np.linalg.inv(x)
+        return quietly(np.linalg.inv, x)
     except np.linalg.LinAlgError:
         message = "The diagonal element of U is zero, the inversion could not be completed because the input matrix is singular"
         raise LinAlgError(f"linalg.inv: {message}.") from None
@@ -110,7 +111,7 @@ def solve_matrices(x, y, /, triangle=None):
     if triangle is not None:
         return solved(x, y, triangle)
     try:
-        return np.linalg.solve(x, y)
+        return quietly(np.linalg.solve, x, y)
     except np.linalg.LinAlgError:
         message = "The solver failed because the input matrix is singular"
         raise LinAlgError(f"torch.linalg.solve: {message}.") from None
@@ -204,7 +205,7 @@ def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False,
 def determinant(x, /):
     """The determinants of square matrices."""
     check_matrices("det", x, square=True)
-    return np.linalg.det(x)
+    return quietly(np.linalg.det, x)
 
 
 @determinant.grad("x")
@@ -213,7 +214,7 @@ def _(g, x, out):
     if x.shape[-1] == 1:
         return g * np.ones_like(x)
     if everywhere(out != 0):
-        return g * np.reshape(conj(out), (*out.shape, 1, 1)) * adjoint(np.linalg.inv(x))
+        return g * np.reshape(conj(out), (*out.shape, 1, 1)) * adjoint(quietly(np.linalg.inv, x))
     # Cofactors from the singular values: products of all but one stay finite where one of them is zero.
     U, S, Vh = factor_svd(x, False)
     n = S.shape[-1]
@@ -239,7 +240,7 @@ def signed_log_determinant(x, /):
     """The signs (or phases) of the determinants of square matrices, and the logarithms of their magnitudes."""
     check_matrices("slogdet", x, square=True)
     with np.errstate(all="ignore"):  # NumPy warns in its own name
-        sign, size = np.linalg.slogdet(x)
+        sign, size = quietly(np.linalg.slogdet, x)
     return (sign if x.dtype.kind == "c" else np.where(size == size, sign, 0)), size
 
 
@@ -256,7 +257,7 @@ def _(g_sign, g_logabsdet, x, x_dtype, sign):
 def _inverse_or_infinite(x):
     """The inverses of matrices, of a singular one what dividing by zero gives."""
     try:
-        return np.linalg.inv(x)
+        return quietly(np.linalg.inv, x)
     except np.linalg.LinAlgError:
         return solved_anyway(x, np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape))
 
@@ -316,7 +317,7 @@ def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
 def _first_bad_minor(matrix):
     for k in range(1, len(matrix) + 1):
         try:
-            np.linalg.cholesky(matrix[:k, :k])
+            quietly(np.linalg.cholesky, matrix[:k, :k])
         except np.linalg.LinAlgError:
             return k
     return 0
@@ -352,7 +353,7 @@ def _(g, L, out, upper, needs):
 def cholesky_inverse(L, /, upper=False):
     """The inverse of the matrix whose Cholesky factor is `L`."""
     check_matrices("cholesky_inverse", L, square=True)
-    low = np.linalg.inv(adjoint(np.triu(L)) if upper else np.tril(L))
+    low = quietly(np.linalg.inv, adjoint(np.triu(L)) if upper else np.tril(L))
     return np.matmul(adjoint(low), low)
 
 

@@ -216,7 +216,7 @@ publish(true_divide, "true_divide", ["Tensor"])
 publish(inplace_form(true_divide.op), "true_divide_", ["Tensor"])
 
 
-@elementwise(name="rdiv", places="", node="MulBackward0", result="float", operators="rtruediv rdiv", domain=(0.5, 2))
+@elementwise(name="rdiv", called="div", places="", node="MulBackward0", result="float", operators="rtruediv rdiv", domain=(0.5, 2))
 def reversed_divide(x, y, /):
     """The second tensor divided by the first."""
     return np.divide(y, x)

@@ -33,7 +33,7 @@ def _(g):
     return np.zeros_like(g), np.zeros_like(g)
 
 
-@elementwise(places="", node="DivBackward2")
+@elementwise(called="div", places="", node="DivBackward2")
 def trunc_divide(x, y, /):
     """The quotient rounded towards zero."""
     _refuse_zero(x, y)

@@ -54,6 +54,7 @@ def _(g, x_shape, dims):
 
 @kernel(
     name="fft_c2c",
+    called="fft",
     places="",
     out=True,
     node="FftC2CBackward0",
@@ -73,6 +74,7 @@ def _(g, dims, norm, forward):
 
 @kernel(
     name="fft_r2c",
+    called="rfft",
     places="",
     out=True,
     node="FftR2CBackward0",
@@ -94,6 +96,7 @@ def _(g, x_shape, dims, norm, half):
 
 @kernel(
     name="fft_c2r",
+    called="irfft",
     places="",
     out=True,
     node="FftC2RBackward0",

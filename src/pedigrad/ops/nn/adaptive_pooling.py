@@ -21,7 +21,7 @@ from .windows import Geometry, ints
 
 def _sizes(x, output_size, n, name):
     """The output sizes; None in the argument means the input's own."""
-    if n > 1 and x.ndim <= n:
+    if n > 1 and x.ndim <= n and isinstance(output_size, (tuple, list)):
         raise ValueError(f"Input dimension should be at least {n + 1}")
     if x.ndim not in (n + 1, n + 2):
         raise RuntimeError(f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(x.shape)}")
@@ -55,7 +55,11 @@ def _even(sizes, out):
 
 
 @composite(
-    places="", layout="windows", node="AdaptiveAvgPoolBackward0", samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))]
+    called="adaptive_avg_pool",
+    places="",
+    layout="windows",
+    node="AdaptiveAvgPoolBackward0",
+    samples=[((2, 3, 5, 4), (3, 2)), ((2, 4, 4), (1, 1)), ((2, 7), (3,))],
 )
 def adaptive_mean(x, /, sizes):
     """The means of `sizes` windows that cover the last dimensions of `x`."""
@@ -143,7 +147,9 @@ def _some_places(rng):
     return np.stack([rng.permutation(12)[:4].reshape(2, 2) for _ in range(2)])
 
 
-@composite(wide="rules", layout="like second", places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)])
+@composite(
+    called="max_pool", wide="rules", layout="like second", places="", samples=[((2, 3, 4), lambda rng: rng.integers(0, 12, (2, 2, 2)), 2)]
+)
 def spatial_take(x, indices, /, n):
     """The elements of the last `n` dimensions of `x` at flat `indices`, in the shape of `indices`."""
     lead = x.shape[: x.ndim - n]

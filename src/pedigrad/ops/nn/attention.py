@@ -134,7 +134,8 @@ def _blocked(query, key, value, attn_mask, keep, is_causal, scale):
 QKV = [(2, 3, 4), (2, 5, 4), (2, 5, 3)]
 
 
-@composite(native_from=NEVER, layout="heads", real=True, places="", remade=True, outputs=("out", "weights"), hidden=1,
+@composite(called="scaled_dot_product_attention", native_from=NEVER, layout="heads", real=True, places="", remade=True,
+           outputs=("out", "weights"), hidden=1,
            node="ScaledDotProductAttentionBackward0", samples=[
     (*QKV, None, None, False, 0.5), (*QKV, (3, 5), None, False, 0.5), ((1, 2, 4, 4), (1, 2, 4, 4), (1, 2, 4, 4), None, None, True, 0.5),
     (*QKV, lambda rng: rng.random((2, 3, 5)) < 0.7, lambda rng: rng.random((2, 3, 5)) * 1.0, False, 0.3),

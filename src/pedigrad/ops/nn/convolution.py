@@ -67,7 +67,7 @@ ONE = ((1,), ((0, 0),), (1,))
 TWO = ((2, 1), ((1, 1), (0, 1)), (1, 2))
 
 
-@composite(wide="rules", layout="convolution", places="", node="ConvolutionBackward0", samples=[
+@composite(called="convolution", wide="rules", layout="convolution", places="", node="ConvolutionBackward0", samples=[
     ((2, 3, 5), (4, 3, 2), (4,), *ONE, 1), ((2, 4, 5, 6), (6, 2, 3, 2), None, *TWO, 2), ((2, 1, 4, 4), (1, 1, 2, 2), (1,), *TWO, 1),
 ])  # fmt: skip
 def conv_forward(x, weight, bias=None, /, stride=(), pads=(), dilation=(), groups=1):

@@ -184,7 +184,7 @@ def _(g, x, target, weight, top, height, share, ignore_index, reduction, label_s
 
 
 @composite(
-    name="cross_entropy_loss_prob", places="", outputs=("out", "top", "height"), hidden=2, node="DivBackward1",
+    name="cross_entropy_loss_prob", called="cross_entropy_loss", places="", outputs=("out", "top", "height"), hidden=2, node="DivBackward1",
     samples=[((4, 3), (4, 3), None, "mean", 0.0), ((4, 3), (4, 3), (3,), "none", 0.1), ((2, 3, 2), (2, 3, 2), None, "sum", 0.0),
              ((3,), (3,), None, "mean", 0.0)],
 )  # fmt: skip

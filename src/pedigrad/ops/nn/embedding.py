@@ -287,7 +287,7 @@ def embedding_bag(
 # One-hot
 
 
-@kernel(places="")
+@kernel(called="one_hot", places="")
 def one_hot_rows(x, /, num_classes):
     """One at the place that each integer names, zero elsewhere: a new last dimension of size `num_classes`."""
     if x.size and np.minimum.reduce(x, axis=None) < 0:

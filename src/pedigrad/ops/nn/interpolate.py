@@ -30,7 +30,13 @@ class Taps:
 SAMPLE = Taps(np.array([[0, 0, 1, 2], [1, 1, 2, 2]]), np.array([[0.5, 1.0, 0.25, 1.0], [0.5, 0.0, 0.75, 0.0]]), 3)
 
 
-@composite(places="", layout="channels", node="UpsampleBackward0", samples=[((2, 3), (SAMPLE,)), ((2, 3, 3), (SAMPLE, SAMPLE))])
+@composite(
+    called="interpolate",
+    places="",
+    layout="channels",
+    node="UpsampleBackward0",
+    samples=[((2, 3), (SAMPLE,)), ((2, 3, 3), (SAMPLE, SAMPLE))],
+)
 def resample(x, /, taps):
     """`x` with the map in `taps` applied along each of its last dimensions; None leaves one as it is."""
     (x,), dtype = widened(x)

@@ -130,7 +130,7 @@ def layer_norm_with_switch(input, normalized_shape, weight=None, bias=None, eps=
 @composite(
     native_from=SEVERAL,
     wide="mixed",
-    name="rms_norm_scaled", places="", outputs=("out", "scale"), hidden=1, node="RmsNormBackward0",
+    name="rms_norm_scaled", called="rms_norm", places="", outputs=("out", "scale"), hidden=1, node="RmsNormBackward0",
     samples=[((2, 3), (3,), 1, 1e-5), ((2, 3, 4), (3, 4), 2, 1e-5), ((2, 3), None, 1, 1e-5)],
 )  # fmt: skip
 def rms_normal(x, weight=None, /, n=1, eps=1e-5):
@@ -234,7 +234,7 @@ def batch_normal_grads(g, x, weight, mean, variance, eps, needs):
 
 @composite(
     wide="mixed", layout="channels",
-    real=True, name="batch_norm_inference", places="", node="NativeBatchNormBackward0",
+    real=True, name="batch_norm_inference", called="batch_norm", places="", node="NativeBatchNormBackward0",
     samples=[((4, 3), (3,), lambda rng: rng.uniform(0.5, 2, 3), (3,), (3,), 1e-5),
              ((2, 3, 2, 2), (3,), lambda rng: rng.uniform(0.5, 2, 3), None, None, 0.1)],
 )  # fmt: skip

@@ -97,7 +97,7 @@ def _all_whole(geo):
     return all(_whole(windows, geo.out) for _, windows, _ in visits(geo))
 
 
-@composite(wide="rules", layout="volumes", remade=True, real=True, places="", node="MaxPoolBackward0", samples=[
+@composite(called="max_pool", wide="rules", layout="volumes", remade=True, real=True, places="", node="MaxPoolBackward0", samples=[
     ((2, 3, 6), Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
     ((2, 5, 6), Geometry((5, 6), (3, 2), (1, 2), ((1, 1), (0, 0)), (1, 2), (5, 2))),
 ])  # fmt: skip
@@ -195,7 +195,7 @@ def _put_in_tiles(y, where, geo):
     return np.reshape(np.where(np.reshape(where, shape) == places, np.reshape(y, shape), 0), (*lead, *geo.sizes))
 
 
-@composite(wide="rules", places="", samples=[
+@composite(called="max_pool", wide="rules", places="", samples=[
     ((2, 6), lambda rng: rng.integers(0, 2, (2, 3)).astype(np.uint8), Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
 ])  # fmt: skip
 def window_take(x, where, /, geo):
@@ -356,7 +356,7 @@ def _avg_pool(n, x, kernel_size, stride, padding, ceil_mode, count_include_pad, 
     return under_name(f"AvgPool{max(n, 2)}DBackward0", window_mean(x, geo, scale))
 
 
-@composite(real=True, places="", layout="windows", node="AvgPoolBackward0", samples=[
+@composite(called="avg_pool", real=True, places="", layout="windows", node="AvgPoolBackward0", samples=[
     ((2, 6), Geometry((6,), (3,), (2,), ((1, 1),), (1,), (3,)), 0.25),
     ((2, 5, 6), Geometry((5, 6), (3, 2), (1, 2), ((1, 1), (0, 0)), (1, 1), (5, 3)), 0.5),
 ])  # fmt: skip

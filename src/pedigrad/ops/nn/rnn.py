@@ -108,6 +108,7 @@ _CELL = [(2, 3, 2), (3, 3), (3, 3), (12, 2), (12, 3), (12,), (12,), None]
 
 
 @composite(
+    called="lstm",
     places="", outputs=("out", "h", "c", "gates", "cells", "squashed"), hidden=3, remade=True, node="LstmBackward0",
     samples=[(*_CELL, None, False), (*_CELL, None, True), ((5, 2), (3, 1), (3, 3), (12, 2), (12, 1), None, None, (1, 3), (3, 2), True)],
 )  # fmt: skip
@@ -231,6 +232,7 @@ _GRU = [(2, 3, 2), (3, 4), (12, 2), (12, 4), (12,), (12,)]
 
 
 @composite(
+    called="gru",
     places="", outputs=("out", "h", "gates", "inner"), hidden=2, remade=True, node="GruBackward0",
     samples=[(*_GRU, None, False), ((5, 2), (3, 4), (12, 2), (12, 4), None, None, (3, 2), True)],
 )  # fmt: skip
@@ -307,6 +309,7 @@ def gru_slopes(gates, inner, out, h0, w_hh, dh, g_out=None, /, batch_sizes=(), r
 
 
 @composite(
+    called="rnn",
     places="", outputs=("out", "h"), remade=True, node="RnnBackward0",
     samples=[
         ((3, 2, 4), (2, 5), (5, 4), (5, 5), (5,), (5,), "tanh", None, False),

@@ -81,7 +81,7 @@ def _(g_min, g_max, x, x_dtype, min, max, dim, keepdim):
     return high if low is None else low if high is None else low + high
 
 
-@reduction(real=True, places="", node="MaxBackward1", samples=[((3, 4),), ((),)])
+@reduction(called="max", real=True, places="", node="MaxBackward1", samples=[((3, 4),), ((),)])
 def max_of_all(x, /):
     """Largest of all elements."""
     need_elements(x, None)
@@ -93,7 +93,7 @@ def _(g, x, out):
     return evenly(g, x, out)
 
 
-@reduction(real=True, places="", node="MinBackward1", samples=[((3, 4),), ((),)])
+@reduction(called="min", real=True, places="", node="MinBackward1", samples=[((3, 4),), ((),)])
 def min_of_all(x, /):
     """Smallest of all elements."""
     need_elements(x, None)

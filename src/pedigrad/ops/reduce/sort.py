@@ -272,7 +272,7 @@ def _(g, indices, x_shape, dim, keepdim):
     return at_index(g, indices, x_shape, dim, keepdim)
 
 
-@kernel(real=True, places="", node="MedianBackward0", samples=[((3, 4),), ((),)])
+@kernel(called="median", real=True, places="", node="MedianBackward0", samples=[((3, 4),), ((),)])
 def median_of_all(x, /):
     """The median of all elements."""
     return chosen(x.reshape(-1), 0, False, middle)[0] if x.size else np.full((), math.nan).astype(x.dtype)
@@ -283,7 +283,7 @@ def _(g, x, out):
     return evenly(g, x, out)
 
 
-@kernel(real=True, places="", node="NanmedianBackward0", samples=[((3, 4),), ((),)])
+@kernel(called="nanmedian", real=True, places="", node="NanmedianBackward0", samples=[((3, 4),), ((),)])
 def nanmedian_of_all(x, /):
     """The median of all elements that are not nan."""
     return chosen(x.reshape(-1), 0, False, middle_number)[0] if x.size else np.full((), math.nan).astype(x.dtype)

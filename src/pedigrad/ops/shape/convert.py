@@ -50,6 +50,7 @@ def _(g):
 
 
 @composite(
+    called="to",
     wide=False, layout="like",
     name="cast", places="", node="ToCopyBackward0",
     samples=[((2, 3), dtypes.float64), ((), dtypes.complex128), (lambda rng: rng.random((2, 2)) + 1j, dtypes.float64)],

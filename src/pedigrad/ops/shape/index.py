@@ -11,6 +11,7 @@ index array stands there), and up to eight index arrays.
 
 from __future__ import annotations
 
+import operator
 from types import EllipsisType, NoneType
 from typing import Any
 
@@ -28,7 +29,7 @@ from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, wrap
 from ...eager import native
 from ..xp import broadcast_to, zeros
-from .region import ALL, part, region_in_zeros, replace_region, select
+from .region import ALL, part, region_in_zeros, replace_region, select, too_many
 from .view import reshaped
 
 MOST = 8  # index arrays at once
@@ -117,6 +118,32 @@ def index(x, i, j=None, k=None, l=None, m=None, n=None, o=None, p=None, /, basic
     if out.__class__ is not np.ndarray or out.ndim < 2:
         return out
     return arranged(out, picked_order(source, out.shape, places, [a for a in indices if a is not None]))
+
+
+def unfit_mask(region: Any, at: Any) -> str:
+    """What is wrong with a mask of another shape than what it is to pick of; empty if there is none."""
+    dim = 0
+    for entry in at if isinstance(at, tuple) else (at,):
+        mask = getattr(entry, "_array", entry)
+        if isinstance(mask, np.ndarray) and mask.dtype == bool:
+            for i, size in enumerate(mask.shape):
+                if dim + i >= region.ndim or size != region.shape[dim + i]:
+                    shapes = f"mask {list(mask.shape)} at index {i} does not match the shape of the indexed tensor {list(region.shape)}"
+                    return f"The shape of the {shapes} at index {dim + i}"
+            dim += mask.ndim
+        elif entry is not None:
+            dim += 1
+    return ""
+
+
+def _misfit(x: Any, *indices: Any, basic: Any = None, places: Any = (True,)) -> str | None:
+    """What is wrong with an index that NumPy refused, if it is a mask or a number of dimensions."""
+    if basic is not None and (said := too_many(x, basic)):
+        return said
+    return unfit_mask(shown(x, basic), where(places, indices)) or None
+
+
+index.op.mistake = _misfit
 
 
 def picked_order(source, shape, places, used):
@@ -222,6 +249,8 @@ def _index_array(entry: Any) -> Any:
         warn_once("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead")
         return wrap(array.astype(bool))
     if kind != "b" and array.dtype not in (np.int64, np.int32):
+        if not isinstance(entry, (Tensor, np.ndarray)) and not array.ndim and kind not in "iu":
+            return _int(entry)  # which says what may stand there
         if isinstance(entry, (Tensor, np.ndarray)) or kind not in "iu":
             raise IndexError(located("tensors used as indices must be long, int, byte or bool tensors, got " + str(array.dtype)))
         array = array.astype(np.int64)
@@ -294,7 +323,7 @@ def parsed(index: Any, ndim: int) -> tuple[tuple[Any, ...] | None, tuple[bool, .
 
 def _int(entry: Any) -> int:
     try:
-        return entry.__index__()
+        return operator.index(entry)
     except TypeError:
         message = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
         raise IndexError(located(f"{message} (got {type(entry).__name__})")) from None
@@ -441,7 +470,9 @@ def _write(target: Tensor, basic: Any, at: Any, source: Any) -> None:
         message = f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of shape {wanted}"
         raise RuntimeError(located(message)) from None
     except IndexError as error:
-        raise IndexError(located(str(error).replace("for axis", "for dimension"))) from None
+        said = basic is not None and too_many(here, basic)
+        said = said or (at is not None and unfit_mask(region, at)) or str(error).replace("for axis", "for dimension")
+        raise IndexError(located(said)) from None
     except TypeError as error:
         raise RuntimeError(located(f"value cannot be converted to type {target.dtype}: {error}")) from None
     note_change(target, "__setitem__")

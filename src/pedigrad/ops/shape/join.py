@@ -234,8 +234,10 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     if tensor.ndim == 0:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     n = tensor.shape[one_dim(dim, tensor.ndim)]
-    if size < 0 or (size == 0 and n):
+    if size < 0:
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+    if size == 0 and n:
+        raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
     count = max(-(-n // size), 1) if size else 1
     return under_name("SplitBackward0", split_with_sizes(tensor, (*(size,) * (count - 1), n - size * (count - 1)), dim))
 

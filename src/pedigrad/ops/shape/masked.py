@@ -46,7 +46,14 @@ def _(g, x_dtype, mask):
     return np.where(mask, np.zeros((), x_dtype), g)
 
 
-@composite(wide="rules", name="masked_fill_by", places="", node="MaskedFillBackward1", samples=[((2, 3), (2, 3), ()), ((2, 1), (3,), ())])
+@composite(
+    wide="rules",
+    name="masked_fill_by",
+    called="masked_fill",
+    places="",
+    node="MaskedFillBackward1",
+    samples=[((2, 3), (2, 3), ()), ((2, 1), (3,), ())],
+)
 def filled_with_tensor(x, mask, value, /):
     """A copy of `x` with `value`, a tensor without dimensions, where `mask` is true."""
     _check_mask(mask, "masked_fill_")

@@ -63,6 +63,7 @@ def _order(shape, arrays, attributes):
 
 
 @composite(
+    called="pad",
     wide="rules",
     places="",
     layout=_order,
@@ -73,7 +74,7 @@ def pad_around(x, /, pads, mode):
     return np.pad(x, pads, mode=MODES[mode])
 
 
-@composite(wide="rules", places="", layout=_order, samples=[
+@composite(called="pad", wide="rules", places="", layout=_order, samples=[
     ((2, 4), ((0, 0), (1, 2)), "reflect"), ((2, 3, 4), ((0, 0), (1, 1), (3, 0)), "replicate"),
 ])  # fmt: skip
 def mirror_around(x, /, pads, mode):

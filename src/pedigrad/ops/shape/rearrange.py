@@ -46,7 +46,12 @@ def tile(input: Tensor, *sizes: Any, dims: Any = None) -> Tensor:
 
 
 @composite(
-    wide="rules", name="_repeat_each", places="", node="RepeatInterleaveBackward0", samples=[((2, 3), 2, 0), ((2, 3), 3, -1), ((4,), 0, 0)]
+    wide="rules",
+    name="_repeat_each",
+    called="repeat_interleave",
+    places="",
+    node="RepeatInterleaveBackward0",
+    samples=[((2, 3), 2, 0), ((2, 3), 3, -1), ((4,), 0, 0)],
 )
 def repeated_each(x, /, repeats, dim):
     """Each slice along `dim` so many times after another."""

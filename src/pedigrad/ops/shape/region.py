@@ -106,6 +106,15 @@ def part(x, /, index):
     return x[index]
 
 
+def too_many(x, index):
+    """What is wrong with an index of more dimensions than there are; None if that is not it."""
+    used = sum(each is not None and each is not ... for each in index)
+    return f"too many indices for tensor of dimension {x.ndim}: {used} were given" if used > x.ndim else None
+
+
+part.op.mistake = too_many
+
+
 @part.grad("x")
 def _(g, x_shape, index):
     return region_in_zeros(g, x_shape, part.op, (index,))

@@ -25,7 +25,13 @@ def _sizes(shape):
 
 
 def _unfit(x, shape):
-    return RuntimeError(f"shape '{list(_sizes(shape))}' is invalid for input of size {x.size}")
+    sizes = list(_sizes(shape))
+    if sizes.count(-1) > 1:
+        return RuntimeError(f"only one dimension can be inferred, and the shape {sizes} has {sizes.count(-1)} of size -1")
+    if -1 in sizes and not x.size:
+        why = "because the unspecified dimension size -1 can be any value and is ambiguous"
+        return RuntimeError(f"cannot reshape tensor of 0 elements into shape {sizes} {why}")
+    return RuntimeError(f"shape '{sizes}' is invalid for input of size {x.size}")
 
 
 @view(varargs="shape", node="ViewBackward0", samples=[((2, 3), (3, 2)), ((2, 3), (-1,)), ((), (1, 1)), ((0, 2), (2, 0))])
@@ -84,7 +90,7 @@ def _(g, x_shape):
     return reshaped(g, x_shape)
 
 
-@view(name="view_dtype", places="")
+@view(called="view", name="view_dtype", places="")
 def view_dtype(x, /, dtype):
     """The same bytes read as elements of another dtype; the last dimension grows or shrinks with the size of one."""
     return x.view(dtypes.to_numpy(dtype))
@@ -228,6 +234,19 @@ def expand(x, /, size, *, implicit=False):
     if lead < 0:
         raise RuntimeError(f"expand: the number of sizes provided ({len(sizes)}) must be at least the number of dimensions, {x.ndim}")
     return xp.broadcast_to(x, tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(sizes)))
+
+
+def _unexpandable(x, size, implicit=False):
+    """What is wrong with the sizes that a tensor was to be expanded to."""
+    sizes, lead = list(size), len(size) - x.ndim
+    for i in range(len(sizes) - 1, lead - 1, -1):
+        if x.shape[i - lead] != 1 and sizes[i] not in (-1, x.shape[i - lead]):
+            expanded = f"The expanded size of the tensor ({sizes[i]}) must match the existing size ({x.shape[i - lead]})"
+            return f"{expanded} at non-singleton dimension {i}.  Target sizes: {sizes}.  Tensor sizes: {list(x.shape)}"
+    return None
+
+
+expand.op.mistake = _unexpandable
 
 
 @expand.grad("x")
