@@ -90,7 +90,7 @@ def refresh(tensor: Tensor) -> None:
     if view is None or view.base is None or tensor._node.__class__ is Leaf:
         return
     base = view.root()
-    if lifted.alive and isinstance(base._array, lifted.Lifted) and not isinstance(tensor._array, lifted.Lifted):
+    if lifted.alive and isinstance(base._array, lifted.Lifted) and lifted.form(base._array) != lifted.form(tensor._array):
         show_again(tensor, base)
     if base._view is None:
         return

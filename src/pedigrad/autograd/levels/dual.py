@@ -9,7 +9,7 @@ import numpy as np
 from ...core import modes
 from ...core.dispatch import computed
 from ...core.formatting import append_notes
-from ...core.lifted import Level, Lifted
+from ...core.lifted import Level, Lifted, alike, holding
 from ...core.op import REGISTRY
 from ...core.tensor import constant, wrap
 from .tangents import tangents_of
@@ -96,9 +96,17 @@ class Derivative(Level):
             return
         _put(here.tangent, np.zeros((), here.dtype) if tangent is None else tangent)
 
-    def holding(self, array: Any) -> Dual:
+    def holding(self, array: Any, own: bool = False) -> Dual:
         """An array, which a tangent is about to be written into, with one of zeros."""
         return Dual(self, array, zeros_like(array))
+
+    def holding_parts(self, here: Any, new: Any, own: bool) -> Dual:
+        primal = holding(here.primal, self.primal(new), own)
+        tangent = holding(here.tangent, self.tangent(new), True)
+        return here if primal is here.primal and tangent is here.tangent else Dual(self, primal, tangent)  # type: ignore[no-any-return]
+
+    def alike(self, model: Any, array: Any) -> Any:
+        return alike(model.primal, array)
 
     def lowered(self, g: Any) -> Any:
         """Of pairs of cotangents for a tangent and its primal, in this order: that of the primal."""

@@ -209,8 +209,9 @@ def replace_region(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: t
     region = x.shape
     for each, given in [attributes] if attributes[0] is not None else attributes[1]:
         region = view_shape(each, given, region)
-    lead = max(y.ndim - len(region), 0)  # a value may have dimensions of size one too many
-    y = reshaped(batch.value(y), (batch.size, *(1,) * (len(region) - y.ndim), *y.shape[lead:]))
+    if hasattr(y, "shape"):
+        lead = max(y.ndim - len(region), 0)  # a value may have dimensions of size one too many
+        y = reshaped(batch.value(y), (batch.size, *(1,) * (len(region) - y.ndim), *y.shape[lead:]))
     return batch.all_lifted(computed(op, (batch.value(x), y), found))
 
 

@@ -24,8 +24,8 @@ def _tolerance(x, S, atol, rtol):
     atol, rtol = (t._array if isinstance(t, Tensor) else t for t in (atol, rtol))
     if rtol is None:  # the default counts where no absolute tolerance is given
         rtol = np.where(0.0 if atol is None else np.greater(atol, 0), 0.0, np.finfo(S.dtype).eps * max(x.shape[-2:]))
-    largest = S.max(-1, initial=0)
-    return np.asarray(np.maximum(0.0 if atol is None else atol, rtol * largest), S.dtype)[..., None]
+    largest = S.max(-1) if S.shape[-1] else np.zeros(S.shape[:-1], S.dtype)
+    return np.maximum(0.0 if atol is None else atol, rtol * largest).astype(S.dtype)[..., None]
 
 
 @composite(name="linalg_pinv", places="", samples=[(shape, 1e-15, False) for shape in ((3, 3), (2, 3), (4, 2))])
