@@ -205,7 +205,8 @@ class Backward:
                     g = self.node_hooks(node, g)
                 if node.__class__ is Output:
                     shares = [None] * node.count
-                    shares[node.index] = g
+                    # the edge to an output may be younger than the node: made again for what a rule saved of it
+                    shares[node.index] = g if not lifting else self.lowered(g, node.parents[0])  # type: ignore[arg-type]
                     self.deposit(node.parents[0], shares)  # type: ignore[arg-type]
                     continue
                 parents, saved = node.parents, node.saved

@@ -91,7 +91,8 @@ def refresh(tensor: Tensor) -> None:
         return
     base = view.root()
     if lifted.alive and isinstance(base._array, lifted.Lifted) and lifted.form(base._array) != lifted.form(tensor._array):
-        show_again(tensor, base)
+        if all(op.kind != "edge" for op, _ in view.steps()):  # those of a sample are others than those of what it is a sample of
+            show_again(tensor, base)
     if base._view is None:
         return
     written = base._view.stamp > view.stamp and view.made is not NO_GRAD and tensor._node is not None

@@ -12,6 +12,7 @@ from ...core.formatting import append_notes
 from ...core.lifted import Level, Lifted, alike, holding
 from ...core.op import REGISTRY
 from ...core.tensor import constant, wrap
+from .outside import ran
 from .tangents import tangents_of
 
 
@@ -87,6 +88,8 @@ class Derivative(Level):
             found: Any = computed(op, zeros, attributes)
         else:
             found = tangents_of(op, primals, tangents, attributes, results)
+            if op.kind != "view":
+                found = tuple(of_its_own(t, tangents) for t in found)
         return tuple(r if t is None else Dual(self, r, t) for r, t in zip(results, found, strict=True))
 
     def overwrite(self, here: Any, new: Any) -> None:
@@ -116,6 +119,16 @@ class Derivative(Level):
 def zeros_like(array: Any) -> Any:
     """Zeros of the shape and dtype of an array."""
     return constant(np.zeros(array.shape, array.dtype))._array
+
+
+def of_its_own(tangent: Any, given: tuple[Any, ...]) -> Any:
+    """A result's tangent in memory of its own, which the result can be written to: many a rule gives back what it was given."""
+    if tangent is None:
+        return None
+    repeated = any(step == 0 and n > 1 for step, n in zip(tangent.strides, tangent.shape, strict=True))
+    if repeated or any(t is not None and np.may_share_memory(tangent, t) for t in given):
+        return ran("clone", tangent)
+    return tangent
 
 
 def _put(here: Any, new: Any) -> None:

@@ -310,7 +310,7 @@ def factor_lu(x, /, refuse=False):
 def _(g, LU, pivots):
     m, n = LU.shape[-2:]
     k = min(m, n)
-    order = permutation_of(np.asarray(pivots), m)
+    order = permutation_of(pivots, m)
     P = permutation_matrix(order, np.dtype(LU.dtype.name))
     lower = with_diagonal(np.tril(LU[..., :k, :k], -1), np.ones(k, P.dtype))
     upper = np.triu(LU[..., :k, :k])

@@ -15,6 +15,9 @@ from .matmul import adjoint
 from .solve import inverse, solve
 
 
+TINY = np.full((1, 1), 1e-15)  # a tolerance, as a matrix of one element
+
+
 def _tolerance(x, S, atol, rtol):
     """Below which singular values count as zero."""
     for each in (S, atol, rtol):
@@ -28,9 +31,10 @@ def _tolerance(x, S, atol, rtol):
     return np.maximum(0.0 if atol is None else atol, rtol * largest).astype(S.dtype)[..., None]
 
 
-@composite(name="linalg_pinv", places="", samples=[(shape, 1e-15, False) for shape in ((3, 3), (2, 3), (4, 2))])
-def pseudo_inverse(x, /, tolerance, hermitian):
-    """The pseudo-inverse, singular values up to `tolerance` taken for zero."""
+@composite(name="linalg_pinv", places="", samples=[(shape, TINY, False) for shape in ((3, 3), (2, 3), (4, 2))])
+def pseudo_inverse(x, tolerance, /, hermitian):
+    """The pseudo-inverse, singular values up to `tolerance`, a matrix of one element, taken for zero."""
+    tolerance = tolerance[..., 0]
     if hermitian:
         L, V = numpy_linalg(np.linalg.eigh, x)
         small = np.abs(L) <= tolerance
@@ -56,7 +60,7 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
         return deliver(A.mT.clone(), out)
     detached = A.detach()
     size = factor_eigh(detached, "L")[0].abs() if hermitian else factor_svd(detached, False)[1]
-    return deliver(pseudo_inverse(A, _tolerance(A, size, atol, rtol), hermitian), out)
+    return deliver(pseudo_inverse(A, wrap(_tolerance(A, size, atol, rtol)[..., None]), hermitian), out)
 
 
 @function()
