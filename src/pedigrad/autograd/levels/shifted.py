@@ -69,6 +69,8 @@ def of_numbers(batch: Batch, op: Any, arrays: tuple[Any, ...], given: dict[str, 
         given[name] = 1 if isinstance(given[name], int) else (1,)
     columns = tuple(reshaped(v, (batch.size, 1)) if hasattr(v, "shape") and v.ndim == 1 else v for v in batch.values(arrays))
     results = computed(op, columns, tuple(given.values()))
+    if op.name == "gather":  # the index says what the result is like
+        return batch.all_lifted(reshaped(r, (batch.size, *arrays[1].shape)) for r in results)
     return batch.all_lifted(reshaped(r, (batch.size,)) if r.size == batch.size else r for r in results)
 
 
