@@ -333,6 +333,9 @@ class VmapInfo(NamedTuple):
 
 def mapped(cls: type[Function], batch: Batch, args: Any) -> Any:
     """What the `vmap` of a Function gives for the whole batch, as one sample."""
+    if cls.generate_vmap_rule:
+        message = f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and an overridden vmap staticmethod."
+        raise RuntimeError(located(f"{message} Please set generate_vmap_rule=False or delete the overridden vmap staticmethod."))
     in_dims = tuple(0 if isinstance(a, Tensor) and batch.holds(a._array) else None for a in args)
     values = [a if d is None else batch_of_samples(a, batch, 0) for a, d in zip(args, in_dims, strict=True)]
     found = cls.vmap(VmapInfo(batch.size, batch.randomness), in_dims, *values)

@@ -124,7 +124,12 @@ class Batch(Level):
         found = RULES.get(op.name) or KINDS.get(op.kind)
         if found is not None:
             arrays_ = promoted(op, arrays) if op.promoted else arrays
-            results = found(self, op, arrays_, attributes)
+            try:
+                results = found(self, op, arrays_, attributes)
+            except ZeroDivisionError:  # channels of no samples
+                if self.size:
+                    raise
+                results = NotImplemented
             if results is not NotImplemented:
                 return results if isinstance(results, tuple) else (results,)
         results = self.decomposed(op, arrays, attributes)
@@ -151,6 +156,9 @@ class Batch(Level):
     def looped(self, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[Any, ...]:
         """What the operation gives sample by sample."""
         rows = []
+        if not self.size:  # a sample of zeros tells what none is like
+            sample = tuple(np.zeros(a.shape, a.dtype) if self.holds(a) else a for a in arrays)
+            return tuple(self.lifted(np.zeros((0, *r.shape), r.dtype)) for r in computed(op, sample, attributes))
         for i in range(self.size):
             taken = tuple(part(a.value, i) if self.holds(a) else a for a in arrays)
             rows.append(computed(op, taken, attributes))
