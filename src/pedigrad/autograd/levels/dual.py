@@ -125,6 +125,8 @@ def of_its_own(tangent: Any, given: tuple[Any, ...]) -> Any:
     """A result's tangent in memory of its own, which the result can be written to: many a rule gives back what it was given."""
     if tangent is None:
         return None
+    if isinstance(tangent, np.generic):  # NumPy's arithmetic makes numbers of arrays without dimensions
+        return np.asarray(tangent)
     repeated = any(step == 0 and n > 1 for step, n in zip(tangent.strides, tangent.shape, strict=True))
     if repeated or any(t is not None and np.may_share_memory(tangent, t) for t in given):
         return ran("clone", tangent)

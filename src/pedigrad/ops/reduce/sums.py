@@ -177,7 +177,7 @@ def squared_spread(x, dim, correction, keepdim):
 
 def squared_deviations(x, dim, keepdim):
     """The sum of the squares of the distances from the mean along `dim`, in float64."""
-    if x.dtype.itemsize >= 8 and x.size and dim != ():  # there is nothing wider to sum in: of equal elements the variance is 0
+    if x.dtype.itemsize >= 8 and x.size and x.ndim and dim != ():  # there is nothing wider to sum in: of equal elements the variance is 0
         along = range(x.ndim) if dim is None else [d % x.ndim for d in (dim if isinstance(dim, tuple) else (dim,))]
         x = x - x[tuple(slice(1) if d in along else slice(None) for d in range(x.ndim))]
     s = double_total(x, dim, True)
