@@ -188,7 +188,13 @@ class Backward:
     def _run(self) -> None:
         heap, pending, leaves = self.heap, self.pending, self.leaves
         create, freed, everything = self.create, self.freed, self.wanted is None
-        inspect = check_finite if modes.settings.anomaly and modes.settings.anomaly_nan else None if watching.watcher is None else watching.watcher.gradients
+        inspect = (
+            check_finite
+            if modes.settings.anomaly and modes.settings.anomaly_nan
+            else None
+            if watching.watcher is None
+            else watching.watcher.gradients
+        )
         recording = modes.settings.recorder if modes.special else None
         profiler = modes.settings.profiler if modes.special else None
         recorder = None if create else recording

@@ -198,7 +198,9 @@ class Function:
         @staticmethod
         def backward(ctx: Any, *grad_outputs: Any) -> Any:
             """The gradient of each argument, None for those that have none."""
-            message = "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+            message = (
+                "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+            )
             raise NotImplementedError(located(message))
 
     vjp = backward
