@@ -144,7 +144,7 @@ def lu_of_samples(t):
 def gather_of_numbers(t):
     at, many = t.zeros(1, dtype=t.int64), t.zeros(2, dtype=t.int64)
     x = vector(t)
-    found = [t.func.vmap(lambda v: v.gather(0, at))(x), t.func.vmap(lambda v: v.gather(0, many))(x)]  # noqa: B023
+    found = [t.func.vmap(lambda v: v.gather(0, at))(x), t.func.vmap(lambda v: v.gather(0, many))(x)]
     return found, t.func.vmap(t.func.grad(lambda v: v.gather(0, at).sum()))(x)
 
 
@@ -168,8 +168,8 @@ def models_of_levels(t):
 
 
 SAMPLES = (
-    pinv_of_samples, hermitian_pinv_of_samples, rank_of_samples, least_squares_of_samples, lu_of_samples, gather_of_numbers, means_of_samples,
-    models_of_levels,
+    pinv_of_samples, hermitian_pinv_of_samples, rank_of_samples, least_squares_of_samples, lu_of_samples, gather_of_numbers,
+    means_of_samples, models_of_levels,
 )  # fmt: skip
 
 

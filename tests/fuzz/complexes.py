@@ -15,14 +15,16 @@ KNOWN = {
 }
 
 STEPS = (
-    "x.exp()", "x.sin()", "x * x.conj() * w", "x * w", "x / (x.abs() + 1)", "(1 + 2j) / (x + 3)", "(1 + 1j) ** x * 0.2", "x ** 2", "x.conj()",
-    "x * x.abs()", "torch.polar(x.abs(), x.angle() * 0.5)", "x.flip(0) * x", "x - x.mean()", "x.cumsum(0)", "x.cumprod(0)", "m @ x", "m.mH @ x",
-    "torch.fft.fft(x)", "torch.fft.ifft(x * w, norm='ortho')", "torch.complex(x.imag, x.real * 0.5)", "x.sgn() * w", "x.tanh() + w", "x.prod() * w",
-    "torch.linalg.solve(m + 3 * torch.eye(3), x)", "torch.linalg.qr(m * x + 3 * torch.eye(3))[1].abs().sum(0) * x", "x.index_select(0, torch.tensor([2, 0, 0]))",
-    "torch.linalg.svdvals(m * x + torch.diag(w + 3)) * x", "torch.linalg.matrix_exp(m * x * 0.2) @ w", "torch.vdot(w, x) * x", "x.norm() * w",
-    "torch.linalg.eigvalsh(torch.outer(x, x.conj()) + torch.diag(torch.arange(3.0))) * w", "torch.view_as_complex(torch.view_as_real(x + 0) * 0.5)",
-    "torch.where(x.real > 0.1, x, x * 2j)", "torch.stack([x, w]).sum(0) * x.real", "x.roll(1) * 1j", "torch.outer(x, w).sum(0)", "x.sinh() * 0.5",
-    "(x + 2).reciprocal()", "torch.einsum('i,ij->j', x, m)", "torch.linalg.inv(m + 3 * torch.eye(3)) @ x", "x.scatter_add(0, torch.tensor([1, 1, 0]), w * x)",
+    "x.exp()", "x.sin()", "x * x.conj() * w", "x * w", "x / (x.abs() + 1)", "(1 + 2j) / (x + 3)", "(1 + 1j) ** x * 0.2", "x ** 2",
+    "x.conj()", "x * x.abs()", "torch.polar(x.abs(), x.angle() * 0.5)", "x.flip(0) * x", "x - x.mean()", "x.cumsum(0)", "x.cumprod(0)",
+    "m @ x", "m.mH @ x", "torch.fft.fft(x)", "torch.fft.ifft(x * w, norm='ortho')", "torch.complex(x.imag, x.real * 0.5)", "x.sgn() * w",
+    "x.tanh() + w", "x.prod() * w", "torch.linalg.solve(m + 3 * torch.eye(3), x)",
+    "torch.linalg.qr(m * x + 3 * torch.eye(3))[1].abs().sum(0) * x", "x.index_select(0, torch.tensor([2, 0, 0]))",
+    "torch.linalg.svdvals(m * x + torch.diag(w + 3)) * x", "torch.linalg.matrix_exp(m * x * 0.2) @ w", "torch.vdot(w, x) * x",
+    "x.norm() * w", "torch.linalg.eigvalsh(torch.outer(x, x.conj()) + torch.diag(torch.arange(3.0))) * w",
+    "torch.view_as_complex(torch.view_as_real(x + 0) * 0.5)", "torch.where(x.real > 0.1, x, x * 2j)",
+    "torch.stack([x, w]).sum(0) * x.real", "x.roll(1) * 1j", "torch.outer(x, w).sum(0)", "x.sinh() * 0.5", "(x + 2).reciprocal()",
+    "torch.einsum('i,ij->j', x, m)", "torch.linalg.inv(m + 3 * torch.eye(3)) @ x", "x.scatter_add(0, torch.tensor([1, 1, 0]), w * x)",
     "x.std(0, correction=0) * x", "x.softmax(0)", "x.logsumexp(0) * 0.1 + x",
 )  # fmt: skip
 WRITES = (
@@ -74,8 +76,11 @@ USES = {
     "samples": ("z = torch.vmap(f)(m).detach()",),
     "gradients of samples": ("z = torch.vmap(torch.func.grad(number))(m.detach()).detach()",),
     "hessian": ("z = torch.func.hessian(lambda v: number(torch.view_as_complex(v)))(torch.view_as_real(x0.detach()).clone()).detach()",),
-    "parts": ("z = torch.func.jacrev(lambda v: torch.view_as_real(f(torch.view_as_complex(v)) + 0))(torch.view_as_real(x0.detach()).clone()).detach()",),
-}  # fmt: skip
+    "parts": (
+        "h = lambda v: torch.view_as_real(f(torch.view_as_complex(v)) + 0)",
+        "z = torch.func.jacrev(h)(torch.view_as_real(x0.detach()).clone()).detach()",
+    ),
+}
 
 
 def numbers(r: random.Random) -> list[str]:

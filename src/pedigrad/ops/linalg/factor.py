@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from ...core.declare import kernel, publish
-from ..xp import conj, transposed
+from ..xp import conj
 from .matmul import adjoint
 
 

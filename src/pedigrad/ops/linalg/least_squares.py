@@ -14,7 +14,6 @@ from .factor import check_matrices, factor_eigh, factor_svd, finite_svd, numpy_l
 from .matmul import adjoint
 from .solve import inverse, solve
 
-
 TINY = np.full((1, 1), 1e-15)  # a tolerance, as a matrix of one element
 
 

@@ -56,6 +56,7 @@ def _power_by_base(g, x, exponent):
 
 def _power_by_exponent(g, x, exponent, out):
     if isinstance(x, (int, float, complex)):
+        x = complex(x) if out.dtype.kind == "c" and x != 0 else x
         log = complex(np.log(x)) if isinstance(x, complex) else math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
     else:
         log = np.log(x)
