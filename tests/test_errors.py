@@ -642,3 +642,14 @@ def test_all_warnings_go_one_way():
     source = Path(torch.__file__).parent
     found = [path for path in source.rglob("*.py") if "warnings.warn(" in path.read_text()]
     assert [path.name for path in found] == ["origin.py"], found
+
+
+@pytest.mark.parametrize("out", [3, [1], "two"])
+def test_out_is_one_tensor(out):
+    with pytest.raises(TypeError, match="argument 'out' must be Tensor, not"):
+        torch.sin(torch.ones(2), out=out)
+
+
+def test_out_is_as_many_tensors_as_there_are_results():
+    with pytest.raises(TypeError, match="argument 'out' must be tuple of 2 Tensors"):
+        torch.sort(torch.ones(2), out=torch.empty(2))

@@ -58,7 +58,16 @@ from .core.formatting import set_printoptions
 from .core.graph import Node
 from .core.limits import finfo, iinfo
 from .core.memory import UntypedStorage
-from .core.modes import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
+from .core.modes import (
+    enable_grad,
+    inference_mode,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_anomaly_enabled,
+    set_grad_enabled,
+)
 from .core.origin import mark_internal as _mark_internal
 from .core.process import (
     are_deterministic_algorithms_enabled,

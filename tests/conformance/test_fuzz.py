@@ -1,7 +1,7 @@
 """Random programs of fixed seeds give what PyTorch gives; `scripts/fuzz` runs more of them."""
 
 import pytest
-from fuzz import data, distributions, eager, ops, programs, recurrent, sparse, transforms
+from fuzz import complexes, data, distributions, eager, ops, programs, recurrent, sparse, transforms
 
 OPS = frozenset(ops.OPEN)  # what is known to differ: generated programs leave it out. To be emptied.
 
@@ -45,6 +45,12 @@ def test_programs_on_distributions_agree(first):
 @pytest.mark.filterwarnings("ignore:vmap")
 def test_nested_transforms_agree(first):
     check(transforms, range(first, first + 40), frozenset())
+
+
+@pytest.mark.parametrize("first", range(0, 160, 40))
+@pytest.mark.filterwarnings("ignore:vmap")
+def test_programs_of_complex_numbers_agree(first):
+    check(complexes, range(first, first + 40), frozenset())
 
 
 @pytest.mark.parametrize("first", range(0, 240, 60))

@@ -15,13 +15,17 @@ from ..core.history import refresh
 from ..core.origin import located
 from ..core.tensor import Tensor, announce, constant, wrap
 from .engine import Backward
+from .graph import GradientEdge
 from .levels.mapping import over
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
+    """The tensors in what may be one or several; those that gradient edges stand for."""
     if value is None:
         return ()
-    return tuple(value) if isinstance(value, (tuple, list)) or not isinstance(value, Tensor) else (value,)
+    if isinstance(value, (Tensor, GradientEdge)):
+        value = (value,)
+    return tuple(each.stand_in() if isinstance(each, GradientEdge) else each for each in value)
 
 
 def why_no_gradient(tensor: Tensor) -> str:
@@ -121,8 +125,9 @@ def backward(
     for tensor in wanted or ():
         if not isinstance(tensor._node, Leaf):
             tensor.retain_grad()  # type: ignore[attr-defined]
-    _start(run, _listed(tensors), _listed(grad_tensors if grad_tensors is not None else grad_variables))
-    _finish(run, _listed(tensors))
+    roots = _listed(tensors)
+    _start(run, roots, _listed(grad_tensors if grad_tensors is not None else grad_variables))
+    _finish(run, roots)
     for tensor in wanted or ():
         if not isinstance(tensor._node, Leaf) and tensor._node.seq in run.captured and not tensor.retains_grad:
             g = run._wrapped(run.captured[tensor._node.seq])
@@ -175,8 +180,9 @@ def grad(
         raise RuntimeError(located(message))
     retain = create_graph if retain_graph is None else retain_graph
     run = Backward(retain, create_graph, [t._node for t in wanted], accumulate=False)
-    _start(run, _listed(outputs), _listed(grad_outputs))
-    _finish(run, _listed(outputs))
+    roots = _listed(outputs)
+    _start(run, roots, _listed(grad_outputs))
+    _finish(run, roots)
     results: list[Tensor | None] = []
     for i, tensor in enumerate(wanted):
         g = run.captured.get(tensor._node.seq)

@@ -189,7 +189,13 @@ class Backward:
     def _run(self) -> None:
         heap, pending, leaves = self.heap, self.pending, self.leaves
         create, freed, everything = self.create, self.freed, self.wanted is None
-        inspect = check_finite if modes.settings.anomaly else None if watching.watcher is None else watching.watcher.gradients
+        inspect = (
+            check_finite
+            if modes.settings.anomaly and modes.settings.anomaly_nan
+            else None
+            if watching.watcher is None
+            else watching.watcher.gradients
+        )
         recording = modes.settings.recorder if modes.special else None
         profiler = modes.settings.profiler if modes.special else None
         recorder = None if create else recording
@@ -206,7 +212,8 @@ class Backward:
                     g = self.node_hooks(node, g)
                 if node.__class__ is Output:
                     shares = [None] * node.count
-                    shares[node.index] = g
+                    # the edge to an output may be younger than the node: made again for what a rule saved of it
+                    shares[node.index] = g if not lifting else self.lowered(g, node.parents[0])  # type: ignore[arg-type]
                     self.deposit(node.parents[0], shares)  # type: ignore[arg-type]
                     continue
                 parents, saved = node.parents, node.saved

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core import lifted, modes, override
 from ..core.dispatch import output
-from ..core.graph import Freed, Node, write_to
+from ..core.graph import Freed, Node, packed_by, unpacked_by, write_to
 from ..core.history import FUNCTION, SEVERAL
 from ..core.inplace import check_writable, note_change, rebase
 from ..core.origin import Origin, located
@@ -39,15 +39,19 @@ class FunctionNode(Node):
         call: Call = ctx._call
         given = g if isinstance(g, list) else [g]
         plain = not any(isinstance(each, Tensor) for each in given)
-        grads = [self._incoming(call, i, each) for i, each in enumerate(given)]
+        arrived = (self._incoming(call, i, each) for i, each in enumerate(given))
+        grads = [next(arrived) if is_tensor else None for is_tensor in call.results]
         with modes.set_grad_enabled(not plain):
             results = call.function.backward(ctx, *grads)
         results = results if isinstance(results, tuple) else (results,)
         count = len(call.arguments)
         if (len(results) > count and any(r is not None for r in results[count:])) or len(results) < count:
-            message = f"function {call.function.__name__}Backward returned an incorrect number of gradients"
-            raise RuntimeError(located(f"{message} (expected {count}, got {len(results)})"))
+            message = f"function {self.name()} returned an incorrect number of gradients (expected {count}, got {len(results)})"
+            raise RuntimeError(located(message))
         wanted = [r for r, is_tensor in zip(results, call.arguments, strict=False) if is_tensor]
+        for r in wanted:
+            if r is not None and not isinstance(r, Tensor):
+                raise RuntimeError(located(f"expected Variable or None (got {type(r).__name__})"))
         return tuple(r._held if plain and isinstance(r, Tensor) else r for r in wanted)
 
     def __getattr__(self, name: str) -> Any:
@@ -71,13 +75,14 @@ class FunctionCtx:
 class Call:
     """What the library itself keeps of one call of a Function."""
 
-    __slots__ = ("arguments", "constant", "dirty", "function", "materialize", "node", "output_kinds", "stamp", "to_save")
+    __slots__ = ("arguments", "constant", "dirty", "function", "materialize", "node", "output_kinds", "results", "stamp", "to_save")
 
     def __init__(self, function: type[Function], args: tuple[Any, ...]):
         self.function = function
         self.arguments = [isinstance(a, Tensor) for a in args]
         self.materialize = True
-        self.output_kinds: list[tuple[tuple[int, ...], Any]] = []
+        self.output_kinds: list[tuple[tuple[int, ...], Any]] = []  # of the results that are tensors
+        self.results: list[bool] = []  # which of them are
         self.to_save: tuple[Any, ...] = ()
         self.stamp = 0  # what is saved must not be written to after this time
         self.dirty: tuple[Tensor, ...] = ()
@@ -94,6 +99,10 @@ class Context(FunctionCtx):
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (arguments or results) for `backward`, which finds them in `saved_tensors`."""
+        for i, tensor in enumerate(tensors):
+            if tensor is not None and not isinstance(tensor, Tensor):
+                message = f"save_for_backward can only save variables, but argument {i} is of type {type(tensor).__name__}"
+                raise TypeError(located(message))
         self._call.to_save = tensors
 
     save_for_forward = save_for_backward
@@ -153,7 +162,7 @@ class _PackedTensors:
     def __init__(self, saved: tuple[Any, ...], pack: Any, unpack: Any):
         self.unpack = unpack
         with modes.no_grad():
-            self.values = tuple(None if s is None else (s, pack(tensor_of(s._held))) for s in saved)
+            self.values = tuple(None if s is None else (s, packed_by(pack, tensor_of(s._held))) for s in saved)
 
     def unpacked(self, call: Call) -> tuple[Any, ...]:
         """The tensors that the hooks give back, with the histories of those that were saved."""
@@ -163,7 +172,7 @@ class _PackedTensors:
                 found.append(None)
                 continue
             saved, packed = value
-            tensor = tensor_of(self.unpack(packed)._held)
+            tensor = tensor_of(unpacked_by(self.unpack, packed)._held)
             tensor._node = (saved.revive(call) if isinstance(saved, _Result) else saved)._node
             found.append(tensor)
         return tuple(found)
@@ -189,7 +198,10 @@ class Function:
         @staticmethod
         def backward(ctx: Any, *grad_outputs: Any) -> Any:
             """The gradient of each argument, None for those that have none."""
-            raise NotImplementedError("You must implement the backward method for your custom autograd.Function.")
+            message = (
+                "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+            )
+            raise NotImplementedError(located(message))
 
     vjp = backward
     generate_vmap_rule = False  # a Function without `vmap` is run on batched tensors, whatever this says
@@ -228,6 +240,7 @@ class Function:
         if not {id(t) for t in call.dirty} <= {id(t) for t in tensors}:
             message = "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified"
             raise RuntimeError(located(f"{message} inplace must all be outputs of the Function."))
+        call.results = [isinstance(r, Tensor) for r in results]
         node = cls._node(ctx, args, tensors) if modes.settings.grad and any(ctx.needs_input_grad) and tensors else None
         results = cls._with_history(call, node, args, results, tensors)
         return results if isinstance(result, tuple) else results[0]
@@ -322,6 +335,9 @@ class VmapInfo(NamedTuple):
 
 def mapped(cls: type[Function], batch: Batch, args: Any) -> Any:
     """What the `vmap` of a Function gives for the whole batch, as one sample."""
+    if cls.generate_vmap_rule:
+        message = f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and an overridden vmap staticmethod."
+        raise RuntimeError(located(f"{message} Please set generate_vmap_rule=False or delete the overridden vmap staticmethod."))
     in_dims = tuple(0 if isinstance(a, Tensor) and batch.holds(a._array) else None for a in args)
     values = [a if d is None else batch_of_samples(a, batch, 0) for a, d in zip(args, in_dims, strict=True)]
     found = cls.vmap(VmapInfo(batch.size, batch.randomness), in_dims, *values)

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..core import modes
-from ..core.graph import Handle, Node, note_write
+from ..core.graph import Handle, Leaf, Node, note_write
 from ..core.history import refresh
 from ..core.modes import settings
 from ..core.origin import located
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 
 
 class GradientEdge(NamedTuple):
@@ -20,6 +22,16 @@ class GradientEdge(NamedTuple):
 
     node: Node
     output_nr: int
+    ownership_token: Node | None = None  # of a node with several outputs, what gradients of this one gather at
+
+    def stand_in(self) -> Tensor:
+        """What has the shape, the dtype and the history of the tensor that is meant; of a leaf that itself."""
+        edge = self.node if self.ownership_token is None else self.ownership_token
+        if isinstance(edge, Leaf) and edge.variable is not None:
+            return edge.variable
+        tensor = wrap(np.broadcast_to(np.zeros((), edge.dtype), edge.shape))
+        tensor._node = edge
+        return tensor
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
@@ -27,7 +39,8 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     refresh(tensor)
     if tensor._node is None:
         raise RuntimeError(located("It is not possible to get the gradient edge for a Tensor that does not require gradients"))
-    return GradientEdge(*tensor._node.edge())
+    node, index = tensor._node.edge()
+    return GradientEdge(node, index, None if node is tensor._node else tensor._node)
 
 
 def increment_version(tensor: Any) -> None:

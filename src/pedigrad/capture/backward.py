@@ -19,6 +19,7 @@ from ..codegen.schedule import split
 from ..core import graph, locks, modes
 from ..core.dispatch import output
 from ..core.graph import Freed, Leaf, Node, Output
+from ..core.lifted import Lifted
 from ..core.origin import Origin, Source, located
 from ..core.scope import here
 from ..core.tensor import Tensor, wrap
@@ -300,6 +301,8 @@ class CompiledBackward(Node):
             given = [g if i == self.which else None for i in range(len(self.program.gradient.starts))]
         if any(isinstance(each, Tensor) for each in given):
             return self.with_history(given, parents)
+        if any(isinstance(each, Lifted) for each in given):  # of a batch of passes, or with tangents: programs have neither
+            return self.as_usual(given, parents)
         self.check(self.borrowed)
         used = [i for i, each in enumerate(given) if each is not None]
         total: list[Any] = [None] * len(self.parents)
@@ -308,9 +311,14 @@ class CompiledBackward(Node):
                 grads = self.program.run(which, saved, given)
                 total = [t if g is None else g if t is None else t + g for t, g in zip(total, grads, strict=True)]
         except GuardFailed:
-            tensors = self.with_history([None if each is None else wrap(np.asarray(each)) for each in given], parents)
-            return tuple(None if t is None else t._array for t in tensors)
+            return self.as_usual(given, parents)
         return tuple(total)
+
+    def as_usual(self, given: list[Any], parents: Any) -> tuple[Any, ...]:
+        """The gradients as arrays, from a run of the function as usual."""
+        starts = [each if each is None or isinstance(each, Lifted) else np.asarray(each) for each in given]
+        tensors = self.with_history([None if start is None else wrap(start) for start in starts], parents)
+        return tuple(None if t is None else t._array for t in tensors)
 
     @property
     def saved_sources(self) -> list[Source | None]:
@@ -345,6 +353,7 @@ class CompiledBackward(Node):
         run = Within(nodes, [end for end in wanted if end is not None], create=True)
         for result, each in zip(results, given, strict=True):
             if each is not None:
+                run.enter(each)
                 run.deposit(result._node, each)  # type: ignore[arg-type]
         with modes.enable_grad():
             run.run()

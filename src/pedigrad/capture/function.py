@@ -20,7 +20,7 @@ from typing import Any
 from .. import compiler
 from ..codegen.frontend.record import Recorder
 from ..codegen.runtime.executable import GuardFailed
-from ..core import dtypes, modes
+from ..core import dtypes, lifted, modes
 from ..core.origin import warn
 from ..core.tensor import Tensor
 from . import agreement, fetched
@@ -71,6 +71,8 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         settings = modes.settings
         if settings.recorder is not None or settings.anomaly or settings.autocast is not None or settings.function_modes:
+            return self.function(*args, **kwargs)
+        if lifted.alive:  # what is given or found may be a sample, or have a tangent, which programs know nothing of
             return self.function(*args, **kwargs)
         if self.same is not None and (result := self.again(args, kwargs)) is not MISS:
             return result
@@ -280,7 +282,8 @@ def compiled_function(function: Callable[..., Any], fullgraph: bool = False) -> 
 
     @functools.wraps(function, updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
-        if not args and not kwargs and compiled.shortcut is not None and (not modes.special or modes.settings.profiler is None):
+        plain = not modes.special or (modes.settings.profiler is None and not lifted.alive)
+        if not args and not kwargs and compiled.shortcut is not None and plain:
             result = compiled.shortcut()
             if result is not MISS:
                 return result

@@ -394,6 +394,11 @@ def _map(function: Callable[[Any], Any], results: Any) -> Any:
 def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
     """Write results into the tensors given as `out=`."""
     targets = out if isinstance(out, (tuple, list)) else (out,)
+    wanted = len(op.outputs or ("",)) - op.hidden
+    if len(targets) != wanted or not all(isinstance(target, Tensor) for target in targets):
+        kinds = ", ".join(type(target).__name__ for target in targets)
+        what = "Tensor" if wanted == 1 else f"tuple of {wanted} Tensors"
+        raise TypeError(located(f"{op.name}(): argument 'out' must be {what}, not {kinds if wanted == 1 else f'({kinds})'}"))
     check_no_history(op.name + "(): ", *targets)
     for target, result in zip(targets, results, strict=False):
         is_recorded(target)

@@ -19,7 +19,7 @@ import numpy as np
 from . import modes
 from .lifted import ARRAYS
 from .op import Op
-from .origin import Origin, outside
+from .origin import Origin, located, outside
 from .scope import Scope, place_of
 from .storage import storage_of
 
@@ -71,6 +71,27 @@ class Freed:
         self.origin = origin
 
 
+def packed_by(pack: Any, tensor: Any) -> Any:
+    """What a user's hook makes of a tensor that is saved; RuntimeError if it writes to that."""
+    before = write_to(tensor._array)
+    count = 0 if before is None else before.count
+    value = pack(tensor)
+    after = write_to(tensor._array)
+    if after is not None and (after is not before or after.count != count):
+        message = "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be modified by"
+        raise RuntimeError(located(f"{message} in-place operations: the operation that saves them has them too. Write to a clone()"))
+    return value
+
+
+def unpacked_by(unpack: Any, value: Any) -> Any:
+    """The tensor that a user's hook makes of what the other has made of it; TypeError if it is none."""
+    tensor = unpack(value)
+    if not hasattr(tensor, "_held"):
+        kind = type(tensor).__name__
+        raise TypeError(located(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {kind}"))
+    return tensor
+
+
 class Packed:
     """In a node what a user's hooks have made of the arrays that it saved."""
 
@@ -79,12 +100,12 @@ class Packed:
     def __init__(self, saved: tuple[Any, ...], pack: Any, unpack: Any, wrap: Any):
         self.unpack = unpack
         with modes.no_grad():
-            self.values = tuple((True, pack(wrap(s))) if isinstance(s, ARRAYS) else (False, s) for s in saved)
+            self.values = tuple((True, packed_by(pack, wrap(s))) if isinstance(s, ARRAYS) else (False, s) for s in saved)
 
     def unpacked(self) -> tuple[Any, ...]:
         """The arrays that the hooks give back, and what else was saved."""
         with modes.no_grad():
-            return tuple(self.unpack(value)._array if packed else value for packed, value in self.values)
+            return tuple(unpacked_by(self.unpack, value)._array if packed else value for packed, value in self.values)
 
 
 class Remade:

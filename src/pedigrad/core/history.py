@@ -90,13 +90,20 @@ def refresh(tensor: Tensor) -> None:
     if view is None or view.base is None or tensor._node.__class__ is Leaf:
         return
     base = view.root()
-    if lifted.alive and isinstance(base._array, lifted.Lifted) and not isinstance(tensor._array, lifted.Lifted):
+    if lifted.alive and _has_other_parts(tensor, view, base):
         show_again(tensor, base)
     if base._view is None:
         return
     written = base._view.stamp > view.stamp and view.made is not NO_GRAD and tensor._node is not None
     if written or base._view.rebased > view.stamp:
         rerecord(tensor, view, base)
+
+
+def _has_other_parts(tensor: Tensor, view: View, base: Tensor) -> bool:
+    """Whether what a view shows has been taken into other levels since. A sample is always of another than what it is a sample of."""
+    if not isinstance(base._array, lifted.Lifted) or lifted.form(base._array) == lifted.form(tensor._array):
+        return False
+    return all(op.kind != "edge" for op, _ in view.steps())
 
 
 def show_again(tensor: Tensor, base: Tensor) -> None:

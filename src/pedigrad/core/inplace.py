@@ -185,13 +185,13 @@ def store(target: Tensor, result: Tensor, array: Any, what: str) -> Tensor:
 
 
 def adopt(target: Tensor, new: Any) -> None:
-    """Let `target`, and what it is a view of, be of the level of `new`, which is about to be written into it."""
-    level = lifted.highest((target._array, new))
-    if level is None or (isinstance(target._array, lifted.Lifted) and target._array.level is level):
-        return
+    """Let `target`, and what it is a view of, be of the levels of `new`, which is about to be written into it."""
     view = target._view
     base = target if view is None or view.base is None else view.root()
-    base._array = level.holding(base._array)  # type: ignore[assignment]
+    array = lifted.holding(base._array, new)
+    if array is base._array:
+        return
+    base._array = array
     if base is not target:
         show_again(target, base)
 

@@ -50,8 +50,17 @@ class Level:
         """Put the elements of `new`, an array of this level or outside it, into `here`."""
         raise NotImplementedError
 
-    def holding(self, array: Any) -> Lifted:
-        """An ordinary array as one of this level, which an array of it is to be written into."""
+    def holding(self, array: Any, own: bool = False) -> Lifted:
+        """An array of the levels outside as one of this level, which an array of it is to be written into; `own` says that no tensor
+        of the program is on it, so that it may be copied."""
+        raise NotImplementedError
+
+    def holding_parts(self, here: Lifted, new: Any, own: bool) -> Lifted:
+        """An array of this level with parts that can hold those of `new`; `here` itself if its own can."""
+        raise NotImplementedError
+
+    def alike(self, model: Lifted, array: Any) -> Any:
+        """An ordinary array of a sample's shape, as one whose samples can be written to where `model` has several."""
         raise NotImplementedError
 
     def lowered(self, g: Any) -> Any:
@@ -224,6 +233,26 @@ def highest(values: Iterable[Any]) -> Level | None:
         if isinstance(value, Lifted) and (found is None or value.level.begin > found.begin):
             found = value.level
     return found
+
+
+def form(array: Any) -> Any:
+    """Of which levels an array and its parts are."""
+    return (array.level, *map(form, array.parts())) if isinstance(array, Lifted) else None
+
+
+def holding(here: Any, new: Any, own: bool = False) -> Any:
+    """An array of the elements of `here` that `new` can be written into; `here` itself if it can hold it as it is."""
+    level = highest((here, new))
+    if level is None:
+        return here
+    if not isinstance(here, Lifted) or here.level is not level:
+        here = level.holding(here, own)
+    return level.holding_parts(here, new, own)
+
+
+def alike(model: Any, array: Any) -> Any:
+    """A new array, with elements for each sample where `model` has several."""
+    return model.level.alike(model, array) if isinstance(model, Lifted) else array
 
 
 def overwrite(here: Any, new: Any, casting: str = "same_kind") -> None:

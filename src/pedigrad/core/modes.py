@@ -39,6 +39,7 @@ class _Settings(threading.local):
         self.asked = True  # what the switches of gradients say
         self.inference = False
         self.anomaly = False
+        self.anomaly_nan = True  # whether anomaly detection looks for nan
         self.recorder: Any = None
         self.saved_hooks: list[Any] = []  # what saved arrays go through, the innermost last; a text: why there may be none
         self.profiler: Any = None  # what is told of each operation
@@ -237,34 +238,56 @@ def is_inference_mode_enabled() -> bool:
     return settings.inference
 
 
+def is_anomaly_enabled() -> bool:
+    """Whether this thread is inside `detect_anomaly`."""
+    return settings.anomaly
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether anomaly detection, where it is on, looks for nan in gradients."""
+    return settings.anomaly_nan
+
+
+def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+    """Switch anomaly detection on or off in this thread, and say whether it looks for nan."""
+    settings.anomaly, settings.anomaly_nan = enabled, check_nan
+
+
 class detect_anomaly(_Switch):
-    """Within it a backward pass that computes a nan raises an error naming the operation and its line."""
+    """Within it a backward pass that computes a nan raises an error naming the operation and its line, unless `check_nan` is False."""
 
     def __init__(self, check_nan: bool = True) -> None:
         warn("Anomaly detection is on: backward passes take longer, so use it only to debug")
-        self.before: list[bool] = []
-        self.check_nan = check_nan  # without it only the forward's line is told, which errors of backward passes name anyway
+        self.check_nan = check_nan
+        self.before: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> None:
-        self.before.append(settings.anomaly)
-        settings.anomaly = self.check_nan
+        self.before.append((settings.anomaly, settings.anomaly_nan))
+        set_anomaly_enabled(True, self.check_nan)
 
     def __exit__(self, *exc: object) -> None:
-        settings.anomaly = self.before.pop()
+        set_anomaly_enabled(*self.before.pop())
+
+    def clone(self) -> detect_anomaly:
+        return type(self)(self.check_nan)
 
 
 class set_detect_anomaly(_Switch):
     """Switch the checks of `detect_anomaly` on or off by a flag."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        self.mode, self.before = mode, settings.anomaly
-        settings.anomaly = mode and check_nan
+        self.before = settings.anomaly, settings.anomaly_nan
+        self.mode, self.check_nan = mode, check_nan
+        set_anomaly_enabled(mode, check_nan)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *exc: object) -> None:
-        settings.anomaly = self.before
+        set_anomaly_enabled(*self.before)
+
+    def clone(self) -> set_detect_anomaly:
+        return type(self)(self.mode, self.check_nan)
 
 
 @contextmanager

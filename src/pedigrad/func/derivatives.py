@@ -24,8 +24,10 @@ Function = Callable[..., Any]
 
 def _entered(tensor: Any) -> Any:
     """`tensor` as an argument of a new level: outer levels, and the user's own graph, are reached through it."""
-    if not isinstance(tensor, Tensor) or not (tensor.is_floating_point() or tensor.is_complex()):
-        return tensor
+    if not isinstance(tensor, Tensor):
+        raise ValueError(located(f"Thing passed to transform API must be Tensor, got {type(tensor)}"))
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        raise RuntimeError(located(f"only Tensors of floating point dtype can require gradients, not of {tensor.dtype}"))
     return tensor.view_as(tensor) if tensor.requires_grad else wrap(tensor._array).requires_grad_()  # type: ignore[attr-defined]
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from ..core.origin import located
 from ..core.tensor import Tensor
+from ..nn.module import Module
+from ..nn.normalization import _BatchNorm
 from ..ops.shape.join import stack
 
 
@@ -27,6 +29,15 @@ def stack_module_state(models: Any) -> tuple[dict[str, Tensor], dict[str, Tensor
         return made
 
     return stacked([dict(m.named_parameters()) for m in models]), stacked([dict(m.named_buffers()) for m in models])
+
+
+def replace_all_batch_norm_modules_(root: Module) -> Module:
+    """`root`, whose batch norms keep no running statistics from now on: within vmap these would be the same for all samples."""
+    for module in root.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root
 
 
 def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Callable[..., Any]:

@@ -77,10 +77,8 @@ def vmap(
         named_dims = [0 if isinstance(v, Tensor) else None for v in named]
         given, given_dims = [*values, *named], [*dims, *named_dims]
         size = _batch_size(given, given_dims)
-        if size == 0:
-            raise RuntimeError(located("vmap(): a batch of no samples does not say what the function returns"))
         columns = []
-        for start in range(0, size, chunk_size or size):
+        for start in range(0, size or 1, chunk_size or size or 1):
             stop = min(start + (chunk_size or size), size)
             parts = [
                 v if d is None or stop - start == size else v.narrow(d, start, stop - start) for v, d in zip(given, given_dims, strict=True)

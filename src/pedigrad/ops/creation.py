@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import device as devices
-from ..core import dtypes, inplace, meta, modes, override, watching
+from ..core import dtypes, inplace, lifted, meta, modes, override, watching
 from ..core.data import array_of, element, is_sequence, native_array, plain_number, scalar
 from ..core.declare import function
 from ..core.dispatch import check_overlap, unordered
@@ -77,6 +77,8 @@ def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Te
                 array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         if nowhere and not meta.is_meta(array):
             array = meta.like(array) if array.flags.c_contiguous else meta.placed(array)
+        if lifted.alive and model is not None:
+            array = lifted.alike(model._array, array)
         if memory_format is not None and memory_format.name != "preserve_format":
             array = arranged(array, order_of_format(array.ndim, memory_format.name))
         if out is not None:
@@ -538,7 +540,10 @@ def _new_form(name: str) -> None:
     def new_form(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         kwargs["dtype"] = kwargs.get("dtype") or self.dtype
         kwargs["device"] = self.device if kwargs.get("device") is None else kwargs["device"]
-        return maker(*args, **kwargs)
+        made = maker(*args, **kwargs)
+        if lifted.alive:
+            made._array = lifted.alike(self._array, made._array)
+        return made
 
     new_form.__name__ = new_form.__qualname__ = "new_" + name
     new_form.__doc__ = f"As `{name}`, with this tensor's dtype."

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...core import dtypes, modes
 from ...core.dispatch import computed
-from ...core.lifted import ARRAYS, Level, Lifted
+from ...core.lifted import ARRAYS, Level, Lifted, alike, holding
 from ...core.op import REGISTRY
 from ...core.origin import located, warn
 from ...core.tensor import wrap
@@ -124,7 +124,12 @@ class Batch(Level):
         found = RULES.get(op.name) or KINDS.get(op.kind)
         if found is not None:
             arrays_ = promoted(op, arrays) if op.promoted else arrays
-            results = found(self, op, arrays_, attributes)
+            try:
+                results = found(self, op, arrays_, attributes)
+            except ZeroDivisionError:  # channels of no samples
+                if self.size:
+                    raise
+                results = NotImplemented
             if results is not NotImplemented:
                 return results if isinstance(results, tuple) else (results,)
         results = self.decomposed(op, arrays, attributes)
@@ -151,6 +156,9 @@ class Batch(Level):
     def looped(self, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[Any, ...]:
         """What the operation gives sample by sample."""
         rows = []
+        if not self.size:  # a sample of zeros tells what none is like
+            sample = tuple(np.zeros(a.shape, a.dtype) if self.holds(a) else a for a in arrays)
+            return tuple(self.lifted(np.zeros((0, *r.shape), r.dtype)) for r in computed(op, sample, attributes))
         for i in range(self.size):
             taken = tuple(part(a.value, i) if self.holds(a) else a for a in arrays)
             rows.append(computed(op, taken, attributes))
@@ -170,11 +178,20 @@ class Batch(Level):
         if recorder is not None and here.value.__class__ is np.ndarray:
             recorder.write(here.value, value)
 
-    def holding(self, array: Any) -> Lifted:
+    def holding(self, array: Any, own: bool = False) -> Lifted:
+        if own:
+            return Batched(self, ran("clone", expanded(array, (self.size, *array.shape))))
         message = (
             "vmap: a write in place is not possible: the tensor that is written to is the same for all samples, what is written is not"
         )
         raise RuntimeError(located(f"{message}. Make it of the samples' size outside of vmap, or write without `_`"))
+
+    def holding_parts(self, here: Any, new: Any, own: bool) -> Batched:
+        value = holding(here.value, new.value if self.holds(new) else new, own)
+        return here if value is here.value else Batched(self, value)  # type: ignore[no-any-return]
+
+    def alike(self, model: Any, array: Any) -> Any:
+        return Batched(self, alike(model.value, np.array(np.broadcast_to(array, (self.size, *array.shape)))))
 
     def lowered(self, g: Any) -> Any:
         """The sum over the samples: each of them has its part in the gradient of what all share."""

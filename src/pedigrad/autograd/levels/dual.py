@@ -9,9 +9,10 @@ import numpy as np
 from ...core import modes
 from ...core.dispatch import computed
 from ...core.formatting import append_notes
-from ...core.lifted import Level, Lifted
+from ...core.lifted import Level, Lifted, alike, holding
 from ...core.op import REGISTRY
 from ...core.tensor import constant, wrap
+from .outside import ran
 from .tangents import tangents_of
 
 
@@ -87,6 +88,8 @@ class Derivative(Level):
             found: Any = computed(op, zeros, attributes)
         else:
             found = tangents_of(op, primals, tangents, attributes, results)
+            if op.kind != "view":
+                found = tuple(of_its_own(t, tangents) for t in found)
         return tuple(r if t is None else Dual(self, r, t) for r, t in zip(results, found, strict=True))
 
     def overwrite(self, here: Any, new: Any) -> None:
@@ -96,9 +99,17 @@ class Derivative(Level):
             return
         _put(here.tangent, np.zeros((), here.dtype) if tangent is None else tangent)
 
-    def holding(self, array: Any) -> Dual:
+    def holding(self, array: Any, own: bool = False) -> Dual:
         """An array, which a tangent is about to be written into, with one of zeros."""
         return Dual(self, array, zeros_like(array))
+
+    def holding_parts(self, here: Any, new: Any, own: bool) -> Dual:
+        primal = holding(here.primal, self.primal(new), own)
+        tangent = holding(here.tangent, self.tangent(new), True)
+        return here if primal is here.primal and tangent is here.tangent else Dual(self, primal, tangent)  # type: ignore[no-any-return]
+
+    def alike(self, model: Any, array: Any) -> Any:
+        return alike(model.primal, array)
 
     def lowered(self, g: Any) -> Any:
         """Of pairs of cotangents for a tangent and its primal, in this order: that of the primal."""
@@ -108,6 +119,18 @@ class Derivative(Level):
 def zeros_like(array: Any) -> Any:
     """Zeros of the shape and dtype of an array."""
     return constant(np.zeros(array.shape, array.dtype))._array
+
+
+def of_its_own(tangent: Any, given: tuple[Any, ...]) -> Any:
+    """A result's tangent in memory of its own, which the result can be written to: many a rule gives back what it was given."""
+    if tangent is None:
+        return None
+    if isinstance(tangent, np.generic):  # NumPy's arithmetic makes numbers of arrays without dimensions
+        return np.asarray(tangent)
+    repeated = any(step == 0 and n > 1 for step, n in zip(tangent.strides, tangent.shape, strict=True))
+    if repeated or any(t is not None and np.may_share_memory(tangent, t) for t in given):
+        return ran("clone", tangent)
+    return tangent
 
 
 def _put(here: Any, new: Any) -> None:

@@ -112,9 +112,10 @@ def index_put(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[
     picked = Picked(batch, tuple(indices), x.shape, basic, places, True)
     if not picked.fits or len(picked.indices) > 8:
         return NotImplemented
-    lead = max(y.ndim - picked.ndim, 0)
-    value = reshaped(batch.value(y), (batch.size, *(1,) * (picked.ndim - y.ndim), *y.shape[lead:]))
-    operands = (batch.value(x), picked.as_picked(value), *picked.given())
+    if hasattr(y, "shape"):
+        lead = max(y.ndim - picked.ndim, 0)
+        y = picked.as_picked(reshaped(batch.value(y), (batch.size, *(1,) * (picked.ndim - y.ndim), *y.shape[lead:])))
+    operands = (batch.value(x), y, *picked.given())
     return batch.all_lifted(computed(op, operands, (picked.basic, picked.places, accumulate)))
 
 

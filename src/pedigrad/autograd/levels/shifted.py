@@ -69,6 +69,8 @@ def of_numbers(batch: Batch, op: Any, arrays: tuple[Any, ...], given: dict[str, 
         given[name] = 1 if isinstance(given[name], int) else (1,)
     columns = tuple(reshaped(v, (batch.size, 1)) if hasattr(v, "shape") and v.ndim == 1 else v for v in batch.values(arrays))
     results = computed(op, columns, tuple(given.values()))
+    if op.name == "gather":  # the index says what the result is like
+        return batch.all_lifted(reshaped(r, (batch.size, *arrays[1].shape)) for r in results)
     return batch.all_lifted(reshaped(r, (batch.size,)) if r.size == batch.size else r for r in results)
 
 
@@ -168,24 +170,19 @@ def expand(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any
     return batch.all_lifted(computed(op, (value,), ((batch.size, *sizes), implicit)))
 
 
-def shifted_steps(op: Any, attributes: Any, shape: tuple[int, ...], size: int) -> tuple[Any, Any] | None:
-    """`shifted_view`, also of several steps (no `op`, and pairs of an op and attributes)."""
+def shifted_steps(op: Any, attributes: Any, shape: tuple[int, ...], size: int, dtype: Any) -> tuple[Any, Any] | None:
+    """`shifted_view`, also of several steps (no `op`, and pairs of an op and attributes) of what has that dtype."""
     if op is not None:
         return shifted_view(op, attributes, shape, size)
     steps = []
+    shown = np.broadcast_to(np.zeros((), dtype), shape)
     for each, given in attributes:
-        found = shifted_view(each, given, shape, size)
+        found = shifted_view(each, given, shown.shape, size)
         if found is None:
             return None
         steps.append(found)
-        shape = view_shape(each, given, shape)
+        shown = each.forward(shown, **named(each, given))
     return None, tuple(steps)
-
-
-def view_shape(op: Any, attributes: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of what a view shows of an array of `shape`."""
-    shown = op.forward(np.broadcast_to(np.zeros(()), shape), **named(op, attributes))
-    return tuple(shown.shape)
 
 
 @rule("renorm")
@@ -203,21 +200,22 @@ def renorm(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any
 def replace_region(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     x, y = arrays
     view_op, given = attributes
-    found = shifted_steps(view_op, given, x.shape, batch.size)
+    found = shifted_steps(view_op, given, x.shape, batch.size, x.dtype)
     if found is None:
         return NotImplemented
-    region = x.shape
+    region = np.broadcast_to(np.zeros((), x.dtype), x.shape)
     for each, given in [attributes] if attributes[0] is not None else attributes[1]:
-        region = view_shape(each, given, region)
-    lead = max(y.ndim - len(region), 0)  # a value may have dimensions of size one too many
-    y = reshaped(batch.value(y), (batch.size, *(1,) * (len(region) - y.ndim), *y.shape[lead:]))
+        region = each.forward(region, **named(each, given))
+    if hasattr(y, "shape"):
+        lead = max(y.ndim - region.ndim, 0)  # a value may have dimensions of size one too many
+        y = reshaped(batch.value(y), (batch.size, *(1,) * (region.ndim - y.ndim), *y.shape[lead:]))
     return batch.all_lifted(computed(op, (batch.value(x), y), found))
 
 
 @rule("region_in_zeros")
 def region_in_zeros(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
     shape, view_op, given, overlaps = attributes
-    found = shifted_steps(view_op, given, shape, batch.size)
+    found = shifted_steps(view_op, given, shape, batch.size, arrays[0].dtype)
     if found is None:
         return NotImplemented
     return batch.all_lifted(computed(op, batch.values(arrays), ((batch.size, *shape), *found, overlaps)))

@@ -172,8 +172,10 @@ def along_operands(op: Any, primals: Arrays, tangents: Arrays, attributes: Array
         def given(i: int, members: Any = members, factors: Any = factors) -> Any:
             if i in members:
                 return tangents[i]
-            if i in factors or not isinstance(primals[i], ARRAYS):
+            if i in factors:
                 return primals[i]
+            if not isinstance(primals[i], ARRAYS):  # a number is a constant, and what stands for no operand stays
+                return 0 if isinstance(primals[i], (int, float, complex)) else primals[i]
             return (
                 None if not op.variadic and op.operands[i] in op.defaults else constant(np.zeros(primals[i].shape, primals[i].dtype))._array
             )

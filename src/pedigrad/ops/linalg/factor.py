@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.declare import kernel, publish
 from ...core.quiet import quietly
-from ..xp import conj, transposed
+from ..xp import conj
 from .matmul import adjoint
 
 
@@ -279,18 +279,17 @@ def lu_in_place(a):
 
 def permutation_of(pivots, m):
     """The order of rows that a sequence of exchanges (counted from 1) leads to."""
-    flat = pivots.reshape(math.prod(pivots.shape[:-1]), pivots.shape[-1])
-    order = np.tile(np.arange(m), (len(flat), 1))
-    batch = np.arange(len(flat))
-    for j in range(flat.shape[1]):
-        other = flat[:, j] - 1
-        order[batch, other], order[:, j] = order[:, j].copy(), order[batch, other]
-    return order.reshape(*pivots.shape[:-1], m)
+    rows = np.arange(m)
+    order = np.broadcast_to(rows, (*pivots.shape[:-1], m))
+    for j in range(pivots.shape[-1]):
+        other = pivots[..., j : j + 1] - 1
+        order = np.where(rows == j, np.take_along_axis(order, other, -1), np.where(rows == other, order[..., j : j + 1], order))
+    return order
 
 
 def permutation_matrix(order, dtype):
     """P with `P @ L @ U = x` from the order of rows."""
-    return transposed(np.eye(order.shape[-1], dtype=dtype)[order])
+    return (order[..., None, :] == np.arange(order.shape[-1])[:, None]).astype(dtype)
 
 
 @kernel(name="linalg_lu_factor", places="", layout="columns", out=True, outputs=("LU", "pivots"), samples=[(s[0],) for s in TALL_AND_WIDE])
@@ -312,7 +311,7 @@ def factor_lu(x, /, refuse=False):
 def _(g, LU, pivots):
     m, n = LU.shape[-2:]
     k = min(m, n)
-    order = permutation_of(np.asarray(pivots), m)
+    order = permutation_of(pivots, m)
     P = permutation_matrix(order, np.dtype(LU.dtype.name))
     lower = with_diagonal(np.tril(LU[..., :k, :k], -1), np.ones(k, P.dtype))
     upper = np.triu(LU[..., :k, :k])

@@ -14,6 +14,8 @@ from .factor import check_matrices, factor_eigh, factor_svd, finite_svd, numpy_l
 from .matmul import adjoint
 from .solve import inverse, solve
 
+TINY = np.full((1, 1), 1e-15)  # a tolerance, as a matrix of one element
+
 
 def _tolerance(x, S, atol, rtol):
     """Below which singular values count as zero."""
@@ -24,13 +26,14 @@ def _tolerance(x, S, atol, rtol):
     atol, rtol = (t._array if isinstance(t, Tensor) else t for t in (atol, rtol))
     if rtol is None:  # the default counts where no absolute tolerance is given
         rtol = np.where(0.0 if atol is None else np.greater(atol, 0), 0.0, np.finfo(S.dtype).eps * max(x.shape[-2:]))
-    largest = S.max(-1, initial=0)
-    return np.asarray(np.maximum(0.0 if atol is None else atol, rtol * largest), S.dtype)[..., None]
+    largest = S.max(-1) if S.shape[-1] else np.zeros(S.shape[:-1], S.dtype)
+    return np.maximum(0.0 if atol is None else atol, rtol * largest).astype(S.dtype)[..., None]
 
 
-@composite(name="linalg_pinv", places="", samples=[(shape, 1e-15, False) for shape in ((3, 3), (2, 3), (4, 2))])
-def pseudo_inverse(x, /, tolerance, hermitian):
-    """The pseudo-inverse, singular values up to `tolerance` taken for zero."""
+@composite(name="linalg_pinv", places="", samples=[(shape, TINY, False) for shape in ((3, 3), (2, 3), (4, 2))])
+def pseudo_inverse(x, tolerance, /, hermitian):
+    """The pseudo-inverse, singular values up to `tolerance`, a matrix of one element, taken for zero."""
+    tolerance = tolerance[..., 0]
     if hermitian:
         L, V = numpy_linalg(np.linalg.eigh, x)
         small = np.abs(L) <= tolerance
@@ -56,7 +59,7 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
         return deliver(A.mT.clone(), out)
     detached = A.detach()
     size = factor_eigh(detached, "L")[0].abs() if hermitian else factor_svd(detached, False)[1]
-    return deliver(pseudo_inverse(A, _tolerance(A, size, atol, rtol), hermitian), out)
+    return deliver(pseudo_inverse(A, wrap(_tolerance(A, size, atol, rtol)[..., None]), hermitian), out)
 
 
 @function()

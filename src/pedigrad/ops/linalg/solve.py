@@ -478,7 +478,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
         eye = np.eye(m, k, dtype=LU_data._array.dtype)
         L, U = LU_data[..., :k].tril(-1) + wrap(eye), LU_data[..., :k, :].triu()
     if unpack_pivots:
-        P = wrap(np.ascontiguousarray(permutation_matrix(permutation_of(LU_pivots.numpy(), m), LU_data._array.dtype)))
+        P = wrap(permutation_matrix(permutation_of(LU_pivots._array, m), LU_data._array.dtype))
     return deliver(LU_UNPACK((P, L, U)), out)
 
 

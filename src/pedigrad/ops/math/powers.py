@@ -56,10 +56,11 @@ def _power_by_base(g, x, exponent):
 
 def _power_by_exponent(g, x, exponent, out):
     if isinstance(x, (int, float, complex)):
+        x = complex(x) if out.dtype.kind == "c" and x != 0 else x
         log = complex(np.log(x)) if isinstance(x, complex) else math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
-        slope = conj(out) * log
     else:
-        slope = conj(out * np.log(x))
+        log = np.log(x)
+    slope = conj(out * log)
     return g * np.where((x == 0) & (np.real(exponent) >= 0), 0.0, slope)
 
 

@@ -177,7 +177,7 @@ def squared_spread(x, dim, correction, keepdim):
 
 def squared_deviations(x, dim, keepdim):
     """The sum of the squares of the distances from the mean along `dim`, in float64."""
-    if x.dtype.itemsize >= 8 and x.size and dim != ():  # there is nothing wider to sum in: of equal elements the variance is 0
+    if x.dtype.itemsize >= 8 and x.size and x.ndim and dim != ():  # there is nothing wider to sum in: of equal elements the variance is 0
         along = range(x.ndim) if dim is None else [d % x.ndim for d in (dim if isinstance(dim, tuple) else (dim,))]
         x = x - x[tuple(slice(1) if d in along else slice(None) for d in range(x.ndim))]
     s = double_total(x, dim, True)
@@ -329,9 +329,14 @@ def _(g, x, out, dim, keepdim):
     g = restore_dims(g, shape, dim, keepdim)
     if everywhere(x != 0):  # products of all before and of all after may overflow where that of all does not
         return g * conj(restore_dims(out, shape, dim, keepdim) / x)
-    if dim is None:
-        return g * np.reshape(product_of_others(np.reshape(x, (-1,)), 0), shape)
-    return g * product_of_others(x, dim)
+    if dim is not None and not isinstance(dim, tuple):
+        return g * product_of_others(x, dim)
+    dims = all_dims(dim, x.ndim)
+    order = [d for d in range(x.ndim) if d not in dims] + list(dims)
+    lines = np.transpose(x, order)  # of all elements that are multiplied, one after the other
+    sizes = [shape[d] for d in order]
+    others = np.reshape(product_of_others(np.reshape(lines, (*sizes[: x.ndim - len(dims)], -1)), -1), sizes)
+    return g * np.transpose(others, np.argsort(order).tolist())
 
 
 def running_product(x):

@@ -296,9 +296,8 @@ def _neutral(reduce: str, dtype: Any) -> Any:
 
 def _counts(shape, index, dim, include_self):
     """How many elements meet at each place; one where there are none."""
-    counts = np.zeros_like(index, np.int64, shape=shape) + int(include_self)
-    np.add.at(counts, along(index, dim), 1)
-    return np.maximum(counts, 1)
+    counts = scattered_in_zeros(np.ones(index.shape, np.int64), index, shape, dim)
+    return np.maximum(counts + int(include_self), 1)
 
 
 @scatter_reduced.grad("x", "src")
@@ -306,7 +305,7 @@ def _(g, x, index, src, out, x_shape, src_shape, dim, reduce, include_self):
     if reduce == "sum":
         grad_x, grad_src = g, gathered(g, index, dim)
     elif reduce == "mean":
-        line = np.asarray(index).reshape(1) if index.ndim == 0 else index
+        line = index.reshape(1) if index.ndim == 0 else index
         counts = _counts(tuple(x_shape) or (1,), line, dim, include_self).reshape(x_shape)
         shares = g / astype(counts, _plain_dtype(g))
         grad_x, grad_src = shares, gathered(shares, index, dim)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.declare import composite, function
+from ...core.layout import RULES
 from ...core.shapes import all_dims, as_int, as_shape, one_dim
 from ...core.tensor import Tensor, constant, read, wrap
 from ..xp import total
@@ -112,7 +113,14 @@ def _pair(value: Any) -> tuple[int, ...]:
     return (as_int(value),) if hasattr(value, "__index__") else tuple(map(as_int, value))
 
 
-@composite(wide="rules", samples=[((3, 4), 1), ((3, 4), (1, -2), (0, 1)), ((3, 4), 2, -1), ((), 1)])
+def _rolled(shape, arrays, attributes):
+    """Channels last where the operand is so and something is moved along dimensions."""
+    shifts, dims = attributes
+    moved = dims is not None and any(s % max(shape[d], 1) for s, d in zip(_pair(shifts), _pair(dims), strict=False))
+    return RULES["channels"](shape, arrays, attributes) if moved else None
+
+
+@composite(wide="rules", layout=_rolled, samples=[((3, 4), 1), ((3, 4), (1, -2), (0, 1)), ((3, 4), 2, -1), ((), 1)])
 def roll(x, /, shifts, dims=None):
     """The elements moved on by `shifts` along `dims`, those that fall off come in at the other end; without `dims`, of all elements."""
     shifts, dims = _pair(shifts), () if dims is None else _pair(dims)
