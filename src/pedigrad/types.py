@@ -12,6 +12,7 @@ from .core.dtypes import dtype as _dtype
 from .core.shapes import Size
 from .core.tensor import Tensor
 from .ops.creation import strided
+from .storage import UntypedStorage
 
 _int = builtins.int
 _float = builtins.float
@@ -34,5 +35,7 @@ Device: TypeAlias = _device | str | int | None
 FileLike: TypeAlias = str | os.PathLike[str] | IO[bytes]
 _TensorOrTensors: TypeAlias = Tensor | Sequence[Tensor]
 _TensorOrOptionalTensors: TypeAlias = Tensor | Sequence[Tensor | None]
+
+Storage: TypeAlias = UntypedStorage
 
 __all__ = ["BoolLikeType", "Device", "FileLike", "FloatLikeType", "IntLikeType", "Number", "Size", "Tensor", "_dtype", "py_sym_types"]
