@@ -12,7 +12,7 @@ from .module import Module
 
 __all__ = ["AdaptiveLogSoftmaxWithLoss"]
 
-ASMoutput = namedtuple("ASMoutput", ["output", "loss"])
+ASMoutput = _ASMoutput = namedtuple("_ASMoutput", ["output", "loss"])
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):
