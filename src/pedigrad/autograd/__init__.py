@@ -12,8 +12,8 @@ from .variable import Variable
 
 __all__ = [
     "Function", "Node", "Variable", "anomaly_mode", "backward", "detect_anomaly", "enable_grad", "forward_ad", "function", "functional",
-    "grad", "grad_enabled", "grad_mode", "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad", "profiler", "set_detect_anomaly",
-    "set_grad_enabled", "variable", "why",
+    "grad", "grad_enabled", "grad_mode", "gradcheck", "gradgradcheck", "graph", "inference_mode", "no_grad", "profiler",
+    "set_detect_anomaly", "set_grad_enabled", "variable", "why",
 ]  # fmt: skip
 
 globals().update(absent.handlers(__name__))
