@@ -16,10 +16,15 @@ from ..core.tensor import Tensor
 
 
 class GradientEdge(NamedTuple):
-    """Where a tensor's gradient arrives: a node, and which of its outputs is meant."""
+    """Where a tensor's gradient arrives: a node, and which of its outputs is meant. `autograd.grad` takes it in the place of the tensor."""
 
     node: Node
     output_nr: int
+    ownership_token: Node | None = None  # the node of that output, where the edge is a tensor's
+
+    @property
+    def _node(self) -> Node:
+        return self.ownership_token or self.node
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
@@ -27,7 +32,7 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     refresh(tensor)
     if tensor._node is None:
         raise RuntimeError(located("It is not possible to get the gradient edge for a Tensor that does not require gradients"))
-    return GradientEdge(*tensor._node.edge())
+    return GradientEdge(*tensor._node.edge(), tensor._node)
 
 
 def increment_version(tensor: Any) -> None:
