@@ -9,10 +9,10 @@ from typing import IO, Any, TypeAlias
 
 from .core.device import device as _device
 from .core.dtypes import dtype as _dtype
+from .core.memory import UntypedStorage
 from .core.shapes import Size
 from .core.tensor import Tensor
 from .ops.creation import strided
-from .storage import UntypedStorage
 
 _int = builtins.int
 _float = builtins.float
