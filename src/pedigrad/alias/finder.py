@@ -27,7 +27,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
         if name == "functorch":
-            module = importlib.import_module(f"{PACKAGE}._functorch.package")
+            module: ModuleType | None = importlib.import_module(f"{PACKAGE}._functorch.package")
         elif name == "torch" or name.startswith("torch."):
             module = _module(name[len("torch.") :])
         else:

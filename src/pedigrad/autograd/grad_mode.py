@@ -18,7 +18,7 @@ class _DecoratorContextManager(_Switch):
     def __enter__(self) -> Any:
         raise NotImplementedError
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> Any:
+    def __exit__(self, *exc: object) -> None:
         raise NotImplementedError
 
     def clone(self) -> Any:
