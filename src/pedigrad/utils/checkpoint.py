@@ -124,7 +124,7 @@ class Part:
             if write is not None and write.stamp > self.begin:
                 message = f"a tensor that it was given, of shape {tuple(each.shape)}, was written to by {write.what}() at {write.origin}"
                 raise CheckpointError(located(f"torch.utils.checkpoint: the part cannot be run again: {message}"))
-        begin, kept = next(modes.clock), default_generator.get_state()
+        begin, kept = next(modes.clock), default_generator.state_array()
         try:
             if self.state is not None:
                 default_generator.set_state(self.state)
@@ -202,7 +202,7 @@ def checkpoint(
         warn("None of the inputs have requires_grad=True. Gradients will be None")
         with modes.no_grad():
             return function(*args)
-    state = default_generator.get_state() if preserve_rng_state else None
+    state = default_generator.state_array() if preserve_rng_state else None
     part = Part(function, args, kwargs, second, state, determinism_check == "default" and not use_reentrant)
     with first:
         out = function(*args, **kwargs)
