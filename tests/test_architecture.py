@@ -91,6 +91,7 @@ def is_inner(node):
 NAMED_BY_OTHERS = {
     "doctor.names": "names of PyTorch's that the checked program has written",
     "ops.__init__": "its own modules, as walk_packages finds them",
+    "nn.__init__": "the modules of ao.nn by the names that torch.nn had for them",
     "alias.finder": "the module that the program imports as torch's",
     "_utils": "a name of PyTorch's that a library gives",
     "eager.native": "the name is given by functions of that module, which are found as late imports",

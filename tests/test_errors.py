@@ -619,7 +619,7 @@ def test_modules_have_their_names():
 
     assert origin.__name__ == "pedigrad.core.origin" and "pedigrad.core.origin" in repr(origin)
     x = (leaf(1.0) * 2).exp()
-    assert type(x.grad_fn).__module__ == "pedigrad.core.graph" and torch.exp.__module__.startswith("pedigrad.")
+    assert type(x.grad_fn).__module__ == "pedigrad.core.graph" and torch.exp.__module__ == "pedigrad"
     assert pickle.loads(pickle.dumps(torch.exp)) is torch.exp
     model = torch.nn.Linear(2, 2)
     assert pickle.loads(pickle.dumps(model)).__class__ is torch.nn.Linear

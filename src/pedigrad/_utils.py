@@ -14,6 +14,7 @@ from .core.device import device as _device
 from .core.tensor import Tensor
 from .nn.parameter import Parameter
 from .ops.shape.join import cat
+from .serialization.rebuild import _rebuild_tensor_v2 as _rebuild_tensor_v2
 
 
 class KeyErrorMessage(str):

@@ -56,7 +56,7 @@ def initial_seed() -> int:
 @function("torch")
 def get_rng_state() -> Tensor:
     """The state of the default generator as a uint8 tensor."""
-    return wrap(default_generator.get_state())
+    return default_generator.get_state()
 
 
 @function("torch")
@@ -70,7 +70,7 @@ def fork_rng(
     devices: Any = None, enabled: bool = True, _caller: str = "fork_rng", _devices_kw: str = "devices", device_type: str | None = None
 ) -> Iterator[None]:  # fmt: skip
     """A context that leaves the default generator as it found it; there are no `devices` with generators of their own."""
-    state = default_generator.get_state()
+    state = default_generator.state_array()
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from typing import IO, Any, TypeAlias
 
 from .core.device import device as _device
 from .core.dtypes import dtype as _dtype
+from .core.memory import UntypedStorage
 from .core.shapes import Size
 from .core.tensor import Tensor
 from .ops.creation import strided
@@ -34,5 +35,7 @@ Device: TypeAlias = _device | str | int | None
 FileLike: TypeAlias = str | os.PathLike[str] | IO[bytes]
 _TensorOrTensors: TypeAlias = Tensor | Sequence[Tensor]
 _TensorOrOptionalTensors: TypeAlias = Tensor | Sequence[Tensor | None]
+
+Storage: TypeAlias = UntypedStorage
 
 __all__ = ["BoolLikeType", "Device", "FileLike", "FloatLikeType", "IntLikeType", "Number", "Size", "Tensor", "_dtype", "py_sym_types"]

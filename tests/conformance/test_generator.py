@@ -336,7 +336,7 @@ def test_states_are_exchanged():
         other.set_state(t.get_state().numpy())
         assert_in_step(other, t)
         theirs = torch.Generator()
-        theirs.set_state(torch.from_numpy(g.get_state()))
+        theirs.set_state(torch.from_numpy(g.get_state().numpy()))
         assert_same(other.normal((9,)), torch.randn(9, generator=theirs))
         assert_same(other.uniform((700,)), torch.rand(700, generator=theirs))
 

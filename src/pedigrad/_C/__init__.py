@@ -10,6 +10,7 @@ from ..core.device import device
 from ..core.dtypes import dtype as dtype
 from ..core.failures import AcceleratorError as AcceleratorError
 from ..core.failures import OutOfMemoryError as OutOfMemoryError
+from ..core.modes import set_grad_enabled
 from ..core.override import DisableTorchFunction as DisableTorchFunction
 from ..core.override import DisableTorchFunctionSubclass as DisableTorchFunctionSubclass
 from ..core.override import disabled, no_dispatch
@@ -19,6 +20,7 @@ from ..core.tensor import Tensor
 from ..futures import Future as Future
 from ..ops.linalg.factor import LinAlgError
 from ..rng.generator import Generator as Generator
+from ..rng.generator import default_generator as default_generator
 
 _WHY = "there is no C++ half"
 _disabled_torch_function_impl, _disabled_torch_dispatch_impl = disabled, no_dispatch
@@ -104,6 +106,11 @@ def _are_functorch_transforms_active() -> bool:
 def _cuda_isInBadFork() -> bool:
     """False: nothing was begun that a fork could break."""
     return False
+
+
+def _set_grad_enabled(enabled: bool) -> None:
+    """Switch the recording of what is computed on or off."""
+    set_grad_enabled(enabled)
 
 
 def _nothing(*args: Any, **kwargs: Any) -> None:

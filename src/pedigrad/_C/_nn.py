@@ -9,7 +9,12 @@ from ..core.dtypes import dtype as _dtype
 from ..core.tensor import Tensor
 from ..nn import functional as _functional
 
-globals().update({name: getattr(_functional, name) for name in ("gelu", "linear", "softplus", "hardtanh", "leaky_relu", "one_hot", "pad")})
+globals().update(
+    {
+        name: getattr(_functional, name)
+        for name in ("gelu", "linear", "softplus", "hardtanh", "leaky_relu", "one_hot", "pad", "scaled_dot_product_attention")
+    }
+)
 
 
 def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:

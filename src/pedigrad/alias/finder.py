@@ -19,15 +19,19 @@ from .shim import METADATA
 PACKAGE = __package__.partition(".")[0]
 # Modules of PyTorch's that are somewhere else here; a module of ours under PyTorch's own name goes first.
 MOVED = {"torch_version": "version", "functional": "", "_tensor": "core.tensor"}
+MOVED |= {f"nn.{each}": f"ao.nn.{each}" for each in ("intrinsic", "qat", "quantized")}
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds `torch.a.b` as `pedigrad.a.b`, the same module object under both names."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:
-        if name != "torch" and not name.startswith("torch."):
+        if name == "functorch":
+            module: ModuleType | None = importlib.import_module(f"{PACKAGE}._functorch.package")
+        elif name == "torch" or name.startswith("torch."):
+            module = _module(name[len("torch.") :])
+        else:
             return None
-        module = _module(name[len("torch.") :])
         if module is None:
             raise ModuleNotFoundError(_no_module(name), name=name)
         mark_internal()

@@ -152,7 +152,7 @@ def grad(
 
     Args:
         outputs: a tensor or several; they need not be scalars if `grad_outputs` is given.
-        inputs: the tensors whose gradients are returned.
+        inputs: the tensors whose gradients are returned, or their edges (`autograd.graph.get_gradient_edge`).
         grad_outputs: the gradient of each output to begin with; ones for scalars.
         retain_graph: whether the graph can be used again; as `create_graph` if it is left out.
         create_graph: whether the gradients have a history of their own.
@@ -173,7 +173,8 @@ def grad(
     wanted = _listed(inputs)
     if modes.special:
         for tensor in wanted:
-            refresh(tensor)
+            if isinstance(tensor, Tensor):
+                refresh(tensor)
     if any(t._node is None for t in wanted):
         at = next(i for i, t in enumerate(wanted) if t._node is None)
         message = f"One of the differentiated Tensors does not require grad: input {at}: {why_no_gradient(wanted[at])}"
@@ -190,7 +191,7 @@ def grad(
             message = f"One of the differentiated Tensors appears to not have been used in the graph: input {i}. "
             raise RuntimeError(located(message + "Set allow_unused=True if this is the desired behavior."))
         if g is None and materialize_grads:
-            results.append(constant(np.zeros(tensor._array.shape, tensor._array.dtype)).requires_grad_(create_graph))  # type: ignore[attr-defined]
+            results.append(constant(np.zeros(tensor._node.shape, tensor._node.dtype)).requires_grad_(create_graph))  # type: ignore[attr-defined]
         else:
             results.append(run._wrapped(g))
     return tuple(results)

@@ -320,6 +320,14 @@ class Function:
         raise RuntimeError(located("Legacy autograd function with non-static forward method is deprecated: call its `apply`"))
 
 
+class InplaceFunction(Function):
+    """A Function whose forward may write to its argument; `inplace` is kept for whoever asks."""
+
+    def __init__(self, inplace: bool = False):
+        super().__init__()
+        self.inplace = inplace
+
+
 def _batch_of(args: Any) -> Batch | None:
     """The innermost run of vmap that an argument is a sample of, if it decides."""
     level = lifted.highest(a._array for a in args if isinstance(a, Tensor))

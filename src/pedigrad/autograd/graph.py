@@ -18,7 +18,7 @@ from ..core.tensor import Tensor, wrap
 
 
 class GradientEdge(NamedTuple):
-    """Where a tensor's gradient arrives: a node, and which of its outputs is meant."""
+    """Where a tensor's gradient arrives: a node, and which of its outputs is meant. `autograd.grad` takes it in the place of the tensor."""
 
     node: Node
     output_nr: int

@@ -39,8 +39,8 @@ IMPORTING = vars(importlib)["_bootstrap"]._find_and_load.__code__  # runs a modu
 CHANCE = {MersenneTwister._draw.__code__, MersenneTwister._twister.__code__}
 RECORDED = Generator.recorded.__code__
 SEEDS = {  # what sets or tells the state of a generator
-    getattr(MersenneTwister, name).__code__ for name in ("manual_seed", "seed", "initial_seed", "get_state", "set_state")
-}
+    getattr(MersenneTwister, name).__code__ for name in ("manual_seed", "seed", "initial_seed", "state_array", "set_state")
+} | {Generator.get_state.__code__}
 SETTERS = (Generator.__module__, MersenneTwister.__module__, interception.__name__, "pedigrad.random")  # by way of which users do so
 BUILT_IN = frozenset("print input open exec eval breakpoint __import__".split())
 FILES = frozenset("fromfile tofile dump".split())  # functions and methods of NumPy's

@@ -264,7 +264,7 @@ class Specialization:
     def run_both(self, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """What the function gives as usual, after its program was run on copies of the same; RuntimeError if that gives something else."""
         executable, recording, program = self.executable, self.recording, self.program
-        state = default_generator.get_state() if self.draws else None
+        state = default_generator.state_array() if self.draws else None
         start = dict(zip(executable.inputs, map(like, self.arrays_for(tensors)), strict=True)) | executable.constants
         if state is not None:
             default_generator.set_state(state)
@@ -303,7 +303,7 @@ class Specialization:
 
     def run_executable(self, tensors: list[Tensor]) -> tuple[list[Array], list[Any]]:
         """The arrays that the program is given, and its outputs. Where it is left, the generator of random numbers is as it was."""
-        state = default_generator.get_state() if self.draws and (self.executable.expected or self.executable.placement.calls) else None
+        state = default_generator.state_array() if self.draws and (self.executable.expected or self.executable.placement.calls) else None
         arrays = self.arrays_for(tensors)
         try:
             if modes.settings.profiler is None:

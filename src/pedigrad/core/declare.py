@@ -22,6 +22,7 @@ from .tensor import Tensor
 from .traces import trim
 
 PLACES: dict[str, dict[str, Function]] = {}  # where public functions are found: "torch", "F", "linalg", ...
+_MODULES = {"torch": "pedigrad", "Tensor": "pedigrad", "F": "pedigrad.nn.functional"}  # those of other places bear their names
 
 for _name, _method in list(vars(Tensor).items()):  # what a tensor is, and does not compute
     if not _name.startswith("_"):
@@ -82,6 +83,8 @@ def publish(function: Function, name: str, places: list[str], form: str | None =
         known = signatures.known_as(function, name, place, form)
         if stub and known is not function:
             op.forms.append(known)
+        if isinstance(known, types.FunctionType):
+            known.__module__ = _MODULES.get(place) or f"pedigrad.{place}"  # pickles find it there
         PLACES.setdefault(place, {})[name] = known
         if place == "Tensor":
             setattr(Tensor, name, known)

@@ -23,10 +23,11 @@ from .arguments import bind
 from .arrayless import NoArrayError
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
-from .graph import Node, Output, Packed, note_write
+from .graph import Freed, Node, Output, Packed, Remade, note_write
 from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .keywords import SCALARS, in_our_words
 from .layout import ALWAYS, check_operands, laid_out
+from .lifted import ARRAYS
 from .op import Op
 from .origin import located, outside, warn
 from .precision import in_dtype, is_narrow, narrow_dtype, rounded, widened
@@ -570,6 +571,24 @@ def under_name(name: str, result: Any) -> Any:
         node = node.edge()[0]
         node.__class__ = _class_named(node.op.wide_node_class if node.wide else node.op.node_class, name)
     return result
+
+
+class Saved:
+    """An attribute of nodes, such as `_saved_self`: what was saved for the gradient, tensors without their history."""
+
+    def __init__(self, index: int):
+        self.index = index
+
+    def __get__(self, node: Node | None, owner: Any = None) -> Any:
+        if node is None:
+            return self
+        saved = node.saved
+        if isinstance(saved, Freed):
+            raise RuntimeError(located(f"what {node.name()} saved was freed by a backward pass: specify retain_graph=True there"))
+        if isinstance(saved, Remade):
+            saved = saved.node().saved
+        found = (saved.unpacked() if isinstance(saved, Packed) else saved)[self.index]
+        return wrap(found) if isinstance(found, ARRAYS) else found
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import large, modes
 from .arguments import bind
-from .dispatch import NUMBERS, called, cut_of, dispatch, lay_out, note_view, record, several
+from .dispatch import NUMBERS, Saved, called, cut_of, dispatch, lay_out, note_view, record, several
 from .errors import MISSING
 from .graph import Node
 from .history import STRIDED
@@ -59,10 +59,15 @@ def build(op: Op) -> Any:
     return function
 
 
+_SAVED = {"x": "self", "y": "other", "out": "result"}  # what PyTorch's nodes call what they save
+_KINDS = ("_shape", "_dtype")
+
+
 def _node_classes(op: Op, backward: Any) -> tuple[type[Node], type[Node]]:
     """The class whose instances are runs of `op`, and that of runs on 16-bit floats, whose rules may be given float32 for them."""
     names = {"__slots__": (), "__module__": Node.__module__}
     own = {"op": op, "keeps_arrays": op.keeps_arrays, "backward": staticmethod(backward), **op.named}
+    own |= {f"_saved_{_SAVED.get(each, each)}": Saved(i) for i, each in enumerate(op.saves) if not each.endswith(_KINDS)}
     cls = type(op.node_name, (Node,), {**names, **own})
     if not op.wide_rules:
         return cls, cls

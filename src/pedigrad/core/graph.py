@@ -232,6 +232,9 @@ class Leaf(Node):
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
 
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self):#x}>"
+
     @property
     def variable(self) -> Tensor | None:
         """The leaf tensor, while it lives."""
@@ -282,11 +285,11 @@ class Leaf(Node):
         if modes.special and modes.settings.recorder is not None:
             modes.settings.recorder.write(array, 0)
 
-    def __repr__(self) -> str:
-        return "<AccumulateGrad>"
-
 
 _frozen: dict[int, Leaf] = {}  # by the identity of the tensor
+
+
+Leaf.__name__ = Leaf.__qualname__ = "AccumulateGrad"  # as PyTorch calls it, whose programs walk graphs by the names of classes
 
 
 class Write:

@@ -173,8 +173,9 @@ def detach(input: Tensor) -> Tensor:
 
 @function("torch")
 def typename(obj: Any, /) -> str:
-    """The type of a tensor, such as `torch.FloatTensor`; of anything else its qualified class name."""
+    """The type of a tensor, such as `torch.FloatTensor`; of a class or function its own qualified name, of other things their class's."""
     if isinstance(obj, Tensor):
         return obj.type()  # type: ignore[attr-defined]
-    module = "" if type(obj).__module__ in ("builtins", "__builtin__") else type(obj).__module__ + "."
-    return module + type(obj).__qualname__
+    named = obj if hasattr(obj, "__qualname__") else type(obj)
+    module = getattr(named, "__module__", None)
+    return named.__qualname__ if module in (None, "builtins") else f"{module}.{named.__qualname__}"

@@ -11,6 +11,7 @@ from .elementwise_transforms import (
     TanhTransform,
 )
 from .transform import ComposeTransform, IndependentTransform, ReshapeTransform, Transform, identity_transform
+from .transform import _InverseTransform as _InverseTransform
 from .vector_transforms import (
     CatTransform,
     CorrCholeskyTransform,

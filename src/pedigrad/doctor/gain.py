@@ -21,7 +21,7 @@ def gain_of(model: Model) -> str:
     """A sentence on how much faster a model is compiled, or why that could not be measured; empty where it has no input."""
     if model.sample is None:
         return ""
-    state = default_generator.get_state()
+    state = default_generator.state_array()
     try:
         with warnings.catch_warnings(action="ignore"):
             compile = import_module("..capture", __package__).compile

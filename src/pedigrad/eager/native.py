@@ -206,7 +206,7 @@ def _nothing(arrays: Any) -> None:
 def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, int]) -> Any:
     tools = _tools()
     _kernels[key] = None
-    state = default_generator.get_state()
+    state = default_generator.state_array()
     try:
         with locks.undivided:
             _kernels[key] = tools.Native(function, kinds, len(sizes), *key[3:])
@@ -214,7 +214,7 @@ def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, in
         _reasons[name] = str(why)
     except Exception as error:  # what cannot be run on the stand-ins, whose values are arbitrary, is NumPy's to do
         _reasons[name] = f"{type(error).__name__}: {error}"
-    if _kernels[key] is None and not np.array_equal(state, default_generator.get_state()):
+    if _kernels[key] is None and not np.array_equal(state, default_generator.state_array()):
         default_generator.set_state(state)  # an op that draws random numbers has done so before it was found out
     return _kernels[key]
 

@@ -59,7 +59,11 @@ def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         found: list[Proxy] = []
         map_aggregate((args, kwargs), lambda each: found.append(each) if isinstance(each, Proxy) else None)
-        return found[0].tracer.create_proxy("call_function", function, args, kwargs) if found else function(*args, **kwargs)
+        if not found:
+            return function(*args, **kwargs)
+        proxy = found[0].tracer.create_proxy("call_function", function, args, kwargs)
+        proxy.node.meta["is_wrapped"] = True  # the generated code wraps it again, for whoever draws the graph of that
+        return proxy
 
     return call
 

@@ -171,6 +171,7 @@ class CodeGen:
         """The function `forward`."""
         writer = Writer(root_module, package)
         arguments, lines, returned = [], [], ""
+        wrapped: dict[str, None] = {}
         lasts = last_uses(nodes)
         for node in nodes:
             if node.op == "placeholder":
@@ -184,7 +185,10 @@ class CodeGen:
                 lines.append(f"    return {writer.value(node.args[0])}")
             else:
                 gone = [each.name for each in lasts.get(node, [])] + ([] if node.users else [node.name])
+                if node.op == "call_function" and node.meta.get("is_wrapped"):
+                    wrapped[writer.function(node.target)] = None
                 lines.append(f"    {node.name} = {writer.expression(node)}" + (f";  {' = '.join([*gone, 'None'])}" if gone else ""))
         first = ", ".join([root_module, *arguments])
-        source = f"\n\n\ndef forward({first}){returned}:\n" + "\n".join(lines or ["    pass"]) + "\n    "
+        wraps = "\n".join(f'torch.fx._symbolic_trace.wrap("{name}")' for name in wrapped)
+        source = f"\n{wraps}\n\ndef forward({first}){returned}:\n" + "\n".join(lines or ["    pass"]) + "\n    "
         return PythonCode(source, writer.globals, fn_args=arguments)

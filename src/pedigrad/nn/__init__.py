@@ -1,5 +1,7 @@
 """Modules, losses and what they are made of."""
 
+import importlib
+
 from ..core import absent
 from ..core.origin import mark_internal
 from . import attention, common_types, functional, grad, init, modules, parallel, utils
@@ -320,5 +322,14 @@ __all__ = [
     "utils",
 ]  # fmt: skip
 
-globals().update(absent.handlers(__name__))
+_handlers = absent.handlers(__name__)
+__dir__ = _handlers["__dir__"]
+
+
+def __getattr__(name):
+    if name in ("intrinsic", "qat", "quantized"):  # their old place
+        return getattr(importlib.import_module(f"{__package__.partition('.')[0]}.ao.nn"), name)
+    return _handlers["__getattr__"](name)
+
+
 mark_internal()

@@ -12,7 +12,8 @@ from .module import Module
 
 __all__ = ["AdaptiveLogSoftmaxWithLoss"]
 
-ASMoutput = namedtuple("ASMoutput", ["output", "loss"])
+_ASMoutput = namedtuple("_ASMoutput", ["output", "loss"])
+ASMoutput = _ASMoutput
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):

@@ -18,6 +18,9 @@ class HookTable(OrderedDict):
         super().__setitem__(key, hook)
         hooks_seen["any"] = True
 
+    def __repr__(self):
+        return repr(OrderedDict(self))
+
 
 class RemovableHandle:
     """A hook's registration: `remove()`, or leaving a `with` block, takes the hook out again."""

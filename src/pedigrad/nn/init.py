@@ -373,6 +373,19 @@ def _fill(tensor, values):
     return tensor.copy_(wrap(np.ascontiguousarray(values)))
 
 
+def _no_grad_fill_(tensor, val):
+    """The tensor, filled with a number."""
+    return constant_(tensor, val)
+
+
+def _no_grad_zero_(tensor):
+    """The tensor, filled with zeros."""
+    return zeros_(tensor)
+
+
+_no_grad_uniform_, _no_grad_normal_, _no_grad_trunc_normal_ = uniform_, normal_, trunc_normal_
+
+
 def _deprecated(function):
     """The name without underscore that a function had once."""
     name, old = function.__name__, function.__name__[:-1]

@@ -626,7 +626,7 @@ def _legacy(name: str, dtype: dtypes.dtype) -> Any:
     def new(cls: Any, *args: Any, device: Any = None, **named: Any) -> Tensor:
         return construct(Tensor, *args, device=device, dtype=dtype, **named)
 
-    namespace = {"__new__": new, "dtype": dtype, "legacy_name": f"torch.{name}Tensor", "__slots__": ()}
+    namespace = {"__new__": new, "dtype": dtype, "legacy_name": f"torch.{name}Tensor", "__slots__": (), "__module__": "pedigrad"}
     return LegacyType(name + "Tensor", (Tensor,), namespace)
 
 

@@ -25,6 +25,20 @@ from .algorithm import Algorithm
 from .bucket import Plan
 from .options import number
 from .recorded import recorded_step
+from .written import _capturable_doc as _capturable_doc
+from .written import _default_to_fused_or_foreach as _default_to_fused_or_foreach
+from .written import _differentiable_doc as _differentiable_doc
+from .written import _disable_dynamo_if_unsupported as _disable_dynamo_if_unsupported
+from .written import _foreach_doc as _foreach_doc
+from .written import _fused_doc as _fused_doc
+from .written import _get_scalar_dtype as _get_scalar_dtype
+from .written import _get_value as _get_value
+from .written import _maximize_doc as _maximize_doc
+from .written import _params_doc as _params_doc
+from .written import _stack_if_compiling as _stack_if_compiling
+from .written import _to_scalar as _to_scalar
+from .written import _use_grad_for_differentiable as _use_grad_for_differentiable
+from .written import _view_as_real as _view_as_real
 
 Array = np.ndarray[Any, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]

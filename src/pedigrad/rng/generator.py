@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..core import modes
+from ..core.tensor import Tensor, wrap
 from . import sampling
 from .batches import of_arrays, of_shape
 from .mersenne import Array, MersenneTwister
@@ -37,6 +38,10 @@ _FEW = 16  # pairs of normals up to which Python's own functions, which are PyTo
 
 class Generator(MersenneTwister):
     """A stream of random numbers with its own seed, whose methods return new arrays of a `shape`, a tuple."""
+
+    def get_state(self) -> Tensor:
+        """The state in PyTorch's layout: a tensor of 5056 bytes."""
+        return wrap(self.state_array())
 
     def _units(self, count: int, np_dtype: np.dtype[Any]) -> Array:
         """Numbers in [0, 1): float64 for float64, float32 for narrower dtypes."""

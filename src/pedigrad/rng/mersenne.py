@@ -85,7 +85,7 @@ class MersenneTwister:
         """The seed this generator was last started from, as a number in [0, 2**64)."""
         return self._seed
 
-    def get_state(self) -> Any:
+    def state_array(self) -> Any:
         """The state in PyTorch's layout: an array of 5056 bytes."""
         state = np.zeros(1, STATE)
         with self._lock:
@@ -98,7 +98,7 @@ class MersenneTwister:
         return state.view(np.uint8)
 
     def set_state(self, new_state: Any) -> None:
-        """Continues from a state that `get_state` gave, here or in PyTorch."""
+        """Continues from a state that `state_array` gave, here or in PyTorch."""
         data = np.array(new_state)
         if data.dtype != np.uint8:
             raise TypeError(f"set_state: the state must be a uint8 array, got {data.dtype.name}")
@@ -119,11 +119,11 @@ class MersenneTwister:
     def clone_state(self) -> Self:
         """A new generator at the same place."""
         clone = type(self)(self.device)
-        MersenneTwister.set_state(clone, MersenneTwister.get_state(self))
+        MersenneTwister.set_state(clone, MersenneTwister.state_array(self))
         return clone
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.device,), MersenneTwister.get_state(self)
+        return type(self), (self.device,), MersenneTwister.state_array(self)
 
     def __setstate__(self, state: Array) -> None:
         MersenneTwister.set_state(self, state)

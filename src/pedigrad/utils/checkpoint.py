@@ -20,7 +20,10 @@ from ..core.tensor import Tensor
 from ..rng.generator import default_generator
 from ._pytree import tree_leaves
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
+__all__ = [
+    "CheckpointError", "check_backward_validity", "checkpoint", "checkpoint_sequential", "detach_variable", "get_device_states",
+    "noop_context_fn", "set_checkpoint_early_stop", "set_device_states",
+]  # fmt: skip
 
 
 amp: Any = _amp
@@ -28,6 +31,28 @@ amp: Any = _amp
 
 class CheckpointError(RuntimeError):
     """Run again, a part of a program did something else than before."""
+
+
+def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments, tensors among them without their history but with `requires_grad` as it was; RuntimeError for no tuple."""
+    if not isinstance(inputs, tuple):
+        raise RuntimeError("Only tuple of tensors is supported. Got Unsupported input type: ", type(inputs).__name__)
+    return tuple(each.detach().requires_grad_(each.requires_grad) if isinstance(each, Tensor) else each for each in inputs)  # type: ignore[attr-defined]
+
+
+def check_backward_validity(inputs: Any) -> None:
+    """A warning if none of the tensors needs a gradient: nothing will get one then."""
+    if not any(each.requires_grad for each in inputs if isinstance(each, Tensor)):
+        warn("None of the inputs have requires_grad=True. Gradients will be None")
+
+
+def get_device_states(*args: Any) -> tuple[list[Any], list[Any]]:
+    """The devices of the arguments that have random numbers of their own, and the states of their generators: there are none."""
+    return [], []
+
+
+def set_device_states(devices: Any, states: Any, *, device_type: str | None = None) -> None:
+    """Nothing: there are no such devices."""
 
 
 def noop_context_fn() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
@@ -99,7 +124,7 @@ class Part:
             if write is not None and write.stamp > self.begin:
                 message = f"a tensor that it was given, of shape {tuple(each.shape)}, was written to by {write.what}() at {write.origin}"
                 raise CheckpointError(located(f"torch.utils.checkpoint: the part cannot be run again: {message}"))
-        begin, kept = next(modes.clock), default_generator.get_state()
+        begin, kept = next(modes.clock), default_generator.state_array()
         try:
             if self.state is not None:
                 default_generator.set_state(self.state)
@@ -177,7 +202,7 @@ def checkpoint(
         warn("None of the inputs have requires_grad=True. Gradients will be None")
         with modes.no_grad():
             return function(*args)
-    state = default_generator.get_state() if preserve_rng_state else None
+    state = default_generator.state_array() if preserve_rng_state else None
     part = Part(function, args, kwargs, second, state, determinism_check == "default" and not use_reentrant)
     with first:
         out = function(*args, **kwargs)

@@ -116,7 +116,7 @@ def profiled(executable: Executable) -> Executable:
 
 def measure(executable: Executable, probe: Executable, present: Sequence[Array | None]) -> Times:
     """Measure the steps of `probe`, the profiled program, on copies of the arrays that are `present`, and on made-up ones else."""
-    state, problem = default_generator.get_state(), ""
+    state, problem = default_generator.state_array(), ""
     try:
         for fill in ("small numbers", "zeros", "ones"):
             runs, why = attempt(probe, inputs(executable, present, fill))

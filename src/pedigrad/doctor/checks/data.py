@@ -165,7 +165,7 @@ class NoSeed(Check):
     def backwarded(self, run: Pass) -> None:
         if self.seeded or self.draws or (run.number > 16 and run.number % 16):
             return
-        state = default_generator.get_state().tobytes()
+        state = default_generator.state_array().tobytes()
         if self.before is not None and state != self.before:
             self.draws += 1
             self.at = run.origin

@@ -15,7 +15,7 @@ def skip_init(module_cls, *args, **kwargs):
         raise RuntimeError(located(f"Expected a Module; got {module_cls}"))
     if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError(located("Module must support a 'device' arg to skip initialization"))
-    state = default_generator.get_state()
+    state = default_generator.state_array()
     try:
         return module_cls(*args, **kwargs)
     finally:

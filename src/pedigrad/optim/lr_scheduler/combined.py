@@ -28,7 +28,9 @@ class _Combined(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """All that it holds but the optimizer, with the state dicts of the schedules."""
-        return {**super().state_dict(), "_schedulers": [each.state_dict() for each in self._schedulers]}
+        state = super().state_dict()
+        del state["_schedulers"]  # the last entry, as in PyTorch
+        return state | {"_schedulers": [each.state_dict() for each in self._schedulers]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""

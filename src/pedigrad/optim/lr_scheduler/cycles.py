@@ -126,7 +126,9 @@ class CyclicLR(_WithMomentum):
 
     def state_dict(self) -> dict[str, Any]:
         """All that it holds but the optimizer and `scale_fn`; of a callable object it has the attributes."""
-        return {**super().state_dict(), "_scale_fn_custom": saved_function(self._scale_fn_custom)}
+        state = super().state_dict()
+        del state["_scale_fn_custom"]  # the last entry, as in PyTorch
+        return state | {"_scale_fn_custom": saved_function(self._scale_fn_custom)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; `scale_fn` stays."""

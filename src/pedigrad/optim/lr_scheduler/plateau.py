@@ -63,8 +63,8 @@ class ReduceLROnPlateau(LRScheduler):
         self._last_lr = in_groups(optimizer, "lr")
         check(mode in ("min", "max"), f"mode {mode} is unknown!")
         check(threshold_mode in ("rel", "abs"), f"threshold mode {threshold_mode} is unknown!")
-        self.mode = mode
         self.mode_worse = math.inf if mode == "min" else -math.inf
+        self.mode = mode
         self.threshold = threshold
         self.threshold_mode = threshold_mode
         self._reset()
