@@ -542,3 +542,18 @@ def test_gradients_of_rows_that_are_named_from_the_end_are_added_where_they_came
     rows = torch.randint(-300, 300, (500,))
     table[rows].sum().backward()
     assert torch.equal(table.grad[:, 0], torch.bincount(rows % 300, minlength=300).float())
+
+
+@pytest.mark.parametrize("order, wanted", [(0, None), (1, 1.0)])
+def test_rules_that_compute_nothing_have_nothing_to_run(order, wanted):
+    x = torch.ones(400, 400, requires_grad=True)
+    torch.linalg.vector_norm(x, order).backward()
+    assert x.grad is None or torch.equal(x.grad, torch.full((400, 400), wanted or 0.0))
+
+
+@pytest.mark.parametrize("size, pad", [((200_000,), (0, 1)), ((200_000,), (2, 0)), ((200_000,), (0, -3)), ((450, 450), (0, 0, 0, 1))])
+def test_sizes_of_results_that_are_no_product_of_sizes_are_numpys(size, pad):
+    x = numbers(*size)
+    found = F.pad(torch.from_numpy(x), pad).numpy()
+    wide = np.pad(x, [(max(0, pad[-2]), max(0, pad[-1])), *[(0, 0)] * (x.ndim - 1)])
+    np.testing.assert_array_equal(found, wide[: len(x) + sum(pad)])
