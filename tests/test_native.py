@@ -557,3 +557,13 @@ def test_sizes_of_results_that_are_no_product_of_sizes_are_numpys(size, pad):
     found = F.pad(torch.from_numpy(x), pad).numpy()
     wide = np.pad(x, [(max(0, pad[-2]), max(0, pad[-1])), *[(0, 0)] * (x.ndim - 1)])
     np.testing.assert_array_equal(found, wide[: len(x) + sum(pad)])
+
+
+def test_calls_of_many_sizes_know_theirs_afterwards(monkeypatch):
+    monkeypatch.setattr(kernels, "MOST_PREPARED", 2)
+    sizes = range(5000, 5100)
+    for n in (*sizes, *sizes):
+        x = numbers(n)
+        np.testing.assert_allclose(F.mish(torch.from_numpy(x)).numpy(), x * np.tanh(np.log1p(np.exp(x))), rtol=1e-5, atol=1e-6)
+    [made] = [made for made in native._kernels.values() if made is not None]
+    assert len(made.ready) <= 2 and len(native._known) == len(sizes)

@@ -106,8 +106,7 @@ class Prepared(NamedTuple):
     steps: list[tuple[int, list[int], list[Any], int]]  # function, arrays, parts that are combined, bytes of scratch memory
     results: list[tuple[int, tuple[int, ...]]]
     guards: list[tuple[int, bool]]
-    numbers: Array  # the sizes, and their address
-    at: int
+    numbers: Array  # the sizes
     threads: int
 
 
@@ -154,7 +153,7 @@ class Native:
         numbers = np.array(sizes, np.int64)
         guards = [(number[root], expected) for root, expected in self.guards]
         largest = max((math.prod(n(sizes) for n in shape) for shape, _ in self.shapes.values()), default=0)
-        return Prepared(new, steps, results, guards, numbers, address_of(numbers), 1 if largest <= ALONE else self.threads)
+        return Prepared(new, steps, results, guards, numbers, 1 if largest <= ALONE else self.threads)
 
     def ready_for(self, sizes: tuple[int, ...]) -> Prepared:
         """What is known of runs for these sizes."""
@@ -171,13 +170,14 @@ class Native:
         if len(ready.steps) != 1 or ready.guards or ready.steps[0][2] or ready.steps[0][3]:
             return lambda arrays: self.run(ready, arrays)
         function, used, _, _ = ready.steps[0]
-        new, results, plan, at, threads = ready.new, ready.results, self.plan, ready.at, ready.threads
+        new, results, plan, threads = ready.new, ready.results, self.plan, ready.threads
 
         def run(arrays: Sequence[Array | None]) -> Any:
             places: list[Any] = [a for a in arrays if a is not None]
             for shape, dtype in new:
                 places.append(memory.empty(shape, dtype))
-            pool.run(function, (*[address_of(places[i]) for i in used], 0, at), threads)
+            sizes = address_of(ready.numbers)  # they live as long as this function does, which may be longer than `self.ready` knows them
+            pool.run(function, (*[address_of(places[i]) for i in used], 0, sizes), threads)
             found = [shaped(places[i], shape) for i, shape in results]
             return [None if i is None else found[i] for i in plan]
 
@@ -196,7 +196,7 @@ class Native:
                 whole.append((places[i], part, combine))
                 pointers[place] = address_of(part)
             scratch = np.empty(size, np.uint8)
-            ran = pool.run(function, (*pointers, address_of(scratch), ready.at), ready.threads)
+            ran = pool.run(function, (*pointers, address_of(scratch), address_of(ready.numbers)), ready.threads)
             for array, part, combine in whole:
                 combine.reduce(part[:ran], axis=0, out=array.reshape(-1))
         for i, expected in ready.guards:
