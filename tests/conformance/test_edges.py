@@ -128,6 +128,8 @@ VALUES = """
     torch.tensor([1, 2], dtype=torch.uint8).__setitem__(0, 300)
     torch.tensor([1, 2], dtype=torch.uint8).__setitem__(0, -1)
     torch.tensor([1, 2], dtype=torch.uint8).__setitem__(slice(None), -1)
+    torch.nn.MultiheadAttention(4, 2)(*[torch.ones(3, 0, 4)] * 3)
+    torch.nn.MultiheadAttention(4, 2, add_zero_attn=True)(torch.ones(3, 0, 4), *[torch.ones(5, 0, 4)] * 2)
     torch.softmax(torch.ones(2, 0), 1)
     torch.softmax(torch.ones(0, 2), 1)
     torch.log_softmax(torch.ones(2, 0), 1)
