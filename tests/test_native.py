@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -567,3 +570,80 @@ def test_calls_of_many_sizes_know_theirs_afterwards(monkeypatch):
         np.testing.assert_allclose(F.mish(torch.from_numpy(x)).numpy(), x * np.tanh(np.log1p(np.exp(x))), rtol=1e-5, atol=1e-6)
     [made] = [made for made in native._kernels.values() if made is not None]
     assert len(made.ready) <= 2 and len(native._known) == len(sizes)
+
+
+def test_a_thread_waits_for_what_another_compiles(monkeypatch):
+    begun, written = threading.Event(), kernels.Written
+
+    def slowly(*args):
+        begun.set()
+        time.sleep(0.2)
+        return written(*args)
+
+    monkeypatch.setattr(kernels, "Written", slowly)
+    x = torch.randn(90, 90)
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(F.mish, x)
+        assert begun.wait(60)
+        other = threads.submit(F.mish, x)
+        assert torch.equal(one.result(), other.result()) and torch.equal(one.result(), F.mish(x))
+
+
+def test_an_operation_within_its_own_compilation_is_numpys_and_that_alone():
+    """A signal's handler runs in the midst of it."""
+    x, y, seen, written = torch.randn(70, 70), torch.randn(80, 80), [], kernels.Written
+
+    def interrupted(*args):
+        if not seen:
+            seen.append(F.mish(y))
+        return written(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "Written", interrupted)
+        F.mish(x)
+    torch.testing.assert_close(F.mish(y), seen[0])
+    assert names() == {"mish"} and native._nothing not in native._known.values()
+
+
+LOCKS = """
+import os, sys, threading, time
+import numpy as np
+import pedigrad as torch
+from pedigrad.core import locks
+from pedigrad.codegen.runtime import pool
+from pedigrad.nn import functional as F
+
+torch.set_num_threads(2)
+x, others = torch.randn(200, 200), []
+
+def compiling():
+    with locks.undivided:
+        held.set()
+        time.sleep(0.5)
+        F.mish(x)
+
+F.mish(x)
+if sys.argv[1] == "fork":
+    meanwhile = os.fork
+else:
+    pool._caller.cache_clear()
+    pool._worker.cache_clear()
+    meanwhile = lambda: F.mish(x).sum() and 1
+held = threading.Event()
+thread = threading.Thread(target=compiling)
+thread.start()
+held.wait()
+if not meanwhile():
+    os._exit(0)
+thread.join()
+if sys.argv[1] == "fork":
+    assert os.wait()[1] == 0
+print("done")
+"""
+
+
+@pytest.mark.parametrize("kind", ["load", pytest.param("fork", marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks"))])
+def test_a_thread_that_runs_something_while_it_compiles_does_not_wait_for_one_that_waits_for_it(kind):
+    environment = {**os.environ, "PEDIGRAD_NATIVE_FROM": "1"}
+    ran = subprocess.run([sys.executable, "-c", LOCKS, kind], env=environment, capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "done\n", ran.stderr
