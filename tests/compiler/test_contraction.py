@@ -329,6 +329,7 @@ def test_few_rows_are_not_packed(rows: int, is_gemv: bool) -> None:
 
 def test_scratch_memory_stays_where_a_call_was_told_it_is() -> None:
     """A signal's handler may want more of it before the call that it interrupts has run."""
+
     def kept() -> tuple[bool, bool]:
         contraction.scratch(1000)
         before = weakref.ref(contraction._own.memory)

@@ -98,7 +98,9 @@ def _clearing() -> int:
     body = Body("clear", "ptr %out, i64 %bytes, i64 %thread, i64 %threads", llvm.vector_bits(), linkage="")
     lines = body.integer("udiv", body.integer("add", "%bytes", ALIGN - 1), ALIGN)
     first, last = (body.smaller(body.integer("mul", n, ALIGN), "%bytes") for n in share(body, lines))
-    body.call("void", "llvm.memset.p0.i64", f"ptr {body.at('%out', first, 'i8')}", "i8 0", f"i64 {body.integer('sub', last, first)}", "i1 false")
+    body.call(
+        "void", "llvm.memset.p0.i64", f"ptr {body.at('%out', first, 'i8')}", "i8 0", f"i64 {body.integer('sub', last, first)}", "i1 false"
+    )
     return llvm.load("\n".join([*body.intrinsics, body.text()]), ["clear"], optimise=False)["clear"]
 
 
