@@ -647,3 +647,19 @@ def test_a_thread_that_runs_something_while_it_compiles_does_not_wait_for_one_th
     environment = {**os.environ, "PEDIGRAD_NATIVE_FROM": "1"}
     ran = subprocess.run([sys.executable, "-c", LOCKS, kind], env=environment, capture_output=True, text=True, timeout=120)
     assert ran.stdout == "done\n", ran.stderr
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.bool_])
+@pytest.mark.parametrize("function", [np.log, np.sqrt, np.exp, np.sin])
+def test_functions_of_bytes_are_16_bit_floats_computed_in_float32(function, kind):
+    x = numbers(300, 500, dtype=kind)
+
+    def widened(x):
+        return function(x).astype(np.float32)
+
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(native.computed(widened, (x,)), widened(x))
+        half = np.finfo(np.float16).eps  # of what NumPy rounds, and what is computed in float32 to its own last digits
+        torch.testing.assert_close(
+            torch.xlogy(torch.ones(300, 500), torch.from_numpy(x)).numpy(), np.log(x.astype(np.float32)), rtol=half, atol=0, equal_nan=True
+        )
