@@ -17,6 +17,8 @@ GRADIENTS = """
     [1., NAN, -INF]: x.norm(INF)
     [1., INF, 2.]: torch.nansum(x) * 2
     [1., NAN, 2.]: torch.nansum(x) * INF
+    [1., 0., 3.]: torch.xlogy(x, torch.tensor([2, 0, 3], dtype=torch.uint8))
+    [1., 0., 3.]: torch.special.xlog1py(x, torch.tensor([2, -1, 3], dtype=torch.int8))
     [[1., 2.], [3., 4.]]: torch.logdet(x)
     [[2., 1.], [3., 4.]]: torch.logdet(x)
     [[1., 2.], [2., 4.]]: torch.slogdet(x)[1]
