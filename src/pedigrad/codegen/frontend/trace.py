@@ -297,7 +297,7 @@ class Trace:
         if not kwargs and narrow_of_bytes(ufunc, inputs):
             real = np.asarray(ufunc(*self.real(inputs)))
             result = self.ufunc(ufunc, [x.astype(np.float32) for x in inputs], kwargs)
-            return self.tracer(real, np.astype(result, real.dtype).value)  # type: ignore[call-overload]
+            return self.tracer(real, np.astype(result, real.dtype).value)  # type: ignore[call-overload, attr-defined]
         if not kwargs and all_compiled(inputs):
             result = enter(self, ufunc, inputs)
             if result is not NotImplemented:
