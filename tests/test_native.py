@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -552,3 +555,121 @@ def test_gradients_of_rows_that_are_named_from_the_end_are_added_where_they_came
     rows = torch.randint(-300, 300, (500,))
     table[rows].sum().backward()
     assert torch.equal(table.grad[:, 0], torch.bincount(rows % 300, minlength=300).float())
+
+
+@pytest.mark.parametrize("order, wanted", [(0, None), (1, 1.0)])
+def test_rules_that_compute_nothing_have_nothing_to_run(order, wanted):
+    x = torch.ones(400, 400, requires_grad=True)
+    torch.linalg.vector_norm(x, order).backward()
+    assert x.grad is None or torch.equal(x.grad, torch.full((400, 400), wanted or 0.0))
+
+
+@pytest.mark.parametrize("size, pad", [((200_000,), (0, 1)), ((200_000,), (2, 0)), ((200_000,), (0, -3)), ((450, 450), (0, 0, 0, 1))])
+def test_sizes_of_results_that_are_no_product_of_sizes_are_numpys(size, pad):
+    x = numbers(*size)
+    found = F.pad(torch.from_numpy(x), pad).numpy()
+    wide = np.pad(x, [(max(0, pad[-2]), max(0, pad[-1])), *[(0, 0)] * (x.ndim - 1)])
+    np.testing.assert_array_equal(found, wide[: len(x) + sum(pad)])
+
+
+def test_calls_of_many_sizes_know_theirs_afterwards(monkeypatch):
+    monkeypatch.setattr(kernels, "MOST_PREPARED", 2)
+    sizes = range(5000, 5100)
+    for n in (*sizes, *sizes):
+        x = numbers(n)
+        np.testing.assert_allclose(F.mish(torch.from_numpy(x)).numpy(), x * np.tanh(np.log1p(np.exp(x))), rtol=1e-5, atol=1e-6)
+    [made] = [made for made in native._kernels.values() if made is not None]
+    assert len(made.ready) <= 2 and len(native._known) == len(sizes)
+
+
+def test_a_thread_waits_for_what_another_compiles(monkeypatch):
+    begun, written = threading.Event(), kernels.Written
+
+    def slowly(*args):
+        begun.set()
+        time.sleep(0.2)
+        return written(*args)
+
+    monkeypatch.setattr(kernels, "Written", slowly)
+    x = torch.randn(90, 90)
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(F.mish, x)
+        assert begun.wait(60)
+        other = threads.submit(F.mish, x)
+        assert torch.equal(one.result(), other.result()) and torch.equal(one.result(), F.mish(x))
+
+
+def test_an_operation_within_its_own_compilation_is_numpys_and_that_alone():
+    """A signal's handler runs in the midst of it."""
+    x, y, seen, written = torch.randn(70, 70), torch.randn(80, 80), [], kernels.Written
+
+    def interrupted(*args):
+        if not seen:
+            seen.append(F.mish(y))
+        return written(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "Written", interrupted)
+        F.mish(x)
+    torch.testing.assert_close(F.mish(y), seen[0])
+    assert names() == {"mish"} and native._nothing not in native._known.values()
+
+
+LOCKS = """
+import os, sys, threading, time
+import numpy as np
+import pedigrad as torch
+from pedigrad.core import locks
+from pedigrad.codegen.runtime import pool
+from pedigrad.nn import functional as F
+
+torch.set_num_threads(2)
+x, others = torch.randn(200, 200), []
+
+def compiling():
+    with locks.undivided:
+        held.set()
+        time.sleep(0.5)
+        F.mish(x)
+
+F.mish(x)
+if sys.argv[1] == "fork":
+    meanwhile = os.fork
+else:
+    pool._caller.cache_clear()
+    pool._worker.cache_clear()
+    meanwhile = lambda: F.mish(x).sum() and 1
+held = threading.Event()
+thread = threading.Thread(target=compiling)
+thread.start()
+held.wait()
+if not meanwhile():
+    os._exit(0)
+thread.join()
+if sys.argv[1] == "fork":
+    assert os.wait()[1] == 0
+print("done")
+"""
+
+
+@pytest.mark.parametrize("kind", ["load", pytest.param("fork", marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks"))])
+def test_a_thread_that_runs_something_while_it_compiles_does_not_wait_for_one_that_waits_for_it(kind):
+    environment = {**os.environ, "PEDIGRAD_NATIVE_FROM": "1"}
+    ran = subprocess.run([sys.executable, "-c", LOCKS, kind], env=environment, capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "done\n", ran.stderr
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.bool_])
+@pytest.mark.parametrize("function", [np.log, np.sqrt, np.exp, np.sin])
+def test_functions_of_bytes_are_16_bit_floats_computed_in_float32(function, kind):
+    x = numbers(300, 500, dtype=kind)
+
+    def widened(x):
+        return function(x).astype(np.float32)
+
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(native.computed(widened, (x,)), widened(x))
+        half = np.finfo(np.float16).eps  # of what NumPy rounds, and what is computed in float32 to its own last digits
+        torch.testing.assert_close(
+            torch.xlogy(torch.ones(300, 500), torch.from_numpy(x)).numpy(), np.log(x.astype(np.float32)), rtol=half, atol=0, equal_nan=True
+        )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -322,3 +325,17 @@ def test_few_rows_are_not_packed(rows: int, is_gemv: bool) -> None:
     assert plan.is_gemv == is_gemv
     _, plan = contraction.product_layout(sizes, ((1200, 4), (2000, 4), (2000, 4)), "float32")
     assert not plan.is_gemv, "its columns do not lie along the sums"
+
+
+def test_scratch_memory_stays_where_a_call_was_told_it_is() -> None:
+    """A signal's handler may want more of it before the call that it interrupts has run."""
+
+    def kept() -> tuple[bool, bool]:
+        contraction.scratch(1000)
+        before = weakref.ref(contraction._own.memory)
+        for size in (1 << 14, 1 << 15, 1 << 16):
+            contraction.scratch(size)
+        return before() is not None, sum(memory.nbytes for memory in contraction._own.outgrown) <= contraction._own.memory.nbytes
+
+    with ThreadPoolExecutor(1) as another:
+        assert another.submit(kept).result() == (True, True)

@@ -18,6 +18,8 @@ GRADIENTS = """
     [1., NAN, -INF]: x.norm(INF)
     [1., INF, 2.]: torch.nansum(x) * 2
     [1., NAN, 2.]: torch.nansum(x) * INF
+    [1., 0., 3.]: torch.xlogy(x, torch.tensor([2, 0, 3], dtype=torch.uint8))
+    [1., 0., 3.]: torch.special.xlog1py(x, torch.tensor([2, -1, 3], dtype=torch.int8))
     [[1., 2.], [3., 4.]]: torch.logdet(x)
     [[2., 1.], [3., 4.]]: torch.logdet(x)
     [[1., 2.], [2., 4.]]: torch.slogdet(x)[1]
@@ -129,6 +131,8 @@ VALUES = """
     torch.tensor([1, 2], dtype=torch.uint8).__setitem__(0, 300)
     torch.tensor([1, 2], dtype=torch.uint8).__setitem__(0, -1)
     torch.tensor([1, 2], dtype=torch.uint8).__setitem__(slice(None), -1)
+    torch.nn.MultiheadAttention(4, 2)(*[torch.ones(3, 0, 4)] * 3)
+    torch.nn.MultiheadAttention(4, 2, add_zero_attn=True)(torch.ones(3, 0, 4), *[torch.ones(5, 0, 4)] * 2)
     torch.softmax(torch.ones(2, 0), 1)
     torch.softmax(torch.ones(0, 2), 1)
     torch.log_softmax(torch.ones(2, 0), 1)

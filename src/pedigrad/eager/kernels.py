@@ -73,16 +73,21 @@ def flat_pattern(arrays: Sequence[Array]) -> Any:
     return tuple((array.dtype.char, (-1,) if array.ndim else ()) for array in arrays)
 
 
-class Size:
+class Size(NamedTuple):
     """A size as a product of a number and some of the sizes given at run time."""
 
-    def __init__(self, n: int, symbols: Sequence[int]):
-        self.powers = [0] * len(symbols)
+    powers: list[int]
+    rest: int
+
+    @classmethod
+    def of(cls, n: int, symbols: Sequence[int]) -> Size:
+        """The size that stand-ins have made `n`."""
+        powers = [0] * len(symbols)
         for i, symbol in enumerate(symbols):
             while n and n % symbol == 0:
                 n //= symbol
-                self.powers[i] += 1
-        self.rest = n
+                powers[i] += 1
+        return cls(powers, n)
 
     def __call__(self, sizes: Sequence[int]) -> int:
         return self.rest * math.prod(n**power for n, power in zip(sizes, self.powers, strict=True))
@@ -101,8 +106,7 @@ class Prepared(NamedTuple):
     steps: list[tuple[int, list[int], list[Any], int]]  # function, arrays, parts that are combined, bytes of scratch memory
     results: list[tuple[int, tuple[int, ...]]]
     guards: list[tuple[int, bool]]
-    numbers: Array  # the sizes, and their address
-    at: int
+    numbers: Array  # the sizes
     threads: int
 
 
@@ -117,22 +121,18 @@ class Native:
         self.threads = threads
         self.ready: dict[tuple[int, ...], Prepared] = {}
         one, other = (Written(function, kinds, symbols[:count], threads, streamed) for symbols in primes)
-        if one.texts != other.texts:
+        sized, again = (each.sized(symbols[:count]) for each, symbols in zip((one, other), primes, strict=True))
+        if one.texts != other.texts or sized != again:
             raise Unsuitable("its kernels depend on the sizes in a way that cannot be left open")
         self.kernels, self.plan, self.guards = one.kernels, one.plan, one.guards
         names = [f"k{i}" for i in range(len(one.texts))]
         text = finished([mathlib.definitions(sorted(one.functions)), *one.texts])
         addresses = llvm.load(text, names)
         self.addresses = [addresses[name] for name in names]
-        symbols = primes[0][:count]
-
-        def sizes_of(shape: tuple[int, ...]) -> list[Size]:
-            return [Size(n, symbols) for n in shape]
-
         self.inputs = one.inputs
-        self.shapes = {root: (sizes_of(root.shape), root.dtype) for made in one.kernels for root, _ in made.roots}
-        self.kept = [(Size(made.kept[1], symbols) if made.kept[0] else None) for made in one.kernels]
-        self.outputs = [(root, sizes_of(value.shape)) for root, value in zip(one.outputs, one.values, strict=True)]
+        roots = dict.fromkeys(root for made in one.kernels for root, _ in made.roots)
+        self.shapes = {root: (shape, root.dtype) for root, shape in zip(roots, sized.roots, strict=True)}
+        self.kept, self.outputs = sized.kept, list(zip(one.outputs, sized.results, strict=True))
 
     def prepared(self, sizes: Sequence[int]) -> Prepared:
         """A run for these sizes, as far as it does not depend on the arrays."""
@@ -152,8 +152,8 @@ class Native:
         results = [(number[root], tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
         numbers = np.array(sizes, np.int64)
         guards = [(number[root], expected) for root, expected in self.guards]
-        largest = max(math.prod(n(sizes) for n in shape) for shape, _ in self.shapes.values())
-        return Prepared(new, steps, results, guards, numbers, address_of(numbers), 1 if largest <= ALONE else self.threads)
+        largest = max((math.prod(n(sizes) for n in shape) for shape, _ in self.shapes.values()), default=0)
+        return Prepared(new, steps, results, guards, numbers, 1 if largest <= ALONE else self.threads)
 
     def ready_for(self, sizes: tuple[int, ...]) -> Prepared:
         """What is known of runs for these sizes."""
@@ -170,13 +170,14 @@ class Native:
         if len(ready.steps) != 1 or ready.guards or ready.steps[0][2] or ready.steps[0][3]:
             return lambda arrays: self.run(ready, arrays)
         function, used, _, _ = ready.steps[0]
-        new, results, plan, at, threads = ready.new, ready.results, self.plan, ready.at, ready.threads
+        new, results, plan, threads = ready.new, ready.results, self.plan, ready.threads
 
         def run(arrays: Sequence[Array | None]) -> Any:
             places: list[Any] = [a for a in arrays if a is not None]
             for shape, dtype in new:
                 places.append(memory.empty(shape, dtype))
-            pool.run(function, (*[address_of(places[i]) for i in used], 0, at), threads)
+            sizes = address_of(ready.numbers)  # they live as long as this function does, which may be longer than `self.ready` knows them
+            pool.run(function, (*[address_of(places[i]) for i in used], 0, sizes), threads)
             found = [shaped(places[i], shape) for i, shape in results]
             return [None if i is None else found[i] for i in plan]
 
@@ -195,7 +196,7 @@ class Native:
                 whole.append((places[i], part, combine))
                 pointers[place] = address_of(part)
             scratch = np.empty(size, np.uint8)
-            ran = pool.run(function, (*pointers, address_of(scratch), ready.at), ready.threads)
+            ran = pool.run(function, (*pointers, address_of(scratch), address_of(ready.numbers)), ready.threads)
             for array, part, combine in whole:
                 combine.reduce(part[:ran], axis=0, out=array.reshape(-1))
         for i, expected in ready.guards:
@@ -261,6 +262,14 @@ class Sizeless(Trace):
         raise Untraceable(f"it needs {getattr(function, '__name__', 'a function')}()")
 
 
+class Sized(NamedTuple):
+    """All sizes that a run needs to know beside what the kernels' texts say of them."""
+
+    roots: list[list[Size]]  # shapes of the arrays that kernels use
+    kept: list[Size | None]
+    results: list[list[Size]]  # shapes
+
+
 class Written:
     """The kernels of a function, written for stand-in sizes."""
 
@@ -305,6 +314,12 @@ class Written:
             self.kernels.append(made)
             self.texts.append(made.text.replace("define internal", "define", 1))
             self.functions |= made.functions
+
+    def sized(self, symbols: Sequence[int]) -> Sized:
+        """The sizes of arrays, of which `symbols` stand for some."""
+        roots = dict.fromkeys(root for made in self.kernels for root, _ in made.roots)
+        shapes = [[[Size.of(n, symbols) for n in value.shape] for value in values] for values in (roots, self.values)]
+        return Sized(shapes[0], [Size.of(made.kept[1], symbols) if made.kept[0] else None for made in self.kernels], shapes[1])
 
     def fused(self, trace: Trace) -> Fuser:
         for instruction in trace.program.instructions:

@@ -29,6 +29,7 @@ LARGE_POOL = least(1 << 14)  # elements; NumPy goes through them once for each e
 WINDOW = 16  # elements of a window, at most
 PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
 MOST_KNOWN = 4096  # calls of which is known what they run
+COMPILING = object()  # stands for kernels that are being compiled
 _kernels: dict[Any, Any] = {}
 _known: dict[Any, Any] = {}  # what runs calls of ops and of their rules, by their signatures
 _reasons: dict[str, str] = {}  # ops and rules that were run on NumPy, and why
@@ -173,7 +174,7 @@ def _run(name: str, made: Any, arrays: tuple[Any, ...], signature: Any) -> Any:
     known = _known.get(signature)
     if known is None:
         known = _found(name, made, arrays)
-        if signature is not None:
+        if signature is not None and known is not _not_yet:
             if len(_known) >= MOST_KNOWN:
                 _known.clear()
             _known[signature] = known
@@ -191,32 +192,49 @@ def _found(name: str, made: Any, arrays: tuple[Any, ...]) -> Any:
             return _nothing
         function = made()
         key = (name, kinds, function.key(sizes), _threads, _tools().streamed(arrays, sizes))
-        kernels = _kernels.get(key, False)
     except (TypeError, ImportError):  # an attribute that is no plain value, or a size that no array has; no llvmlite
         return _nothing
-    if kernels is False:
-        kernels = _compile(key, name, function, kinds, sizes)
-    return _nothing if kernels is None else kernels.of_sizes(tuple(sizes))
+    kernels = _kernels.get(key, COMPILING)
+    if kernels is COMPILING:
+        kernels = _compiled(key, name, function, kinds, sizes)
+    return _nothing if kernels is None else _not_yet if kernels is COMPILING else kernels.of_sizes(tuple(sizes))
 
 
 def _nothing(arrays: Any) -> None:
     """What is run where there are no kernels."""
 
 
+def _not_yet(arrays: Any) -> None:
+    """What is run by a function that this thread is compiling, or by a signal's handler meanwhile."""
+
+
+def _compiled(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, int]) -> Any:
+    """The kernels of a key, None if there are none, `COMPILING` while this thread compiles them.
+
+    What another thread compiles is waited for: the first results are to have the last digits of all others.
+    """
+    if _kernels.get(key) is COMPILING and locks.undivided._is_owned():  # type: ignore[attr-defined]
+        return COMPILING
+    with locks.undivided:
+        kernels = _kernels.get(key, COMPILING)
+        return _compile(key, name, function, kinds, sizes) if kernels is COMPILING else kernels
+
+
 def _compile(key: Any, name: str, function: Any, kinds: Any, sizes: dict[int, int]) -> Any:
     tools = _tools()
-    _kernels[key] = None
-    state = default_generator.state_array()
+    _kernels[key] = COMPILING
+    state, kernels = default_generator.state_array(), None
     try:
         with locks.undivided:
-            _kernels[key] = tools.Native(function, kinds, len(sizes), *key[3:])
+            kernels = tools.Native(function, kinds, len(sizes), *key[3:])
     except tools.Unsuitable as why:
         _reasons[name] = str(why)
     except Exception as error:  # what cannot be run on the stand-ins, whose values are arbitrary, is NumPy's to do
         _reasons[name] = f"{type(error).__name__}: {error}"
-    if _kernels[key] is None and not np.array_equal(state, default_generator.state_array()):
+    _kernels[key] = kernels
+    if kernels is None and not np.array_equal(state, default_generator.state_array()):
         default_generator.set_state(state)  # an op that draws random numbers has done so before it was found out
-    return _kernels[key]
+    return kernels
 
 
 def _tools() -> Any:
@@ -450,13 +468,13 @@ class Updates:
         try:
             kinds = _tools().flat_pattern(arrays)
             key = (name, kinds, self.key, _threads)
-            kernels = _kernels.get(key, False)
         except (TypeError, ImportError):
             return False
-        if kernels is False:
-            kernels = _compile(key, name, Update(function, self.group, self.names, len(state)), kinds, {p.size: 0})
+        kernels = _kernels.get(key, COMPILING)
+        if kernels is COMPILING:
+            kernels = _compiled(key, name, Update(function, self.group, self.names, len(state)), kinds, {p.size: 0})
         into = [p, *state]
-        if kernels is None or not kernels.writes_into(into, p.size):
+        if kernels is None or kernels is COMPILING or not kernels.writes_into(into, p.size):
             return False
         self.waiting.append((kernels, kernels.call(arrays, p.size, into), (p, g)))
         return True

@@ -174,6 +174,17 @@ class Tracer(NDArrayOperatorsMixin):  # type: ignore[misc]
         return np.all(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
+def narrow_of_bytes(ufunc: Any, inputs: Any) -> bool:
+    """Whether a ufunc makes 16-bit floats of arrays of bytes, as NumPy's logarithms do; they are to be computed in float32 too."""
+    kinds = [getattr(x, "dtype", None) for x in inputs]
+    if ufunc.nout != 1 or any(kind is None or kind.itemsize != 1 for kind in kinds):
+        return False
+    try:
+        return ufunc.resolve_dtypes((*kinds, None))[-1].name in NARROW
+    except TypeError:  # there is no such function of them
+        return False
+
+
 class NotTraced(Untraceable, AttributeError):
     """An attribute that Tracers do not have: what only asks whether they have it is answered as usual."""
 
@@ -283,6 +294,10 @@ class Trace:
         enter = FUNCTIONS["ufunc"]
         if not kwargs and any_narrow(inputs):
             return self.narrow_ufunc(ufunc, inputs)
+        if not kwargs and narrow_of_bytes(ufunc, inputs):
+            real = np.asarray(ufunc(*self.real(inputs)))
+            result = self.ufunc(ufunc, [x.astype(np.float32) for x in inputs], kwargs)
+            return self.tracer(real, np.astype(result, real.dtype).value)  # type: ignore[call-overload, attr-defined]
         if not kwargs and all_compiled(inputs):
             result = enter(self, ufunc, inputs)
             if result is not NotImplemented:

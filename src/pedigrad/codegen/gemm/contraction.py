@@ -211,10 +211,14 @@ def compiled(dtype: str, epilogue: Epilogue | None = None, bits: int = 0, rounde
 
 
 class _Own(threading.local):
-    """The scratch memory that each Python thread keeps, and the first address in it that is a multiple of 64."""
+    """The scratch memory that each Python thread keeps, and the first address in it that is a multiple of 64.
+
+    What has become too small is kept too: a call may have been told where it is, and be interrupted by a signal's handler before it runs.
+    """
 
     memory = np.empty(0, np.uint8)
     address = 0
+    outgrown: tuple[np.ndarray, ...] = ()
 
 
 _own = _Own()
@@ -223,7 +227,8 @@ _own = _Own()
 def scratch(size: int) -> int:
     """The address of so many bytes of the calling thread's scratch memory."""
     if _own.memory.nbytes < size + 64:
-        _own.memory = np.empty(size + 64, np.uint8)
+        _own.outgrown = (*_own.outgrown, _own.memory)
+        _own.memory = np.empty(1 << (size + 63).bit_length(), np.uint8)  # at least twice as much as before: all together is twice the last
         _own.address = _up(address_of(_own.memory), 64)
     return _own.address
 

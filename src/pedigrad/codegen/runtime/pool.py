@@ -31,6 +31,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ...core.locks import undivided
 from ..emit import llvm
 
 VACANT, IDLE, ASLEEP, HELD, GO, QUIT = range(6)
@@ -64,8 +65,9 @@ def run(function: Any, args: Sequence[int], threads: int) -> int:
     if threads <= 1:
         return _alone(function, args)
     address = function if isinstance(function, int) else ctypes.c_void_p.from_buffer(function).value
+    call, patience = _caller(len(args)), 0
+    _worker()  # loaded by now: who compiles may hold `undivided` and wait for the lock here, so nothing may wait the other way round
     with _lock:
-        call, patience = _caller(len(args)), 0  # under the lock: a fork must not meet LLVM at work
         while status := call(_block, address, threads, patience, *args):
             if status == NESTED:
                 raise RuntimeError("a native function that several threads run has called back into pedigrad's thread pool")
@@ -198,34 +200,43 @@ def _at_exit() -> None:
 
 
 def _before_fork() -> None:
+    undivided.acquire()  # first, as in a thread that runs something while it compiles
     _lock.acquire()
     close()
+
+
+def _after_fork_in_parent() -> None:
+    _lock.release()
+    undivided.release()
 
 
 def _after_fork_in_child() -> None:
     global _lock
     _lock = threading.RLock()
     _reset()
+    undivided.release()
 
 
 _reset()
 # Registered at import, so that this runs after most others' handlers, which may still want to run something.
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=lambda: _lock.release(), after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 @functools.cache
 def _worker() -> Any:
     """The native loop of a worker: (block, thread, spins, state it comes from) -> 0: sleep, 1: end."""
-    address = llvm.load(worker_ir(), ["pg.work"])["pg.work"]
+    with undivided:  # a fork must not meet LLVM at work, of which the text asks the processor's kind
+        address = llvm.load(worker_ir(), ["pg.work"])["pg.work"]
     return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(address)
 
 
 @functools.cache
 def _caller(count: int) -> Any:
     """The native side of `run` for functions of `count` arguments: (block, function, threads, patience, *args) -> status."""
-    address = llvm.load(caller_ir(count), ["pg.run"])["pg.run"]
+    with undivided:
+        address = llvm.load(caller_ir(count), ["pg.run"])["pg.run"]
     return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * (4 + count))(address)
 
 

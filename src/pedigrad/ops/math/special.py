@@ -12,6 +12,7 @@ from ...core.declare import elementwise, function, publish
 from ...core.inplace import write
 from ...core.large import MANY
 from ...core.origin import located
+from ...core.quiet import astype
 from ...core.tensor import Tensor
 from ..xp import conj
 
@@ -306,10 +307,15 @@ def xlogy(x, y, /):
     return np.where((x == 0) & ~np.isnan(y), 0.0, x * np.log(y))
 
 
+def _like(y, g):
+    """Integers in the dtype of a gradient: NumPy's logarithms of bytes have 16 bits."""
+    return y if isinstance(y, (int, float)) or y.dtype.kind not in "biu" else astype(y, g.dtype)
+
+
 @xlogy.grad("x")
 def _(g, x, y):
     low = not y > 0 if isinstance(y, (int, float)) else y <= 0
-    return np.where((x == 0) & low, 0.0, xlogy(g, y))
+    return np.where((x == 0) & low, 0.0, xlogy(g, _like(y, g)))
 
 
 @xlogy.grad("y")
@@ -325,7 +331,7 @@ def xlog1py(x, y, /):
 
 @xlog1py.grad("x")
 def _(g, x, y):
-    return np.where((x == 0) & (y <= -1), 0.0, xlog1py(g, y))
+    return np.where((x == 0) & (y <= -1), 0.0, xlog1py(g, _like(y, g)))
 
 
 @xlog1py.grad("y")

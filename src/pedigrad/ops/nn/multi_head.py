@@ -21,7 +21,7 @@ from .softmax import softmax
 @composite(wide="rules", places="", outputs=("query", "key", "value"), samples=[((3, 2, 24), 2)])
 def split_projections(x, /, heads):
     """Query, key and value, each (batch, heads, length, size), from their joint projection (length, batch, 3 * embedding)."""
-    parts = np.transpose(np.reshape(x, (*x.shape[:2], 3, heads, -1)), (2, 1, 3, 0, 4))
+    parts = np.transpose(np.reshape(x, (*x.shape[:2], 3, heads, x.shape[2] // (3 * heads))), (2, 1, 3, 0, 4))
     return parts[0], parts[1], parts[2]
 
 
@@ -35,7 +35,7 @@ def _(g_query, g_key, g_value, x_shape, heads):
 
 def _in_heads(x, heads):
     """(length, batch, embedding) as (batch, heads, length, size)."""
-    return np.transpose(np.reshape(x, (*x.shape[:2], heads, -1)), (1, 2, 0, 3))
+    return np.transpose(np.reshape(x, (*x.shape[:2], heads, x.shape[2] // heads)), (1, 2, 0, 3))
 
 
 def _projected(query, key, value, weight, bias, heads):
@@ -146,7 +146,7 @@ def multi_head_attention_forward(
         attn_mask, padding = _longer(attn_mask), _longer(padding)
     mask = attn_mask
     if padding is not None:
-        padding = np.reshape(padding, (batch, 1, 1, -1))
+        padding = np.reshape(padding, (batch, 1, 1, padding.shape[1]))
         mask = padding if mask is None else mask + padding
 
     probability = dropout_p if training else 0.0
