@@ -271,3 +271,20 @@ def test_signs_of_zero_and_nan(dtype):
     x = torch.tensor([-0.0, float("nan"), -1.0], dtype=dtype)
     assert torch.signbit(x).tolist() == [True, False, True]
     assert torch.sign(x).tolist() == torch.sgn(x).tolist() == [0.0, 0.0, -1.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_numbers_that_multiply_are_not_rounded_first(dtype):
+    x, end = (torch.linspace(-3, 3, 1001, dtype=torch.float32).roll(n).to(dtype) for n in (0, 7))
+    wide, wide_end = x.float(), end.float()
+    pairs = [
+        (x * 0.7, wide * 0.7),
+        (0.7 * x, 0.7 * wide),
+        (x / 0.7, wide / 0.7),
+        (torch.lerp(x, end, 0.3), torch.lerp(wide, wide_end, 0.3)),
+    ]
+    pairs += [(x.clone().mul_(0.9), wide * 0.9), (x.clone().div_(0.9), wide / 0.9)]
+    leaf = x.clone().requires_grad_()
+    pairs.append((torch.autograd.grad(leaf * 0.7, leaf, end)[0], wide_end * 0.7))
+    for given, wanted in pairs:
+        assert given.dtype is dtype and torch.equal(given, wanted.to(dtype))

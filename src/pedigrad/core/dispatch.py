@@ -306,7 +306,11 @@ def _promoted(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     if op.result == "float" and not (common.is_floating_point or common.is_complex):
         common = dtypes.get_default_dtype()
     target = dtypes.to_numpy(common)
-    return tuple(_converted(a, target) if a is not None and n in op.promoted else a for n, a in zip(names, arrays, strict=True))
+    kept = NUMBERS if op.keeps_numbers and is_narrow(target) else ()
+    return tuple(
+        _converted(a, target) if a is not None and n in op.promoted and a.__class__ not in kept else a
+        for n, a in zip(names, arrays, strict=True)
+    )
 
 
 def _check_kinds(op: Op, arrays: tuple[Any, ...]) -> None:
@@ -338,7 +342,7 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], shown
     if op.real and any(getattr(a, "dtype", None) in COMPLEX for a in arrays):
         raise NotImplementedError(located(f'"{op.name}" not implemented for complex numbers'))
     given, narrow = arrays, None
-    if op.wide_forward:
+    if op.wide_forward or (op.keeps_numbers and any(a.__class__ in NUMBERS for a in arrays)):
         given, attributes = in_dtype(op, arrays, attributes, named)
         narrow = narrow_dtype(op, given)
         given = given if narrow is None else widened(given)

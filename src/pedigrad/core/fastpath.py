@@ -427,7 +427,8 @@ def _unwrap(op: Op, public: str, name: str, first: str, general: str) -> list[st
     leave = f"    return {general}"
     if name in op.promoted[1:]:
         take += [f"if a_{name}.dtype is not {first}.dtype:", leave]
-        number = [f'if {first}.dtype.kind != "f":', leave] + [line.format(public) for line in nothing]
+        usual = f'{first}.dtype.char not in "fd"' if op.keeps_numbers else f'{first}.dtype.kind != "f"'
+        number = [f"if {usual}:", leave] + [line.format(public) for line in nothing]
         cases = {f"{public}.__class__ in _NUMBERS": number}
     else:
         cases = {}

@@ -77,7 +77,7 @@ def write(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -> Ten
         return target
     if recording:
         check_writable(target)
-    elif op.ufunc is not None and _plain(target, operands[1:]) and modes.settings.recorder is None and not meta.alive:
+    elif op.ufunc is not None and _plain(op, target, operands[1:]) and modes.settings.recorder is None and not meta.alive:
         here = target._array
         check_overlap(here, op.name + "_")
         values = tuple(v._array if isinstance(v, Tensor) else v for v in operands)
@@ -130,12 +130,13 @@ def write_result(here: Any, result: Any) -> None:
     here[...] = result
 
 
-def _plain(target: Tensor, others: tuple[Any, ...]) -> bool:
-    """Whether a ufunc may write straight into `target`: all float arrays of one dtype, or numbers."""
+def _plain(op: Op, target: Tensor, others: tuple[Any, ...]) -> bool:
+    """Whether the ufunc of `op` may write straight into `target`: all float arrays of one dtype, or numbers."""
     dtype = target._array.dtype
+    numbers = NUMBERS if not op.keeps_numbers or dtype.itemsize > 2 else ()
     if dtype.kind != "f" or (lifted.alive and lifted.highest(getattr(v, "_array", None) for v in (target, *others)) is not None):
         return False
-    return all(v._array.dtype == dtype if isinstance(v, Tensor) else v.__class__ in NUMBERS for v in others)
+    return all(v._array.dtype == dtype if isinstance(v, Tensor) else v.__class__ in numbers for v in others)
 
 
 def check_writable(target: Tensor) -> None:

@@ -96,6 +96,7 @@ class Op:
         node: str | Callable[[Any], str] | None = None,
         operators: str = "",
         wide: bool | str | None = None,
+        keeps_numbers: bool = False,
         names: str = "",
         takes: dict[str, str] = {},  # noqa: B006  (read only)
         listed: str = "",
@@ -149,6 +150,7 @@ class Op:
         self.wide = wide
         computes = self.ufunc is None and result != "bool" if kind == "elementwise" else kind in ("composite", "reduction")
         self.wide_forward = computes if wide is None else wide in (True, "mixed")  # 16-bit floats are given to it as float32
+        self.keeps_numbers = keeps_numbers  # beside 16-bit floats numbers are not rounded to these: all is computed in float32
         self.source = ""  # the generated code, once built
         self.node_name = (
             node if isinstance(node, str) else "".join(part.capitalize() for part in self.name.strip("_").split("_")) + "Backward0"

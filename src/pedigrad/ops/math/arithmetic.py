@@ -174,7 +174,7 @@ def rsub(input: Any, other: Any, alpha: Any = 1) -> Tensor:
     return plain_rsub(input, other) if _is_one(alpha) else sub_scaled(other, input, _number(alpha))
 
 
-@elementwise(aliases=("multiply",), operators="mul rmul")
+@elementwise(keeps_numbers=True, aliases=("multiply",), operators="mul rmul")
 def mul(x, y, /):
     """Product of two tensors, element by element; shapes broadcast, dtypes are promoted.
 
@@ -195,7 +195,7 @@ def _(g, x):
     return g * conj(x)
 
 
-@elementwise(name="div", places="", result="float", operators="truediv", domain=(0.5, 2))
+@elementwise(keeps_numbers=True, name="div", places="", result="float", operators="truediv", domain=(0.5, 2))
 def true_divide(x, y, /):
     """Quotient of two tensors; integers give floats."""
     return np.divide(x, y)
