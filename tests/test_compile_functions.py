@@ -539,3 +539,29 @@ def test_objects_that_are_given_again_are_looked_at_under_the_modes_of_the_call(
         assert not step(holder).requires_grad
     holder.factor = 3.0
     assert step(holder).tolist() == [3.0] * 3
+
+
+SHAPED_BY_VALUES = {
+    "unique": lambda x: x.unique(),
+    "unique of rows": lambda x: x.unique(dim=0),
+    "runs": lambda x: torch.unique_consecutive(x),
+    "runs of rows": lambda x: torch.unique_consecutive(x, dim=0),
+    "nonzero": lambda x: (x > 1).nonzero(),
+    "where": lambda x: torch.where(x > 1)[0],
+    "masked_select": lambda x: x.masked_select(x > 1),
+    "an index of booleans": lambda x: x[x > 1],
+    "bincount": lambda x: x.reshape(-1).long().bincount(),
+    "repeat_interleave": lambda x: torch.repeat_interleave(x.reshape(-1), x.reshape(-1).long()),
+}
+
+
+@pytest.mark.filterwarnings("ignore:pedigrad.compile")
+@pytest.mark.parametrize("name", SHAPED_BY_VALUES)
+def test_shapes_that_elements_decide_are_those_of_each_call(name):
+    def function(x):
+        return SHAPED_BY_VALUES[name](x * 2 / 2)
+
+    compiled = torch.compile(function)
+    one, other = torch.tensor([[1.0, 1.0], [2.0, 3.0]]), torch.ones(2, 2)
+    for x in (one, one, one, one, other, one):
+        assert torch.equal(compiled(x), function(x))

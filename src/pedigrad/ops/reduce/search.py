@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from ...core import meta
+from ...core import meta, modes
 from ...core.declare import function, kernel
 from ...core.dtypes import float32, float64
 from ...core.origin import located
@@ -30,6 +30,8 @@ def distinct(x, /, dim):
 @kernel(real=True, name="unique_consecutive", places="", outputs=None)
 def distinct_runs(x, /, dim):
     """The first of each run of equal elements (or slices along `dim`), each element's run, and the lengths of the runs."""
+    if hasattr(x, "_trace"):
+        raise modes.ShapedByValues("the elements decide what shape unique_consecutive() gives")
     rows = x.reshape(-1) if dim is None else np.moveaxis(x, dim, 0)
     n = len(rows)
     if n and not rows.size:
