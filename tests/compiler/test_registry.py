@@ -51,8 +51,8 @@ UNTRACED = {
     **{"hermite_polynomial_h": "forward", "hermite_polynomial_he": "forward", "laguerre_polynomial_l": "forward"},
     **{"legendre_polynomial_p": "forward", "matrix_exp": BOTH},
     # SciPy, which does not ask
-    **dict.fromkeys(["linalg_lu_factor", "fft_c2c", "fft_r2c", "fft_c2r"], BOTH),
-    "linalg_ldl_factor_ex": "forward",
+    **dict.fromkeys(["fft_c2c", "fft_r2c", "fft_c2r"], BOTH),
+    **dict.fromkeys(["linalg_lu_factor", "linalg_ldl_factor_ex"], "forward"),
     # rows that are counted, elements that are picked by a mask
     **{"embedding": "shape", "embedding_dense_backward": "shape", "index_fill": "shape", "masked_scatter": "forward shape"},
 }

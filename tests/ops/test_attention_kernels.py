@@ -170,3 +170,17 @@ def test_a_program_calls_it_where_scores_leave_the_caches(masked, monkeypatch):
     for _ in range(4):
         compare(compiled(*operands), wanted, 2e-5)
     assert "compiled, 0 as usual" in str(compiled.explain()) and "attend" in str(compiled.explain())
+
+
+@pytest.mark.parametrize("lead", [(3,), (1, 0), (2, 3)])
+def test_values_of_more_dimensions_than_queries(lead, by_numpy):
+    query, key, value = (torch.randn(*shape, 9, 4, requires_grad=True) for shape in ((), (1,), lead))
+
+    def step():
+        out = F.scaled_dot_product_attention(query, key, value)
+        return out.detach(), *torch.autograd.grad(out.square().sum(), [query, key, value])
+
+    wanted, compiled = by_numpy(step), torch.compile(step)
+    for given in (step(), *(compiled() for _ in range(4)), by_numpy(step)):
+        for one, other in zip(given, wanted, strict=True):
+            assert one.shape == other.shape and torch.allclose(one, other, atol=1e-5)

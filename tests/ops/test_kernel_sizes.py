@@ -1,6 +1,9 @@
 """Kernels are compiled once for all sizes: calls of random shapes and arguments, one after the other, give what NumPy gives."""
 
+import os
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -34,17 +37,6 @@ CALLS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def always(monkeypatch):
-    """Kernels are tried for all sizes, and few of these are kept ready."""
-    for op in torch.core.op.REGISTRY.values():
-        if op.native_from != torch.core.large.NEVER:
-            monkeypatch.setattr(op, "native_from", 1)
-    monkeypatch.setattr(kernels, "MOST_PREPARED", 2)
-    for name in ("_kernels", "_known", "_reasons"):
-        monkeypatch.setattr(native, name, {})
-
-
 def drawn(chance):
     """The name of a call, its tensor and its numbers."""
     rank = chance.choice((1, 1, 2, 2, 3, 4))
@@ -62,20 +54,33 @@ def results(name, x, n, d):
     return y.detach(), *torch.autograd.grad(y, x, torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view(y.shape), allow_unused=True)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_calls_of_random_sizes(seed, monkeypatch):
+def run(seed):
+    """Sixty random calls, twenty of them again, as native code and as NumPy; few sizes are kept ready."""
     chance = random.Random(seed)
     torch.manual_seed(seed)
-    monkeypatch.setattr(native, "_threads", 1 + seed % 2)
+    torch.set_num_threads(1 + seed % 2)
+    kernels.MOST_PREPARED, native_run = 2, native._run
     calls = [drawn(chance) for _ in range(60)]
     for call in calls + calls[:20]:
         found = results(*call)
-        with monkeypatch.context() as patch:
-            patch.setattr(native, "_run", lambda *_: None)
-            wanted = results(*call)
+        native._run = lambda *_: None
+        wanted = results(*call)
+        native._run = native_run
         for one, other in zip(found, wanted, strict=True):
             near = ROUNDING[call[1].dtype] * max(1.0, float(other.abs().max()) if other is not None and other.numel() else 0.0)
             told = f"{call[0]} of {tuple(call[1].shape)} with {call[2:]}"
             assert (one is None) == (other is None) and (one is None or one.shape == other.shape), told
             assert one is None or torch.allclose(one, other, rtol=0, atol=near, equal_nan=True), told
     assert sum(made is not None for made in native._kernels.values()) > 10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_calls_of_random_sizes(seed):
+    """In a process of its own, where kernels are tried for all sizes."""
+    surroundings = {**os.environ, "PEDIGRAD_NATIVE_FROM": "1"}
+    done = subprocess.run([sys.executable, __file__, str(seed)], env=surroundings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+if __name__ == "__main__":
+    run(int(sys.argv[1]))

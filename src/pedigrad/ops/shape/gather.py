@@ -296,7 +296,7 @@ def _neutral(reduce: str, dtype: Any) -> Any:
 
 def _counts(shape, index, dim, include_self):
     """How many elements meet at each place; one where there are none."""
-    counts = scattered_in_zeros(np.ones(index.shape, np.int64), index, shape, dim)
+    counts = scattered_in_zeros(np.ones_like(index, np.int64), index, shape, dim)
     return np.maximum(counts + int(include_self), 1)
 
 
