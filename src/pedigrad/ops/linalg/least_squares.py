@@ -59,7 +59,8 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
         return deliver(A.mT.clone(), out)
     detached = A.detach()
     size = factor_eigh(detached, "L")[0].abs() if hermitian else factor_svd(detached, False)[1]
-    return deliver(pseudo_inverse(A, wrap(_tolerance(A, size, atol, rtol)[..., None]), hermitian), out)
+    tolerance = size.new_empty((*size.shape[:-1], 1, 1)) if A.is_meta else wrap(_tolerance(A, size, atol, rtol)[..., None])
+    return deliver(pseudo_inverse(A, tolerance, hermitian), out)
 
 
 @function()
