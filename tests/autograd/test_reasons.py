@@ -291,6 +291,7 @@ def test_a_compiled_function_is_not_blamed_in_the_words_of_an_operation():
     bad = torch.compile(lambda w: torch.log(w - 5).sum())
     for _ in range(6):
         zero, nan = dead(w), bad(w)
+    assert dead.compiled.variants, str(dead.explain())
     assert 'set_stance("force_eager")' in str(why(w, zero)) and "multiplies" not in str(why(w, zero))
     assert str(why(nan)).startswith("A compiled function returned it at") and 'set_stance("force_eager")' in str(why(nan))
 

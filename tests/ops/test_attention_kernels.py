@@ -184,3 +184,5 @@ def test_values_of_more_dimensions_than_queries(lead, by_numpy):
     for given in (step(), *(compiled() for _ in range(4)), by_numpy(step)):
         for one, other in zip(given, wanted, strict=True):
             assert one.shape == other.shape and torch.allclose(one, other, atol=1e-5)
+    first = torch.autograd.grad(F.scaled_dot_product_attention(query, key, value).square().sum(), [query, key, value], create_graph=True)
+    assert [d.shape for d in torch.autograd.grad(sum(d.square().sum() for d in first), [query, key, value])] == [d.shape for d in first]

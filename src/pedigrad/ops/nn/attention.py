@@ -149,7 +149,7 @@ def attention(query, key, value, attn_mask=None, keep=None, /, is_causal=False, 
         out, weights = _blocked(query, key, value, attn_mask, keep, is_causal, scale)
         return out.astype(dtype, copy=False), weights.astype(dtype, copy=False)
     if value.ndim > query.ndim:  # weights have as many dimensions as results: the logarithms of native code have one less
-        query = np.expand_dims(query, tuple(range(value.ndim - query.ndim)))
+        query = np.reshape(query, (*(1,) * (value.ndim - query.ndim), *query.shape))
     scores = _scores(query, key, attn_mask, is_causal, scale)
     weights = _weights(scores) if scores.shape[-1] else scores
     return matmul(weights if keep is None else weights * keep, value), weights
