@@ -286,12 +286,17 @@ def test_an_operation_that_may_only_pass_a_nan_on_is_not_blamed_for_it():
 
 
 def test_a_compiled_function_is_not_blamed_in_the_words_of_an_operation():
+    def compiled(function):
+        """Its result for `w`; a garbage collection may have it recorded once more."""
+        made = torch.compile(function)
+        for _ in range(20):
+            runs, result = made.compiled.variants and made.compiled.variants[0].runs, made(w)
+            if made.compiled.variants and made.compiled.variants[0].runs > (runs or 0):
+                return result
+        raise AssertionError(str(made.explain()))
+
     w = leaf(1.0, 2.0)
-    dead = torch.compile(lambda w: torch.relu(-w).sum())
-    bad = torch.compile(lambda w: torch.log(w - 5).sum())
-    for _ in range(6):
-        zero, nan = dead(w), bad(w)
-    assert dead.compiled.variants, str(dead.explain())
+    zero, nan = compiled(lambda w: torch.relu(-w).sum()), compiled(lambda w: torch.log(w - 5).sum())
     assert 'set_stance("force_eager")' in str(why(w, zero)) and "multiplies" not in str(why(w, zero))
     assert str(why(nan)).startswith("A compiled function returned it at") and 'set_stance("force_eager")' in str(why(nan))
 
