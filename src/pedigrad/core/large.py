@@ -13,9 +13,8 @@ def least(elements: int) -> int:
 
 
 LARGE = least(1 << 17)  # elements; below it what a kernel wins is little beside the cost of calling it
-FEW, SEVERAL, MANY = map(
-    least, (1 << 15, 1 << 14, 1 << 12)
-)  # the same for operations for which NumPy goes through the elements so many times
+# The same for operations for which NumPy goes through the elements so many times.
+FEW, SEVERAL, MANY = map(least, (1 << 15, 1 << 14, 1 << 12))
 NEVER = sys.maxsize  # of an op that asks for kernels of functions within
 KINDS = frozenset({"elementwise", "reduction", "composite"})
 

@@ -42,11 +42,12 @@ def takes(query: Array, key: Array, value: Array, work: int) -> bool:
 
 
 def like(x: Array, lead: tuple[int, ...], width: int) -> Array:
-    """A new array (*lead, rows of x, width), whose dimensions follow each other in memory as those of `x` do."""
+    """A new array (*lead, rows of x, width), whose rows follow each other in memory as those of `x` do."""
     shape = (*lead, x.shape[-2], width)
-    order = sorted(range(len(shape)), key=lambda i: -x.strides[i]) if x.ndim == len(shape) and all(x.strides) else range(len(shape))
-    made = memory.empty(tuple(shape[i] for i in order), x.dtype)
-    return made.transpose(np.argsort(order)) if list(order) != sorted(order) else made
+    outer = list(range(len(shape) - 1))
+    order = sorted(outer, key=lambda i: -x.strides[i]) if x.ndim == len(shape) and all(x.strides) else outer
+    made = memory.empty((*(shape[i] for i in order), width), x.dtype)
+    return made if order == outer else made.transpose(*np.argsort(order), len(outer))
 
 
 def attend(query: Array, key: Array, value: Array, mask: Array | None, causal: bool, scale: float, threads: int) -> tuple[Array, Array]:
@@ -54,8 +55,6 @@ def attend(query: Array, key: Array, value: Array, mask: Array | None, causal: b
     lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2], *(() if mask is None else (mask.shape[:-2],)))
     query, key, value = map(in_rows, (query, key, value))
     out = like(query, lead, value.shape[-1])
-    if out.strides[-1] != out.itemsize:
-        out = memory.empty(out.shape, out.dtype)
     logs = memory.empty(out.shape[:-1], out.dtype)
     run(dict(q=query, k=key, v=value, mask=mask, out=out), logs, causal, scale, threads)
     return out, logs
@@ -67,8 +66,7 @@ def attend_back(
     """The gradients of query, key and value, each with all leading dimensions."""
     lead = out.shape[:-2]
     g, query, key, value, out = map(in_rows, (g, query, key, value, out))
-    slopes = [like(x, lead, x.shape[-1]) for x in (query, key, value)]
-    dq, dk, dv = (d if d.strides[-1] == d.itemsize else memory.empty(d.shape, d.dtype) for d in slopes)
+    dq, dk, dv = (like(x, lead, x.shape[-1]) for x in (query, key, value))
     run(dict(q=query, k=key, v=value, mask=mask, out=out, g=g, dq=dq, dk=dk, dv=dv), logs, causal, scale, threads)
     return dq, dk, dv
 
