@@ -251,6 +251,14 @@ def _tools() -> Any:
 _loaded: Any = None
 
 
+def _is_there() -> bool:
+    """Whether there is a compiler: llvmlite is installed."""
+    try:
+        return _tools() is not None
+    except ImportError:
+        return False
+
+
 # Sums of products
 
 
@@ -276,10 +284,7 @@ def takes_product(x: Any, multiplications: int) -> bool:
     """Whether `contract` is the way to a sum of so many products with the elements of `x`."""
     if x.__class__ is not np.ndarray or multiplications < LARGE_PRODUCT or x.dtype not in (np.float32, np.float64) or not x.flags.aligned:
         return False
-    try:
-        return _tools() is not None
-    except ImportError:
-        return False
+    return _is_there()
 
 
 def takes_narrow_product(x: Any, y: Any) -> bool:
@@ -288,10 +293,7 @@ def takes_narrow_product(x: Any, y: Any) -> bool:
         return False
     if x.dtype != y.dtype or x.dtype.name not in ("bfloat16", "float16") or max(x.size * y.shape[-1], y.size * x.shape[-2]) < LARGE_PRODUCT:
         return False
-    try:
-        return _tools() is not None
-    except ImportError:
-        return False
+    return _is_there()
 
 
 def product(x: Array, y: Array, out: Array | None = None, bias: Array | None = None) -> Array:
@@ -306,9 +308,7 @@ def whole_product(x: Array, y: Array) -> Array | None:
     """The exact product of a matrix of uint8 with one of int8 in int32; None if it is small, or the processor has nothing for it."""
     if x.size * y.shape[1] < LARGE_PRODUCT or len(y) > MOST_STEPS:
         return None
-    try:
-        _tools()
-    except ImportError:
+    if not _is_there():
         return None
     return _module(".product").whole_product(x, y, _threads)  # type: ignore[no-any-return]
 
@@ -318,9 +318,7 @@ def converted(x: Array, dtype: Any) -> Array:
     if x.__class__ is np.ndarray and x.size >= LARGE and x.flags.c_contiguous and x.flags.aligned:
         sizes = x.dtype.itemsize, dtype.itemsize
         if sizes in ((2, 4), (4, 2)) and {x.dtype.name, dtype.name} in PAIRS:
-            try:
-                _tools()
-            except ImportError:
+            if not _is_there():
                 return x.astype(dtype)
             return _module(".conversion").converted(x, dtype, _threads)  # type: ignore[no-any-return]
     return x.astype(dtype)
@@ -333,9 +331,7 @@ def add_rows(out: Array, rows: Array, x: Array) -> bool:
     rows = rows.astype(np.int64, copy=False)
     if not all(a.flags.c_contiguous and a.flags.aligned for a in (out, rows, x)):
         return False
-    try:
-        _tools()
-    except ImportError:
+    if not _is_there():
         return False
     _module(".scatter").add_rows(out, rows, x, _threads)
     return True
@@ -399,10 +395,7 @@ def takes_attention(query: Any, key: Any, value: Any) -> bool:
     """Whether `attend` is the way to attention of arrays of one dtype."""
     if any(x.__class__ is not np.ndarray or x.ndim < 2 or x.dtype.name not in FLOATS for x in (query, key, value)):
         return False
-    try:
-        return _tools() is not None and _module(".attention").takes(query, key, value, LARGE_PRODUCT)
-    except ImportError:
-        return False
+    return _is_there() and _module(".attention").takes(query, key, value, LARGE_PRODUCT)  # type: ignore[no-any-return]
 
 
 def attend(query: Array, key: Array, value: Array, mask: Array | None, causal: bool, scale: float) -> Any:
