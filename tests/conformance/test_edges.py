@@ -14,6 +14,10 @@ INF, NAN = float("inf"), float("nan")
 # What is computed from a leaf `x` of these numbers; then its gradient is too.
 GRADIENTS = """
     [1., -2., 0.]: torch.linalg.vector_norm(x, 0)
+    [1., 2., 3.]: x * torch.no_grad()(torch.add)(torch.ones(2, 3), 1.0, out=x)
+    [[1., 2., 3.], [3., 2., 1.]]: F.linear(torch.arange(6.0).view(2, 3), x, x[:, :2])
+    [[1., 2., 3.]]: F.linear(torch.arange(6.0).view(2, 3), x, x[:, :1])
+    [[1., 2.], [3., 4.], [5., 6.]]: F.linear(torch.ones(2, 3, 2), x, x[:2, :1] * torch.ones(2, 2, 3))
     [1., INF, -INF]: x.norm(INF)
     [1., NAN, -INF]: x.norm(INF)
     [1., INF, 2.]: torch.nansum(x) * 2
@@ -94,6 +98,16 @@ VALUES = """
     torch.tensor([1, 2]) - True
     torch.tensor([1., 2.]) - True
     torch.tensor([True, False]).sub_(True)
+    torch.add((x := torch.ones(3)), torch.ones(2, 3), out=x)
+    torch.where(torch.ones(2, 3) > 0, (x := torch.ones(3)), x, out=x)
+    torch.exp((x := torch.ones(3))[None], out=x)
+    torch.exp((x := torch.ones(3))[None], out=x[:2])
+    F.linear(torch.ones(1), torch.ones(4, 2, 1, 1))
+    F.linear(torch.ones(2, 3), torch.ones(2, 1, 3))
+    F.linear(torch.ones(3), torch.ones(2, 3), torch.ones(2, 2))
+    F.linear(torch.ones(3), torch.ones(3), torch.ones(2))
+    F.linear(torch.ones(4, 2, 3), torch.ones(3), torch.ones(2))
+    F.linear(torch.ones(2, 3), torch.ones(2, 3), torch.ones(1, 1, 2))
     torch.tensor([True, False]).sub(1, alpha=2)
     torch.trace(torch.ones(2, 2, dtype=torch.uint8))
     torch.linspace(0, -3, 1, dtype=torch.int64)

@@ -23,7 +23,7 @@ from .arguments import bind
 from .arrayless import NoArrayError
 from .data import native_array
 from .errors import MISSING, explained, not_a_tensor
-from .graph import Freed, Node, Output, Packed, Remade, note_write
+from .graph import Freed, Leaf, Node, Output, Packed, Remade, note_write
 from .history import NO_GRAD, SEVERAL, STRIDED, Family, View, refresh
 from .keywords import SCALARS, in_our_words
 from .layout import ALWAYS, check_operands, laid_out
@@ -96,8 +96,8 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
         return _in_their_form(op, error.form(op.name), operands, attributes, out)
     results = computed(op, arrays, attributes)
     if out is not None:
-        if isinstance(out, Tensor) and out._array.shape == results[0].shape:
-            check_operands(op, out._array, operands, op.name)
+        if isinstance(out, Tensor):
+            check_operands(op, out._array, operands, op.name, resized=out._array.shape != results[0].shape)
         if op.out == "own":
             _check_own(out, arrays, results)
         return _into(op, out, results)
@@ -416,6 +416,8 @@ def _into(op: Op, out: Any, results: tuple[Any, ...]) -> Any:
                     f" match the required output shape {list(result.shape)}: make it of that shape, or empty"
                 )
             target._array = np.empty(result.shape, target._array.dtype)
+            if isinstance(target._node, Leaf):
+                target._node.shape = result.shape
         elif result.size:
             check_overlap(target._array, op.name)
         if not meta.is_meta(target._array):

@@ -189,10 +189,11 @@ def _true_steps(array: Array) -> list[tuple[int, int]]:
     return [(n, step) for n, step in zip(array.shape, array.strides, strict=True) if n != 1]
 
 
-def check_operands(op: Any, here: Array, values: Any, what: str) -> None:
-    """RuntimeError if what is written lies under an operand: partly, or at all for what is written place by place."""
-    whole = op.name.startswith(("scatter", "index_")) and op.name != "index_fill"
-    if not whole and op.kind != "elementwise" and op.name != "copy":
+def check_operands(op: Any, here: Array, values: Any, what: str, resized: bool = False) -> None:
+    """RuntimeError if what is written lies under an operand: partly, or at all for what is written place by place or is `resized`."""
+    by_place = op.name.startswith(("scatter", "index_")) and op.name != "index_fill"
+    whole = by_place or resized
+    if not by_place and op.kind != "elementwise" and op.name != "copy":
         return
     for value in values:
         refuse_overlap(here, value._array if hasattr(value, "_held") else None, whole, what)

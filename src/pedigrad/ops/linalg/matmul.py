@@ -126,8 +126,8 @@ def linear(x, weight, bias=None, /):
     """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out).
 
     Args:
-        weight: of shape (out, in).
-        bias: of shape (out,).
+        weight: of shape (out, in), or (in,).
+        bias: of shape (out,); (), where the weight is a vector.
 
     Shape: (..., in) gives (..., out).
 
@@ -138,6 +138,8 @@ def linear(x, weight, bias=None, /):
     >>> F.linear(torch.ones(2, 3), torch.ones(4, 3), torch.zeros(4)).shape
     torch.Size([2, 4])
     """
+    if weight.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor of at most 2 dimensions: the weight has shape {tuple(weight.shape)}, not (out, in)")
     out = None if bias is None else _affine(x, weight, bias)
     if out is not None:
         return out
@@ -149,6 +151,8 @@ def linear(x, weight, bias=None, /):
         return out
     if out.__class__ is bias.__class__ is np.ndarray and bias.dtype is out.dtype and bias.shape == weight.shape[:-1]:
         return np.add(out, bias, out)  # nobody else has the product
+    if weight.ndim == 1 and bias.ndim or bias.ndim > out.ndim:
+        raise RuntimeError(f"the bias of shape {tuple(bias.shape)} does not broadcast to the product of shape {tuple(out.shape)}")
     return np.add(out, bias)
 
 
@@ -201,6 +205,8 @@ def _(g, x, weight_shape):
 def _(g, bias_shape):
     if not bias_shape:
         return _total(g, None)
+    if len(bias_shape) > 1 or bias_shape[0] == 1:  # it was broadcast
+        return g
     return g if g.ndim == 1 else _total(rows(g), 0)
 
 
