@@ -54,10 +54,11 @@ def weight_grad(x: Array, y: Array, geometry: Any, out: Array, threads: int) -> 
     return True
 
 
-def has_weight_gradient(x: Array, y: Array, geometry: Any, groups: int) -> bool:
-    """Whether `weight_grad` puts the gradient of such arrays anywhere."""
-    shape = y.shape[1], x.shape[1] // groups, *geometry.kernel
-    return plan.has_weight_gradient(NAMES[x.dtype.char], geometry, x.shape[1], shape, llvm.vector_bits())
+def has_weight_gradient(x: Array, y: Array, geometry: Any, groups: int, threads: int) -> bool:
+    """Whether `weight_grad` puts the gradient of such arrays, lying row by row, anywhere."""
+    shapes = x.shape, y.shape, (y.shape[1], x.shape[1] // groups, *geometry.kernel)
+    ends = map(plan.in_rows, shapes)
+    return plan.weight_gradient_plan(NAMES[x.dtype.char], geometry, *ends, llvm.vector_bits(), threads) is not None
 
 
 def run(found: Plan, places: dict[str, int], itemsize: int, threads: int) -> None:

@@ -362,8 +362,8 @@ def convolution_weight(x: Array, y: Array, geometry: Any, out: Array) -> bool:
 
 
 def has_weight_gradient(x: Array, y: Array, geometry: Any, groups: int) -> bool:
-    """Whether `convolution_weight` does the weight's gradient of such arrays; each channel is by itself, or there is one group."""
-    return _module(".convolution").has_weight_gradient(x, y, geometry, groups)  # type: ignore[no-any-return]
+    """Whether `convolution_weight` does the weight's gradient of such arrays, if they lie row by row."""
+    return _module(".convolution").has_weight_gradient(x, y, geometry, groups, _threads)  # type: ignore[no-any-return]
 
 
 def takes_maxima(x: Any, kernel: tuple[int, ...]) -> bool:

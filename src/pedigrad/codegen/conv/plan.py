@@ -79,6 +79,13 @@ def sums_of(shape: Shape, bits: int) -> int:
     return loaded({"sums": write(shape, bits, "sums")})["sums"]
 
 
+@functools.lru_cache(1 << 10)
+def by_group(shape: Shape, bits: int) -> int:
+    """The address of what sums up the weights' gradients of groups of channels."""
+    sums = weight_gradient.gradient_function(shape, bits, "sums")
+    return loaded({"sums": sums, "by_group": weight_gradient.by_group_function(shape, bits, "by_group")})["by_group"]
+
+
 def weight_sizes(shape: Shape, lanes: int, block: int) -> tuple[int, ...]:
     """What the functions are told of a weight beside its strides."""
     return shape.outputs, shape.depth, *shape.kernel, lanes, block
@@ -184,43 +191,54 @@ def for_rows(
     return convolution(dtype, geometry, one, other, out, biased, False, bits, threads), names
 
 
-def has_weight_gradient(dtype: str, geometry: Any, inputs: int, weight: tuple[int, ...], bits: int) -> bool:
-    """Whether a tile fits the gradient of a weight of that shape."""
-    geometry, (out,) = in_two_dimensions(geometry, in_rows(weight))
-    shape = shape_of(dtype, inputs, out, geometry)
-    return shape.by_channel or shape.gradient_tile(bits)[0] > 0
+def of_a_group(x: Operand, y: Operand, out: Operand) -> tuple[int, Operand, Operand, Operand]:
+    """How many groups of channels have weights of their own, and the operands of the first; channels by themselves are one group."""
+    groups = x.shape[1] // out.shape[1]
+    if groups == out.shape[0] and out.shape[1] == 1:
+        return 1, x, y, out
+    x, y = (Operand((n, channels // groups, *rest), strides) for (n, channels, *rest), strides in (x, y))
+    return groups, x, y, Operand((out.shape[0] // groups, *out.shape[1:]), out.strides)
 
 
 @functools.lru_cache(1 << 12)
 def weight_gradient_plan(dtype: str, geometry: Any, x: Operand, y: Operand, out: Operand, bits: int, threads: int) -> Plan | None:
-    """The plan of "out" (O, C, *kernel), the gradient of a weight, from "x" (N, C, *sizes) and "y" (N, O, *out); None if no tile fits."""
+    """The plan of "out" (O, C, *kernel), the gradient of a weight, from "x" (N, C, *sizes) and "y" (N, O, *out); None if no tile fits.
+
+    Where "x" has more channels than "out", these are of groups, or each is by itself.
+    """
     geometry, (x, y, out) = in_two_dimensions(geometry, x, y, out)
+    groups, x, y, out = of_a_group(x, y, out)
     images, inputs = x.shape[:2]
-    if not has_weight_gradient(dtype, geometry, inputs, out.shape, bits):
-        return None
     shape = shape_of(dtype, inputs, out, geometry)
+    if not shape.by_channel and not shape.gradient_tile(bits)[0]:
+        return None
     tools, lanes, wide = library(dtype, bits), shape.tile(bits).lanes, weight_gradient.padded_outputs(shape, bits)
-    height, width, pixels = shape.height(shape.out[0]), shape.width, shape.out[0] * shape.out[1]
-    memory = (
-        ("inputs", images * height * width * inputs + lanes),  # of the last pixels' vectors some lie behind
-        ("gradients", images * pixels * wide),
-        ("sums", shape.depth * shape.kernel[0] * shape.kernel[1] * wide),
-    )
+    memory = weight_gradient.memory_for(shape, bits, images)
+    row = (shape.stride[0] * shape.width * inputs + shape.out[1] * wide) * np.dtype(dtype).itemsize
+    band = min(shape.out[0], max(1, CACHE // row))
+    together = max(1, CACHE // (row * shape.out[0])) if band == shape.out[0] else 1
+    dense = y.strides[2] == shape.out[1] * y.strides[3]  # its rows are one
+    out_height, out_width = (1, shape.out[0] * shape.out[1]) if dense else shape.out
+    given: tuple[Argument, ...]
+    if groups > 1:
+        of_x, of_y = (step.strides[1] * step.shape[1] for step in (x, y))
+        given = ("x", *x.strides, of_x, "y", *y.strides, of_y, out_height, out_width, "out", *out.strides, out.shape[0] * out.strides[0])
+        functions = Function(tools["pack_images"]), Function(tools["unpack_weight"])
+        given = (*given, images, together, band, groups, "scratch", "size", *functions)
+        call = NativeCall(by_group(shape, bits), given, ("x", "y"), "out")
+        return Plan((call,), (), -(-sum(memory.values()) // LINE) * LINE)
     calls = []
+    height, width, pixels = shape.height(shape.out[0]), shape.width, shape.out[0] * shape.out[1]
     by_image, *strides = x.strides
     sizes = inputs, *shape.size, -shape.before[0], height, shape.before[1], width
-    given: tuple[Argument, ...] = ("x", *strides, *sizes, "inputs", inputs, by_image, height * width * inputs, images)
+    given = ("x", *strides, *sizes, "inputs", inputs, by_image, height * width * inputs, images)
     calls.append(NativeCall(tools["pack_images"], given, ("x",), "inputs"))
     by_image, *strides = y.strides
-    out_height, out_width = (1, pixels) if strides[1] == shape.out[1] * strides[2] else shape.out
     sizes = shape.outputs, out_height, out_width, 0, out_height, 0, out_width
     given = ("y", *strides, *sizes, "gradients", wide, by_image, pixels * wide, images)
     calls.append(NativeCall(tools["pack_images"], given, ("y",), "gradients"))
-    row = (shape.stride[0] * width * inputs + shape.out[1] * wide) * np.dtype(dtype).itemsize
-    band = min(shape.out[0], max(1, CACHE // row))
-    together = max(1, CACHE // (row * shape.out[0])) if band == shape.out[0] else 1
     given = ("inputs", "gradients", "sums", images, together, band)
     calls.append(NativeCall(sums_of(shape, bits), given, ("inputs", "gradients"), "sums"))
     given = ("out", *out.strides, *weight_sizes(shape, lanes, wide), "sums")
     calls.append(NativeCall(tools["unpack_weight"], given, ("sums",), "out"))
-    return Plan(tuple(calls), memory)
+    return Plan(tuple(calls), tuple(memory.items()))

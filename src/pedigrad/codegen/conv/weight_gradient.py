@@ -2,17 +2,19 @@
 
 Inputs, with a zero halo, and gradients lie with channels last, and nothing else is packed. The part of each band of rows, or of each
 `chunk` of small images, which the cache holds, is summed in registers and added to what is there, in order, so the sums are the same
-whatever the threads: these divide the window's elements.
+whatever the threads: these divide the window's elements. Of many groups of channels each thread takes some, from the packing on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..emit.kernel_body import share
 from ..gemm.microkernel import Body, Tile, fused, load, splat, store
+from .layouts import function, pointer, run
 from .shape import Shape
 
 ROUND = 4  # pixels in a round of the inner loop, at most
@@ -145,4 +147,40 @@ def by_channel_function(shape: Shape, bits: int, name: str) -> Body:
         out = body.at("%out", integer("add", integer("mul", down, taps * wide), channel), element)
         for k, value in enumerate(sums_over(body, shape, element, wide, band, x, y, [(vector, "zeroinitializer")] * taps, 1, pixel)):
             add_to(body, tile, body.at(out, k * wide, element), value, band.first)
+    return body
+
+
+def memory_for(shape: Shape, bits: int, images: int) -> dict[str, int]:
+    """The elements of what the kernel works on, of so many images: the packed inputs and gradients, and the sums."""
+    wide = padded_outputs(shape, bits)
+    inputs = images * image_size(shape) + shape.tile(bits).lanes  # of the last pixels' vectors some lie behind
+    return {"inputs": inputs, "gradients": images * shape.out[0] * shape.out[1] * wide, "sums": shape.depth * math.prod(shape.kernel) * wide}
+
+
+def by_group_function(shape: Shape, bits: int, name: str) -> Body:
+    """`name(x, xn, xc, xr, xi, xg, y, yn, yc, yr, yi, yg, high, wide, out, oo, oi, or, oc, og, images, chunk, band, groups, scratch,
+    size, pack, unpack, thread, threads)`: the gradients of the weights of `groups` convolutions.
+
+    `x`, `y` and `out` have the strides of images, outputs, inputs, rows and columns, and of groups; `y` is of `high` rows of `wide` columns.
+    Each thread has `size` elements of scratch memory; `pack` and `unpack` are the addresses of `layouts.pack_images` and
+    `unpack_weight`, and `@sums` is in this module.
+    """
+    tile, element = shape.tile(bits), shape.tile(bits).element
+    names = "*x xn xc xr xi xg *y yn yc yr yi yg high wide *out oo oi or oc og images chunk band groups *scratch size *pack *unpack"
+    body = function(name, f"{names} thread threads", tile)
+    integer, pixel, height = body.integer, padded_outputs(shape, bits), shape.height(shape.out[0])
+    x_size, y_size = image_size(shape), shape.out[0] * shape.out[1] * pixel
+    inputs = body.at("%scratch", integer("mul", "%thread", "%size"), element)
+    gradients = body.at(inputs, integer("add", integer("mul", "%images", x_size), tile.lanes), element)
+    sums = body.at(gradients, integer("mul", "%images", y_size), element)
+    low, high = share(body, "%groups")
+    with body.loop(low, high) as group:
+        x, y, out = (body.at(f"%{end}", integer("mul", group.index, f"%{end[0]}g"), element) for end in ("x", "y", "out"))
+        sizes: tuple[object, ...] = (shape.inputs, *shape.size, -shape.before[0], height, shape.before[1], shape.width)
+        run(body, "%pack", pointer(x), "%xc", "%xr", "%xi", *sizes, pointer(inputs), shape.inputs, "%xn", x_size, "%images", 0, 1)
+        sizes = shape.outputs, "%high", "%wide", 0, "%high", 0, "%wide"
+        run(body, "%pack", pointer(y), "%yc", "%yr", "%yi", *sizes, pointer(gradients), pixel, "%yn", y_size, "%images", 0, 1)
+        run(body, "@sums", pointer(inputs), pointer(gradients), pointer(sums), "%images", "%chunk", "%band", 0, 1)
+        sizes = shape.outputs, shape.depth, *shape.kernel, tile.lanes, pixel
+        run(body, "%unpack", pointer(out), "%oo", "%oi", "%or", "%oc", *sizes, pointer(sums), 0, 1)
     return body

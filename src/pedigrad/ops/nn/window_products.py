@@ -43,7 +43,7 @@ def entered(kind: str, function: Any, given: tuple[Any, ...], geo: Geometry, gro
         return None
     one, other = trace.real(given[:2])
     channels = groups * other.shape[1] if kind == "backward" else other.shape[kind == "weight"]
-    alone = groups == 1 or groups == one.shape[1] == channels
+    alone = groups == 1 or groups == one.shape[1] == channels or kind == "weight"
     if not alone or 0 in one.shape or 0 in other.shape or one.dtype != other.dtype or not suits(one, channels, geo, groups):
         return None
     if kind == "weight" and not native.has_weight_gradient(one, other, geo, groups):
@@ -185,13 +185,8 @@ def weight_grad(x, y, geo: Geometry, groups: int):
     count = len(geo.out)
     out = np.empty((y.shape[1], x.shape[1] // groups, *geo.kernel), x.dtype)
     made = split(out, 0, groups)
-    if is_by_channel(geo, made):
-        native.convolution_weight(x, y, geo, out)
+    if is_direct(geo) and native.convolution_weight(x, y, geo, out):
         return out
-    if is_direct(geo):
-        pairs = zip(np.split(x, groups, 1), np.split(y, groups, 1), made, strict=True)
-        if all(native.convolution_weight(one, other, geo, each) for one, other, each in pairs):
-            return out
     x, y = split(padded(x, geo), 1, groups), split(y, 1, groups)
     by_window, by_element = windows(x, geo)
     native.contract(
