@@ -23,7 +23,7 @@ def kept(g, keep):
 @composite(places="", samples=[((2, 3), (2, 3)), ((), (3,))])
 def link(g, x, /):
     """`g` as it is, as a function of `x` too: one that does not change with it."""
-    return np.copy(g)
+    return g
 
 
 @link.grad("g")

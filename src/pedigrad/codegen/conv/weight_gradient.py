@@ -154,7 +154,11 @@ def memory_for(shape: Shape, bits: int, images: int) -> dict[str, int]:
     """The elements of what the kernel works on, of so many images: the packed inputs and gradients, and the sums."""
     wide = padded_outputs(shape, bits)
     inputs = images * image_size(shape) + shape.tile(bits).lanes  # of the last pixels' vectors some lie behind
-    return {"inputs": inputs, "gradients": images * shape.out[0] * shape.out[1] * wide, "sums": shape.depth * math.prod(shape.kernel) * wide}
+    return {
+        "inputs": inputs,
+        "gradients": images * shape.out[0] * shape.out[1] * wide,
+        "sums": shape.depth * math.prod(shape.kernel) * wide,
+    }
 
 
 def by_group_function(shape: Shape, bits: int, name: str) -> Body:

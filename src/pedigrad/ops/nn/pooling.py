@@ -136,9 +136,23 @@ def _divides(geo):
 
 @window_max.grad("x")
 def _(g, x, out, geo):
-    if g.__class__ is np.ndarray and _divides(geo) and native.takes_maxima(x, geo.kernel) and x.dtype == g.dtype == out.dtype:
-        return native.maxima_grad(x, *map(np.ascontiguousarray, (out, g)), geo.kernel)
-    return linked(window_put(g, window_argmax(x, out, geo), geo), x)
+    return linked(window_max_grad(g, x, out, geo), x)
+
+
+@composite(wide="rules", places="", samples=[
+    ((2, 3), lambda rng: np.arange(12.0).reshape(2, 6), lambda rng: np.arange(1.0, 12, 2).reshape(2, 3),
+     Geometry((6,), (2,), (2,), ((0, 0),), (1,), (3,))),
+])  # fmt: skip
+def window_max_grad(g, x, most, /, geo):
+    """The gradient of `x` from that of `most`, the maxima of its windows."""
+    if g.__class__ is np.ndarray and _divides(geo) and native.takes_maxima(x, geo.kernel) and x.dtype == g.dtype == most.dtype:
+        return native.maxima_grad(x, *map(np.ascontiguousarray, (most, g)), geo.kernel)
+    return window_put(g, window_argmax(x, most, geo), geo)
+
+
+@window_max_grad.grad("g")
+def _(g, x, most, geo):
+    return window_take(g, window_argmax(x, most, geo), geo)
 
 
 @kernel(places="", layout="like second")
