@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 from watched_programs import examine, names
@@ -294,3 +295,56 @@ def test_something_new_wakes_the_checks_again():
         model = nn.Linear(2, 1)
         torch.optim.SGD(model.parameters(), lr=0.1)
         assert not doctor.observer.asleep
+
+
+def train(steps, model, loss_of, zero=lambda step: True):
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    for step in range(steps):
+        if zero(step):
+            optimizer.zero_grad()
+        loss_of(step).backward()
+        optimizer.step()
+
+
+def test_inputs_that_need_gradients_are_not_kept():
+    model, inputs = nn.Linear(2, 1), []
+
+    def loss_of(step):
+        x = torch.ones(4, 2, requires_grad=True)
+        inputs.append(weakref.ref(x._node))
+        return model(x).sum()
+
+    with torch.check():
+        train(200, model, loss_of)
+        assert sum(leaf() is not None for leaf in inputs) < 20
+
+
+def test_a_loss_or_a_gradient_that_is_not_finite_is_found_in_deep_sleep_too():
+    model = nn.Linear(2, 1)
+    with torch.check() as doctor:
+        train(700, model, lambda step: model(torch.ones(4, 2)).sum() * (float("inf") if step == 650 else 1.0))
+    assert "loss-not-finite" in [finding.check for finding in doctor.findings]
+
+    model = nn.Linear(2, 1)
+    with torch.check() as doctor:
+        train(700, model, lambda step: (model(torch.ones(4, 2)) * (0.0 if step == 650 else 1.0)).abs().sqrt().sum())
+    assert "gradient-not-finite" in [finding.check for finding in doctor.findings]
+
+
+def test_what_goes_wrong_late_is_found_within_a_round():
+    model = nn.Linear(2, 1)
+    with torch.check() as doctor:
+        train(1800, model, lambda step: model(torch.ones(4, 2)).sum(), zero=lambda step: step < 700)
+    assert "gradients-accumulate" in [finding.check for finding in doctor.findings]
+
+
+def test_gradients_added_up_on_purpose_are_no_finding_after_sleep():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with torch.check(only=["gradients-accumulate", "step-without-backward", "zeroed-before-step"]) as doctor:
+        for part in range(4200):
+            (model(torch.randn(4, 2)).sum() / 3).backward()
+            if part % 3 == 2:
+                optimizer.step()
+                optimizer.zero_grad()
+    assert not doctor.findings

@@ -32,7 +32,7 @@ EVENTS = {
     "scheduled": "a schedule of learning rates is about to take a step: a `Schedule`",
     "batch": "a loader has made a batch: its iterator, the batch",
     "unseen_write": "a tensor was written to past its history: the tensor, what wrote, the tensor that lent it by `.data` or None",
-    "fall_asleep": "several steps will go by unheard, but by those that hear `always`: what is known of single steps is out of date then",
+    "fall_asleep": "several steps will go by unheard, but by those that hear `always` or `ever`: what is known of single steps is out of date",
     "failed": "the program ended with an error",
     "finish": "the program is over",
 }
@@ -81,6 +81,7 @@ class Check:
     functions: ClassVar[tuple[str, ...]] = ()
     is_of_speed: ClassVar[bool] = False  # the program is right, but slower than it need be
     always: tuple[str, ...] = ()  # the calls, passes and steps that it hears of also where most checks sleep
+    ever: tuple[str, ...] = ()  # those of them that it hears of where sleep is deep
 
     def __init__(self, program: Program, findings: Findings):
         self.program, self.findings = program, findings

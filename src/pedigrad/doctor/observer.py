@@ -27,9 +27,11 @@ MANY = 256  # passes that the first few steps may have
 BEFORE = 20_000  # operations before the first backward pass after which looking ends
 MEASURED = 20  # calls without gradients that are looked at
 WHOLE, AWAKE, ROUND = 32, 6, 128  # after so many passes the checks are awake in so many of a round of so many
+DEEP, LONG = 512, 1024  # after so many passes sleep is deep, and a round so long
 FEW = 8192  # elements whose squares are summed: sums of more are not made in threads
 NEWS = 16  # models and optimizers that are news; after those only such as come from another line than all before
-IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "stepped"})  # what only those hear in sleep who `always` do
+# What only those hear in sleep who `always` do, and in deep sleep who `ever` do.
+IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "stepped"})
 OPTIMIZERS = "pedigrad.optim."
 _add = np.add.reduce
 ndarray = np.ndarray
@@ -52,7 +54,12 @@ class Pace:
 
     def awake(self, program: Program) -> bool:
         """Whether all checks are to be told of the next pass and the step after it."""
-        return program.passes - self.since < WHOLE or program.passes % ROUND < AWAKE or self.begins(program)
+        rest = program.passes % (LONG if self.is_deep(program) else ROUND)
+        return rest < AWAKE or program.passes - self.since < WHOLE or self.begins(program)
+
+    def is_deep(self, program: Program) -> bool:
+        """Whether nothing new has been seen for so long that sleep is deep."""
+        return program.passes - self.since >= DEEP
 
     def begins(self, program: Program) -> bool:
         """Whether it is one of the first steps, which may have many passes."""
@@ -87,6 +94,7 @@ class Observer(watching.Watcher):
         self.pace = Pace()
         self.faults: list[str] = []
         self.asleep = False  # most checks hear nothing of steps
+        self.deep = False  # and hardly any does
         self.running: Pass | None = None
         self.lenders: dict[int, tuple[Any, Any]] = {}  # what `.data` returned, and whose it is, both weakly
         self.set_listeners()
@@ -107,6 +115,7 @@ class Observer(watching.Watcher):
     def set_drowsy(self) -> None:
         """Find which of them are told of what in sleep."""
         self.drowsy = self.awake | {event: tuple(m for m in self.awake[event] if event in m.__self__.always) for event in IN_SLEEP}
+        self.deaf = self.awake | {event: tuple(m for m in self.awake[event] if event in m.__self__.ever) for event in IN_SLEEP}
 
     def tell(self, event: str, *what: Any) -> None:
         """Tell the checks that listen."""
@@ -131,7 +140,7 @@ class Observer(watching.Watcher):
             self.faults.append(f"the check {check.name} failed in {listener.__name__}(): {type(error).__name__}: {error}")
             self.checks.remove(check)
             self.set_listeners()
-            self.listeners = self.drowsy if self.asleep else self.awake
+            self.listeners = self.deaf if self.deep else self.drowsy if self.asleep else self.awake
 
     def look(self, on: bool) -> None:
         """Begin or end to be told of single operations."""
@@ -167,20 +176,18 @@ class Observer(watching.Watcher):
             return run(*args, **kwargs)
         if self.program.stepping and (frame := caller(1)) is not None and name_of(frame.f_globals).startswith(OPTIMIZERS):
             return run(*args, **kwargs)  # not the user's, as those in a closure are
-        result, call = None, None
         try:
             result = run(*args, **kwargs)
-            if not self.asleep or not modes.grad_enabled():
-                call = FunctionCall(function.__name__, args, kwargs, result)
         except Exception as error:
-            call = FunctionCall(function.__name__, args, kwargs, error=error)
+            self.tell_each(listeners, FunctionCall(function.__name__, args, kwargs, error=error))
             raise
-        finally:
-            if call is not None:
-                self.tell_each(listeners, call)
+        if not self.asleep or not modes.grad_enabled():
+            self.tell_each(listeners, FunctionCall(function.__name__, args, kwargs, result))
         return result
 
     def module(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
+        if not module._parameters and not module._modules:
+            return run(*args, **kwargs)
         if self.running is not None or get_ident() != self.thread or meta.alive or lifted.alive or not self.program.is_model(module):
             return run(*args, **kwargs)  # in a backward pass something is computed once more
         grad = modes.grad_enabled()
@@ -196,7 +203,7 @@ class Observer(watching.Watcher):
         table = self.listeners if grad else self.awake
         self.hearing = False
         try:
-            if table is self.drowsy and not table["called"]:
+            if table is not self.awake and not table["called"]:
                 return run(*args, **kwargs)
             call = Call(model, args, kwargs, Origin.here(), grad)
             self.look(self.pace.due_in(call, self.program))
@@ -219,6 +226,8 @@ class Observer(watching.Watcher):
             return go()
         program = self.program
         outer = Pass(tensors, program.passes, run.accumulate, run.freed is None)
+        if self.deep:
+            return self.unheard(outer, go)
         if self.pace.is_new("backward", outer.origin):
             self.news()
         if not self.asleep:
@@ -237,8 +246,21 @@ class Observer(watching.Watcher):
             self.running = None
             if outer.accumulates:
                 program.passes += 1
-                program.reached |= outer.leaves
+                program.reached.update(outer.leaves)
             self.passed(outer, looking)
+
+    def unheard(self, outer: Pass, go: Callable[[], None]) -> None:
+        """A backward pass in deep sleep."""
+        self.running = outer
+        self.tell_each(self.deaf["backward"], outer)
+        try:
+            go()
+        finally:
+            self.running = None
+            self.program.passes += outer.accumulates
+            self.program.calls = []
+            if self.pace.awake(self.program):
+                self.sleep()
 
     def passed(self, outer: Pass, looking: bool) -> None:
         """A backward pass is over."""
@@ -248,7 +270,8 @@ class Observer(watching.Watcher):
                 call.passed = True
             program.calls = []
         if self.asleep and not self.pace.awake(program):
-            return self.tell("backwarded", outer)
+            self.tell("backwarded", outer)
+            return self.sleep()
         if looking:
             self.look(True)
         if not self.asleep:
@@ -260,15 +283,16 @@ class Observer(watching.Watcher):
     def sleep(self) -> None:
         """Let the checks fall asleep or wake up, as the number of passes says."""
         asleep = not self.pace.awake(self.program)
-        if asleep == self.asleep:
+        deep = asleep and self.pace.is_deep(self.program)
+        if (asleep, deep) == (self.asleep, self.deep):
             return
         if asleep:
             self.look(False)
             self.tell("fall_asleep")
             self.program.forget_loose()
             self.set_drowsy()
-        self.asleep = asleep
-        self.listeners = self.drowsy if asleep else self.awake
+        self.asleep, self.deep = asleep, deep
+        self.listeners = self.deaf if deep else self.drowsy if asleep else self.awake
 
     def updates_by_hand(self) -> None:
         """Find the leaves without an optimizer that were written to since they got their gradients."""
@@ -281,12 +305,10 @@ class Observer(watching.Watcher):
         outer = self.running
         if outer is None:
             return
-        for parent, array in zip(node.parents, gradients):  # noqa: B905  (it costs, and a user's Function may return more)
-            if array is None or parent is None:
-                continue
-            if parent.__class__ is Leaf:
-                outer.leaves.add(parent)
-            if array is given:
+        if not self.deep:
+            outer.leaves.update(p for p, array in zip(node.parents, gradients, strict=False) if array is not None and p.__class__ is Leaf)
+        for array in gradients:
+            if array is None or array is given:
                 continue
             if array.__class__ is ndarray and array.size < FEW and array.flags.forc:
                 flat = array.ravel("K")
@@ -312,13 +334,16 @@ class Observer(watching.Watcher):
             updater.heard += 1
             updater.refresh()
         program.stepping = True
-        self.tell("step", updater)
+        if not self.deep:
+            self.tell("step", updater)
         try:
             result = run()
         finally:
             program.stepping = False
         updater.steps += 1
         program.steps += 1
+        if self.deep:
+            return result
         for model in program.models.values() if not self.asleep else ():
             if not model.trained:
                 owned = updater.owned

@@ -206,14 +206,21 @@ class FunctionCall:
 class Pass:
     """A backward pass: where it began, and which leaves it reached."""
 
-    __slots__ = ("accumulates", "error", "leaves", "number", "origin", "retains", "tensors")
+    __slots__ = ("_origin", "accumulates", "error", "leaves", "number", "retains", "tensors")
 
     def __init__(self, tensors: Iterable[Tensor], number: int, accumulates: bool, retains: bool = False):
         self.tensors, self.number, self.accumulates = list(tensors), number, accumulates
         self.retains = retains  # what the graph saved stays
-        self.origin = Origin.here()
+        self._origin: Origin | None = None
         self.leaves: set[Leaf] = set()
         self.error: Exception | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """The user's line that calls it, found when it is first asked for while the pass is running: that costs time."""
+        if self._origin is None:
+            self._origin = Origin.here()
+        return self._origin
 
 
 class Updater:
@@ -263,7 +270,7 @@ class Program:
         self.schedules: dict[int, Schedule] = {}
         self.passes = 0
         self.steps = 0
-        self.reached: set[Leaf] = set()  # leaves that backward passes came to
+        self.reached: weakref.WeakSet[Leaf] = weakref.WeakSet()  # leaves that backward passes came to
         self.made: dict[int, tuple[Tensor, Origin]] = {}  # where parameters were put into modules
         self.written: dict[int, Tensor] = {}  # leaves that were written to by `.data`
         self.calls: list[Call] = []  # the models' calls since the last backward pass

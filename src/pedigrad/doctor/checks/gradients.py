@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -92,7 +93,7 @@ class NotOptimized(ParametersHistory):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.loose: dict[int, tuple[Tensor, int]] = {}  # leaves that no optimizer has, and how many passes reached them
-        self.used: set[Leaf] = set()  # those that models are given, and whose gradients somebody asks for or zeroes
+        self.used: weakref.WeakSet[Leaf] = weakref.WeakSet()  # those that models are given, and whose gradients somebody asks for or zeroes
 
     def called(self, call: Call) -> None:
         self.used.update(t._node for t in call.inputs if isinstance(t._node, Leaf))
@@ -102,7 +103,7 @@ class NotOptimized(ParametersHistory):
 
     def backwarded(self, run: Pass) -> None:
         if not run.accumulates:
-            self.used |= run.leaves
+            self.used.update(run.leaves)
             return
         owned = self.program.optimized()
         for leaf in run.leaves:

@@ -28,6 +28,9 @@ class GradientsAccumulate(Check):
         self.stale: dict[int, Origin] = {}  # those of them to which a pass has added, and where
         self.times: dict[int, int] = {}  # by optimizer, steps with such gradients
 
+    def fall_asleep(self) -> None:
+        self.used, self.stale = {}, {}
+
     def backward(self, run: Pass) -> None:
         self.used = {key: p for key, p in self.used.items() if has_gradient(p)}
         if self.stale:
@@ -111,6 +114,9 @@ class StepWithoutBackward(Check):
         self.idle: dict[int, int] = {}
         self.passes = 0  # those of torch.autograd.grad() too: the program may set gradients itself
         self.then: dict[int, int] = {}  # by optimizer, how many there had been at its last step
+
+    def fall_asleep(self) -> None:
+        self.then.clear()
 
     def backwarded(self, run: Pass) -> None:
         self.passes += 1

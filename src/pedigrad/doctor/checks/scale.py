@@ -30,14 +30,16 @@ class LossNotFinite(Check):
         "Keep the operands in the operation's domain (an epsilon in log, sqrt and division, scores into *_with_logits losses), or lower the"
         " learning rate."
     )
-    always = ("backward",)
+    always = ever = ("backward",)
 
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.told = False  # what comes after the first follows from it
 
     def backward(self, run: Pass) -> None:
-        for loss in run.tensors if not (self.told or self.program.spoilt) else ():
+        if self.told or self.program.spoilt:
+            return
+        for loss in run.tensors:
             array = loss._array
             if array.size == 1 and array.dtype.kind == "f" and isfinite(array.item()):
                 continue
