@@ -295,3 +295,21 @@ def test_a_program_of_random_numbers_with_nothing_to_check_is_held_against_numpy
     for _ in range(4):
         compiled(x, y)
     assert [v.is_proven for v in compiled.compiled.variants] == [True]
+
+
+def test_a_gradient_of_what_was_summed_in_narrower_floats_may_move_as_far_as_these_do():
+    """A backward program starts from what the forward program has summed in float32, in another order than NumPy."""
+    for seed in range(4):
+        torch.manual_seed(seed)
+        x, y = torch.randn(4, 4, requires_grad=True), torch.full((1, 1), 0.3, dtype=torch.float64)
+
+        @torch.compile
+        def function(x):
+            loss = torch.nn.functional.kl_div(y, x.softmax(-1), reduction="sum") / 16  # noqa: B023
+            return loss, loss.sin()
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for _ in range(4):
+                function(x)[1].backward()
+        assert function.compiled.variants[0].runs > 0

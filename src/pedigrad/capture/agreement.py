@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -41,10 +41,15 @@ class Fault(NamedTuple):
 
 
 class Rounding:
-    """What rounding does to the values that a program gives from some inputs: NumPy runs it a few times when that is first asked."""
+    """What rounding does to the values that a program gives from some inputs: NumPy runs it a few times when that is first asked.
 
-    def __init__(self, program: Program, given: dict[Value, Array]):
-        self.program, self.given = program, given
+    Inputs may be what another program gives, whose `Rounding` is `before`: `links` are its outputs by these inputs.
+    """
+
+    def __init__(
+        self, program: Program, given: dict[Value, Array], before: Rounding | None = None, links: Mapping[Value, Value] | None = None
+    ):
+        self.program, self.given, self.before, self.links = program, given, before, links or {}
         self.runs: list[dict[Value, Array]] = []
         self.chance = np.random.Generator(np.random.PCG64(0))
 
@@ -66,7 +71,7 @@ class Rounding:
                     return None
         plain, moved = self.plain[value], 0.0
         if plain.dtype.kind == "f":  # what cancels leaves the rounding of what it was made of
-            moved = float(np.finfo(plain.dtype).eps) * self.largest(value)
+            moved = self.unit(value)
         for run in self.moved():
             step = moved_by(plain, run[value])
             if step is None:
@@ -80,38 +85,44 @@ class Rounding:
     @cached_property
     def plain(self) -> dict[Value, Array]:
         """The outputs as NumPy computes them."""
-        self.magnitudes: dict[Value, float] = {}
+        self.units: dict[Value, float] = {}
         return interpreted(self.program, self.given, keep=self.program.outputs, look=self.measure)
 
     def moved(self) -> Iterator[dict[Value, Array]]:
         """The outputs with other rounding, each computed when it is asked for: moved a little, in wider floats, otherwise moved."""
-        for number in range(RUNS):
-            if number == len(self.runs):
-                self.runs.append(self.wide() if number == WIDE else self.nearby())
-            yield self.runs[number]
+        return map(self.run, range(RUNS))
 
-    def wide(self) -> dict[Value, Array]:
+    def run(self, number: int) -> dict[Value, Array]:
+        """The outputs of one of these runs."""
+        if number == len(self.runs):
+            before = {} if self.before is None else self.before.run(number)
+            given = self.given | {v: before[link] for v, link in self.links.items()}
+            self.runs.append(self.wide(given) if number == WIDE else self.nearby(given))
+        return self.runs[number]
+
+    def wide(self, given: dict[Value, Array]) -> dict[Value, Array]:
         """The outputs as they are in wider floats."""
-        return interpreted(self.program, self.given, wide=True, keep=self.program.outputs)
+        return interpreted(self.program, given, wide=True, keep=self.program.outputs)
 
-    def nearby(self) -> dict[Value, Array]:
+    def nearby(self, given: dict[Value, Array]) -> dict[Value, Array]:
         """The outputs where inputs and all that is computed are a rounding error away."""
         shake = Shaking(self.chance)
-        given = {v: a if a.dtype.kind != "f" else shake(a) for v, a in self.given.items()}
+        given = {v: a if a.dtype.kind != "f" else shake(a) for v, a in given.items()}
         return interpreted(self.program, given, rounded=shake, keep=self.program.outputs)
 
     def measure(self, value: Value, array: Array) -> None:
-        """Note the largest finite number of an array of floats."""
+        """Note what is one unit in the last place of the largest finite number of an array of floats."""
         if array.dtype.kind == "f":
             most = max(float(array.max(initial=0)), -float(array.min(initial=0)))
-            self.magnitudes[value] = most if math.isfinite(most) else float(np.abs(array[np.isfinite(array)]).max(initial=0))
+            most = most if math.isfinite(most) else float(np.abs(array[np.isfinite(array)]).max(initial=0))
+            self.units[value] = float(np.finfo(array.dtype).eps) * most
 
-    def largest(self, value: Value) -> float:
-        """The largest number among all that a value follows from."""
+    def unit(self, value: Value) -> float:
+        """The largest of those units among all that a value follows from."""
         found, seen, todo = 0.0, {value}, [value]
         while todo:
             each = todo.pop()
-            found = max(found, self.magnitudes.get(each, 0.0))
+            found = max(found, self.units.get(each, 0.0))
             new = [v for v in (each.by.values() if each.by is not None else ()) if v not in seen]
             seen.update(new)
             todo += new

@@ -73,7 +73,7 @@ class Proof:
             fault = rounding.compared(self.name(number), found, wanted, value)
             if fault is not None:
                 return fault
-        return None if self.gradient is None else self.find_in_gradients(self.gradient, arrays, outputs, known)
+        return None if self.gradient is None else self.find_in_gradients(self.gradient, arrays, outputs, rounding)
 
     def on_one_memory(self, targets: set[Value]) -> bool:
         """Whether something is written to in place that another input is on too, by addresses alone."""
@@ -113,9 +113,7 @@ class Proof:
             return "what it writes in place" if write is None else f"what {write.what}() writes at {write.origin}, element "
         return f"the gradient of a tensor of shape {tuple(thing.shape)}, element "
 
-    def find_in_gradients(
-        self, program: GradientProgram, arrays: list[Array], outputs: list[Any], known: dict[Value, Array]
-    ) -> Fault | None:
+    def find_in_gradients(self, program: GradientProgram, arrays: list[Array], outputs: list[Any], before: Rounding) -> Fault | None:
         """The backward programs, from gradients of ones."""
         first = len(outputs) - len(program.computed)
         saved = [arrays[i] if what == "input" else outputs[first + i] for what, i in program.kept]
@@ -134,7 +132,12 @@ class Proof:
                 news = interpreted(back.program, given)
                 grads = iter(back.program.outputs)
                 wanted = [None if g is None else news[next(grads)] for g in wanted]
-            values, rounding = iter(back.program.outputs), Rounding(back.program, given)
+            links = {
+                back.known[v]: self.program.outputs[first + i]
+                for v, (what, i) in zip(program.kept_values, program.kept, strict=True)
+                if v in back.known and what != "input"
+            }
+            values, rounding = iter(back.program.outputs), Rounding(back.program, given, before, links)
             for one, other in zip(found, wanted, strict=True):
                 if other is not None:
                     what = f"a gradient of shape {np.shape(other)}"

@@ -32,7 +32,7 @@ EVENTS = {
     "scheduled": "a schedule of learning rates is about to take a step: a `Schedule`",
     "batch": "a loader has made a batch: its iterator, the batch",
     "unseen_write": "a tensor was written to past its history: the tensor, what wrote, the tensor that lent it by `.data` or None",
-    "fall_asleep": "several steps will go by unheard, but by those that hear `always` or `ever`: what is known of single steps is out of date",
+    "fall_asleep": "several steps will go by unheard, but by those that hear `always`: what is known of single steps is out of date",
     "failed": "the program ended with an error",
     "finish": "the program is over",
 }

@@ -20,9 +20,9 @@ LAST = {
     "linalg_slogdet": 2, "linalg_lu_factor": 2, "lu_info": 2, "linalg_pinv": 2, "linalg_ldl_factor_ex": 2, "matrix_exp": 2,
     "cholesky_inverse": 2, "cholesky_solve": 2, "linalg_solve": 2, "tril": 2, "triu": 2, "geqrf": 2, "pixel_shuffle": 3,
     "pixel_unshuffle": 3, "cast": 0, "clone": 0, "fill": 0, "gelu": 0, "one_hot_rows": 0, "recurrence": 1, "framed": 1, "overlapped": 2,
-    "window_max": 1, "window_mean": 1, "window_sum": 1, "window_spread": 1, "window_put": 1, "window_take": 1, "window_argmax": 1, "window_max_grad": 1,
-    "window_indices": 1, "adaptive_mean": 1, "adaptive_spread": 1, "adaptive_argmax": 1, "spatial_take": 1, "spatial_put": 1,
-    "unpool_put": 1, "resample": 1, "resample_back": 1, "constant_pad_nd": 0,
+    "window_max": 1, "window_mean": 1, "window_sum": 1, "window_spread": 1, "window_put": 1, "window_take": 1, "window_argmax": 1,
+    "window_max_grad": 1, "window_indices": 1, "adaptive_mean": 1, "adaptive_spread": 1, "adaptive_argmax": 1, "spatial_take": 1,
+    "spatial_put": 1, "unpool_put": 1, "resample": 1, "resample_back": 1, "constant_pad_nd": 0,
 }  # fmt: skip
 
 

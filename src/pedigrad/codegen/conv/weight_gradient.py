@@ -165,8 +165,8 @@ def by_group_function(shape: Shape, bits: int, name: str) -> Body:
     """`name(x, xn, xc, xr, xi, xg, y, yn, yc, yr, yi, yg, high, wide, out, oo, oi, or, oc, og, images, chunk, band, groups, scratch,
     size, pack, unpack, thread, threads)`: the gradients of the weights of `groups` convolutions.
 
-    `x`, `y` and `out` have the strides of images, outputs, inputs, rows and columns, and of groups; `y` is of `high` rows of `wide` columns.
-    Each thread has `size` elements of scratch memory; `pack` and `unpack` are the addresses of `layouts.pack_images` and
+    `x`, `y` and `out` have the strides of images, outputs, inputs, rows and columns, and of groups; `y` is of `high` rows of `wide`
+    columns. Each thread has `size` elements of scratch memory; `pack` and `unpack` are the addresses of `layouts.pack_images` and
     `unpack_weight`, and `@sums` is in this module.
     """
     tile, element = shape.tile(bits), shape.tile(bits).element

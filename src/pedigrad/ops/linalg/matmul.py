@@ -151,8 +151,8 @@ def linear(x, weight, bias=None, /):
         return out
     if out.__class__ is bias.__class__ is np.ndarray and bias.dtype is out.dtype and bias.shape == weight.shape[:-1]:
         return np.add(out, bias, out)  # nobody else has the product
-    if weight.ndim == 1 and bias.ndim or bias.ndim > out.ndim:
-        raise RuntimeError(f"the bias of shape {tuple(bias.shape)} does not broadcast to the product of shape {tuple(out.shape)}")
+    if bias.ndim > (out.ndim if weight.ndim == 2 else 0):
+        raise RuntimeError(f"the bias of shape {tuple(bias.shape)} does not go with the product of shape {tuple(out.shape)}")
     return np.add(out, bias)
 
 
