@@ -97,7 +97,12 @@ def is_lifted(g: Any, saved: Any) -> bool:
 
 
 def on_lifted(node: Node, g: Any, parents: Any, saved: Any) -> Any:
-    """The gradients that a node's rules give where arrays are lifted: they are run on Tensors, as for higher derivatives."""
+    """The gradients that a node's rules give where arrays are lifted: on these, or on Tensors, as for higher derivatives."""
+    if modes.settings.recorder is None and not node.op.hidden:  # type: ignore[union-attr]
+        try:
+            return node.backward(g, parents, saved)  # type: ignore[attr-defined]
+        except Exception:  # rules may want what lifted arrays have not
+            pass
     given = saved_tensors(node, saved, any(level.follows_hidden for value in saved for level in lifted.levels_of(value)))
     tensors: Any = [None if one is None else wrap(one) for one in g] if g.__class__ is list else wrap(g)
     grads, recorder = None, modes.settings.recorder

@@ -48,7 +48,7 @@ NUMBERS = frozenset({int, float})  # types whose values NumPy treats as PyTorch 
 
 def dispatch(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
     """Run `op` on Tensors (or arrays): the general way."""
-    if modes.special:
+    if modes.special and (watching.watcher is not None or modes.settings.profiler is not None):
         run = functools.partial(_dispatched, op, operands, attributes, out)
         if (watcher := watching.watcher) is not None and watcher.looking and not _any_lifted(operands):
             run = functools.partial(watcher.operation, op, operands, attributes, run)
@@ -70,19 +70,19 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
     if modes.special and modes.settings.autocast is not None and out is None:
         operands = modes.settings.autocast(op, operands)
     flat = tuple(operands[0]) if op.variadic else operands
-    if not any(isinstance(value, Tensor) for value in flat):
+    if not _has_tensor(flat):
         return _on_arrays(op, flat, attributes, out)
     if op.kind == "sparse":
         return _on_sparse(op, flat, attributes)
-    if any(isinstance(value, Tensor) for value in attributes):  # a tensor of one where a number is wanted
+    if attributes and _has_tensor(attributes):  # a tensor of one where a number is wanted
         named = zip(op.attributes, attributes, strict=True)
         attributes = tuple(v.item() if n in SCALARS and isinstance(v, Tensor) else v for n, v in named)
-    if modes.special:
+    if modes.special and (op.differentiable or op.kind == "view"):
         for value in flat:
-            if isinstance(value, Tensor) and (op.differentiable or op.kind == "view"):
+            if isinstance(value, Tensor) and value._view is not None:
                 refresh(value)
     try:
-        operands = tuple(_as_operand(op, i, value) for i, value in enumerate(flat))
+        operands = tuple([v if v.__class__ is Tensor else _as_operand(op, i, v) for i, v in enumerate(flat)])
     except Foreign as error:
         return _taken_over(op, operands, attributes, out, *error.args)
     if meta.alive:
@@ -91,7 +91,7 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
         names = op.operands * len(operands) if op.variadic else op.operands
         check_no_history(op.name + "(): ", *(v for n, v in zip(names, operands, strict=True) if n in op.differentiable))
     try:
-        arrays = tuple(value._array if isinstance(value, Tensor) else value for value in operands)
+        arrays = tuple([value._array if isinstance(value, Tensor) else value for value in operands])
     except NoArrayError as error:
         return _in_their_form(op, error.form(op.name), operands, attributes, out)
     results = computed(op, arrays, attributes)
@@ -102,6 +102,13 @@ def _dispatched(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...], 
             _check_own(out, arrays, results)
         return _into(op, out, results)
     return returned(op, operands, arrays, attributes, results)
+
+
+def _has_tensor(values: tuple[Any, ...]) -> bool:
+    for value in values:  # noqa: SIM110  (any() of a generator costs more)
+        if isinstance(value, Tensor):
+            return True
+    return False
 
 
 def _in_their_form(op: Op, form: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any) -> Any:
@@ -285,7 +292,7 @@ class Forward:
             _check_kinds(self.op, arrays)
         if self.op.check is not None:
             self.op.check(*arrays)
-        ready = _promoted(self.op, arrays) if self.op.promoted else arrays
+        ready = _promoted(self.op, arrays) if self.op.promoted and not _agree(self.op, arrays) else arrays
         return self.laid_out(arrays, _forward(self.op, ready, self.attributes, arrays))
 
     def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...], traced: bool = False) -> tuple[Any, ...]:
@@ -297,6 +304,19 @@ class Forward:
 
     def __repr__(self) -> str:
         return f"{self.op.name}{self.attributes}"
+
+
+def _agree(op: Op, arrays: tuple[Any, ...]) -> bool:
+    """Whether the operands are arrays of one dtype, which the operation computes in."""
+    common = None
+    for a in arrays:
+        if a is None:
+            continue
+        dtype = getattr(a, "dtype", None)
+        if dtype is None or (common is not None and dtype is not common):
+            return False
+        common = dtype
+    return common is not None and (op.result != "float" or common.kind in "fcV")
 
 
 def _promoted(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -338,7 +358,7 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], shown
 
     `shown` are the operands as the user gave them, for errors.
     """
-    named = dict(zip(op.attributes, attributes, strict=True))
+    named = dict(zip(op.attributes, attributes, strict=True)) if attributes else {}
     if op.real and any(getattr(a, "dtype", None) in COMPLEX for a in arrays):
         raise NotImplementedError(located(f'"{op.name}" not implemented for complex numbers'))
     given, narrow = arrays, None
@@ -368,6 +388,11 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], shown
         raise told from None  # what NumPy said is its `__context__`, which is not printed
     if narrow is not None:
         results = rounded(op, results, narrow, named)
+    if results.__class__ is np.ndarray:
+        if op.result != "same" and op.result != "float":
+            return (results,)
+        wanted = arrays[op.operands.index(op.promoted[0])].dtype
+        return (results if results.dtype == wanted else results.astype(wanted),)
     results = results if isinstance(results, (tuple, list)) else (results,)
     if op.result == "same" or op.result == "float":
         wanted = arrays[op.operands.index(op.promoted[0])].dtype
@@ -506,11 +531,14 @@ def record(
 ) -> Node | None:
     """Give `tensors`, the results of `op` on `operands`, their history: a node, or the reason why there is none."""
     names = op.operands * len(operands) if op.variadic else op.operands
-    with_rule = op.differentiable
-    parents = tuple(history(v) for n, v in zip(names, operands, strict=True) if n in with_rule)
-    smooth = [r for r, _ in zip(results, tensors, strict=False) if r.dtype.kind in "fcV"]
-    if not smooth or not any(p is not None for p in parents) or not modes.settings.grad:
-        cut = cut_of(op, operands, parents, bool(smooth))
+    with_rule, smooth, needed = op.differentiable, False, False
+    parents = tuple([history(v) for n, v in zip(names, operands, strict=True) if n in with_rule])
+    for r, _ in zip(results, tensors, strict=False):
+        smooth = smooth or r.dtype.kind in "fcV"
+    for p in parents:
+        needed = needed or p is not None
+    if not smooth or not needed or not modes.settings.grad:
+        cut = cut_of(op, operands, parents, smooth)
         for tensor in tensors:
             tensor._node, tensor._cut = None, cut
         return None
@@ -529,8 +557,10 @@ def record(
     frame = outside(_getframe(1))
     node.code, node.lasti = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
     node.scope = here.get().scope
-    if (cut := next((v._cut for v in operands if isinstance(v, Tensor) and v._cut is not None), None)) is not None:
-        node.cut = cut
+    for v in operands:
+        if isinstance(v, Tensor) and v._cut is not None:
+            node.cut = v._cut
+            break
     if op.outputs is not None and len(tensors) == 1:
         tensors[0]._node, tensors[0]._cut = node, None
     else:
@@ -618,24 +648,53 @@ def output(node: Node, index: int, outputs: Any) -> Output:
 
 def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes: tuple[Any, ...], results: Any) -> tuple[Any, ...]:
     """What the rules that will run want, in the order of `op.saves`."""
-    values: dict[str, Any] = dict(zip(op.attributes, attributes, strict=True))
-    values.update(zip(op.outputs, results, strict=True) if op.outputs else {"outs": results})
     if op.variadic:
-        (name,) = op.operands
-        if name in op.saves:
-            needed = [sum(p is not None for p in parents) > (parent is not None) for parent in parents]  # by another operand's gradient
-            values[name] = tuple([a if n else None for a, n in zip(arrays, needed, strict=True)])
-        values[name + "_shape"] = tuple([a.shape for a in arrays])
-        values[name + "_dtype"] = tuple([a.dtype for a in arrays])
-        return tuple([values[name] for name in op.saves])
-    values.update(zip(op.operands, arrays, strict=True))
-    for name, a in zip(op.operands, arrays, strict=True):
-        values[name + "_shape"], values[name + "_dtype"] = getattr(a, "shape", ()), getattr(a, "dtype", None)
-    due = {n for n, p in zip(op.differentiable, parents, strict=True) if p is not None}
-    wanted = {w for rule in op.rules if due.intersection(rule.inputs) for w in rule.wants}
+        return _saved_of_several(op, parents, arrays, attributes, results)
+    found: list[Any] = []
+    due = tuple([p is not None for p in parents])
+    places = op.where.get(due)
+    if places is None:
+        places = op.where[due] = _places(op, due)
+    for what, i in places:
+        if what == "operand":
+            found.append(arrays[i])
+        elif what == "shape":
+            found.append(getattr(arrays[i], "shape", ()))
+        elif what == "dtype":
+            found.append(getattr(arrays[i], "dtype", None))
+        elif what == "attribute":
+            found.append(attributes[i])
+        else:
+            found.append(results[i] if what == "result" else results if what == "results" else None)
+    return tuple(found)
+
+
+def _places(op: Op, due: tuple[bool, ...]) -> list[tuple[str, int]]:
+    """Where what is saved for the gradients that are due is found: what it is, and its number among those."""
+    places: dict[str, tuple[str, int]] = {name: ("attribute", i) for i, name in enumerate(op.attributes)}
+    places.update({name: ("result", i) for i, name in enumerate(op.outputs)} if op.outputs else {"outs": ("results", 0)})
+    places.update((name, ("operand", i)) for i, name in enumerate(op.operands))
+    places.update((f"{name}_{what}", (what, i)) for i, name in enumerate(op.operands) for what in ("shape", "dtype"))
+    names = {n for n, d in zip(op.differentiable, due, strict=True) if d}
+    wanted = {w for rule in op.rules if names.intersection(rule.inputs) for w in rule.wants}
     if op.hidden:  # the second derivative runs the forward again
         wanted.update((*op.operands, *op.attributes))
-    return tuple(values[name] if name in wanted else None for name in op.saves)
+    return [places[name] if name in wanted else ("nothing", 0) for name in op.saves]
+
+
+def _saved_of_several(
+    op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes: tuple[Any, ...], results: Any
+) -> tuple[Any, ...]:
+    """The same of an op that takes as many operands as it is given."""
+    (name,) = op.operands
+    values: dict[str, Any] = dict(zip(op.attributes, attributes, strict=True))
+    values.update(zip(op.outputs, results, strict=True) if op.outputs else {"outs": results})
+    if name in op.saves:
+        needed = [sum(p is not None for p in parents) > (parent is not None) for parent in parents]  # by another operand's gradient
+        values[name] = tuple([a if n else None for a, n in zip(arrays, needed, strict=True)])
+    values[name + "_shape"] = tuple([a.shape for a in arrays])
+    values[name + "_dtype"] = tuple([a.dtype for a in arrays])
+    return tuple([values[name] for name in op.saves])
 
 
 def cut_of(op: Op, operands: Any, parents: tuple[Any, ...], smooth: bool) -> Cut | None:

@@ -110,13 +110,15 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
         return getitem(self, key)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        if any(hasattr(value, "_array") for value in inputs):
-            return NotImplemented  # a Tensor does it, which has a history
+        for value in inputs:
+            if hasattr(value.__class__, "_array"):
+                return NotImplemented  # a Tensor does it, which has a history
         return _called(ufunc if method == "__call__" else (ufunc, method), inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if any(hasattr(kind, "_numpy_functions") for kind in types):
-            return NotImplemented
+        for kind in types:
+            if hasattr(kind, "_numpy_functions"):
+                return NotImplemented
         if function is np.copyto:
             return overwrite(*args, **kwargs)
         if function in (np.may_share_memory, np.shares_memory):
