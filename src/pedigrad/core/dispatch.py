@@ -144,14 +144,14 @@ def _on_sparse(op: Op, operands: tuple[Any, ...], attributes: tuple[Any, ...]) -
 
 def computed(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arrays that `op` makes of arrays, hidden outputs too: a level computes with those of its own, a recorder follows."""
-    forward = Forward(op, attributes)
     if not modes.special:
-        return forward(*arrays)
+        return Forward(op, attributes)(*arrays)
     level = lifted.highest(arrays) if lifted.alive else None
     if op.kind == "edge" and (level is None or level.begin <= attributes[0].begin):
         return (op.forward(*arrays, *attributes),)
     if level is not None:
         return level.run(op, arrays, attributes)
+    forward = Forward(op, attributes)
     if meta.alive and any(map(meta.is_meta, arrays)):
         return _nowhere(forward, arrays)
     recorder = modes.settings.recorder
@@ -292,7 +292,7 @@ class Forward:
             _check_kinds(self.op, arrays)
         if self.op.check is not None:
             self.op.check(*arrays)
-        ready = _promoted(self.op, arrays) if self.op.promoted and not _agree(self.op, arrays) else arrays
+        ready = _promoted(self.op, arrays) if self.op.promoted else arrays
         return self.laid_out(arrays, _forward(self.op, ready, self.attributes, arrays))
 
     def laid_out(self, arrays: tuple[Any, ...], results: tuple[Any, ...], traced: bool = False) -> tuple[Any, ...]:
@@ -306,26 +306,33 @@ class Forward:
         return f"{self.op.name}{self.attributes}"
 
 
-def _agree(op: Op, arrays: tuple[Any, ...]) -> bool:
-    """Whether the operands are arrays of one dtype, which the operation computes in."""
-    common = None
-    for a in arrays:
-        if a is None:
-            continue
-        dtype = getattr(a, "dtype", None)
-        if dtype is None or (common is not None and dtype is not common):
-            return False
-        common = dtype
-    return common is not None and (op.result != "float" or common.kind in "fcV")
-
-
 def _promoted(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arrays in their common dtype; numbers become 0-d arrays of it."""
+    common: Any = None
+    numbers = False
+    for a in arrays:
+        dtype = getattr(a, "dtype", None)
+        if dtype is None and a.__class__ in NUMBERS:
+            numbers = True
+        elif dtype is None or (common is not None and dtype is not common):
+            break
+        else:
+            common = dtype
+    else:  # as a rule they have one dtype, and numbers beside floats are of it
+        if numbers and common is not None and common.kind == "f" and common.itemsize > 2 and op.promoted == op.operands:
+            return tuple([a if hasattr(a, "dtype") else np.array(a, common) for a in arrays])
+        if not numbers and common is not None and (op.result != "float" or common.kind in "fcV"):
+            return arrays
+    return _made_alike(op, arrays)
+
+
+def _made_alike(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same where they differ."""
     names = op.operands * len(arrays) if op.variadic else op.operands
-    common = dtypes.promote_operands(a for n, a in zip(names, arrays, strict=True) if n in op.promoted)
-    if op.result == "float" and not (common.is_floating_point or common.is_complex):
-        common = dtypes.get_default_dtype()
-    target = dtypes.to_numpy(common)
+    found = dtypes.promote_operands(a for n, a in zip(names, arrays, strict=True) if n in op.promoted)
+    if op.result == "float" and not (found.is_floating_point or found.is_complex):
+        found = dtypes.get_default_dtype()
+    target = dtypes.to_numpy(found)
     kept = NUMBERS if op.keeps_numbers and is_narrow(target) else ()
     return tuple(
         _converted(a, target) if a is not None and n in op.promoted and a.__class__ not in kept else a
@@ -650,11 +657,11 @@ def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes
     """What the rules that will run want, in the order of `op.saves`."""
     if op.variadic:
         return _saved_of_several(op, parents, arrays, attributes, results)
-    found: list[Any] = []
-    due = tuple([p is not None for p in parents])
-    places = op.where.get(due)
+    key = ("places", *[p is not None for p in parents])
+    places = op.known.get(key)
     if places is None:
-        places = op.where[due] = _places(op, due)
+        places = op.known[key] = _places(op, key[1:])
+    found: list[Any] = []
     for what, i in places:
         if what == "operand":
             found.append(arrays[i])

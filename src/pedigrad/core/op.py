@@ -146,7 +146,7 @@ class Op:
         self.rules: list[Rule] = []
         self.differentiable: tuple[str, ...] = ()
         self.saves: tuple[str, ...] = ()
-        self.where: dict[tuple[bool, ...], Any] = {}  # by which operands' gradients are due: where what is saved is found
+        self.known: dict[tuple[Any, ...], Any] = {}  # what follows from the rules
         self.ufunc = self._direct_ufunc()
         self.wide = wide
         computes = self.ufunc is None and result != "bool" if kind == "elementwise" else kind in ("composite", "reduction")
@@ -206,7 +206,7 @@ class Op:
             if self.hidden:  # the second derivative runs the forward again
                 wanted += self.attributes
             self.saves = tuple(dict.fromkeys(w for w in wanted if w != "needs" and w != "g" and not w.startswith("g_")))
-            self.where.clear()
+            self.known.clear()
             return function
 
         return declare

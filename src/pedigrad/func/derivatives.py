@@ -237,6 +237,8 @@ def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
 
 def _mapped(function: Function, tensors: list[Tensor], chunk_size: int | None, randomness: str = "error") -> list[Tensor]:
     """`function`, which gives a list of tensors, for each element of the first dimension of its arguments."""
+    if tensors and len(tensors[0]) == 1:  # there is nothing to do together
+        return [found[None] for found in function(*(each[0] for each in tensors))]
     return list(vmap(lambda *given: tuple(function(*given)), randomness=randomness, chunk_size=chunk_size)(*tensors))
 
 

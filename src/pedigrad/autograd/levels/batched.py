@@ -94,7 +94,7 @@ class Batch(Level):
 
     def all_lifted(self, values: Any) -> tuple[Batched, ...]:
         """Several results, each with the samples along its first dimension, as those of one sample."""
-        return tuple(Batched(self, value) for value in values)
+        return tuple([Batched(self, value) for value in values])
 
     def values(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
         """The operands with all samples along the first dimension, also of what is the same in all of them; numbers as they are."""
@@ -108,15 +108,15 @@ class Batch(Level):
 
     def aligned(self, arrays: tuple[Any, ...], ndim: int | None = None) -> tuple[Any, ...]:
         """The operands such that, where their samples broadcast, they do; what is the same in all samples stays without the batch."""
-        ndim = max((len(a.shape) for a in arrays if hasattr(a, "shape")), default=0) if ndim is None else ndim
-
-        def one(array: Any) -> Any:
-            if not self.holds(array):
-                return array
-            value = array.value
-            return value if array.ndim == ndim else reshaped(value, (self.size, *(1,) * (ndim - array.ndim), *array.shape))
-
-        return tuple(map(one, arrays))
+        if ndim is None:
+            ndim = max([len(a.shape) for a in arrays if hasattr(a, "shape")], default=0)
+        found = []
+        for array in arrays:
+            if isinstance(array, Batched) and array.level is self:
+                more, array = ndim - len(array.shape), array.value
+                array = reshaped(array, (self.size, *(1,) * more, *array.shape[1:])) if more else array
+            found.append(array)
+        return tuple(found)
 
     # A level's duties
 
@@ -206,8 +206,13 @@ def stacked(arrays: tuple[Any, ...]) -> Any:
 
 def promoted(op: Any, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """The operands in the dtype that those of one sample have in common: a number of each sample counts as a number."""
-    kinds = {a.dtype for a in arrays if hasattr(a, "dtype")}
-    if len(kinds) < 2:
+    first = None
+    for a in arrays:
+        dtype = getattr(a, "dtype", None)
+        if dtype is not None and first is not None and dtype != first:
+            break
+        first = first or dtype
+    else:
         return arrays
     names = op.operands * len(arrays) if op.variadic else op.operands
     together = [a for n, a in zip(names, arrays, strict=True) if n in op.promoted and a is not None]

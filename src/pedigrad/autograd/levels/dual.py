@@ -79,7 +79,9 @@ class Derivative(Level):
         return array.tangent if self.holds(array) and not self.ended else None
 
     def run(self, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[Any, ...]:
-        primals, tangents = tuple(map(self.primal, arrays)), tuple(map(self.tangent, arrays))
+        mine = [isinstance(a, Dual) and a.level is self for a in arrays]
+        primals = tuple([a.primal if own else a for a, own in zip(arrays, mine, strict=True)])
+        tangents = tuple([a.tangent if own and not self.ended else None for a, own in zip(arrays, mine, strict=True)])
         results = computed(op, primals, attributes)
         if self.ended:
             return results
@@ -127,9 +129,12 @@ def of_its_own(tangent: Any, given: tuple[Any, ...]) -> Any:
         return None
     if isinstance(tangent, np.generic):  # NumPy's arithmetic makes numbers of arrays without dimensions
         return np.asarray(tangent)
-    repeated = any(step == 0 and n > 1 for step, n in zip(tangent.strides, tangent.shape, strict=True))
-    if repeated or any(t is not None and np.may_share_memory(tangent, t) for t in given):
+    array = tangent if tangent.__class__ is np.ndarray else tangent.whole()
+    if 0 in array.strides and any(step == 0 and n > 1 for step, n in zip(tangent.strides, tangent.shape, strict=True)):
         return ran("clone", tangent)
+    for each in given:
+        if each is not None and np.may_share_memory(array, each if each.__class__ is np.ndarray else each.whole()):
+            return ran("clone", tangent)
     return tangent
 
 

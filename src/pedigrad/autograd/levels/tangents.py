@@ -10,6 +10,7 @@ A gradient rule gives the product of a cotangent with the transposed Jacobian, s
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ...core.lifted import ARRAYS, levels_of
 from ...core.precision import is_narrow, narrow_dtype
 from ...core.tensor import Tensor, constant, wrap
 from ..engine import Backward, fitted
-from .outside import converted, expanded
+from .outside import converted, expanded, ran
 
 # Operations that are linear in each operand whose value the rule for it does not want, and zero where that is zero. What is affine and not
 # here (padding with a number, a target of a loss) is right all the same: it goes the third way.
@@ -33,6 +34,7 @@ LINEAR = frozenset(
     " resample resample_back window_sum window_mean window_spread window_put window_take adaptive_spread spatial_put unpool_put pixels"
     " pixels_back embedding embedding_dense_backward".split()
 )
+ADDING = frozenset({"add", "sub"})  # elementwise, and linear in both operands together
 # Rules want these operands only for what their gradients are connected to.
 UNUSED = {("conv_forward", "bias"): {"x", "weight"}, ("conv_input_grad", "bias"): {"y", "weight"}}
 
@@ -42,7 +44,7 @@ Arrays = tuple[Any, ...]
 def tangents_of(op: Any, primals: Arrays, tangents: Arrays, attributes: Arrays, results: Arrays) -> list[Any]:
     """The tangent of each result, hidden ones too, None where it is zero or the result has none."""
     names = op.operands * len(primals) if op.variadic else op.operands
-    due = [t is not None and n in op.differentiable for n, t in zip(names, tangents, strict=True)]
+    due = tuple([t is not None and n in op.differentiable for n, t in zip(names, tangents, strict=True)])
     seen = len(results) - op.hidden
     none: list[Any] = [None] * len(results)
     if not any(due) or not any(r.dtype.kind in "fcV" for r in results[:seen]):
@@ -50,6 +52,8 @@ def tangents_of(op: Any, primals: Arrays, tangents: Arrays, attributes: Arrays, 
     if op.kind == "view":
         (tangent,) = tangents
         return list(computed(op, (tangent,), attributes))
+    if op.name in ADDING and all(due):
+        return list(computed(op, tangents, attributes))
     if op.kind == "elementwise" and len(results) == 1 and not any(_is_complex(a) for a in (*primals, *results)):
         return [diagonal(op, primals, tangents, due, attributes, results)]
     if (groups := linear_in(op, due)) is not None:
@@ -70,6 +74,19 @@ def _is_complex(array: Any) -> bool:
     return getattr(array, "dtype", None) is not None and array.dtype.kind == "c"
 
 
+def of_rules(function: Any) -> Any:
+    """`function(op, due)`, which follows from the op's rules and the operands that are due, found once for each."""
+
+    @functools.wraps(function)
+    def known(op: Any, due: tuple[bool, ...]) -> Any:
+        key = function.__name__, due
+        if key not in op.known:
+            op.known[key] = function(op, due)
+        return op.known[key]
+
+    return known
+
+
 def rules_of(op: Any, primals: Arrays, results: Arrays) -> Any:
     """The node class whose `backward` runs the gradient rules for these operands."""
     if not op.built:
@@ -77,7 +94,8 @@ def rules_of(op: Any, primals: Arrays, results: Arrays) -> Any:
     return op.wide_node_class if is_narrow(results[0].dtype) or narrow_dtype(op, primals) is not None else op.node_class
 
 
-def mask_of(op: Any, due: list[bool]) -> tuple[Any, ...]:
+@of_rules
+def mask_of(op: Any, due: tuple[bool, ...]) -> tuple[Any, ...]:
     """Which of the operands that have a gradient are due, as the parents of a node are."""
     if op.variadic:
         return tuple(True if d else None for d in due)
@@ -88,14 +106,14 @@ def mask_of(op: Any, due: list[bool]) -> tuple[Any, ...]:
 # Elementwise
 
 
-def diagonal(op: Any, primals: Arrays, tangents: Arrays, due: list[bool], attributes: Arrays, results: Arrays) -> Any:
+def diagonal(op: Any, primals: Arrays, tangents: Arrays, due: tuple[bool, ...], attributes: Arrays, results: Arrays) -> Any:
     """The tangent of an elementwise operation's result."""
     (out,) = results
     rules, total = rules_of(op, primals, results), None
     for i, wanted in enumerate(due):
         if not wanted:
             continue
-        mask = mask_of(op, [j == i for j in range(len(due))])
+        mask = mask_of(op, tuple([j == i for j in range(len(due))]))
         saved = _saved(op, mask, primals, attributes, results)
         g = expanded(converted(tangents[i], out.dtype, dtypes.of(out)), out.shape)
         found = None
@@ -123,7 +141,7 @@ def _are_plain(values: Arrays) -> bool:
 def _sum(one: Any, other: Any) -> Any:
     if one.__class__ is np.ndarray and other.__class__ is np.ndarray and modes.settings.recorder is None:
         return np.asarray(one + other)
-    return (wrap(one) + wrap(other))._array  # type: ignore[operator]
+    return ran("add", one, other)
 
 
 def _tensors(op: Any, saved: Arrays) -> Arrays:
@@ -143,7 +161,8 @@ def _tensors(op: Any, saved: Arrays) -> Arrays:
 # Linear
 
 
-def linear_in(op: Any, due: list[bool]) -> list[tuple[set[int], set[int]]] | None:
+@of_rules
+def linear_in(op: Any, due: tuple[bool, ...]) -> list[tuple[set[int], set[int]]] | None:
     """Groups of operands such that the operation is linear in each: these, and those that count as they are; None if it is not."""
     if op.name not in LINEAR:
         return None
@@ -193,7 +212,7 @@ def along_operands(op: Any, primals: Arrays, tangents: Arrays, attributes: Array
 # Any other
 
 
-def transposed(op: Any, primals: Arrays, tangents: Arrays, due: list[bool], attributes: Arrays, results: Arrays) -> list[Any]:
+def transposed(op: Any, primals: Arrays, tangents: Arrays, due: tuple[bool, ...], attributes: Arrays, results: Arrays) -> list[Any]:
     """The tangents of the visible results: what the gradient rules make of cotangents, differentiated by these."""
     seen = results[: len(results) - op.hidden]
     mask = mask_of(op, due)

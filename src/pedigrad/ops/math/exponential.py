@@ -150,7 +150,7 @@ def tanh(x, /):
 
 @tanh.grad("x")
 def _(g, out):
-    return g * (1 - conj(out * out))
+    return g * (1 - conj(np.square(out)))
 
 
 @elementwise(native_from=SEVERAL, result="float")
