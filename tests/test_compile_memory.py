@@ -733,3 +733,31 @@ def test_windows_are_filled_where_a_mask_says():
         x = torch.arange(5.0)
         step(x.unfold(0, 2, 1))
         assert x.tolist() == [0.0, 1.0, 2.0, 0.0, 0.0]
+
+
+@pytest.mark.filterwarnings("ignore:pedigrad.compile")  # it is not compiled
+@pytest.mark.parametrize("value", [1.0, torch.ones(2, requires_grad=True)], ids=["a number", "with a history"])
+def test_a_row_of_windows_that_overlap_is_written_to_as_usual(value):
+    def function(x):
+        x = x.clone().as_strided((2, 2), (1, 1))
+        x[0] = value
+        return x.sum()
+
+    compiled, x = torch.compile(function), torch.arange(3.0)
+    for _ in range(3):
+        assert compiled(x).item() == function(x).item() == 5.0
+
+
+@pytest.mark.filterwarnings("ignore:pedigrad.compile")  # it is not compiled
+def test_a_result_whose_history_cannot_be_told_is_returned_all_the_same():
+    def function(x):
+        y = next(iter(x))
+        with torch.no_grad():
+            x[0] = 5.0
+        return y
+
+    compiled, x = torch.compile(function), torch.ones(2, requires_grad=True)
+    for _ in range(3):
+        y = compiled(x)
+        with pytest.raises(RuntimeError, match="modified in place"):
+            y.grad_fn  # noqa: B018

@@ -161,7 +161,10 @@ class Recording:
         if len(self.numbers) < len(recorder.fetched):
             recorder.refuse("item() gives Python numbers that are computed")
         for tensor in self.results:
-            refresh(tensor)  # what it is a view of may have been written to since
+            try:
+                refresh(tensor)  # what it is a view of may have been written to since
+            except RuntimeError:  # which the user hears of if anybody looks at its history
+                recorder.refuse("the function returns a view whose history a write in place has ended")
         recorder.check_writes()
         self.gradient: Gradient | None = None
         self.nodes = nodes  # the arguments' histories

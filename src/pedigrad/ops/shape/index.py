@@ -402,9 +402,10 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
         if isinstance(value, Tensor):
             refresh(value)
     with_history, recorder = is_recorded(self, value), modes.settings.recorder
-    if recorder and not with_history and 0 not in self._array.strides and inplace.is_shown_twice(self._array):
+    if recorder and 0 not in self._array.strides and inplace.is_shown_twice(self._array):
         recorder.refuse("windows that overlap are written to")
-    elif with_history or recorder or _is_lifted(self, value, arrays):
+        recorder = None
+    if with_history or recorder or _is_lifted(self, value, arrays):
         _write_with_history(self, basic, places, arrays, value)
         return
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)
@@ -489,7 +490,8 @@ def _write_with_history(target: Tensor, basic: Any, places: Any, arrays: list[Te
         if not is_recorded(target, value):
             note_change(target, "__setitem__")
         return  # the second half of `x[i] += y`: the view was written to, which is all
-    followed = modes.settings.recorder is not None or _is_lifted(target, value, arrays)
+    recorder = modes.settings.recorder
+    followed = (recorder is not None and recorder.refused is None) or _is_lifted(target, value, arrays)
     if basic is not None and ((is_view and not followed) or 0 in target._array.strides):
         # Written to as a tensor of its own: where the view shows an element twice, the region may not. A recorder wants the whole.
         target, basic = part(target, basic), None if arrays else (...,)
