@@ -78,15 +78,23 @@ class Instruction:
 
     def key(self) -> Any:
         """What is equal for instructions that compute the same; None where that cannot be told."""
-        if self.operation == "call":
-            return None
         args = tuple(("v", a.number) if isinstance(a, Value) else ("c", repr(a)) for a in self.args)
+        if self.operation == "call":
+            op, attributes = (getattr(self.attributes["function"], name, None) for name in ("op", "attributes"))
+            if op is None or not op.forward.__module__.startswith("pedigrad.") or not _is_plain(attributes):
+                return None
+            return op.name, attributes, args, repr(self.attributes["plan"]), self.attributes["index"]
         return self.operation, args, repr(sorted(self.attributes.items())), self.out.dtype.str
 
     def __repr__(self) -> str:
         args = ", ".join(map(str, self.args))
         attributes = "".join(f" {name}={value}" for name, value in self.attributes.items())
         return f"{self.out.declaration()} = {self.operation}({args}){attributes}"
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is made of numbers and words, which are equal if they look equal."""
+    return all(map(_is_plain, value)) if isinstance(value, tuple) else value is None or isinstance(value, (bool, int, float, str))
 
 
 class Program:
