@@ -761,3 +761,13 @@ def test_a_result_whose_history_cannot_be_told_is_returned_all_the_same():
         y = compiled(x)
         with pytest.raises(RuntimeError, match="modified in place"):
             y.grad_fn  # noqa: B018
+
+
+def test_zeros_like_a_gradient_lie_as_it_does():
+    w = torch.randn(2, 2).t().requires_grad_()
+
+    def function():
+        return torch.autograd.grad(((w // 1) ** 2).mean(), w)[0]
+
+    compiled = torch.compile(function)
+    assert [compiled().stride() for _ in range(4)] == [function().stride()] * 4 == [(1, 2)] * 4

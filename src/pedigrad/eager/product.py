@@ -12,7 +12,7 @@ from ..codegen.emit import llvm
 from ..codegen.gemm import contraction
 from ..codegen.gemm.contraction import Layout, Site, address_of, scratch
 from ..codegen.gemm.microkernel import ELEMENTS, NARROW, has_dot, has_squares, tile_for
-from ..codegen.gemm.rows import block_of, rows_product, skinny_product
+from ..codegen.gemm.rows import rows_product, skinny_product, vectors_for
 from ..codegen.runtime import memory, pool
 from ..core.layout import steps
 
@@ -172,18 +172,18 @@ def skinny(a: Array, b: Array, out: Array | None, bias: Array | None) -> Skinny 
     if bias is not None and (bias.shape != b.shape[1:] or bias.dtype != a.dtype or not bias.flags.c_contiguous):
         return None
     tile = tile_for(a.dtype.name, llvm.vector_bits())
-    columns = -(-b.shape[1] // block_of(tile)) * block_of(tile)
+    vectors = vectors_for(tile, b.shape[1])
+    block = vectors * tile.lanes
+    columns = -(-b.shape[1] // block) * block
     sizes = steps(a)[0], *steps(b), len(a), *b.shape
-    if 4 * b.shape[1] < columns:  # most of a block would be empty
-        return None
-    return Skinny(skinny_function(a.dtype.name), (len(a), b.shape[1]), sizes, columns * len(b), len(a) * b.size >= SHARED)
+    return Skinny(skinny_function(a.dtype.name, vectors), (len(a), b.shape[1]), sizes, columns * len(b), len(a) * b.size >= SHARED)
 
 
 @functools.cache
-def skinny_function(dtype: str) -> int:
-    """The address of the product of many rows with a small matrix."""
+def skinny_function(dtype: str, vectors: int) -> int:
+    """The address of the product of many rows with a small matrix, in blocks of so many vectors."""
     tile = tile_for(dtype, llvm.vector_bits())
-    bodies = rows_product(tile, biased=True), skinny_product(tile)
+    bodies = rows_product(tile, biased=True, vectors=vectors), skinny_product(tile, vectors)
     declared = sorted(set().union(*(body.intrinsics for body in bodies)))
     return llvm.load("\n".join([*declared, *(body.text() for body in bodies)]), ["skinny_product"], optimise=False)["skinny_product"]
 

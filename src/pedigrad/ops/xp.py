@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import modes
+from ..core.large import least
 from ..core.lifted import Lifted, levels_of
 from ..core.quiet import astype
 from ..core.shapes import kept_shape
@@ -16,6 +17,8 @@ from ..eager import native
 
 TOGETHER = 32  # rows that are added up in float32
 FEW = 512  # elements of float32 whose sum, one by one, loses nothing that shows
+# Multiplications of one of many products below which NumPy does them, and of all together where none is large.
+SMALL, SEVERAL = map(least, (1 << 14, 1 << 21))
 
 
 def kind_of(x):
@@ -60,11 +63,20 @@ def broadcast_to(x, shape):
     return out
 
 
+def are_small(x, y):
+    """Whether the matrices of a batch are so small that NumPy multiplies them one by one."""
+    return x.shape[-2] * x.shape[-1] * y.shape[-1] < SMALL
+
+
 def is_large_product(x, y):
     """Whether native code multiplies two operands: arrays of matrices of one dtype, large enough."""
     if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray or x.ndim < 2 or y.ndim < 2:
         return False
     work = max(x.size * y.shape[-1], y.size * x.shape[-2])
+    if x.ndim > 2 or y.ndim > 2:
+        each = x.shape[-2] * x.shape[-1] * y.shape[-1]
+        if each < SMALL or (each < native.LARGE_PRODUCT and work < SEVERAL):
+            return False  # NumPy's BLAS takes one after the other, in one thread
     return work >= native.LARGE_PRODUCT and x.dtype == y.dtype and x.shape[-1] == y.shape[-2] and native.takes_product(x, work)
 
 

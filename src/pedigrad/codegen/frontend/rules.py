@@ -144,7 +144,7 @@ def enter_iscomplexobj(trace: Trace, x: Any) -> bool:
 def enter_filled(value: Any) -> Any:
     def enter(trace: Trace, x: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
         dtype = x.dtype if dtype is None else np.dtype(dtype)
-        array = np.full(x.shape if shape is None else shape, value, dtype)
+        array = np.full_like(x.array, value, dtype, order, shape=shape)  # type: ignore[call-overload]
         if not compiled_dtype(dtype):
             return array
         return trace.tracer(array, trace.emit("full", (), array, value=array.dtype.type(value).item()))

@@ -18,11 +18,11 @@ ROUND = 4  # elements of a row in a round of the loop through it
 OPERANDS = "ptr %a, i64 %a_row, ptr %packed, ptr %c, i64 %c_row"
 
 
-def rows_product(tile: Tile, biased: bool = False) -> Body:
+def rows_product(tile: Tile, biased: bool = False, vectors: int = 0) -> Body:
     """`rows_product(a, a_row, packed, c, c_row, rows, depth, columns)`: c[r][j] += the sum of a[r][k] * packed[k][j] over k.
 
-    `a_row` and `c_row` are the strides of rows. `packed` lies [block][depth][columns of a block], blocks of whole vectors. Where it is
-    `biased` there is a last argument `bias` (columns), and c[r][j] = bias[j] + that sum.
+    `a_row` and `c_row` are the strides of rows. `packed` lies [block][depth][columns of a block], blocks of so many whole `vectors`. Where
+    it is `biased` there is a last argument `bias` (columns), and c[r][j] = bias[j] + that sum.
     """
     more = ", ptr %bias" if biased else ""
     body = Body("rows_product", f"{OPERANDS}, i64 %rows, i64 %depth, i64 %columns{more}", tile.bits, "")
@@ -34,7 +34,7 @@ def rows_product(tile: Tile, biased: bool = False) -> Body:
         place = body.at("%bias", first, tile.element)
         return [load(body, tile, body.at(place, v * tile.lanes, tile.element), mask) for v, mask in enumerate(lanes)]
 
-    multiply_rows(body, tile, VECTORS[tile.bits], "%depth", "1", start)
+    multiply_rows(body, tile, vectors or VECTORS[tile.bits], "%depth", "1", start)
     return body
 
 
@@ -106,7 +106,7 @@ def add_tile(
         store(body, tile, body.put(f"fadd {tile.vector} {before}, {value}"), place, masks[v])
 
 
-def skinny_product(tile: Tile) -> Body:
+def skinny_product(tile: Tile, vectors: int) -> Body:
     """`skinny_product(a, a_row, b, b_down, b_across, c, bias, rows, depth, columns, scratch, size, thread, threads)`: c = a @ b + bias.
 
     c has its rows one after the other, `bias` (columns) is added to each of them. Each thread packs `b` into its `size` elements of
@@ -114,7 +114,7 @@ def skinny_product(tile: Tile) -> Body:
     """
     sizes = "i64 %rows, i64 %depth, i64 %columns, ptr %scratch, i64 %size, i64 %thread, i64 %threads"
     body = Body("skinny_product", f"ptr %a, i64 %a_row, ptr %b, i64 %b_down, i64 %b_across, ptr %c, ptr %bias, {sizes}", tile.bits, "")
-    element, integer, wide = tile.element, body.integer, block_of(tile)
+    element, integer, wide = tile.element, body.integer, vectors * tile.lanes
     packed = body.at("%scratch", integer("mul", "%thread", "%size"), element)
     blocks = integer("udiv", integer("add", "%columns", wide - 1), wide)
     for first, end, known in (("0", "%columns", True), ("%columns", integer("mul", blocks, wide), False)):
@@ -137,3 +137,9 @@ def skinny_product(tile: Tile) -> Body:
 def block_of(tile: Tile) -> int:
     """The columns of a block of a packed matrix."""
     return VECTORS[tile.bits] * tile.lanes
+
+
+def vectors_for(tile: Tile, columns: int) -> int:
+    """How many vectors of columns a block has that leaves as little as it can empty, and is then as wide as it can be."""
+    count = -(-columns // tile.lanes)
+    return min(range(VECTORS[tile.bits], 1 if count > 1 else 0, -1), key=lambda vectors: -(-count // vectors) * vectors)

@@ -42,8 +42,8 @@ def adjoint(x):
 
 
 def batched_product(x, y):
-    """The matrix product; a batch times one matrix is one large product."""
-    if x.ndim > 2 and y.ndim == 2:
+    """The matrix product; a batch times one matrix is one large product, unless small matrices had to be copied for that."""
+    if x.ndim > 2 and y.ndim == 2 and (x.__class__ is not np.ndarray or x.flags.c_contiguous or not xp.are_small(x, y)):
         return np.reshape(product(rows(x), y), (*x.shape[:-1], y.shape[-1]))
     return product(x, y)
 
