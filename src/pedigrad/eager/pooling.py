@@ -17,7 +17,7 @@ def maxima(x: Array, high: int, wide: int, threads: int) -> Array:
     """The maxima (..., rows, columns) of windows that divide `x`, which lies row by row."""
     *lead, height, width = x.shape
     out = memory.empty((*lead, height // high, width // wide), x.dtype)
-    functions = pooling.loaded(x.dtype.name, high, wide)
+    functions = pooling.loaded(x.dtype, high, wide)
     pool.run(functions["maxima"], (address_of(x), address_of(out), out.size // out.shape[-1], out.shape[-1]), threads)
     return out
 
@@ -25,7 +25,7 @@ def maxima(x: Array, high: int, wide: int, threads: int) -> Array:
 def maxima_grad(x: Array, out: Array, g: Array, high: int, wide: int, threads: int) -> Array:
     """The gradient of `x`, of whose windows `out` are the maxima, given theirs; all lie row by row."""
     grad = memory.empty(x.shape, x.dtype)
-    functions = pooling.loaded(x.dtype.name, high, wide)
+    functions = pooling.loaded(x.dtype, high, wide)
     places = map(address_of, (x, out, g, grad))
     pool.run(functions["maxima_grad"], (*places, out.size // out.shape[-1], out.shape[-1]), threads)
     return grad

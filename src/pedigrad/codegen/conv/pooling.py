@@ -6,6 +6,7 @@ A row of windows is `high` rows of `columns * wide` elements that follow each ot
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +19,11 @@ from ..emit.scalar_ir import memory_type
 class Rows:
     """A function over rows of windows in the making, for the elements of one window at a time."""
 
-    def __init__(self, name: str, arrays: str, dtype: str, high: int, wide: int):
+    def __init__(self, name: str, arrays: str, dtype: np.dtype[Any], high: int, wide: int):
         typed = ", ".join(f"ptr %{each}" for each in arrays.split())
         self.body = KernelBody(name, f"{typed}, i64 %rows, i64 %columns, i64 %thread, i64 %threads", llvm.vector_bits())
-        self.kind, self.high, self.wide = memory_type(np.dtype(dtype)), high, wide
-        self.align = np.dtype(dtype).itemsize
+        self.kind, self.high, self.wide = memory_type(dtype), high, wide
+        self.align = dtype.itemsize
 
     def place(self, array: str, row: str, column: str, i: int, j: int) -> str:
         """The address of an element of a window, of an array that windows divide."""
@@ -46,7 +47,7 @@ class Rows:
         return [self.load(self.place(array, row, column, i, j)) for i in range(self.high) for j in range(self.wide)]
 
 
-def maxima(dtype: str, high: int, wide: int) -> KernelBody:
+def maxima(dtype: np.dtype[Any], high: int, wide: int) -> KernelBody:
     """`maxima(x, out, rows, columns, thread, threads)`: the largest element of each window, nan where there is one."""
     rows = Rows("maxima", "x out", dtype, high, wide)
     body = rows.body
@@ -60,7 +61,7 @@ def maxima(dtype: str, high: int, wide: int) -> KernelBody:
     return body
 
 
-def maxima_grad(dtype: str, high: int, wide: int) -> KernelBody:
+def maxima_grad(dtype: np.dtype[Any], high: int, wide: int) -> KernelBody:
     """`maxima_grad(x, out, g, grad, rows, columns, thread, threads)`: `g` where a window's maximum is first, or its last nan; else zero."""
     rows = Rows("maxima_grad", "x out g grad", dtype, high, wide)
     body = rows.body
@@ -80,7 +81,7 @@ def maxima_grad(dtype: str, high: int, wide: int) -> KernelBody:
 
 
 @functools.cache
-def loaded(dtype: str, high: int, wide: int) -> dict[str, int]:
+def loaded(dtype: np.dtype[Any], high: int, wide: int) -> dict[str, int]:
     """The addresses of both functions."""
     texts = [make(dtype, high, wide).text().replace("define internal", "define", 1) for make in (maxima, maxima_grad)]
     return llvm.load(finished(texts), ["maxima", "maxima_grad"])

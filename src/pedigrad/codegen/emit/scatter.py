@@ -40,7 +40,7 @@ def scattering(name: str, dtype: np.dtype[Any], rows: object, shape: tuple[objec
 
 
 @functools.cache
-def adding(dtype: str) -> int:
+def adding(dtype: np.dtype[Any]) -> int:
     """The address of `void add(ptr x, ptr rows, ptr out, i64 many, i64 count, i64 width, i64 thread, i64 threads)`: rows of x are added."""
-    text = scattering("add", np.dtype(dtype), "%many", ("%count", "%width"), False, "i64 %many, i64 %count, i64 %width, ")
+    text = scattering("add", dtype, "%many", ("%count", "%width"), False, "i64 %many, i64 %count, i64 %width, ")
     return llvm.load(finished([text.replace("define internal", "define", 1)]), ["add"])["add"]

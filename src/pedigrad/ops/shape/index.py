@@ -11,6 +11,7 @@ index array stands there), and up to eight index arrays.
 
 from __future__ import annotations
 
+import math
 import operator
 from types import EllipsisType, NoneType
 from typing import Any
@@ -74,14 +75,14 @@ def add_at(out, at, values):
         first, last = advanced[0], advanced[-1] + 1
         rows = tuple(_counted(at[k], out.shape[k], k) for k in advanced)
         rows = rows[0] if len(rows) == 1 else np.ravel_multi_index(rows, out.shape[first:last], "wrap")
-        lead, rows_of_all = out.shape[:first], int(np.prod(out.shape[first:last]))
-        inner = int(np.prod(out.shape[last:]))
+        lead, rows_of_all = out.shape[:first], math.prod(out.shape[first:last])
+        inner = math.prod(out.shape[last:])
         if not lead and native.add_rows(
             out.reshape(rows_of_all, inner), rows.reshape(-1), broadcast_to(values, rows.shape + out.shape[last:]).reshape(-1, inner)
         ):
             return
         # On flat integers NumPy is ten times faster than on rows.
-        outer = np.arange(int(np.prod(lead))).reshape(lead + (1,) * (rows.ndim + 1))
+        outer = np.arange(math.prod(lead)).reshape(lead + (1,) * (rows.ndim + 1))
         flat = (outer * rows_of_all + rows[..., None]) * inner + np.arange(inner)
         values = broadcast_to(values, lead + rows.shape + out.shape[last:])
         np.add.at(out.reshape(-1), flat.reshape(-1), values.reshape(-1))
