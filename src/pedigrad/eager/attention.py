@@ -12,7 +12,7 @@ import numpy as np
 from ..codegen.attention.heads import BACKWARD, FORWARD, PIECES, WORDS, formula_addresses, function, vectors_for
 from ..codegen.conv.plan import library
 from ..codegen.emit import llvm
-from ..codegen.gemm.contraction import address_of, scratch
+from ..codegen.gemm.contraction import address_of, scratch, up
 from ..codegen.gemm.microkernel import tile_for
 from ..codegen.runtime import memory, pool
 from ..core.layout import steps
@@ -127,8 +127,3 @@ def starts(shape: tuple[int, ...], strides: tuple[int, ...], lead: tuple[int, ..
     for i, step in enumerate(own):
         places += np.arange(lead[i]).reshape(-1, *[1] * (len(lead) - 1 - i)) * step
     return places.reshape(-1)
-
-
-def up(count: int, multiple: int) -> int:
-    """The next multiple."""
-    return -(-count // multiple) * multiple

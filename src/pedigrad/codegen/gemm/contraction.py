@@ -102,7 +102,7 @@ def layout(batch: Index, m: Index, n: Index, k: Index, dtype: str, accumulate: b
     values["scratch"] = 0
     for name, size in _sizes(values, tile).items():
         values[f"at_{name}"] = values["scratch"]
-        values["scratch"] += _up(size, 64)
+        values["scratch"] += up(size, 64)
     flat: list[int] = []
     for name, index in indices.items():
         values[f"index_{name}"] = len(WORDS) + len(flat)
@@ -132,7 +132,7 @@ def _blocks(values: dict[str, int], indices: dict[str, Index], tile: Tile) -> di
     words, multiple = (SQUARES * SQUARE, SQUARE * tile.depth) if tile.square else (STEPS[tile.bits], 8)
     kc = _even(values["k"], words * tile.depth, multiple)
     most = max(resident_bytes() // (kc // tile.depth * tile.size * width[resident]), 1) * width[resident]
-    chunk = _up(min(max(values[streamed], 1), CHUNK), width[streamed])
+    chunk = up(min(max(values[streamed], 1), CHUNK), width[streamed])
     step = values["step_b" if values["over_n"] else "step_a"]
     near = any(dimension[1 + operand] == 1 for dimension in indices[streamed])
     # Steps that lie whole pages apart push one another out of the cache before the next panel comes for the rest of their lines.
@@ -189,14 +189,15 @@ def _product(index: Index) -> int:
     return total
 
 
-def _up(count: int, multiple: int) -> int:
+def up(count: int, multiple: int) -> int:
+    """The next multiple."""
     return -(-count // multiple) * multiple
 
 
 def _even(extent: int, most: int, multiple: int) -> int:
     """The size of blocks of at most `most` that are about equal, a multiple."""
     blocks = max(-(-extent // most), 1)
-    return max(_up(-(-extent // blocks), multiple), multiple)
+    return max(up(-(-extent // blocks), multiple), multiple)
 
 
 # From Python
@@ -229,7 +230,7 @@ def scratch(size: int) -> int:
     if _own.memory.nbytes < size + 64:
         _own.outgrown = (*_own.outgrown, _own.memory)
         _own.memory = np.empty(1 << (size + 63).bit_length(), np.uint8)  # at least twice as much as before: all together is twice the last
-        _own.address = _up(address_of(_own.memory), 64)
+        _own.address = up(address_of(_own.memory), 64)
     return _own.address
 
 
@@ -346,7 +347,7 @@ def _better_swapped(shapes: tuple[Numbers, ...], strides: Numbers, tile: Tile) -
     (m, n), k = shapes[2][-2:], shapes[0][-1]
     if n == 1 or strides[-2] < strides[-1]:
         return m > 1
-    return k >= 64 and _up(m, tile.rows) * _up(n, tile.columns) > 2 * _up(n, tile.rows) * _up(m, tile.columns)
+    return k >= 64 and up(m, tile.rows) * up(n, tile.columns) > 2 * up(n, tile.rows) * up(m, tile.columns)
 
 
 def _swapped(numbers: Numbers) -> Numbers:
