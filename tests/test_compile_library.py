@@ -168,3 +168,13 @@ def test_interpolation_is_compiled_forward_and_backward(mode, shape):
         assert compiled().item() == pytest.approx(expected, rel=1e-5)
         torch.testing.assert_close(x.grad, g)
     assert len(compiled.explain().variants) == 1
+
+
+def test_equal_calls_are_made_once():
+    def function(indices, starts):
+        return sum(F.embedding_bag(indices, TABLE * k, starts) for k in (1.0, 2.0, 3.0))
+
+    compiled, given = torch.compile(function), (torch.tensor([0, 1, 4, 1]), torch.tensor([0, 3]))
+    for _ in range(4):
+        torch.testing.assert_close(compiled(*given), function(*given))
+    assert "1 call to NumPy" in str(compiled.explain())

@@ -91,6 +91,26 @@ def test_each_channel_by_itself(seed, dtype, monkeypatch):
     same(correlation.weight_grad(x, y, geo, channels), wanted[2])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", range(300, 330))
+def test_weights_of_groups_of_channels(seed, dtype, monkeypatch):
+    geo, images, inputs, outputs, *layouts = random_case(seed)
+    r, groups = np.random.default_rng(seed), 2 + seed % 4
+    shapes = (images, groups * inputs, *geo.sizes), (images, groups * outputs, *geo.out)
+    x, y = (lay(r.standard_normal(shape).astype(dtype)) for lay, shape in zip(layouts[:2], shapes, strict=True))
+    monkeypatch.setattr(native, "LARGE_PRODUCT", 1 << 60)
+    wanted = correlation.weight_grad(x.astype(np.float64), y.astype(np.float64), geo, groups)
+    found = []
+    for threads in (1, 2, 3):
+        out = np.full(wanted.shape, np.nan, dtype)
+        if not convolution.weight_grad(x, y, geo, out, threads):
+            assert not convolution.has_weight_gradient(x, y, geo, groups, threads)
+            return
+        same(out, wanted)
+        found.append(out.tobytes())
+    assert found[0] == found[1] == found[2]
+
+
 @pytest.mark.parametrize("seed", range(100, 106))
 def test_the_number_of_threads_changes_no_bit(seed):
     geo, (x, weight, y), bias = given(seed, "float32")
