@@ -763,6 +763,18 @@ def test_a_result_whose_history_cannot_be_told_is_returned_all_the_same():
             y.grad_fn  # noqa: B018
 
 
+@pytest.mark.filterwarnings("ignore:pedigrad.compile")  # it is not compiled
+def test_a_leaf_written_to_by_a_mask_stays_one():
+    def function(y):
+        with torch.no_grad():
+            y[y > 0] *= 0.5
+
+    compiled, y = torch.compile(function), torch.ones(2, requires_grad=True)
+    for count in range(1, 4):
+        compiled(y)
+        assert y.requires_grad and y.tolist() == [0.5**count] * 2
+
+
 def test_zeros_like_a_gradient_lie_as_it_does():
     w = torch.randn(2, 2).t().requires_grad_()
 

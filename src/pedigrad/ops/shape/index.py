@@ -405,8 +405,7 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
     with_history, recorder = is_recorded(self, value), modes.settings.recorder
     if recorder and 0 not in self._array.strides and inplace.is_shown_twice(self._array):
         recorder.refuse("windows that overlap are written to")
-        recorder = None
-    if with_history or recorder or _is_lifted(self, value, arrays):
+    if with_history or (recorder and recorder.refused is None) or _is_lifted(self, value, arrays):
         _write_with_history(self, basic, places, arrays, value)
         return
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)
