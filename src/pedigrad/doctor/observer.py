@@ -215,7 +215,7 @@ class Observer(watching.Watcher):
         call.end(result)
         self.tell_each(table["called"], call)
         if grad:
-            model.sample = (args, kwargs)
+            self.program.keep_sample(model, args, kwargs)
             self.program.calls.append(call)
             del self.program.calls[:-64]
         call.let_go()
@@ -298,12 +298,13 @@ class Observer(watching.Watcher):
         """Find the leaves without an optimizer that were written to since they got their gradients."""
         changed = self.program.changed_by_hand()
         if changed:
-            self.program.written.update((id(p), p) for p in changed)
+            for p in changed:
+                self.program.write(p)
             self.tell("by_hand", changed)
 
     def gradients(self, node: Any, given: Any, gradients: Any) -> None:
         outer = self.running
-        if outer is None:
+        if outer is None or get_ident() != self.thread:
             return
         if not self.deep:
             outer.leaves.update(p for p, array in zip(node.parents, gradients, strict=False) if array is not None and p.__class__ is Leaf)
@@ -320,6 +321,8 @@ class Observer(watching.Watcher):
                 self.tell("not_finite", node, given, outer)
 
     def optimizer_made(self, optimizer: Any) -> None:
+        if get_ident() != self.thread:
+            return
         updater = self.program.updater(optimizer)
         if self.pace.is_new("optimizer", updater.origin) or len(self.program.updaters) <= NEWS:
             self.news()
@@ -375,10 +378,10 @@ class Observer(watching.Watcher):
     def unseen_write(self, tensor: Any, what: str) -> None:
         data, lender = self.lenders.get(id(tensor), (None, None))
         owner = lender() if data is not None and data() is tensor and lender is not None else None
-        if owner is not None and isinstance(owner._node, Leaf):
-            self.program.written[id(owner)] = owner
+        if owner is not None:
+            self.program.write(owner)
         if not self.elsewhere():
             self.tell("unseen_write", tensor, what, owner)
 
     def registered(self, parameter: Any) -> None:
-        self.program.made[id(parameter)] = (parameter, Origin.here())
+        self.program.put(parameter, Origin.here())

@@ -95,9 +95,8 @@ class check:
     def _measure(self) -> None:
         """Say with findings of speed what `compile` would give for the model that was called most."""
         slow = [i for i, finding in enumerate(self._found.items) if CHECKS[finding.check].is_of_speed]
-        models = sorted(self.program.models.values(), key=lambda model: -model.calls)
-        if slow and models:
-            gain = gain_of(models[0])
+        if slow and self.program.sample is not None:
+            gain = gain_of(*self.program.sample)
             for i in slow:
                 finding = self._found.items[i]
                 self._found.items[i] = replace(finding, message=finding.message + gain)

@@ -45,7 +45,7 @@ class GradientsAccumulate(Check):
 
     def step(self, updater: Updater) -> None:
         if self.stale:
-            self.judge(updater.owned, id(updater), f"{updater.name}.step()")
+            self.judge(updater.owned, updater.number, f"{updater.name}.step()")
 
     def stepped(self, updater: Updater) -> None:
         self.step(updater)  # of what its closure has done
@@ -96,8 +96,8 @@ class ZeroedBeforeStep(Check):
         due = [p for p in updater.parameters if p._node in self.reached]
         self.reached.difference_update(p._node for p in due)  # type: ignore[misc]
         if due and not any(has_gradient(p) for p in due):
-            self.times[id(updater)] = self.times.get(id(updater), 0) + 1
-            if self.times[id(updater)] == 2:
+            self.times[updater.number] = self.times.get(updater.number, 0) + 1
+            if self.times[updater.number] == 2:
                 message = f"{updater.name}.step() finds no gradients, although backward() had made some: they were zeroed in between."
                 self.found(message)
 
@@ -122,11 +122,11 @@ class StepWithoutBackward(Check):
         self.passes += 1
 
     def stepped(self, updater: Updater) -> None:
-        before = self.then.get(id(updater), 0)
-        self.then[id(updater)] = self.passes
+        before = self.then.get(updater.number, 0)
+        self.then[updater.number] = self.passes
         if self.passes == before and updater.steps > 1 - (self.passes == 0):
-            self.idle[id(updater)] = self.idle.get(id(updater), 0) + 1
-            if self.idle[id(updater)] == 2:
+            self.idle[updater.number] = self.idle.get(updater.number, 0) + 1
+            if self.idle[updater.number] == 2:
                 self.found(f"{updater.name}.step() is called, but no backward pass has run since its last step.", updater.last)
 
 
@@ -148,14 +148,14 @@ class StepNeverCalled(Check):
         if run.accumulates:
             for updater in self.program.updaters.values():
                 if not updater.steps and any(p._node in run.leaves for p in updater.parameters):
-                    count, _ = self.passes.get(id(updater), (0, NOWHERE))
-                    self.passes[id(updater)] = count + 1, run.origin
+                    count, _ = self.passes.get(updater.number, (0, NOWHERE))
+                    self.passes[updater.number] = count + 1, run.origin
 
     def finish(self) -> None:
         for updater in self.program.updaters.values():
-            count, origin = self.passes.get(id(updater), (0, NOWHERE))
+            count, origin = self.passes.get(updater.number, (0, NOWHERE))
             shared = {id(p) for other in self.program.updaters.values() if other.steps for p in other.parameters}
-            by_others = any(id(p) in shared or id(p) in self.program.written for p in updater.parameters)
+            by_others = any(id(p) in shared or p._node in self.program.written for p in updater.parameters)
             if count >= self.least and not updater.steps and not by_others:
                 message = f"{count} backward passes made gradients for the parameters of {updater.name}, whose step() was never called."
                 self.found(message, origin)
@@ -190,7 +190,7 @@ class GradientsThrownAway(Check):
         known = owned | {id(p._node) for m in self.program.models.values() for p in m.parameters}
         if any(id(leaf) not in known for leaf in last.leaves):
             return  # gradients are wanted of something else
-        if not owned and not self.program.written:  # nothing is updated in any way
+        if not owned and not self.program.by_hand:  # nothing is updated in any way
             owned = {id(p._node) for m in self.program.models.values() if m.module.training for p in m.parameters}
         mine = [leaf for leaf in last.leaves if id(leaf) in owned]
         if any(state_of(p) != state for p, state in self.states):
@@ -209,7 +209,7 @@ class GradientsThrownAway(Check):
         self.stepped_since = True
 
     def finish(self) -> None:
-        if not self.program.updaters and not self.program.written:
+        if not self.program.updaters and not self.program.by_hand:
             if self.wasted > 2 * SEVERAL:
                 message = f"The gradients of {self.wasted} of {self.heard} backward passes were zeroed, and no parameter has changed."
                 remedy = "Let optimizer.step() run after each backward pass; by hand write in place, under no_grad: p -= lr * p.grad."
@@ -231,17 +231,17 @@ class RateIsZero(Check):
         self.heard: dict[int, int] = {}
 
     def step(self, updater: Updater) -> None:
-        self.heard[id(updater)] = self.heard.get(id(updater), 0) + 1
+        self.heard[updater.number] = self.heard.get(updater.number, 0) + 1
         for index, group in enumerate(updater.optimizer.param_groups):
             rate = group.get("lr", 1)
             if not (rate._array.any() if isinstance(rate, Tensor) else rate):
-                self.zero[id(updater), index] = self.zero.get((id(updater), index), 0) + 1
+                self.zero[updater.number, index] = self.zero.get((updater.number, index), 0) + 1
 
     def finish(self) -> None:
         for updater in self.program.updaters.values():
-            heard = self.heard.get(id(updater), 0)
+            heard = self.heard.get(updater.number, 0)
             for index in range(len(updater.optimizer.param_groups)):
-                count = self.zero.get((id(updater), index), 0)
+                count = self.zero.get((updater.number, index), 0)
                 if count >= SEVERAL and count > heard / 2:
                     which = f" of group {index}" if len(updater.optimizer.param_groups) > 1 else ""
                     by = next((s for s in self.program.schedules.values() if s.scheduler.optimizer is updater.optimizer), None)
@@ -263,11 +263,11 @@ class ScheduleBeforeOptimizer(Check):
     def scheduled(self, schedule: Schedule) -> None:
         optimizer = schedule.scheduler.optimizer
         if not self.program.updater(optimizer).steps and not getattr(optimizer, "_opt_called", False):
-            self.early.setdefault(id(schedule), (schedule, Origin.here()))
+            self.early.setdefault(schedule.number, (schedule, Origin.here()))
 
     def finish(self) -> None:
         for schedule, origin in self.early.values():
-            if self.program.updater(schedule.scheduler.optimizer).steps:
+            if schedule.scheduler is not None and self.program.updater(schedule.scheduler.optimizer).steps:
                 kind = type(schedule.scheduler).__name__
                 self.found(f"{kind}.step() was called before the optimizer's first step: the first learning rate is skipped.", origin)
 

@@ -168,7 +168,7 @@ class TrainingWhileMeasuring(Check):
     def take(self, call: Call) -> None:
         """A prediction becomes an array: to be measured, unless the same input is predicted again, as Monte Carlo dropout does."""
         if any(other.mark == call.mark and other is not call for other in self.taken):
-            self.fitted.discard(id(call.model))
+            self.fitted.discard(call.model.number)
             self.taken.clear()
         elif all(other is not call for other in self.taken):
             call.active = call.model.active()
@@ -177,7 +177,7 @@ class TrainingWhileMeasuring(Check):
     def measure(self, call: Call) -> None:
         """Something that tells how good the output is was computed of it."""
         if call.grad:
-            self.fitted.add(id(call.model))
+            self.fitted.add(call.model.number)
         if not call.measured:
             call.measured = True
             call.active = call.active or call.model.active()
@@ -213,9 +213,9 @@ class EvalWhileTraining(Check):
 
     def called(self, call: Call) -> None:
         if call.grad and not call.training:
-            self.last[id(call.model)] = (call, call.model)
+            self.last[call.model.number] = (call, call.model)
         elif call.grad:
-            self.last.pop(id(call.model), None)
+            self.last.pop(call.model.number, None)
 
     def step(self, updater: Updater) -> None:
         for key, (call, model) in list(self.last.items()):
@@ -324,13 +324,13 @@ class UnusedInput(Check):
     def called(self, call: Call) -> None:
         if not self.looks or not call.grad:
             return
-        self.seen[id(call.model)] = self.seen.get(id(call.model), 0) + 1
+        self.seen[call.model.number] = self.seen.get(call.model.number, 0) + 1
         for name in self.waiting.values():
-            key = id(call.model), name
+            key = call.model.number, name
             self.unused[key] = self.unused.get(key, 0) + 1
             if (
                 self.unused[key] == 2
-                and self.seen[id(call.model)] == 2
+                and self.seen[call.model.number] == 2
                 and type(call.model.module).__module__.partition(".")[0] != "pedigrad"
             ):
                 self.found(f"{call.model.name} is given {name!r} and no operation uses it.", call.origin)
@@ -370,7 +370,7 @@ class SameOutput(Check):
         given = next((t for t in call.inputs if t.ndim and t.shape[0] == out.shape[0]), None)
         if given is None or not differs(given._array):
             return
-        entry = self.counts.setdefault(id(model), [0, 0, call.origin, model])
+        entry = self.counts.setdefault(model.number, [0, 0, call.origin, model])
         entry[0] += 1
         entry[1] += not differs(out._array)
 
