@@ -370,7 +370,20 @@ class Observer(watching.Watcher):
         if not self.elsewhere():
             self.tell("batch", iterator, data)
 
+    def loading(self, module: Any, state: Any) -> None:
+        if not self.elsewhere():
+            self.tell("loading", module, state)
+
+    def clipping(self, what: str, parameters: list[Any]) -> None:
+        if not self.asleep and not self.elsewhere():
+            self.tell("clipping", what, parameters)
+
+    def cut(self, tensor: Any, what: str) -> None:
+        if not self.asleep and tensor._node is not None and not self.elsewhere():
+            self.tell("cut", tensor, what)
+
     def lent(self, tensor: Any, data: Any) -> None:
+        self.cut(tensor, ".data")
         self.lenders[id(data)] = (weakref.ref(data), weakref.ref(tensor))
         if len(self.lenders) > 4096:
             self.lenders = {key: pair for key, pair in self.lenders.items() if pair[0]() is not None}

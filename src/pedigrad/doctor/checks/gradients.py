@@ -221,6 +221,10 @@ class NoGradient(ParametersHistory):
         if self.passes < LOOKED and isinstance(tensor, Tensor) and isinstance(tensor._node, Node) and len(self.left) < LOOKED**2:
             self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here(), here.get().scope))
 
+    def cut(self, tensor: Tensor, what: str) -> None:
+        if self.passes < LOOKED and isinstance(tensor._node, Node) and tensor._node.__class__ is not Leaf and len(self.left) < LOOKED**2:
+            self.left.append((tensor._node, f"taken out of the graph by {what}", Origin.here(), here.get().scope))
+
     def backward(self, run: Pass) -> None:
         self.of_slopes = self.of_slopes or not run.accumulates
         if not run.accumulates or self.passes >= LOOKED:
@@ -336,3 +340,39 @@ class ZeroGradient(Check):
             updater = next(iter(self.program.updaters.values()))
             message = f"The gradient of {names} was all zeros in each of {seen} steps looked at." + (f" {why}." if why else "")
             self.found(message, at if at.code else updater.origin, scope=scope)
+
+
+class UnitsAlike(Check):
+    """All units of a layer are the same and get the same gradient: they stay the same, as if there were one."""
+
+    name = "units-alike"
+    remedy = "Initialize weights by chance (nn.init.kaiming_uniform_, xavier_uniform_); only biases may all be alike."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.counts: weakref.WeakKeyDictionary[Leaf, list[int]] = weakref.WeakKeyDictionary()  # steps, and those in which they were alike
+
+    def step(self, updater: Updater) -> None:
+        if updater.heard > LOOKED:
+            return
+        for p in updater.parameters:
+            leaf = p._node
+            if p.ndim < 2 or p._array.shape[0] < 2 or not isinstance(leaf, Leaf) or (array := gradient_of(p)) is None:
+                continue
+            count = self.counts.setdefault(leaf, [0, 0])
+            if count[0] == count[1] and any_in(array):
+                count[0] += 1
+                count[1] += rows_alike(p._array) and rows_alike(array) and any_in(p._array)
+
+    def finish(self) -> None:
+        alike = [p for leaf, (seen, same) in self.counts.items() if seen == same >= SEVERAL and (p := leaf.variable) is not None]
+        if alike:
+            names = listed(sorted(map(self.program.name_of, alike)))
+            message = f"The {len(alike[0])} units of {names} have the same weights and get the same gradient: they stay alike."
+            at = self.program.made_at(alike[0])
+            self.found(message, at if at.code is not None else next(iter(self.program.updaters.values())).origin)
+
+
+def rows_alike(array: Any) -> bool:
+    """Whether all rows of an array are the same."""
+    return bool((array[0] == array[1]).all()) and bool((array == array[:1]).all())

@@ -154,7 +154,7 @@ class TrainingWhileMeasuring(Check):
             return
         if call.name in LOSSES or (known[1] in ("chosen", "weighed") and not known[0].grad):
             self.measure(known[0])
-        elif call.name != "item" and not known[0].grad and known[0].mark is not None and id(known[0].model) in self.fitted:
+        elif call.name != "item" and not known[0].grad and known[0].mark is not None and known[0].model.number in self.fitted:
             self.take(known[0])
 
     def dropped(self, call: FunctionCall) -> None:
@@ -387,3 +387,55 @@ def differs(array: Any) -> bool:
     if not np.isfinite(scale):
         return True  # that is found elsewhere
     return bool(array.size) and bool((np.abs(array - first) > 1e-6 * scale).any())
+
+
+class StateNotCopied(Check):
+    """A model is loaded from its own tensors: the state that was kept went on with it."""
+
+    name = "state-not-copied"
+    remedy = "state_dict() gives the model's own tensors: keep copy.deepcopy(model.state_dict()), or torch.save it."
+
+    def loading(self, module: Module, state: Any) -> None:
+        if not self.program.steps or not isinstance(state, dict):
+            return
+        own = {name: t._array for name, t in module.state_dict().items()}
+        given = {name: t._array for name, t in state.items() if isinstance(t, Tensor) and name in own}
+        if given and all(np.shares_memory(array, own[name], 1) for name, array in given.items() if array.size):
+            changed = "what was kept has changed with each step"
+            self.found(
+                f"load_state_dict() is given the very tensors that the {type(module).__name__} has: {changed}, and nothing is loaded."
+            )
+
+
+class FreezesNothing(Check):
+    """`requires_grad` is set on a module, or misspelt on a parameter: that is any attribute, and nothing is frozen."""
+
+    name = "freezes-nothing"
+    remedy = "Call requires_grad_(False) on the module; of a single parameter set p.requires_grad = False."
+
+    def finish(self) -> None:
+        for model in self.program.models.values():
+            for path, module in model.module.named_modules():
+                if vars(module).get("requires_grad") is False and line_that_sets(type(module), "requires_grad") is None:
+                    if any(p._node in self.program.reached for p in module.parameters()):
+                        name = f"{model.name}.{path}".rstrip(".")
+                        self.nothing(f"{name}.requires_grad is an attribute of a module", "requires_grad", model, path.rpartition(".")[2])
+            for path, p in model.module.named_parameters():
+                for wrong in MISSPELT & vars(p).keys():
+                    if p._node in self.program.reached:
+                        self.nothing(f"{model.name}.{path}.{wrong} is no attribute that a parameter has", wrong, model)
+
+    def nothing(self, what: str, attribute: str, model: Model, name: str = "") -> None:
+        """Enter a finding at the line that sets an attribute, if there is one in the file that calls the model."""
+        sets = re.compile(rf"\.{attribute}\s*=[^=]")
+        lines = linecache.getlines(model.origin.file) if model.origin.code is not None else []
+        places = [(number, line.strip()) for number, line in enumerate(lines, 1) if sets.search(line)]
+        places.sort(key=lambda place: f"{name}.{attribute}" not in place[1])
+        self.findings.items = [f for f in self.findings.items if f.check != self.name]  # of one line all come
+        message = f"{what}, and freezes nothing: the parameters still get gradients."
+        self.findings.add(
+            Finding(self.name, message, self.remedy, model.origin.file if places else "", *(places[0] if places else (0, "")))
+        )
+
+
+MISSPELT = {"require_grad", "requires_grads", "require_grads", "required_grad", "requiers_grad", "requires_gradient", "requiresgrad"}
