@@ -267,9 +267,7 @@ class RateIsZero(Check):
             most, steps, few = self.rates.get((schedule.number, index), (0, 0, 0))
             if most and few >= SEVERAL and few > steps / 2:
                 kind = type(schedule.scheduler).__name__
-                message = (
-                    f"In {few} of the {steps} steps of {kind} the learning rate was less than a millionth of what it had been, {most:.3g}."
-                )
+                message = f"In {few} of {steps} steps of {kind} the learning rate was less than a millionth of the highest, {most:.3g}."
                 remedy = "Call scheduler.step() as often as its arguments count, once an epoch or once a batch, or let it fall more slowly."
                 return self.found(message, schedule.origin, remedy)
 
@@ -325,9 +323,7 @@ class ScheduleNeverSteps(Check):
         for other in self.program.updaters.values():
             if other.steps >= 5 and not other.owned.keys().isdisjoint(updater.owned):
                 kind, line = type(schedule.scheduler).__name__, other.origin.line
-                message = (
-                    f"{kind} sets the rate of {updater.name}, which never took a step: {other.name} of line {line} updates its parameters."
-                )
+                message = f"{kind} sets the rate of {updater.name}, which takes no step: {other.name} of line {line} has its parameters."
                 return self.found(message, schedule.origin, "Make the schedule of the optimizer that is used, after that is made.")
 
 

@@ -218,9 +218,7 @@ class NotLogProbabilities(Check):
         other = next((dim for dim, each in enumerate(sums) if np.allclose(each, 1, atol=1e-3)), None)
         if other is not None and not np.allclose(sums[1], 1, atol=1e-3):
             over = "the samples" if other == 0 else f"dimension {other}"
-            message = (
-                f"nll_loss() is given what log_softmax() computed over {over}: the probabilities of a sample's classes do not add up to 1."
-            )
+            message = f"nll_loss() is given what log_softmax() computed over {over}: the probabilities of its classes do not add up to 1."
             self.found(message, remedy="Take log_softmax over the classes, log_softmax(x, dim=1), or use cross_entropy on raw scores.")
 
 

@@ -398,13 +398,10 @@ class StateNotCopied(Check):
     def loading(self, module: Module, state: Any) -> None:
         if not self.program.steps or not isinstance(state, dict):
             return
-        own = {name: t._array for name, t in module.state_dict().items()}
-        given = {name: t._array for name, t in state.items() if isinstance(t, Tensor) and name in own}
-        if given and all(np.shares_memory(array, own[name], 1) for name, array in given.items() if array.size):
-            changed = "what was kept has changed with each step"
-            self.found(
-                f"load_state_dict() is given the very tensors that the {type(module).__name__} has: {changed}, and nothing is loaded."
-            )
+        pairs = [(p._array, state.get(name)) for name, p in module.named_parameters(remove_duplicate=False)]
+        if pairs and all(isinstance(kept, Tensor) and kept._array.size and np.may_share_memory(kept._array, own) for own, kept in pairs):
+            message = f"load_state_dict() is given the very tensors that the {type(module).__name__} has"
+            self.found(f"{message}: what was kept has changed with each step, and nothing is loaded.")
 
 
 class FreezesNothing(Check):
@@ -416,10 +413,10 @@ class FreezesNothing(Check):
     def finish(self) -> None:
         for model in self.program.models.values():
             for path, module in model.module.named_modules():
-                if vars(module).get("requires_grad") is False and line_that_sets(type(module), "requires_grad") is None:
-                    if any(p._node in self.program.reached for p in module.parameters()):
-                        name = f"{model.name}.{path}".rstrip(".")
-                        self.nothing(f"{name}.requires_grad is an attribute of a module", "requires_grad", model, path.rpartition(".")[2])
+                is_set = vars(module).get("requires_grad") is False and line_that_sets(type(module), "requires_grad") is None
+                if is_set and any(p._node in self.program.reached for p in module.parameters()):
+                    name = f"{model.name}.{path}".rstrip(".")
+                    self.nothing(f"{name}.requires_grad is an attribute of a module", "requires_grad", model, path.rpartition(".")[2])
             for path, p in model.module.named_parameters():
                 for wrong in MISSPELT & vars(p).keys():
                     if p._node in self.program.reached:
@@ -431,11 +428,9 @@ class FreezesNothing(Check):
         lines = linecache.getlines(model.origin.file) if model.origin.code is not None else []
         places = [(number, line.strip()) for number, line in enumerate(lines, 1) if sets.search(line)]
         places.sort(key=lambda place: f"{name}.{attribute}" not in place[1])
-        self.findings.items = [f for f in self.findings.items if f.check != self.name]  # of one line all come
         message = f"{what}, and freezes nothing: the parameters still get gradients."
-        self.findings.add(
-            Finding(self.name, message, self.remedy, model.origin.file if places else "", *(places[0] if places else (0, "")))
-        )
+        place = (model.origin.file, *places[0]) if places else ("", 0, "")
+        self.findings.add(Finding(self.name, message, self.remedy, *place))
 
 
 MISSPELT = {"require_grad", "requires_grads", "require_grads", "required_grad", "requiers_grad", "requires_gradient", "requiresgrad"}
