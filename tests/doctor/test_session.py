@@ -438,3 +438,38 @@ def test_inputs_with_a_history_of_several_models_are_not_kept():
                 optimizer.step()
     assert sum(x() is not None for x in inputs) < 4
     assert doctor.findings == []
+
+
+def test_a_line_that_begins_in_deep_sleep_is_watched():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with torch.check() as doctor:
+        for _ in range(700):
+            optimizer.zero_grad()
+            model(torch.randn(4, 2)).sum().backward()
+            optimizer.step()
+        assert doctor.observer.deep
+        for _ in range(60):
+            model(torch.randn(4, 2)).mean().backward()
+            optimizer.step()
+    (finding,) = doctor.findings
+    assert finding.check == "gradients-accumulate" and "mean()" in finding.text
+
+
+def test_nothing_of_the_program_is_kept_after_the_block():
+    def trained():
+        model = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+        x = torch.ones(4, 2, requires_grad=True)
+        for _ in range(6):
+            model(x).sum().backward()
+            optimizer.step()
+            schedule.step()
+        return [weakref.ref(each) for each in (model, optimizer, schedule, x, model[0].weight)]
+
+    with torch.check() as doctor:
+        kept = trained()
+    gc.collect()
+    assert all(each() is None for each in kept)
+    assert "gradients-accumulate" in doctor.report() and "model (Sequential)" in doctor.report()

@@ -28,6 +28,7 @@ BEFORE = 20_000  # operations before the first backward pass after which looking
 MEASURED = 20  # calls without gradients that are looked at
 WHOLE, AWAKE, ROUND = 32, 6, 128  # after so many passes the checks are awake in so many of a round of so many
 DEEP, LONG = 512, 1024  # after so many passes sleep is deep, and a round so long
+GLANCE = 16  # of so many passes in deep sleep it is seen for one which line calls it
 FEW = 8192  # elements whose squares are summed: sums of more are not made in threads
 NEWS = 16  # models and optimizers that are news; after those only such as come from another line than all before
 # What only those hear in sleep who `always` do, and in deep sleep who `ever` do.
@@ -158,6 +159,14 @@ class Observer(watching.Watcher):
         self.pace.since, self.pace.step = self.program.passes, self.program.steps
         self.sleep()
 
+    def let_go(self) -> None:
+        """The session is over: keep nothing of the program."""
+        self.checks.clear()
+        self.set_listeners()
+        self.listeners = self.awake
+        self.lenders.clear()
+        self.program.let_go()
+
     # The gates
 
     def operation(self, op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], run: Callable[[], Any]) -> Any:
@@ -226,10 +235,10 @@ class Observer(watching.Watcher):
             return go()
         program = self.program
         outer = Pass(tensors, program.passes, run.accumulate, run.freed is None)
+        if (not self.deep or program.passes % GLANCE == 0) and self.pace.is_new("backward", outer.origin):
+            self.news()
         if self.deep:
             return self.unheard(outer, go)
-        if self.pace.is_new("backward", outer.origin):
-            self.news()
         if not self.asleep:
             program.refresh()
             self.updates_by_hand()

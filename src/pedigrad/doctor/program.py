@@ -125,6 +125,7 @@ class Model(Known):
     def __init__(self, module: Module, name: str, origin: Origin):
         super().__init__()
         self.module, self.name, self.origin = module, name, origin
+        self.kind = type(module).__name__
         self.calls = 0
         self.trained = False  # an optimizer has updated something of it
         self.modes: set[tuple[bool, bool]] = set()  # with gradients or without, in training mode or not: those it was called in
@@ -397,6 +398,15 @@ class Program:
                 if book is self.models:
                     known.hold(Module())  # a check may have the record
         self._limit = max(map(len, books)) + MOST
+
+    def let_go(self) -> None:
+        """Keep of the program's objects only what the report says of them."""
+        for book in (self.models, self.updaters, self.schedules):
+            for known in book.values():  # type: ignore[attr-defined]
+                known.loosen()
+        for kept in (self.made, self.latest, self.calls, self._loose, self._has, self._names):
+            kept.clear()  # type: ignore[attr-defined]
+        self.last_call = self.sample = None
 
     def refresh(self) -> None:
         """See what the optimizers update now."""

@@ -89,6 +89,7 @@ class check:
         self.program.refresh()
         self.observer.tell("finish")
         self._measure()
+        self.observer.let_go()
         if self.raises and error is None and self.findings:
             raise AssertionError(self.report())
 
