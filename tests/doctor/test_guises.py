@@ -14,7 +14,12 @@ import pedigrad
 
 GUISES = sorted((pathlib.Path(__file__).parent / "guises").glob("*.txt"))
 # What else is so in a wrong program.
-BESIDES = {"wrong_key": {"gradients-accumulate"}, "softmax_of_one": {"same-output"}, "swapped_bce": {"gradient-not-finite"}}
+BESIDES = {
+    "wrong_key": {"gradients-accumulate"},
+    "softmax_of_one": {"same-output"},
+    "swapped_bce": {"gradient-not-finite"},
+    "dropout_of_all": {"same-output"},
+}
 
 
 def side(text, sign):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ MOVES = frozenset(
 )
 CLAMPS = frozenset("clamp clamp_min clamp_max clip hardtanh nan_to_num".split())
 SEVERAL = 3
+SEVERAL_LABELS = "Where a sample has several labels, or none, use binary_cross_entropy_with_logits (BCEWithLogitsLoss)."
 TELLS = 5  # elements that a message shows
 
 
@@ -70,8 +72,13 @@ class LossBroadcasts(Check):
             self.each[id(call.result)] = weakref.ref(call.result)
         if call.name not in ELEMENTWISE:
             return
-        if isinstance(x, Tensor) and isinstance(target, Tensor) and is_crossed(x, target):
+        if not isinstance(x, Tensor) or not isinstance(target, Tensor):
+            return
+        if is_crossed(x, target):
             self.cross(f"{call.name}()", x, target)
+        elif are_crossed(x, target):
+            n, shapes = x.shape[0], f"{tuple(x.shape)} and {tuple(target.shape)}"
+            self.found(f"{call.name}() of shapes {shapes} pairs each sample with each: {n} x {n} pairs.")
 
     def called(self, call: Any) -> None:
         if call.output is not None:
@@ -124,6 +131,24 @@ def is_crossed(x: Tensor, y: Tensor) -> bool:
     if long._view is not None and getattr(long._view.op, "name", "") in ("unsqueeze", "slice"):
         return False
     return long.shape[-1] == 1 and tuple(long.shape[:-1]) == tuple(short.shape)
+
+
+def are_crossed(x: Tensor, y: Tensor) -> bool:
+    """Whether two batches, of n samples each and of other shapes, broadcast to all pairs of their samples, as (n, 1, k) and (n, k) do."""
+    if x.ndim == y.ndim or not x.ndim or not y.ndim or x.shape[0] != y.shape[0] or x.shape[0] < 2:
+        return False
+    try:
+        shape = np.broadcast_shapes(x._array.shape, y._array.shape)
+    except ValueError:
+        return False
+    return prod(shape) >= x.shape[0] * max(x.numel(), y.numel()) and not (has_new_axis(x) or has_new_axis(y))
+
+
+def has_new_axis(t: Tensor) -> bool:
+    """Whether a tensor is another in a shape that it was given for broadcasting."""
+    node = t._node.edge()[0] if isinstance(t._node, Node) and t._node.__class__ is not Leaf else None
+    op = t._view.op if t._view is not None else getattr(node, "op", None)
+    return getattr(op, "name", "") in ("unsqueeze", "expand", "slice", "view", "reshape")
 
 
 class SoftmaxTwice(Check):
@@ -301,7 +326,8 @@ class TargetOutOfRange(Check):
                 message = "cross_entropy() is given scores of one class, whose probability is always 1: there is nothing to learn."
                 self.found(message, remedy="Use binary_cross_entropy_with_logits (BCEWithLogitsLoss), or give two scores.")
             elif call.name in CLASSES and not np.allclose(values.sum(1 if values.ndim > 1 else 0), 1, atol=1e-2):
-                self.found(f"{call.name}() is given probabilities of classes that do not add up to 1.")
+                several = "" if ((values != 0) & (values != 1)).any() else SEVERAL_LABELS
+                self.found(f"{call.name}() is given probabilities of classes that do not add up to 1.", remedy=several)
 
     def signs(self, name: str, target: Any) -> None:
         """Look at targets that are to be -1 or 1: with 0 in the place of -1 these losses are something else."""
