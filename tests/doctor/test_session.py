@@ -473,3 +473,18 @@ def test_nothing_of_the_program_is_kept_after_the_block():
     gc.collect()
     assert all(each() is None for each in kept)
     assert "gradients-accumulate" in doctor.report() and "model (Sequential)" in doctor.report()
+
+
+def test_a_long_search_is_looked_at_less_closely():
+    with torch.check(ignore=["never-shuffled"]) as doctor:
+        for _ in range(100):
+            model = nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.1), nn.Linear(4, 1))
+            optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+            for _ in range(8):
+                optimizer.zero_grad()
+                model(torch.randn(4, 2)).sum().backward()
+                optimizer.step()
+            with torch.no_grad():
+                model.eval()(torch.ones(4, 2))
+        assert doctor.observer.asleep
+    assert doctor.findings == []

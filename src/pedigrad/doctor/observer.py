@@ -30,7 +30,7 @@ WHOLE, AWAKE, ROUND = 32, 6, 128  # after so many passes the checks are awake in
 DEEP, LONG = 512, 1024  # after so many passes sleep is deep, and a round so long
 GLANCE = 16  # of so many passes in deep sleep it is seen for one which line calls it
 FEW = 8192  # elements whose squares are summed: sums of more are not made in threads
-NEWS = 16  # models and optimizers that are news; after those only such as come from another line than all before
+NEWS = 16  # models, their modes and optimizers that are news; after those only such as come from another line than all before
 # What only those hear in sleep who `always` do, and in deep sleep who `ever` do.
 IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "stepped"})
 OPTIMIZERS = "pedigrad.optim."
@@ -206,7 +206,7 @@ class Observer(watching.Watcher):
             if self.pace.is_new("call", model.origin) or len(self.program.models) <= NEWS:
                 self.news()
         if (mode := (grad, module.training)) not in model.modes:
-            if model.modes:
+            if model.modes and (self.pace.is_new(f"call {mode}", model.origin) or len(self.program.models) <= NEWS):
                 self.news()
             model.modes.add(mode)
         table = self.listeners if grad else self.awake
