@@ -488,3 +488,12 @@ def test_a_long_search_is_looked_at_less_closely():
                 model.eval()(torch.ones(4, 2))
         assert doctor.observer.asleep
     assert doctor.findings == []
+
+
+def test_a_session_can_be_opened_again():
+    doctor = torch.check(only=["gradients-accumulate", "loss-not-finite"])
+    with doctor:
+        careless()
+    with doctor:
+        (nn.Linear(2, 1)(torch.ones(4, 2)).sum() * float("inf")).backward()
+    assert [finding.check for finding in doctor.findings] == ["gradients-accumulate", "loss-not-finite"] and doctor.faults == []

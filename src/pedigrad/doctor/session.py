@@ -43,10 +43,15 @@ class check:
                 located(f"check(): there is no check called {', '.join(unknown)}; those there are: {', '.join(sorted(CHECKS))}")
             )
         self.raises = raises
-        self.program = Program(whole)
+        self.whole = whole
         self._found = Findings()
-        wanted = [kind for name, kind in CHECKS.items() if (only is None or name in only) and name not in ignore]
-        self.observer = Observer(self.program, [kind(self.program, self._found) for kind in wanted])
+        self._wanted = [kind for name, kind in CHECKS.items() if (only is None or name in only) and name not in ignore]
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing of the program yet."""
+        self.program = Program(self.whole)
+        self.observer = Observer(self.program, [kind(self.program, self._found) for kind in self._wanted])
         self._finished = False
 
     @staticmethod
@@ -71,6 +76,8 @@ class check:
     def __enter__(self) -> check:
         if watching.watcher is not None:
             raise RuntimeError(located("check(): a check is running already; they do not nest"))
+        if self._finished:
+            self._begin()
         interception.install(for_good=False, names=self.observer.by_function)
         self._seen = hooks_seen.get("watched", False)
         hooks_seen["watched"] = True
@@ -90,6 +97,7 @@ class check:
         self.observer.tell("finish")
         self._measure()
         self.observer.let_go()
+        self._finished = True
         if self.raises and error is None and self.findings:
             raise AssertionError(self.report())
 
