@@ -394,6 +394,33 @@ CASES = {
             ("        loss.backward()", "        extra = table.double()  # <-\n        loss.backward()"),
         ),
     ],
+    "optimizer-made-anew": [
+        case(
+            REGRESSION,
+            (
+                "        optimizer.zero_grad()\n",
+                "        optimizer = torch.optim.AdamW(model.parameters())  # <-\n        optimizer.zero_grad()\n",
+            ),
+        ),
+    ],
+    "clipped-without-gradients": [
+        case(
+            REGRESSION,
+            ("        loss.backward()", "        nn.utils.clip_grad_value_(model.parameters(), 1.0)  # <-\n        loss.backward()"),
+        ),
+    ],
+    "units-alike": [case(REGRESSION, ("optimizer =", "for p in model.parameters():\n    p.data.fill_(0.1)\noptimizer ="))],
+    "state-not-copied": [
+        case(
+            CLASSIFIER,
+            ("    net.eval()\n", "    kept = net.state_dict()\n    net.eval()\n"),
+            ("item()\n", "item()\n    net.load_state_dict(kept)  # <-\n"),
+        ),
+    ],
+    "freezes-nothing": [
+        case(CLASSIFIER, ("optimizer =", "net.body.requires_grad = False  # <-\noptimizer =")),
+        case(CLASSIFIER, ("optimizer =", "for p in net.body.parameters():\n    p.requires_grads = False  # <-\noptimizer =")),
+    ],
     "no-seed": [
         (DATA.replace("torch.manual_seed(0)", "", 0) and REGRESSION, REGRESSION.replace("loss.backward()", "loss.backward()  # <-"))
     ],

@@ -1,5 +1,6 @@
 """`pedigrad.check()` and `pedigrad run --check`: how a program is watched, and that nothing stays behind."""
 
+import gc
 import subprocess
 import sys
 import threading
@@ -245,7 +246,7 @@ def test_functions_are_what_was_written_again_after_the_block():
 ASKED = """
 import pedigrad as torch
 from pedigrad.nn import functional as F
-heard, unheard, codes = F.cross_entropy, F.cosine_embedding_loss, []
+heard, unheard, codes = F.cross_entropy, F.triplet_margin_loss, []
 note = lambda: codes.append((heard.__code__, unheard.__code__))
 note()
 with torch.check():
@@ -348,3 +349,151 @@ def test_gradients_added_up_on_purpose_are_no_finding_after_sleep():
                 optimizer.step()
                 optimizer.zero_grad()
     assert not doctor.findings
+
+
+def test_models_optimizers_and_inputs_of_a_long_search_are_let_go():
+    made = []
+
+    def search():
+        for _ in range(300):
+            model = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
+            optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+            schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+            noise = torch.zeros(4, 2, requires_grad=True)
+            noise.data.uniform_(-1, 1)
+            for _ in range(2):
+                optimizer.zero_grad()
+                model(torch.randn(4, 2) + noise).sum().backward()
+                optimizer.step()
+            schedule.step()
+            made.append([weakref.ref(each) for each in (model, optimizer, schedule, noise, model[0].weight)])
+
+    with torch.check() as doctor:
+        search()
+        gc.collect()
+        assert all(sum(each() is not None for each in kind) < 150 for kind in zip(*made, strict=True))
+    assert doctor.findings == [] and doctor.faults == []
+
+
+def test_models_that_outlive_their_optimizers_of_a_long_search_had_them():
+    def fit():
+        model = nn.Linear(2, 1)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.randn(4, 2)).sum().backward()
+            optimizer.step()
+        return model
+
+    with torch.check(ignore=["never-shuffled"]) as doctor:
+        members = [fit() for _ in range(100)]
+    assert len(members) == 100 and doctor.findings == [] and doctor.faults == []
+
+
+def test_what_another_thread_computes_meanwhile_is_not_the_sessions():
+    ready, over = threading.Event(), threading.Event()
+    other = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(other.parameters(), lr=1e-3)
+
+    class Waiting(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            ready.set()
+            assert over.wait(60)
+            over.clear()
+            return g
+
+    def elsewhere():
+        for _ in range(4):
+            assert ready.wait(60)
+            ready.clear()
+            (other(torch.ones(4, 2)) * float("inf")).abs().sqrt().sum().backward()
+            over.set()
+
+    model = nn.Linear(2, 1)
+    with torch.check() as doctor:
+        torch.optim.SGD(other.parameters(), lr=1e-3)
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        train(4, model, lambda step: Waiting.apply(model(torch.randn(4, 2))).sum())
+        thread.join()
+    assert optimizer is not None and doctor.findings == [] and doctor.faults == []
+
+
+def test_inputs_with_a_history_of_several_models_are_not_kept():
+    encoder, inputs = nn.Linear(2, 2), []
+    with torch.check() as doctor:
+        for _ in range(12):
+            model = nn.Sequential(nn.Linear(2, 1))
+            optimizer = torch.optim.SGD([*encoder.parameters(), *model.parameters()], lr=1e-3)
+            for _ in range(2):
+                optimizer.zero_grad()
+                x = encoder(torch.randn(4, 2))
+                inputs.append(weakref.ref(x))
+                model(x).sum().backward()
+                optimizer.step()
+    assert sum(x() is not None for x in inputs) < 4
+    assert doctor.findings == []
+
+
+def test_a_line_that_begins_in_deep_sleep_is_watched():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with torch.check() as doctor:
+        for _ in range(700):
+            optimizer.zero_grad()
+            model(torch.randn(4, 2)).sum().backward()
+            optimizer.step()
+        assert doctor.observer.deep
+        for _ in range(60):
+            model(torch.randn(4, 2)).mean().backward()
+            optimizer.step()
+    (finding,) = doctor.findings
+    assert finding.check == "gradients-accumulate" and "mean()" in finding.text
+
+
+def test_nothing_of_the_program_is_kept_after_the_block():
+    def trained():
+        model = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+        x = torch.ones(4, 2, requires_grad=True)
+        for _ in range(6):
+            model(x).sum().backward()
+            optimizer.step()
+            schedule.step()
+        return [weakref.ref(each) for each in (model, optimizer, schedule, x, model[0].weight)]
+
+    with torch.check() as doctor:
+        kept = trained()
+    gc.collect()
+    assert all(each() is None for each in kept)
+    assert "gradients-accumulate" in doctor.report() and "model (Sequential)" in doctor.report()
+
+
+def test_a_long_search_is_looked_at_less_closely():
+    with torch.check(ignore=["never-shuffled"]) as doctor:
+        for _ in range(100):
+            model = nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.1), nn.Linear(4, 1))
+            optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+            for _ in range(8):
+                optimizer.zero_grad()
+                model(torch.randn(4, 2)).sum().backward()
+                optimizer.step()
+            with torch.no_grad():
+                model.eval()(torch.ones(4, 2))
+        assert doctor.observer.asleep
+    assert doctor.findings == []
+
+
+def test_a_session_can_be_opened_again():
+    doctor = torch.check(only=["gradients-accumulate", "loss-not-finite"])
+    with doctor:
+        careless()
+    with doctor:
+        (nn.Linear(2, 1)(torch.ones(4, 2)).sum() * float("inf")).backward()
+    assert [finding.check for finding in doctor.findings] == ["gradients-accumulate", "loss-not-finite"] and doctor.faults == []

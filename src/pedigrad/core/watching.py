@@ -54,6 +54,15 @@ class Watcher:
     def batch(self, iterator: Any, data: Any) -> None:
         """A loader has made a batch."""
 
+    def loading(self, module: Any, state: Any) -> None:
+        """A module is about to be loaded from a dictionary of tensors."""
+
+    def clipping(self, what: str, parameters: list[Any]) -> None:
+        """Gradients are about to be clipped by a function."""
+
+    def cut(self, tensor: Any, what: str) -> None:
+        """A value without history was taken of a tensor, by `what`."""
+
     def lent(self, tensor: Any, data: Any) -> None:
         """`tensor.data` was asked for, and is `data`."""
 

@@ -17,15 +17,13 @@ from .program import Model, tensors_in
 ENOUGH = 0.1  # seconds that are measured
 
 
-def gain_of(model: Model) -> str:
-    """A sentence on how much faster a model is compiled, or why that could not be measured; empty where it has no input."""
-    if model.sample is None:
-        return ""
+def gain_of(model: Model, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """A sentence on how much faster a model is compiled, or why that could not be measured."""
     state = default_generator.state_array()
     try:
         with warnings.catch_warnings(action="ignore"):
             compile = import_module("..capture", __package__).compile
-            plain, made = measured(model, lambda module: module), measured(model, compile)
+            plain, made = (measured(model, args, kwargs, prepare) for prepare in (lambda module: module, compile))
     except Exception as error:  # whatever a user's module does when it is copied or compiled: it is told
         return f" What torch.compile would give could not be measured: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
     finally:
@@ -36,10 +34,10 @@ def gain_of(model: Model) -> str:
     return f" torch.compile({model.name}) makes its forward and backward {plain / made:.1f} times as fast ({times})."
 
 
-def measured(model: Model, prepare: Callable[[Any], Any]) -> float:
+def measured(model: Model, args: tuple[Any, ...], kwargs: dict[str, Any], prepare: Callable[[Any], Any]) -> float:
     """Seconds that a forward and backward pass of a copy of the model takes once it is prepared."""
     module = copy.deepcopy(model.module)
-    args, kwargs = copy.deepcopy(model.sample)  # type: ignore[misc]
+    args, kwargs = copy.deepcopy((args, kwargs))
     run = prepare(module)
 
     def step() -> None:

@@ -28,8 +28,9 @@ BEFORE = 20_000  # operations before the first backward pass after which looking
 MEASURED = 20  # calls without gradients that are looked at
 WHOLE, AWAKE, ROUND = 32, 6, 128  # after so many passes the checks are awake in so many of a round of so many
 DEEP, LONG = 512, 1024  # after so many passes sleep is deep, and a round so long
+GLANCE = 16  # of so many passes in deep sleep it is seen for one which line calls it
 FEW = 8192  # elements whose squares are summed: sums of more are not made in threads
-NEWS = 16  # models and optimizers that are news; after those only such as come from another line than all before
+NEWS = 16  # models, their modes and optimizers that are news; after those only such as come from another line than all before
 # What only those hear in sleep who `always` do, and in deep sleep who `ever` do.
 IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "stepped"})
 OPTIMIZERS = "pedigrad.optim."
@@ -158,6 +159,14 @@ class Observer(watching.Watcher):
         self.pace.since, self.pace.step = self.program.passes, self.program.steps
         self.sleep()
 
+    def let_go(self) -> None:
+        """The session is over: keep nothing of the program."""
+        self.checks.clear()
+        self.set_listeners()
+        self.listeners = self.awake
+        self.lenders.clear()
+        self.program.let_go()
+
     # The gates
 
     def operation(self, op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], run: Callable[[], Any]) -> Any:
@@ -197,7 +206,7 @@ class Observer(watching.Watcher):
             if self.pace.is_new("call", model.origin) or len(self.program.models) <= NEWS:
                 self.news()
         if (mode := (grad, module.training)) not in model.modes:
-            if model.modes:
+            if model.modes and (self.pace.is_new(f"call {mode}", model.origin) or len(self.program.models) <= NEWS):
                 self.news()
             model.modes.add(mode)
         table = self.listeners if grad else self.awake
@@ -215,7 +224,7 @@ class Observer(watching.Watcher):
         call.end(result)
         self.tell_each(table["called"], call)
         if grad:
-            model.sample = (args, kwargs)
+            self.program.keep_sample(model, args, kwargs)
             self.program.calls.append(call)
             del self.program.calls[:-64]
         call.let_go()
@@ -226,10 +235,10 @@ class Observer(watching.Watcher):
             return go()
         program = self.program
         outer = Pass(tensors, program.passes, run.accumulate, run.freed is None)
+        if (not self.deep or program.passes % GLANCE == 0) and self.pace.is_new("backward", outer.origin):
+            self.news()
         if self.deep:
             return self.unheard(outer, go)
-        if self.pace.is_new("backward", outer.origin):
-            self.news()
         if not self.asleep:
             program.refresh()
             self.updates_by_hand()
@@ -298,12 +307,13 @@ class Observer(watching.Watcher):
         """Find the leaves without an optimizer that were written to since they got their gradients."""
         changed = self.program.changed_by_hand()
         if changed:
-            self.program.written.update((id(p), p) for p in changed)
+            for p in changed:
+                self.program.write(p)
             self.tell("by_hand", changed)
 
     def gradients(self, node: Any, given: Any, gradients: Any) -> None:
         outer = self.running
-        if outer is None:
+        if outer is None or get_ident() != self.thread:
             return
         if not self.deep:
             outer.leaves.update(p for p, array in zip(node.parents, gradients, strict=False) if array is not None and p.__class__ is Leaf)
@@ -320,6 +330,8 @@ class Observer(watching.Watcher):
                 self.tell("not_finite", node, given, outer)
 
     def optimizer_made(self, optimizer: Any) -> None:
+        if get_ident() != self.thread:
+            return
         updater = self.program.updater(optimizer)
         if self.pace.is_new("optimizer", updater.origin) or len(self.program.updaters) <= NEWS:
             self.news()
@@ -367,7 +379,20 @@ class Observer(watching.Watcher):
         if not self.elsewhere():
             self.tell("batch", iterator, data)
 
+    def loading(self, module: Any, state: Any) -> None:
+        if not self.elsewhere():
+            self.tell("loading", module, state)
+
+    def clipping(self, what: str, parameters: list[Any]) -> None:
+        if not self.asleep and not self.elsewhere():
+            self.tell("clipping", what, parameters)
+
+    def cut(self, tensor: Any, what: str) -> None:
+        if not self.asleep and tensor._node is not None and not self.elsewhere():
+            self.tell("cut", tensor, what)
+
     def lent(self, tensor: Any, data: Any) -> None:
+        self.cut(tensor, ".data")
         self.lenders[id(data)] = (weakref.ref(data), weakref.ref(tensor))
         if len(self.lenders) > 4096:
             self.lenders = {key: pair for key, pair in self.lenders.items() if pair[0]() is not None}
@@ -375,10 +400,10 @@ class Observer(watching.Watcher):
     def unseen_write(self, tensor: Any, what: str) -> None:
         data, lender = self.lenders.get(id(tensor), (None, None))
         owner = lender() if data is not None and data() is tensor and lender is not None else None
-        if owner is not None and isinstance(owner._node, Leaf):
-            self.program.written[id(owner)] = owner
+        if owner is not None:
+            self.program.write(owner)
         if not self.elsewhere():
             self.tell("unseen_write", tensor, what, owner)
 
     def registered(self, parameter: Any) -> None:
-        self.program.made[id(parameter)] = (parameter, Origin.here())
+        self.program.put(parameter, Origin.here())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import gc
+import itertools
 import operator
 import sys
 import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -23,6 +26,7 @@ from ..nn.recurrent import RNNBase
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 SAMPLE = 64  # elements that a fingerprint looks at
+MOST = 64  # models, optimizers or schedules that are made before those that the program has let go of are forgotten
 
 
 def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
@@ -90,13 +94,39 @@ def made_here(made: Any) -> Origin:
     return NOWHERE if frame is None else Origin(frame.f_code, frame.f_lasti)
 
 
-class Model:
+class Known:
+    """What is known of one of the program's objects, which it keeps alive."""
+
+    subject: ClassVar[str]  # the attribute that holds the object
+    numbers = itertools.count()
+
+    def __init__(self) -> None:
+        self.number = next(Known.numbers)  # tells it from others, also from such as are forgotten
+
+    def loosen(self) -> weakref.ref[Any]:
+        """Keep the object alive no longer; returns where it is found while others do."""
+        held = weakref.ref(getattr(self, self.subject))
+        setattr(self, self.subject, None)
+        return held
+
+    def hold(self, subject: Any) -> None:
+        """Keep it alive again."""
+        setattr(self, self.subject, subject)
+
+
+K = TypeVar("K", bound=Known)
+
+
+class Model(Known):
     """A module that the user's program calls, with the names of what is in it."""
 
+    subject = "module"
+
     def __init__(self, module: Module, name: str, origin: Origin):
+        super().__init__()
         self.module, self.name, self.origin = module, name, origin
+        self.kind = type(module).__name__
         self.calls = 0
-        self.sample: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments of a call with gradients
         self.trained = False  # an optimizer has updated something of it
         self.modes: set[tuple[bool, bool]] = set()  # with gradients or without, in training mode or not: those it was called in
 
@@ -223,16 +253,27 @@ class Pass:
         return self._origin
 
 
-class Updater:
+class Updater(Known):
     """An optimizer and what has become of it."""
 
+    subject = "optimizer"
+
     def __init__(self, optimizer: Any, origin: Origin):
+        super().__init__()
         self.optimizer, self.origin = optimizer, origin
         self.steps = 0
         self.heard = 0  # steps that were told of
         self.last = origin  # the user's line of its last step
         self.parameters: list[Tensor] = []  # what it updates
         self.owned: dict[int, Tensor] = {}  # the same by identity
+        self.refresh()
+
+    def loosen(self) -> weakref.ref[Any]:
+        self.parameters, self.owned = [], {}
+        return super().loosen()
+
+    def hold(self, subject: Any) -> None:
+        super().hold(subject)
         self.refresh()
 
     @property
@@ -252,10 +293,13 @@ class Updater:
         return type(self.optimizer).__name__
 
 
-class Schedule:
+class Schedule(Known):
     """A schedule of learning rates."""
 
+    subject = "scheduler"
+
     def __init__(self, scheduler: Any, origin: Origin):
+        super().__init__()
         self.scheduler, self.origin = scheduler, origin
         self.steps = 0  # without the one that it takes when it is made
 
@@ -271,14 +315,19 @@ class Program:
         self.passes = 0
         self.steps = 0
         self.reached: weakref.WeakSet[Leaf] = weakref.WeakSet()  # leaves that backward passes came to
-        self.made: dict[int, tuple[Tensor, Origin]] = {}  # where parameters were put into modules
-        self.written: dict[int, Tensor] = {}  # leaves that were written to by `.data`
+        self.made: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}  # where parameters were put into modules
+        self.latest: deque[Tensor] = deque(maxlen=MOST)  # those of them that were put there last
+        self.written: weakref.WeakSet[Leaf] = weakref.WeakSet()  # leaves that were written to by hand
+        self.by_hand = False  # there were some
         self.calls: list[Call] = []  # the models' calls since the last backward pass
         self.last_call: Call | None = None
+        self.sample: tuple[Model, tuple[Any, ...], dict[str, Any]] | None = None  # a call of the model that is called most, with gradients
         self.stepping = False  # an optimizer's step runs
+        self.past: weakref.WeakSet[Leaf] = weakref.WeakSet()  # leaves that optimizers had which are forgotten
         self.spoilt = False  # a gradient was nan or infinite: losses that are so later follow from it
         self._names: dict[int, tuple[weakref.ref[Tensor], str]] = {}  # of leaves in no model, the user's variables
-        self._has: dict[int, tuple[Module, bool]] = {}
+        self._has: dict[int, tuple[weakref.ref[Module], bool]] = {}
+        self._limit = MOST
         self._loose: dict[int, tuple[Tensor, Any]] = {}  # leaves of the last pass that no optimizer has, and the state of their values
 
     def is_model(self, module: Module) -> bool:
@@ -286,8 +335,8 @@ class Program:
         if not module._parameters and not module._modules:
             return False
         known = self._has.get(id(module))
-        if known is None or not known[1]:
-            known = self._has[id(module)] = (module, next(module.parameters(), None) is not None and not self.is_part(module))
+        if known is None or not known[1] or known[0]() is not module:
+            known = self._has[id(module)] = (weakref.ref(module), next(module.parameters(), None) is not None and not self.is_part(module))
         return known[1]
 
     def is_part(self, module: Module) -> bool:
@@ -300,14 +349,20 @@ class Program:
         if found is None:
             frame = outside(sys._getframe(1))
             name = next((n for n, value in variables_of(frame) if value is module or is_compiled(value, module)), type(module).__name__)
-            found = self.models[id(module)] = Model(module, name, Origin.here())
+            found = self.enter(self.models, Model(module, name, Origin.here()))
         return found
+
+    def keep_sample(self, model: Model, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Keep the arguments of a call, of one model only: they may have graphs behind them."""
+        sample = self.sample
+        if sample is None or sample[0] is model or model.calls >= sample[0].calls:
+            self.sample = model, args, kwargs
 
     def updater(self, optimizer: Any) -> Updater:
         """The record of an optimizer."""
         found = self.updaters.get(id(optimizer))
         if found is None:
-            found = self.updaters[id(optimizer)] = Updater(optimizer, made_here(optimizer))
+            found = self.enter(self.updaters, Updater(optimizer, made_here(optimizer)))
             self.learn_names(found.parameters)
         return found
 
@@ -315,8 +370,43 @@ class Program:
         """The record of a schedule."""
         found = self.schedules.get(id(scheduler))
         if found is None:
-            found = self.schedules[id(scheduler)] = Schedule(scheduler, made_here(scheduler))
+            found = self.enter(self.schedules, Schedule(scheduler, made_here(scheduler)))
         return found
+
+    def enter(self, book: dict[int, K], known: K) -> K:
+        """Take in what is known of an object that was not known."""
+        if len(book) >= self._limit:
+            self.forget()
+        book[id(getattr(known, known.subject))] = known
+        return known
+
+    def forget(self) -> None:
+        """Forget what the program itself has let go of, but for the first of each kind: a search may make thousands of models."""
+        books: tuple[dict[int, Any], ...] = (self.models, self.updaters, self.schedules)
+        later = [(book, key, book.pop(key)) for book in books for key in list(book)[MOST // 2 :]]
+        updated = [[p._node for p in known.parameters] if book is self.updaters else [] for book, _, known in later]
+        held = [known.loosen() for _, _, known in later]
+        if sum(each() is not None for each in held) > len(held) / 2:
+            gc.collect()  # an optimizer and what refers to it may be a cycle
+        for (book, key, known), each, leaves in zip(later, held, updated, strict=True):
+            subject = each()
+            if subject is not None:
+                known.hold(subject)
+                book[key] = known
+            else:
+                self.past.update(leaf for leaf in leaves if isinstance(leaf, Leaf))
+                if book is self.models:
+                    known.hold(Module())  # a check may have the record
+        self._limit = max(map(len, books)) + MOST
+
+    def let_go(self) -> None:
+        """Keep of the program's objects only what the report says of them."""
+        for book in (self.models, self.updaters, self.schedules):
+            for known in book.values():  # type: ignore[attr-defined]
+                known.loosen()
+        for kept in (self.made, self.latest, self.calls, self._loose, self._has, self._names):
+            kept.clear()  # type: ignore[attr-defined]
+        self.last_call = self.sample = None
 
     def refresh(self) -> None:
         """See what the optimizers update now."""
@@ -359,9 +449,10 @@ class Program:
 
     def optimized(self) -> Mapping[int, Tensor]:
         """The tensors that optimizers update, by their identity."""
-        if len(self.updaters) == 1:
+        if len(self.updaters) == 1 and not self.past:
             return next(iter(self.updaters.values())).owned
-        return {key: p for updater in self.updaters.values() for key, p in updater.owned.items()}
+        past = {id(p): p for leaf in self.past if (p := leaf.variable) is not None}
+        return past | {key: p for updater in self.updaters.values() for key, p in updater.owned.items()}
 
     def name_of(self, p: Tensor) -> str:
         """What the user calls a parameter: its path in a model, or its shape."""
@@ -377,7 +468,18 @@ class Program:
     def made_at(self, p: Tensor) -> Origin:
         """The user's line that put a parameter into a module, if it was seen."""
         tensor, origin = self.made.get(id(p), (None, NOWHERE))
-        return origin if tensor is p else NOWHERE
+        return origin if tensor is not None and tensor() is p else NOWHERE
+
+    def put(self, p: Tensor, origin: Origin) -> None:
+        """A parameter was put into a module."""
+        self.made[id(p)] = (weakref.ref(p), origin)
+        self.latest.append(p)
+
+    def write(self, p: Tensor) -> None:
+        """A leaf was written to by hand."""
+        if isinstance(p._node, Leaf):
+            self.written.add(p._node)
+            self.by_hand = True
 
 
 SCHEDULES = (LRScheduler, ReduceLROnPlateau)

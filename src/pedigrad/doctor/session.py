@@ -43,10 +43,15 @@ class check:
                 located(f"check(): there is no check called {', '.join(unknown)}; those there are: {', '.join(sorted(CHECKS))}")
             )
         self.raises = raises
-        self.program = Program(whole)
+        self.whole = whole
         self._found = Findings()
-        wanted = [kind for name, kind in CHECKS.items() if (only is None or name in only) and name not in ignore]
-        self.observer = Observer(self.program, [kind(self.program, self._found) for kind in wanted])
+        self._wanted = [kind for name, kind in CHECKS.items() if (only is None or name in only) and name not in ignore]
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing of the program yet."""
+        self.program = Program(self.whole)
+        self.observer = Observer(self.program, [kind(self.program, self._found) for kind in self._wanted])
         self._finished = False
 
     @staticmethod
@@ -71,6 +76,8 @@ class check:
     def __enter__(self) -> check:
         if watching.watcher is not None:
             raise RuntimeError(located("check(): a check is running already; they do not nest"))
+        if self._finished:
+            self._begin()
         interception.install(for_good=False, names=self.observer.by_function)
         self._seen = hooks_seen.get("watched", False)
         hooks_seen["watched"] = True
@@ -89,15 +96,16 @@ class check:
         self.program.refresh()
         self.observer.tell("finish")
         self._measure()
+        self.observer.let_go()
+        self._finished = True
         if self.raises and error is None and self.findings:
             raise AssertionError(self.report())
 
     def _measure(self) -> None:
         """Say with findings of speed what `compile` would give for the model that was called most."""
         slow = [i for i, finding in enumerate(self._found.items) if CHECKS[finding.check].is_of_speed]
-        models = sorted(self.program.models.values(), key=lambda model: -model.calls)
-        if slow and models:
-            gain = gain_of(models[0])
+        if slow and self.program.sample is not None:
+            gain = gain_of(*self.program.sample)
             for i in slow:
                 finding = self._found.items[i]
                 self._found.items[i] = replace(finding, message=finding.message + gain)

@@ -13,7 +13,7 @@ WIDTH = 100
 
 def text_of(findings: Sequence[Finding], program: Program, faults: Sequence[str] = ()) -> str:
     """The report on a program."""
-    models = ", ".join(dict.fromkeys(f"{m.name} ({type(m.module).__name__})" for m in program.models.values()))
+    models = ", ".join(dict.fromkeys(f"{m.name} ({m.kind})" for m in program.models.values()))
     passes, steps = _count(program.passes, "backward pass", "es"), _count(program.steps, "step")
     seen = f"{passes} and {steps} of {_count(len(program.updaters), 'optimizer')}"
     lines = [f"pedigrad check: {_count(len(findings), 'finding')} in {seen}" + (f"; models: {models}" if models else "")]

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from ..core import dtypes, override
+from ..core import dtypes, override, watching
 from ..core.arrayless import ArraylessTensor
 from ..core.dispatch import unordered
 from ..core.tensor import Tensor, TensorMeta, copied, wrap
@@ -41,6 +41,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
     def __new__(cls, data=None, requires_grad=True):
         source = _tensor_of(data, "Parameter")
+        if watching.watcher is not None:
+            watching.watcher.cut(source, "nn.Parameter()")
         if type(source) is not Tensor and not isinstance(source, Parameter):
             param = share(type(source), source)
             param._is_param = True

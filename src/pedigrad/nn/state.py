@@ -5,7 +5,7 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 from typing import Any
 
-from ..core import modes
+from ..core import modes, watching
 from ..core.origin import warn
 from ..core.tensor import Tensor
 from .hooks import WithModule, add_hook
@@ -130,6 +130,8 @@ class Stateful:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        if watching.watcher is not None:
+            watching.watcher.loading(self, state_dict)
         metadata = getattr(state_dict, "_metadata", None)
         state_dict = OrderedDict(state_dict)
         if metadata is not None:

@@ -124,9 +124,9 @@ class SameBatch(Check):
         if call.grad and call.inputs:
             given = call.inputs[0]
             mark = call.given
-            before = self.pending.get(id(call.model))
+            before = self.pending.get(call.model.number)
             several = before is not None and before[0] != mark  # a step of several batches has seen more than one
-            self.pending[id(call.model)] = (None if several else mark, call.origin, self.is_part(given), call.model.name)
+            self.pending[call.model.number] = (None if several else mark, call.origin, self.is_part(given), call.model.name)
 
     def stepped(self, updater: Updater) -> None:
         for key, (mark, origin, part, name) in self.pending.items():

@@ -40,8 +40,7 @@ class ParametersHistory(Check):
         inside = {id(p) for m in models for p in m.parameters}
         owned = self.program.optimized()
         shapes = {p.shape for key, p in owned.items() if key not in inside}
-        made = [p for p, _ in self.program.made.values()]
-        return [p for p in made if id(p) not in inside and id(p) not in owned and p.shape in shapes and self.is_reached(p)]
+        return [p for p in self.program.latest if id(p) not in inside and id(p) not in owned and p.shape in shapes and self.is_reached(p)]
 
     def replaced(self) -> tuple[list[Tensor], list[Tensor]]:
         """Parameters that an optimizer has and no model any more, and those of the same models that get gradients and no optimizer has."""
@@ -126,7 +125,7 @@ class NotOptimized(ParametersHistory):
             lost = [
                 p
                 for p in model.parameters
-                if id(p) not in owned and id(p) not in skipped and self.is_reached(p) and id(p) not in self.program.written
+                if id(p) not in owned and id(p) not in skipped and self.is_reached(p) and p._node not in self.program.written
             ]
             if lost:
                 names = listed(self.program.name_of(p) for p in lost)
@@ -148,7 +147,7 @@ class NotOptimized(ParametersHistory):
         by_hand = not any(key in inside for key in owned)  # what is trained are leaves that the program made itself
         lost = []
         for key, (p, passes) in self.loose.items():
-            known = key in inside or key in owned or key in self.program.written or p._node in self.used
+            known = key in inside or key in owned or p._node in self.program.written or p._node in self.used
             if known or passes < SEVERAL or not p.requires_grad:
                 continue
             if key in attributes:
@@ -222,6 +221,10 @@ class NoGradient(ParametersHistory):
         if self.passes < LOOKED and isinstance(tensor, Tensor) and isinstance(tensor._node, Node) and len(self.left) < LOOKED**2:
             self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here(), here.get().scope))
 
+    def cut(self, tensor: Tensor, what: str) -> None:
+        if self.passes < LOOKED and isinstance(tensor._node, Node) and tensor._node.__class__ is not Leaf and len(self.left) < LOOKED**2:
+            self.left.append((tensor._node, f"taken out of the graph by {what}", Origin.here(), here.get().scope))
+
     def backward(self, run: Pass) -> None:
         self.of_slopes = self.of_slopes or not run.accumulates
         if not run.accumulates or self.passes >= LOOKED:
@@ -243,7 +246,7 @@ class NoGradient(ParametersHistory):
 
     def stepped(self, updater: Updater) -> None:
         for key, cut in self.fresh.items():
-            self.before.setdefault((id(updater), key), cut)
+            self.before.setdefault((updater.number, key), cut)
         self.fresh = {}
 
     def finish(self) -> None:
@@ -262,7 +265,7 @@ class NoGradient(ParametersHistory):
         message = f"{listed(map(self.program.name_of, never))} never got a gradient: no operation leads from {them} to the loss."
         at, scope = self.program.made_at(never[0]), None
         keys = [id(p._node) for p in never]
-        known = [cut for key in keys if (cut := self.before.get((id(updater), key)) or self.cuts.get(key)) is not None]
+        known = [cut for key in keys if (cut := self.before.get((updater.number, key)) or self.cuts.get(key)) is not None]
         if self.ends is not None and not known:
             message += " A backward pass ends where it begins: its loss is a leaf, made anew or of what has none (argmax, comparisons)."
             remedy = "Call backward() on the loss as it was computed, of outputs that gradients go through; do not set requires_grad on it."
@@ -288,7 +291,7 @@ class ZeroGradient(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.counts: dict[int, list[int]] = {}  # by parameter, in how many steps it had a gradient, and one of zeros
-        self.tensors: dict[int, Tensor] = {}
+        self.tensors: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
         self.solved = False  # the loss is zero
         self.reasons: dict[int, tuple[str, Origin, Any]] = {}  # by parameter: where its gradient becomes zero
 
@@ -296,8 +299,8 @@ class ZeroGradient(Check):
         self.solved = not any(any_in(t._array) for t in run.tensors)
         if not self.solved and run.accumulates and len(self.reasons) < LOOKED:
             for key, (seen, zeros) in self.counts.items():
-                if seen == zeros == SEVERAL - 1 and key not in self.reasons:
-                    self.look_for(self.tensors[key], run)
+                if seen == zeros == SEVERAL - 1 and key not in self.reasons and (p := self.tensors.get(key)) is not None:
+                    self.look_for(p, run)
 
     def look_for(self, p: Tensor, run: Pass) -> None:
         """Note where the gradient of a parameter becomes zero on its way from a loss."""
@@ -316,15 +319,19 @@ class ZeroGradient(Check):
             array = gradient_of(p)
             if array is None or not array.size:
                 continue
-            count = self.counts.setdefault(id(p), [0, 0])
-            self.tensors[id(p)] = p
+            if self.tensors.get(id(p)) is not p:
+                self.tensors[id(p)] = p
+                self.counts[id(p)] = [0, 0]
+                self.reasons.pop(id(p), None)
+            count = self.counts[id(p)]
             count[0] += 1
             count[1] += not any_in(array)
 
     def finish(self) -> None:
         if any(finding.check == "zeroed-before-step" for finding in self.findings.items):
             return  # that is why
-        dead = [self.tensors[key] for key, (seen, zero) in self.counts.items() if seen >= SEVERAL and zero == seen]
+        tensors = dict(self.tensors)
+        dead = [tensors[key] for key, (seen, zero) in self.counts.items() if seen >= SEVERAL and zero == seen and key in tensors]
         if any(p.ndim > 1 for p in dead):  # a bias alone may well have none, as the last one of a critic whose outputs are subtracted
             names = listed(self.program.name_of(p) for p in dead)
             seen = self.counts[id(dead[0])][0]
@@ -333,3 +340,39 @@ class ZeroGradient(Check):
             updater = next(iter(self.program.updaters.values()))
             message = f"The gradient of {names} was all zeros in each of {seen} steps looked at." + (f" {why}." if why else "")
             self.found(message, at if at.code else updater.origin, scope=scope)
+
+
+class UnitsAlike(Check):
+    """All units of a layer are the same and get the same gradient: they stay the same, as if there were one."""
+
+    name = "units-alike"
+    remedy = "Initialize weights by chance (nn.init.kaiming_uniform_, xavier_uniform_); only biases may all be alike."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.counts: weakref.WeakKeyDictionary[Leaf, list[int]] = weakref.WeakKeyDictionary()  # steps, and those in which they were alike
+
+    def step(self, updater: Updater) -> None:
+        if updater.heard > LOOKED:
+            return
+        for p in updater.parameters:
+            leaf = p._node
+            if p.ndim < 2 or p._array.shape[0] < 2 or not isinstance(leaf, Leaf) or (array := gradient_of(p)) is None:
+                continue
+            count = self.counts.setdefault(leaf, [0, 0])
+            if count[0] == count[1] and any_in(array):
+                count[0] += 1
+                count[1] += rows_alike(p._array) and rows_alike(array) and any_in(p._array)
+
+    def finish(self) -> None:
+        alike = [p for leaf, (seen, same) in self.counts.items() if seen == same >= SEVERAL and (p := leaf.variable) is not None]
+        if alike:
+            names = listed(sorted(map(self.program.name_of, alike)))
+            message = f"The {len(alike[0])} units of {names} have the same weights and get the same gradient: they stay alike."
+            at = self.program.made_at(alike[0])
+            self.found(message, at if at.code is not None else next(iter(self.program.updaters.values())).origin)
+
+
+def rows_alike(array: Any) -> bool:
+    """Whether all rows of an array are the same."""
+    return bool((array[0] == array[1]).all()) and bool((array == array[:1]).all())

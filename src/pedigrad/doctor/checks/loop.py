@@ -13,6 +13,8 @@ from ..program import Pass, Schedule, Updater, any_in, has_gradient, state_of
 
 FEW = 2  # parameters whose values are looked at
 SEVERAL = 3  # times that something has to happen before it is no accident
+MANY = 8  # optimizers of the same parameters that are made in one line
+NOTHING = 1e-6  # a rate is next to 0 below so much of the highest
 
 
 class GradientsAccumulate(Check):
@@ -45,7 +47,7 @@ class GradientsAccumulate(Check):
 
     def step(self, updater: Updater) -> None:
         if self.stale:
-            self.judge(updater.owned, id(updater), f"{updater.name}.step()")
+            self.judge(updater.owned, updater.number, f"{updater.name}.step()")
 
     def stepped(self, updater: Updater) -> None:
         self.step(updater)  # of what its closure has done
@@ -96,8 +98,8 @@ class ZeroedBeforeStep(Check):
         due = [p for p in updater.parameters if p._node in self.reached]
         self.reached.difference_update(p._node for p in due)  # type: ignore[misc]
         if due and not any(has_gradient(p) for p in due):
-            self.times[id(updater)] = self.times.get(id(updater), 0) + 1
-            if self.times[id(updater)] == 2:
+            self.times[updater.number] = self.times.get(updater.number, 0) + 1
+            if self.times[updater.number] == 2:
                 message = f"{updater.name}.step() finds no gradients, although backward() had made some: they were zeroed in between."
                 self.found(message)
 
@@ -122,11 +124,11 @@ class StepWithoutBackward(Check):
         self.passes += 1
 
     def stepped(self, updater: Updater) -> None:
-        before = self.then.get(id(updater), 0)
-        self.then[id(updater)] = self.passes
+        before = self.then.get(updater.number, 0)
+        self.then[updater.number] = self.passes
         if self.passes == before and updater.steps > 1 - (self.passes == 0):
-            self.idle[id(updater)] = self.idle.get(id(updater), 0) + 1
-            if self.idle[id(updater)] == 2:
+            self.idle[updater.number] = self.idle.get(updater.number, 0) + 1
+            if self.idle[updater.number] == 2:
                 self.found(f"{updater.name}.step() is called, but no backward pass has run since its last step.", updater.last)
 
 
@@ -148,14 +150,14 @@ class StepNeverCalled(Check):
         if run.accumulates:
             for updater in self.program.updaters.values():
                 if not updater.steps and any(p._node in run.leaves for p in updater.parameters):
-                    count, _ = self.passes.get(id(updater), (0, NOWHERE))
-                    self.passes[id(updater)] = count + 1, run.origin
+                    count, _ = self.passes.get(updater.number, (0, NOWHERE))
+                    self.passes[updater.number] = count + 1, run.origin
 
     def finish(self) -> None:
         for updater in self.program.updaters.values():
-            count, origin = self.passes.get(id(updater), (0, NOWHERE))
+            count, origin = self.passes.get(updater.number, (0, NOWHERE))
             shared = {id(p) for other in self.program.updaters.values() if other.steps for p in other.parameters}
-            by_others = any(id(p) in shared or id(p) in self.program.written for p in updater.parameters)
+            by_others = any(id(p) in shared or p._node in self.program.written for p in updater.parameters)
             if count >= self.least and not updater.steps and not by_others:
                 message = f"{count} backward passes made gradients for the parameters of {updater.name}, whose step() was never called."
                 self.found(message, origin)
@@ -190,7 +192,7 @@ class GradientsThrownAway(Check):
         known = owned | {id(p._node) for m in self.program.models.values() for p in m.parameters}
         if any(id(leaf) not in known for leaf in last.leaves):
             return  # gradients are wanted of something else
-        if not owned and not self.program.written:  # nothing is updated in any way
+        if not owned and not self.program.by_hand:  # nothing is updated in any way
             owned = {id(p._node) for m in self.program.models.values() if m.module.training for p in m.parameters}
         mine = [leaf for leaf in last.leaves if id(leaf) in owned]
         if any(state_of(p) != state for p, state in self.states):
@@ -209,7 +211,7 @@ class GradientsThrownAway(Check):
         self.stepped_since = True
 
     def finish(self) -> None:
-        if not self.program.updaters and not self.program.written:
+        if not self.program.updaters and not self.program.by_hand:
             if self.wasted > 2 * SEVERAL:
                 message = f"The gradients of {self.wasted} of {self.heard} backward passes were zeroed, and no parameter has changed."
                 remedy = "Let optimizer.step() run after each backward pass; by hand write in place, under no_grad: p -= lr * p.grad."
@@ -220,7 +222,7 @@ class GradientsThrownAway(Check):
 
 
 class RateIsZero(Check):
-    """A learning rate is 0 in most steps."""
+    """A learning rate is 0, or next to it, in most steps."""
 
     name = "learning-rate-zero"
     remedy = "Give the group a learning rate, or look at what the schedule does: print(scheduler.get_last_lr())."
@@ -228,26 +230,52 @@ class RateIsZero(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.zero: dict[tuple[int, int], int] = {}
+        self.rates: dict[tuple[int, int], list[Any]] = {}  # by schedule and group the highest rate, steps, those at next to nothing of it
         self.heard: dict[int, int] = {}
 
     def step(self, updater: Updater) -> None:
-        self.heard[id(updater)] = self.heard.get(id(updater), 0) + 1
+        self.heard[updater.number] = self.heard.get(updater.number, 0) + 1
         for index, group in enumerate(updater.optimizer.param_groups):
-            rate = group.get("lr", 1)
-            if not (rate._array.any() if isinstance(rate, Tensor) else rate):
-                self.zero[id(updater), index] = self.zero.get((id(updater), index), 0) + 1
+            if not rate_of(group):
+                self.zero[updater.number, index] = self.zero.get((updater.number, index), 0) + 1
+
+    def scheduled(self, schedule: Schedule) -> None:
+        for index, group in enumerate(schedule.scheduler.optimizer.param_groups):
+            rate = rate_of(group)
+            most, _, _ = entry = self.rates.setdefault((schedule.number, index), [rate, 0, 0])
+            entry[0] = max(rate, most)
+            entry[1] += 1
+            entry[2] += rate <= NOTHING * most
 
     def finish(self) -> None:
         for updater in self.program.updaters.values():
-            heard = self.heard.get(id(updater), 0)
+            heard = self.heard.get(updater.number, 0)
             for index in range(len(updater.optimizer.param_groups)):
-                count = self.zero.get((id(updater), index), 0)
+                count = self.zero.get((updater.number, index), 0)
                 if count >= SEVERAL and count > heard / 2:
                     which = f" of group {index}" if len(updater.optimizer.param_groups) > 1 else ""
                     by = next((s for s in self.program.schedules.values() if s.scheduler.optimizer is updater.optimizer), None)
                     who = f", set by {type(by.scheduler).__name__}" if by is not None else ""
                     message = f"The learning rate{which} of {updater.name} was 0 in {count} of {heard} steps{who}: these change nothing."
                     self.found(message, by.origin if by is not None else updater.origin)
+        for schedule in self.program.schedules.values():
+            self.look_at(schedule)
+
+    def look_at(self, schedule: Schedule) -> None:
+        """Look whether a schedule has made the rate next to nothing for most of its steps."""
+        for index in range(len(schedule.scheduler.optimizer.param_groups)):
+            most, steps, few = self.rates.get((schedule.number, index), (0, 0, 0))
+            if most and few >= SEVERAL and few > steps / 2:
+                kind = type(schedule.scheduler).__name__
+                message = f"In {few} of {steps} steps of {kind} the learning rate was less than a millionth of the highest, {most:.3g}."
+                remedy = "Call scheduler.step() as often as its arguments count, once an epoch or once a batch, or let it fall more slowly."
+                return self.found(message, schedule.origin, remedy)
+
+
+def rate_of(group: dict[str, Any]) -> float:
+    """The learning rate of a group of parameters, 1 where there is none."""
+    rate = group.get("lr", 1)
+    return float(rate._array.max()) if isinstance(rate, Tensor) else rate
 
 
 class ScheduleBeforeOptimizer(Check):
@@ -263,17 +291,17 @@ class ScheduleBeforeOptimizer(Check):
     def scheduled(self, schedule: Schedule) -> None:
         optimizer = schedule.scheduler.optimizer
         if not self.program.updater(optimizer).steps and not getattr(optimizer, "_opt_called", False):
-            self.early.setdefault(id(schedule), (schedule, Origin.here()))
+            self.early.setdefault(schedule.number, (schedule, Origin.here()))
 
     def finish(self) -> None:
         for schedule, origin in self.early.values():
-            if self.program.updater(schedule.scheduler.optimizer).steps:
+            if schedule.scheduler is not None and self.program.updater(schedule.scheduler.optimizer).steps:
                 kind = type(schedule.scheduler).__name__
                 self.found(f"{kind}.step() was called before the optimizer's first step: the first learning rate is skipped.", origin)
 
 
 class ScheduleNeverSteps(Check):
-    """A schedule of learning rates was made, and takes no step."""
+    """A schedule of learning rates was made, and takes no step, or its optimizer is not the one that does."""
 
     name = "scheduler-never-steps"
     remedy = "Call scheduler.step() after each epoch (or each step, as the schedule counts)."
@@ -287,6 +315,72 @@ class ScheduleNeverSteps(Check):
                     f"{type(schedule.scheduler).__name__} never took a step, while its optimizer took {updater.steps}: the rate stays."
                 )
                 self.found(message, schedule.origin)
+            elif schedule.steps and not updater.steps:
+                self.look_for_other(schedule, updater)
+
+    def look_for_other(self, schedule: Schedule, updater: Updater) -> None:
+        """Look whether another optimizer updates the parameters of one with a schedule that never took a step."""
+        for other in self.program.updaters.values():
+            if other.steps >= 5 and not other.owned.keys().isdisjoint(updater.owned):
+                kind, line = type(schedule.scheduler).__name__, other.origin.line
+                message = f"{kind} sets the rate of {updater.name}, which takes no step: {other.name} of line {line} has its parameters."
+                return self.found(message, schedule.origin, "Make the schedule of the optimizer that is used, after that is made.")
+
+
+class OptimizerAnew(Check):
+    """An optimizer that has a memory (Adam's moments, momentum) is made anew for each step."""
+
+    name = "optimizer-made-anew"
+    remedy = "Make the optimizer once, before the loop: what it remembers of earlier steps is lost with it."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.loaded = 0
+
+    def loading(self, module: Any, state: Any) -> None:
+        self.loaded += 1
+
+    def finish(self) -> None:
+        made: dict[tuple[Any, ...], list[Updater]] = {}
+        for updater in self.program.updaters.values():
+            made.setdefault((updater.origin.code, updater.origin.lasti, frozenset(updater.owned)), []).append(updater)
+        for updaters in made.values():
+            once = [u for u in updaters if u.steps == 1 and remembers(u.optimizer)]
+            reset = self.loaded >= len(once) / 2  # each begins with the same values again
+            if len(once) >= MANY and len(once) >= len(updaters) - 1 and not reset:
+                updater = once[0]
+                self.found(f"{updater.name} is made anew for each step, {len(once)} times for the same parameters.", updater.origin)
+
+
+def remembers(optimizer: Any) -> bool:
+    """Whether something of an optimizer's state depends on earlier steps; a line search's does not have to."""
+    if type(optimizer).__name__ == "LBFGS":
+        return False
+    return any(isinstance(each, Tensor) and each.ndim for state in optimizer.state.values() for each in state.values())
+
+
+class ClippedBeforeBackward(Check):
+    """Gradients are clipped where there are none."""
+
+    name = "clipped-without-gradients"
+    remedy = "Clip after loss.backward() and before optimizer.step()."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.times: dict[tuple[Any, ...], int] = {}  # by line; less than 0 where there were some
+
+    def clipping(self, what: str, parameters: list[Tensor]) -> None:
+        if not parameters or not self.program.passes:
+            return
+        here = Origin.here()
+        line = here.code, here.lasti
+        times = self.times.get(line, 0)
+        if times < 0 or any(map(has_gradient, parameters)):
+            self.times[line] = -1
+            return
+        self.times[line] = times + 1
+        if times + 1 == SEVERAL:
+            self.found(f"{what}() finds no gradients: they were zeroed, and the backward pass is still to come.", here)
 
 
 class GraphReused(Check):

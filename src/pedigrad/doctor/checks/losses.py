@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ...core.graph import Node
+from ...core.graph import Leaf, Node
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import FunctionCall
@@ -15,6 +16,8 @@ from ..program import FunctionCall
 ELEMENTWISE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "poisson_nll_loss", "soft_margin_loss")
 BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 CLASSES = ("cross_entropy", "nll_loss")
+# Those whose targets are -1 or 1, and which argument these are.
+SIGNS = {"hinge_embedding_loss": 1, "soft_margin_loss": 1, "cosine_embedding_loss": 2, "margin_ranking_loss": 2}
 LOSSES = (*ELEMENTWISE, *BINARY, *CLASSES, "kl_div", "gaussian_nll_loss", "multi_margin_loss", "hinge_embedding_loss", "ctc_loss")
 # Operations that only move values or drop some.
 MOVES = frozenset(
@@ -22,6 +25,7 @@ MOVES = frozenset(
 )
 CLAMPS = frozenset("clamp clamp_min clamp_max clip hardtanh nan_to_num".split())
 SEVERAL = 3
+SEVERAL_LABELS = "Where a sample has several labels, or none, use binary_cross_entropy_with_logits (BCEWithLogitsLoss)."
 TELLS = 5  # elements that a message shows
 
 
@@ -68,8 +72,13 @@ class LossBroadcasts(Check):
             self.each[id(call.result)] = weakref.ref(call.result)
         if call.name not in ELEMENTWISE:
             return
-        if isinstance(x, Tensor) and isinstance(target, Tensor) and is_crossed(x, target):
+        if not isinstance(x, Tensor) or not isinstance(target, Tensor):
+            return
+        if is_crossed(x, target):
             self.cross(f"{call.name}()", x, target)
+        elif are_crossed(x, target):
+            n, shapes = x.shape[0], f"{tuple(x.shape)} and {tuple(target.shape)}"
+            self.found(f"{call.name}() of shapes {shapes} pairs each sample with each: {n} x {n} pairs.")
 
     def called(self, call: Any) -> None:
         if call.output is not None:
@@ -122,6 +131,24 @@ def is_crossed(x: Tensor, y: Tensor) -> bool:
     if long._view is not None and getattr(long._view.op, "name", "") in ("unsqueeze", "slice"):
         return False
     return long.shape[-1] == 1 and tuple(long.shape[:-1]) == tuple(short.shape)
+
+
+def are_crossed(x: Tensor, y: Tensor) -> bool:
+    """Whether two batches, of n samples each and of other shapes, broadcast to all pairs of their samples, as (n, 1, k) and (n, k) do."""
+    if x.ndim == y.ndim or not x.ndim or not y.ndim or x.shape[0] != y.shape[0] or x.shape[0] < 2:
+        return False
+    try:
+        shape = np.broadcast_shapes(x._array.shape, y._array.shape)
+    except ValueError:
+        return False
+    return prod(shape) >= x.shape[0] * max(x.numel(), y.numel()) and not (has_new_axis(x) or has_new_axis(y))
+
+
+def has_new_axis(t: Tensor) -> bool:
+    """Whether a tensor is another in a shape that it was given for broadcasting."""
+    node = t._node.edge()[0] if isinstance(t._node, Node) and t._node.__class__ is not Leaf else None
+    op = t._view.op if t._view is not None else getattr(node, "op", None)
+    return getattr(op, "name", "") in ("unsqueeze", "expand", "slice", "view", "reshape")
 
 
 class SoftmaxTwice(Check):
@@ -202,9 +229,22 @@ class NotLogProbabilities(Check):
         if not isinstance(x, Tensor) or not x.numel():
             return
         high = float(x._array.max())
-        if high > 1e-3 or op_of(x) == "softmax":
+        if call.name == "nll_loss" and high <= 1e-3 and op_of(x) == "log_softmax":
+            self.over(x._array)
+        elif high > 1e-3 or op_of(x) == "softmax":
             what = f"what {op_of(x)}() returned" if op_of(x) else "something else"
             self.found(f"{call.name}() takes logarithms of probabilities, which are 0 at most, and is given {what}, up to {high:.3g}.")
+
+    def over(self, array: np.ndarray[Any, Any]) -> None:
+        """Look whether a softmax was taken over another dimension than that of the classes."""
+        if array.ndim < 2 or array.shape[1] < 2 or array.dtype.itemsize < 4:
+            return
+        sums = [np.exp(array).sum(dim) for dim in range(array.ndim)]
+        other = next((dim for dim, each in enumerate(sums) if np.allclose(each, 1, atol=1e-3)), None)
+        if other is not None and not np.allclose(sums[1], 1, atol=1e-3):
+            over = "the samples" if other == 0 else f"dimension {other}"
+            message = f"nll_loss() is given what log_softmax() computed over {over}: the probabilities of its classes do not add up to 1."
+            self.found(message, remedy="Take log_softmax over the classes, log_softmax(x, dim=1), or use cross_entropy on raw scores.")
 
 
 class TargetOfWrongType(Check):
@@ -240,22 +280,35 @@ class TargetOfWrongType(Check):
             self.found(f"{call.name}() is given a target of dtype {target.dtype} {shapes}, which it does not take.", remedy=remedy)
 
 
+def is_swapped(x: Tensor, target: Tensor) -> bool:
+    """Whether what should be a loss's input is data, 0 and 1, and its target was computed by a model."""
+    if x._node is not None or target._node is None or isinstance(target._node, Leaf):
+        return False
+    return bool(((x._array == 0) | (x._array == 1)).all())
+
+
 class TargetOutOfRange(Check):
-    """A loss is given targets that are no classes, or no probabilities."""
+    """A loss is given targets that are no classes, no probabilities, or no signs."""
 
     name = "target-range"
     remedy = "Classes count from 0 to the number of scores less one; probabilities lie between 0 and 1."
-    functions = (*CLASSES, *BINARY)
+    functions = (*CLASSES, *BINARY, *SIGNS)
 
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.seen = 0
+        self.bits: dict[str, int] = {}  # by loss of signs, calls with targets 0 and 1; less than 0 where there were others
         self.lowest: dict[int, int] = {}  # by the number of scores, the lowest class so far
 
     def function(self, call: FunctionCall) -> None:
+        if call.name in SIGNS:
+            return self.signs(call.name, call.argument(SIGNS[call.name], "target"))
         x, target = call.argument(0, "input"), call.argument(1, "target")
         if not isinstance(x, Tensor) or not isinstance(target, Tensor) or not target.numel() or not x.ndim:
             return
+        if call.name in BINARY and is_swapped(x, target):
+            message = f"{call.name}() is given the target first, which is 0 and 1, and what the model computed second."
+            return self.found(message, remedy="The order is (input, target): criterion(output, target).")
         self.seen += 1
         if call.error is None and self.seen > 200:
             return
@@ -269,8 +322,26 @@ class TargetOutOfRange(Check):
                 message = f"{call.name}() takes probabilities as targets, and is given values from {low:.3g} to {high:.3g}."
                 how = "(y + 1) / 2" if low == -1 and high == 1 else "target / 255" if low >= 0 and high > 1 else "or clamp them"
                 self.found(message, remedy=f"Probabilities lie between 0 and 1: scale the targets, {how}.")
+            elif call.name == "cross_entropy" and x.ndim > 1 and x.shape[1] == 1:
+                message = "cross_entropy() is given scores of one class, whose probability is always 1: there is nothing to learn."
+                self.found(message, remedy="Use binary_cross_entropy_with_logits (BCEWithLogitsLoss), or give two scores.")
             elif call.name in CLASSES and not np.allclose(values.sum(1 if values.ndim > 1 else 0), 1, atol=1e-2):
-                self.found(f"{call.name}() is given probabilities of classes that do not add up to 1.")
+                several = "" if ((values != 0) & (values != 1)).any() else SEVERAL_LABELS
+                self.found(f"{call.name}() is given probabilities of classes that do not add up to 1.", remedy=several)
+
+    def signs(self, name: str, target: Any) -> None:
+        """Look at targets that are to be -1 or 1: with 0 in the place of -1 these losses are something else."""
+        times = self.bits.get(name, 0)
+        if not isinstance(target, Tensor) or times < 0 or times >= SEVERAL:
+            return
+        values = target._array
+        if ((values != 0) & (values != 1)).any():
+            self.bits[name] = -1
+        elif (values == 0).any():
+            self.bits[name] = times + 1
+            if times + 1 == SEVERAL:
+                message = f"{name}() takes targets -1 and 1, and is given 0 and 1: what is marked 0 counts as neither."
+                self.found(message, remedy="Targets of this loss are signs: give 2 * target - 1.")
 
     def classes(self, call: FunctionCall, x: Tensor, values: Any) -> None:
         """Look at class indices."""

@@ -154,7 +154,7 @@ class TrainingWhileMeasuring(Check):
             return
         if call.name in LOSSES or (known[1] in ("chosen", "weighed") and not known[0].grad):
             self.measure(known[0])
-        elif call.name != "item" and not known[0].grad and known[0].mark is not None and id(known[0].model) in self.fitted:
+        elif call.name != "item" and not known[0].grad and known[0].mark is not None and known[0].model.number in self.fitted:
             self.take(known[0])
 
     def dropped(self, call: FunctionCall) -> None:
@@ -168,7 +168,7 @@ class TrainingWhileMeasuring(Check):
     def take(self, call: Call) -> None:
         """A prediction becomes an array: to be measured, unless the same input is predicted again, as Monte Carlo dropout does."""
         if any(other.mark == call.mark and other is not call for other in self.taken):
-            self.fitted.discard(id(call.model))
+            self.fitted.discard(call.model.number)
             self.taken.clear()
         elif all(other is not call for other in self.taken):
             call.active = call.model.active()
@@ -177,7 +177,7 @@ class TrainingWhileMeasuring(Check):
     def measure(self, call: Call) -> None:
         """Something that tells how good the output is was computed of it."""
         if call.grad:
-            self.fitted.add(id(call.model))
+            self.fitted.add(call.model.number)
         if not call.measured:
             call.measured = True
             call.active = call.active or call.model.active()
@@ -213,9 +213,9 @@ class EvalWhileTraining(Check):
 
     def called(self, call: Call) -> None:
         if call.grad and not call.training:
-            self.last[id(call.model)] = (call, call.model)
+            self.last[call.model.number] = (call, call.model)
         elif call.grad:
-            self.last.pop(id(call.model), None)
+            self.last.pop(call.model.number, None)
 
     def step(self, updater: Updater) -> None:
         for key, (call, model) in list(self.last.items()):
@@ -324,13 +324,13 @@ class UnusedInput(Check):
     def called(self, call: Call) -> None:
         if not self.looks or not call.grad:
             return
-        self.seen[id(call.model)] = self.seen.get(id(call.model), 0) + 1
+        self.seen[call.model.number] = self.seen.get(call.model.number, 0) + 1
         for name in self.waiting.values():
-            key = id(call.model), name
+            key = call.model.number, name
             self.unused[key] = self.unused.get(key, 0) + 1
             if (
                 self.unused[key] == 2
-                and self.seen[id(call.model)] == 2
+                and self.seen[call.model.number] == 2
                 and type(call.model.module).__module__.partition(".")[0] != "pedigrad"
             ):
                 self.found(f"{call.model.name} is given {name!r} and no operation uses it.", call.origin)
@@ -370,7 +370,7 @@ class SameOutput(Check):
         given = next((t for t in call.inputs if t.ndim and t.shape[0] == out.shape[0]), None)
         if given is None or not differs(given._array):
             return
-        entry = self.counts.setdefault(id(model), [0, 0, call.origin, model])
+        entry = self.counts.setdefault(model.number, [0, 0, call.origin, model])
         entry[0] += 1
         entry[1] += not differs(out._array)
 
@@ -387,3 +387,50 @@ def differs(array: Any) -> bool:
     if not np.isfinite(scale):
         return True  # that is found elsewhere
     return bool(array.size) and bool((np.abs(array - first) > 1e-6 * scale).any())
+
+
+class StateNotCopied(Check):
+    """A model is loaded from its own tensors: the state that was kept went on with it."""
+
+    name = "state-not-copied"
+    remedy = "state_dict() gives the model's own tensors: keep copy.deepcopy(model.state_dict()), or torch.save it."
+
+    def loading(self, module: Module, state: Any) -> None:
+        if not self.program.steps or not isinstance(state, dict):
+            return
+        pairs = [(p._array, state.get(name)) for name, p in module.named_parameters(remove_duplicate=False)]
+        if pairs and all(isinstance(kept, Tensor) and kept._array.size and np.may_share_memory(kept._array, own) for own, kept in pairs):
+            message = f"load_state_dict() is given the very tensors that the {type(module).__name__} has"
+            self.found(f"{message}: what was kept has changed with each step, and nothing is loaded.")
+
+
+class FreezesNothing(Check):
+    """`requires_grad` is set on a module, or misspelt on a parameter: that is any attribute, and nothing is frozen."""
+
+    name = "freezes-nothing"
+    remedy = "Call requires_grad_(False) on the module; of a single parameter set p.requires_grad = False."
+
+    def finish(self) -> None:
+        for model in self.program.models.values():
+            for path, module in model.module.named_modules():
+                is_set = vars(module).get("requires_grad") is False and line_that_sets(type(module), "requires_grad") is None
+                if is_set and any(p._node in self.program.reached for p in module.parameters()):
+                    name = f"{model.name}.{path}".rstrip(".")
+                    self.nothing(f"{name}.requires_grad is an attribute of a module", "requires_grad", model, path.rpartition(".")[2])
+            for path, p in model.module.named_parameters():
+                for wrong in MISSPELT & vars(p).keys():
+                    if p._node in self.program.reached:
+                        self.nothing(f"{model.name}.{path}.{wrong} is no attribute that a parameter has", wrong, model)
+
+    def nothing(self, what: str, attribute: str, model: Model, name: str = "") -> None:
+        """Enter a finding at the line that sets an attribute, if there is one in the file that calls the model."""
+        sets = re.compile(rf"\.{attribute}\s*=[^=]")
+        lines = linecache.getlines(model.origin.file) if model.origin.code is not None else []
+        places = [(number, line.strip()) for number, line in enumerate(lines, 1) if sets.search(line)]
+        places.sort(key=lambda place: f"{name}.{attribute}" not in place[1])
+        message = f"{what}, and freezes nothing: the parameters still get gradients."
+        place = (model.origin.file, *places[0]) if places else ("", 0, "")
+        self.findings.add(Finding(self.name, message, self.remedy, *place))
+
+
+MISSPELT = {"require_grad", "requires_grads", "require_grads", "required_grad", "requiers_grad", "requires_gradient", "requiresgrad"}

@@ -194,7 +194,7 @@ class Vanishing(Check):
             return
         sizes = [(p, float(np.abs(g).max())) for p, g in layers]
         top, most = max(sizes, key=lambda pair: pair[1])
-        key = id(updater)
+        key = updater.number
         self.seen[key] = self.seen.get(key, 0) + 1
         counts = self.small.setdefault(key, {})
         for p, size in sizes:
@@ -204,8 +204,8 @@ class Vanishing(Check):
 
     def finish(self) -> None:
         for updater in self.program.updaters.values():
-            seen = self.seen.get(id(updater), 0)
-            least = [self.example[key] for key, n in self.small.get(id(updater), {}).items() if seen >= SEVERAL and n > seen / 2]
+            seen = self.seen.get(updater.number, 0)
+            least = [self.example[key] for key, n in self.small.get(updater.number, {}).items() if seen >= SEVERAL and n > seen / 2]
             if least:
                 p, size, top, most = min(least, key=lambda entry: entry[1])
                 message = f"Gradients vanish: the largest element in that of {self.program.name_of(p)} is {size:.2g}, in that of"

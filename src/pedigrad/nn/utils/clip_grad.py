@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import modes
+from ...core import modes, watching
 from ...core.graph import note_write
 from ...core.origin import located, warn
 from ...core.tensor import Tensor, wrap
@@ -74,6 +74,8 @@ def clip_grad_norm_(
     (tensor(5.), tensor([0.6000, 0.8000]))
     """
     listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if watching.watcher is not None:
+        watching.watcher.clipping("clip_grad_norm_", listed)
     if modes.special and modes.settings.recorder is not None and not error_if_nonfinite:
         return _recorded(_gradients(listed), float(max_norm), float(norm_type), modes.settings.recorder)
     grads = [p.grad for p in listed if p.grad is not None]
@@ -117,7 +119,10 @@ def _recorded(arrays: list[np.ndarray[Any, Any]], max_norm: float, order: float,
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
     """Limit every element of the gradients, in place, to [-clip_value, clip_value]."""
     recorder = modes.settings.recorder if modes.special else None
-    for array in _gradients(parameters):
+    listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if watching.watcher is not None:
+        watching.watcher.clipping("clip_grad_value_", listed)
+    for array in _gradients(listed):
         if recorder is not None:
             recorder.write(array, recorder.run(np.clip, (array, -clip_value, clip_value), "clip_grad_value_"))
         np.clip(array, -clip_value, clip_value, out=array)
