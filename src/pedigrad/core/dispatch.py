@@ -657,10 +657,10 @@ def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes
     """What the rules that will run want, in the order of `op.saves`."""
     if op.variadic:
         return _saved_of_several(op, parents, arrays, attributes, results)
-    key = ("places", *[p is not None for p in parents])
-    places = op.known.get(key)
+    due = tuple([p is not None for p in parents])
+    places = op.known.get(("places", due))
     if places is None:
-        places = op.known[key] = _places(op, key[1:])
+        places = op.known["places", due] = _places(op, due)
     found: list[Any] = []
     for what, i in places:
         if what == "operand":
