@@ -220,3 +220,13 @@ def embedding_dense_backward(batch: Batch, op: Any, arrays: tuple[Any, ...], att
         op.name, value, numbered(batch, indices, count), num_weights=batch.size * count, padding_idx=-1, scale_grad_by_freq=by_frequency
     )
     return batch.lifted(reshaped(out, (batch.size, count, *out.shape[1:])))
+
+
+@rule("embedding_bag_places")
+def embedding_bag_places(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """The columns of all samples side by side, which lie in the same bags."""
+    x, bags = arrays
+    if batch.holds(bags):
+        return NotImplemented
+    (out,) = computed(op, (reshaped(moved(x.value, 0, 1), (x.shape[0], batch.size * x.shape[1])), bags), attributes)
+    return batch.lifted(moved(reshaped(out, (out.shape[0], batch.size, x.shape[1])), 1, 0))
