@@ -312,6 +312,7 @@ REFUSED = {
     "hessian of complex arguments": lambda t: t.func.hessian(lambda x: x.abs().sum())(t.ones(2) * 1j),
     "jacrev of integers": lambda t: t.func.jacrev(lambda x: x > 0)(t.ones(2)),
     "jacrev of a count": lambda t: t.func.jacrev(lambda x: (x > 0).sum())(t.ones(2)),
+    "jacobian of complex results": lambda t: t.autograd.functional.jacobian(lambda x: x * 1j, t.ones(2)),
     "vjp of integers": lambda t: t.func.vjp(lambda x: x > 0, t.ones(2)),
     "vmap of a branch": lambda t: t.vmap(lambda x: x if x.sum() > 0 else -x)(t.ones(2, 3)),
     "vmap of item": lambda t: t.vmap(lambda x: x * x.sum().item())(t.ones(2, 3)),
