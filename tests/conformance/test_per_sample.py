@@ -130,7 +130,8 @@ CASES = {
     "batch norm of the core": (
         lambda t, x: t.native_batch_norm(x, None, None, None, None, True, 0.1, 0.1)[0] ** 3, [numbers(4, 5, 3)], 0),
     "least squares": (lambda t, a, b: t.linalg.lstsq(a, b)[0] ** 2, [numbers(4, 5, 2), numbers(4, 5, 1)], 0),
-    "least squares of a driver": (lambda t, a, b: t.linalg.lstsq(a, b, driver="gelsy")[0] ** 2, [numbers(4, 5, 2), numbers(5, 1)], (0, None)),
+    "least squares of a driver": (
+        lambda t, a, b: t.linalg.lstsq(a, b, driver="gelsy")[0] ** 2, [numbers(4, 5, 2), numbers(5, 1)], (0, None)),
     "flipped along nothing": (lambda t, x: x.flip(()) * x.flip((0, 1)), [numbers(4, 2, 3)], 0),
     "transformed along nothing": (lambda t, x: t.fft.fftn(x, dim=()).real ** 2, [numbers(4, 2, 3)], 0),
     "windows": (lambda t, x: (x.as_strided((3, 2), (2, 1), 1) ** 2).sum(1), [numbers(4, 8)], 0),
