@@ -166,3 +166,9 @@ def test_random_slopes_are_drawn_for_each_sample_where_samples_may_differ():
     assert different[0, 0] != different[1, 0] and same[0, 0] == same[1, 0]
     with pytest.raises(RuntimeError, match="randomness error mode"):
         slopes("error")
+
+
+def test_samples_and_tangents_are_multiplied_with_arrays():
+    x, array = pedigrad.tensor([[1.0, 2.0], [3.0, 4.0]]), np.array([2.0, 4.0], np.float32)
+    assert pedigrad.vmap(lambda v: array * v - v / array)(x).tolist() == [[1.5, 7.5], [4.5, 15.0]]
+    assert pedigrad.func.jvp(lambda v: array * v, (x,), (x + 1,))[1].tolist() == [[4.0, 12.0], [8.0, 20.0]]

@@ -217,6 +217,8 @@ FORWARD = {
     "the inverse of a spectrogram": lambda t: t.func.jvp(
         lambda w: t.istft(t.ones(5, 4, dtype=t.complex128), 8, window=w),
         (t.linspace(0.5, 1.5, 8, dtype=t.float64),), (t.linspace(-1.0, 1.0, 8, dtype=t.float64),)),
+    "a quantile": lambda t: t.func.jvp(lambda x, q: t.quantile(x, q), (vector(t), vector(t)[:2]), (vector(t), vector(t)[1:])),
+    "a quantile of numbers": lambda t: t.func.jvp(lambda x, q: t.nanquantile(x, q), (vector(t), vector(t)[0]), (vector(t), vector(t)[1])),
     "a count": lambda t: t.func.linearize(lambda x: ((x > 0).sum(), x * x), vector(t))[1](vector(t)),
 }  # fmt: skip
 

@@ -132,6 +132,10 @@ CASES = {
     "least squares": (lambda t, a, b: t.linalg.lstsq(a, b)[0] ** 2, [numbers(4, 5, 2), numbers(4, 5, 1)], 0),
     "least squares of a driver": (
         lambda t, a, b: t.linalg.lstsq(a, b, driver="gelsy")[0] ** 2, [numbers(4, 5, 2), numbers(5, 1)], (0, None)),
+    "filled with numbers of each": (
+        lambda t, x, v: x.masked_fill(t.tensor([[True, False], [False, True], [True, True]]), v) ** 2, [numbers(4, 2), numbers(4)], 0),
+    "filled with numbers of each, one tensor": (
+        lambda t, x, v, m: x.masked_fill(m, v) ** 2, [numbers(2), numbers(4), numbers(4, 3, 2) > 0], (None, 0, 0)),
     "flipped along nothing": (lambda t, x: x.flip(()) * x.flip((0, 1)), [numbers(4, 2, 3)], 0),
     "transformed along nothing": (lambda t, x: t.fft.fftn(x, dim=()).real ** 2, [numbers(4, 2, 3)], 0),
     "windows": (lambda t, x: (x.as_strided((3, 2), (2, 1), 1) ** 2).sum(1), [numbers(4, 8)], 0),

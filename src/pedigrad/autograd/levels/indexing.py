@@ -183,8 +183,7 @@ def masked_fill(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tupl
     x, *others = arrays
     if op.name == "masked_fill_by" and batch.holds(others[1]):
         number = others[1] if others[1].dtype == x.dtype else others[1].astype(x.dtype)
-        mask, filled = batch.aligned((others[0], number), x.ndim)
-        return batch.lifted(ran("where", mask, filled, batch.value(x)))
+        return batch.lifted(ran("where", *batch.aligned((others[0], number, x))))
     if any(a.ndim > x.ndim for a in others if hasattr(a, "ndim")):
         return NotImplemented
     return batch.all_lifted(computed(op, (batch.value(x), *batch.aligned(tuple(others), x.ndim)), attributes))
