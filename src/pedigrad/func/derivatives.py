@@ -17,6 +17,7 @@ from ..core.graph import Leaf, Node
 from ..core.modes import settings
 from ..core.origin import located
 from ..core.tensor import Tensor, wrap
+from ..ops.shape.join import stack
 from .vmap import vmap
 
 Function = Callable[..., Any]
@@ -64,6 +65,8 @@ def _chosen(args: tuple[Any, ...], argnums: Any, what: str) -> tuple[tuple[int, 
     for n in numbers:
         if not -len(args) <= n < len(args):
             raise RuntimeError(located(f"{what}: argnums={argnums}, but the function was given {len(args)} positional arguments"))
+    if len(set(numbers)) != len(numbers):
+        raise RuntimeError(located(f"{what}: argnums elements must be unique, got {argnums}"))
     return tuple(n % len(args) for n in numbers), single
 
 
@@ -256,11 +259,14 @@ def _mapped(function: Function, tensors: list[Tensor], chunk_size: int | None, r
     """`function`, which gives a list of tensors, for each element of the first dimension of its arguments."""
     if tensors and len(tensors[0]) == 1:  # there is nothing to do together
         return [found[None] for found in function(*(each[0] for each in tensors))]
+    if chunk_size == 1 and tensors and len(tensors[0]):
+        return [stack(found) for found in zip(*(function(*row) for row in zip(*tensors, strict=True)), strict=True)]
     return list(vmap(lambda *given: tuple(function(*given)), randomness=randomness, chunk_size=chunk_size)(*tensors))
 
 
 def jacrev(
-    func: Function, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False, chunk_size: int | None = None, _preallocate: bool = False
+    func: Function, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False, chunk_size: int | None = None,
+    _preallocate_and_copy: bool = False,
 ) -> Function:  # fmt: skip
     """A function that returns the Jacobian of `func` by the arguments `argnums`, of shape (*output, *input): all rows at once.
 
