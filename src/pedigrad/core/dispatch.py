@@ -660,7 +660,7 @@ def _saved(op: Op, parents: tuple[Any, ...], arrays: tuple[Any, ...], attributes
     key = ("places", *[p is not None for p in parents])
     places = op.known.get(key)
     if places is None:
-        places = op.known[key] = _places(op, key[1:])
+        places = op.known[key] = _places(op, key[1:])  # type: ignore[arg-type]
     found: list[Any] = []
     for what, i in places:
         if what == "operand":
