@@ -152,3 +152,23 @@ def test_second_derivatives_are_the_same_in_every_order(name):
         for one, other in zip(forward, reverse, strict=True):
             expected = np.zeros_like(one._array) if other is None else other._array
             assert np.allclose(one._array, expected, rtol=1e-6, atol=1e-8, equal_nan=True), f"{name}{sample}: {one} {other}"
+
+
+def test_random_slopes_are_drawn_for_each_sample_where_samples_may_differ():
+    x = pedigrad.tensor([[-1.0, 2.0, -3.0], [-1.0, -2.0, 3.0]])
+
+    def slopes(randomness):
+        return pedigrad.vmap(lambda v: pedigrad.nn.functional.rrelu(v, 0.25, 0.5, training=True), randomness=randomness)(x) / x
+
+    different, same = slopes("different"), slopes("same")
+    for found in (different, same):
+        assert (found[x > 0] == 1).all() and ((found[x < 0] >= 0.25) & (found[x < 0] < 0.5)).all()
+    assert different[0, 0] != different[1, 0] and same[0, 0] == same[1, 0]
+    with pytest.raises(RuntimeError, match="randomness error mode"):
+        slopes("error")
+
+
+def test_samples_and_tangents_are_multiplied_with_arrays():
+    x, array = pedigrad.tensor([[1.0, 2.0], [3.0, 4.0]]), np.array([2.0, 4.0], np.float32)
+    assert pedigrad.vmap(lambda v: array * v - v / array)(x).tolist() == [[1.5, 7.5], [4.5, 15.0]]
+    assert pedigrad.func.jvp(lambda v: array * v, (x,), (x + 1,))[1].tolist() == [[4.0, 12.0], [8.0, 20.0]]

@@ -15,6 +15,7 @@ from .core.dispatch import check_overlap, is_recorded
 from .core.dtypes import int64
 from .core.history import refresh
 from .core.layout import drawn_like
+from .core.lifted import Lifted
 from .core.origin import located
 from .core.shapes import as_int, as_shape
 from .core.tensor import Tensor, wrap
@@ -207,6 +208,12 @@ def randint_like(input: Tensor, low: Any = None, high: Any = None, *, dtype: Any
     return drawn_like(input._array, lambda shape: _from(generator).integers(shape, *_whole(low, high), kind))
 
 
+def _parameter(tensor: Tensor) -> Any:
+    """The array of a distribution's parameter, without tangents: what is drawn does not change with it."""
+    array = tensor._array
+    return array.detached() if isinstance(array, Lifted) else array
+
+
 @factory
 def normal(mean: Any, std: Any = 1.0, size: Any = None, *, dtype: Any = None, generator: Any = None) -> Any:
     """Normal numbers with these means and standard deviations: tensors of the result's shape, or numbers with `size`.
@@ -226,7 +233,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, dtype: Any = None, ge
     """
     if size is not None:
         return _from(generator).normal(as_shape((size,)), float(mean), float(std), numpy_dtype(dtype))
-    means, stds = (v._array if isinstance(v, Tensor) else np.asarray(v) for v in (mean, std))
+    means, stds = (_parameter(v) if isinstance(v, Tensor) else np.asarray(v) for v in (mean, std))
     like = means if isinstance(mean, Tensor) else stds
     shape = np.broadcast_shapes(means.shape, stds.shape)
     if meta.is_meta(means) or meta.is_meta(stds):
@@ -256,7 +263,7 @@ function("torch")(normal)
 @factory
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None) -> Any:
     """Ones with the probabilities `input` (or `p` everywhere), zeros else."""
-    chance = input._array if p is None else p
+    chance = _parameter(input) if p is None else p
     return _from(generator).bernoulli(input.shape, chance, numpy_dtype(input.dtype))
 
 
@@ -283,13 +290,13 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     """
     if out is not None and out.dtype is not int64:
         raise RuntimeError(located(f"multinomial expects Long tensor out, got: {out.dtype}"))
-    return deliver(wrap(_from(generator).multinomial(input._array, num_samples, replacement)), out)
+    return deliver(wrap(_from(generator).multinomial(_parameter(input), num_samples, replacement)), out)
 
 
 @function("torch")
 def poisson(input: Tensor, generator: Any = None) -> Tensor:
     """Poisson numbers with the rates `input`."""
-    return wrap(_from(generator).poisson(input._array))
+    return wrap(_from(generator).poisson(_parameter(input)))
 
 
 # Fills in place

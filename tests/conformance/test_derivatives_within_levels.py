@@ -167,7 +167,23 @@ def models_of_levels(t):
     return list(t.func.vmap(f)(x))
 
 
+def random_numbers_of_samples(t):
+    """What is drawn has other numbers in the two libraries: its shape, and what they are to be."""
+    x = t.stack([vector(t), vector(t).cos()]) * 0
+    draws = (t.bernoulli, t.poisson, t.rand_like, lambda v: t.normal(v, v), lambda v: t.multinomial(v + 1, 3))
+    found = [t.func.vmap(draw, randomness="different")(x) for draw in draws]
+    return [found[0], found[1], found[2].floor(), found[3], found[4] * 0]
+
+
+def statistics_of_samples(t):
+    """What normalizations of the core give beside their result."""
+    x = batch(t)
+    layer = t.func.vmap(lambda v: t.native_layer_norm(v, (2,), None, None, 0.1))(x)
+    return [*layer, *t.func.vmap(lambda v: t.native_batch_norm(v, None, None, None, None, True, 0.1, 0.1))(x)]
+
+
 SAMPLES = (
+    random_numbers_of_samples, statistics_of_samples,
     pinv_of_samples, hermitian_pinv_of_samples, rank_of_samples, least_squares_of_samples, lu_of_samples, gather_of_numbers,
     means_of_samples, models_of_levels,
 )  # fmt: skip
@@ -176,3 +192,37 @@ SAMPLES = (
 @pytest.mark.parametrize("program", SAMPLES, ids=lambda p: p.__name__)
 def test_within_vmap_a_program_gives_what_pytorch_gives(program):
     assert plain(program(pedigrad)) == plain(program(torch))
+
+
+def running(t, run):
+    """The result and its tangent, and what became of the running statistics."""
+    mean, variance = t.zeros(2, dtype=t.float64), t.ones(2, dtype=t.float64)
+    found = t.func.jvp(lambda x: run(x, mean, variance), (batch(t)[0],), (batch(t)[1],))
+    return [*found, mean, variance]
+
+
+def draws_along(t):
+    x = vector(t).abs()
+    draws = (t.bernoulli, t.poisson, lambda v: t.normal(v, v), lambda v: t.normal(v, 2.0))
+    return [t.func.jvp(draw, (x,), (x,))[1] for draw in draws]
+
+
+FORWARD = {
+    "layer norm of the core": lambda t: t.func.jvp(
+        lambda x: t.native_layer_norm(x, (3,), x.sin(), None, 0.1), (vector(t),), (vector(t).exp(),)),
+    "batch norm of the core": lambda t: running(t, lambda x, m, v: t.native_batch_norm(x, None, None, m, v, True, 0.1, 0.1)),
+    "instance norm": lambda t: running(t, lambda x, m, v: t.nn.functional.instance_norm(x, m, v)),
+    "batch norm": lambda t: running(t, lambda x, m, v: t.nn.functional.batch_norm(x, m, v, training=True)),
+    "what is drawn": draws_along,
+    "the inverse of a spectrogram": lambda t: t.func.jvp(
+        lambda w: t.istft(t.ones(5, 4, dtype=t.complex128), 8, window=w),
+        (t.linspace(0.5, 1.5, 8, dtype=t.float64),), (t.linspace(-1.0, 1.0, 8, dtype=t.float64),)),
+    "a quantile": lambda t: t.func.jvp(lambda x, q: t.quantile(x, q), (vector(t), vector(t)[:2]), (vector(t), vector(t)[1:])),
+    "a quantile of numbers": lambda t: t.func.jvp(lambda x, q: t.nanquantile(x, q), (vector(t), vector(t)[0]), (vector(t), vector(t)[1])),
+    "a count": lambda t: t.func.linearize(lambda x: ((x > 0).sum(), x * x), vector(t))[1](vector(t)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_a_forward_derivative_is_pytorchs(name):
+    assert plain(FORWARD[name](pedigrad)) == plain(FORWARD[name](torch))

@@ -304,6 +304,17 @@ REFUSED = {
     "jvp sizes": lambda t: t.func.jvp(t.sin, (t.ones(2),), (t.ones(3),)),
     "strict": lambda t: t.autograd.functional.jacobian(lambda x: t.ones(2), t.ones(2), strict=True),
     "hessian of no number": lambda t: t.autograd.functional.hessian(lambda x: x, t.ones(2)),
+    "argnums twice": lambda t: t.func.jacrev(lambda x, y: (x * y).sum(), (0, 0))(t.ones(2), t.ones(2)),
+    "jacrev of complex results": lambda t: t.func.jacrev(lambda x: x * 1j)(t.ones(2)),
+    "jacrev of a complex number": lambda t: t.func.jacrev(lambda x: (x * 1j).sum())(t.ones(2)),
+    "jacfwd of complex results": lambda t: t.func.jacfwd(lambda x: x * 1j)(t.ones(2)),
+    "jacrev of complex arguments": lambda t: t.func.jacrev(lambda x: x.real)(t.ones(2) * 1j),
+    "jacfwd of complex arguments": lambda t: t.func.jacfwd(lambda x: x.real)(t.ones(2) * 1j),
+    "hessian of complex arguments": lambda t: t.func.hessian(lambda x: x.abs().sum())(t.ones(2) * 1j),
+    "jacrev of integers": lambda t: t.func.jacrev(lambda x: x > 0)(t.ones(2)),
+    "jacrev of a count": lambda t: t.func.jacrev(lambda x: (x > 0).sum())(t.ones(2)),
+    "jacobian of complex results": lambda t: t.autograd.functional.jacobian(lambda x: x * 1j, t.ones(2)),
+    "vjp of integers": lambda t: t.func.vjp(lambda x: x > 0, t.ones(2)),
     "vmap of a branch": lambda t: t.vmap(lambda x: x if x.sum() > 0 else -x)(t.ones(2, 3)),
     "vmap of item": lambda t: t.vmap(lambda x: x * x.sum().item())(t.ones(2, 3)),
     "vmap of a write into what is shared": lambda t: t.vmap(lambda x, y: y.add_(x), (0, None))(t.ones(2, 3), t.ones(3)),
@@ -367,3 +378,21 @@ def of_containers(t):
 def test_all_containers_that_are_registered_go_through_functions_of_functions():
     theirs, ours = of_containers(torch), of_containers(pedigrad)
     assert [str(each) for each in ours] == [str(each) for each in theirs]
+
+
+def test_rows_of_a_jacobian_one_by_one_are_those_of_no_batch():
+    def run(t, chunk_size):
+        seen = []
+
+        def f(x):
+            y = x * x
+            y.register_hook(lambda g: seen.append(g.sum().item()))
+            return y, (y * x).sum()[None]
+
+        found = t.func.jacrev(f, chunk_size=chunk_size)(data(t, 3))
+        return plain(found), seen
+
+    assert run(pedigrad, 1) == run(torch, 1)
+    for t in (pedigrad, torch):
+        with pytest.raises(RuntimeError, match="item"):
+            run(t, 2)

@@ -65,6 +65,13 @@ def written(t, x):
     return y * y
 
 
+BAGS = np.array([[0, 1], [3, 2], [1, 1]])
+
+
+def bags(mode, **options):
+    return lambda t, x, i: t.nn.functional.embedding_bag(i, x, mode=mode, **options) ** 2
+
+
 def parameters(rows, *lead, state=2, projected=False):
     sizes = [(rows, 3), (rows, state), (rows,), (rows,)]
     return [numbers(*lead, *size, seed=i) for i, size in enumerate(sizes + [(state, rows // 4)] * projected)]
@@ -111,6 +118,26 @@ CASES = {
     "RNN of relu": (recurrent("RNN", nonlinearity="relu"), [numbers(4, 5, 1, 3), *parameters(2)], (0, *(None,) * 4)),
     "GRU, parameters of each": (recurrent("GRU"), [numbers(5, 2, 3), *parameters(6, 4)], (None, *(0,) * 4)),
     "RNN, parameters of each": (recurrent("RNN"), [numbers(4, 5, 2, 3), *parameters(2, 4)], 0),
+    "largest of bags": (bags("max"), [numbers(4, 5, 3), BAGS], (0, None)),
+    "largest of bags, indices of each": (bags("max"), [numbers(5, 3), np.stack([BAGS, BAGS + 1, 3 - BAGS, BAGS])], (None, 0)),
+    "means of bags, padded": (bags("mean", padding_idx=1), [numbers(5, 3), np.stack([BAGS, BAGS + 1, 3 - BAGS, BAGS])], (None, 0)),
+    "sums of bags, padded": (bags("sum", padding_idx=2), [numbers(4, 5, 3), np.stack([BAGS, BAGS + 1, 3 - BAGS, BAGS])], 0),
+    "sums of bags, weighed and padded": (
+        lambda t, x, w, i: t.nn.functional.embedding_bag(i, x, mode="sum", padding_idx=3, per_sample_weights=w) ** 2,
+        [numbers(5, 3), numbers(4, 3, 2), np.stack([BAGS, BAGS + 1, 3 - BAGS, BAGS])], (None, 0, 0)),
+    "layer norm of the core": (
+        lambda t, x, w: t.native_layer_norm(x, (3,), w, None, 0.1)[0] ** 3, [numbers(4, 2, 3), weights(3)], (0, None)),
+    "batch norm of the core": (
+        lambda t, x: t.native_batch_norm(x, None, None, None, None, True, 0.1, 0.1)[0] ** 3, [numbers(4, 5, 3)], 0),
+    "least squares": (lambda t, a, b: t.linalg.lstsq(a, b)[0] ** 2, [numbers(4, 5, 2), numbers(4, 5, 1)], 0),
+    "least squares of a driver": (
+        lambda t, a, b: t.linalg.lstsq(a, b, driver="gelsy")[0] ** 2, [numbers(4, 5, 2), numbers(5, 1)], (0, None)),
+    "filled with numbers of each": (
+        lambda t, x, v: x.masked_fill(t.tensor([[True, False], [False, True], [True, True]]), v) ** 2, [numbers(4, 2), numbers(4)], 0),
+    "filled with numbers of each, one tensor": (
+        lambda t, x, v, m: x.masked_fill(m, v) ** 2, [numbers(2), numbers(4), numbers(4, 3, 2) > 0], (None, 0, 0)),
+    "flipped along nothing": (lambda t, x: x.flip(()) * x.flip((0, 1)), [numbers(4, 2, 3)], 0),
+    "transformed along nothing": (lambda t, x: t.fft.fftn(x, dim=()).real ** 2, [numbers(4, 2, 3)], 0),
     "windows": (lambda t, x: (x.as_strided((3, 2), (2, 1), 1) ** 2).sum(1), [numbers(4, 8)], 0),
     "overlapping windows": (lambda t, x: (x.as_strided((3, 3), (1, 1)) ** 3).sum(), [numbers(4, 8)], 0),
     "windows of a part": (lambda t, x: (x[:, 1:].as_strided((2, 2), (3, 1)) ** 2).sum(1), [numbers(4, 2, 3)], 0),

@@ -152,6 +152,8 @@ def jacobian(
 
 def _rows(output: Tensor, inputs: tuple[Tensor, ...], create_graph: bool, strict: bool) -> tuple[Tensor, ...]:
     """The Jacobians of one output, row by row."""
+    if output.is_complex() and output.requires_grad:
+        raise RuntimeError(located(f"grad can be implicitly created only for real scalar outputs but got {output.dtype}"))
     elements = output.reshape(-1).unbind(0)  # type: ignore[attr-defined]
     ones = [e.detach().new_ones(()) for e in elements]
     found = [_gradients((e,), inputs, (one,), create_graph, strict, "Jacobian") for e, one in zip(elements, ones, strict=True)]

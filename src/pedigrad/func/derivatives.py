@@ -17,6 +17,7 @@ from ..core.graph import Leaf, Node
 from ..core.modes import settings
 from ..core.origin import located
 from ..core.tensor import Tensor, wrap
+from ..ops.shape.join import stack
 from .vmap import vmap
 
 Function = Callable[..., Any]
@@ -64,6 +65,8 @@ def _chosen(args: tuple[Any, ...], argnums: Any, what: str) -> tuple[tuple[int, 
     for n in numbers:
         if not -len(args) <= n < len(args):
             raise RuntimeError(located(f"{what}: argnums={argnums}, but the function was given {len(args)} positional arguments"))
+    if len(set(numbers)) != len(numbers):
+        raise RuntimeError(located(f"{what}: argnums elements must be unique, got {argnums}"))
     return tuple(n % len(args) for n in numbers), single
 
 
@@ -88,6 +91,22 @@ def _split(result: Any, has_aux: bool, what: str) -> tuple[Any, Any]:
     if not isinstance(result, tuple) or len(result) != 2:
         raise RuntimeError(located(f"{what}: with has_aux=True the function returns a tuple of two, the output and what goes with it"))
     return result
+
+
+def _check_smooth(outputs: list[Any], what: str) -> None:
+    """RuntimeError for a result that has no derivatives: a tensor of integers or booleans."""
+    for result in outputs:
+        if isinstance(result, Tensor) and not (result.is_floating_point() or result.is_complex()):
+            message = f"All outputs of f must be floating-point or complex Tensors, got Tensor with dtype {result.dtype}"
+            raise RuntimeError(located(f"{what}: {message}"))
+
+
+def _check_real(values: list[Any], what: str, kind: str) -> None:
+    """RuntimeError for a complex tensor, of which a Jacobian of real numbers would be a part alone."""
+    for i, value in enumerate(values):
+        if isinstance(value, Tensor) and value.is_complex():
+            message = f"Expected all {kind}s to be real but received complex tensor at flattened input idx: {i}"
+            raise RuntimeError(located(f"{what}: {message}"))
 
 
 def _zeros(tensor: Tensor) -> Any:
@@ -162,6 +181,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
         outputs = trees.leaves(output)
     if not outputs or not all(isinstance(o, Tensor) for o in outputs):
         raise RuntimeError(located("vjp(): the function must return Tensors, alone or nested in tuples, lists and dicts"))
+    _check_smooth(outputs, "vjp(f, ...)")
 
     def products(*cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         given = cotangents[0] if len(cotangents) == 1 and not (isinstance(output, tuple) and len(output) == 1) else cotangents
@@ -213,7 +233,7 @@ def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
         inputs = trees.leaves(entered)
         output = func(*entered)
         outputs = trees.leaves(output)
-        probes = [_zeros(o).requires_grad_() for o in outputs]
+        probes = [_zeros(o).requires_grad_(o.is_floating_point() or o.is_complex()) for o in outputs]
         products = _derivative(outputs, inputs, probes, True)
     mine = [*inputs, *probes]
 
@@ -239,11 +259,14 @@ def _mapped(function: Function, tensors: list[Tensor], chunk_size: int | None, r
     """`function`, which gives a list of tensors, for each element of the first dimension of its arguments."""
     if tensors and len(tensors[0]) == 1:  # there is nothing to do together
         return [found[None] for found in function(*(each[0] for each in tensors))]
+    if chunk_size == 1 and tensors and len(tensors[0]):
+        return [stack(found) for found in zip(*(function(*row) for row in zip(*tensors, strict=True)), strict=True)]
     return list(vmap(lambda *given: tuple(function(*given)), randomness=randomness, chunk_size=chunk_size)(*tensors))
 
 
 def jacrev(
-    func: Function, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False, chunk_size: int | None = None, _preallocate: bool = False
+    func: Function, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False, chunk_size: int | None = None,
+    _preallocate_and_copy: bool = False,
 ) -> Function:  # fmt: skip
     """A function that returns the Jacobian of `func` by the arguments `argnums`, of shape (*output, *input): all rows at once.
 
@@ -256,6 +279,7 @@ def jacrev(
     @functools.wraps(func)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _chosen(args, argnums, "jacrev()")
+        _check_real(trees.leaves(args), "jacrev", "input")
         again = settings.grad
         with modes.enable_grad():
             entered, nests, inputs = _entered_at(numbers, args)
@@ -264,6 +288,8 @@ def jacrev(
             for result in outputs:
                 if not isinstance(result, Tensor):
                     raise RuntimeError(located(f"jacrev(): the function must return Tensors, got {type(result).__name__}"))
+            _check_smooth(outputs, "vjp(f, ...)")
+            _check_real(outputs, "jacrev", "output")
             again = again and _leads_on(outputs, inputs)
             found = _mapped(lambda *weights: _derivative(outputs, inputs, list(weights), again), basis(outputs), chunk_size)
             made = []
@@ -286,6 +312,7 @@ def jacfwd(
     @functools.wraps(func)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _chosen(args, argnums, "jacfwd()")
+        _check_real(trees.leaves(args), "jacfwd", "input")
         nests = [args[n] for n in numbers]
         inputs = trees.leaves(nests)
         shape: list[Any] = []  # of what the function returns: its nest, and what goes with it
@@ -299,6 +326,7 @@ def jacfwd(
 
             output, derivative, *aux = jvp(chosen, tuple(nests), tuple(trees.filled(nests, list(tangents))), has_aux=has_aux)
             shape[:] = [output, *aux]
+            _check_real(trees.leaves(output), "jacfwd", "output")
             return trees.leaves(derivative), *(trees.leaves(a) for a in aux)
 
         mapped_over = vmap(column, randomness=randomness, out_dims=(0, None) if has_aux else (0,))

@@ -77,7 +77,7 @@ def factory(make: Callable[..., Any], places: str = "torch") -> Callable[..., Te
                 array = make(*args, **in_our_words(kwargs, words, (), made.__name__)) if kwargs else make(*args)
         if nowhere and not meta.is_meta(array):
             array = meta.like(array) if array.flags.c_contiguous else meta.placed(array)
-        if lifted.alive and model is not None:
+        if lifted.alive and model is not None and not isinstance(array, lifted.Lifted):
             array = lifted.alike(model._array, array)
         if memory_format is not None and memory_format.name != "preserve_format":
             array = arranged(array, order_of_format(array.ndim, memory_format.name))

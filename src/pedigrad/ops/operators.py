@@ -16,6 +16,7 @@ import numpy as np
 from ..core import dispatch, dtypes, fastpath, inplace, override, signatures
 from ..core.data import native_array
 from ..core.declare import Function
+from ..core.lifted import Lifted
 from ..core.origin import MARK, called_by_user
 from ..core.tensor import Tensor, wrap
 from ..core.traces import trim
@@ -42,7 +43,7 @@ def _gate_or_not(name: str, op: Any, operands: tuple[Any, ...], attributes: tupl
 
 def with_arrays(ufunc: Any, op: Any, operands: Any) -> Any:
     """An operator on tensors and arrays in a user's program: NumPy's, with its promotion, unless there is a gradient to follow."""
-    if any(isinstance(v, Tensor) and (v.requires_grad or v._array.dtype.kind == "V") for v in operands):
+    if any(isinstance(v, Tensor) and (v.requires_grad or isinstance(v._array, Lifted) or v._array.dtype.kind == "V") for v in operands):
         return dispatch.dispatch(op, operands, ())
     arrays = [v._array if isinstance(v, Tensor) else v for v in operands]
     kind = np.result_type(*arrays)

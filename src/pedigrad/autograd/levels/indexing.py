@@ -183,8 +183,7 @@ def masked_fill(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tupl
     x, *others = arrays
     if op.name == "masked_fill_by" and batch.holds(others[1]):
         number = others[1] if others[1].dtype == x.dtype else others[1].astype(x.dtype)
-        mask, filled = batch.aligned((others[0], number), x.ndim)
-        return batch.lifted(ran("where", mask, filled, batch.value(x)))
+        return batch.lifted(ran("where", *batch.aligned((others[0], number, x))))
     if any(a.ndim > x.ndim for a in others if hasattr(a, "ndim")):
         return NotImplemented
     return batch.all_lifted(computed(op, (batch.value(x), *batch.aligned(tuple(others), x.ndim)), attributes))
@@ -220,3 +219,13 @@ def embedding_dense_backward(batch: Batch, op: Any, arrays: tuple[Any, ...], att
         op.name, value, numbered(batch, indices, count), num_weights=batch.size * count, padding_idx=-1, scale_grad_by_freq=by_frequency
     )
     return batch.lifted(reshaped(out, (batch.size, count, *out.shape[1:])))
+
+
+@rule("embedding_bag_places")
+def embedding_bag_places(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """The columns of all samples side by side, which lie in the same bags."""
+    x, bags = arrays
+    if batch.holds(bags):
+        return NotImplemented
+    (out,) = computed(op, (reshaped(moved(x.value, 0, 1), (x.shape[0], batch.size * x.shape[1])), bags), attributes)
+    return batch.lifted(moved(reshaped(out, (out.shape[0], batch.size, x.shape[1])), 1, 0))

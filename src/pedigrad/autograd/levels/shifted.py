@@ -55,7 +55,8 @@ def along(batch: Batch, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any,
     if not shape:
         return of_numbers(batch, op, arrays, given)
     for name in DIMS[op.name]:
-        given[name] = counted(given[name], len(shape))
+        if name != "dims" or given[name] != ():  # of a `dim` these are all, of `dims` none
+            given[name] = counted(given[name], len(shape))
     if op.name.startswith("scatter") and not arrays[2].ndim:  # one number for all places
         wide = reshaped(batch.value(arrays[2]), (batch.size, *(1,) * len(shape)))
         arrays = (*arrays[:2], batch.lifted(expanded(wide, (batch.size, *arrays[1].shape))))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.declare import composite, function
+from ...core.lifted import whole
 from ...core.origin import located, warn
 from ...core.shapes import as_int
 from ...core.tensor import Tensor, constant, read
@@ -168,7 +169,7 @@ def istft(
     end = start + as_int(length) if length is not None else out.shape[-1] - start
     out, weight = out[:, start:end], weight[start:end]
     read(weight._array, "istft()")
-    if weight.numel() and np.abs(weight._array).min() <= 1e-11:
+    if weight.numel() and np.abs(whole(weight._array)).min() <= 1e-11:
         raise RuntimeError(located("istft: window overlap add min: 1: somewhere all windows are zero, so the signal is not known there"))
     out = out / weight
     if length is not None and out.shape[-1] < length:

@@ -10,6 +10,7 @@ from ...core.data import fitting
 from ...core.declare import composite, elementwise, function
 from ...core.inplace import inplace_form
 from ...core.large import FEW, MANY, SEVERAL
+from ...core.lifted import Lifted
 from ...core.tensor import Tensor, wrap
 from ...rng.generator import default_generator
 from ..linked import kept, linked
@@ -423,7 +424,10 @@ def halves(x, dim):
 
 def random_slopes(x, lower, upper, generator=None):
     """A slope for each element: 1 for the positive ones, a random one from [lower, upper) for the others."""
-    slopes = np.ones_like(x)
     low = x <= 0
+    if isinstance(low, Lifted):  # how many are not positive is another number for each sample
+        drawn = (generator or default_generator).uniform(x.shape, lower, upper, np.float64)
+        return wrap(np.where(low, drawn, 1.0).astype(x.dtype))
+    slopes = np.ones_like(x)
     slopes[low] = (generator or default_generator).uniform((int(np.count_nonzero(low)),), lower, upper, np.float64)
     return wrap(slopes)

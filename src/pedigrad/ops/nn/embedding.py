@@ -8,11 +8,12 @@ from ...core import modes
 from ...core.declare import composite, function, kernel
 from ...core.dtypes import int64
 from ...core.graph import note_write
+from ...core.lifted import Lifted
 from ...core.origin import located, warn
 from ...core.precision import widened
 from ...core.quiet import astype
 from ...core.sparse import Coordinates
-from ...core.tensor import Tensor, constant, read
+from ...core.tensor import Tensor, constant, read, wrap
 from ..shape.index import add_at
 from ..sparse.values import put
 from ..xp import kind_of, zeros
@@ -199,9 +200,17 @@ def embedding_bag_sizes(bags, /, count):
 
 def _largest_of_bags(rows, bags, count):
     """The elements of `rows` that are largest in their bags; zero for empty bags. The first of equal ones counts."""
-    array = rows._array
-    if not array.shape[0]:
+    if not rows._array.shape[0]:
         return rows.sum(0) * 0 + rows.new_zeros((count, rows.shape[-1]))
+    has_any = np.zeros((count, 1), rows._array.dtype)
+    has_any[bags] = 1
+    chosen = embedding_bag_places(rows.detach(), wrap(bags), count)
+    return rows[chosen, np.arange(rows.shape[1])[None, :]] * has_any
+
+
+@kernel(places="")
+def embedding_bag_places(array, bags, /, count):
+    """Which row of `array` has the largest element in each column of each of `count` bags, of which `bags` says the bag of each row."""
     filled, starts = np.unique(bags, return_index=True)
     leads = np.zeros((len(bags), 1), bool)
     leads[starts] = True
@@ -213,9 +222,7 @@ def _largest_of_bags(rows, bags, count):
     first = np.minimum.reduceat(order, starts, axis=0)
     chosen = np.zeros((count, array.shape[1]), np.int64)
     chosen[filled] = np.minimum(first, len(bags) - 1)
-    has_any = np.zeros((count, 1), rows._array.dtype)
-    has_any[filled] = 1
-    return rows[chosen, np.arange(array.shape[1])[None, :]] * has_any
+    return chosen
 
 
 @function("F")
@@ -264,7 +271,10 @@ def embedding_bag(
             limit_rows(weight, indices._array, max_norm, norm_type)
     if per_sample_weights is not None:
         per_sample_weights = per_sample_weights.reshape(-1)[:length]
-    if padding >= 0:
+    if padding >= 0 and isinstance(indices._array, Lifted) and mode != "max":  # what is left of each sample may be of another length
+        present = (indices != padding).to(weight.dtype)
+        per_sample_weights = present if per_sample_weights is None else per_sample_weights * present
+    elif padding >= 0:
         read(indices._array, "embedding_bag(padding_idx=...)")
         present = constant(indices._array != padding)
         bags, indices = bags[present], indices[present]
@@ -279,7 +289,10 @@ def embedding_bag(
     if per_sample_weights is not None:
         rows = widened(rows) * widened(per_sample_weights).unsqueeze(1)
     sums = embedding_dense_backward(widened(rows), bags, count, -1, False)
-    if mode == "mean":
+    if mode == "mean" and per_sample_weights is not None:
+        sizes = embedding_dense_backward(widened(per_sample_weights).unsqueeze(1), bags, count, -1, False)
+        sums = sums / sizes.clamp(min=1)
+    elif mode == "mean":
         sums = sums / embedding_bag_sizes(bags, count).clamp(min=1).to(sums.dtype).unsqueeze(1)
     return sums if sums._array.dtype == kind else astype(sums, kind)
 

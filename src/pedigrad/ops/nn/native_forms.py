@@ -6,6 +6,7 @@ import numpy as np
 
 from ...core import dtypes, meta
 from ...core.declare import function
+from ...core.lifted import Lifted
 from ...core.origin import located
 from ...core.precision import widened
 from ...core.tensor import Tensor, wrap
@@ -15,7 +16,14 @@ from .softmax import log_softmax, softmax
 
 
 def _statistic(array, shape, like):
+    if isinstance(array, Lifted):
+        return wrap(array.reshape(shape).astype(like._array.dtype))
     return wrap(meta.following(np.ascontiguousarray(np.asarray(array).reshape(shape)).astype(like._array.dtype), like._array))
+
+
+def _constant(array):
+    """The array of an operand, without tangents: its statistics are constants."""
+    return widened(array.detached() if isinstance(array, Lifted) else array)
 
 
 @function("torch")
@@ -23,7 +31,7 @@ def native_layer_norm(input, normalized_shape, weight, bias, eps):
     """What `layer_norm` gives, the means, and the factors that brought the deviations to variance 1."""
     n = check_normalized_shape(input, normalized_shape, weight, bias)
     out = layer_norm(input, normalized_shape, weight, bias, eps)
-    _, mean, scale = layer_normal.op.forward(widened(input._array), None, None, n, eps)
+    _, mean, scale = layer_normal.op.forward(_constant(input._array), None, None, n, eps)
     shape = (*input.shape[: input.ndim - n], *(1,) * n)
     return out, _statistic(mean, shape, input), _statistic(scale, shape, input)
 
@@ -44,7 +52,7 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training, 
     result = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     mean = scale = np.empty(0)
     if training:
-        _, mean, variance = batch_normal.op.forward(widened(input._array), None, None, eps)
+        _, mean, variance = batch_normal.op.forward(_constant(input._array), None, None, eps)
         scale = scale_of(variance, eps)
     return deliver((result, *(_statistic(each, (-1,), input) for each in (mean, scale))), out)
 

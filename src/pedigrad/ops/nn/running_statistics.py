@@ -8,8 +8,10 @@ import numpy as np
 
 from ...core import meta, modes
 from ...core.graph import note_write
+from ...core.lifted import Lifted
 from ...core.precision import is_narrow, widened
 from ...core.quiet import astype
+from ...core.tensor import wrap
 
 
 def channel_dims(ndim):
@@ -49,6 +51,10 @@ class Running:
                 if hasattr(change, "_trace"):
                     change = astype(change, array.dtype)
                     change._trace.assign(array, change._trace.state(array) * (1 - self.momentum) + change)
+                elif isinstance(change, Lifted) or isinstance(array, Lifted):
+                    with modes.no_grad():
+                        running.mul_(1 - self.momentum).add_(wrap(change))
+                    continue
                 elif meta.is_meta(array):
                     pass
                 elif is_narrow(array.dtype):

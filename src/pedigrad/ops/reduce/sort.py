@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ...core.declare import composite, function, kernel
+from ...core.lifted import Lifted
 from ...core.origin import located
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor, wrap
@@ -367,7 +368,7 @@ def _quantile(input, q, dim, keepdim, interpolation, skip_nan):
         low = np.take_along_axis(ranked, below.astype(np.int64), -1)
         high = np.take_along_axis(ranked, np.ceil(place).astype(np.int64), -1)
         weight = wrap(place - below)
-        if isinstance(q, Tensor) and q.requires_grad:
+        if isinstance(q, Tensor) and (q.requires_grad or isinstance(q._array, Lifted)):
             weight = np.where(unknown, 0, wrap(last.astype(array.dtype)) * q.reshape(-1) - wrap(below))
         result = low.lerp(high, 0.5 if interpolation == "midpoint" else weight)
     return _arranged(result, fractions.ndim, dim, keepdim, ndim)
