@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.declare import composite, function
-from ...core.lifted import Lifted, whole
 from ...core.origin import located
 from ...core.tensor import Tensor, read, wrap
 from ...return_types import named
 from ..destination import deliver
-from ..xp import cast, in_double
+from ..xp import cast, everywhere, in_double
 from .factor import check_matrices, factor_eigh, factor_svd, finite_svd, numpy_linalg, times
 from .matmul import adjoint
 from .solve import inverse, solve
@@ -79,11 +78,6 @@ def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None)
     return deliver(wrap((size._array > _tolerance(A, size, atol, rtol)).sum(-1)), out)
 
 
-def _everywhere(condition):
-    """Whether all elements are true, in all samples where they are those of one."""
-    return bool(whole(condition._array).all()) if isinstance(condition._array, Lifted) else bool(condition.all())
-
-
 LSTSQ = named("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
 
 
@@ -99,7 +93,7 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
     solution = pinv(A, rtol=rcond) @ right
     rank = matrix_rank(A, rtol=rcond)
     m, n = A.shape[-2:]
-    if m > n and driver != "gelsy" and _everywhere(rank == n):
+    if m > n and driver != "gelsy" and everywhere(rank == n):
         error = (A @ solution - right).abs()
         residuals = (error * error).sum(-2)
     else:
