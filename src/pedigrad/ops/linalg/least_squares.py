@@ -93,7 +93,7 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
     solution = pinv(A, rtol=rcond) @ right
     rank = matrix_rank(A, rtol=rcond)
     m, n = A.shape[-2:]
-    if m > n and driver != "gelsy" and everywhere(rank == n):
+    if m > n and driver in ("gels", "gelss", "gelsd") and everywhere(rank == n):
         error = (A @ solution - right).abs()
         residuals = (error * error).sum(-2)
     else:
