@@ -39,6 +39,7 @@ from .nonfinite import ancestors, first_in_graph, in_words, known_values, ranges
 from .saved import check_unmodified, saved_tensors, second_backward
 
 Array = np.ndarray[Any, Any]
+ndarray = np.ndarray
 
 
 def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -407,6 +408,11 @@ class Backward:
         """Add `g` to the leaf's `.grad`; where it is the first and nobody else holds the array, `.grad` takes it over."""
         if g.shape != leaf.shape:
             raise RuntimeError(f"internal error: a gradient of shape {tuple(g.shape)} reached a leaf of shape {leaf.shape}")
+        if leaf.grad is None and g.__class__ is ndarray and leaf.hooks is None and not modes.special and g.dtype is leaf.dtype:
+            owner = leaf.tensor()  # as a rule
+            if sys.getrefcount(g) <= 3 and g.base is None and g.flags.carray and (owner is None or owner._view is None):
+                leaf.grad = wrap(g)
+                return
         if leaf.hooks is not None and leaf.hooks.before:
             g = self.node_hooks(leaf, g)
         before = leaf.grad
@@ -418,12 +424,13 @@ class Backward:
             # others may hold g, or one number stand for all of it
             leaf.grad = g.clone() if before is None else added(before, g)  # type: ignore[attr-defined]
         else:
-            if isinstance(g, Sparse):
-                return self.arrive_sparse(leaf, g)
-            if not isinstance(g, ARRAYS):
-                g = np.asarray(g)
-            if isinstance(g, Lifted):
-                recorder = None
+            if g.__class__ is not ndarray:
+                if isinstance(g, Sparse):
+                    return self.arrive_sparse(leaf, g)
+                if not isinstance(g, ARRAYS):
+                    g = np.asarray(g)
+                if isinstance(g, Lifted):
+                    recorder = None
             if recorder is not None:
                 same = g.dtype == leaf.dtype
                 g = recorder.run(np.copy if same else np.astype, (g,) if same else (g, leaf.dtype), "AccumulateGrad")

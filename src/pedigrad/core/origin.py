@@ -12,7 +12,7 @@ import warnings
 from types import CodeType, FrameType
 from typing import Any
 
-from .quiet import MARK, name_of, silence
+from .quiet import MARK, silence
 
 AS_USER = frozenset({"pedigrad.demo", "pedigrad.__main__"})  # modules whose lines are shown as a program's would be
 
@@ -31,7 +31,7 @@ def outside(frame: FrameType | None) -> FrameType | None:
     while frame is not None:
         names = frame.f_globals
         if MARK not in names:
-            name = name_of(names)
+            name = names.get("__name__") or ""
             if not name.startswith("pedigrad.") or name in AS_USER:
                 return frame
             mark_internal()  # a module that was imported by itself since the last marking
