@@ -21,7 +21,7 @@ import numpy as np
 from ..codegen.runtime.memory import is_whole
 from ..core import graph, large, lifted, modes, watching
 from ..core.arrayless import NoArrayError
-from ..core.graph import Freed, Leaf, Node, Output, Remade, note_write
+from ..core.graph import Freed, Leaf, Node, Output, Remade, note_writes
 from ..core.layout import lying_as
 from ..core.lifted import ARRAYS, Lifted
 from ..core.origin import Origin, Source, located
@@ -460,7 +460,7 @@ class Backward:
                     raise RuntimeError(located(f"the shape of a leaf was changed in place: its gradient so far has the shape {sizes}"))
                 both = None if recorder is None else recorder.run(np.add, (before._array, g), "AccumulateGrad")
                 np.add(before._array, g, out=before._array)
-                note_write(before._array, "backward")
+                note_writes((so_far,), "backward", None if self.freed is None else self.freed.origin)
                 if recorder is not None:
                     recorder.write(before._array, both)
         self.arrived(leaf)

@@ -320,11 +320,11 @@ def note_write(array: Array, what: str) -> None:
     note_writes((array,), what)
 
 
-def note_writes(arrays: Iterable[Array], what: str) -> None:
-    """`note_write` for several arrays that one statement writes to."""
+def note_writes(arrays: Iterable[Array], what: str, origin: Origin | None = None) -> None:
+    """`note_write` for several arrays that one statement writes to, at `origin` if that is known."""
     global last_write
-    frame = outside(sys._getframe(1))
-    origin = None if frame is None else Origin(frame.f_code, frame.f_lasti)
+    if origin is None and (frame := outside(sys._getframe(1))) is not None:
+        origin = Origin(frame.f_code, frame.f_lasti)
     stamp = next(modes.clock)
     for array in arrays:
         owner = array if array.base is None else storage_of(array)
