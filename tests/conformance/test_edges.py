@@ -99,7 +99,7 @@ VALUES = """
     torch.tensor([1., 2.]) - True
     torch.tensor([True, False]).sub_(True)
     torch.linalg.lstsq(torch.arange(6.0).view(3, 2) ** 2, torch.arange(3.0).view(3, 1))[1]
-    torch.linalg.lstsq(torch.arange(6.0).view(3, 2) ** 2, torch.arange(3.0).view(3, 1) ** 2, driver="gels")[1]
+    torch.linalg.lstsq(torch.arange(6.0).view(3, 2) ** 2, torch.tensor([[1.0], [0.0], [2.0]]), driver="gels")[1]
     torch.add((x := torch.ones(3)), torch.ones(2, 3), out=x)
     torch.where(torch.ones(2, 3) > 0, (x := torch.ones(3)), x, out=x)
     torch.exp((x := torch.ones(3))[None], out=x)
