@@ -458,11 +458,11 @@ class Backward:
                 if so_far.shape != g.shape:
                     sizes = f"{tuple(before.shape)}, the new gradient has {tuple(g.shape)}"
                     raise RuntimeError(located(f"the shape of a leaf was changed in place: its gradient so far has the shape {sizes}"))
-                both = None if recorder is None else recorder.run(np.add, (before._array, g), "AccumulateGrad")
-                np.add(before._array, g, out=before._array)
+                both = None if recorder is None else recorder.run(np.add, (so_far, g), "AccumulateGrad")
+                np.add(so_far, g, out=so_far)
                 note_writes((so_far,), "backward", None if self.freed is None else self.freed.origin)
                 if recorder is not None:
-                    recorder.write(before._array, both)
+                    recorder.write(so_far, both)
         self.arrived(leaf)
 
     def arrive_sparse(self, leaf: Leaf, g: Any) -> None:

@@ -141,7 +141,7 @@ class Observer(watching.Watcher):
             self.faults.append(f"the check {check.name} failed in {listener.__name__}(): {type(error).__name__}: {error}")
             self.checks.remove(check)
             self.set_listeners()
-            self.listeners = self.deaf if self.deep else self.drowsy if self.asleep else self.awake
+            self.listen()
 
     def look(self, on: bool) -> None:
         """Begin or end to be told of single operations."""
@@ -301,7 +301,11 @@ class Observer(watching.Watcher):
             self.program.forget_loose()
             self.set_drowsy()
         self.asleep, self.deep = asleep, deep
-        self.listeners = self.deaf if deep else self.drowsy if asleep else self.awake
+        self.listen()
+
+    def listen(self) -> None:
+        """Let those hear from now on who do so in this state."""
+        self.listeners = self.deaf if self.deep else self.drowsy if self.asleep else self.awake
 
     def updates_by_hand(self) -> None:
         """Find the leaves without an optimizer that were written to since they got their gradients."""

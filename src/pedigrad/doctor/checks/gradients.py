@@ -218,11 +218,16 @@ class NoGradient(ParametersHistory):
 
     def function(self, call: FunctionCall) -> None:
         tensor = call.argument(0, "self")
-        if self.passes < LOOKED and isinstance(tensor, Tensor) and isinstance(tensor._node, Node) and len(self.left) < LOOKED**2:
-            self.left.append((tensor._node, f"taken out of the graph by {call.name}()", Origin.here(), here.get().scope))
+        if isinstance(tensor, Tensor):
+            self.leave(tensor, f"{call.name}()")
 
     def cut(self, tensor: Tensor, what: str) -> None:
-        if self.passes < LOOKED and isinstance(tensor._node, Node) and tensor._node.__class__ is not Leaf and len(self.left) < LOOKED**2:
+        if tensor._node.__class__ is not Leaf:
+            self.leave(tensor, what)
+
+    def leave(self, tensor: Tensor, what: str) -> None:
+        """Note that a value was taken out of the graph, and in which line."""
+        if self.passes < LOOKED and isinstance(tensor._node, Node) and len(self.left) < LOOKED**2:
             self.left.append((tensor._node, f"taken out of the graph by {what}", Origin.here(), here.get().scope))
 
     def backward(self, run: Pass) -> None:
