@@ -86,10 +86,12 @@ def _start(run: Backward, tensors: Sequence[Tensor], gradients: Sequence[Any]) -
 
 def _finish(run: Backward, tensors: Sequence[Tensor]) -> None:
     """Let a pass from these tensors run."""
-    if watching.watcher is None:
+    if watching.watcher is not None:
+        watching.watcher.backward(tensors, run, functools.partial(_go, run))
+    elif run.create:
         _go(run)
     else:
-        watching.watcher.backward(tensors, run, functools.partial(_go, run))
+        run.run()
 
 
 def _go(run: Backward) -> None:

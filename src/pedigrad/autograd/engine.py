@@ -44,15 +44,8 @@ ndarray = np.ndarray
 
 def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """The gradient of an operand that was broadcast or converted: summed back to its shape, in its dtype."""
-    extra = g.ndim - len(shape)
     if g.shape != shape:
-        g = to_dense(g) if is_sparse(g) else g
-        if extra < 0 or any(n != 1 and n != m for n, m in zip(shape, g.shape[extra:], strict=True)):
-            sizes = f"got {list(g.shape)} but expected shape compatible with {list(shape)}"
-            why = "its backward() gives another shape, or that of its operand was changed in place"
-            raise RuntimeError(located(f"a function returned an invalid gradient - {sizes}: {why}"))
-        dims = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
-        g = np.reshape(total(widened(g), dims) if dims else g, shape)
+        g = summed(g, shape)
     if isinstance(g, Tensor):
         if g._held.dtype == dtype:
             return g
@@ -62,12 +55,26 @@ def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
 
 
+def summed(g: Any, shape: tuple[int, ...]) -> Any:
+    """A gradient summed to the shape of an operand that was broadcast; RuntimeError where it could not have been."""
+    g = to_dense(g) if is_sparse(g) else g
+    extra = g.ndim - len(shape)
+    if extra == 1 and g.shape[1:] == shape:  # as a rule a bias
+        return total(widened(g), 0)
+    if extra < 0 or any(n != 1 and n != m for n, m in zip(shape, g.shape[extra:], strict=True)):
+        sizes = f"got {list(g.shape)} but expected shape compatible with {list(shape)}"
+        why = "its backward() gives another shape, or that of its operand was changed in place"
+        raise RuntimeError(located(f"a function returned an invalid gradient - {sizes}: {why}"))
+    dims = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
+    return np.reshape(total(widened(g), dims) if dims else g, shape)
+
+
 def added(before: Any, g: Any) -> Any:
     """The sum of two gradients of one node; of a node with several outputs, output by output."""
+    if before.__class__ is ndarray:
+        return before + g if before.size < large.LARGE or g.__class__ is not ndarray else large.forward(plain_add.op, (before, g), ())
     if before.__class__ is list:
         return [b if a is None else a if b is None else added(a, b) for a, b in zip(before, g, strict=True)]
-    if before.__class__ is np.ndarray is g.__class__ and before.size >= large.LARGE:
-        return large.forward(plain_add.op, (before, g), ())
     return g + before if before.__class__ is SparseTensor else before + g  # a sparse tensor takes no dense one
 
 
@@ -129,19 +136,30 @@ def in_tensors(value: Any) -> Any:
 class Backward:
     """One backward pass: what is pending, and how gradients are computed and delivered."""
 
+    # What is switched on while it runs; as a rule nothing is.
+    inspect: Any = None  # is told of the gradients of each node
+    recording: Any = None  # the recorder of a compiled function
+    recorder: Any = None  # the same, where it is to follow what rules do to arrays
+    profiler: Any = None
+    lifting = False  # whether some arrays are of a level of vmap or of a forward derivative
+    inside: frozenset[lifted.Level] = frozenset()  # the levels in which the pass is run: those of its starts
+    visiting: tuple[Node, ...] = ()  # the node whose hooks run
+
+    # Where gradients of certain nodes alone are wanted
+    wanted: set[int] | None = None
+    useful: frozenset[int] | set[int] = frozenset()  # what leads to them
+    captured: dict[int, Any]
+
     def __init__(self, retain: bool, create: bool, wanted: Sequence[Node] | None = None, accumulate: bool = True):
         self.create = create
         self.accumulate = accumulate
         self.pending: dict[int, list[Any]] = {}  # by the node's number: the node and its gradient so far
         self.heap: list[int] = []  # the numbers, negated: the youngest comes first
         self.leaves: dict[Leaf, Any] = {}  # their gradients so far
-        self.captured: dict[int, Any] = {}
-        self.visiting: list[Node] = []  # the node whose hooks run
-        self.wanted = None if wanted is None else {node.seq for node in wanted}
-        self.useful: set[int] = set()
         self.shown: dict[int, Any] = {}  # by the array's id, what hooks were given: a Tensor they wrote on, a reference to others
         self.freed = None if retain else Freed(Origin.here())
-        self.inside: set[lifted.Level] = set()  # the levels in which the pass is run: those of its starts
+        if wanted is not None:
+            self.wanted, self.captured = {node.seq for node in wanted}, {}
 
     def deposit(self, node: Node, g: Any) -> None:
         """Add `g` to what is pending for `node`."""
@@ -172,7 +190,7 @@ class Backward:
     def reached(self) -> set[int]:
         """The numbers of the nodes that the pass has yet to visit, and of those that it visits now."""
         found: set[int] = set()
-        stack = [entry[0] for entry in self.pending.values()] + list(self.leaves) + list(self.visiting)
+        stack = [entry[0] for entry in self.pending.values()] + [*self.leaves, *self.visiting]
         while stack:
             node = stack.pop()
             if node is not None and node.seq not in found:
@@ -182,89 +200,49 @@ class Backward:
 
     def run(self) -> None:
         """Visit what is pending until nothing is."""
-        outer, modes.settings.backward = modes.settings.backward, self
+        settings = modes.settings
+        outer, settings.backward = settings.backward, self
+        plain = not (modes.special or settings.anomaly or watching.watcher is not None)
+        if not plain:
+            self.prepare()
         try:
             if is_strict():
                 with np.errstate(all="ignore"):
-                    self._run()
+                    self._run(plain)
             else:
-                self._run()
+                self._run(plain)
         finally:
-            modes.settings.backward = outer
+            settings.backward = outer
 
-    def _run(self) -> None:
-        heap, pending, leaves = self.heap, self.pending, self.leaves
-        create, freed, everything = self.create, self.freed, self.wanted is None
-        inspect = (
-            check_finite
-            if modes.settings.anomaly and modes.settings.anomaly_nan
-            else None
-            if watching.watcher is None
-            else watching.watcher.gradients
-        )
-        recording = modes.settings.recorder if modes.special else None
-        profiler = modes.settings.profiler if modes.special else None
-        recorder = None if create else recording
-        lifting = lifted.alive > 0
-        fit, add = (fitted, added) if recorder is None else (followed(recorder, fitted), followed(recorder, added))
+    def prepare(self) -> None:
+        """Note what is switched on."""
+        settings, watcher = modes.settings, watching.watcher
+        self.inspect = check_finite if settings.anomaly and settings.anomaly_nan else None if watcher is None else watcher.gradients
+        self.recording, self.profiler = settings.recorder, settings.profiler
+        self.recorder = None if self.create else settings.recorder
+        self.lifting = lifted.alive > 0
+
+    def _run(self, plain: bool) -> None:
+        """Visit the nodes, the youngest first: here those of which nothing is asked but gradients, the others by `visit`."""
+        heap, pending, leaves, freed = self.heap, self.pending, self.leaves, self.freed
+        everything, lifting = self.wanted is None, self.lifting
+        usual = plain and everything and not self.create
+        fit, add = (fitted, added) if self.recorder is None else (followed(self.recorder, fitted), followed(self.recorder, added))
         try:
             while heap:
                 node, g = pending.pop(-heappop(heap))
-                if node.hooks is not None:
-                    g = self.before(node, g)
-                if not everything and self.captures(node, g):
-                    continue
-                if node.hooks is not None and node.hooks.before:
-                    g = self.node_hooks(node, g)
-                if node.__class__ is Output:
-                    shares = [None] * node.count
-                    # the edge to an output may be younger than the node: made again for what a rule saved of it
-                    shares[node.index] = g if not lifting else self.lowered(g, node.parents[0])  # type: ignore[arg-type]
-                    self.deposit(node.parents[0], shares)  # type: ignore[arg-type]
-                    continue
-                parents, saved = node.parents, node.saved
-                if not everything:
-                    parents = tuple(p if p is not None and p.seq in self.useful else None for p in parents)
-                source = node
-                while saved.__class__ is not tuple and isinstance(saved, Remade):
-                    source = saved.node()
-                    saved = source.saved
-                if not isinstance(saved, tuple) and not source.asks_for_saved:
-                    if saved.__class__ is Freed:
-                        raise second_backward(source)
-                    saved = saved.unpacked()  # type: ignore[union-attr]
-                elif graph.last_write > source.seq:
-                    check_unmodified(source)
-                    saved = source.saved
-                if recording is not None and node.seq < recording.begin:
-                    recording.refuse("a backward pass goes on into what was computed before the call")
-                if lifting and node.op is not None and not create and is_lifted(g, saved):
-                    grads = on_lifted(source, g, parents, saved)
-                elif recorder is not None and node.op is not None:
-                    rules = Rules(node.op, tuple(None if p is None else True for p in parents), node.wide)
-                    source_of = Source(f"{node.op.name}.grad", node.code, node.lasti, node.scope)
-                    grads = recorder.run(rules, (g, saved), source_of, rules)
+                saved = node.saved
+                if usual and node.hooks is None and saved.__class__ is tuple and g.__class__ is ndarray and node.__class__ is not Output:
+                    if graph.last_write > node.seq:
+                        check_unmodified(node)
+                        saved = node.saved
+                    parents = node.parents
+                    grads = node.backward(g, parents, saved)  # type: ignore[attr-defined]
+                    if freed is not None and saved and node.keeps_arrays:
+                        node.saved = freed
                 else:
-                    given = saved_tensors(source, saved) if create else saved
-                    if profiler is None:
-                        try:
-                            grads = source.backward(g, parents, given)
-                        except (TypeError, NotImplementedError):
-                            if not is_sparse(g) or node.op is None:
-                                raise
-                            grads = source.backward(to_dense(g), parents, given)  # a rule that takes dense gradients alone
-                    else:
-                        run = functools.partial(source.backward, g, parents, given)
-                        name = f"autograd::engine::evaluate_function: {node.name()}"
-                        grads = spanned(profiler, name, "backward", run, (), node)
-                    if create:  # where a rule made an array of its own (zeros, say)
-                        grads = tuple(wrap(d) if isinstance(d, ARRAYS) else d for d in grads)
-                if inspect is not None:
-                    inspect(node, *((g, grads) if not lifting else (lifted.whole(g), lifted.whole(grads))))
-                if node.hooks is not None and node.hooks.after:
-                    grads = self.after(node, g, grads)
-                if freed is not None and saved and node.keeps_arrays:
-                    node.saved = source.saved = freed
+                    parents = node.parents if everything else self.useful_parents(node)
+                    grads = self.visit(node, g, parents)
                 for parent, d in zip(parents, grads):  # noqa: B905  (the check costs 0.1 us)
                     if parent is None or d is None:
                         continue
@@ -286,6 +264,7 @@ class Backward:
         except Exception as error:
             in_gradient(error, node)
             raise
+        profiler = self.profiler
         for leaf in list(leaves):
             g = leaves.pop(leaf)
             if leaf.hooks is not None:
@@ -299,6 +278,74 @@ class Backward:
                 self.captures(leaf, g)
             if profiler is not None and profiler.alive is not None and leaf.grad is not None:
                 profiler.alive.made(None, leaf.grad)
+
+    def useful_parents(self, node: Node) -> tuple[Node | None, ...]:
+        """The parents of a node, None for those that lead to nothing that is wanted."""
+        return tuple(p if p is not None and p.seq in self.useful else None for p in node.parents)
+
+    def visit(self, node: Node, g: Any, parents: Any) -> Any:
+        """The gradients of the parents, with all that hooks, modes and observers have to do with it; none where the pass ends here."""
+        if node.hooks is not None:
+            g = self.before(node, g)
+        if self.wanted is not None and self.captures(node, g):
+            return ()
+        if node.hooks is not None and node.hooks.before:
+            g = self.node_hooks(node, g)
+        if node.__class__ is Output:
+            shares = [None] * node.count  # type: ignore[attr-defined]
+            # the edge to an output may be younger than the node: made again for what a rule saved of it
+            shares[node.index] = g if not self.lifting else self.lowered(g, node.parents[0])  # type: ignore[arg-type,attr-defined]
+            self.deposit(node.parents[0], shares)  # type: ignore[arg-type]
+            return ()
+        source, saved = self.kept_by(node)
+        if self.recording is not None and node.seq < self.recording.begin:
+            self.recording.refuse("a backward pass goes on into what was computed before the call")
+        grads = self.computed(node, source, g, parents, saved)
+        if self.inspect is not None:
+            self.inspect(node, *((g, grads) if not self.lifting else (lifted.whole(g), lifted.whole(grads))))
+        if node.hooks is not None and node.hooks.after:
+            grads = self.after(node, g, grads)
+        if self.freed is not None and saved and node.keeps_arrays:
+            node.saved = source.saved = self.freed
+        return grads
+
+    def kept_by(self, node: Node) -> tuple[Any, Any]:
+        """The node whose rules are run for `node`, and what it saved; RuntimeError if that is gone or was written to since."""
+        source, saved = node, node.saved
+        while saved.__class__ is not tuple and isinstance(saved, Remade):
+            source = saved.node()
+            saved = source.saved
+        if not isinstance(saved, tuple) and not source.asks_for_saved:
+            if saved.__class__ is Freed:
+                raise second_backward(source)
+            return source, saved.unpacked()  # type: ignore[union-attr]
+        if graph.last_write > source.seq:
+            check_unmodified(source)
+        return source, source.saved
+
+    def computed(self, node: Node, source: Any, g: Any, parents: Any, saved: Any) -> Any:
+        """What the rules of `source` give for the gradient of `node`."""
+        op, create = node.op, self.create
+        if self.lifting and op is not None and not create and is_lifted(g, saved):
+            return on_lifted(source, g, parents, saved)
+        if self.recorder is not None and op is not None:
+            rules = Rules(op, tuple(None if p is None else True for p in parents), node.wide)
+            return self.recorder.run(rules, (g, saved), Source(f"{op.name}.grad", node.code, node.lasti, node.scope), rules)
+        given = saved_tensors(source, saved) if create else saved
+        if self.profiler is not None:
+            run = functools.partial(source.backward, g, parents, given)
+            name = f"autograd::engine::evaluate_function: {node.name()}"
+            grads = spanned(self.profiler, name, "backward", run, (), node)
+        else:
+            try:
+                grads = source.backward(g, parents, given)
+            except (TypeError, NotImplementedError):
+                if not is_sparse(g) or op is None:
+                    raise
+                grads = source.backward(to_dense(g), parents, given)  # a rule that takes dense gradients alone
+        if create:  # where a rule made an array of its own (zeros, say)
+            grads = tuple(wrap(d) if isinstance(d, ARRAYS) else d for d in grads)
+        return grads
 
     def enter(self, tensor: Tensor) -> None:
         """The pass starts at `tensor`, or with that gradient: it is run in the levels that this is of."""
@@ -339,7 +386,7 @@ class Backward:
     def show(self, gradient: Any) -> None:
         """The user's own `gradient` is what hooks are given of it."""
         if isinstance(gradient, Tensor):
-            self.shown[id(gradient._held)] = gradient if gradient.__dict__ else weakref.ref(gradient)
+            self.shown[id(gradient._held)] = gradient
 
     def _seen(self, tensor: Any) -> None:
         """A hook has seen a gradient: what it wrote on it is kept for the next."""
@@ -355,7 +402,7 @@ class Backward:
 
     def before(self, node: Node, g: Any) -> Any:
         """Run the hooks on a tensor's gradient, and keep it where `retain_grad` asked."""
-        self.visiting = [node]
+        self.visiting = (node,)
         with modes.set_grad_enabled(self.create):
             return self._before(node, g)
 
@@ -408,14 +455,19 @@ class Backward:
         """Add `g` to the leaf's `.grad`; where it is the first and nobody else holds the array, `.grad` takes it over."""
         if g.shape != leaf.shape:
             raise RuntimeError(f"internal error: a gradient of shape {tuple(g.shape)} reached a leaf of shape {leaf.shape}")
-        if leaf.grad is None and g.__class__ is ndarray and leaf.hooks is None and not modes.special and g.dtype is leaf.dtype:
+        before = leaf.grad
+        fresh = before is None or leaf.zeroed
+        if fresh and g.__class__ is ndarray and leaf.hooks is None and not modes.special and g.dtype is leaf.dtype:
             owner = leaf.tensor()  # as a rule
             if sys.getrefcount(g) <= 3 and g.base is None and g.flags.carray and (owner is None or owner._view is None):
-                leaf.grad = wrap(g)
+                if before is None:
+                    leaf.grad = wrap(g)
+                else:
+                    before._array, leaf.zeroed = g, False
                 return
         if leaf.hooks is not None and leaf.hooks.before:
             g = self.node_hooks(leaf, g)
-        before = leaf.grad
+            before = leaf.grad
         recorder = modes.settings.recorder if modes.special else None
         leaf.touch()
         if self.create and isinstance(g, Tensor):

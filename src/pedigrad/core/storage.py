@@ -67,7 +67,10 @@ def _lender(array: Array, base: Any) -> Any:
 
 def on_buffer(array: Array) -> Array:
     """`array`, or one like it on the same memory whose storage is known also when it lies in a buffer without weak references."""
-    base: Any = array
+    base: Any = array.base
+    if base is None or (base.__class__ is np.ndarray and base.base is None):
+        return array  # as a rule
+    base = array
     while isinstance(base, (np.ndarray, memoryview, Between)):
         inner = base.obj if isinstance(base, memoryview) else base.base
         if inner is None:

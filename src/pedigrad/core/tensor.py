@@ -292,7 +292,7 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
                 self._let_go()
                 self._cut = cut
         elif node is None:
-            if not (self.is_floating_point() or self.is_complex()):
+            if self._held.dtype.kind not in "fc" and not self.is_floating_point() and not self.is_complex():
                 message = f"only Tensors of floating point and complex dtype can require gradients, this one is {self.dtype}"
                 raise RuntimeError(located(message))
             leaf = self._node = Leaf.of(self)

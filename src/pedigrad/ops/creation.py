@@ -237,6 +237,8 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     >>> x
     tensor([1., 0.], dtype=torch.float64)
     """
+    if ndarray.__class__ is np.ndarray and ndarray.flags.carray and ndarray.dtype in dtypes._BY_NUMPY:
+        return constant(on_buffer(ndarray))  # as a rule
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(located(f"expected np.ndarray (got {type(ndarray).__name__})"))
     if not ndarray.flags.writeable:

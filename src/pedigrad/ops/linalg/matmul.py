@@ -18,8 +18,7 @@ from ..xp import conj, kind_of, total, transposed
 
 def product(x, y):
     """NumPy's matmul for operands of one dtype, with 16-bit floats multiplied in float32."""
-    small = x.__class__ is y.__class__ is np.ndarray and x.ndim == 2 and y.ndim == 2 and x.size * y.shape[1] < native.LARGE_PRODUCT
-    if small and x.dtype is y.dtype and x.itemsize > 2:
+    if _are_small_matrices(x, y):
         return x.dot(y)
     if x.dtype != y.dtype:
         raise RuntimeError(f"expected mat1 and mat2 to have the same dtype, but got {x.dtype.name} and {y.dtype.name}")
@@ -29,6 +28,13 @@ def product(x, y):
         wide = np.dtype(np.float32)
         return astype(np.matmul(astype(x, wide), astype(y, wide))[...], kind_of(x))
     return xp.matmul(x, y)
+
+
+def _are_small_matrices(x, y):
+    """Whether NumPy multiplies two operands at once: small matrices of one dtype that it has a product for."""
+    if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray or x.dtype is not y.dtype or x.itemsize < 3:
+        return False
+    return x.ndim == 2 == y.ndim and len(x) * y.size < native.LARGE_PRODUCT
 
 
 def rows(x):
@@ -69,7 +75,7 @@ def matmul(x, y, /):
     >>> torch.ones(2, 3) @ torch.ones(3)
     tensor([3., 3.])
     """
-    return batched_product(x, y)
+    return x.dot(y) if _are_small_matrices(x, y) else batched_product(x, y)
 
 
 @matmul.grad("x")
@@ -138,6 +144,12 @@ def linear(x, weight, bias=None, /):
     >>> F.linear(torch.ones(2, 3), torch.ones(4, 3), torch.zeros(4)).shape
     torch.Size([2, 4])
     """
+    if _are_small_matrices(x, weight):
+        out = x.dot(weight.T)
+        if bias is None:
+            return out
+        if bias.__class__ is np.ndarray and bias.dtype is out.dtype and bias.shape == out.shape[1:]:
+            return np.add(out, bias, out)  # nobody else has the product
     if weight.ndim > 2:
         raise RuntimeError(f"t() expects a tensor of at most 2 dimensions: the weight has shape {tuple(weight.shape)}, not (out, in)")
     out = None if bias is None else _affine(x, weight, bias)
@@ -205,9 +217,9 @@ def _(g, x, weight_shape):
 def _(g, bias_shape):
     if not bias_shape:
         return _total(g, None)
-    if len(bias_shape) > 1 or bias_shape[0] == 1:  # it was broadcast
+    if len(bias_shape) > 1 or bias_shape[0] != g.shape[-1] or g.ndim == 1:  # it was broadcast, or is of one row
         return g
-    return g if g.ndim == 1 else _total(rows(g), 0)
+    return _total(rows(g), 0)
 
 
 def _total(g, dim):

@@ -41,7 +41,7 @@ def need_elements(x, dim):
 
 def is_narrow(x):
     """Whether `x` has a 16-bit (or shorter) float dtype, which must be accumulated in float32."""
-    return x.dtype.kind in "fV" and x.dtype.itemsize <= 2
+    return x.dtype.itemsize <= 2 and x.dtype.kind in "fV"
 
 
 def through_float32(compute, x):
