@@ -103,6 +103,37 @@ def test_lines_and_modules_have_forward_and_backward_together():
     assert "backward" in str(found.modules()) and len(found.modules()) == 3
 
 
+def test_steps_of_a_gradient_rule_belong_to_the_line_of_its_operation():
+    """The gradients of a convolution are operations of their own, which the line that calls backward() does not run."""
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())
+    x = torch.ones(2, 3, 8, 8, requires_grad=True)
+    with profile(profile_memory=True) as found:
+        y = model(x)
+        y.sum().backward()
+    steps = [event for event in found.events().all() if event.name in ("aten::conv_input_grad", "aten::conv_weight_grad")]
+    assert len(steps) == 2 and {event.kind for event in steps} == {"backward"}
+    assert {str(event.scope) for event in steps} == {"0 (Conv2d)"} and {event.origin.text for event in steps} == {"y = model(x)"}
+    (line,) = (row for row in found.lines() if row.what.endswith("y.sum().backward()"))
+    assert line.operations == 2  # sum and its gradient
+    assert found.memory().of(memory.GRADIENTS) >= x.numel() * 4
+
+
+def test_operations_of_a_users_own_gradient_belong_to_its_lines():
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    x = torch.ones(3, requires_grad=True)
+    with profile() as found:
+        Double.apply(x).sum().backward()
+    assert [event.origin.text for event in found.events().all() if event.name == "aten::mul"] == ["return x * 2", "return g * 2"]
+
+
 def test_flame_graphs_add_up(tmp_path):
     model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh())
     with profile() as found:

@@ -17,7 +17,9 @@ clock = time.perf_counter_ns
 class Event:
     """A span of time: an operation, its gradient, or what a user has named."""
 
-    __slots__ = ("children", "code", "end", "inputs", "kind", "lasti", "memory", "name", "parent", "scope", "seq", "start", "thread")
+    __slots__ = (
+        "caller", "children", "code", "end", "inputs", "kind", "lasti", "memory", "name", "parent", "scope", "seq", "start", "thread"
+    )  # fmt: skip
 
     def __init__(self, name: str, kind: str, parent: Event | None, thread: int, inputs: Any = ()):
         self.name, self.kind, self.parent, self.thread, self.inputs = name, kind, parent, thread, inputs
@@ -25,6 +27,7 @@ class Event:
         self.code: Any = None
         self.lasti = 0
         self.scope: Any = None  # the module
+        self.caller: int | None = None  # of a gradient, which is at its operation's line: the user's frame that asked for it
         self.start = self.end = 0
         self.memory = 0  # bytes that it made and that were there after it
 
@@ -47,13 +50,16 @@ class Event:
 def spanned(profiler: Any, name: str, kind: str, run: Callable[[], Any], inputs: Any = (), at: Any = None) -> Any:
     """What `run` returns; `profiler` is told how long it took, and where: at the user's line that is running or that of the node `at`."""
     event = profiler.begin(name, kind, inputs)
-    if at is None:
-        frame = outside(sys._getframe(1))
+    frame = outside(sys._getframe(1))
+    around = event.parent
+    if at is None and around is not None and around.caller is not None and around.caller == id(frame):
+        at, event.kind = around, around.kind  # a step of a gradient's rule
+    if at is not None:
+        event.code, event.lasti, event.scope, event.caller = at.code, at.lasti, at.scope, id(frame)
+    else:
         if frame is not None:
             event.code, event.lasti = frame.f_code, frame.f_lasti
         event.scope = here.get().scope
-    else:
-        event.code, event.lasti, event.scope = at.code, at.lasti, at.scope
     event.start = clock()
     try:
         result = run()
