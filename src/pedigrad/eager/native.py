@@ -23,6 +23,7 @@ LARGE_UPDATE = least(1 << 16)  # likewise, for an optimizer's update, which is m
 LARGE_PRODUCT = least(1 << 18)  # multiplications; from here on NumPy's BLAS would use threads that go on spinning when it is done
 LARGE_SCATTER, WIDE = least(1 << 12), 8  # elements of rows that are added, all and of a row, from which on that is native
 MOST_STEPS = 65792  # of products of uint8 with int8 whose sum an int32 holds
+MULTIPLIED = frozenset(map(np.dtype, (np.float32, np.float64)))
 FLOATS = ("float32", "float64", "bfloat16", "float16")
 PAIRS = ({"float32", "bfloat16"}, {"float32", "float16"})
 LARGE_POOL = least(1 << 14)  # elements; NumPy goes through them once for each element of a window, and more than once for gradients
@@ -282,7 +283,7 @@ def zeros(shape: Any, dtype: Any) -> Array:
 
 def takes_product(x: Any, multiplications: int) -> bool:
     """Whether `contract` is the way to a sum of so many products with the elements of `x`."""
-    if x.__class__ is not np.ndarray or multiplications < LARGE_PRODUCT or x.dtype not in (np.float32, np.float64) or not x.flags.aligned:
+    if x.__class__ is not np.ndarray or multiplications < LARGE_PRODUCT or x.dtype not in MULTIPLIED or not x.flags.aligned:
         return False
     return _is_there()
 
@@ -291,7 +292,7 @@ def takes_narrow_product(x: Any, y: Any) -> bool:
     """Whether native code multiplies two operands of one dtype: arrays of matrices of 16-bit floats, large enough."""
     if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray or x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
         return False
-    if x.dtype != y.dtype or x.dtype.name not in ("bfloat16", "float16") or max(x.size * y.shape[-1], y.size * x.shape[-2]) < LARGE_PRODUCT:
+    if x.itemsize != 2 or x.dtype != y.dtype or x.dtype.name not in ("bfloat16", "float16") or max(x.size * y.shape[-1], y.size * x.shape[-2]) < LARGE_PRODUCT:
         return False
     return _is_there()
 

@@ -18,10 +18,12 @@ from ..codegen.recurrent.cells import CELLS, Place
 from ..codegen.recurrent.sequence import sequence_function
 from ..codegen.runtime import memory, pool
 from ..core.layout import steps as strides
-from .convolution import aligned
+from .convolution import NAMES, aligned
 from .product import SHARED
 
 Array = np.ndarray[Any, Any]
+KEPT, SMALL = 8, 1 << 18  # how many packed matrices are kept, and the elements of the largest
+_packed: dict[Any, tuple[Array | None, Array]] = {}  # by where a matrix lies and how, the last used last: its elements then, and packed
 
 
 @functools.cache
@@ -38,16 +40,34 @@ def loop_of(kind: str, dtype: str, bits: int) -> int:
 
 
 def packed(matrix: Array, threads: int) -> Array:
-    """A matrix (depth, columns) as `rows_product` takes it."""
-    bits, (depth, columns) = llvm.vector_bits(), matrix.shape
-    tile = tile_for(matrix.dtype.name, bits)
+    """A matrix (depth, columns) as `rows_product` takes it.
+
+    One that cells take step after step is packed once, as long as its elements are found to be what they were.
+    """
+    bits = llvm.vector_bits()
+    key = address_of(matrix), matrix.shape, matrix.strides, matrix.dtype.char, bits
+    known = _packed.pop(key, None)
+    if known is None or not np.array_equal(known[0], matrix):
+        known = matrix.copy("K") if matrix.size <= SMALL else None, pack(matrix, bits, threads)
+    if known[0] is not None:
+        _packed[key] = known
+        for old in list(_packed)[:-KEPT]:
+            _packed.pop(old, None)
+    return known[1]
+
+
+def pack(matrix: Array, bits: int, threads: int) -> Array:
+    """The same, made now."""
+    depth, columns = matrix.shape
+    name = NAMES[matrix.dtype.char]
+    tile = tile_for(name, bits)
     lanes, block = tile.lanes, block_of(tile)
     out = aligned(-(-columns // block) * block * depth, matrix.dtype)
     if columns % block:
         out.fill(0)
     down, across = strides(matrix)
     given = address_of(matrix), across, down, depth, 1, columns, depth, 1, 1, lanes, block, address_of(out)
-    pool.run(library(matrix.dtype.name, bits)["pack_weight"], given, threads)
+    pool.run(library(name, bits)["pack_weight"], given, threads)
     return out
 
 
@@ -57,7 +77,7 @@ def run(kind: str, arrays: dict[str, Array], matrix: Array, steps: Sequence[tupl
     `arrays` are those of the kind's cell, rows one after the other; one of the state before is followed by `<name>_start`, what it was
     at first. `matrix` is that of the product, to which `bias` is added, an array among them.
     """
-    cell, bits = CELLS[kind], llvm.vector_bits()
+    cell, bits, name = CELLS[kind], llvm.vector_bits(), NAMES[matrix.dtype.char]
     state = arrays["h" if cell.forward else "dh"]
     sequences, width = state.shape
     depth, columns = matrix.shape
@@ -67,8 +87,8 @@ def run(kind: str, arrays: dict[str, Array], matrix: Array, steps: Sequence[tupl
     scratch = memory.empty((sequences, columns), matrix.dtype)
     scratch[...] = arrays["bias"] if cell.forward else 0
     table = np.array(steps, np.int64)
-    names = [a.name for a in cell.arrays if a.place is not Place.SCRATCH]
-    names += [f"{a.name}_start" for a in cell.arrays if a.place is Place.BEFORE]
-    places = [address_of(arrays[name]) for name in names]
-    rest = product_of(matrix.dtype.name, bits), address_of(factors), address_of(scratch), address_of(table), len(steps), sequences, width
-    pool.run(loop_of(kind, matrix.dtype.name, bits), (*places, *rest), min(threads, sequences))
+    given = [a.name for a in cell.arrays if a.place is not Place.SCRATCH]
+    given += [f"{a.name}_start" for a in cell.arrays if a.place is Place.BEFORE]
+    places = [address_of(arrays[each]) for each in given]
+    rest = product_of(name, bits), address_of(factors), address_of(scratch), address_of(table), len(steps), sequences, width
+    pool.run(loop_of(kind, name, bits), (*places, *rest), min(threads, sequences))
