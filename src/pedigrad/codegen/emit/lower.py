@@ -3,15 +3,17 @@
     void name(ptr root..., ptr scratch, i64 thread, i64 threads[, i64 points])
 
 A kernel without divided axes is one loop over all its points, in blocks; else there is a loop over the outer points, in which
-each phase is a loop over the inner ones. What depends on fewer axes is computed further out. Every thread takes its share of
-the outer points; what it has of column and total reductions it leaves in its part of `partial` arrays, which a second function
+each phase is a loop over the inner ones. What depends on fewer axes is computed further out. Where it is an outer axis that runs
+along memory and not the inner ones (the sum over rows of matrices), many of its points are taken together: lanes, the innermost loop
+of each phase. Every thread takes its share of the outer points; what it has of column and total reductions it leaves in its part of `partial` arrays, which a second function
 adds up in the order of the threads.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ STREAM = 1 << 24  # bytes from which a result is written past the caches, where 
 LINE = 64  # bytes of a cache line
 BLOCK = 4096  # points of an undivided kernel that are run through at a time
 SUMMED = 1024  # the same where sums begin anew in each, so that float32 keeps its digits
+LANES = 256  # points of an outer axis along memory that are taken together
 SLOT = 8  # bytes of scratch memory for an element that is kept
 MOST_KEPT = 8  # values that a kernel for any size may keep
 OPEN = 128  # points from which a kernel of one loop is told how many they are: parameters of all sizes share an optimizer's kernel
@@ -68,9 +71,10 @@ class Lowering:
         self.known: list[dict[Any, str]] = [{}, {}, {}]  # values in registers: everywhere, at an outer point, at an inner one
         self.kept: dict[Any, str] = {}  # values kept for later phases, or to be written past the caches: where
         self.written: set[Value] = set()  # those that are there already
-        self.cells: dict[Value, str] = {}  # row and total reductions: where their register lies
+        self.cells: dict[Value, str] = {}  # row and total reductions: where their register lies, or those of all lanes
         self.blocked: dict[Value, str] = {}  # total reductions: what an outer point has of them
-        self.bounds = ("0", "0")  # of the inner loop, where an undivided kernel runs in blocks
+        self.bounds = ("0", "0")  # of the inner loop, where an undivided kernel runs in blocks; of the lanes that are taken together
+        self.lane: Axis | None = None  # the outer axis whose points are lanes
 
     def start(self, root: Value, place: Affine) -> tuple[Value, int]:
         """What a pointer is made for: a root and the constant part of a place in it, so that slices of it share one function."""
@@ -82,11 +86,45 @@ class Lowering:
         at = self.body.integer("add", at, dynamic) if dynamic else at
         return self.body.at(self.base[self.start(root, place)], at, memory_type(root.dtype))
 
-    # Levels: 0 everywhere, 1 at an outer point, 2 at an inner one
+    # Lanes
+
+    def find_lane(self) -> Axis | None:
+        """The last outer axis, if what is read along inner axes runs along memory in it: then its points are best taken together."""
+        kernel = self.kernel
+        if not kernel.outer or not kernel.inner or not kernel.kinds:
+            return None
+        if any(kind != "row" or v.dtype.kind not in "fiu" or v.dtype.itemsize < 4 for v, kind in kernel.kinds.items()):
+            return None
+        lane, inner, used = kernel.outer[-1], set(kernel.inner), {m.out for m in kernel.members}
+        loads = [o for (out, _), o in kernel.operands.items() if isinstance(o, Load) and out in used]
+        if any(load.dynamic for load in loads):
+            return None
+        stored = [store_place(kernel, v, place) for v, _, place in kernel.stores if v not in kernel.kinds]
+        along = [dict(place.terms) for place in [*(load.place for load in loads), *stored]]
+        factors = [terms.get(lane, 0) for terms in along if terms.keys() & inner]
+        return lane if 1 in factors and all(factor in (0, 1) for factor in factors) else None
+
+    @contextmanager
+    def lanes(self) -> Iterator[None]:
+        """A loop over the lanes that are taken together; what was computed at a point is not known in it."""
+        assert self.lane is not None
+        with self.body.parallel(*self.bounds) as index:
+            self.at[self.lane] = index
+            self.known[2] = {}
+            yield
+
+    def cell(self, value: Value) -> str:
+        """Where the register of a row reduction lies; that of the lane that is looked at."""
+        if self.lane is None:
+            return self.cells[value]
+        number = self.body.integer("sub", self.at[self.lane], self.bounds[0])
+        return self.body.at(self.cells[value], number, type_of(value.dtype))
+
+    # Levels: 0 everywhere, 1 at an outer point, 2 at an inner one or in a lane
 
     def find_levels(self) -> None:
         kernel = self.kernel
-        inner = set(kernel.inner)
+        inner = self.innermost
         for member in kernel.members:
             out, phase, level = member.out, 0, 0
             for position in range(len(member.args)):
@@ -94,14 +132,14 @@ class Lowering:
                 if isinstance(operand, Value):
                     after = operand in kernel.kinds
                     phase = max(phase, self.phase[operand] + after)
-                    level = max(level, 1 if after else self.level[operand])
+                    level = max(level, self.level_after if after else self.level[operand])
                 elif isinstance(operand, (Load, Position)):
                     axes = {axis for axis, _ in operand.place.terms}
                     level = max(level, 2 if axes & inner else 1 if axes else 0)
                     if isinstance(operand, Load) and operand.dynamic:
                         level = max(level, *(self.operand_level(kernel.operands[key]) for key, _ in operand.dynamic))
             if out in kernel.kinds:
-                inside = kernel.kinds[out] == "column" or set(kernel.reduced[out]) & inner
+                inside = kernel.kinds[out] == "column" or set(kernel.reduced[out]) & set(kernel.inner)
                 level = 2 if level == 2 or inside else 1
             else:
                 axes = set(axes_of(kernel.index[out]))
@@ -110,11 +148,15 @@ class Lowering:
 
     def operand_level(self, operand: Any) -> int:
         if isinstance(operand, Value):
-            return 1 if operand in self.kernel.kinds else self.level[operand]
+            return self.level_after if operand in self.kernel.kinds else self.level[operand]
         if isinstance(operand, (Load, Position)):
             axes = {axis for axis, _ in operand.place.terms}
-            return 2 if axes & set(self.kernel.inner) else 1 if axes else 0
+            return 2 if axes & self.innermost else 1 if axes else 0
         return 0
+
+    def is_inner(self, value: Value) -> bool:
+        """Whether a value that is no reduction is one of inner points: there it is stored."""
+        return self.level[value] == 2 and (self.lane is None or bool(set(axes_of(self.kernel.index[value])) & set(self.kernel.inner)))
 
     # The function
 
@@ -124,12 +166,15 @@ class Lowering:
         undivided = kernel.outer is None
         if undivided:
             kernel.outer, kernel.inner = kernel.axes[:-1], kernel.axes[-1:]
+        else:
+            self.lane = self.find_lane()
+        self.across = [a for a in kernel.outer or [] if a is not self.lane]
+        self.innermost, self.level_after = {*kernel.inner, *([] if self.lane is None else [self.lane])}, 1 if self.lane is None else 2
         self.find_levels()
         self.parts = self.make_parts()
         phases = sorted({self.phase[m.out] for m in kernel.members if self.level[m.out] == 2 or m.out in kernel.kinds} | {0})
-        outer = math.prod([a.size for a in kernel.outer or ()])
         one = undivided and not kernel.outer and bool(kernel.inner)
-        low, high = self.share(self.block_count() if one else self.number(outer))
+        low, high = self.share(self.block_count() if one else self.outer_count())
         self.start_totals()
         self.hoist(0, 0)
         with body.loop(low, high) as loop:
@@ -155,6 +200,14 @@ class Lowering:
             return str(-(-self.result.points // self.block))
         return self.body.integer("udiv", self.body.integer("add", self.points(), self.block - 1), self.block)
 
+    def outer_count(self) -> str:
+        """The number of outer points; of those without the lanes, times the blocks of lanes."""
+        count = self.number(math.prod(a.size for a in self.across))
+        if self.lane is None:
+            return count
+        self.groups = self.body.integer("udiv", self.body.integer("add", self.number(self.lane.size), LANES - 1), LANES)
+        return self.body.integer("mul", self.groups, count)
+
     def points(self) -> str:
         """The number of points of an undivided kernel of one axis."""
         return "%points" if self.result.is_open else self.number(self.result.points)
@@ -166,8 +219,12 @@ class Lowering:
     def outer_point(self, index: str) -> None:
         """The outer axes' places at a point counted along all of them."""
         rest = index
-        for i, axis in enumerate(reversed(self.kernel.outer or [])):
-            last = i == len(self.kernel.outer or []) - 1
+        if self.lane is not None:
+            start = self.body.integer("mul", self.body.integer("urem", rest, self.groups), LANES)
+            self.bounds = start, self.body.smaller(self.body.integer("add", start, LANES), self.number(self.lane.size))
+            rest = self.body.integer("udiv", rest, self.groups)
+        for i, axis in enumerate(reversed(self.across)):
+            last = i == len(self.across) - 1
             self.at[axis] = rest if last else self.body.integer("urem", rest, self.number(axis.size))
             rest = rest if last else self.body.integer("udiv", rest, self.number(axis.size))
 
@@ -225,7 +282,7 @@ class Lowering:
         kernel, body = self.kernel, self.body
         due = [m for m in kernel.members if self.phase[m.out] == phase]
         rows = [m for m in due if m.out in kernel.kinds and self.level[m.out] == 2]
-        stores = [s for s in kernel.stores if s[0] not in kernel.kinds and self.level[s[0]] == 2 and self.phase[s[0]] == phase]
+        stores = [s for s in kernel.stores if s[0] not in kernel.kinds and self.is_inner(s[0]) and self.phase[s[0]] == phase]
         keep = self.to_keep(phase)
         self.hoist(1, phase)
         if rows or stores or keep:
@@ -236,7 +293,7 @@ class Lowering:
             self.known[2] = {}
             self.write_streams(stores)
             self.written.update(keep)
-        for member in rows:
+        for member in rows if self.lane is None else []:
             if kernel.kinds[member.out] == "row":
                 self.known[1][member.out] = body.put(f"load {type_of(member.out.dtype)}, ptr {self.cells[member.out]}")
             elif kernel.kinds[member.out] == "total":
@@ -249,6 +306,11 @@ class Lowering:
     def row_cell(self, member: Instruction) -> None:
         """A register that a reduction over inner axes begins with; the parts of a total begin anew at every outer point."""
         out, kind = member.out, type_of(member.out.dtype)
+        if self.lane is not None:
+            self.cells[out] = self.body.entry(f"alloca [{LANES} x {kind}], align {LINE}")
+            with self.lanes():
+                self.body.do(f"store {kind} {identity(member.operation, out.dtype)}, ptr {self.cell(out)}{self.body.access}")
+            return
         cell = self.body.entry(f"alloca {kind}")
         self.body.do(f"store {kind} {identity(member.operation, out.dtype)}, ptr {cell}")
         if self.kernel.kinds[out] == "row":
@@ -258,9 +320,18 @@ class Lowering:
 
     def inner_loops(self, axes: list[Axis], one: bool, inside: Any) -> None:
         if not axes:
-            inside()
+            if self.lane is None:
+                inside()
+                return
+            with self.lanes():
+                inside()
             return
         axis = axes[0]
+        if self.lane is not None:  # one round after the other: each adds to what there is in the lanes
+            with self.body.loop("0", self.number(axis.size)) as loop:
+                self.at[axis] = loop.index
+                self.inner_loops(axes[1:], False, inside)
+            return
         low, high = self.bounds if one else ("0", self.number(axis.size))
         with self.body.parallel(low, high) as index:
             self.at[axis] = index
@@ -269,7 +340,7 @@ class Lowering:
     def to_keep(self, phase: int) -> list[Value]:
         """Values of this phase that later ones need and that are dear to compute again."""
         kernel, found = self.kernel, []
-        for member in kernel.members:
+        for member in kernel.members if self.lane is None else []:
             out = member.out
             if self.phase[out] != phase or self.level[out] != 2 or out in kernel.kinds or out in self.kept:
                 continue
@@ -310,7 +381,7 @@ class Lowering:
     def can_stream(self, root: Value, place: Affine) -> bool:
         """Whether what is stored there may go past the caches: rows that begin at the beginning of a line."""
         inner = self.kernel.inner
-        if len(inner) != 1 or root.dtype.itemsize < 4 or len(self.kept) >= MOST_KEPT - 1 or not self.streamed(root):
+        if self.lane is not None or len(inner) != 1 or root.dtype.itemsize < 4 or len(self.kept) >= MOST_KEPT - 1 or not self.streamed(root):
             return False
         factors = dict(place.terms)
         if factors.pop(inner[0], 0) != 1:
@@ -382,10 +453,10 @@ class Lowering:
             place = body.at(self.parts[out], self.place(store_place(self.kernel, out, None)), kind)
             self.to_memory(self.scalar.combine(member.operation, out.dtype, self.from_memory(out.dtype, place), value), out.dtype, place)
         else:
-            cell = self.cells[out] if kernel.kinds[out] == "row" else self.blocked[out]
-            kind = type_of(out.dtype)
-            before = body.put(f"load {kind}, ptr {cell}")
-            body.do(f"store {kind} {self.scalar.combine(member.operation, out.dtype, before, value)}, ptr {cell}")
+            cell = self.cell(out) if kernel.kinds[out] == "row" else self.blocked[out]
+            kind, access = type_of(out.dtype), "" if self.lane is None else body.access
+            before = body.put(f"load {kind}, ptr {cell}{access}")
+            body.do(f"store {kind} {self.scalar.combine(member.operation, out.dtype, before, value)}, ptr {cell}{access}")
 
     def into_cell(self, member: Instruction, value: str) -> None:
         """Take what an outer point has into a total."""
@@ -396,21 +467,32 @@ class Lowering:
 
     def outer_stores(self) -> None:
         """What is stored once for each outer point."""
-        for value, root, place in self.kernel.stores:
-            if self.kernel.kinds.get(value, "row") == "row" and (value in self.kernel.kinds or self.level[value] < 2):
-                register = self.known[1][value] if value in self.kernel.kinds else self.compute(value)
-                self.to_memory(register, value.dtype, self.pointer(root, store_place(self.kernel, value, place)), alone=True)
+        kinds = self.kernel.kinds
+        due = [s for s in self.kernel.stores if kinds.get(s[0], "row") == "row" and (s[0] in kinds or not self.is_inner(s[0]))]
+        if due and self.lane is not None:
+            with self.lanes():
+                self.store_at_point(due)
+        else:
+            self.store_at_point(due)
+
+    def store_at_point(self, stores: Any) -> None:
+        """Store values of the outer point, or the lane."""
+        registers = [self.compute(value) for value, _, _ in stores]
+        for (value, root, place), register in zip(stores, registers, strict=True):
+            self.to_memory(register, value.dtype, self.pointer(root, store_place(self.kernel, value, place)), alone=self.lane is None)
 
     # Values
 
     def compute(self, value: Value) -> str:
         """The register that holds a value at this point."""
-        if value in self.kernel.kinds:
+        if value in self.kernel.kinds and self.lane is None:
             return self.known[1][value]
         for level in (0, 1, 2):
             if value in self.known[level]:
                 return self.known[level][value]
-        if value in self.written:
+        if value in self.kernel.kinds:
+            register = self.body.put(f"load {type_of(value.dtype)}, ptr {self.cell(value)}{self.body.access}")
+        elif value in self.written:
             where = self.body.at(self.kept[value], self.inner_position(), memory_type(value.dtype))
             register = self.from_memory(value.dtype, where)
         else:
