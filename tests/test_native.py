@@ -109,6 +109,39 @@ def test_reductions(name, dims, by_numpy):
     assert names() or (name == "var" and "left open" in native.report()["var"])  # one element less than there are
 
 
+@pytest.mark.parametrize("threads", (1, 2))
+@pytest.mark.parametrize("shape", ((41, 7, 300), (3, 67, 521), (530, 31, 5), (2, 9000, 4), (40, 2, 1000), (5, 6, 7, 331)))
+@pytest.mark.parametrize("dtype", (np.float32, np.float64, np.int64))
+def test_reductions_over_an_axis_that_is_not_along_memory(shape, threads, dtype, by_numpy):
+    """Points of the axis along memory are taken together: as many as fit, the rest, and fewer than a vector."""
+    torch.set_num_threads(threads)
+    functions = [lambda x: x.sum(1), lambda x: x.amax(1), lambda x: x.amin(-2)]
+    if np.dtype(dtype).kind == "f":
+        functions += [
+            lambda x: x.var(1),
+            lambda x: torch.softmax(x, 1),
+            lambda x: (x * x - x).exp().mean(1),
+            lambda x: x - x.mean(1, keepdim=True),
+        ]
+    for function in functions:
+        given = [numbers(*shape, dtype=dtype)]
+        compare(with_gradients(function, given), by_numpy(with_gradients, function, given), 32.0)
+
+
+def test_steps_of_one_kernel_take_lanes_together():
+    """What several reductions of one kernel need of each other is known lane by lane."""
+
+    def standard(x):
+        centred = x - x.mean(1, keepdim=True)
+        return centred / (centred.pow(2).mean(1, keepdim=True) + 1e-5).sqrt() * x.amax(1, keepdim=True)
+
+    compiled = torch.compile(standard)
+    for _ in range(3):
+        x = torch.from_numpy(numbers(3, 40, 600))
+        compare([compiled(x).numpy()], [standard(x).numpy()], 8.0)
+    assert "compiled" in str(compiled.explain())
+
+
 def test_whole_reductions_and_whole_numbers(by_numpy):
     n = numbers(17, 73, 137, dtype=np.int64)
     cases = [torch.sum, torch.max, torch.min, lambda x: x.sum(0), lambda x: x.amax(1), lambda x: x * x - x, lambda x: -x, torch.abs]

@@ -118,3 +118,16 @@ def test_gradients_pass_where_relu_of_a_recurrent_layer_is_not_a_number(width):
     x.requires_grad_()
     layer(x)[1].sum().backward()
     assert torch.allclose(x.grad[:, 0], x.grad[:, 1]) and (x.grad > 0).all()
+
+
+def test_a_matrix_that_was_packed_and_then_written_to_is_packed_anew():
+    """Also where nobody was told of it: the array under the weights is the user's."""
+    cell = torch.nn.GRUCell(64, 96)
+    x, h = torch.randn(17, 64), torch.randn(17, 96)
+    under = cell.weight_hh.detach().numpy()
+    for _ in range(3):
+        under[:, 5] += 1
+        other = torch.nn.GRUCell(64, 96)
+        other.load_state_dict(cell.state_dict())
+        np.testing.assert_array_equal(cell(x, h).detach().numpy(), other(x, h).detach().numpy())
+        np.testing.assert_array_equal(cell(x, h).detach().numpy(), other(x, h).detach().numpy())

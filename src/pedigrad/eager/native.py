@@ -292,7 +292,12 @@ def takes_narrow_product(x: Any, y: Any) -> bool:
     """Whether native code multiplies two operands of one dtype: arrays of matrices of 16-bit floats, large enough."""
     if x.__class__ is not np.ndarray or y.__class__ is not np.ndarray or x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-2]:
         return False
-    if x.itemsize != 2 or x.dtype != y.dtype or x.dtype.name not in ("bfloat16", "float16") or max(x.size * y.shape[-1], y.size * x.shape[-2]) < LARGE_PRODUCT:
+    if (
+        x.itemsize != 2
+        or x.dtype != y.dtype
+        or x.dtype.name not in ("bfloat16", "float16")
+        or max(x.size * y.shape[-1], y.size * x.shape[-2]) < LARGE_PRODUCT
+    ):
         return False
     return _is_there()
 

@@ -23,7 +23,7 @@ from .product import SHARED
 
 Array = np.ndarray[Any, Any]
 KEPT, SMALL = 8, 1 << 18  # how many packed matrices are kept, and the elements of the largest
-_packed: dict[Any, tuple[Array | None, Array]] = {}  # by where a matrix lies and how, the last used last: its elements then, and packed
+_packed: dict[Any, tuple[Array, Array]] = {}  # by where a matrix lies and how, the last used last: its elements then, and packed
 
 
 @functools.cache
@@ -46,14 +46,14 @@ def packed(matrix: Array, threads: int) -> Array:
     """
     bits = llvm.vector_bits()
     key = address_of(matrix), matrix.shape, matrix.strides, matrix.dtype.char, bits
-    known = _packed.pop(key, None)
-    if known is None or not np.array_equal(known[0], matrix):
-        known = matrix.copy("K") if matrix.size <= SMALL else None, pack(matrix, bits, threads)
-    if known[0] is not None:
-        _packed[key] = known
+    before, made = _packed.pop(key, (None, None))
+    if before is None or made is None or not np.array_equal(before, matrix):
+        before, made = matrix.copy("K") if matrix.size <= SMALL else None, pack(matrix, bits, threads)
+    if before is not None:
+        _packed[key] = before, made
         for old in list(_packed)[:-KEPT]:
             _packed.pop(old, None)
-    return known[1]
+    return made
 
 
 def pack(matrix: Array, bits: int, threads: int) -> Array:

@@ -381,7 +381,13 @@ class Lowering:
     def can_stream(self, root: Value, place: Affine) -> bool:
         """Whether what is stored there may go past the caches: rows that begin at the beginning of a line."""
         inner = self.kernel.inner
-        if self.lane is not None or len(inner) != 1 or root.dtype.itemsize < 4 or len(self.kept) >= MOST_KEPT - 1 or not self.streamed(root):
+        if (
+            self.lane is not None
+            or len(inner) != 1
+            or root.dtype.itemsize < 4
+            or len(self.kept) >= MOST_KEPT - 1
+            or not self.streamed(root)
+        ):
             return False
         factors = dict(place.terms)
         if factors.pop(inner[0], 0) != 1:
