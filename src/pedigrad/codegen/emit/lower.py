@@ -4,9 +4,9 @@
 
 A kernel without divided axes is one loop over all its points, in blocks; else there is a loop over the outer points, in which
 each phase is a loop over the inner ones. What depends on fewer axes is computed further out. Where it is an outer axis that runs
-along memory and not the inner ones (the sum over rows of matrices), many of its points are taken together: lanes, the innermost loop
-of each phase. Every thread takes its share of the outer points; what it has of column and total reductions it leaves in its part of `partial` arrays, which a second function
-adds up in the order of the threads.
+along memory and not the inner ones (the sum over rows of matrices), many of its points are taken together: lanes, the innermost
+loop of each phase. Every thread takes its share of the outer points; what it has of column and total reductions it leaves in its
+part of `partial` arrays, which a second function adds up in the order of the threads.
 """
 
 from __future__ import annotations
