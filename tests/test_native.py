@@ -23,7 +23,7 @@ from pedigrad.nn import functional as F
 @pytest.fixture(autouse=True)
 def afresh(monkeypatch):
     """Nothing is known of ops yet; the number of threads is put back."""
-    for name in ("_kernels", "_known", "_reasons"):
+    for name in ("_kernels", "_known", "_reasons", "_values"):
         monkeypatch.setattr(native, name, {})
     threads = torch.get_num_threads()
     yield
@@ -441,6 +441,35 @@ def refused(function, *arrays):
     with pytest.raises(kernels.Unsuitable) as why:
         kernels.Native(lambda *a, sizes: function(*a), kinds, len(sizes), 1)
     return str(why.value)
+
+
+def test_bounds_that_change_need_no_other_kernel(by_numpy):
+    given = [numbers(301, 307), numbers(301, 307, seed=1)]
+    for function in (
+        lambda t: lambda x, y: x.clamp(-t, t),
+        lambda t: lambda x, y: torch.lerp(x, y, t),
+        lambda t: lambda x, y: x.clamp_min(t),
+    ):
+        compare(with_gradients(function(0.25), given), by_numpy(with_gradients, function(0.25), given))
+        count = len(native._kernels)
+        for t in (0.5, 0.75, 1, 0.1, 0.0, 3.5e37):
+            compare(with_gradients(function(t), given), by_numpy(with_gradients, function(t), given))
+        assert len(native._kernels) == count
+
+
+def test_a_number_that_is_another_one_in_each_call_is_not_compiled_for(by_numpy, monkeypatch):
+    monkeypatch.setattr(native, "OFTEN", 5)
+    x = [numbers(301, 307)]
+
+    def function(slope):
+        return lambda x: F.leaky_relu(x, slope)
+
+    for i in range(3 * native.MOST_VALUES):
+        compare(with_gradients(function(i / 100), x), by_numpy(with_gradients, function(i / 100), x))
+    assert len(native._kernels) == 2 * native.MOST_VALUES  # of the function and its gradient
+    for _ in range(native.OFTEN):  # the last of them turns out to be one that stays
+        compare(with_gradients(function(i / 100), x), by_numpy(with_gradients, function(i / 100), x))
+    assert len(native._kernels) == 2 * native.MOST_VALUES + 2
 
 
 def test_what_depends_on_the_sizes_in_a_way_that_cannot_be_left_open():

@@ -24,15 +24,18 @@ LARGE_PRODUCT = least(1 << 18)  # multiplications; from here on NumPy's BLAS wou
 LARGE_SCATTER, WIDE = least(1 << 12), 8  # elements of rows that are added, all and of a row, from which on that is native
 MOST_STEPS = 65792  # of products of uint8 with int8 whose sum an int32 holds
 MULTIPLIED = frozenset(map(np.dtype, (np.float32, np.float64)))
+NUMBERS, MOST = (int, float), float(np.finfo(np.float32).max)
 FLOATS = ("float32", "float64", "bfloat16", "float16")
 PAIRS = ({"float32", "bfloat16"}, {"float32", "float16"})
 LARGE_POOL = least(1 << 14)  # elements; NumPy goes through them once for each element of a window, and more than once for gradients
 WINDOW = 16  # elements of a window, at most
 PLAIN = (int, float, complex, str, type(None), type, np.dtype, dtypes.dtype)
 MOST_KNOWN = 4096  # calls of which is known what they run
+MOST_VALUES, OFTEN = 8, 64  # numbers for which a function is compiled, each its own way; how often further ones must come to be
 COMPILING = object()  # stands for kernels that are being compiled
 _kernels: dict[Any, Any] = {}
 _known: dict[Any, Any] = {}  # what runs calls of ops and of their rules, by their signatures
+_values: dict[Any, dict[Any, int]] = {}  # how often kernels of a key were asked for, by the key without its numbers
 _reasons: dict[str, str] = {}  # ops and rules that were run on NumPy, and why
 _threads = 1
 
@@ -50,8 +53,9 @@ def report() -> dict[str, str]:
 
 def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...], recorded: bool = True) -> Any:
     """What the forward of `op` returns; None for what only its gradient rules want, where these will not run."""
-    signature = _signature((op, recorded), attributes, arrays)
-    results = _run(op.name, lambda: Forward(op, attributes, 0 if recorded else op.hidden), arrays, signature)
+    given = with_numbers(op, arrays)
+    signature = _signature((op, recorded), attributes, given)
+    results = _run(op.name, lambda: Forward(op, attributes, 0 if recorded else op.hidden), given, signature)
     if results is not None:
         return tuple(results) if len(op.outputs) > 1 else results[0]
     return op.forward(*arrays, **dict(zip(op.attributes, attributes, strict=True)))
@@ -62,9 +66,24 @@ def backward(op: Any, g: Any, parents: tuple[Any, ...], saved: tuple[Any, ...]) 
     if isinstance(g, list):
         return None
     needs = tuple(None if p is None else True for p in parents)
+    saved = with_numbers(op, saved, op.saves)
     arrays = (g, *[s for s in saved if isinstance(s, np.ndarray)])
     signature = _signature((op, needs), [None if isinstance(s, np.ndarray) else s for s in saved], arrays)
     return _run(op.name + ".grad", lambda: Rules(op, needs, saved), arrays, signature)
+
+
+def with_numbers(op: Any, values: tuple[Any, ...], names: Any = None) -> tuple[Any, ...]:
+    """Operands, or the values of such `names`, with arrays in the place of numbers, where NumPy goes through elements more than once.
+
+    Kernels then are the same for all numbers. NumPy takes a number beside an array of floats for one of its dtype.
+    """
+    if op.native_from >= LARGE or not any(v.__class__ in NUMBERS for v in values):
+        return values
+    dtype = next((v.dtype for v in values if v.__class__ is np.ndarray), None)
+    if dtype not in MULTIPLIED or any(v.__class__ in NUMBERS and MOST < abs(v) < math.inf for v in values):
+        return values
+    pairs = zip(op.operands if names is None else names, values, strict=True)
+    return tuple(np.array(v, dtype) if v.__class__ in NUMBERS and n in op.promoted else v for n, v in pairs)
 
 
 def _signature(what: Any, values: Any, arrays: Any) -> Any:
@@ -197,8 +216,28 @@ def _found(name: str, made: Any, arrays: tuple[Any, ...]) -> Any:
         return _nothing
     kernels = _kernels.get(key, COMPILING)
     if kernels is COMPILING:
+        if not _is_worth_compiling(key):
+            return _not_yet
         kernels = _compiled(key, name, function, kinds, sizes)
     return _nothing if kernels is None else _not_yet if kernels is COMPILING else kernels.of_sizes(tuple(sizes))
+
+
+def _is_worth_compiling(key: Any) -> bool:
+    """Whether to compile the kernels of a key: one whose numbers change all the time may not come again."""
+    if _kernels.get(key) is COMPILING:
+        return True
+    others = _values.setdefault(_without_floats(key), {})
+    others[key] = others.get(key, 0) + 1
+    if len(others) > MOST_KNOWN:
+        others.clear()
+    return len(others) <= MOST_VALUES or others.get(key, 0) >= OFTEN
+
+
+def _without_floats(key: Any) -> Any:
+    """A key with no more of its numbers than that there are such; see `_exact`."""
+    if key.__class__ is not tuple:
+        return key
+    return float if len(key) == 2 and key[0] is float else tuple(map(_without_floats, key))
 
 
 def _nothing(arrays: Any) -> None:

@@ -249,7 +249,7 @@ def clamp_(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 # Interpolation and fused products
 
 
-@elementwise(keeps_numbers=True, domain=(0.1, 0.9))
+@elementwise(native_from=SEVERAL, keeps_numbers=True, domain=(0.1, 0.9))
 def lerp(x, end, weight, /):
     """`input + weight * (end - input)`: `input` at weight 0 and `end` at weight 1."""
     if isinstance(weight, (int, float)):
