@@ -1,5 +1,6 @@
 """What is refused between and after the brackets."""
 
+import numpy as np
 import pytest
 
 import pedigrad as torch
@@ -41,3 +42,23 @@ def test_equal_wants_a_tensor():
 def test_what_is_not_implemented_for_a_dtype():
     with pytest.raises(NotImplementedError, match='"bitwise_and" not implemented for float32'):
         torch.ones(2) & torch.ones(2)
+
+
+@pytest.mark.parametrize("dtype", (np.float32, np.float64, np.int32, np.int64))
+@pytest.mark.parametrize("largest", (True, False))
+def test_a_few_of_many_elements_are_the_first_of_all_in_order(dtype, largest):
+    """Also where some are equal, not numbers, or the last that there are."""
+    rng = np.random.default_rng(0)
+    for case in range(40):
+        x = rng.integers(-3, 3, (3, 71)).astype(dtype) if case % 2 else np.asarray(rng.standard_normal((3, 71)) * 9, dtype)
+        if dtype in (np.float32, np.float64):
+            x[rng.integers(0, 3, 4), rng.integers(0, 71, 4)] = rng.choice([np.nan, np.inf, -np.inf], 4)
+            x[0, : 70 if case % 5 == 0 else 0] = np.inf if case % 3 else -np.inf
+        else:
+            x[0, : 70 if case % 5 == 0 else 0] = np.iinfo(dtype).min if largest else np.iinfo(dtype).max
+        k = case % 8 + 1
+        values, indices = torch.from_numpy(x).topk(k, largest=largest)
+        wanted = torch.from_numpy(x).sort(descending=largest, stable=True)
+        np.testing.assert_array_equal(values.numpy(), wanted.values.numpy()[:, :k])
+        np.testing.assert_array_equal(np.take_along_axis(x, indices.numpy(), 1), values.numpy())
+        assert all(len(set(row)) == k for row in indices.tolist())

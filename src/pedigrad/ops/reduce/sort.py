@@ -20,6 +20,7 @@ from ..xp import zeros
 from .extreme import at_index, evenly
 
 KEYED_FROM = 128  # rows at least this long are sorted by keys
+FEW = 8  # elements that are looked for one by one
 
 
 def order(x, descending=False):
@@ -44,6 +45,26 @@ def keys(x, descending):
     if descending:
         rank = 0xFFFFFFFF - rank
     return (rank.astype(np.uint64) << np.uint64(32)) | np.arange(x.shape[-1], dtype=np.uint64)
+
+
+def one_by_one(rows, k, largest):
+    """The indices of the `k` largest (or smallest) elements of each row, found one after the other; None if that is not the way."""
+    if rows.dtype.kind not in "iuf" or rows.dtype.itemsize < 4 or not rows.size:
+        return None
+    least = -np.inf if rows.dtype.kind == "f" else np.iinfo(rows.dtype).min
+    most = np.inf if rows.dtype.kind == "f" else np.iinfo(rows.dtype).max
+    gone, choose = (least, np.argmax) if largest else (most, np.argmin)
+    left = np.array(rows, order="C").reshape(-1, rows.shape[-1])
+    line, starts = left.reshape(-1), np.arange(0, left.size, left.shape[-1])
+    found = np.empty((len(left), k), np.int64)
+    for i in range(k):
+        found[:, i] = choose(left, axis=-1)
+        places = starts + found[:, i]
+        values = line[places]
+        if (values == gone).any() or (not largest and (values != values).any()):
+            return None  # what was found before is no longer told from others; the least one for NumPy is nan
+        line[places] = gone
+    return found.reshape(*rows.shape[:-1], k)
 
 
 def taken(rows, indices):
@@ -179,6 +200,9 @@ def topk(x, /, k, dim=-1, largest=True, sorted=True):
 
     def compute(rows):
         n = rows.shape[-1]
+        indices = one_by_one(rows, k, largest) if 8 * k < n and 0 < k <= FEW else None
+        if indices is not None:
+            return taken(rows, indices), indices
         if 8 * k < n and n >= KEYED_FROM and rows.dtype.itemsize <= 4 and rows.dtype.kind in "biuf":
             ranked = np.sort(np.partition(keys(rows, largest), k, axis=-1)[..., :k], axis=-1)
             indices = (ranked & 0xFFFFFFFF).astype(np.int64)
