@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.declare import composite, function
+from ...core.large import LARGE
 from ...core.origin import located
 from ...core.quiet import astype
 from ...core.shapes import all_dims, one_dim
@@ -36,7 +37,7 @@ def vector_norm(x, /, ord=2, dim=None, keepdim=False, *, dtype=None):
     if ord and _alone(x.shape, dim):
         ord = 1  # a power of it might leave the range
     if ord == 2:
-        if dim is None and not keepdim and x.__class__ is np.ndarray and x.dtype.kind == "f":
+        if dim is None and not keepdim and x.__class__ is np.ndarray and x.dtype.kind == "f" and x.size < LARGE:
             flat = x.ravel("K")
             return np.sqrt(flat.dot(flat))
         return np.sqrt(total(squared_magnitude(x), dim, keepdim))
