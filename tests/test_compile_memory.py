@@ -434,6 +434,24 @@ def test_histories_that_were_freed_before_the_call_are_no_concern_of_the_results
     check(case)
 
 
+def test_tensors_on_one_array_that_is_part_of_another_are_guarded_as_such():
+    """One of them is seen to be a part of a tensor that the program is given; the other may be given another array all the same."""
+    whole = torch.randn(3, 3)
+    part = whole.select(1, 0)
+    same = part.detach()
+
+    @torch.compile
+    def f():
+        return same * 2, part * 1.0, whole * 2
+
+    for _ in range(4):
+        f()
+    same.data = same.data * 0.5
+    assert torch.equal(f()[0], same * 2)
+    part.data = part.data + 1
+    assert torch.equal(f()[1], part * 1.0)
+
+
 def test_tensors_on_one_array_are_guarded_as_such():
     compiled, x, y = torch.compile(lambda x, y: x.cos()), torch.ones(3), torch.zeros(3)
     for _ in range(4):

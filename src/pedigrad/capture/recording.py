@@ -371,9 +371,10 @@ class Recording:
         return any(leaf.grad is not None and leaf.grad._array is array for leaf in self.recorder.leaves)
 
     def relate(self) -> None:
-        """Tensors around the function that are on the array of what the program is given must stay so."""
+        """Tensors around the function that are on the array of what the program is given, or of a part of it, must stay so."""
         recorder = self.recorder
-        holders: dict[int, Any] = {id(held(h)): h for h in [*recorder.captured.values(), *self.given]}
+        shown = [holder for holder, _ in recorder.derived]
+        holders: dict[int, Any] = {id(held(h)): h for h in [*shown, *recorder.captured.values(), *self.given]}
         for tensor in self.surroundings.tensors:
             holder = holders.get(id(tensor._array))
             if holder is not None and holder is not tensor and not isinstance(holder, Leaf):
