@@ -185,6 +185,7 @@ class Call:
         self.output: Tensor | None = None
         self.active: list[str] = []  # layers that acted as in training when it was measured
         self.measured = False  # a loss or a comparison was made of what came out
+        self.read = False  # elements of something that was made of it were given to Python
         self.passed = False  # a backward pass came after it
         self._node: Any = None
 
