@@ -47,3 +47,10 @@ def test_a_mistake_is_found_in_any_guise(path):
 def test_the_same_program_without_it_has_no_findings(path):
     session = examine(side(path.read_text(), "+"), path.name)
     assert not session.findings, session.report()
+
+
+def test_the_step_from_which_nothing_is_learned_is_named():
+    path = pathlib.Path(__file__).parent / "guises" / "dies_after_some_steps.txt"
+    session = examine(side(path.read_text(), "-"), path.name)
+    assert "From step 4 on the gradients of model.0.weight, model.2.weight were all zeros" in session.findings[0].message
+    assert "(dead ReLUs)" in session.findings[0].message
