@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 
 import pedigrad as torch
@@ -328,3 +329,115 @@ def test_values_taken_out_of_tensors_are_thought_of():
     w, v = leaf(), leaf()
     copied = torch.tensor((w * 2).tolist())
     assert "tolist()" in str(why(w, (copied * v).sum()))
+
+
+# Growth and shrinking in many operations
+
+
+def test_a_gradient_that_grows_in_many_modules_is_told_with_its_factor_altogether():
+    torch.manual_seed(0)
+    model = nn.Sequential(*[nn.Linear(8, 8) for _ in range(30)])
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(8)
+    answer = why(model[0].weight, model(torch.ones(2, 8)).sum())
+    most = float(f"{np.abs(answer_span(answer)).max():.3g}")
+    assert answer.kind == "huge"
+    assert f"It grows by a factor of {most:.3g} altogether, over 31 operations in 30 modules" in str(answer)
+    assert str(answer).count("in linear() in ") == 3 and f"at {__file__}:" in str(answer)
+
+
+def test_a_gradient_that_shrinks_in_many_modules_is_told_with_its_factor_altogether():
+    torch.manual_seed(0)
+    model = nn.Sequential(*[m for _ in range(20) for m in (nn.Linear(8, 8), nn.Sigmoid())])
+    answer = why(model[0].weight, model(torch.ones(2, 8)).sum())
+    assert answer.kind == "tiny" and "altogether, over 41 operations in 40 modules" in str(answer)
+    assert "It shrinks by a factor of 0.2" in str(answer) and "in sigmoid() in " in str(answer)
+
+
+def answer_span(answer):
+    """The two ends of a gradient's range as an answer has them."""
+    return [float(x) for x in answer.text.partition("goes from ")[2].partition(".\n")[0].split(" to ")]
+
+
+def test_one_operation_that_explains_a_huge_gradient_is_told_alone():
+    w = leaf()
+    loss = (w * 2 * 1e6).sum()
+    said = str(why(w, loss))
+    assert "by a factor of 1e+06 in mul()" in said and "altogether" not in said
+
+
+def test_each_round_of_a_loop_is_told_by_its_own_factor():
+    w = torch.nn.Parameter(torch.eye(8) * 3)
+    h = torch.ones(2, 8)
+    for _ in range(40):
+        h = h @ w
+    said = str(why(w, h.sum()))
+    assert "It grows 40 times, most by a factor of 3 in matmul()" in said
+    assert "the sum of 40 gradients, whose elements are 8.11e+18 at most" in said and "altogether, over 41 operations" in said
+
+
+# Reasons for zeros
+
+
+def zero(x, loss):
+    """What is said of a gradient of zeros."""
+    answer = why(x, loss)
+    assert answer.kind == "zero", str(answer)
+    return answer.text.splitlines()[1].partition(" at ")[0] + answer.text.splitlines()[1].partition(": ")[2].partition(": ")[2]
+
+
+@pytest.mark.parametrize("sums", [lambda x: torch.softmax(x, 0), lambda x: nn.functional.normalize(x, p=1, dim=0).abs()])
+def test_a_sum_that_does_not_depend_on_its_operands_is_no_saturation(sums):
+    x = leaf(1.0, 1.0, 1.0, 1.0)
+    answer = why(x, sums(x).sum())
+    assert "saturated" not in str(answer) and ("does not depend on what it was given" in str(answer) or "cancel out" in str(answer))
+
+
+def test_a_softmax_that_is_saturated_is_said_to_be():
+    x = leaf(1.0, 1000.0)
+    assert "saturated" in zero(x, torch.softmax(x, 0)[0])
+    assert "saturated" in zero(x, torch.softmax(x, 0).sum())
+
+
+def test_a_softmax_over_one_element_is_named():
+    x = leaf(1.0, 2.0)
+    assert "a dimension of size 1 (dim=1), where its result is always 1" in zero(x, torch.softmax(x[:, None], 1).sum())
+
+
+def test_gradients_that_cancel_out_are_told_from_slopes_of_zero():
+    x = leaf()
+    said = str(why(x, (x - x).sum()))
+    assert "arrive at x cancel out (2 of them, with elements of up to 1): the first comes from sub()" in said and "slope" not in said
+    h = x * 2
+    assert "arrive at the result of mul()" in str(why(x, (h - h).sum()))
+
+
+@pytest.mark.parametrize("write", [lambda b: b.zero_(), lambda b: b.copy_(torch.ones(3)), lambda b: b.__setitem__(slice(None), 1.0)])
+def test_what_is_overwritten_is_said_to_be(write):
+    x, buffer = leaf(), torch.zeros(3)
+    buffer[:] = x * 2
+    write(buffer)
+    assert "it overwrites the elements that what comes after it makes use of" in str(why(x, buffer.sum()))
+
+
+def test_nothing_that_was_picked_is_told():
+    x = leaf()
+    assert "it was given no elements" in zero(x, x[:0].sum())
+
+
+def test_a_dropout_of_everything_and_an_index_for_padding_are_named():
+    x = leaf()
+    assert "p is 1: it drops every element" in zero(x, nn.functional.dropout(x, 1.0).sum())
+    table = nn.Embedding(4, 2, padding_idx=0)
+    assert "all indices are padding_idx, 0" in zero(table.weight, table(torch.tensor([0, 0])).sum())
+    table = nn.Embedding(4, 2, padding_idx=0)
+    assert why(table.weight, table(torch.tensor([0, 1])).sum()).kind == "fine"
+
+
+@pytest.mark.parametrize("factor", [0, torch.zeros(3)])
+def test_the_factor_is_named_and_not_what_it_multiplies(factor):
+    x = leaf()
+    for loss in ((x * factor).sum(), (factor * x).sum()):
+        assert "it multiplies by 0" in zero(x, loss) and "from 1 to 3" not in zero(x, loss)
+    assert "it multiplies by 0 where a gradient arrives" in zero(x, (x * torch.tensor([0.0, 1.0, 1.0]))[0])
