@@ -62,7 +62,7 @@ def test_a_frozen_parameter_says_where_it_was_frozen():
 def test_a_parameter_that_is_not_used_is_told_so():
     w, v = leaf(), leaf()
     answer = why(w, (v * v).sum())
-    assert answer.kind == "none" and "used in none of them" in str(answer)
+    assert answer.kind == "none" and "None of the operations before 'the loss' uses it" in str(answer)
 
 
 def test_without_a_loss_the_youngest_result_of_the_caller_is_taken():
@@ -165,7 +165,15 @@ def test_data_that_are_not_finite_are_told_from_what_an_operation_made():
 
 def test_a_parameter_that_is_not_finite_is_named():
     w = leaf(float("inf"), 1.0)
-    assert "a leaf" in str(why((w * 2).sum()))
+    doubled = w * 2
+    at = line() - 1
+    answer = why(doubled.sum())
+    assert answer.first.origin.line == at
+    assert "w, a leaf of shape (2,), has the value itself (1 infinite of 2), which mul() was given at" in str(answer)
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    model[1].weight.data[0, 0] = float("nan")
+    said = str(why(model(torch.ones(1, 2)).sum()))
+    assert "model.1.weight, a leaf of shape (1, 2), has the value itself (1 nan of 2), which linear() was given in 1 (Linear) at" in said
 
 
 def test_overflow_in_an_operation_that_saves_nothing_is_computed_again():
@@ -193,9 +201,71 @@ def test_detect_anomaly_names_operands_and_the_first_value():
     assert "from -1 to 4" in str(caught.value) and "sqrt() computed it" in str(caught.value) and f":{at}" in str(caught.value)
 
 
+def test_an_infinite_value_and_its_gradient_are_named_before_the_nan_that_they_make():
+    torch.manual_seed(0)
+    model, x = nn.Linear(4, 1), torch.randn(6, 4)
+    with pytest.warns(UserWarning, match="Anomaly"), torch.autograd.detect_anomaly():
+        loss = torch.exp(model(x) * 1e4).mean()
+        at = line() - 1
+        with pytest.raises(RuntimeError, match="AddmmBackward0") as caught:
+            loss.backward()
+    assert f"before that a gradient became infinite in exp(), run at {__file__}:{at}" in str(caught.value)
+    assert "The first value that is not finite: exp() computed it" in str(caught.value)
+
+
+def test_an_infinite_slope_is_named_before_the_nan_that_it_makes():
+    z = leaf(1.0, 2.0)
+    with pytest.warns(UserWarning, match="Anomaly"), torch.autograd.detect_anomaly():
+        squares = ((z[:, None] - z[None]) ** 2)[..., None].sum(-1)
+        loss = torch.sqrt(squares).mean()
+        at = line() - 1
+        with pytest.raises(RuntimeError, match="PowBackward0") as caught:
+            loss.backward()
+    assert f"became infinite in sqrt(), run at {__file__}:{at}" in str(caught.value) and "input from 0 to 1" in str(caught.value)
+
+
+def test_an_infinite_gradient_that_makes_no_nan_is_no_error():
+    z = leaf(0.0, 1.0)
+    with pytest.warns(UserWarning, match="Anomaly"), torch.autograd.detect_anomaly():
+        torch.sqrt(z).sum().backward()
+    assert z.grad.tolist() == [float("inf"), 0.5]
+
+
 def test_only_tensors_have_reasons():
-    with pytest.raises(TypeError, match="must be Tensor"):
+    with pytest.raises(TypeError, match="argument 'x' must be Tensor"):
         why(3)
+    w = leaf()
+    with pytest.raises(TypeError, match="argument 'loss' must be Tensor, not float"):
+        why(w, (w * 2).sum().item())
+
+
+def test_a_finite_result_is_told_to_be_and_what_can_be_asked():
+    w = leaf()
+    loss = (w * 2).sum()
+    answer = why(loss)
+    assert answer.kind == "fine" and "The value of loss is finite, it is 12" in str(answer) and "Ask why(w, loss)" in str(answer)
+    other = (leaf() * 2).sum()
+    assert other is not None and "is finite" in str(why(loss))
+    hidden = w * 3
+    assert "or why(hidden, loss)" in str(why(hidden))
+    after = hidden.sum()
+    assert after is not None and "The gradient of hidden goes from 1 to 1" in str(why(hidden))
+
+
+def test_a_softmax_of_a_row_that_is_masked_whole_is_explained():
+    scores, mask = torch.zeros(2, 3, requires_grad=True), torch.tensor([[0.0, 0.0, 0.0], [-torch.inf] * 3])
+    said = str(why(torch.softmax(scores + mask, -1).sum()))
+    assert "Of its 2 rows 1 are nan throughout" in said and "came from add() at" in said and "of input from 0 to 0" in said
+    said = str(why(torch.softmax(scores.masked_fill(mask < 0, -torch.inf), -1).sum()))
+    assert "came from masked_fill() at" in said and "mask true in 3 of 6" in said
+
+
+def test_freezing_is_told_in_words_that_hold_of_both_ways():
+    model = nn.Linear(2, 1)
+    model.weight.requires_grad_(False)
+    model.bias.requires_grad = False
+    loss = model(torch.ones(1, 2)).sum()
+    assert all("frozen (requires_grad was set to False) at" in str(why(p, loss)) for p in model.parameters())
 
 
 class Root(nn.Module):

@@ -14,10 +14,11 @@ from ..core.graph import Leaf, Node, Output, Packed, Remade
 from ..core.history import refresh
 from ..core.origin import Origin, located, outside
 from ..core.tensor import Cut, Tensor
-from ..core.traces import parts_of, variables_of
+from ..core.traces import variables_of
 from .nonfinite import (
     First,
     ancestors,
+    called,
     first_in_graph,
     in_words,
     is_finite,
@@ -65,8 +66,10 @@ def why(x: Tensor, loss: Tensor | None = None) -> Why:
     >>> torch.why(w, loss).kind
     'none'
     """
-    if not isinstance(x, Tensor):
-        raise TypeError(located(f"why(): argument 'x' must be Tensor, not {type(x).__name__}"))
+    for argument, given in (("x", x), ("loss", loss)):
+        if not isinstance(given, Tensor) and (argument == "x" or given is not None):
+            hint = " (of a number that item() or float() gave nobody knows the history)" if isinstance(given, (int, float)) else ""
+            raise TypeError(located(f"why(): argument '{argument}' must be Tensor, not {type(given).__name__}{hint}"))
     refresh(x)
     if x._array.dtype.kind == "f" and not is_finite(x._array):
         return value_not_finite(x)
@@ -90,21 +93,18 @@ def why(x: Tensor, loss: Tensor | None = None) -> Why:
     return Reached(x, name, loss, against, nodes).answer()
 
 
-def called(tensor: Tensor) -> str:
-    """What the user's frame calls a tensor, or what a variable there has it as; empty if it has no name there."""
-    variables = list(variables_of(outside(sys._getframe(1))))
-    direct = (name for name, value in variables if value is tensor)
-    within = (path for name, value in variables for path, each in parts_of(name, value, Tensor) if each is tensor)
-    return next(direct, None) or next(within, "")
-
-
 def youngest(x: Tensor) -> tuple[Tensor | None, str]:
-    """The youngest single number with a history among the variables of the user's frame, or else the youngest tensor, and its name."""
+    """The youngest single number with a history among the variables of the user's frame, or else the youngest tensor, and its name.
+
+    Of a result only what was computed from it counts.
+    """
     found = [
         (value._array.size == 1, value._node.seq, name, value)
         for name, value in variables_of(outside(sys._getframe(1)))
         if isinstance(value, Tensor) and value is not x and value._node is not None and not isinstance(value._node, Leaf)
     ]
+    if x._node is not None and not isinstance(x._node, Leaf):
+        found = [entry for entry in found if leads_to(entry[3]._node, x._node)]  # type: ignore[arg-type]
     if not found:
         return None, ""
     _, _, name, value = max(found, key=lambda entry: entry[:2])
@@ -122,9 +122,16 @@ def no_history(tensor: Tensor) -> str:
 
 def without_loss(x: Tensor, name: str) -> Why:
     """The answer where no loss is given, and none is found."""
-    name = name or "it"
     if x._node is None:
-        return Why("none", [f"{name} needs no gradient: {no_history(x)}."])
+        return Why("none", [f"{name or 'it'} needs no gradient: {no_history(x)}."])
+    if not isinstance(x._node, Leaf):
+        name = name or "x"
+        value = f"it is {x._array.item():.4g}" if x._array.size == 1 else f"it goes {span_of(x._array)}"
+        lines = [f"The value of {name} is finite, {value}; among your variables nothing was computed from it."]
+        ask = f"Ask why(w, {name}) for the gradient of a parameter w that it was computed from"
+        lines.append(f"  {ask}." if x._array.size == 1 else f"  {ask}, or why({name}, loss) for its own.")
+        return Why("fine", lines)
+    name = name or "it"
     return Why("none", [f"Give the loss, why({name}, loss): among your variables there is no result that leads to {name}."])
 
 
@@ -170,7 +177,8 @@ def not_reached(x: Tensor, name: str, loss: Tensor, against: str) -> Why:
             lines.append(f"  A value on the way was {verb(cut.reason)} {cut.place} (what was before it is gone, so this may be it)")
         if not gone:
             lines.append(
-                "  It is used in none of them: look whether forward() uses it, and whether it is the tensor that the model has now."
+                f"  None of the operations before {against} uses it: look whether forward() does,"
+                " and whether it is the tensor that the model has now."
                 " Values that item(), tolist(), numpy() or .data have taken out of tensors have no history either."
             )
     culprit = next(iter(sure or cuts), None)
@@ -280,7 +288,9 @@ class Reached:
             bad = [p for p in node.parents if p is not None and p.seq in gradients and not is_finite(gradients[p.seq])]
             if bad:
                 given = ranges(node, known_values(ancestors(node)))
-                lines.append(f"  It begins in {name_of(node)}() {node.place}, which was given {span_of(g)} from what came after it")
+                lines.append(
+                    f"  It begins in {name_of(node)}() {node.place}: what arrives there is finite ({span_of(g)}), what it passes on is not"
+                )
                 lines += [f"    its operands: {given}"] if given else []
                 first = first_in_graph(node)
                 lines += [f"    {in_words(first)}"] if first is not None else []
