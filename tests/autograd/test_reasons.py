@@ -176,6 +176,19 @@ def test_a_parameter_that_is_not_finite_is_named():
     assert "model.1.weight, a leaf of shape (1, 2), has the value itself (1 nan of 2), which linear() was given in 1 (Linear) at" in said
 
 
+def test_a_parameter_is_named_by_its_module_where_the_user_has_no_name_for_it():
+    def loss():
+        model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+        model[1].bias.data[0] = float("nan")
+        return model(torch.ones(1, 2)).sum(), model
+
+    def ask(value):
+        return str(why(value))
+
+    value, *kept = loss()
+    assert kept and "1.bias, a leaf of shape (1,), has the value itself (1 nan of 1)" in ask(value)
+
+
 def test_overflow_in_an_operation_that_saves_nothing_is_computed_again():
     x, y = leaf(3e38, 1.0), leaf(3e38, 1.0)
     loss = (x + y).sum()

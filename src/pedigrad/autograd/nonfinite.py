@@ -39,7 +39,7 @@ def first_in_graph(root: Node, result: Array | None = None) -> First | None:
         if isinstance(node, Leaf):
             if value is not None and not is_finite(value):
                 by = next((each for each in nodes if any(parent is node for parent in each.parents)), None)
-                what = f"{named(node)} has the value itself ({count_of(value)})"
+                what = f"{named(node, by)} has the value itself ({count_of(value)})"
                 return First(what, node, None) if by is None else First(f"{what}, which {name_of(by)}() was given", by, None)
             continue
         for name, operand in outsiders(node):
@@ -74,10 +74,15 @@ def came_from(unknown: list[Node], values: dict[int, Array]) -> str:
     return f" What it was given came from {name_of(node)}() {node.place}{of}."
 
 
-def named(leaf: Leaf) -> str:
-    """What the user calls a leaf, with its shape."""
-    name = "" if leaf.variable is None else called(leaf.variable)
-    return (f"{name}, a leaf" if name else "a leaf (a parameter or an input)") + f" of shape {tuple(leaf.shape)},"
+def named(leaf: Leaf, by: Node | None) -> str:
+    """What a leaf is called where the user is, or in the module that ran the operation that uses it, with its shape."""
+    variable, scope = leaf.variable, None if by is None else by.scope
+    name = "" if variable is None else called(variable)
+    if not name and variable is not None and scope is not None:
+        parameters = getattr(scope.module(), "_parameters", {})
+        name = next((f"{scope.path}.{key}".lstrip(".") for key, p in parameters.items() if p is variable), "")
+    shape = tuple(leaf.shape)
+    return f"{name}, a leaf of shape {shape}," if name else f"a leaf (a parameter or an input) of shape {shape}"
 
 
 def is_compiled(node: Node) -> bool:
