@@ -20,6 +20,7 @@ from ..core import lifted, meta, modes, watching
 from ..core.graph import Leaf
 from ..core.origin import Origin, caller
 from ..core.quiet import name_of
+from ..core.sparse import Sparse
 from ..core.tensor import Tensor
 from .findings import EVENTS, Check
 from .program import SCHEDULES, Call, FunctionCall, Pass, Program
@@ -342,7 +343,8 @@ class Observer(watching.Watcher):
                 flat = array.ravel("K")
                 total = flat.dot(flat)  # the cheapest look at few elements; squares that are too large are looked at again
             else:
-                array = array._array if isinstance(array, Tensor) else array
+                array = array._held if isinstance(array, Tensor) else array
+                array = array.values if isinstance(array, Sparse) else array
                 total = _add(array, None)
             if not isfinite(total) and not np.isfinite(array).all():
                 self.tell("not_finite", node, given, outer)

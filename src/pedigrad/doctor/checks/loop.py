@@ -10,7 +10,7 @@ from ...core.graph import Leaf
 from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ..findings import Check, listed
-from ..program import Pass, Schedule, Updater, any_in, has_gradient, state_of
+from ..program import Pass, Schedule, Updater, any_in, elements_of, has_gradient, state_of
 
 FEW = 2  # parameters whose values are looked at
 SEVERAL = 3  # times that something has to happen before it is no accident
@@ -125,7 +125,7 @@ class ZeroedBeforeStep(Check):
 
     def backwarded(self, run: Pass) -> None:
         if run.accumulates:
-            self.reached.update(leaf for leaf in run.leaves if leaf.grad is not None and not leaf.zeroed and any_in(leaf.grad._array))
+            self.reached.update(leaf for leaf in run.leaves if leaf.grad is not None and not leaf.zeroed and any_in(elements_of(leaf.grad)))
 
     def step(self, updater: Updater) -> None:
         due = [p for p in updater.parameters if p._node in self.reached]
@@ -230,12 +230,12 @@ class GradientsThrownAway(Check):
         mine = [leaf for leaf in last.leaves if id(leaf) in owned]
         if any(state_of(p) != state for p, state in self.states):
             return  # they were used by hand
-        if mine and all(leaf.grad is None or leaf.zeroed or not any_in(leaf.grad._array) for leaf in mine):
+        if mine and all(leaf.grad is None or leaf.zeroed or not any_in(elements_of(leaf.grad)) for leaf in mine):
             self.wasted += 1
             self.at = last.origin
 
     def backwarded(self, run: Pass) -> None:
-        if run.accumulates and run.error is None and any(leaf.grad is not None and any_in(leaf.grad._array) for leaf in run.leaves):
+        if run.accumulates and run.error is None and any(leaf.grad is not None and any_in(elements_of(leaf.grad)) for leaf in run.leaves):
             self.last, self.stepped_since = run, False
             some = [p for leaf in itertools.islice(run.leaves, FEW) if (p := leaf.variable) is not None]
             self.states = [(p, state_of(p)) for p in some]

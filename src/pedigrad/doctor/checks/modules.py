@@ -100,7 +100,9 @@ class TrainingWhileMeasuring(Check):
         self.derived: dict[int, tuple[weakref.ref[Tensor], Call, str]] = {}  # what was computed from an output: "chosen", "compared" or ""
         self.fitted: set[int] = set()  # models whose own outputs losses are computed of
         self.taken: list[Call] = []  # predictions that became arrays since the last backward pass
-        self.open: list[tuple[Call, int]] = []  # calls with gradients that no backward pass has come to, and how many have run since
+        self.open: list[
+            tuple[Call, int, Any]
+        ] = []  # calls that no backward pass has come to, how many have run since, what tells the input
         self.learning: set[tuple[Any, int]] = set()  # lines with calls that backward passes came to
         self.only_read: dict[tuple[Any, int], Call] = {}  # lines with a call whose measure was read, and that no pass came to
 
@@ -112,14 +114,14 @@ class TrainingWhileMeasuring(Check):
 
     def sort(self, run: Pass) -> None:
         """Tell calls that the program learns from, which this pass comes to, from those of which it only reads how good they are."""
-        calls, self.open = [(call, n) for call, n in self.open if place_of(call) not in self.learning], []
-        alive = any(call.node is not None for call, _ in calls)
+        calls, self.open = [entry for entry in self.open if place_of(entry[0]) not in self.learning], []
+        alive = any(call.node is not None for call, _, _ in calls)
         reached = {id(node) for loss in run.tensors if loss._node is not None for node in ancestors(loss._node)} if alive else set()
-        for call, passes in calls:
+        for call, passes, mark in calls:
             if id(call.node) in reached:
                 self.learning.add(place_of(call))
             elif call.node is not None and passes < LATER:
-                self.open.append((call, passes + 1))
+                self.open.append((call, passes + 1, mark))
             elif call.measured and call.read:
                 self.only_read[place_of(call)] = call
 
@@ -137,7 +139,7 @@ class TrainingWhileMeasuring(Check):
         for call in self.program.calls:
             if call.measured and call.is_gone and self.program.steps:
                 self.tell(call)
-        only_read = {place_of(call): call for call, _ in self.open if call.measured and call.read and call.node is None}
+        only_read = {place_of(call): call for call, _, _ in self.open if call.measured and call.read and call.node is None}
         for place, call in (self.only_read | only_read).items():
             if place not in self.learning:
                 self.tell(call)
@@ -145,8 +147,20 @@ class TrainingWhileMeasuring(Check):
     def called(self, call: Call) -> None:
         if call.output is not None and call.training:
             self.derived[id(call.output)] = (weakref.ref(call.output), call, "")
-            if call.node is not None and self.program.steps and not self.program.stepping and place_of(call) not in self.learning:
-                self.open = [*self.open[1 - MANY :], (call, 0)]
+            made = any(t._node is not None and t._node.__class__ is not Leaf for t in call.inputs)  # by a generator, say
+            if call.node is not None and not made and self.program.steps and not self.program.stepping:
+                self.wait_for(call)
+
+    def wait_for(self, call: Call) -> None:
+        """See what becomes of a call, unless its line is known, or predicts the same input again, as Monte Carlo dropout does."""
+        place = place_of(call)
+        if place in self.learning:
+            return
+        mark = call.given if call.inputs else None  # while it has them
+        if any(place_of(other) == place and not passes and mark == known for other, passes, known in self.open):
+            self.learning.add(place)
+            return
+        self.open = [*self.open[1 - MANY :], (call, 0, mark)]
 
     def look(self, on: bool) -> None:
         if on:
