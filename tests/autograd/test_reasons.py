@@ -197,6 +197,20 @@ def test_overflow_in_an_operation_that_saves_nothing_is_computed_again():
     assert answer.first.origin.line == at and "add() computed it" in str(answer)
 
 
+@pytest.mark.parametrize("last", [lambda y: y.double(), lambda y: y.sum(0), lambda y: y.softmax(0) - 1, lambda y: y.to(torch.bfloat16)])
+def test_what_was_not_kept_is_computed_again_though_its_dtype_was_not_kept_either(last):
+    x = leaf(-1.0, 4.0)
+    loss = torch.log(last(x * -1.0) + 0.0).sum()
+    said = str(why(loss))
+    assert "log() computed it at" in said and "its operands: input from " in said
+
+
+def test_a_value_of_another_dtype_that_is_not_finite_is_found():
+    x = leaf(-1.0, 4.0)
+    assert why((torch.log(x).to(torch.bfloat16) * 2).sum()).kind == "value not finite"
+    assert why(torch.view_as_complex(torch.log(x)).sum()).kind == "value not finite"
+
+
 def test_after_backward_nothing_is_left_and_that_is_said():
     x = leaf(-1.0)
     loss = torch.log(x * 1.5).sum()

@@ -191,13 +191,16 @@ def computed(node: Node, values: dict[int, Array]) -> Array | None:
     operands = [operand(node, name, saved, values) for name in op.operands]
     if any(x is None for x in operands):
         return None
-    try:
-        with np.errstate(all="ignore"):
-            result = op.forward(*operands, **{name: saved.get(name) for name in op.attributes})
-    except (TypeError, ValueError, RuntimeError, IndexError):
-        return None  # an operand had another form than what is known of it
-    result = np.asarray(result[0] if isinstance(result, tuple) else result)
-    return result if result.shape == tuple(node.shape) and result.dtype == node.dtype else None
+    for dtype in (None, node.dtype) if "dtype" in op.attributes and "dtype" not in saved else (None,):
+        try:
+            with np.errstate(all="ignore"):
+                result = op.forward(*operands, **{name: saved.get(name, dtype) for name in op.attributes})
+        except (TypeError, ValueError, RuntimeError, IndexError, AttributeError):
+            continue  # an operand or the dtype had another form than what is known of it
+        result = np.asarray(result[0] if isinstance(result, tuple) else result)
+        if result.shape == tuple(node.shape) and result.dtype == node.dtype:
+            return result
+    return None
 
 
 def operand(node: Node, name: str, saved: dict[str, Any], values: dict[int, Array]) -> Any:
@@ -230,7 +233,7 @@ def span_of(value: Array) -> str:
         return "is empty"
     if value.dtype.kind == "b":
         return f"true in {int(value.sum())} of {value.size}"
-    if value.dtype.kind not in "fiu":
+    if value.dtype.kind not in "fiuV":
         return f"of {value.dtype}"
     wide = value.astype(np.float64)
     finite = wide[np.isfinite(wide)]

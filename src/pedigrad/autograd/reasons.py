@@ -71,7 +71,7 @@ def why(x: Tensor, loss: Tensor | None = None) -> Why:
             hint = " (of a number that item() or float() gave nobody knows the history)" if isinstance(given, (int, float)) else ""
             raise TypeError(located(f"why(): argument '{argument}' must be Tensor, not {type(given).__name__}{hint}"))
     refresh(x)
-    if x._array.dtype.kind == "f" and not is_finite(x._array):
+    if not is_finite(x._array):
         return value_not_finite(x)
     name = called(x)
     if loss is None:
