@@ -538,3 +538,35 @@ def test_the_factor_is_named_and_not_what_it_multiplies(factor):
     for loss in ((x * factor).sum(), (factor * x).sum()):
         assert "it multiplies by 0" in zero(x, loss) and "from 1 to 3" not in zero(x, loss)
     assert "it multiplies by 0 where a gradient arrives" in zero(x, (x * torch.tensor([0.0, 1.0, 1.0]))[0])
+
+
+@pytest.mark.parametrize("weights, steps", [(torch.full((2, 2), 0.01), 40), (torch.eye(2) * 0.1, 500)])
+def test_a_gradient_that_is_too_small_for_its_dtype_is_told_from_slopes_of_zero(weights, steps):
+    w, h = torch.nn.Parameter(weights.clone()), torch.ones(1, 2)
+    for _ in range(steps):
+        h = torch.tanh(h @ w)
+    said = zero(w, h.sum())
+    assert "so small (from " in said and "float32 has no number for what is left of it" in said
+
+
+def test_a_function_of_the_users_that_returns_zeros_is_not_run_again():
+    runs = []
+
+    class Stopped(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            runs.append(g)
+            return g * 0
+
+    x = leaf()
+    assert "its backward() returns zeros" in zero(x, Stopped.apply(x).sum()) and len(runs) == 1
+
+
+def test_sparse_gradients_have_reasons_too():
+    table = nn.Embedding(4, 2, sparse=True)
+    assert why(table.weight, table(torch.tensor([1])).sum()).kind == "fine"
+    assert "it multiplies by 0" in zero(table.weight, (table(torch.tensor([1])) * 0).sum())

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import frexp
 from typing import Any
 
 import numpy as np
 
 from ..core.graph import Leaf, Node, Output, Packed, Remade
 from ..core.tensor import Tensor
+from ..ops.sparse.values import is_sparse, to_dense
 from .engine import added, fitted
 
 Array = np.ndarray[Any, Any]
+SMALLEST = 1e-30  # what is larger does not vanish in one operation
 
 
 class Passed:
@@ -57,7 +60,8 @@ class Passed:
             results = source.backward(g, parents, saved)  # type: ignore[attr-defined]
         for parent, d in zip(parents, results, strict=False):
             if parent is not None and d is not None:
-                yield parent, fitted(d._array if isinstance(d, Tensor) else d, parent.shape, parent.dtype)
+                held = d._held if isinstance(d, Tensor) else d
+                yield parent, fitted(to_dense(held) if is_sparse(held) else held, parent.shape, parent.dtype)
 
     def on_the_way(self, node: Node) -> list[Node]:
         """The parents of a node that are on the way."""
@@ -75,6 +79,14 @@ class Passed:
             return ((g != 0) * noise.uniform(0.5, 1.5, g.shape) * noise.choice((-1.0, 1.0), g.shape)).astype(g.dtype)
 
         return all(largest(d) == 0 for _, d in self.results(node, other(self.arriving[node.seq])))
+
+    def underflows(self, node: Node) -> bool:
+        """Whether a node passes nothing on because what has arrived at it is next to the smallest number of its dtype."""
+        g = self.arriving[node.seq]
+        if not isinstance(g, np.ndarray) or g.dtype.kind != "f" or getattr(node, "op", None) is None or not 0 < largest(g) < SMALLEST:
+            return False
+        larger = np.ldexp(g, -frexp(largest(g))[1])
+        return any(largest(d) > 0 for _, d in self.results(node, larger))
 
 
 def largest(array: Any) -> float:

@@ -46,6 +46,12 @@ def stopped(node: Node, passed: Passed) -> str:
         return "it overwrites the elements that what comes after it makes use of"
     if name in PICKS or name in WRITES:
         return "what comes after it uses other elements of its result, or it takes other elements itself"
+    if getattr(node, "op", None) is None:
+        return "its backward() returns zeros"
+    if passed.underflows(node):
+        return (
+            f"what arrives there is so small ({span_of(passed.arriving[node.seq])}) that {node.dtype} has no number for what is left of it"
+        )
     if not passed.is_flat(node):
         return cancelled(passed.arriving[node.seq])
     saved = saved_by(node)
