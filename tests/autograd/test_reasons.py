@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 
 import pedigrad as torch
@@ -61,7 +62,7 @@ def test_a_frozen_parameter_says_where_it_was_frozen():
 def test_a_parameter_that_is_not_used_is_told_so():
     w, v = leaf(), leaf()
     answer = why(w, (v * v).sum())
-    assert answer.kind == "none" and "used in none of them" in str(answer)
+    assert answer.kind == "none" and "None of the operations before 'the loss' uses it" in str(answer)
 
 
 def test_without_a_loss_the_youngest_result_of_the_caller_is_taken():
@@ -164,7 +165,28 @@ def test_data_that_are_not_finite_are_told_from_what_an_operation_made():
 
 def test_a_parameter_that_is_not_finite_is_named():
     w = leaf(float("inf"), 1.0)
-    assert "a leaf" in str(why((w * 2).sum()))
+    doubled = w * 2
+    at = line() - 1
+    answer = why(doubled.sum())
+    assert answer.first.origin.line == at
+    assert "w, a leaf of shape (2,), has the value itself (1 infinite of 2), which mul() was given at" in str(answer)
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    model[1].weight.data[0, 0] = float("nan")
+    said = str(why(model(torch.ones(1, 2)).sum()))
+    assert "model.1.weight, a leaf of shape (1, 2), has the value itself (1 nan of 2), which linear() was given in 1 (Linear) at" in said
+
+
+def test_a_parameter_is_named_by_its_module_where_the_user_has_no_name_for_it():
+    def loss():
+        model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+        model[1].bias.data[0] = float("nan")
+        return model(torch.ones(1, 2)).sum(), model
+
+    def ask(value):
+        return str(why(value))
+
+    value, *kept = loss()
+    assert kept and "1.bias, a leaf of shape (1,), has the value itself (1 nan of 1)" in ask(value)
 
 
 def test_overflow_in_an_operation_that_saves_nothing_is_computed_again():
@@ -173,6 +195,20 @@ def test_overflow_in_an_operation_that_saves_nothing_is_computed_again():
     at = line() - 1
     answer = why(loss)
     assert answer.first.origin.line == at and "add() computed it" in str(answer)
+
+
+@pytest.mark.parametrize("last", [lambda y: y.double(), lambda y: y.sum(0), lambda y: y.softmax(0) - 1, lambda y: y.to(torch.bfloat16)])
+def test_what_was_not_kept_is_computed_again_though_its_dtype_was_not_kept_either(last):
+    x = leaf(-1.0, 4.0)
+    loss = torch.log(last(x * -1.0) + 0.0).sum()
+    said = str(why(loss))
+    assert "log() computed it at" in said and "its operands: input from " in said
+
+
+def test_a_value_of_another_dtype_that_is_not_finite_is_found():
+    x = leaf(-1.0, 4.0)
+    assert why((torch.log(x).to(torch.bfloat16) * 2).sum()).kind == "value not finite"
+    assert why(torch.view_as_complex(torch.log(x)).sum()).kind == "value not finite"
 
 
 def test_after_backward_nothing_is_left_and_that_is_said():
@@ -192,9 +228,71 @@ def test_detect_anomaly_names_operands_and_the_first_value():
     assert "from -1 to 4" in str(caught.value) and "sqrt() computed it" in str(caught.value) and f":{at}" in str(caught.value)
 
 
+def test_an_infinite_value_and_its_gradient_are_named_before_the_nan_that_they_make():
+    torch.manual_seed(0)
+    model, x = nn.Linear(4, 1), torch.randn(6, 4)
+    with pytest.warns(UserWarning, match="Anomaly"), torch.autograd.detect_anomaly():
+        loss = torch.exp(model(x) * 1e4).mean()
+        at = line() - 1
+        with pytest.raises(RuntimeError, match="AddmmBackward0") as caught:
+            loss.backward()
+    assert f"before that a gradient became infinite in exp(), run at {__file__}:{at}" in str(caught.value)
+    assert "The first value that is not finite: exp() computed it" in str(caught.value)
+
+
+def test_an_infinite_slope_is_named_before_the_nan_that_it_makes():
+    z = leaf(1.0, 2.0)
+    with pytest.warns(UserWarning, match="Anomaly"), torch.autograd.detect_anomaly():
+        squares = ((z[:, None] - z[None]) ** 2)[..., None].sum(-1)
+        loss = torch.sqrt(squares).mean()
+        at = line() - 1
+        with pytest.raises(RuntimeError, match="PowBackward0") as caught:
+            loss.backward()
+    assert f"became infinite in sqrt(), run at {__file__}:{at}" in str(caught.value) and "input from 0 to 1" in str(caught.value)
+
+
+def test_an_infinite_gradient_that_makes_no_nan_is_no_error():
+    z = leaf(0.0, 1.0)
+    with pytest.warns(UserWarning, match="Anomaly"), torch.autograd.detect_anomaly():
+        torch.sqrt(z).sum().backward()
+    assert z.grad.tolist() == [float("inf"), 0.5]
+
+
 def test_only_tensors_have_reasons():
-    with pytest.raises(TypeError, match="must be Tensor"):
+    with pytest.raises(TypeError, match="argument 'x' must be Tensor"):
         why(3)
+    w = leaf()
+    with pytest.raises(TypeError, match="argument 'loss' must be Tensor, not float"):
+        why(w, (w * 2).sum().item())
+
+
+def test_a_finite_result_is_told_to_be_and_what_can_be_asked():
+    w = leaf()
+    loss = (w * 2).sum()
+    answer = why(loss)
+    assert answer.kind == "fine" and "The value of loss is finite, it is 12" in str(answer) and "Ask why(w, loss)" in str(answer)
+    other = (leaf() * 2).sum()
+    assert other is not None and "is finite" in str(why(loss))
+    hidden = w * 3
+    assert "or why(hidden, loss)" in str(why(hidden))
+    after = hidden.sum()
+    assert after is not None and "The gradient of hidden goes from 1 to 1" in str(why(hidden))
+
+
+def test_a_softmax_of_a_row_that_is_masked_whole_is_explained():
+    scores, mask = torch.zeros(2, 3, requires_grad=True), torch.tensor([[0.0, 0.0, 0.0], [-torch.inf] * 3])
+    said = str(why(torch.softmax(scores + mask, -1).sum()))
+    assert "Of its 2 rows 1 are nan throughout" in said and "came from add() at" in said and "of input from 0 to 0" in said
+    said = str(why(torch.softmax(scores.masked_fill(mask < 0, -torch.inf), -1).sum()))
+    assert "came from masked_fill() at" in said and "mask true in 3 of 6" in said
+
+
+def test_freezing_is_told_in_words_that_hold_of_both_ways():
+    model = nn.Linear(2, 1)
+    model.weight.requires_grad_(False)
+    model.bias.requires_grad = False
+    loss = model(torch.ones(1, 2)).sum()
+    assert all("frozen (requires_grad was set to False) at" in str(why(p, loss)) for p in model.parameters())
 
 
 class Root(nn.Module):
@@ -328,3 +426,147 @@ def test_values_taken_out_of_tensors_are_thought_of():
     w, v = leaf(), leaf()
     copied = torch.tensor((w * 2).tolist())
     assert "tolist()" in str(why(w, (copied * v).sum()))
+
+
+# Growth and shrinking in many operations
+
+
+def test_a_gradient_that_grows_in_many_modules_is_told_with_its_factor_altogether():
+    torch.manual_seed(0)
+    model = nn.Sequential(*[nn.Linear(8, 8) for _ in range(30)])
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(8)
+    answer = why(model[0].weight, model(torch.ones(2, 8)).sum())
+    most = float(f"{np.abs(answer_span(answer)).max():.3g}")
+    assert answer.kind == "huge"
+    assert f"It grows by a factor of {most:.3g} altogether, over 31 operations in 30 modules" in str(answer)
+    assert str(answer).count("in linear() in ") == 3 and f"at {__file__}:" in str(answer)
+
+
+def test_a_gradient_that_shrinks_in_many_modules_is_told_with_its_factor_altogether():
+    torch.manual_seed(0)
+    model = nn.Sequential(*[m for _ in range(20) for m in (nn.Linear(8, 8), nn.Sigmoid())])
+    answer = why(model[0].weight, model(torch.ones(2, 8)).sum())
+    assert answer.kind == "tiny" and "altogether, over 41 operations in 40 modules" in str(answer)
+    assert "It shrinks by a factor of 0.2" in str(answer) and "in sigmoid() in " in str(answer)
+
+
+def answer_span(answer):
+    """The two ends of a gradient's range as an answer has them."""
+    return [float(x) for x in answer.text.partition("goes from ")[2].partition(".\n")[0].split(" to ")]
+
+
+def test_one_operation_that_explains_a_huge_gradient_is_told_alone():
+    w = leaf()
+    loss = (w * 2 * 1e6).sum()
+    said = str(why(w, loss))
+    assert "by a factor of 1e+06 in mul()" in said and "altogether" not in said
+
+
+def test_each_round_of_a_loop_is_told_by_its_own_factor():
+    w = torch.nn.Parameter(torch.eye(8) * 3)
+    h = torch.ones(2, 8)
+    for _ in range(40):
+        h = h @ w
+    said = str(why(w, h.sum()))
+    assert "It grows 40 times, most by a factor of 3 in matmul()" in said
+    assert "the sum of 40 gradients, whose elements are 8.11e+18 at most" in said and "altogether, over 41 operations" in said
+
+
+# Reasons for zeros
+
+
+def zero(x, loss):
+    """What is said of a gradient of zeros."""
+    answer = why(x, loss)
+    assert answer.kind == "zero", str(answer)
+    return answer.text.splitlines()[1].partition(" at ")[0] + answer.text.splitlines()[1].partition(": ")[2].partition(": ")[2]
+
+
+@pytest.mark.parametrize("sums", [lambda x: torch.softmax(x, 0), lambda x: nn.functional.normalize(x, p=1, dim=0).abs()])
+def test_a_sum_that_does_not_depend_on_its_operands_is_no_saturation(sums):
+    x = leaf(1.0, 1.0, 1.0, 1.0)
+    answer = why(x, sums(x).sum())
+    assert "saturated" not in str(answer) and ("does not depend on what it was given" in str(answer) or "cancel out" in str(answer))
+
+
+def test_a_softmax_that_is_saturated_is_said_to_be():
+    x = leaf(1.0, 1000.0)
+    assert "saturated" in zero(x, torch.softmax(x, 0)[0])
+    assert "saturated" in zero(x, torch.softmax(x, 0).sum())
+
+
+def test_a_softmax_over_one_element_is_named():
+    x = leaf(1.0, 2.0)
+    assert "a dimension of size 1 (dim=1), where its result is always 1" in zero(x, torch.softmax(x[:, None], 1).sum())
+
+
+def test_gradients_that_cancel_out_are_told_from_slopes_of_zero():
+    x = leaf()
+    said = str(why(x, (x - x).sum()))
+    assert "arrive at x cancel out (2 of them, with elements of up to 1): the first comes from sub()" in said and "slope" not in said
+    h = x * 2
+    assert "arrive at the result of mul()" in str(why(x, (h - h).sum()))
+
+
+@pytest.mark.parametrize("write", [lambda b: b.zero_(), lambda b: b.copy_(torch.ones(3)), lambda b: b.__setitem__(slice(None), 1.0)])
+def test_what_is_overwritten_is_said_to_be(write):
+    x, buffer = leaf(), torch.zeros(3)
+    buffer[:] = x * 2
+    write(buffer)
+    assert "it overwrites the elements that what comes after it makes use of" in str(why(x, buffer.sum()))
+
+
+def test_nothing_that_was_picked_is_told():
+    x = leaf()
+    assert "it was given no elements" in zero(x, x[:0].sum())
+
+
+def test_a_dropout_of_everything_and_an_index_for_padding_are_named():
+    x = leaf()
+    assert "p is 1: it drops every element" in zero(x, nn.functional.dropout(x, 1.0).sum())
+    table = nn.Embedding(4, 2, padding_idx=0)
+    assert "all indices are padding_idx, 0" in zero(table.weight, table(torch.tensor([0, 0])).sum())
+    table = nn.Embedding(4, 2, padding_idx=0)
+    assert why(table.weight, table(torch.tensor([0, 1])).sum()).kind == "fine"
+
+
+@pytest.mark.parametrize("factor", [0, torch.zeros(3)])
+def test_the_factor_is_named_and_not_what_it_multiplies(factor):
+    x = leaf()
+    for loss in ((x * factor).sum(), (factor * x).sum()):
+        assert "it multiplies by 0" in zero(x, loss) and "from 1 to 3" not in zero(x, loss)
+    assert "it multiplies by 0 where a gradient arrives" in zero(x, (x * torch.tensor([0.0, 1.0, 1.0]))[0])
+
+
+@pytest.mark.parametrize("weights, steps", [(torch.full((2, 2), 0.01), 40), (torch.eye(2) * 0.1, 500)])
+def test_a_gradient_that_is_too_small_for_its_dtype_is_told_from_slopes_of_zero(weights, steps):
+    w, h = torch.nn.Parameter(weights.clone()), torch.ones(1, 2)
+    for _ in range(steps):
+        h = torch.tanh(h @ w)
+    said = zero(w, h.sum())
+    assert "so small (from " in said and "float32 has no number for what is left of it" in said
+
+
+def test_a_function_of_the_users_that_returns_zeros_is_not_run_again():
+    runs = []
+
+    class Stopped(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            runs.append(g)
+            return g * 0
+
+    x = leaf()
+    assert "its backward() returns zeros" in zero(x, Stopped.apply(x).sum()) and len(runs) == 1
+
+
+def test_sparse_gradients_have_reasons_too():
+    table = nn.Embedding(4, 2, sparse=True)
+    assert why(table.weight, table(torch.tensor([1])).sum()).kind == "fine"
+    assert "it multiplies by 0" in zero(table.weight, (table(torch.tensor([1])) * 0).sum())

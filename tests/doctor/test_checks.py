@@ -557,7 +557,7 @@ REMEDIES = {
     "one_hot_integers": "target.argmax(1)",
     "two_backwards": "(loss1 + loss2).backward()",
     "constant_column": "The data have it already",
-    "all_frozen": "frozen by requires_grad_(False) at all_frozen.txt:8",
+    "all_frozen": "frozen (requires_grad was set to False) at all_frozen.txt:8",
     "functional_dropout": "training=self.training",
 }
 

@@ -47,3 +47,30 @@ def test_a_mistake_is_found_in_any_guise(path):
 def test_the_same_program_without_it_has_no_findings(path):
     session = examine(side(path.read_text(), "+"), path.name)
     assert not session.findings, session.report()
+
+
+def test_the_step_from_which_nothing_is_learned_is_named():
+    path = pathlib.Path(__file__).parent / "guises" / "dies_after_some_steps.txt"
+    session = examine(side(path.read_text(), "-"), path.name)
+    assert "From step 4 on the gradients of model.0.weight, model.2.weight were all zeros" in session.findings[0].message
+    assert "(dead ReLUs)" in session.findings[0].message
+
+
+def test_gradients_that_are_zeroed_once_in_several_steps_are_told_from_such_as_never_are():
+    text = side((pathlib.Path(__file__).parent / "guises" / "zeroed_each_epoch.txt").read_text(), "-")
+    assert "had already used: they are zeroed only once in 4 steps." in examine(text).findings[0].message
+    assert "had already used: nothing zeroes them." in examine(text.replace("    opt.zero_grad()\n", "")).findings[0].message
+    by_hand = """
+    import torch
+    torch.manual_seed(0)
+    X = torch.randn(64, 3)
+    w = torch.zeros(3, requires_grad=True)
+    for epoch in range(4):
+        w.grad = None
+        for r in torch.randperm(64).split(16):
+            (X[r] @ w - 1).pow(2).mean().backward()
+            with torch.no_grad():
+                w -= 0.01 * w.grad
+    """
+    assert "had already used: they are zeroed only once in 4 steps." in examine(by_hand).findings[0].message
+    assert "had already used: nothing zeroes them." in examine(by_hand.replace("        w.grad = None\n", "")).findings[0].message

@@ -332,6 +332,14 @@ def test_a_loss_or_a_gradient_that_is_not_finite_is_found_in_deep_sleep_too():
     assert "gradient-not-finite" in [finding.check for finding in doctor.findings]
 
 
+def test_operands_of_a_gradient_that_is_not_finite_are_told_though_sums_keep_nothing():
+    z = torch.tensor([[1.0, 0.0], [0.0, 0.0]], requires_grad=True)
+    with torch.check() as doctor:
+        torch.sqrt(((z[:, None] - z[None]) ** 2).sum(-1)).mean().backward()
+    (finding,) = (f for f in doctor.findings if f.check == "gradient-not-finite")
+    assert "its operands: input from 0 to 1." in finding.message
+
+
 def test_what_goes_wrong_late_is_found_within_a_round():
     model = nn.Linear(2, 1)
     with torch.check() as doctor:

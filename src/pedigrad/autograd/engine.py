@@ -35,7 +35,7 @@ from ..core.traces import in_gradient
 from ..ops.math.arithmetic import plain_add
 from ..ops.sparse.values import is_sparse, to_dense
 from ..ops.xp import total
-from .nonfinite import ancestors, first_in_graph, in_words, known_values, ranges
+from .anomalies import Anomalies
 from .saved import check_unmodified, saved_tensors, second_backward
 
 Array = np.ndarray[Any, Any]
@@ -217,7 +217,7 @@ class Backward:
     def prepare(self) -> None:
         """Note what is switched on."""
         settings, watcher = modes.settings, watching.watcher
-        self.inspect = check_finite if settings.anomaly and settings.anomaly_nan else None if watcher is None else watcher.gradients
+        self.inspect = Anomalies().inspect if settings.anomaly and settings.anomaly_nan else None if watcher is None else watcher.gradients
         self.recording, self.profiler = settings.recorder, settings.profiler
         self.recorder = None if self.create else settings.recorder
         self.lifting = lifted.alive > 0
@@ -567,16 +567,3 @@ def checked_all(hook: Any, grads: tuple[Any, ...], replaced: Any, fills: bool = 
         if new is not None:
             checked(hook, new if g is None else g, new)
     return replaced
-
-
-def check_finite(node: Node, given: Any, grads: Any) -> None:
-    """RuntimeError if a gradient has a nan: what anomaly detection is for."""
-    for i, g in enumerate(grads):
-        array = g._held if isinstance(g, Tensor) else g
-        array = array.values if isinstance(array, Sparse) else array
-        if array is not None and np.isnan(array).any():
-            message = f"Function '{node.name()}' returned nan values in its {i}th output: the operation was run {node.place}"
-            operands, first = ranges(node, known_values(ancestors(node))), first_in_graph(node)
-            message += f"\n  its operands: {operands}" if operands else ""
-            message += f"\n  {in_words(first)}" if first is not None else ""
-            raise RuntimeError(located(message))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from ..core.graph import Freed, Leaf, Node, Output, Packed, write_to
-from ..core.origin import Origin
+from ..core.origin import Origin, outside
+from ..core.tensor import Tensor
+from ..core.traces import parts_of, variables_of
 
 Array = np.ndarray[Any, Any]
 UNCOMPILED = 'To hear in which of its operations, run it once under torch.compiler.set_stance("force_eager").'
@@ -16,8 +19,8 @@ UNCOMPILED = 'To hear in which of its operations, run it once under torch.compil
 class First:
     """The first value in a graph that is not finite: what computed it, in which line, of what."""
 
-    def __init__(self, what: str, node: Node, value: Array | None, given: str = ""):
-        self.what, self.node, self.given = what, node, given
+    def __init__(self, what: str, node: Node, value: Array | None, given: str = "", more: str = ""):
+        self.what, self.node, self.given, self.more = what, node, given, more
         self.origin: Origin = node.origin
         self.count = "" if value is None else count_of(value)
 
@@ -35,7 +38,9 @@ def first_in_graph(root: Node, result: Array | None = None) -> First | None:
         value = values.get(node.seq)
         if isinstance(node, Leaf):
             if value is not None and not is_finite(value):
-                return First("a leaf (a parameter or an input) has the value itself", node, value)
+                by = next((each for each in nodes if any(parent is node for parent in each.parents)), None)
+                what = f"{named(node, by)} has the value itself ({count_of(value)})"
+                return First(what, node, None) if by is None else First(f"{what}, which {name_of(by)}() was given", by, None)
             continue
         for name, operand in outsiders(node):
             if not is_finite(operand):
@@ -43,8 +48,41 @@ def first_in_graph(root: Node, result: Array | None = None) -> First | None:
         if value is not None and not is_finite(value):
             unknown = [p for p in node.parents if p is not None and not isinstance(p, Leaf) and p.seq not in values]
             how = "returned it, and what it was given was not saved," if unknown else "computed it"
-            return First(f"{name_of(node)}() {how}", node, value, ranges(node, values))
+            given = ranges(node, values)
+            return First(f"{name_of(node)}() {how}", node, value, given, rows_of(node, value) + came_from(unknown, values))
     return None
+
+
+def rows_of(node: Node, value: Array) -> str:
+    """A sentence on the rows of a softmax that are nan throughout; empty if there are none, or it is another operation."""
+    dim = saved_by(node).get("dim") if name_of(node) in ("softmax", "log_softmax") else None
+    if not isinstance(dim, int) or not value.ndim:
+        return ""
+    rows = np.isnan(value).all(axis=dim)
+    if not rows.any():
+        return ""
+    return f" Of its {rows.size} rows {int(rows.sum())} are nan throughout, as it makes them of a row that is all -inf (masked whole)."
+
+
+def came_from(unknown: list[Node], values: dict[int, Array]) -> str:
+    """A sentence on where operands came from that are not known themselves."""
+    if not unknown:
+        return ""
+    node = unknown[0]
+    known = ranges(node, values)
+    of = f", of {known}, and of what was not kept" if known else ""
+    return f" What it was given came from {name_of(node)}() {node.place}{of}."
+
+
+def named(leaf: Leaf, by: Node | None) -> str:
+    """What a leaf is called where the user is, or in the module that ran the operation that uses it, with its shape."""
+    variable, scope = leaf.variable, None if by is None else by.scope
+    name = "" if variable is None else called(variable)
+    if not name and variable is not None and scope is not None:
+        parameters = getattr(scope.module(), "_parameters", {})
+        name = next((f"{scope.path}.{key}".lstrip(".") for key, p in parameters.items() if p is variable), "")
+    shape = tuple(leaf.shape)
+    return f"{name}, a leaf of shape {shape}," if name else f"a leaf (a parameter or an input) of shape {shape}"
 
 
 def is_compiled(node: Node) -> bool:
@@ -58,7 +96,15 @@ def in_words(first: First) -> str:
     given = f"; its operands: {first.given}" if first.given else ""
     if is_compiled(first.node):
         return f"A compiled function returned it{place}{f' ({first.count})' if first.count else ''}. {UNCOMPILED}"
-    return f"The first value that is not finite: {first.what}{place}{f' ({first.count})' if first.count else ''}{given}."
+    return f"The first value that is not finite: {first.what}{place}{f' ({first.count})' if first.count else ''}{given}.{first.more}"
+
+
+def called(tensor: Tensor) -> str:
+    """What the user's frame calls a tensor, or what a variable there has it as; empty if it has no name there."""
+    variables = list(variables_of(outside(sys._getframe(1))))
+    direct = (name for name, value in variables if value is tensor)
+    within = (path for name, value in variables for path, each in parts_of(name, value, Tensor) if each is tensor)
+    return next(direct, None) or next(within, "")
 
 
 def ancestors(root: Node) -> list[Node]:
@@ -140,18 +186,21 @@ def computed(node: Node, values: dict[int, Array]) -> Array | None:
     out = saved.get((op.outputs or ("",))[0])
     if isinstance(out, np.ndarray):
         return out
-    if op.variadic or any(name not in saved for name in op.attributes):
+    if op.variadic or any(name not in saved and name != "dtype" for name in op.attributes):
         return None
     operands = [operand(node, name, saved, values) for name in op.operands]
     if any(x is None for x in operands):
         return None
-    try:
-        with np.errstate(all="ignore"):
-            result = op.forward(*operands, **{name: saved[name] for name in op.attributes})
-    except (TypeError, ValueError, RuntimeError, IndexError):
-        return None  # an operand had another form than what is known of it
-    result = result[0] if isinstance(result, tuple) else result
-    return np.asarray(result)
+    for dtype in (None, node.dtype) if "dtype" in op.attributes and "dtype" not in saved else (None,):
+        try:
+            with np.errstate(all="ignore"):
+                result = op.forward(*operands, **{name: saved.get(name, dtype) for name in op.attributes})
+        except (TypeError, ValueError, RuntimeError, IndexError, AttributeError):
+            continue  # an operand or the dtype had another form than what is known of it
+        result = np.asarray(result[0] if isinstance(result, tuple) else result)
+        if result.shape == tuple(node.shape) and result.dtype == node.dtype:
+            return result
+    return None
 
 
 def operand(node: Node, name: str, saved: dict[str, Any], values: dict[int, Array]) -> Any:
@@ -182,7 +231,9 @@ def span_of(value: Array) -> str:
     """From where to where the elements of an array go."""
     if not value.size:
         return "is empty"
-    if value.dtype.kind not in "fiub":
+    if value.dtype.kind == "b":
+        return f"true in {int(value.sum())} of {value.size}"
+    if value.dtype.kind not in "fiuV":
         return f"of {value.dtype}"
     wide = value.astype(np.float64)
     finite = wide[np.isfinite(wide)]

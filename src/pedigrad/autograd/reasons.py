@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from math import log
 from typing import Any
 
 import numpy as np
@@ -12,15 +14,13 @@ from ..core.graph import Leaf, Node, Output, Packed, Remade
 from ..core.history import refresh
 from ..core.origin import Origin, located, outside
 from ..core.tensor import Cut, Tensor
-from ..core.traces import parts_of, variables_of
-from .engine import added, fitted
+from ..core.traces import variables_of
 from .nonfinite import (
-    UNCOMPILED,
     First,
     ancestors,
+    called,
     first_in_graph,
     in_words,
-    is_compiled,
     is_finite,
     known_values,
     name_of,
@@ -28,10 +28,13 @@ from .nonfinite import (
     saved_by,
     span_of,
 )
+from .passing import Passed, largest
+from .stops import stopped
 
 Array = np.ndarray[Any, Any]
 STEPS = 12  # operations of a path that are shown
 GROWS = 10.0  # a factor by which a gradient grows in one operation that is worth telling
+ALONE = 0.6  # the share of all growth, by its logarithm, from which on one operation explains it
 HUGE, TINY = 1e4, 1e-8
 
 
@@ -63,10 +66,12 @@ def why(x: Tensor, loss: Tensor | None = None) -> Why:
     >>> torch.why(w, loss).kind
     'none'
     """
-    if not isinstance(x, Tensor):
-        raise TypeError(located(f"why(): argument 'x' must be Tensor, not {type(x).__name__}"))
+    for argument, given in (("x", x), ("loss", loss)):
+        if not isinstance(given, Tensor) and (argument == "x" or given is not None):
+            hint = " (of a number that item() or float() gave nobody knows the history)" if isinstance(given, (int, float)) else ""
+            raise TypeError(located(f"why(): argument '{argument}' must be Tensor, not {type(given).__name__}{hint}"))
     refresh(x)
-    if x._array.dtype.kind == "f" and not is_finite(x._array):
+    if not is_finite(x._array):
         return value_not_finite(x)
     name = called(x)
     if loss is None:
@@ -88,21 +93,18 @@ def why(x: Tensor, loss: Tensor | None = None) -> Why:
     return Reached(x, name, loss, against, nodes).answer()
 
 
-def called(tensor: Tensor) -> str:
-    """What the user's frame calls a tensor, or what a variable there has it as; empty if it has no name there."""
-    variables = list(variables_of(outside(sys._getframe(1))))
-    direct = (name for name, value in variables if value is tensor)
-    within = (path for name, value in variables for path, each in parts_of(name, value, Tensor) if each is tensor)
-    return next(direct, None) or next(within, "")
-
-
 def youngest(x: Tensor) -> tuple[Tensor | None, str]:
-    """The youngest single number with a history among the variables of the user's frame, or else the youngest tensor, and its name."""
+    """The youngest single number with a history among the variables of the user's frame, or else the youngest tensor, and its name.
+
+    Of a result only what was computed from it counts.
+    """
     found = [
         (value._array.size == 1, value._node.seq, name, value)
         for name, value in variables_of(outside(sys._getframe(1)))
         if isinstance(value, Tensor) and value is not x and value._node is not None and not isinstance(value._node, Leaf)
     ]
+    if x._node is not None and not isinstance(x._node, Leaf):
+        found = [entry for entry in found if leads_to(entry[3]._node, x._node)]  # type: ignore[arg-type]
     if not found:
         return None, ""
     _, _, name, value = max(found, key=lambda entry: entry[:2])
@@ -120,9 +122,16 @@ def no_history(tensor: Tensor) -> str:
 
 def without_loss(x: Tensor, name: str) -> Why:
     """The answer where no loss is given, and none is found."""
-    name = name or "it"
     if x._node is None:
-        return Why("none", [f"{name} needs no gradient: {no_history(x)}."])
+        return Why("none", [f"{name or 'it'} needs no gradient: {no_history(x)}."])
+    if not isinstance(x._node, Leaf):
+        name = name or "x"
+        value = f"it is {x._array.item():.4g}" if x._array.size == 1 else f"it goes {span_of(x._array)}"
+        lines = [f"The value of {name} is finite, {value}; among your variables nothing was computed from it."]
+        ask = f"Ask why(w, {name}) for the gradient of a parameter w that it was computed from"
+        lines.append(f"  {ask}." if x._array.size == 1 else f"  {ask}, or why({name}, loss) for its own.")
+        return Why("fine", lines)
+    name = name or "it"
     return Why("none", [f"Give the loss, why({name}, loss): among your variables there is no result that leads to {name}."])
 
 
@@ -168,7 +177,8 @@ def not_reached(x: Tensor, name: str, loss: Tensor, against: str) -> Why:
             lines.append(f"  A value on the way was {verb(cut.reason)} {cut.place} (what was before it is gone, so this may be it)")
         if not gone:
             lines.append(
-                "  It is used in none of them: look whether forward() uses it, and whether it is the tensor that the model has now."
+                f"  None of the operations before {against} uses it: look whether forward() does,"
+                " and whether it is the tensor that the model has now."
                 " Values that item(), tolist(), numpy() or .data have taken out of tensors have no history either."
             )
     culprit = next(iter(sure or cuts), None)
@@ -193,22 +203,23 @@ class Reached:
         kept = self.x.grad if self.x.is_leaf or self.x.retains_grad else None
         if self.gone is not None:
             return self.after_backward(kept)
-        gradients = passed(self.loss, self.useful)
+        passed = Passed(self.loss, self.useful)
+        gradients = passed.gradients
         g = gradients.get(self.x._node.seq)  # type: ignore[union-attr]
         if g is None:
             return Why("none", [f"The rules on the way from {self.against} to {self.name} give no gradient.", *self.path()])
         if not is_finite(g):
             return self.not_finite(gradients)
-        most = float(np.abs(g).max()) if g.size else 0.0
+        most = largest(g)
         if most == 0:
-            return self.zero(gradients)
+            return self.zero(passed)
         lines = [f"The gradient of {self.name} goes {span_of(g)}."]
         if not self.x.is_leaf and kept is None:
             lines.append("  Its .grad stays None all the same: it is no leaf. Call retain_grad() on it before backward().")
         elif kept is None:
             lines.append("  Its .grad is None as long as backward() was not called.")
         kind = "huge" if most > HUGE else "tiny" if most < TINY else "fine"
-        return Why(kind, [*lines, *self.changes(gradients, kind), *self.hooked(), *self.path()])
+        return Why(kind, [*lines, *self.changes(passed, kind), *self.hooked(), *self.path()])
 
     def hooked(self) -> list[str]:
         """The results on the way whose hooks may give other gradients: they do not run here."""
@@ -230,7 +241,7 @@ class Reached:
         array = kept._array
         kind = "not finite" if not is_finite(array) else "zero" if not array.any() else "fine"
         if kind == "fine":
-            most = float(np.abs(array).max())
+            most = largest(array)
             kind = "huge" if most > HUGE else "tiny" if most < TINY else kind
         lines = [f"The gradient of {self.name} goes {span_of(array)}."]
         if kind != "fine":
@@ -239,22 +250,33 @@ class Reached:
             )
         return Why(kind, [*lines, *self.path()])
 
-    def zero(self, gradients: dict[int, Array]) -> Why:
+    def zero(self, passed: Passed) -> Why:
         """Where the gradient becomes zero."""
         lines = [f"The gradient of {self.name} is zero."]
         origin = scope = None
         for node in sorted(self.useful.values(), key=lambda n: -n.seq):
-            g = gradients.get(node.seq)
-            if g is None or not np.any(g) or isinstance(node, (Leaf, Output)):
-                continue
-            on = [p for p in node.parents if p is not None and p.seq in self.useful]
-            if on and not any(np.any(gradients[p.seq]) for p in on if p.seq in gradients):
+            said, by = self.ends_at(node, passed)
+            if said:
                 if origin is None:
-                    origin, scope = node.origin, node.scope
-                lines.append(f"  It becomes zero in {name_of(node)}() {node.place}: {stopped(node)}")
+                    origin, scope = by.origin, by.scope
+                lines.append(f"  {said}")
                 if len(lines) > 3:
                     break
         return Why("zero", [*lines, *self.path()], origin=origin, scope=scope)
+
+    def ends_at(self, node: Node, passed: Passed) -> tuple[str, Node]:
+        """How the gradient becomes zero at a node, in words that are empty if it does not, and whose line is to blame."""
+        g, shares = passed.arriving.get(node.seq), passed.shares.get(node.seq, [])
+        if largest(g) and passed.on_the_way(node) and not any(passed.given.get(node.seq, {0: 1.0}).values()):
+            return f"It becomes zero in {name_of(node)}() {node.place}: {stopped(node, passed)}", node
+        most = max((each for _, each in shares), default=0.0)
+        if not most or largest(g):
+            return "", node
+        youngest = max((by for by, each in shares if each), key=lambda n: n.seq)
+        where = self.name if isinstance(node, Leaf) else f"the result of {name_of(node)}() {node.place}"
+        several = f"{len(shares)} of them, with elements of up to {most:.3g}"
+        first = f"the first comes from {name_of(youngest)}() {youngest.place}"
+        return f"The gradients that arrive at {where} cancel out ({several}): {first}", youngest
 
     def not_finite(self, gradients: dict[int, Array]) -> Why:
         """Where the gradient becomes nan or infinite."""
@@ -266,37 +288,59 @@ class Reached:
             bad = [p for p in node.parents if p is not None and p.seq in gradients and not is_finite(gradients[p.seq])]
             if bad:
                 given = ranges(node, known_values(ancestors(node)))
-                lines.append(f"  It begins in {name_of(node)}() {node.place}, which was given {span_of(g)} from what came after it")
+                lines.append(
+                    f"  It begins in {name_of(node)}() {node.place}: what arrives there is finite ({span_of(g)}), what it passes on is not"
+                )
                 lines += [f"    its operands: {given}"] if given else []
                 first = first_in_graph(node)
                 lines += [f"    {in_words(first)}"] if first is not None else []
                 return Why("not finite", [*lines, *self.path()], first, node.origin)
         return Why("not finite", [*lines, *self.path()])
 
-    def changes(self, gradients: dict[int, Array], kind: str) -> list[str]:
-        """The operations in which the gradient grows or shrinks most, for gradients that are huge or tiny."""
+    def changes(self, passed: Passed, kind: str) -> list[str]:
+        """How the gradient grows or shrinks on its way, and the operations in which it does most, for gradients that are huge or tiny."""
         if kind == "fine":
             return []
-        factors = []
-        for node in self.useful.values():
-            g = gradients.get(node.seq)
-            if g is None or isinstance(node, (Leaf, Output)) or not np.any(g):
-                continue
-            on = [gradients[p.seq] for p in node.parents if p is not None and p.seq in self.useful and p.seq in gradients]
-            most = max((float(np.abs(each).max()) for each in on if each.size), default=0.0)
-            if most:
-                factors.append((most / float(np.abs(g).max()), node))
+        rounds = Counter((by.code, by.lasti) for by, _ in passed.shares.get(self.x._node.seq, []))  # type: ignore[union-attr]
+        pairs = [
+            (n, self.passed_on(n, passed, rounds[n.code, n.lasti] > 1), largest(passed.arriving.get(n.seq))) for n in self.useful.values()
+        ]
+        factors = [(given / most, node) for node, given, most in pairs if most and given]
         factors.sort(key=lambda pair: -pair[0] if kind == "huge" else pair[0])
         word = "grows" if kind == "huge" else "shrinks"
+        altogether = self.altogether(passed, factors, word)
+        least = 1.0 if altogether else GROWS
         places: dict[str, list[float]] = {}  # those of a loop's rounds together
         for factor, node in factors:
-            if factor > GROWS if kind == "huge" else factor < 1 / GROWS:
+            if factor > least if kind == "huge" else factor < 1 / least:
                 places.setdefault(f"in {name_of(node)}() {node.place}", []).append(factor)
         lines = []
         for place, each in list(places.items())[:3]:
             times = f"{len(each)} times, most " if len(each) > 1 else ""
             lines.append(f"  It {word} {times}by a factor of {each[0]:.3g} {place}")
-        return lines
+        return [*altogether, *lines, *self.summed(passed)]
+
+    def altogether(self, passed: Passed, factors: list[tuple[float, Node]], word: str) -> list[str]:
+        """A line on how much a gradient grows or shrinks in many operations, where it is not one that does it."""
+        total = largest(passed.arriving[self.x._node.seq]) / largest(passed.arriving[self.loss._node.seq])  # type: ignore[union-attr]
+        if len(factors) < 2 or abs(log(total)) * ALONE < abs(log(factors[0][0])):
+            return []
+        modules = len({str(node.scope) for _, node in factors if node.scope is not None})
+        within = f" in {modules} modules" if modules > 1 else ""
+        return [f"  It {word} by a factor of {total:.3g} altogether, over {len(factors)} operations{within}. The largest of them:"]
+
+    def passed_on(self, node: Node, passed: Passed, is_round: bool) -> float:
+        """The largest element that a node gives its parents; in a loop's rounds, each of which has the tensor, the next round."""
+        given = passed.given.get(node.seq, {})
+        others = [most for seq, most in given.items() if seq != self.x._node.seq]  # type: ignore[union-attr]
+        return max(others if others and is_round else given.values(), default=0.0)
+
+    def summed(self, passed: Passed) -> list[str]:
+        """A line on the gradients that arrive at the tensor where there are several."""
+        shares = passed.shares.get(self.x._node.seq, [])  # type: ignore[union-attr]
+        if len(shares) < 2:
+            return []
+        return [f"  It is the sum of {len(shares)} gradients, whose elements are {max(most for _, most in shares):.3g} at most."]
 
     def path(self) -> list[str]:
         """One way from the loss to the tensor, an operation a line."""
@@ -344,75 +388,3 @@ def shortest(root: Node, wanted: Node, useful: dict[int, Node]) -> list[Node]:
         way.append(at)
         at = came[at.seq]  # type: ignore[assignment]
     return way[::-1]
-
-
-def passed(loss: Tensor, useful: dict[int, Node]) -> dict[int, Array]:
-    """The gradients of the nodes on the way, by their numbers; hooks do not run, and nothing that was saved is let go."""
-    assert loss._node is not None
-    gradients: dict[int, Any] = {loss._node.seq: np.ones(loss._array.shape, loss._array.dtype)}
-    for seq in sorted(useful, reverse=True):
-        node, g = useful[seq], gradients.get(seq)
-        if g is None or isinstance(node, Leaf):
-            continue
-        if isinstance(node, Output):
-            shares: list[Any] = [None] * node.count
-            shares[node.index] = g
-            inner = node.parents[0]
-            gradients[inner.seq] = added(gradients[inner.seq], shares) if inner.seq in gradients else shares  # type: ignore[union-attr]
-            continue
-        source, saved = node, node.saved
-        while isinstance(saved, Remade):
-            source = saved.node()
-            saved = source.saved
-        if isinstance(saved, Packed):
-            saved = saved.unpacked()
-        parents = tuple(p if p is not None and p.seq in useful else None for p in node.parents)
-        with np.errstate(all="ignore"):
-            results = source.backward(g, parents, saved)  # type: ignore[attr-defined]
-        for parent, d in zip(parents, results, strict=False):
-            if parent is not None and d is not None:
-                d = fitted(d._array if isinstance(d, Tensor) else d, parent.shape, parent.dtype)
-                gradients[parent.seq] = added(gradients[parent.seq], d) if parent.seq in gradients else d
-    return {seq: np.asarray(g) for seq, g in gradients.items() if not isinstance(g, list)}
-
-
-STOPS = {
-    "relu": "of its results {zero} are 0, where its slope is 0 too (dead ReLUs)",
-    "threshold": "of its results {zero} are at the threshold, where its slope is 0",
-    "sigmoid": "its results go {span}: it is saturated",
-    "tanh": "its results go {span}: it is saturated",
-    "softmax": "its results go {span}: it is saturated",
-    "clamp": "the operand lies outside the bounds, where its slope is 0",
-    "hardtanh": "the operand lies outside the bounds, where its slope is 0",
-    "where": "its condition picks the other operand",
-    "masked_fill": "the mask covers it",
-    "round": "its slope is 0 everywhere",
-    "floor": "its slope is 0 everywhere",
-    "ceil": "its slope is 0 everywhere",
-    "trunc": "its slope is 0 everywhere",
-    "sign": "its slope is 0 everywhere",
-    "heaviside": "its slope is 0 everywhere",
-}
-
-
-# Operations that only move elements, or pick some.
-PICKS = frozenset(
-    "view reshape slice select stack cat unbind split chunk index gather index_select take narrow squeeze unsqueeze expand t transpose"
-    " permute diagonal unfold flatten masked_select clone repeat".split()
-)
-
-
-def stopped(node: Node) -> str:
-    """Why a node lets no gradient through."""
-    saved = saved_by(node)
-    out = next((saved[n] for n in ("out", "x") if isinstance(saved.get(n), np.ndarray)), None)
-    told = STOPS.get(name_of(node))
-    if is_compiled(node):
-        return UNCOMPILED
-    if name_of(node) in PICKS:
-        return "what comes after it uses other elements of its result, or it takes other elements itself"
-    if told is not None:
-        zero = "" if out is None else f"{int((out <= 0).sum())} of {out.size}"
-        return told.format(zero=zero or "all", span="" if out is None else span_of(out))
-    given = ranges(node)
-    return f"its slope is 0 for what it was given ({given})" if given else "what it was given multiplies the gradient by 0"

@@ -288,7 +288,7 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
                 message = "you can only change requires_grad flags of leaf variables: use .detach() for a result that needs no gradient"
                 raise RuntimeError(located(message))
             if node is not None:
-                cut = Cut("frozen by requires_grad_(False)", (node,))
+                cut = Cut("frozen (requires_grad was set to False)", (node,))
                 self._let_go()
                 self._cut = cut
         elif node is None:

@@ -6,10 +6,12 @@ takes its long way then; and some hundred passes after something new was seen mo
 
 from __future__ import annotations
 
+import sys
 import weakref
 from cmath import isfinite
 from collections.abc import Callable, Iterable
 from threading import get_ident
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from ..core import lifted, meta, modes, watching
 from ..core.graph import Leaf
 from ..core.origin import Origin, caller
 from ..core.quiet import name_of
+from ..core.sparse import Sparse
 from ..core.tensor import Tensor
 from .findings import EVENTS, Check
 from .program import SCHEDULES, Call, FunctionCall, Pass, Program
@@ -30,6 +33,7 @@ WHOLE, AWAKE, ROUND = 32, 6, 128  # after so many passes the checks are awake in
 DEEP, LONG = 512, 1024  # after so many passes sleep is deep, and a round so long
 GLANCE = 16  # of so many passes in deep sleep it is seen for one which line calls it
 FEW = 8192  # elements whose squares are summed: sums of more are not made in threads
+LINES = 256  # lines that call models whose first calls are news
 NEWS = 16  # models, their modes and optimizers that are news; after those only such as come from another line than all before
 # What only those hear in sleep who `always` do, and in deep sleep who `ever` do.
 IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "stepped"})
@@ -47,6 +51,7 @@ class Pace:
         self.since = 0  # the passes there had been when something new was seen last
         self.step = 0  # and the steps
         self.places: set[tuple[Any, ...]] = set()  # lines that call backward(), make optimizers, call models
+        self.calling: set[tuple[int, int]] = set()  # lines that call models, as a glance at a frame tells them
 
     def due(self, program: Program) -> bool:
         """Whether operations before the next backward pass are to be told of: in the first steps, each of which may have many passes."""
@@ -75,6 +80,14 @@ class Pace:
             return due
         self.measured += 1
         return self.measured <= MEASURED
+
+    def calls_first(self, frame: FrameType) -> bool:
+        """Whether a frame is in a line that calls a model for the first time."""
+        place = id(frame.f_code), frame.f_lasti
+        if place in self.calling:
+            return False
+        self.calling.add(place)
+        return len(self.calling) <= LINES
 
     def is_new(self, what: str, origin: Origin) -> bool:
         """Whether a line does this for the first time."""
@@ -209,6 +222,8 @@ class Observer(watching.Watcher):
             if model.modes and (self.pace.is_new(f"call {mode}", model.origin) or len(self.program.models) <= NEWS):
                 self.news()
             model.modes.add(mode)
+        if grad and self.pace.calls_first(sys._getframe(2)) and self.asleep:
+            self.news()
         table = self.listeners if grad else self.awake
         self.hearing = False
         try:
@@ -328,7 +343,8 @@ class Observer(watching.Watcher):
                 flat = array.ravel("K")
                 total = flat.dot(flat)  # the cheapest look at few elements; squares that are too large are looked at again
             else:
-                array = array._array if isinstance(array, Tensor) else array
+                array = array._held if isinstance(array, Tensor) else array
+                array = array.values if isinstance(array, Sparse) else array
                 total = _add(array, None)
             if not isfinite(total) and not np.isfinite(array).all():
                 self.tell("not_finite", node, given, outer)

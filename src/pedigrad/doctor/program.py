@@ -16,6 +16,7 @@ import numpy as np
 
 from ..core.graph import Leaf, write_to
 from ..core.origin import NOWHERE, Origin, outside
+from ..core.sparse import Sparse
 from ..core.tensor import Tensor
 from ..core.traces import parts_of, variables_of
 from ..nn.dropout import _DropoutNd
@@ -48,7 +49,13 @@ def gradient_of(p: Tensor) -> np.ndarray[Any, Any] | None:
     leaf = p._node
     if leaf.__class__ is not Leaf or leaf.zeroed or (gradient := leaf.grad) is None:  # type: ignore[union-attr]
         return None
-    return gradient._array
+    return elements_of(gradient)
+
+
+def elements_of(gradient: Tensor) -> np.ndarray[Any, Any]:
+    """The array of a gradient; of a sparse one the values that it keeps."""
+    held = gradient._held
+    return held.values if isinstance(held, Sparse) else gradient._array
 
 
 def has_gradient(p: Tensor) -> bool:
@@ -185,6 +192,7 @@ class Call:
         self.output: Tensor | None = None
         self.active: list[str] = []  # layers that acted as in training when it was measured
         self.measured = False  # a loss or a comparison was made of what came out
+        self.read = False  # elements of something that was made of it were given to Python
         self.passed = False  # a backward pass came after it
         self._node: Any = None
 

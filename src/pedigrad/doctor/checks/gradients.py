@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...autograd.nonfinite import ancestors
@@ -15,7 +15,7 @@ from ...core.tensor import Tensor
 from ...nn.module import Module
 from ...nn.parameter import Parameter
 from ..findings import Check, Finding, listed
-from ..program import Call, FunctionCall, Pass, Updater, any_in, gradient_of
+from ..program import Call, FunctionCall, Pass, Updater, any_in, gradient_of, has_gradient
 from .modules import hidden_in, line_that_sets
 
 SEVERAL = 3
@@ -24,6 +24,7 @@ CUT = (
     " is left out of the optimizer."
 )
 MANY = 256  # leaves without an optimizer that are kept in mind
+STILL = 10  # steps in which no layer has a gradient any more
 LOOKED = 6  # backward passes before which it is noted what leaves the graph
 
 
@@ -284,14 +285,38 @@ class NoGradient(ParametersHistory):
         self.found(message, at if at.code is not None else updater.origin, CUT if known or self.gone else "", scope)
 
 
+class Stillness:
+    """Since which step no matrix of an optimizer has had a gradient other than zero, in most of the steps that were looked at."""
+
+    def __init__(self) -> None:
+        self.first = self.last = self.seen = self.zeros = 0
+        self.over = 0  # steps without a gradient more than such as have one
+        self.exact = True  # the step before the first was looked at
+
+    def note(self, still: bool, step: int) -> None:
+        """A step was looked at."""
+        if not self.over:
+            self.first, self.exact, self.seen, self.zeros = step, step == self.last + 1, 0, 0
+        self.seen += 1
+        self.zeros += still
+        self.over = self.over + 1 if still else max(self.over - 1, 0)
+        self.last = step
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it has lasted so long that it will hardly end any more."""
+        return self.over >= STILL / 2 and (self.zeros >= STILL or self.last - self.first >= 2 * STILL)
+
+
 class ZeroGradient(Check):
-    """A parameter's gradient is nothing but zeros in every step."""
+    """A parameter's gradient is nothing but zeros in every step, or those of all layers from some step on."""
 
     name = "gradient-zero"
     remedy = (
         "Look for what stops it: ReLUs that are never positive (a smaller learning rate, another initialization), clamped or masked"
         " values, a factor of zero. pedigrad.why(parameter, loss) tells where it becomes zero."
     )
+    always = ("backward", "step")
 
     def __init__(self, *given: Any):
         super().__init__(*given)
@@ -299,6 +324,8 @@ class ZeroGradient(Check):
         self.tensors: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
         self.solved = False  # the loss is zero
         self.reasons: dict[int, tuple[str, Origin, Any]] = {}  # by parameter: where its gradient becomes zero
+        self.still: dict[int, Stillness] = {}  # by optimizer
+        self.heard: dict[int, int] = {}  # by optimizer, how many steps had been told of: in sleep they are not counted
 
     def backward(self, run: Pass) -> None:
         self.solved = not any(any_in(t._array) for t in run.tensors)
@@ -306,6 +333,11 @@ class ZeroGradient(Check):
             for key, (seen, zeros) in self.counts.items():
                 if seen == zeros == SEVERAL - 1 and key not in self.reasons and (p := self.tensors.get(key)) is not None:
                     self.look_for(p, run)
+            for updater in self.program.updaters.values():
+                if updater.number in self.still and self.still[updater.number].over == SEVERAL - 1:
+                    p = next((p for p in updater.parameters if p.ndim > 1), None)
+                    if p is not None and id(p) not in self.reasons:
+                        self.look_for(p, run)
 
     def look_for(self, p: Tensor, run: Pass) -> None:
         """Note where the gradient of a parameter becomes zero on its way from a loss."""
@@ -318,8 +350,14 @@ class ZeroGradient(Check):
                     return
 
     def step(self, updater: Updater) -> None:
-        if self.solved or not updater.sampled:
+        if self.solved:
             return
+        if next(matrices_of(updater), None) is not None:
+            still = not any(map(has_gradient, matrices_of(updater)))
+            self.still.setdefault(updater.number, Stillness()).note(still, updater.steps + 1)
+        if not updater.sampled or self.heard.get(updater.number) == updater.heard:
+            return
+        self.heard[updater.number] = updater.heard
         for p in updater.parameters:
             array = gradient_of(p)
             if array is None or not array.size:
@@ -335,6 +373,23 @@ class ZeroGradient(Check):
     def finish(self) -> None:
         if any(finding.check == "zeroed-before-step" for finding in self.findings.items):
             return  # that is why
+        if not self.always_zero():
+            for updater in self.program.updaters.values():
+                if updater.number in self.still and self.still[updater.number].lasts:
+                    self.tell_end(updater, self.still[updater.number])
+
+    def tell_end(self, updater: Updater, still: Stillness) -> None:
+        """Enter a finding about an optimizer whose parameters do not learn any more."""
+        reasons = [self.reasons[id(p)] for p in updater.parameters if id(p) in self.reasons]
+        why, at, scope = reasons[0] if reasons else ("", updater.last, None)
+        names = listed(map(self.program.name_of, matrices_of(updater)))
+        since = f"From step {still.first} on" + ("" if still.exact else ", or earlier,")
+        count = f"each of {still.seen}" if still.zeros == still.seen else f"{still.zeros} of {still.seen}"
+        message = f"{since} the gradients of {names} were all zeros, in {count} steps looked at"
+        self.found(f"{message}, while the loss was not zero." + (f" {why}." if why else ""), at, scope=scope)
+
+    def always_zero(self) -> bool:
+        """Enter a finding about parameters whose gradients never were anything but zeros, and say whether there are some."""
         tensors = dict(self.tensors)
         dead = [tensors[key] for key, (seen, zero) in self.counts.items() if seen >= SEVERAL and zero == seen and key in tensors]
         if any(p.ndim > 1 for p in dead):  # a bias alone may well have none, as the last one of a critic whose outputs are subtracted
@@ -345,6 +400,13 @@ class ZeroGradient(Check):
             updater = next(iter(self.program.updaters.values()))
             message = f"The gradient of {names} was all zeros in each of {seen} steps looked at." + (f" {why}." if why else "")
             self.found(message, at if at.code else updater.origin, scope=scope)
+            return True
+        return False
+
+
+def matrices_of(updater: Updater) -> Iterator[Tensor]:
+    """The parameters of an optimizer that are no biases and have gradients."""
+    return (p for p in updater.parameters if p.ndim > 1 and gradient_of(p) is not None)
 
 
 class UnitsAlike(Check):

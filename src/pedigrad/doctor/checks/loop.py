@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 from ...core.graph import Leaf
 from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ..findings import Check, listed
-from ..program import Pass, Schedule, Updater, any_in, has_gradient, state_of
+from ..program import Pass, Schedule, Updater, any_in, elements_of, has_gradient, state_of
 
 FEW = 2  # parameters whose values are looked at
 SEVERAL = 3  # times that something has to happen before it is no accident
 MANY = 8  # optimizers of the same parameters that are made in one line
 NOTHING = 1e-6  # a rate is next to 0 below so much of the highest
+
+
+@dataclass
+class Accumulated:
+    """Gradients that were added to old ones: what is said of it and where, whose they are, and how many steps they are not zeroed."""
+
+    message: str
+    at: Origin
+    of: set[int]
+    steps: int  # that their optimizer has taken
+    last: int = 0  # those it had taken when they were zeroed last
+    between: int | None = None  # the fewest from one zeroing to the next
+
+    def zeroed(self) -> None:
+        """They have been zeroed since the last step."""
+        between, self.last = self.steps - self.last, self.steps
+        self.between = between if self.between is None else min(between, self.between)
 
 
 class GradientsAccumulate(Check):
@@ -29,12 +47,17 @@ class GradientsAccumulate(Check):
         self.used: dict[int, Tensor] = {}  # parameters that a step has updated and whose gradient nobody has zeroed, if they had one
         self.stale: dict[int, Origin] = {}  # those of them to which a pass has added, and where
         self.times: dict[int, int] = {}  # by optimizer, steps with such gradients
+        self.seen: dict[int, Accumulated] = {}  # by optimizer
+        self.updates = 0  # by hand
 
     def fall_asleep(self) -> None:
         self.used, self.stale = {}, {}
 
     def backward(self, run: Pass) -> None:
-        self.used = {key: p for key, p in self.used.items() if has_gradient(p)}
+        used, self.used = self.used, {key: p for key, p in self.used.items() if has_gradient(p)}
+        for seen in self.seen.values() if len(self.used) < len(used) else ():
+            if not seen.of.isdisjoint(used.keys() - self.used.keys()):
+                seen.zeroed()
         if self.stale:
             self.stale = {key: origin for key, origin in self.stale.items() if key in self.used}
 
@@ -47,27 +70,37 @@ class GradientsAccumulate(Check):
 
     def step(self, updater: Updater) -> None:
         if self.stale:
-            self.judge(updater.owned, updater.number, f"{updater.name}.step()")
+            self.judge(updater.owned, updater.number, f"{updater.name}.step()", updater.steps)
 
     def stepped(self, updater: Updater) -> None:
         self.step(updater)  # of what its closure has done
         self.use(updater.owned)
+        if (seen := self.seen.get(updater.number)) is not None:
+            seen.steps = updater.steps
 
     def by_hand(self, parameters: list[Tensor]) -> None:
         updated = {id(p): p for p in parameters}
-        self.judge(updated, 0, "the update")
+        self.updates += 1
+        self.judge(updated, 0, "the update", self.updates)
         self.use(updated)
+        if 0 in self.seen:
+            self.seen[0].steps = self.updates
 
-    def judge(self, parameters: dict[int, Tensor], key: int, what: str) -> None:
-        """Enter a finding if parameters that are about to be updated have old gradients in theirs, the second time that it happens."""
+    def judge(self, parameters: dict[int, Tensor], key: int, what: str, steps: int) -> None:
+        """Note that parameters that are about to be updated have old gradients in theirs, the second time that it happens."""
         late = [p for place, p in parameters.items() if place in self.stale and has_gradient(p)]
         places = [self.stale.pop(id(p)) for p in late]
         if late:
             self.times[key] = self.times.get(key, 0) + 1
             if self.times[key] == 2:
                 names = listed(self.program.name_of(p) for p in late)
-                message = f"The gradients of {names} were added to those that {what} had already used: nothing zeroes them."
-                self.found(message, places[0])
+                message = f"The gradients of {names} were added to those that {what} had already used"
+                self.seen[key] = Accumulated(message, places[0], {id(p) for p in late}, steps)
+
+    def finish(self) -> None:
+        for seen in self.seen.values():
+            rest = "nothing zeroes them" if seen.between is None else f"they are zeroed only once in {seen.between} steps"
+            self.found(f"{seen.message}: {rest}.", seen.at)
 
     def use(self, parameters: dict[int, Tensor]) -> None:
         """Parameters are updated."""
@@ -92,7 +125,7 @@ class ZeroedBeforeStep(Check):
 
     def backwarded(self, run: Pass) -> None:
         if run.accumulates:
-            self.reached.update(leaf for leaf in run.leaves if leaf.grad is not None and not leaf.zeroed and any_in(leaf.grad._array))
+            self.reached.update(leaf for leaf in run.leaves if leaf.grad is not None and not leaf.zeroed and any_in(elements_of(leaf.grad)))
 
     def step(self, updater: Updater) -> None:
         due = [p for p in updater.parameters if p._node in self.reached]
@@ -197,12 +230,12 @@ class GradientsThrownAway(Check):
         mine = [leaf for leaf in last.leaves if id(leaf) in owned]
         if any(state_of(p) != state for p, state in self.states):
             return  # they were used by hand
-        if mine and all(leaf.grad is None or leaf.zeroed or not any_in(leaf.grad._array) for leaf in mine):
+        if mine and all(leaf.grad is None or leaf.zeroed or not any_in(elements_of(leaf.grad)) for leaf in mine):
             self.wasted += 1
             self.at = last.origin
 
     def backwarded(self, run: Pass) -> None:
-        if run.accumulates and run.error is None and any(leaf.grad is not None and any_in(leaf.grad._array) for leaf in run.leaves):
+        if run.accumulates and run.error is None and any(leaf.grad is not None and any_in(elements_of(leaf.grad)) for leaf in run.leaves):
             self.last, self.stepped_since = run, False
             some = [p for leaf in itertools.islice(run.leaves, FEW) if (p := leaf.variable) is not None]
             self.states = [(p, state_of(p)) for p in some]

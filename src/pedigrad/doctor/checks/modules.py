@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.nonfinite import ancestors
 from ...core.graph import Leaf
 from ...core.origin import NOWHERE, Origin
 from ...core.scope import here
@@ -21,6 +22,8 @@ from ..program import Call, FunctionCall, Model, Pass, Updater
 from .losses import LOSSES
 
 SEVERAL = 3
+MANY = 64  # calls that are kept in mind
+LATER = 4  # backward passes after which none will come to a call any more
 MEASURES = ("numpy", "tolist", "item")
 CHOICES = ("argmax", "max", "topk", "gt", "ge", "round")  # what makes predictions of scores
 
@@ -97,11 +100,33 @@ class TrainingWhileMeasuring(Check):
         self.derived: dict[int, tuple[weakref.ref[Tensor], Call, str]] = {}  # what was computed from an output: "chosen", "compared" or ""
         self.fitted: set[int] = set()  # models whose own outputs losses are computed of
         self.taken: list[Call] = []  # predictions that became arrays since the last backward pass
+        self.open: list[
+            tuple[Call, int, Any]
+        ] = []  # calls that no backward pass has come to, how many have run since, what tells the input
+        self.learning: set[tuple[Any, int]] = set()  # lines with calls that backward passes came to
+        self.only_read: dict[tuple[Any, int], Call] = {}  # lines with a call whose measure was read, and that no pass came to
 
     def backward(self, run: Pass) -> None:
         for call in self.taken:
             self.measure(call)
         self.taken.clear()
+        self.sort(run)
+
+    def sort(self, run: Pass) -> None:
+        """Tell calls that the program learns from, which this pass comes to, from those of which it only reads how good they are."""
+        calls, self.open = [entry for entry in self.open if place_of(entry[0]) not in self.learning], []
+        alive = any(call.node is not None for call, _, _ in calls)
+        reached = {id(node) for loss in run.tensors if loss._node is not None for node in ancestors(loss._node)} if alive else set()
+        for call, passes, mark in calls:
+            if id(call.node) in reached:
+                self.learning.add(place_of(call))
+            elif call.node is not None and passes < LATER:
+                self.open.append((call, passes + 1, mark))
+            elif call.measured and call.read:
+                self.only_read[place_of(call)] = call
+
+    def fall_asleep(self) -> None:
+        self.open.clear()  # nobody will see whether passes come to them
 
     def calling(self, call: Call) -> None:
         pending = [c for c in self.program.calls if c.model is call.model and c.measured and c.is_gone]
@@ -114,10 +139,28 @@ class TrainingWhileMeasuring(Check):
         for call in self.program.calls:
             if call.measured and call.is_gone and self.program.steps:
                 self.tell(call)
+        only_read = {place_of(call): call for call, _, _ in self.open if call.measured and call.read and call.node is None}
+        for place, call in (self.only_read | only_read).items():
+            if place not in self.learning:
+                self.tell(call)
 
     def called(self, call: Call) -> None:
         if call.output is not None and call.training:
             self.derived[id(call.output)] = (weakref.ref(call.output), call, "")
+            made = any(t._node is not None and t._node.__class__ is not Leaf for t in call.inputs)  # by a generator, say
+            if call.node is not None and not made and self.program.steps and not self.program.stepping:
+                self.wait_for(call)
+
+    def wait_for(self, call: Call) -> None:
+        """See what becomes of a call, unless its line is known, or predicts the same input again, as Monte Carlo dropout does."""
+        place = place_of(call)
+        if place in self.learning:
+            return
+        mark = call.given if call.inputs else None  # while it has them
+        if any(place_of(other) == place and not passes and mark == known for other, passes, known in self.open):
+            self.learning.add(place)
+            return
+        self.open = [*self.open[1 - MANY :], (call, 0, mark)]
 
     def look(self, on: bool) -> None:
         if on:
@@ -143,8 +186,9 @@ class TrainingWhileMeasuring(Check):
             what = "compared"  # the scores of the classes that are right
         results = [each for each in (result if isinstance(result, tuple) else (result,)) if isinstance(each, Tensor)]
         self.derived.update((id(each), (weakref.ref(each), call, what)) for each in results)
-        if op.name in ("eq", "ne") or (what == "compared" and op.kind == "reduction" and results and results[0]._array.size == 1):
-            self.measure(call)
+        counts = op.name in ("eq", "ne") and (not call.grad or (what == "chosen" and len(known) == 1))  # else of what it drew to act
+        if counts or (what == "compared" and op.kind == "reduction" and results and results[0]._array.size == 1):
+            self.measure(call, results[0] if results else None)
 
     def function(self, call: FunctionCall) -> None:
         if call.name == "dropout":
@@ -152,8 +196,9 @@ class TrainingWhileMeasuring(Check):
         known = self.of(call.argument(0, "input"))
         if known is None:
             return
+        known[0].read = known[0].read or call.name in MEASURES
         if call.name in LOSSES or (known[1] in ("chosen", "weighed") and not known[0].grad):
-            self.measure(known[0])
+            self.measure(known[0], call.result)
         elif call.name != "item" and not known[0].grad and known[0].mark is not None and known[0].model.number in self.fitted:
             self.take(known[0])
 
@@ -174,8 +219,10 @@ class TrainingWhileMeasuring(Check):
             call.active = call.model.active()
             self.taken.append(call)
 
-    def measure(self, call: Call) -> None:
+    def measure(self, call: Call, measure: Any = None) -> None:
         """Something that tells how good the output is was computed of it."""
+        if isinstance(measure, Tensor) and measure._node is not None and call.node is None:
+            return  # the output, cut from its history, is what another one is to be like
         if call.grad:
             self.fitted.add(call.model.number)
         if not call.measured:
@@ -189,6 +236,11 @@ class TrainingWhileMeasuring(Check):
         if call.active and call.model.trained:
             do = "act as they do" if len(call.active) > 1 else "acts as it does"
             self.found(f"{call.model.name} is measured in training mode: {listed(call.active)} {do} in training.", call.origin)
+
+
+def place_of(call: Call) -> tuple[Any, int]:
+    """What tells the line of a call from others."""
+    return call.origin.code, call.origin.lasti
 
 
 def is_weighed(operands: tuple[Any, ...]) -> bool:
