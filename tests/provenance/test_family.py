@@ -181,6 +181,16 @@ def test_to_shows_only_the_paths_between_two_tensors():
     assert str(y.family(to=torch.ones(3, requires_grad=True))) == "it did not come from there"
 
 
+def test_of_paths_from_a_tensor_other_operands_are_neither_shown_nor_counted():
+    w, v, shift = torch.randn(50, 50, requires_grad=True), torch.randn(50, 50, requires_grad=True), torch.randn(50)
+    loss = ((torch.randn(1, 50) @ w + shift) @ v).sum()
+    whole, part = loss.family(), loss.family(to=w)
+    assert "400 B saved" in str(whole) and "400 B saved" in str(part) and "200 B saved" in str(loss.family(to=v))
+    assert "← input (1, 50), w (50, 50)" in str(whole)
+    assert rows(part)[-1] == "  4 ╵ matmul (1, 50)  ← w (50, 50)"
+    assert [box.leaves for box in part.graph().nodes] == ["w", "", "", ""]
+
+
 def test_leaves_go_by_their_module_a_variable_or_the_names_given():
     w = torch.ones(3, requires_grad=True)
     assert "← w (3,)" in str(w.exp().family())

@@ -39,9 +39,14 @@ class Ancestors:
         self.nodes = [node for node in found if not isinstance(node, Leaf)]
         self.leaves = [node for node in found if isinstance(node, Leaf)]
         self.is_leaf = {node.seq for node in self.leaves}
+        self.only_paths = bool(targets or to)
         self.place = {node.seq: i for i, node in enumerate(self.nodes)}
         self.ends = ends
         self.parents = [sorted({self.place[p.seq] for p in self.followed(node) if p.seq in self.place}) for node in self.nodes]
+
+    def shows(self, leaf: Leaf | None) -> bool:
+        """Whether an operand, by its leaf if it has one, stands beside its operation: of paths only what they begin at."""
+        return not self.only_paths if leaf is None else leaf.seq in self.is_leaf
 
     def followed(self, node: Node) -> Iterator[Node]:
         """The parents of an operation, none where the walk ends."""

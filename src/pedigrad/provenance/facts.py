@@ -230,9 +230,10 @@ def outputs_by_seq(nodes: list[Node]) -> dict[int, np.ndarray[Any, Any]]:
     return found
 
 
-def saved_bytes(nodes: list[Node], leaves: list[Leaf]) -> dict[int, int]:
+def saved_bytes(nodes: list[Node]) -> dict[int, int]:
     """Bytes that each operation keeps for the backward pass, memory of several counted with the oldest, that of leaves not at all."""
-    known = {id(storage_of(t._array)) for t in (leaf.variable for leaf in leaves) if t is not None}
+    leaves = [parent.variable for node in nodes for parent in node.parents if isinstance(parent, Leaf)]
+    known = {id(storage_of(t._array)) for t in leaves if t is not None}
     found = {}
     for node in nodes:
         total = 0

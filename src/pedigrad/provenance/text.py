@@ -209,12 +209,8 @@ class Printer:
         """The leaves and inputs of an operation."""
         node = self.ancestors.nodes[place]
         prefix = node.scope.path + "." if self.by_module and node.scope is not None and node.scope.path else ""
-        given = [described(operand, prefix) for operand in self.facts.operands(node) if self.is_kept(operand)]
+        given = [described(operand, prefix) for operand in self.facts.operands(node) if self.ancestors.shows(operand.leaf)]
         return f"  ← {', '.join(given)}" if given else ""
-
-    def is_kept(self, operand: Operand) -> bool:
-        """Whether an operand is to be shown: of leaves only those that are asked for."""
-        return operand.leaf is None or operand.leaf.seq in self.ancestors.is_leaf
 
 
 def described(operand: Operand, prefix: str) -> str:
@@ -233,7 +229,7 @@ def header(ancestors: Ancestors) -> str:
     nodes, leaves = ancestors.nodes, ancestors.leaves
     scopes = {node.scope.path for node in nodes if node.scope is not None}
     numbers = sum(int(leaf_size(leaf.shape)) for leaf in leaves)
-    kept = sum(saved_bytes(nodes, leaves).values())
+    kept = sum(saved_bytes(nodes).values())
     parts = [count(len(nodes), "operation") + (f" in {count(len(scopes), 'module')}" if scopes else "")]
     parts.append(f"{count(len(leaves), 'leaf').replace('leafs', 'leaves')} of {count(numbers, 'number')}")
     if kept:
