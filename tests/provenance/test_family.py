@@ -202,6 +202,21 @@ def test_leaves_go_by_their_module_a_variable_or_the_names_given():
     assert "weight (1, 3), bias (1,)" in str(out.family())
 
 
+def test_leaves_of_a_compiled_function_go_by_their_module():
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
+    compiled = torch.compile(lambda x: (model(x) ** 2).sum())
+    for _ in range(4):
+        loss = compiled(torch.ones(2, 4))
+    assert "CompiledBackward ()" in str(loss.family(lines=None))
+    assert [operand.name for operand in loss.family().facts.operands(loss.grad_fn)] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+def test_leaves_used_outside_of_their_module_go_by_the_variable_it_is_in():
+    layer, x = nn.Linear(3, 1), torch.ones(2, 3)
+    assert "← layer.weight (1, 3)" in str((layer.weight * 2).family())
+    assert "← x (2, 3), weight (1, 3), bias (1,)" in str(layer(x).family())
+
+
 def test_inputs_that_need_no_gradient_stand_beside_their_operation():
     image, target = torch.ones(2, 3), torch.tensor([0, 1])
     layer = nn.Linear(3, 2)

@@ -191,6 +191,16 @@ def test_graph_shows_where_the_loss_of_a_program_came_from(tmp_path, options, fi
     assert data((tmp_path / "program.html").read_text())["nodes"][0]["title"] == "mul"
 
 
+def test_graph_names_the_variables_of_a_program_that_its_backward_pass_has_ended(tmp_path):
+    (tmp_path / "p.py").write_text(
+        "import torch\nw = torch.ones(3, requires_grad=True)\nshift = torch.ones(3, requires_grad=True)\n"
+        "loss = (w * 2 + shift).sum()\nloss.backward()\n"
+    )
+    command = [sys.executable, "-m", "pedigrad", "graph", "p.py"]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "← shift (3,)" in shown and "← w (3,)" in shown
+
+
 def test_graph_says_what_it_did_not_find(tmp_path, capsys):
     assert graph_page.main("p.py", [], None, None, lambda script, args: {}) == 1
     assert "there was no backward pass" in capsys.readouterr().err

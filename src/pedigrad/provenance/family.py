@@ -12,7 +12,7 @@ from ..core.declare import function
 from ..core.graph import Node
 from ..core.origin import located
 from ..core.tensor import Tensor
-from ..core.traces import variables
+from ..core.traces import modules_around, variables
 from . import drawing, page, text
 from .ancestors import Ancestors, tensors
 from .facts import Facts
@@ -32,7 +32,9 @@ class Family:
     ):  # fmt: skip
         self.ancestors = Ancestors(tensor, tensors(until), tensors(to))
         self.tensor = tensor
-        self.facts = Facts({id(t._node): name for name, t in (names or {}).items() if t._node is not None}, variables(around=True))
+        self.kept = self.leaves  # whose names are looked up when it is printed, and the program may be over by then
+        called = {id(t._node): name for name, t in (names or {}).items() if t._node is not None}
+        self.facts = Facts(called, variables(around=True), modules_around())
         self.by_module = modules is not False
         opened = () if isinstance(modules, bool) else (modules,) if isinstance(modules, str) else tuple(modules)
         self.view = text.View(depth, opened, None if depth is not None and lines == text.View.lines else lines, modules is not False)
