@@ -7,6 +7,7 @@ import pytest
 
 import pedigrad as torch
 from pedigrad import graph_page, nn
+from pedigrad.provenance import text
 from pedigrad.provenance.folding import Group, longest_repeat
 
 
@@ -114,6 +115,46 @@ def test_no_line_is_wider_than_a_screen():
     assert max(map(len, loss.family().lines())) <= 100
 
 
+def test_what_the_tree_says_of_a_row_is_cut_last():
+    class Beside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.normalization_of_what_comes_in = nn.Linear(3, 3), nn.LayerNorm(3)
+
+        def forward(self, x):
+            y = self.first(x)
+            z = self.normalization_of_what_comes_in(x)
+            return y + z
+
+    out = Beside()(torch.ones(2, 3, requires_grad=True).exp())
+    (row,) = (line for line in out.family().lines() if "LayerNorm" in line)
+    place = f"test_family.py:{Beside.forward.__code__.co_firstlineno + 2}"
+    assert row.endswith(f"native_layer_norm …  from #4  {place}") and len(row) == 100
+    (row,) = (line for line in out.family().lines() if "first (Linear)" in line)
+    assert "← weight (3, 3), bias (3,)" in row and row.endswith("…")
+    assert text.shortened("a" * 90, "  from #5", "  ← weight (3,)", 60) == "a" * 50 + "…" + "  from #5"
+    assert text.shortened("a" * 40, "  from #5", "  ← weight (3,)", 60) == "a" * 40 + "  from #5  ← weight…"
+
+
+def test_what_is_asked_for_and_is_not_there_is_said():
+    model, w = Model(3), torch.ones(3, requires_grad=True)
+    out = model(torch.ones(2, 3) * w)
+    assert rows(out.family(modules="layer9"))[1].startswith("modules: none of 'layer9' ran an operation: there are layers.0, layers.0.fc, ")
+    assert rows((w * 2).family(modules="a"))[1] == "modules: none of 'a' ran an operation: there are no modules within others"
+    assert rows(out.family(until=torch.ones(3)))[1] == "until: it did not come from that"
+    assert rows(out.family(until=[w, torch.ones(3), torch.ones(3)]))[1] == "until: it did not come from 2 of these"
+    for asked in ({"modules": "layers"}, {"modules": "layers.2.fc"}, {"modules": ["head"]}, {"until": w}):
+        assert "not" not in rows(out.family(**asked))[1] and "none" not in rows(out.family(**asked))[1]
+
+
+def test_what_is_led_to_is_open_first():
+    model = Model(8)
+    x = torch.ones(2, 3)
+    for wanted in (model.layers[1].fc.weight, model.layers[7].fc.weight):
+        assert "← weight (3, 3)" in str(model(x).family(to=wanted, lines=18))
+    assert "← weight (3, 3)" not in str(model(x).family(to=model.layers[0].fc.weight, depth=1))
+
+
 def test_depth_says_how_far_modules_are_opened():
     out = Model()(torch.ones(2, 3))
     assert len(rows(out.family(depth=0))) == 2
@@ -128,7 +169,7 @@ def test_modules_can_be_left_out():
         "  2 ▾ 12 x add, tanh, linear (2, 3)",
         "  3   │ add (2, 3)  and #2",
         "  4   │ tanh (2, 3)",
-        "  5   ╵ linear (2, 3)  from #2  ← layers.11.fc.weight (3, 3), layers.11.fc.…",
+        "  5   ╵ linear (2, 3)  from #2  ← layers.11.fc.weight (3, 3), layers.11.fc.bias (3,)",
     ]
 
 

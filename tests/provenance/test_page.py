@@ -150,6 +150,12 @@ def test_a_page_is_written_where_it_is_asked_for(loss, tmp_path):
     assert loss.family().html(tmp_path / "page.html") == (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("kind", ["svg", "dot", "mermaid"])
+def test_a_picture_is_written_where_it_is_asked_for(loss, tmp_path, kind):
+    made = getattr(loss.family(), kind)(tmp_path / "picture")
+    assert (tmp_path / "picture").read_text(encoding="utf-8") == made == getattr(loss.family(), kind)()
+
+
 def test_pictures_are_well_formed(loss):
     family = loss.family()
     root = ElementTree.fromstring(family.svg())
