@@ -58,6 +58,7 @@ function gpt() {
 function resnet() {
   expect("what is not finite is red", document.querySelector(".badly") !== null);
   expect("and listed", panel.textContent.includes("not finite") && panel.textContent.includes("fc: linear"), panel.textContent);
+  expect("with the module", [...panel.querySelectorAll(".dim")].some(each => each.textContent.startsWith("in ")), panel.textContent);
   type("fc"); enter();
   expect("a leaf tells its gradient", panel.textContent.includes("gradient norm"), panel.textContent);
   expect("and its bad values", panel.querySelector("td.bad") !== null);

@@ -330,6 +330,110 @@ def test_a_wrong_layer_prints_one_short_traceback():
         assert part in last, text
 
 
+def second_backward():
+    w = torch.ones(3, requires_grad=True)
+    loss = (w * w).sum()
+    loss.backward()
+    loss.backward()
+
+
+def changed_in_place():
+    h = torch.ones(3, requires_grad=True).exp()
+    loss = (h * h).sum()
+    h.add_(1)
+    torch.autograd.backward(loss)
+
+
+def with_nan():
+    with torch.autograd.set_detect_anomaly(True):
+        (torch.zeros(3, requires_grad=True).sqrt() * 0).sum().backward()
+
+
+def without_history():
+    torch.autograd.backward([torch.ones(3).sum()])
+
+
+def of_several():
+    torch.ones(3, requires_grad=True).exp().backward()
+
+
+def added_to_a_leaf():
+    w = torch.ones(3, requires_grad=True)
+    w += 1
+
+
+def set_in_a_leaf():
+    torch.ones(3, requires_grad=True)[0] = 1
+
+
+class Uneven(torch.utils.data.Dataset):
+    def __init__(self, sample):
+        self.sample = sample
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return self.sample(i)
+
+
+def loaded(sample):
+    return lambda: next(iter(torch.utils.data.DataLoader(Uneven(sample), 2)))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        second_backward, changed_in_place, with_nan, without_history, of_several, added_to_a_leaf, set_in_a_leaf,
+        lambda: torch.ones(3, requires_grad=True).mul_(2), lambda: torch.ones(3, requires_grad=True).sub_(2),
+        lambda: torch.ones(3, requires_grad=True).zero_(), lambda: torch.ones(3, requires_grad=True).fill_(2),
+        lambda: torch.ones(3, requires_grad=True).copy_(torch.ones(3)),
+        loaded(lambda i: torch.ones(i + 1)), loaded(lambda i: {"a": {1, 2}}), loaded(lambda i: [1] * (i + 1)),
+    ],
+)  # fmt: skip
+def test_one_frame_of_ours_is_shown(call):
+    for _ in range(2):
+        with pytest.raises((RuntimeError, TypeError)) as caught:
+            call()
+        frames = traceback.extract_tb(caught.value.__traceback__)
+    assert sum(frame.filename != __file__ for frame in frames) <= 1 and frames[-2].filename == __file__, frames
+
+
+class Wrong(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g @ torch.ones(4, 4)  # where it goes wrong
+
+
+def test_of_an_error_in_a_users_gradient_its_line_is_shown():
+    for call in (Wrong.apply, lambda x: watched(x * 2)):
+        with pytest.raises(RuntimeError) as caught:
+            call(torch.ones(3, requires_grad=True)).sum().backward()
+        frames = traceback.extract_tb(caught.value.__traceback__)
+        assert "# where it goes wrong" in frames[-1].line or "# where it goes wrong" in frames[-2].line
+        assert sum(frame.filename != __file__ for frame in frames) <= 2
+
+
+def watched(y):
+    y.register_hook(lambda g: g @ torch.ones(4))  # where it goes wrong
+    return y
+
+
+def test_faults_of_others_keep_their_frames():
+    def broken(g):
+        raise KeyError("mine")
+
+    y = torch.ones(3, requires_grad=True) * 2
+    y.register_hook(broken)
+    with pytest.raises(KeyError) as caught:
+        y.sum().backward()
+    assert sum(frame.filename != __file__ for frame in traceback.extract_tb(caught.value.__traceback__)) > 3
+
+
 def test_a_wrong_operation_prints_the_line_of_its_declaration():
     x = torch.ones(2, 3)
     for _ in range(2):  # the first call generates the code

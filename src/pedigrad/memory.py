@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,14 +22,16 @@ import numpy as np
 
 from .core import meta
 from .core.graph import Leaf, Node
-from .core.origin import Source
+from .core.origin import Source, outside
 from .core.storage import storage_of
 from .core.tensor import Tensor
-from .profiler.held import COMPILED, GRADIENTS, PARAMETERS, SAVED, SCRATCH, TENSORS, Held, Holder, Snapshot, grown
+from .core.traces import parts_of, variables_of
+from .profiler.held import COMPILED, GRADIENTS, PARAMETERS, SAVED, SCRATCH, STATE, TENSORS, Held, Holder, Snapshot, grown
 from .profiler.session import profile
 from .provenance.facts import Facts, saved_sources
 
-__all__ = ["COMPILED", "GRADIENTS", "PARAMETERS", "SAVED", "TENSORS", "Held", "Holder", "Peak", "Snapshot", "leaks", "peak", "snapshot"]
+KINDS = ["COMPILED", "GRADIENTS", "PARAMETERS", "SAVED", "STATE", "TENSORS"]
+__all__ = [*KINDS, "Held", "Holder", "Peak", "Snapshot", "leaks", "peak", "snapshot"]
 SETTLED = 2  # steps that are taken before it is looked at what further ones leave behind
 
 
@@ -87,14 +90,44 @@ def snapshot() -> Snapshot:
 
     Nothing is watched beforehand: the objects that are alive are looked at, which takes a while. Arrays that only your own code holds,
     without a tensor, and what optimizers and the compiler keep for themselves beside tensors are not seen.
+
+    What an operation has made goes by its line and module, parameters, buffers and gradients by their module, state of optimizers by its
+    name, and other tensors by the variable they are in, if the function that asks, or one of its file that called it, has one.
     """
     gc.collect()
     objects = gc.get_objects()  # by their types: isinstance asks objects for `__class__`, which runs code of those that stand for others
     tensors = [x for x in objects if issubclass(type(x), Tensor) and isinstance(getattr(x, "_array", None), np.ndarray)]
     nodes = sorted((x for x in objects if issubclass(type(x), Node) and x.parents is not None and x.saved), key=lambda node: node.seq)
-    counting = Counting(tensors, nodes)
+    optimizers = [x for x in objects if hasattr(type(x), "state_names") and isinstance(getattr(x, "state", None), dict)]
+    owners = in_variables() | in_modules([x for x in objects if hasattr(type(x), "named_modules") and hasattr(type(x), "named_buffers")])
+    counting = Counting(tensors, nodes, optimizers, owners)
     counting.programs([x for x in objects if hasattr(type(x), "arena_by_source")])
     return Snapshot(counting.held)
+
+
+def in_modules(modules: list[Any]) -> dict[int, str]:
+    """The modules that parameters and buffers are in, by the tensors' identity."""
+    found: dict[int, str] = {}
+    inner = {id(child) for module in modules for child in module.children()}
+    for root in modules:
+        for path, module in root.named_modules() if id(root) not in inner else ():
+            name = f"{path} ({type(module).__name__})" if path else type(module).__name__
+            own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+            found |= {id(tensor): name.removeprefix("_orig_mod.") for _, tensor in own}
+    return found
+
+
+def in_variables() -> dict[int, str]:
+    """The variables that tensors are in, by the tensors' identity: those of the frame that asks, and of its file's that called it."""
+    first = frame = outside(sys._getframe(1))
+    found: dict[int, str] = {}
+    while frame is not None and first is not None and frame.f_globals is first.f_globals:
+        for name, value in variables_of(frame):
+            if not hasattr(type(value), "named_modules"):
+                for _, tensor in parts_of(name, value, Tensor):
+                    found.setdefault(id(tensor), name if tensor is value else f"in {name}")
+        frame = outside(frame.f_back)
+    return found
 
 
 def of_source(what: str, source: Source) -> Holder:
@@ -103,26 +136,38 @@ def of_source(what: str, source: Source) -> Holder:
     return Holder(what, line, "" if source.scope is None else str(source.scope))
 
 
+def state_of(optimizer: Any) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that an optimizer keeps of its parameters, and how it calls them."""
+    for state in list(optimizer.state.values()):
+        for name, value in state.items() if isinstance(state, dict) else ():
+            if issubclass(type(value), Tensor) and isinstance(getattr(value, "_array", None), np.ndarray):
+                yield str(name), value
+
+
 class Counting:
     """Counts each memory once."""
 
-    def __init__(self, tensors: list[Tensor], nodes: list[Node]):
+    def __init__(self, tensors: list[Tensor], nodes: list[Node], optimizers: list[Any], owners: dict[int, str]):
         self.known: set[int] = set()
         self.held: dict[Holder, Held] = {}
         self.facts = Facts({}, {})
         leaves = [t for t in tensors if isinstance(t._node, Leaf)]
         for leaf in leaves:
-            self.add(Holder(PARAMETERS if type(leaf).__name__ == "Parameter" else TENSORS, "", ""), leaf._array)
+            what = PARAMETERS if type(leaf).__name__ == "Parameter" else TENSORS
+            self.add(Holder(what, "", owners.get(id(leaf), "")), leaf._array)
         for leaf in leaves:
             gradient = leaf._node.grad  # type: ignore[union-attr]
             if gradient is not None:
-                self.add(Holder(GRADIENTS, "", ""), gradient._array)
+                self.add(Holder(GRADIENTS, "", owners.get(id(leaf), "")), gradient._array)
+        for optimizer in optimizers:
+            for name, tensor in state_of(optimizer):
+                self.add(Holder(STATE, "", f"{type(optimizer).__name__}: {name}"), tensor._array)
         for node in nodes:
             for array, source in saved_sources(node):
                 self.add(self.of_node(SAVED, node) if source is None else of_source(SAVED, source), array)
         for tensor in tensors:
             history = tensor._node
-            self.add(Holder(TENSORS, "", "") if history is None else self.of_node(TENSORS, history), tensor._array)
+            self.add(Holder(TENSORS, "", owners.get(id(tensor), "")) if history is None else self.of_node(TENSORS, history), tensor._array)
 
     def programs(self, programs: list[Any]) -> None:
         """Count the memory that compiled programs keep for what lies there while they run, by the lines that it comes from."""

@@ -169,7 +169,7 @@ def test_a_program_calls_it_where_scores_leave_the_caches(masked, monkeypatch):
     wanted, compiled = step(*operands), torch.compile(step)
     for _ in range(4):
         compare(compiled(*operands), wanted, 2e-5)
-    assert "compiled, 0 as usual" in str(compiled.explain()) and "attend" in str(compiled.explain())
+    assert "compiled, 2 as usual, to be recorded" in str(compiled.explain()) and "attend" in str(compiled.explain())
 
 
 @pytest.mark.parametrize("lead", [(3,), (1, 0), (2, 3)])

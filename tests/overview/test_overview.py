@@ -147,6 +147,50 @@ def test_a_snapshot_says_which_line_and_module_hold_what_is_saved(quiet):
     assert (memory.snapshot() - before).of(memory.GRADIENTS) == 4 * (100 * 100 + 100)
 
 
+def test_folded_rows_add_up_what_is_in_them():
+    model = nn.Sequential(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), nn.Linear(2, 3))
+    found = torch.summary(model, torch.ones(5, 4), depth=1)
+    assert [row[-2:] for row in found.rows()] == [("--", "--"), (f"{4 * 8 + 8 + 8 * 2 + 2}", f"{5 * (4 * 8 + 8 * 2)}"), ("9", "30")]
+    assert found.total_mult_adds == 5 * (4 * 8 + 8 * 2 + 2 * 3)
+    assert [row[-1] for row in torch.summary(model, torch.ones(5, 4), depth=0).rows()] == [str(found.total_mult_adds)]
+    assert sum(int(row[-1]) for row in torch.summary(model, torch.ones(5, 4)).rows() if row[-1] != "--") == found.total_mult_adds
+
+
+def test_parameters_that_an_earlier_row_has_are_marked():
+    model = nn.ModuleDict({"tokens": nn.Embedding(10, 4), "inner": nn.Linear(4, 4), "head": nn.Linear(4, 10, bias=False)})
+    model["head"].weight = model["tokens"].weight
+    found = torch.summary(model)
+    assert [row[3] for row in found.rows()] == ["--", "40", "20", "40 (shared)"] and found.total_params == 60
+    both = nn.Sequential(model["tokens"], nn.Sequential(model["inner"], model["head"]))
+    assert [row[3] for row in torch.summary(both, depth=1).rows()] == ["--", "40", "60 (40 shared)"]
+
+
+def test_what_no_operation_has_made_goes_by_who_has_it(quiet):
+    model = nn.Sequential(nn.Linear(100, 100), nn.BatchNorm1d(100))
+    optimizer = torch.optim.Adam(model.parameters())
+    before = memory.snapshot()
+    ones = torch.ones(1000)
+    kept = [torch.from_numpy(np.ones(500, np.float32)), {"later": 1}]
+    model(torch.ones(4, 100)).sum().backward()
+    optimizer.step()
+    change = memory.snapshot() - before
+    held = {(holder.what, holder.module): each.nbytes for holder, each in change.held.items()}
+    assert held[memory.TENSORS, "ones"] == ones.nbytes and held[memory.TENSORS, "in kept"] == kept[0].nbytes
+    assert held[memory.GRADIENTS, "0 (Linear)"] == 4 * (100 * 100 + 100) and held[memory.GRADIENTS, "1 (BatchNorm1d)"] == 800
+    assert held[memory.STATE, "Adam: exp_avg"] == held[memory.STATE, "Adam: exp_avg_sq"] == 4 * (100 * 100 + 300)
+    assert {"0 (Linear)", "1 (BatchNorm1d)"} <= {h.module for h in memory.snapshot().held if h.what == memory.PARAMETERS}
+    assert not any(holder.what == memory.TENSORS and not holder.module and not holder.line for holder in change.held)
+
+
+def test_variables_are_not_taken_for_modules_in_a_short_table(quiet):
+    a, b = torch.ones(1000), torch.ones(2000)
+    model = nn.Sequential(*(nn.Linear(10, 10) for _ in range(30)))
+    short = memory.snapshot().by_line()
+    names = {(holder.what, holder.module) for holder in short.held}
+    assert {(memory.TENSORS, "a"), (memory.TENSORS, "b")} <= names and a.numel() < b.numel()
+    assert any(what == memory.PARAMETERS and module.endswith(" modules") for what, module in names) and len(model) == 30
+
+
 def test_memory_is_counted_once(quiet):
     before = memory.snapshot()
     x = torch.ones(1000)

@@ -99,7 +99,7 @@ def test_lines_and_modules_have_forward_and_backward_together():
     assert lines["y = model(torch.ones(2, 3))"].forward > 0 < lines["y = model(torch.ones(2, 3))"].backward
     modules = {row.what: row for row in found.modules()}
     assert modules["0 (Linear)"].forward > 0 < modules["0 (Linear)"].backward
-    assert modules["outside of modules"].operations == 2  # sum and its gradient
+    assert modules["outside of modules"].operations == 2 + len(list(model.parameters()))  # sum and its gradient, and those that arrive
     assert "backward" in str(found.modules()) and len(found.modules()) == 3
 
 
@@ -114,7 +114,7 @@ def test_steps_of_a_gradient_rule_belong_to_the_line_of_its_operation():
     assert len(steps) == 2 and {event.kind for event in steps} == {"backward"}
     assert {str(event.scope) for event in steps} == {"0 (Conv2d)"} and {event.origin.text for event in steps} == {"y = model(x)"}
     (line,) = (row for row in found.lines() if row.what.endswith("y.sum().backward()"))
-    assert line.operations == 2  # sum and its gradient
+    assert line.operations == 5  # sum and its gradient, and the three gradients that arrive
     assert found.memory().of(memory.GRADIENTS) >= x.numel() * 4
 
 
@@ -132,6 +132,56 @@ def test_operations_of_a_users_own_gradient_belong_to_its_lines():
     with profile() as found:
         Double.apply(x).sum().backward()
     assert [event.origin.text for event in found.events().all() if event.name == "aten::mul"] == ["return x * 2", "return g * 2"]
+
+
+def test_optimizers_clipping_and_loading_are_in_the_profile():
+    model = torch.nn.Linear(16, 16)
+    opt = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    data = torch.utils.data.TensorDataset(torch.ones(8, 16))
+    with profile() as found:
+        for (x,) in torch.utils.data.DataLoader(data, 4):
+            opt.zero_grad()
+            model(x).sum().backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            torch.nn.utils.clip_grad_value_(model.parameters(), 0.5)
+            opt.step()
+    lines = {row.what.rpartition("py:")[2].partition(": ")[2]: row for row in found.lines()}
+    for line in ("opt.zero_grad()", "opt.step()", "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)"):
+        assert lines[line].forward > 0 == lines[line].backward, line
+    assert lines["torch.nn.utils.clip_grad_value_(model.parameters(), 0.5)"].operations == 2
+    assert lines["model(x).sum().backward()"].backward > 0
+    sums = {e.key: e for e in found.key_averages()}
+    for name in ("Optimizer.step#SGD.step", "Optimizer.zero_grad#SGD.zero_grad", "clip_grad_norm_"):
+        assert sums[name].count == 2 and sums[name].is_user_annotation, name
+    loading = sums["enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__"]
+    assert loading.count == 3 and loading.self_cpu_time_total < loading.cpu_time_total  # stacking is within it
+    assert sums["autograd::engine::evaluate_function: torch::autograd::AccumulateGrad"].count == 4
+
+
+def test_what_a_closure_runs_is_within_its_step():
+    w = torch.ones(4, requires_grad=True)
+    opt = torch.optim.SGD([w], lr=0.1)
+
+    def closure():
+        loss = w.exp().sum()
+        loss.backward()
+        return loss
+
+    with profile() as found:
+        opt.step(closure)
+    (step,) = (event for event in found.events().all() if event.parent is None)
+    assert step.name == "Optimizer.step#SGD.step" and {"aten::exp", "aten::sum"} < {event.name for event in step.children}
+    assert step.own == step.total - sum(event.total for event in step.children)
+
+
+def test_sums_of_gradients_are_at_the_line_of_their_operation():
+    b = torch.ones(4, requires_grad=True)
+    with profile() as found:
+        shifted = torch.ones(8, 4) + b
+        (shifted.sin() * shifted.cos()).sum().backward()
+    sums = [(event.name, event.kind, event.origin.text) for event in found.events().all() if event.name in ("aten::sum", "aten::add")]
+    assert ("aten::sum", "backward", "shifted = torch.ones(8, 4) + b") in sums
+    assert sum(name == "aten::add" and kind == "backward" for name, kind, _ in sums) == 1
 
 
 def test_flame_graphs_add_up(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 import pedigrad as torch
 from pedigrad import graph_page, nn
+from pedigrad.provenance import text
 from pedigrad.provenance.folding import Group, longest_repeat
 
 
@@ -114,6 +115,46 @@ def test_no_line_is_wider_than_a_screen():
     assert max(map(len, loss.family().lines())) <= 100
 
 
+def test_what_the_tree_says_of_a_row_is_cut_last():
+    class Beside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.normalization_of_what_comes_in = nn.Linear(3, 3), nn.LayerNorm(3)
+
+        def forward(self, x):
+            y = self.first(x)
+            z = self.normalization_of_what_comes_in(x)
+            return y + z
+
+    out = Beside()(torch.ones(2, 3, requires_grad=True).exp())
+    (row,) = (line for line in out.family().lines() if "LayerNorm" in line)
+    place = f"test_family.py:{Beside.forward.__code__.co_firstlineno + 2}"
+    assert row.endswith(f"native_layer_norm …  from #4  {place}") and len(row) == 100
+    (row,) = (line for line in out.family().lines() if "first (Linear)" in line)
+    assert "← weight (3, 3), bias (3,)" in row and row.endswith("…")
+    assert text.shortened("a" * 90, "  from #5", "  ← weight (3,)", 60) == "a" * 50 + "…" + "  from #5"
+    assert text.shortened("a" * 40, "  from #5", "  ← weight (3,)", 60) == "a" * 40 + "  from #5  ← weight…"
+
+
+def test_what_is_asked_for_and_is_not_there_is_said():
+    model, w = Model(3), torch.ones(3, requires_grad=True)
+    out = model(torch.ones(2, 3) * w)
+    assert rows(out.family(modules="layer9"))[1].startswith("modules: none of 'layer9' ran an operation: there are layers.0, layers.0.fc, ")
+    assert rows((w * 2).family(modules="a"))[1] == "modules: none of 'a' ran an operation: there are no modules within others"
+    assert rows(out.family(until=torch.ones(3)))[1] == "until: it did not come from that"
+    assert rows(out.family(until=[w, torch.ones(3), torch.ones(3)]))[1] == "until: it did not come from 2 of these"
+    for asked in ({"modules": "layers"}, {"modules": "layers.2.fc"}, {"modules": ["head"]}, {"until": w}):
+        assert "not" not in rows(out.family(**asked))[1] and "none" not in rows(out.family(**asked))[1]
+
+
+def test_what_is_led_to_is_open_first():
+    model = Model(8)
+    x = torch.ones(2, 3)
+    for wanted in (model.layers[1].fc.weight, model.layers[7].fc.weight):
+        assert "← weight (3, 3)" in str(model(x).family(to=wanted, lines=18))
+    assert "← weight (3, 3)" not in str(model(x).family(to=model.layers[0].fc.weight, depth=1))
+
+
 def test_depth_says_how_far_modules_are_opened():
     out = Model()(torch.ones(2, 3))
     assert len(rows(out.family(depth=0))) == 2
@@ -128,7 +169,7 @@ def test_modules_can_be_left_out():
         "  2 ▾ 12 x add, tanh, linear (2, 3)",
         "  3   │ add (2, 3)  and #2",
         "  4   │ tanh (2, 3)",
-        "  5   ╵ linear (2, 3)  from #2  ← layers.11.fc.weight (3, 3), layers.11.fc.…",
+        "  5   ╵ linear (2, 3)  from #2  ← layers.11.fc.weight (3, 3), layers.11.fc.bias (3,)",
     ]
 
 
@@ -181,6 +222,16 @@ def test_to_shows_only_the_paths_between_two_tensors():
     assert str(y.family(to=torch.ones(3, requires_grad=True))) == "it did not come from there"
 
 
+def test_of_paths_from_a_tensor_other_operands_are_neither_shown_nor_counted():
+    w, v, shift = torch.randn(50, 50, requires_grad=True), torch.randn(50, 50, requires_grad=True), torch.randn(50)
+    loss = ((torch.randn(1, 50) @ w + shift) @ v).sum()
+    whole, part = loss.family(), loss.family(to=w)
+    assert "400 B saved" in str(whole) and "400 B saved" in str(part) and "200 B saved" in str(loss.family(to=v))
+    assert "← input (1, 50), w (50, 50)" in str(whole)
+    assert rows(part)[-1] == "  4 ╵ matmul (1, 50)  ← w (50, 50)"
+    assert [box.leaves for box in part.graph().nodes] == ["w", "", "", ""]
+
+
 def test_leaves_go_by_their_module_a_variable_or_the_names_given():
     w = torch.ones(3, requires_grad=True)
     assert "← w (3,)" in str(w.exp().family())
@@ -190,6 +241,21 @@ def test_leaves_go_by_their_module_a_variable_or_the_names_given():
     out = layer(x)
     del layer
     assert "weight (1, 3), bias (1,)" in str(out.family())
+
+
+def test_leaves_of_a_compiled_function_go_by_their_module():
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
+    compiled = torch.compile(lambda x: (model(x) ** 2).sum())
+    for _ in range(4):
+        loss = compiled(torch.ones(2, 4))
+    assert "CompiledBackward ()" in str(loss.family(lines=None))
+    assert [operand.name for operand in loss.family().facts.operands(loss.grad_fn)] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+def test_leaves_used_outside_of_their_module_go_by_the_variable_it_is_in():
+    layer, x = nn.Linear(3, 1), torch.ones(2, 3)
+    assert "← layer.weight (1, 3)" in str((layer.weight * 2).family())
+    assert "← x (2, 3), weight (1, 3), bias (1,)" in str(layer(x).family())
 
 
 def test_inputs_that_need_no_gradient_stand_beside_their_operation():

@@ -150,6 +150,12 @@ def test_a_page_is_written_where_it_is_asked_for(loss, tmp_path):
     assert loss.family().html(tmp_path / "page.html") == (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("kind", ["svg", "dot", "mermaid"])
+def test_a_picture_is_written_where_it_is_asked_for(loss, tmp_path, kind):
+    made = getattr(loss.family(), kind)(tmp_path / "picture")
+    assert (tmp_path / "picture").read_text(encoding="utf-8") == made == getattr(loss.family(), kind)()
+
+
 def test_pictures_are_well_formed(loss):
     family = loss.family()
     root = ElementTree.fromstring(family.svg())
@@ -189,6 +195,16 @@ def test_graph_shows_where_the_loss_of_a_program_came_from(tmp_path, options, fi
     assert done.returncode == 0, done.stderr
     assert first in done.stdout and "the end" not in done.stdout
     assert data((tmp_path / "program.html").read_text())["nodes"][0]["title"] == "mul"
+
+
+def test_graph_names_the_variables_of_a_program_that_its_backward_pass_has_ended(tmp_path):
+    (tmp_path / "p.py").write_text(
+        "import torch\nw = torch.ones(3, requires_grad=True)\nshift = torch.ones(3, requires_grad=True)\n"
+        "loss = (w * 2 + shift).sum()\nloss.backward()\n"
+    )
+    command = [sys.executable, "-m", "pedigrad", "graph", "p.py"]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "← shift (3,)" in shown and "← w (3,)" in shown
 
 
 def test_graph_says_what_it_did_not_find(tmp_path, capsys):

@@ -14,6 +14,7 @@ from ..core.graph import Leaf
 from ..core.history import refresh
 from ..core.origin import located
 from ..core.tensor import Tensor, announce, constant, wrap
+from ..core.traces import trim
 from .engine import Backward
 from .graph import GradientEdge
 from .levels.mapping import over
@@ -115,6 +116,14 @@ def backward(
 
     `grad_tensors` are the gradients to start with, one for each tensor that is not a single number.
     """
+    try:
+        _backward_from(tensors, grad_tensors if grad_tensors is not None else grad_variables, retain_graph, create_graph, inputs)
+    except Exception as error:
+        trim(error)
+        raise
+
+
+def _backward_from(tensors: Any, gradients: Any, retain_graph: bool | None, create_graph: bool, inputs: Any) -> None:
     retain = create_graph if retain_graph is None else retain_graph
     wanted = _listed(inputs) if inputs is not None else None
     if wanted is not None and not wanted:
@@ -128,7 +137,7 @@ def backward(
         if not isinstance(tensor._node, Leaf):
             tensor.retain_grad()  # type: ignore[attr-defined]
     roots = _listed(tensors)
-    _start(run, roots, _listed(grad_tensors if grad_tensors is not None else grad_variables))
+    _start(run, roots, _listed(gradients))
     _finish(run, roots)
     for tensor in wanted or ():
         if not isinstance(tensor._node, Leaf) and tensor._node.seq in run.captured and not tensor.retains_grad:
@@ -172,6 +181,17 @@ def grad(
     if is_grads_batched:
         kept: dict[str, Any] = {"create_graph": create_graph, "allow_unused": allow_unused, "materialize_grads": materialize_grads}
         return tuple(over(lambda *given: grad(outputs, inputs, given, retain_graph, **kept), list(_listed(grad_outputs))))
+    try:
+        retain = create_graph if retain_graph is None else retain_graph
+        return _grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused, materialize_grads)
+    except Exception as error:
+        trim(error)
+        raise
+
+
+def _grad(
+    outputs: Any, inputs: Any, grad_outputs: Any, retain: bool, create_graph: bool, allow_unused: bool | None, materialize_grads: bool
+) -> tuple[Tensor | None, ...]:  # fmt: skip
     wanted = _listed(inputs)
     if modes.special:
         for tensor in wanted:
@@ -181,7 +201,6 @@ def grad(
         at = next(i for i, t in enumerate(wanted) if t._node is None)
         message = f"One of the differentiated Tensors does not require grad: input {at}: {why_no_gradient(wanted[at])}"
         raise RuntimeError(located(message))
-    retain = create_graph if retain_graph is None else retain_graph
     run = Backward(retain, create_graph, [t._node for t in wanted], accumulate=False)
     roots = _listed(outputs)
     _start(run, roots, _listed(grad_outputs))
@@ -201,15 +220,19 @@ def grad(
 
 def _backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
     """Accumulate the gradients of this tensor in the `.grad` of the leaves it came from."""
-    if inputs is not None or modes.special:
-        backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
-        return
-    run = Backward(create_graph if retain_graph is None else retain_graph, create_graph)
-    start = _first_gradient(self, gradient, create_graph)
-    if gradient is not None:
-        run.show(gradient)
-    run.deposit(self._node, start)  # type: ignore[arg-type]
-    _finish(run, (self,))
+    try:
+        if inputs is not None or modes.special:
+            backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
+            return
+        run = Backward(create_graph if retain_graph is None else retain_graph, create_graph)
+        start = _first_gradient(self, gradient, create_graph)
+        if gradient is not None:
+            run.show(gradient)
+        run.deposit(self._node, start)  # type: ignore[arg-type]
+        _finish(run, (self,))
+    except Exception as error:
+        trim(error)
+        raise
 
 
 publish(_backward, "backward", ["Tensor"])

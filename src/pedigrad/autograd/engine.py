@@ -26,7 +26,7 @@ from ..core.layout import lying_as
 from ..core.lifted import ARRAYS, Lifted
 from ..core.origin import Origin, Source, located
 from ..core.precision import widened
-from ..core.profiling import spanned
+from ..core.profiling import ended, spanned, started
 from ..core.quiet import astype, is_strict
 from ..core.sparse import Sparse
 from ..core.sparse_tensor import SparseTensor, tensor_of
@@ -40,6 +40,8 @@ from .saved import check_unmodified, saved_tensors, second_backward
 
 Array = np.ndarray[Any, Any]
 ndarray = np.ndarray
+EVALUATE = "autograd::engine::evaluate_function: "  # how profiles call what the pass does
+ACCUMULATE = EVALUATE + "torch::autograd::AccumulateGrad"
 
 
 def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -93,11 +95,6 @@ class Rules:
         return f"{self.op.name}.grad{self.needs}"
 
 
-def followed(recorder: Any, function: Any) -> Any:
-    """A function on arrays that a recorder follows."""
-    return lambda *args: recorder.run(function, args)
-
-
 def is_lifted(g: Any, saved: Any) -> bool:
     """Whether one of the gradients that reach a node, or of the arrays that it saved, is lifted."""
     values = (*(g if g.__class__ is list else (g,)), *saved)
@@ -141,6 +138,7 @@ class Backward:
     recording: Any = None  # the recorder of a compiled function
     recorder: Any = None  # the same, where it is to follow what rules do to arrays
     profiler: Any = None
+    at: Any = None  # the node that is visited, where a profiler looks
     lifting = False  # whether some arrays are of a level of vmap or of a forward derivative
     inside: frozenset[lifted.Level] = frozenset()  # the levels in which the pass is run: those of its starts
     visiting: tuple[Node, ...] = ()  # the node whose hooks run
@@ -227,7 +225,7 @@ class Backward:
         heap, pending, leaves, freed = self.heap, self.pending, self.leaves, self.freed
         everything, lifting = self.wanted is None, self.lifting
         usual = plain and everything and not self.create
-        fit, add = (fitted, added) if self.recorder is None else (followed(self.recorder, fitted), followed(self.recorder, added))
+        fit, add = (fitted, added) if plain else (self.observed(fitted, "aten::sum"), self.observed(added, "aten::add"))
         try:
             while heap:
                 node, g = pending.pop(-heappop(heap))
@@ -272,12 +270,23 @@ class Backward:
             if leaf.frozen:
                 self.arrived(leaf)
                 continue
+            event = None if profiler is None else started(profiler, ACCUMULATE, "backward")
             if everything:
                 self.arrive(leaf, g)
             else:
                 self.captures(leaf, g)
-            if profiler is not None and profiler.alive is not None and leaf.grad is not None:
-                profiler.alive.made(None, leaf.grad)
+            if event is not None:
+                ended(profiler, event)
+                if profiler.alive is not None and leaf.grad is not None:
+                    profiler.alive.made(None, leaf.grad)
+
+    def observed(self, function: Any, name: str) -> Any:
+        """A function on gradients that a recorder follows, or that a profiler is told of at the line of the node that is visited."""
+        if self.recorder is not None:
+            return lambda *args: self.recorder.run(function, args)
+        if self.profiler is not None:
+            return lambda *args: spanned(self.profiler, name, "backward", functools.partial(function, *args), (), self.at)
+        return function
 
     def useful_parents(self, node: Node) -> tuple[Node | None, ...]:
         """The parents of a node, None for those that lead to nothing that is wanted."""
@@ -334,8 +343,8 @@ class Backward:
         given = saved_tensors(source, saved) if create else saved
         if self.profiler is not None:
             run = functools.partial(source.backward, g, parents, given)
-            name = f"autograd::engine::evaluate_function: {node.name()}"
-            grads = spanned(self.profiler, name, "backward", run, (), node)
+            self.at = node
+            grads = spanned(self.profiler, EVALUATE + node.name(), "backward", run, (), node)
         else:
             try:
                 grads = source.backward(g, parents, given)

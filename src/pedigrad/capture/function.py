@@ -60,6 +60,7 @@ class Compiled:
         self.pending: OrderedDict[Any, tuple[int, int, list[Recording]]] = OrderedDict()  # attempts, refusals, the last recordings
         self.left: dict[Any, str] = {}  # keys that run as usual, and why
         self.usual: Counter[Any] = Counter()  # how often each of them did
+        self.recordings = self.aside = 0  # calls that ran as usual to be recorded, and in modes in which nothing is compiled
         self.misses: list[str] = []
         self.recorded = 0  # calls since a compiled program was run, which had been
         self.earlier_runs = 0  # of them, by then
@@ -71,8 +72,10 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         settings = modes.settings
         if settings.recorder is not None or settings.anomaly or settings.autocast is not None or settings.function_modes:
+            self.aside += 1
             return self.function(*args, **kwargs)
         if lifted.alive:  # what is given or found may be a sample, or have a tangent, which programs know nothing of
+            self.aside += 1
             return self.function(*args, **kwargs)
         if self.same is not None and (result := self.again(args, kwargs)) is not MISS:
             return result
@@ -84,6 +87,7 @@ class Compiled:
                 hash(key)
             except (TypeError, RecursionError):
                 self.leave(None, "the arguments cannot be compared")
+                self.usual[None] += 1
                 return self.function(*args, **kwargs)
         else:
             key = settings.grad
@@ -143,8 +147,23 @@ class Compiled:
         """
         return explained(self, time, eager)
 
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Within it calls are not counted: they are none of the program's."""
+        runs, before = {id(variant): variant.runs for variant in self.variants}, (Counter(self.usual), self.recordings, self.aside)
+        misses = len(self.misses)
+        try:
+            yield
+        finally:
+            for variant in self.variants:
+                variant.runs = runs.get(id(variant), 0)
+            self.usual, self.recordings, self.aside = before
+            self.earlier_runs = min(self.earlier_runs, self.runs)
+            del self.misses[misses:]
+
     def record(self, key: Any, tensors: list[Tensor], others: list[Any], args: Any, kwargs: Any) -> Any:
         """Run as usual and record; compile if the last recording agrees."""
+        self.recordings += 1
         surroundings = Environment(self.function, others)
         keep = bool(key in self.pending and self.pending[key][2]) and agreement.MODE != "off"
         recorder = Recorder(tensors, surroundings.arrays, keep, self.discreet)

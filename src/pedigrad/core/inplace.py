@@ -27,6 +27,7 @@ from .op import Op
 from .origin import located
 from .quiet import is_strict
 from .tensor import Tensor, copied, wrap
+from .traces import trim
 
 replace_region: Any = None  # the op that writes through a view, set where it is declared (`ops/shape/region.py`)
 replaced: Any = None  # the op of `copy_`, set where it is declared (`ops/shape/fill.py`)
@@ -43,10 +44,14 @@ def inplace_form(op: Op) -> Callable[..., Any]:
     count = len(op.operands)
 
     def form(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs and len(args) == count and defaults is not None:
-            return write(op, args, defaults)
-        operands, attributes = bind(op, args, kwargs)
-        return write(op, operands, attributes)
+        try:
+            if not kwargs and len(args) == count and defaults is not None:
+                return write(op, args, defaults)
+            operands, attributes = bind(op, args, kwargs)
+            return write(op, operands, attributes)
+        except Exception as error:
+            trim(error)
+            raise
 
     form.__name__ = form.__qualname__ = op.name + "_"
     form.op, form.in_place = op, True  # type: ignore[attr-defined]

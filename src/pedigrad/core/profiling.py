@@ -49,7 +49,25 @@ class Event:
 
 def spanned(profiler: Any, name: str, kind: str, run: Callable[[], Any], inputs: Any = (), at: Any = None) -> Any:
     """What `run` returns; `profiler` is told how long it took, and where: at the user's line that is running or that of the node `at`."""
-    event = profiler.begin(name, kind, inputs)
+    event = started(profiler, name, kind, inputs, at)
+    try:
+        result = run()
+    finally:
+        ended(profiler, event)
+    if profiler.alive is not None:
+        profiler.alive.made(event, result)
+    return result
+
+
+def noted(name: str, run: Callable[[], Any], kind: str = "user") -> Any:
+    """What `run` returns; a profiler of this thread, if there is one, is told how long it took. Callers look at `modes.special` first."""
+    profiler = modes.settings.profiler
+    return run() if profiler is None else spanned(profiler, name, kind, run)
+
+
+def started(profiler: Any, name: str, kind: str, inputs: Any = (), at: Any = None) -> Event:
+    """A new event that begins now."""
+    event: Event = profiler.begin(name, kind, inputs)
     frame = outside(sys._getframe(1))
     around = event.parent
     if at is None and around is not None and around.caller is not None and around.caller == id(frame):
@@ -61,14 +79,13 @@ def spanned(profiler: Any, name: str, kind: str, run: Callable[[], Any], inputs:
             event.code, event.lasti = frame.f_code, frame.f_lasti
         event.scope = here.get().scope
     event.start = clock()
-    try:
-        result = run()
-    finally:
-        event.end = clock()
-        profiler.finish(event)
-    if profiler.alive is not None:
-        profiler.alive.made(event, result)
-    return result
+    return event
+
+
+def ended(profiler: Any, event: Event) -> None:
+    """The event ends now."""
+    event.end = clock()
+    profiler.finish(event)
 
 
 def current() -> Any:

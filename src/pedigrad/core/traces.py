@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import weakref
 from collections.abc import Iterator
 from opcode import opmap
 from types import FrameType, FunctionType
@@ -67,6 +68,19 @@ def variables(around: bool = False) -> dict[int, str]:
         frame = outside(frame.f_back) if around else None
         if frame is not None and first is not None and frame.f_globals is not first.f_globals:
             break
+    return found
+
+
+def modules_around() -> list[tuple[str, Any]]:
+    """The modules that the user's frame, and those of its file that called it, have in variables: their names, and weak references."""
+    first = frame = outside(sys._getframe(1))
+    found = []
+    while frame is not None and first is not None and frame.f_globals is first.f_globals:
+        for name, value in variables_of(frame):
+            if not isinstance(value, type) and hasattr(type(value), "named_parameters"):
+                with contextlib.suppress(TypeError):  # it cannot be referred to weakly
+                    found.append((name, weakref.ref(value)))
+        frame = outside(frame.f_back)
     return found
 
 

@@ -100,7 +100,11 @@ def _in_place(function: Function, name: str) -> Any:
     def write(self: Any, other: Any) -> Any:
         if isinstance(other, np.ndarray) and called_by_user(1):
             return NotImplemented  # what is out of place is assigned, as PyTorch has it: its dtype may be another one
-        return inplace.write(op, (self, other), ()) if override.is_known(other) else NotImplemented
+        try:
+            return inplace.write(op, (self, other), ()) if override.is_known(other) else NotImplemented
+        except Exception as error:
+            trim(error)
+            raise
 
     write.__name__, write.__qualname__ = name, f"Tensor.{name}"
     write.__doc__ = op.forward.__doc__

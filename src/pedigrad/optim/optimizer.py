@@ -18,6 +18,7 @@ from ..core.arrayless import NoArrayError
 from ..core.graph import Handle, Leaf, note_writes
 from ..core.modes import enable_grad
 from ..core.origin import located, warn
+from ..core.profiling import noted
 from ..core.quiet import is_strict
 from ..core.sparse import Coordinates
 from ..core.tensor import Tensor, wrap
@@ -69,6 +70,11 @@ def hooked(step: Any) -> Any:
 
     @functools.wraps(step)
     def stepped(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        if watching.watcher is None and not modes.special:
+            return run(self, *args, **kwargs)
+        return noted(f"Optimizer.step#{type(self).__name__}.step", functools.partial(watched, self, *args, **kwargs))
+
+    def watched(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         if watching.watcher is not None:
             return watching.watcher.optimizer_steps(self, functools.partial(run, self, *args, **kwargs))
         return run(self, *args, **kwargs)
@@ -193,14 +199,9 @@ class Optimizer(Algorithm):
 
     def zero_grad(self, set_to_none: bool = False) -> None:
         """Zero every gradient; it costs nothing where the next backward overwrites it. `set_to_none` drops them instead."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                elif p._node.__class__ is Leaf:
-                    p._node.zero()
-                else:
-                    p._zero_grad()
+        if modes.special:
+            return noted(f"Optimizer.zero_grad#{type(self).__name__}.zero_grad", functools.partial(_zero, self.param_groups, set_to_none))
+        return _zero(self.param_groups, set_to_none)
 
     # Steps
 
@@ -367,6 +368,17 @@ class Optimizer(Algorithm):
             lines = [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
             text += "\n".join(["", f"Parameter Group {i}", *lines, ""])
         return text + ")"
+
+
+def _zero(groups: list[dict[str, Any]], set_to_none: bool) -> None:
+    for group in groups:
+        for p in group["params"]:
+            if set_to_none:
+                p.grad = None
+            elif p._node.__class__ is Leaf:
+                p._node.zero()
+            else:
+                p._zero_grad()
 
 
 def _register(hooks: Any, hook: Any, prepend: bool) -> Handle:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,14 +59,20 @@ class Summary:
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """The cells of the table."""
+        counted: set[int] = set()  # parameters of earlier rows
         for layer in self.layers:
             if self.depth is None or layer.depth <= self.depth:
                 lead = "" if not layer.depth else "│    " * (layer.depth - 1) + "├─"
                 title = f"{lead}{layer.kind}{f' ({layer.name})' if layer.name else ''}: {layer.depth}-{layer.index}"
                 shapes = [str(shape[0]) if shape else "--" for shape in (layer.inputs, layer.outputs)]
-                counted = layer.own if layer.has_children and (self.depth is None or layer.depth < self.depth) else layer.parameters
-                adds = layer.multiplications if not layer.has_children or layer.depth == self.depth else 0
-                yield title, *shapes, f"{counted:,}" if counted else "--", f"{adds:,}" if adds else "--"
+                is_folded = layer.depth == self.depth or not layer.has_children
+                adds = self.multiplications(layer) if is_folded else 0
+                yield title, *shapes, parameters(layer.module.parameters(recurse=is_folded), counted), f"{adds:,}" if adds else "--"
+
+    def multiplications(self, layer: Layer) -> int:
+        """Those of a layer and of all that are in it."""
+        inside = set(layer.module.modules())
+        return sum(each.multiplications for each in self.layers if not each.has_children and each.module in inside)
 
     def __str__(self) -> str:
         cells = [COLUMNS, *self.rows()]
@@ -125,6 +131,16 @@ def summary(model: Any, *inputs: Any, depth: int | None = None, input_size: Any 
         layer.count()
     given = [t for t in leaves((inputs, kwargs)) if isinstance(t, Tensor)]
     return Summary(model, layers, sum(t.numel() * t.element_size() for t in given), depth)
+
+
+def parameters(of: Iterable[Any], counted: set[int]) -> str:
+    """How many numbers parameters have, and how many of these an earlier row has: `counted`, which they enter."""
+    made = [p for p in of if not isinstance(p, UninitializedParameter)]
+    total, shared = sum(p.numel() for p in made), sum(p.numel() for p in made if id(p) in counted)
+    counted.update(map(id, made))
+    if not shared:
+        return f"{total:,}" if total else "--"
+    return f"{total:,} (shared)" if shared == total else f"{total:,} ({shared:,} shared)"
 
 
 def described(model: Module) -> list[Layer]:

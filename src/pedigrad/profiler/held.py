@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..provenance.text import count, size
 
 SAVED, PARAMETERS, GRADIENTS, TENSORS = "saved for backward", "parameters", "gradients", "other tensors"
-COMPILED = "within compiled programs"
+STATE, COMPILED = "state of optimizers", "within compiled programs"
 SCRATCH = "scratch memory"  # of it, what no line's values lie in
 ROWS = 20  # that are printed
 
@@ -19,7 +19,7 @@ class Holder(NamedTuple):
 
     what: str
     line: str  # file, number and text of the line that made it, where that is known
-    module: str
+    module: str  # that ran it; of what no operation has made, the module, variable or optimizer that has it
 
 
 class Held(NamedTuple):
@@ -53,16 +53,17 @@ class Snapshot:
         return Snapshot(changes, True)
 
     def of(self, what: str) -> int:
-        """Bytes of one kind: "saved for backward", "parameters", "gradients", "other tensors" or "within compiled programs"."""
+        """Bytes of one kind, as the table calls them: "saved for backward", "parameters", "gradients", "other tensors" and so on."""
         return sum(held.nbytes for holder, held in self.held.items() if holder.what == what)
 
     def by_line(self) -> Snapshot:
         """The same with the modules of each line together: `12 modules` where there are several."""
-        groups: dict[tuple[str, str], list[tuple[str, Held]]] = {}
+        groups: dict[tuple[str, str, str], list[tuple[str, Held]]] = {}
         for holder, held in self.held.items():
-            groups.setdefault((holder.what, holder.line), []).append((holder.module, held))
+            other = "" if holder.line or holder.what in (PARAMETERS, GRADIENTS) else holder.module  # no module
+            groups.setdefault((holder.what, holder.line, other), []).append((holder.module, held))
         found = {}
-        for (what, line), each in groups.items():
+        for (what, line, _), each in groups.items():
             module = each[0][0] if len(each) == 1 else f"{len(each)} modules"
             found[Holder(what, line, module)] = Held(sum(held.nbytes for _, held in each), sum(held.arrays for _, held in each))
         return Snapshot(found, self.is_change, self.title)
@@ -73,7 +74,7 @@ class Snapshot:
             yield from short.lines(most)
             return
         sign = "+" if self.is_change and self.total > 0 else ""
-        kinds = [(kind, self.of(kind)) for kind in (SAVED, PARAMETERS, GRADIENTS, TENSORS, COMPILED)]
+        kinds = [(kind, self.of(kind)) for kind in (SAVED, PARAMETERS, GRADIENTS, STATE, TENSORS, COMPILED)]
         said = ", ".join(f"{kind} {signed(n, self.is_change)}" for kind, n in kinds if n)
         yield self.title + f"{sign}{signed(self.total, False)}" + (f": {said}" if said else "")
         for holder, held in list(self.held.items())[:most]:

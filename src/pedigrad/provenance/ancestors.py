@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..core.graph import Leaf, Node
@@ -29,19 +29,28 @@ class Ancestors:
     The walk ends at the tensors `until`. With tensors `to`, only what lies on a path from them is left.
     """
 
-    def __init__(self, tensor: Tensor, until: Iterable[Tensor] = (), to: Iterable[Tensor] = ()):
+    def __init__(self, tensor: Tensor, until: Sequence[Tensor] = (), to: Sequence[Tensor] = ()):
         self.tensor = tensor
         ends = {node.seq for node in map(node_of, until) if node is not None}
         targets = {node.seq for node in map(node_of, to) if node is not None}
         found = _reached(node_of(tensor), ends)
+        reached = {node.seq for node in found}
+        self.strangers = sum(node is None or node.seq not in reached for node in map(node_of, until))  # that it did not come from
         if targets or to:
             found = _leading_to(found, targets)
         self.nodes = [node for node in found if not isinstance(node, Leaf)]
         self.leaves = [node for node in found if isinstance(node, Leaf)]
         self.is_leaf = {node.seq for node in self.leaves}
+        self.only_paths = bool(targets or to)
         self.place = {node.seq: i for i, node in enumerate(self.nodes)}
         self.ends = ends
+        first = [i for i, node in enumerate(self.nodes) if node.seq in targets or any(p.seq in targets for p in self.followed(node))]
+        self.goals = tuple(first)  # places of the operations that are tensors `to`, or take them
         self.parents = [sorted({self.place[p.seq] for p in self.followed(node) if p.seq in self.place}) for node in self.nodes]
+
+    def shows(self, leaf: Leaf | None) -> bool:
+        """Whether an operand, by its leaf if it has one, stands beside its operation: of paths only what they begin at."""
+        return not self.only_paths if leaf is None else leaf.seq in self.is_leaf
 
     def followed(self, node: Node) -> Iterator[Node]:
         """The parents of an operation, none where the walk ends."""

@@ -6,6 +6,7 @@ import linecache
 import math
 import os
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,6 +94,11 @@ def saved_sources(node: Node) -> list[tuple[np.ndarray[Any, Any], Source | None]
     return list(zip(arrays, sources, strict=True)) if len(sources) == len(arrays) else [(array, None) for array in arrays]
 
 
+def scopes_of(node: Node) -> list[Scope | None]:
+    """The modules that ran an operation: of one that stands for several, of those that made what it saved."""
+    return [node.scope, *dict.fromkeys(source.scope for source in getattr(node, "saved_sources", ()) if source is not None)]
+
+
 def is_freed(node: Node) -> bool:
     """Whether a backward pass has let go what the operation saved."""
     return isinstance(node.saved, Freed)
@@ -132,8 +138,9 @@ def gradient_norm(node: Node) -> float | None:
 class Facts:
     """Looks things up for many nodes, each only once; `names` are those of leaves and arrays, by the identity of node and array."""
 
-    def __init__(self, names: dict[int, str], variables: dict[int, str]):
+    def __init__(self, names: dict[int, str], variables: dict[int, str], modules: Sequence[tuple[str, Any]] = ()):
         self.names, self.variables = names, {i: name for i, name in variables.items() if not name.startswith("@")}
+        self.modules = modules  # in variables: their names, and weak references
         self.places: dict[tuple[Any, int], Place] = {}
         self.gradients: dict[int, float] = {}  # norms that were noted, by the number of the node
         self.owned: dict[int, dict[int, str]] = {}  # of a module: its parameters' and buffers' names
@@ -163,19 +170,24 @@ class Facts:
             self.places[key] = Place(origin.file, origin.line, origin.text)
         return self.places[key]
 
-    def leaf_name(self, leaf: Leaf, scope: Scope | None = None, name: str = "") -> str:
-        """What the user calls a leaf: by `names`, its module as seen from `scope`, a variable; if it is gone, the operand's name."""
+    def leaf_name(self, leaf: Leaf, scopes: Iterable[Scope | None] = (), name: str = "") -> str:
+        """What the user calls a leaf: by `names`, its module as seen from `scopes`, a variable; without one, the operand's name."""
         if id(leaf) in self.names:
             return self.names[id(leaf)]
         tensor = leaf.variable
         if tensor is None:
             return operand_name(name) or "leaf"
-        while scope is not None:
-            own = self._owned(scope.module()).get(id(tensor))
-            if own is not None:
-                return f"{scope.path}.{own}".lstrip(".")
-            scope = scope.outer
-        return self.variables.get(id(tensor._array)) or type(tensor).__name__.lower()
+        for scope in scopes:
+            while scope is not None:
+                own = self._owned(scope.module()).get(id(tensor))
+                if own is not None:
+                    return f"{scope.path}.{own}".lstrip(".")
+                scope = scope.outer
+        return self.variables.get(id(tensor._array)) or self._name_in_modules(tensor) or operand_name(name) or type(tensor).__name__.lower()
+
+    def _name_in_modules(self, tensor: Any) -> str | None:
+        """What a tensor is called in a module that the user has in a variable."""
+        return next((f"{name}.{own}" for name, module in self.modules if (own := self._owned(module()).get(id(tensor)))), None)
 
     def _owned(self, module: Any) -> dict[int, str]:
         """The names of a module's tensors, its descendants' among them, by their identity."""
@@ -195,7 +207,7 @@ class Facts:
         for i, parent in enumerate(node.parents):
             name = names[i] if i < len(names) else ""
             if isinstance(parent, Leaf):
-                found.append(Operand(self.leaf_name(parent, node.scope, name), tuple(parent.shape), parent))
+                found.append(Operand(self.leaf_name(parent, scopes_of(node), name), tuple(parent.shape), parent))
             elif parent is None and isinstance(saved.get(name), np.ndarray):
                 found.append(self._plain(saved[name], name))
         rest = () if op is None or op.variadic else [n for n in op.operands if n not in names]
@@ -230,9 +242,10 @@ def outputs_by_seq(nodes: list[Node]) -> dict[int, np.ndarray[Any, Any]]:
     return found
 
 
-def saved_bytes(nodes: list[Node], leaves: list[Leaf]) -> dict[int, int]:
+def saved_bytes(nodes: list[Node]) -> dict[int, int]:
     """Bytes that each operation keeps for the backward pass, memory of several counted with the oldest, that of leaves not at all."""
-    known = {id(storage_of(t._array)) for t in (leaf.variable for leaf in leaves) if t is not None}
+    leaves = [parent.variable for node in nodes for parent in node.parents if isinstance(parent, Leaf)]
+    known = {id(storage_of(t._array)) for t in leaves if t is not None}
     found = {}
     for node in nodes:
         total = 0

@@ -12,7 +12,7 @@ from ..core.declare import function
 from ..core.graph import Node
 from ..core.origin import located
 from ..core.tensor import Tensor
-from ..core.traces import variables
+from ..core.traces import modules_around, variables
 from . import drawing, page, text
 from .ancestors import Ancestors, tensors
 from .facts import Facts
@@ -32,10 +32,13 @@ class Family:
     ):  # fmt: skip
         self.ancestors = Ancestors(tensor, tensors(until), tensors(to))
         self.tensor = tensor
-        self.facts = Facts({id(t._node): name for name, t in (names or {}).items() if t._node is not None}, variables(around=True))
+        self.kept = self.leaves  # whose names are looked up when it is printed, and the program may be over by then
+        called = {id(t._node): name for name, t in (names or {}).items() if t._node is not None}
+        self.facts = Facts(called, variables(around=True), modules_around())
         self.by_module = modules is not False
         opened = () if isinstance(modules, bool) else (modules,) if isinstance(modules, str) else tuple(modules)
-        self.view = text.View(depth, opened, None if depth is not None and lines == text.View.lines else lines, modules is not False)
+        room = None if depth is not None and lines == text.View.lines else lines
+        self.view = text.View(depth, opened, room, self.by_module, self.ancestors.goals)
 
     @cached_property
     def tree(self) -> Group:
@@ -77,10 +80,7 @@ class Family:
 
     def html(self, path: str | os.PathLike[str] | None = None) -> str:
         """The family as one HTML page that needs no network, in which modules open and close; written to `path` if there is one."""
-        made = page.page(self.graph())
-        if path is not None:
-            Path(path).write_text(made, encoding="utf-8")
-        return made
+        return written(page.page(self.graph()), path)
 
     def _repr_html_(self) -> str:
         return page.framed(self.html())
@@ -89,19 +89,26 @@ class Family:
         """The rows that are shown, for pictures."""
         return text.Printer(self.ancestors, self.facts, text.rows(self.tree, self.view), self.view.by_module)
 
-    def svg(self) -> str:
-        """The rows that are printed as an SVG picture, edges as arcs."""
-        return drawing.svg(self.printer())
+    def svg(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The rows that are printed as an SVG picture, edges as arcs; written to `path` if there is one."""
+        return written(drawing.svg(self.printer()), path)
 
-    def dot(self) -> str:
-        """The rows that are printed as a graph in Graphviz' language."""
-        return drawing.dot(self.printer())
+    def dot(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The rows that are printed as a graph in Graphviz' language; written to `path` if there is one."""
+        return written(drawing.dot(self.printer()), path)
 
-    def mermaid(self) -> str:
-        """The rows that are printed as a graph in Mermaid's language."""
-        return drawing.mermaid(self.printer())
+    def mermaid(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The rows that are printed as a graph in Mermaid's language; written to `path` if there is one."""
+        return written(drawing.mermaid(self.printer()), path)
 
     __repr__ = __str__
+
+
+def written(made: str, path: str | os.PathLike[str] | None) -> str:
+    """A text, which is written to `path` if there is one."""
+    if path is not None:
+        Path(path).write_text(made, encoding="utf-8")
+    return made
 
 
 @function("torch Tensor")

@@ -89,10 +89,11 @@ def number(x: float | None) -> str:
 def of_family(ancestors: Ancestors, tree: Group, facts: Facts, summary: str) -> Graph:
     """The graph of a family tree."""
     nodes, sources = ancestors.nodes, Sources()
-    outputs, saved = outputs_by_seq(nodes), saved_bytes(nodes, ancestors.leaves)
+    outputs, saved = outputs_by_seq(nodes), saved_bytes(nodes)
     boxes = []
     for i, node in enumerate(nodes):
-        box = _box(node, facts, outputs.get(node.seq), saved[node.seq])
+        operands = [operand for operand in facts.operands(node) if ancestors.shows(operand.leaf)]
+        box = _box(node, facts, operands, outputs.get(node.seq), saved[node.seq])
         box.parents = ancestors.parents[i]
         place = facts.place(node)
         if place is not None:
@@ -106,10 +107,9 @@ def of_family(ancestors: Ancestors, tree: Group, facts: Facts, summary: str) -> 
     return Graph(name, summary, boxes, as_tree(tree), sources.files(), sums=sums)
 
 
-def _box(node: Node, facts: Facts, out: Any, saved: int) -> Box:
+def _box(node: Node, facts: Facts, operands: list[Operand], out: Any, saved: int) -> Box:
     """One operation."""
     shape, dtype = str(tuple(node.shape)), dtype_name(node)
-    operands = facts.operands(node)
     values = None if out is None else values_of(out)
     grad = facts.gradient_norm(node)
     box = Box(title(node), shape + ("" if dtype == "float32" else f" {dtype}"), [], shape, saved=saved)

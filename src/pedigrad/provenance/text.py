@@ -6,8 +6,7 @@ that are open indent what is in them. Of what is repeated the last round is show
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +15,8 @@ from .facts import Facts, Operand, dtype_name, saved_bytes, title
 from .folding import Group, Item
 
 WIDTH = 100
-LEFT = 66  # columns before the source line, at most
-SOURCE = 24  # columns that a source line needs at least
+LEFT = 66  # columns before the source line where rows are short enough
+KNOWN = 8  # modules that are named where one was asked for that is not there
 ENDS, GOES_ON, OPEN = "╵", "│", "▾"
 
 
@@ -38,6 +37,7 @@ class View:
     opened: tuple[str, ...] = ()
     lines: int | None = 50
     by_module: bool = True
+    goals: tuple[int, ...] = ()  # places of operations that are to be seen if there is room
 
 
 def count(n: int, what: str) -> str:
@@ -56,15 +56,15 @@ def size(n: float) -> str:
 # Which rows there are
 
 
-def inside(group: Group, opened: Sequence[str] = ()) -> list[Item]:
-    """The items of a group that is opened, youngest first; of what is repeated those of the last round, or the rounds that are `opened`."""
+def inside(group: Group, view: View) -> list[Item]:
+    """The items of a group that is opened, youngest first; of what is repeated those of the last round, or of those that are asked for."""
     items = group.items
     if group.what == "repeat":
         last = items[-1]
-        wanted = [item for item in items[::-1] if isinstance(item, Group) and any(is_within(item, path) for path in opened)]
+        wanted = [item for item in items[::-1] if isinstance(item, Group) and (is_named(item, view) or leads(item, view))]
         if wanted and wanted != [last] and len(wanted) < len(items):
             return list[Item](wanted)
-        return inside(last) if isinstance(last, Group) and last.what in ("module", "round") else [last]
+        return inside(last, view) if isinstance(last, Group) and last.what in ("module", "round") else [last]
     return items[::-1]
 
 
@@ -88,22 +88,39 @@ def elided(items: list[Item], room: int | None) -> list[Item]:
 
 def rows(root: Group, view: View) -> list[Row]:
     """The rows that are shown."""
-    room = view.lines
-    shown = [Row(item, 0, False) for item in elided(root.items[::-1], room)]
+    shown = [Row(item, 0, False) for item in elided(root.items[::-1], view.lines)]
+    if view.goals and not view.opened:
+        open_groups(shown, view, to_goals=True)
+    open_groups(shown, view)
+    return shown
+
+
+def open_groups(shown: list[Row], view: View, to_goals: bool = False) -> None:
+    """Open the groups that are named, or level by level all for which there is room; `to_goals` those alone that lead there."""
     level = 0
-    while any(row.level == level for row in shown) and (view.depth is None or level < view.depth):
-        for row in [row for row in shown if row.level == level and is_worth_opening(row.item)]:
+    while any(row.level >= level for row in shown) and (view.depth is None or level < view.depth):
+        for row in [row for row in shown if row.level == level and not row.is_open and is_worth_opening(row.item)]:
             assert isinstance(row.item, Group)
-            named = any(is_within(row.item, path) for path in view.opened)
-            items = inside(row.item, view.opened)
-            fits = room is None or len(shown) + len(items) <= room
-            if not named and (view.opened or not fits):
+            items = inside(row.item, view)
+            fits = view.lines is None or len(shown) + len(items) <= view.lines
+            if to_goals and not leads(row.item, view):
+                continue
+            if not is_named(row.item, view) and (view.opened or not fits):
                 continue
             at = next(i for i, each in enumerate(shown) if each is row)
             shown[at + 1 : at + 1] = [Row(item, level + 1, False) for item in items]
             row.is_open = True
         level += 1
-    return shown
+
+
+def is_named(group: Group, view: View) -> bool:
+    """Whether a group is asked for by the path of a module."""
+    return any(is_within(group, path) for path in view.opened)
+
+
+def leads(item: Item, view: View) -> bool:
+    """Whether an operation that is to be seen is in it."""
+    return any(item.first <= place <= item.last for place in view.goals)
 
 
 def is_within(group: Group, path: str) -> bool:
@@ -132,17 +149,20 @@ class Printer:
     def lines(self) -> Iterator[str]:
         """The lines."""
         lefts = [self.left(i) for i in range(len(self.shown))]
-        column = min(max(map(len, lefts), default=0), LEFT) + 2
+        column = min(max((len("".join(left)) for left in lefts), default=0), LEFT) + 2
         before = None
         for row, left in zip(self.shown, lefts, strict=True):
             place = None if row.is_open else self.facts.place(self.ancestors.nodes[row.item.last])
             said = place is None or place == before
             before = place or before
-            right = "" if said or place is None else f"{os.path.basename(place.file)}:{place.line}  {place.text}"
-            yield clipped(f"{clipped(left, max(column - 2, WIDTH - SOURCE) if not right else column - 2):<{column}}{right}".rstrip(), WIDTH)
+            if said or place is None:
+                yield shortened(*left, WIDTH).rstrip()
+            else:  # its text makes way first
+                text = f"{shortened(*left, WIDTH - 2 - len(place.short)).rstrip():<{column - 2}}  {place.short}"
+                yield clipped(f"{text}  {place.text}".rstrip(), WIDTH) if len(text) < WIDTH - 4 else text
 
-    def left(self, i: int) -> str:
-        """A row without its source line."""
+    def left(self, i: int) -> tuple[str, str, str]:
+        """A row without its source line: what it is, the rows that it comes from, leaves and inputs."""
         row = self.shown[i]
         item = row.item
         number = f"{self.number[id(item)]:>3}" if id(item) in self.number else "   "
@@ -150,7 +170,7 @@ class Printer:
         mark = OPEN if row.is_open else mark
         what = self.group(item, row.is_open) if isinstance(item, Group) else self.operation(item.last)
         given = self.given(item.last) if item.first == item.last else ""
-        return f"{number} {'  ' * row.level}{mark} {what}{'' if row.is_open else parents}{given}".rstrip()
+        return f"{number} {'  ' * row.level}{mark} {what}", "" if row.is_open else parents, given
 
     def sources(self, i: int) -> tuple[str, str]:
         """The rows that a row comes from, but for the next one, and whether it comes from that."""
@@ -209,12 +229,8 @@ class Printer:
         """The leaves and inputs of an operation."""
         node = self.ancestors.nodes[place]
         prefix = node.scope.path + "." if self.by_module and node.scope is not None and node.scope.path else ""
-        given = [described(operand, prefix) for operand in self.facts.operands(node) if self.is_kept(operand)]
+        given = [described(operand, prefix) for operand in self.facts.operands(node) if self.ancestors.shows(operand.leaf)]
         return f"  ← {', '.join(given)}" if given else ""
-
-    def is_kept(self, operand: Operand) -> bool:
-        """Whether an operand is to be shown: of leaves only those that are asked for."""
-        return operand.leaf is None or operand.leaf.seq in self.ancestors.is_leaf
 
 
 def described(operand: Operand, prefix: str) -> str:
@@ -228,17 +244,36 @@ def clipped(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
+def shortened(what: str, parents: str, given: str, width: int) -> str:
+    """The parts of a row one after the other, where that is too long without the end of the last, then of the first."""
+    if len(what) + len(parents) < width:
+        return clipped(what + parents + given, width)
+    return clipped(what, width - len(parents)) + parents
+
+
 def header(ancestors: Ancestors) -> str:
     """The first line: how much there is."""
     nodes, leaves = ancestors.nodes, ancestors.leaves
     scopes = {node.scope.path for node in nodes if node.scope is not None}
     numbers = sum(int(leaf_size(leaf.shape)) for leaf in leaves)
-    kept = sum(saved_bytes(nodes, leaves).values())
+    kept = sum(saved_bytes(nodes).values())
     parts = [count(len(nodes), "operation") + (f" in {count(len(scopes), 'module')}" if scopes else "")]
     parts.append(f"{count(len(leaves), 'leaf').replace('leafs', 'leaves')} of {count(numbers, 'number')}")
     if kept:
         parts.append(f"{size(kept)} saved for backward")
     return f"{tuple(ancestors.tensor.shape)} {str(ancestors.tensor.dtype).removeprefix('torch.')}: {', '.join(parts)}"
+
+
+def missing(ancestors: Ancestors, view: View) -> Iterator[str]:
+    """What was asked for and is not there."""
+    if ancestors.strangers:
+        yield f"until: it did not come from {'that' if ancestors.strangers == 1 else f'{ancestors.strangers} of these'}"
+    for given in view.opened if view.by_module else ():
+        scopes = {id(node.scope): node.scope for node in ancestors.nodes if node.scope is not None}
+        paths = list(dict.fromkeys(each.path for scope in scopes.values() for each in scope.chain() if each.path))
+        if not any(path == given or path.startswith(f"{given}.") for path in paths):
+            known = f"there are {', '.join(paths[:KNOWN])}{', …' * (len(paths) > KNOWN)}" if paths else "there are no modules within others"
+            yield clipped(f"modules: none of {given!r} ran an operation: {known}", WIDTH)
 
 
 def leaf_size(shape: Iterable[int]) -> int:
@@ -263,4 +298,5 @@ def lines(ancestors: Ancestors, root: Group, facts: Facts, view: View) -> Iterat
         yield "it did not come from there"
         return
     yield header(ancestors)
+    yield from missing(ancestors, view)
     yield from Printer(ancestors, facts, rows(root, view), view.by_module).lines()

@@ -15,6 +15,7 @@ from ...profiler.alive import BACKWARD
 from ...profiler.spent import Spent
 
 OTHERS = "between operations"
+REST = "the rest: arrays of the results, the way in and out"
 
 
 class Place(NamedTuple):
@@ -68,4 +69,7 @@ def spent(sections: Iterable[Any], key: Callable[[Place], str]) -> list[Spent]:
                     entry.forward += seconds
             if not step.places and step.seconds:
                 found.setdefault(OTHERS, Spent(OTHERS)).forward += step.seconds
+        if (rest := section.rest or 0.0) > 0:
+            entry = found.setdefault(REST, Spent(REST))
+            entry.forward, entry.backward = entry.forward + rest * (not section.title), entry.backward + rest * bool(section.title)
     return sorted(found.values(), key=lambda entry: -entry.seconds)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from .lines import OTHERS
+from .lines import OTHERS, REST
 from .measured import LOOK
 
 SLOWEST = 3
@@ -55,25 +55,32 @@ def rewrite(why: str) -> str:
     return next((advice for words, advice in REWRITE.items() if words in why), "")
 
 
+def recorded(report: Any) -> str:
+    """How many of the calls that ran as usual did so to be recorded."""
+    return "" if not report.recorded else f", {report.recorded} of them to be recorded" if report.usual else ", to be recorded"
+
+
 def opening(report: Any, duration: Callable[[float | None], str]) -> Iterator[str]:
     """The first lines of a report."""
-    runs, usual = sum(variant.runs for variant in report.variants), sum(count for _, count in report.eager.values())
+    runs, usual = sum(variant.runs for variant in report.variants), report.recorded + report.usual
     if not report.variants and not report.eager:
         yield f"{report.name} is not compiled yet: its first two calls with the same kinds of arguments are recorded"
     elif not report.variants:
         yield f"{report.name} is not compiled: it runs as usual"
     else:
         versions = f" in {len(report.variants)} versions" if len(report.variants) > 1 else ""
-        yield f"{report.name} is compiled{versions}: {runs} call{'s' * (runs != 1)} ran compiled, {usual} as usual"
+        yield f"{report.name} is compiled{versions}: {runs} call{'s' * (runs != 1)} ran compiled, {usual} as usual{recorded(report)}"
     if report.speed is not None:
         times = f"{duration(report.speed.compiled)} a call, {duration(report.speed.eager)} as usual"
         yield f"it is {report.speed.eager / report.speed.compiled:.1f} times as fast: {times}"
     elif report.variants:
         yield "how much faster that is: explain(eager=(x, y)) calls it both ways with these arguments, which really runs it"
     lines = report.by_line()
-    for row, rank in zip([r for r in lines if r.seconds and r.what != OTHERS][:SLOWEST], ("slowest line", "second", "third"), strict=False):
-        yield f"{rank}: {row.seconds / lines.total:.0%} of the time, {duration(row.seconds)}, {row.what}"
-    for arguments, (why, _) in report.eager.items():
-        yield f"refused for {arguments}: {why}"
+    slowest = [row for row in lines if row.seconds and row.what not in (OTHERS, REST)][:SLOWEST]
+    whole = f" of a measured run of {duration(lines.total)}"  # the others' shares are of the same
+    for row, rank, of in zip(slowest, ("slowest line", "second", "third"), (whole, "", ""), strict=False):
+        yield f"{rank}: {row.seconds / lines.total:.0%}{of}, {duration(row.seconds)}, {row.what}"
+    for arguments, (why, count) in report.eager.items():
+        yield f"refused for {arguments}: {why} ({count} call{'s' * (count != 1)} since)"
         if advice := rewrite(why):
             yield f"  instead: {advice}"

@@ -44,7 +44,7 @@ def share(part: float | None, total: float | None) -> str:
 
 
 def reached(limit: tuple[str, float] | None) -> str:
-    return "" if limit is None else f"{limit[0]} {limit[1]:.0%}"
+    return "" if limit is None else "cache" if limit[0] == "memory" and limit[1] > 1 else f"{limit[0]} {limit[1]:.0%}"
 
 
 def fused(step: Any) -> str:
@@ -92,11 +92,10 @@ def limits(report: Any) -> str:
 
 
 def causes(report: Any) -> list[tuple[str, list[str]]]:
-    """What was not run as compiled, by heading."""
+    """What was not run as compiled and may be yet, by heading."""
     again = [f"{why}" + (f" ({n} times)" if n > 1 else "") for why, n in report.recompilations.items()]
     waiting = [f"{arguments}: {state}" for arguments, state in report.pending.items()]
-    eager = [f"{arguments}: {why} ({n} call{'s' * (n != 1)} since)" for arguments, (why, n) in report.eager.items()]
-    return [("recompilations", again), ("not compiled yet", waiting), ("run as usual, without being compiled", eager)]
+    return [("recompilations", again), ("not compiled yet", waiting)]
 
 
 # Text

@@ -110,9 +110,14 @@ class Report:
     eager: dict[str, tuple[str, int]]  # arguments -> why calls with these run as usual, and how often one did
     machine: Machine | None
     speed: Speed | None = None  # if it was called both ways
+    recorded: int = 0  # calls that ran as usual to be recorded
+    usual: int = 0  # and for other reasons
 
     def by_line(self) -> Table:
-        """Where a run of the version that ran most spends its time, by source line, forward and backward of one line together."""
+        """Where a run of the version that ran most spends its time, by source line, forward and backward of one line together.
+
+        Shares are of the whole of a run in which the steps are measured.
+        """
         return self._spent(lambda place: place.line, "line")
 
     def by_module(self) -> Table:
@@ -123,7 +128,7 @@ class Report:
         most = max(self.variants, key=lambda variant: variant.runs, default=None)
         sections = [] if most is None else [section for section in (most.forward, most.backward) if section is not None]
         rows = spent(sections, key)
-        return Table(rows, heading, sum(row.seconds for row in rows))
+        return Table(rows, heading, sum(section.seconds or 0.0 for section in sections))
 
     def graph(self) -> Graph:
         """The steps of the version that ran most, as data of a page."""
@@ -155,7 +160,8 @@ class Report:
 def explained(compiled: Any, time: bool = True, eager: Any = None) -> Report:
     """The report on a `Compiled`; with arguments `eager` it is called both ways."""
     args = eager if eager is None or isinstance(eager, tuple) else (eager,)
-    speed = None if args is None else compared(compiled, compiled.function, args)
+    with compiled.uncounted():
+        speed = None if args is None else compared(compiled, compiled.function, args)
     limits = machine(compiled.variants[0].threads) if time and compiled.variants else None
     name = getattr(compiled.function, "__qualname__", type(compiled.function).__name__)
     pending = {}
@@ -163,8 +169,9 @@ def explained(compiled: Any, time: bool = True, eager: Any = None) -> Report:
         state = "compiled when two recordings in a row agree" if recordings else "the last recording was refused"
         pending[arguments_of(key)] = f"recorded {count} time{'s' * (count > 1)}: {state}"
     refused = {arguments_of(key): (why, compiled.usual[key]) for key, why in compiled.left.items()}
+    usual = compiled.aside + sum(compiled.usual.values())
     variants = [explained_variant(variant, limits) for variant in compiled.variants]
-    return Report(name, variants, dict(Counter(compiled.misses)), pending, refused, limits, speed)
+    return Report(name, variants, dict(Counter(compiled.misses)), pending, refused, limits, speed, compiled.recordings, usual)
 
 
 def explained_variant(variant: Any, limits: Machine | None) -> Version:

@@ -11,6 +11,7 @@ from ...core.declare import elementwise, function, publish, taking_words
 from ...core.inplace import inplace_form, write
 from ...core.origin import warn_once
 from ...core.tensor import Tensor
+from ...core.traces import trim
 from ..linked import kept
 from ..xp import conj
 
@@ -148,7 +149,11 @@ def add_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     if more:
         other, alpha = _old_order(other, *more)
     op, attributes = (plain_add.op, ()) if _is_one(alpha) else (add_scaled.op, (_number(alpha),))
-    return write(op, (self, other), attributes)
+    try:
+        return write(op, (self, other), attributes)
+    except Exception as error:
+        trim(error)
+        raise
 
 
 @function(aliases=("subtract",), short=plain_sub, form="(input, other, *, alpha=1, out=None)")
@@ -165,7 +170,11 @@ def sub_(self: Tensor, other: Any, *more: Any, alpha: Any = 1) -> Tensor:
     if more:
         other, alpha = _old_order(other, *more)
     op, attributes = (plain_sub.op, ()) if _is_one(alpha) else (sub_scaled.op, (_number(alpha),))
-    return write(op, (self, other), attributes)
+    try:
+        return write(op, (self, other), attributes)
+    except Exception as error:
+        trim(error)
+        raise
 
 
 @function("torch")

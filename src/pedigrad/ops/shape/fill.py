@@ -17,6 +17,7 @@ from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...core.shapes import as_shape
 from ...core.tensor import Tensor, read
+from ...core.traces import trim
 from ..xp import broadcast_to
 from .convert import DISCARDS
 from .region import as_strided, diagonal, part
@@ -49,7 +50,11 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     if other._array.dtype.kind == "c" and self._array.dtype.kind not in "cb":
         warn_once(DISCARDS)
     if is_recorded(self, other) or modes.special:
-        return write(replaced.op, (self, other), ())
+        try:
+            return write(replaced.op, (self, other), ())
+        except Exception as error:
+            trim(error)
+            raise
     check_operands(replaced.op, self._array, (other,), "copy_")
     check_overlap(self._array, "copy_")
     try:
@@ -84,7 +89,11 @@ def fill_(input: Tensor, value: Any) -> Tensor:
         if value._array.ndim:
             raise RuntimeError(located(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."))
         return copy_(input, value)
-    return _fill(input, scalar(value, input._array.dtype, "fill_()"))
+    try:
+        return _fill(input, scalar(value, input._array.dtype, "fill_()"))
+    except Exception as error:
+        trim(error)
+        raise
 
 
 def _fill(input: Tensor, value: Any) -> Tensor:
@@ -108,7 +117,11 @@ def fill(input: Tensor, value: Any) -> Tensor:
 @function("torch Tensor")
 def zero_(input: Tensor) -> Tensor:
     """Write zero everywhere; returns the tensor."""
-    return _fill(input, 0)
+    try:
+        return _fill(input, 0)
+    except Exception as error:
+        trim(error)
+        raise
 
 
 @function("Tensor")

@@ -28,6 +28,7 @@ from ...core.layout import arranged, broadcast_strides, order_of, refuse_overlap
 from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...core.tensor import Tensor, constant, wrap
+from ...core.traces import trim
 from ...eager import native
 from ..xp import broadcast_to, zeros
 from .region import ALL, part, region_in_zeros, replace_region, select, too_many
@@ -406,8 +407,11 @@ def setitem(self: Tensor, index_: Any, value: Any) -> None:
     if recorder and 0 not in self._array.strides and inplace.is_shown_twice(self._array):
         recorder.refuse("windows that overlap are written to")
     if with_history or (recorder and recorder.refused is None) or _is_lifted(self, value, arrays):
-        _write_with_history(self, basic, places, arrays, value)
-        return
+        try:
+            return _write_with_history(self, basic, places, arrays, value)
+        except Exception as error:
+            trim(error)
+            raise
     _write(self, basic, where(places, [a._array for a in arrays]) if arrays else None, source)
     if source is not value and self._cut is None:
         self._cut = value._cut

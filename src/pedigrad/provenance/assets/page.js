@@ -327,7 +327,8 @@ function fold() {
 const html = text => String(text).replace(/[&<>"]/g, c => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 const row = ([key, value, isBad]) => `<tr><td>${html(key)}</td><td${isBad ? ' class="bad"' : ""}>${html(value)}</td></tr>`;
 const link = item => `<a data-go="${item.id}">${html(heading(item))}</a> <span class="dim">${html(subtext(item))}</span>`;
-const listed = (title, items) => items.length ? `<h3>${title}</h3>` + items.slice(0, 12).map(link).join("<br>") + (items.length > 12 ? `<br><span class="dim">and ${items.length - 12} more</span>` : "") : "";
+const placed = item => link(item) + (item.module ? ` <span class="dim">in ${html(item.module)}</span>` : "");
+const listed = (title, items, shown = link) => items.length ? `<h3>${title}</h3>` + items.slice(0, 12).map(shown).join("<br>") + (items.length > 12 ? `<br><span class="dim">and ${items.length - 12} more</span>` : "") : "";
 
 function source([file, line, n]) {
   const { name, lines } = data.files[file];
@@ -342,7 +343,7 @@ function tell(item) {
       <h3>keys</h3><p><kbd>←</kbd> <kbd>→</kbd> along the edges, <kbd>↑</kbd> <kbd>↓</kbd> among neighbours, <kbd>Enter</kbd> opens and closes,
       <kbd>Esc</kbd> goes to the group around, <kbd>/</kbd> searches, <kbd>+</kbd> <kbd>-</kbd> <kbd>f</kbd> zoom, <kbd>o</kbd> <kbd>c</kbd> unfold and fold,
       <kbd>t</kbd> light or dark, <kbd>s</kbd> saves the picture.</p>`
-      + listed("not finite", nodes.filter(node => node.bad));
+      + listed("not finite", nodes.filter(node => node.bad), placed);
     return;
   }
   if (isGroup(item)) {
@@ -352,7 +353,7 @@ function tell(item) {
     for (const [key, name, unit] of data.sums) rows.push([name, measured(sum(key), unit)]);
     panel.innerHTML = `<h2>${html(heading(item))}</h2><table>${rows.map(row).join("")}</table>`
       + `<p><a data-toggle="${item.id}">${item.open ? "close" : "open"}</a></p>`
-      + listed("not finite", nodes.filter(n => n.bad && isIn(n, item)))
+      + listed("not finite", nodes.filter(n => n.bad && isIn(n, item)), placed)
       + listed("items", item.items.slice().reverse());
   } else {
     panel.innerHTML = `<h2>${html(item.title)}</h2><table>${item.facts.map(row).join("")}</table>`

@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from ...core import watching
+from ...core import modes, watching
 from ...core.origin import warn
+from ...core.profiling import noted
+from ...core.traces import trim
 from ._utils.collate import default_collate, default_convert
 from ._utils.fetch import fetcher_of, plain_tensors
 from ._utils.worker import Job, get_worker_info
@@ -242,7 +244,14 @@ class _BaseDataLoaderIter:
         raise NotImplementedError
 
     def __next__(self) -> Any:
-        data = self._next_data()
+        try:
+            if not modes.special:
+                data = self._next_data()
+            else:
+                data = noted(f"enumerate(DataLoader)#{type(self).__name__}.__next__", self._next_data)
+        except Exception as error:
+            trim(error)
+            raise
         if watching.watcher is not None:
             watching.watcher.batch(self, data)
         if self._dataset_kind == _DatasetKind.Iterable:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ....core import modes
 from ....core.dtypes import float64
+from ....core.origin import located
 from ....core.tensor import Tensor, wrap
 from ....ops.creation import as_tensor, tensor
 from ....ops.shape.join import stack
@@ -50,7 +51,7 @@ def collate_numpy_array_fn(batch: Sequence[Any], *, collate_fn_map: CollateMap |
     """A tensor of arrays stacked along a new first dimension. TypeError for arrays of texts or objects."""
     dtype = batch[0].dtype
     if dtype.kind in "SUO":
-        raise TypeError(default_collate_err_msg_format.format(dtype))
+        raise TypeError(located(default_collate_err_msg_format.format(dtype)))
     whole = one_array(batch) if collate_fn_map is None or collate_fn_map.get(Tensor) is collate_tensor_fn else None
     if whole is not None:
         return as_tensor(whole)
@@ -142,10 +143,11 @@ def collate(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
     if isinstance(first, Sequence):
         lengths = set(map(len, batch))
         if len(lengths) > 1:
-            raise RuntimeError(f"each element in list of batch should be of equal size: they are of {sorted(lengths)}")
+            message = f"each element in list of batch should be of equal size: they are of {sorted(lengths)}"
+            raise RuntimeError(located(message))
         columns = [together(column) for column in zip(*batch, strict=False)]
         return columns if isinstance(first, tuple) else _sequence_like(first, columns)
-    raise TypeError(default_collate_err_msg_format.format(kind))
+    raise TypeError(located(default_collate_err_msg_format.format(kind)))
 
 
 def default_collate(batch: Any) -> Any:
