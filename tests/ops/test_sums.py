@@ -134,3 +134,18 @@ def test_equal_elements_vary_by_nothing(dtype, dim):
     spread = x.std(dim)
     spread.sum().backward()
     assert not spread.any() and not x.grad.any()
+
+
+@pytest.mark.parametrize("function", (torch.cumsum, torch.cumprod, torch.logcumsumexp))
+@pytest.mark.parametrize("dim", (0, 1, -2))
+def test_running_sums_over_an_axis_that_is_not_along_memory(function, dim):
+    """What is taken together gives the same digits as one line after the other."""
+    x = np.random.default_rng(0).uniform(-1.2, 1.2, (9, 40, 311)).astype(np.float32)
+    x[:, :, 0] = -0.0
+    x[2, 3, 4], x[3, 3, 5] = np.nan, np.inf
+    for given in (x, x[::-1, :, ::2]):
+        lines = torch.from_numpy(np.ascontiguousarray(np.moveaxis(given, dim, -1)))
+        wanted = np.moveaxis(np.stack([function(line, -1).numpy() for line in lines.flatten(0, 1)]).reshape(lines.shape), -1, dim)
+        found = function(torch.from_numpy(given.copy()), dim).numpy()
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(np.signbit(found[found == 0]), np.signbit(wanted[found == 0]))

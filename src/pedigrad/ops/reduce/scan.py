@@ -16,6 +16,7 @@ from ..xp import cast, in_double
 from .sums import converted, shifted_in
 
 BLOCK = 1 << 15  # elements
+TOGETHER = 256  # elements at one place along the dimension, from which on these are taken together
 ALONG = [((3, 4), 0), ((2, 3, 4), -1), ((), 0), ((0, 3), 0)]
 
 
@@ -36,12 +37,28 @@ def running(ufunc, x, dim):
     wide = np.complex128 if x.dtype.kind == "c" else np.float64
     if x.__class__ is not np.ndarray or x.size < BLOCK or x.ndim == 1 or x.dtype == wide:
         return cast(_up_to(ufunc, x, dim, wide), x.dtype)
+    if dim not in (-1, x.ndim - 1) and x.size >= TOGETHER * x.shape[dim]:
+        return _slice_by_slice(ufunc, x, dim, wide)
     out = np.empty_like(x)
     along = 1 if dim in (0, -x.ndim) else 0
     of = max(1, BLOCK * x.shape[along] // x.size)
     for start in range(0, x.shape[along], of):  # a part at a time: what is wide stays in the cache
         part = (slice(None),) * along + (slice(start, start + of),)
         out[part] = _up_to(ufunc, x[part], dim, wide)
+    return out
+
+
+def _slice_by_slice(ufunc, x, dim, dtype):
+    """The same, all that is at one place along `dim` together: NumPy goes along memory then."""
+    out = np.empty_like(x)
+    given, into = np.moveaxis(x, dim, 0), np.moveaxis(out, dim, 0)
+    so_far = given[0].astype(dtype)
+    if ufunc is np.add:
+        so_far += 0
+    into[0] = so_far
+    for i in range(1, len(given)):
+        ufunc(so_far, given[i], out=so_far)
+        into[i] = so_far
     return out
 
 
