@@ -200,15 +200,14 @@ class Backward:
         """Visit what is pending until nothing is."""
         settings = modes.settings
         outer, settings.backward = settings.backward, self
-        plain = not (modes.special or settings.anomaly or watching.watcher is not None)
-        if not plain:
+        if modes.special or settings.anomaly or watching.watcher is not None:
             self.prepare()
         try:
             if is_strict():
                 with np.errstate(all="ignore"):
-                    self._run(plain)
+                    self._run()
             else:
-                self._run(plain)
+                self._run()
         finally:
             settings.backward = outer
 
@@ -220,10 +219,11 @@ class Backward:
         self.recorder = None if self.create else settings.recorder
         self.lifting = lifted.alive > 0
 
-    def _run(self, plain: bool) -> None:
+    def _run(self) -> None:
         """Visit the nodes, the youngest first: here those of which nothing is asked but gradients, the others by `visit`."""
         heap, pending, leaves, freed = self.heap, self.pending, self.leaves, self.freed
-        everything, lifting = self.wanted is None, self.lifting
+        everything, lifting, inspect = self.wanted is None, self.lifting, self.inspect
+        plain = self.recording is None and self.profiler is None and not lifting
         usual = plain and everything and not self.create
         fit, add = (fitted, added) if plain else (self.observed(fitted, "aten::sum"), self.observed(added, "aten::add"))
         try:
@@ -236,6 +236,8 @@ class Backward:
                         saved = node.saved
                     parents = node.parents
                     grads = node.backward(g, parents, saved)  # type: ignore[attr-defined]
+                    if inspect is not None:
+                        inspect(node, g, grads)
                     if freed is not None and saved and node.keeps_arrays:
                         node.saved = freed
                 else:

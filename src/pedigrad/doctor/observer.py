@@ -39,7 +39,7 @@ NEWS = 16  # models, their modes and optimizers that are news; after those only 
 IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "stepped"})
 OPTIMIZERS = "pedigrad.optim."
 _add = np.add.reduce
-ndarray = np.ndarray
+ndarray, vdot = np.ndarray, np.vdot
 
 
 class Pace:
@@ -339,9 +339,8 @@ class Observer(watching.Watcher):
         for array in gradients:
             if array is None or array is given:
                 continue
-            if array.__class__ is ndarray and array.size < FEW and array.flags.forc:
-                flat = array.ravel("K")
-                total = flat.dot(flat)  # the cheapest look at few elements; squares that are too large are looked at again
+            if array.__class__ is ndarray and array.size < FEW and array.dtype.kind == "f":
+                total = vdot(array, array)  # the cheapest look at few elements; squares that are too large are looked at again
             else:
                 array = array._held if isinstance(array, Tensor) else array
                 array = array.values if isinstance(array, Sparse) else array

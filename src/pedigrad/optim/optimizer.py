@@ -70,9 +70,9 @@ def hooked(step: Any) -> Any:
 
     @functools.wraps(step)
     def stepped(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        if watching.watcher is None and not modes.special:
-            return run(self, *args, **kwargs)
-        return noted(f"Optimizer.step#{type(self).__name__}.step", functools.partial(watched, self, *args, **kwargs))
+        if modes.special:
+            return noted(f"Optimizer.step#{type(self).__name__}.step", functools.partial(watched, self, *args, **kwargs))
+        return run(self, *args, **kwargs) if watching.watcher is None else watched(self, *args, **kwargs)
 
     def watched(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         if watching.watcher is not None:
