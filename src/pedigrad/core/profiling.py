@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from . import modes
 from .origin import Origin, outside
 from .scope import here
 
+P = ParamSpec("P")
+R = TypeVar("R")
 clock = time.perf_counter_ns
 
 
@@ -63,6 +66,18 @@ def noted(name: str, run: Callable[[], Any], kind: str = "user") -> Any:
     """What `run` returns; a profiler of this thread, if there is one, is told how long it took. Callers look at `modes.special` first."""
     profiler = modes.settings.profiler
     return run() if profiler is None else spanned(profiler, name, kind, run)
+
+
+def profiled(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of which profilers are told as of one operation; what it does is within it."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        if modes.special:
+            return noted(function.__name__, functools.partial(function, *args, **kwargs))  # type: ignore[no-any-return]
+        return function(*args, **kwargs)
+
+    return called
 
 
 def started(profiler: Any, name: str, kind: str, inputs: Any = (), at: Any = None) -> Event:

@@ -11,7 +11,7 @@ import numpy as np
 from ...core import modes, watching
 from ...core.graph import note_write
 from ...core.origin import located, warn
-from ...core.profiling import noted
+from ...core.profiling import profiled
 from ...core.tensor import Tensor, wrap
 
 
@@ -32,14 +32,9 @@ def _norm(arrays: list[np.ndarray[Any, Any]], order: float) -> np.ndarray[Any, A
     return np.asarray(sum(float((np.abs(a) ** order).sum()) for a in arrays) ** (1 / order), dtype)
 
 
+@profiled
 def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
     """The norm of all tensors together, as a 0-d tensor."""
-    if modes.special:
-        return noted("get_total_norm", functools.partial(_total_norm, tensors, norm_type, error_if_nonfinite))  # type: ignore[no-any-return]
-    return _total_norm(tensors, norm_type, error_if_nonfinite)
-
-
-def _total_norm(tensors: Any, norm_type: float, error_if_nonfinite: bool) -> Tensor:
     listed = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     total = _norm([t._array for t in listed], float(norm_type))
     if error_if_nonfinite and not np.isfinite(total):
@@ -48,14 +43,9 @@ def _total_norm(tensors: Any, norm_type: float, error_if_nonfinite: bool) -> Ten
     return wrap(total)
 
 
+@profiled
 def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
     """Scale all gradients by `max_norm / total_norm` where that is below one."""
-    if modes.special:
-        return noted("clip_grads_with_norm_", functools.partial(_scale, parameters, max_norm, total_norm))  # type: ignore[no-any-return]
-    return _scale(parameters, max_norm, total_norm)
-
-
-def _scale(parameters: Any, max_norm: float, total_norm: Tensor) -> None:
     scale = float(max_norm) / (total_norm.item() + 1e-6)
     if scale >= 1.0:
         return
@@ -64,6 +54,7 @@ def _scale(parameters: Any, max_norm: float, total_norm: Tensor) -> None:
         note_write(array, "clip_grad_norm_")
 
 
+@profiled
 def clip_grad_norm_(
     parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
 ) -> Tensor:
@@ -86,20 +77,14 @@ def clip_grad_norm_(
     >>> torch.nn.utils.clip_grad_norm_([w], max_norm=1.0), w.grad
     (tensor(5.), tensor([0.6000, 0.8000]))
     """
-    if modes.special:
-        return noted("clip_grad_norm_", functools.partial(_clip_norm, parameters, max_norm, norm_type, error_if_nonfinite))  # type: ignore[no-any-return]
-    return _clip_norm(parameters, max_norm, norm_type, error_if_nonfinite)
-
-
-def _clip_norm(parameters: Any, max_norm: float, norm_type: float, error_if_nonfinite: bool) -> Tensor:
     listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if watching.watcher is not None:
         watching.watcher.clipping("clip_grad_norm_", listed)
     if modes.special and modes.settings.recorder is not None and not error_if_nonfinite:
         return _recorded(_gradients(listed), float(max_norm), float(norm_type), modes.settings.recorder)
     grads = [p.grad for p in listed if p.grad is not None]
-    total = _total_norm(grads, norm_type, error_if_nonfinite)
-    _scale(listed, max_norm, total)
+    total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(listed, max_norm, total)
     return total
 
 
@@ -135,14 +120,9 @@ def _recorded(arrays: list[np.ndarray[Any, Any]], max_norm: float, order: float,
     return wrap(total)
 
 
+@profiled
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
     """Limit every element of the gradients, in place, to [-clip_value, clip_value]."""
-    if modes.special:
-        return noted("clip_grad_value_", functools.partial(_clip_value, parameters, clip_value))  # type: ignore[no-any-return]
-    return _clip_value(parameters, clip_value)
-
-
-def _clip_value(parameters: Any, clip_value: float) -> None:
     recorder = modes.settings.recorder if modes.special else None
     listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if watching.watcher is not None:
