@@ -102,11 +102,12 @@ class Op:
         listed: str = "",
         layout: str | Callable[..., Any] | None = None,
         remade: bool = False,
-        native_from: int = LARGE,
+        native_from: int | None = None,
     ):
         code = forward.__code__
         self.forward = forward
-        self.native_from = native_from  # elements of the first operand from which on kernels are tried
+        self.native_from = LARGE if native_from is None else native_from  # elements of the first operand from which on kernels are tried
+        self.many_passes = native_from is not None  # whether NumPy goes through the elements several times
         self.kind = kind
         self.name = name or forward.__name__
         self.called = called or self.name  # in what users read: what they call, where the op is only a part of that

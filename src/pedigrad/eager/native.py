@@ -77,7 +77,7 @@ def with_numbers(op: Any, values: tuple[Any, ...], names: Any = None) -> tuple[A
 
     Kernels then are the same for all numbers. NumPy takes a number beside an array of floats for one of its dtype.
     """
-    if op.native_from >= LARGE or not any(v.__class__ in NUMBERS for v in values):
+    if not op.many_passes or not any(v.__class__ in NUMBERS for v in values):
         return values
     dtype = next((v.dtype for v in values if v.__class__ is np.ndarray), None)
     if dtype not in MULTIPLIED or any(v.__class__ in NUMBERS and MOST < abs(v) < math.inf for v in values):
