@@ -87,12 +87,10 @@ def _start(run: Backward, tensors: Sequence[Tensor], gradients: Sequence[Any]) -
 
 def _finish(run: Backward, tensors: Sequence[Tensor]) -> None:
     """Let a pass from these tensors run."""
-    if watching.watcher is not None:
-        watching.watcher.backward(tensors, run, functools.partial(_go, run))
-    elif run.create:
+    if watching.watcher is None:
         _go(run)
     else:
-        run.run()
+        watching.watcher.backward(tensors, run, functools.partial(_go, run))
 
 
 def _go(run: Backward) -> None:

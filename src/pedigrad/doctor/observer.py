@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.anomalies import array_of
 from ..core import lifted, meta, modes, watching
 from ..core.graph import Leaf
 from ..core.origin import Origin, caller
 from ..core.quiet import name_of
-from ..core.sparse import Sparse
-from ..core.tensor import Tensor
 from .findings import EVENTS, Check
 from .program import SCHEDULES, Call, FunctionCall, Pass, Program
 
@@ -342,8 +341,7 @@ class Observer(watching.Watcher):
             if array.__class__ is ndarray and array.size < FEW and array.dtype.kind == "f":
                 total = vdot(array, array)  # the cheapest look at few elements; squares that are too large are looked at again
             else:
-                array = array._held if isinstance(array, Tensor) else array
-                array = array.values if isinstance(array, Sparse) else array
+                array = array_of(array)
                 total = _add(array, None)
             if not isfinite(total) and not np.isfinite(array).all():
                 self.tell("not_finite", node, given, outer)
