@@ -433,7 +433,7 @@ def test_a_number_less_itself_is_zero_where_it_is_computed_again():
 
 def test_a_running_sum_of_negative_zeros_is_zero():
     step, x = torch.compile(lambda x: x.cumsum(0).reciprocal()), -torch.zeros(3)
-    for _ in range(10):  # a garbage collection may have it recorded once more
+    for _ in range(4):
         assert step(x).tolist() == [float("inf")] * 3
     assert step.compiled.runs
 

@@ -7,6 +7,7 @@ import ctypes
 import decimal
 import enum
 import functools
+import gc
 import operator
 import os
 import pathlib
@@ -195,8 +196,26 @@ def test_files(tmp_path):
         lambda: x * len(list(tmp_path.iterdir())),
         lambda: x * torch.from_numpy(np.load(tmp_path / "array.npy")),
         lambda: x * torch.from_numpy(np.fromfile(tmp_path / "raw", np.float32)),
+        lambda: (gc.collect(), x * 2)[1],
     ):
         refused(function, why="is called")
+
+
+def test_what_a_search_for_cycles_ends_is_not_the_functions_doing(capsys):
+    class Cyclic:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            print("ended", end="")
+
+    compiled = torch.compile(lambda x: x * len([[] for _ in range(gc_after)]))
+    gc_after, x = 2 * gc.get_threshold()[0], tensor(3)
+    for _ in range(4):
+        Cyclic()
+        compiled(x)
+    gc.collect()
+    assert compiled.compiled.runs and capsys.readouterr().out == "ended" * 4 and gc.isenabled()
 
 
 def test_paths_are_no_files():

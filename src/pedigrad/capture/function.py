@@ -9,7 +9,6 @@ and a warning says why.
 from __future__ import annotations
 
 import functools
-import gc
 import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ from .environment import Environment
 from .explain.summary import Report, explained, missed, note
 from .growing import EVER_NEW, Growing, Kind
 from .recording import Recording, State, flattened
-from .side_effects import Effects, let_rates_change
+from .side_effects import Effects, let_rates_change, without_collections
 from .specialization import MISS, Specialization
 
 VARIANTS = 8  # compiled programs that one function keeps; the one least recently used goes
@@ -171,7 +170,7 @@ class Compiled:
             recorder.refused = surroundings.refused
         state = State(tensors, surroundings, (args, kwargs))
         recorder.fetch_number = functools.partial(fetched.number, getattr(self.function, "__code__", None), sys._getframe().f_code)
-        with modes.recording(recorder), Effects(recorder, surroundings):
+        with without_collections(), modes.recording(recorder), Effects(recorder, surroundings):
             result = self.function(*args, **kwargs)
         if recorder.refused is None and surroundings.refused is not None:
             recorder.refused = surroundings.refused
@@ -278,15 +277,13 @@ def the_modes() -> tuple[Any, ...]:
 def compiling() -> Iterator[None]:
     """Python's search for cycles takes a third of the time in which a program is made, and finds none; instructions hang on one another
     as deep as a loop of the user's is long."""
-    enabled, limit = gc.isenabled(), sys.getrecursionlimit()
-    gc.disable()
+    limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, DEEP))
     try:
-        yield
+        with without_collections():
+            yield
     finally:
         sys.setrecursionlimit(limit)
-        if enabled:
-            gc.enable()
 
 
 @functools.cache

@@ -13,6 +13,8 @@ import gc
 import importlib
 import pickle
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, cast
 
@@ -45,7 +47,7 @@ SETTERS = (Generator.__module__, MersenneTwister.__module__, interception.__name
 BUILT_IN = frozenset("print input open exec eval breakpoint __import__".split())
 FILES = frozenset("fromfile tofile dump".split())  # functions and methods of NumPy's
 OUTSIDE = frozenset(
-    "time posix nt _io io _socket select _thread _random random _queue array mmap signal _signal faulthandler _sqlite3".split()
+    "time gc posix nt _io io _socket select _thread _random random _queue array mmap signal _signal faulthandler _sqlite3".split()
 )
 CLOCKS = frozenset("now utcnow today".split())
 FIXED = frozenset(
@@ -70,6 +72,18 @@ def is_users(table: dict[str, Any]) -> bool:
     return not is_ours(table) and not is_installed(table)
 
 
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """Within it, Python does not look for cycles: what it would end there (`__del__`, callbacks) is not the running function's doing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class Effects:
     """Within it, the recorder is told what the running function does that a program cannot."""
 
@@ -77,11 +91,10 @@ class Effects:
         self.recorder, self.surroundings = recorder, surroundings
         self.known: set[CodeType] = set(surroundings.codes)
         self.drawing: FrameType | None = None  # the call that draws random numbers now
-        self.aside: FrameType | None = None  # what a garbage collection or an import has called: not the function's doing, or done once
+        self.aside: FrameType | None = None  # the import that runs a module, which is done once
 
     def __enter__(self) -> Effects:
         self.chances = self.states()
-        self.asides = {IMPORTING, *(getattr(callback, "__code__", None) for callback in gc.callbacks)}
         self.ran: set[CodeType] = set()
         self.names: set[str] = set()  # that the code which ran has looked up
         self.stored: set[str] = set()  # attributes that it may have assigned to, to what it had before even
@@ -124,7 +137,7 @@ class Effects:
         """Python's profile function."""
         if self.aside is not None:
             self.aside = None if event == "return" and frame is self.aside else self.aside
-        elif event == "call" and frame.f_code in self.asides:
+        elif event == "call" and frame.f_code is IMPORTING:
             self.aside = frame
         elif event == "call":
             if frame.f_code not in self.ran:
