@@ -56,6 +56,7 @@ from .core.dtypes import dtype, get_default_dtype, set_default_dtype
 from .core.failures import AcceleratorError, OutOfMemoryError
 from .core.formatting import set_printoptions
 from .core.graph import Node
+from .core.heap import keep_freed as _keep_freed
 from .core.limits import finfo, iinfo
 from .core.memory import UntypedStorage
 from .core.modes import (
@@ -173,3 +174,4 @@ def __dir__() -> list[str]:
 _handed.auto = lambda enabled, module: _import_module(f"{__package__}.fast.importing").auto(enabled, module)
 _handed.compile = lambda *args, **kwargs: __getattr__("compile")(*args, **kwargs)
 _mark_internal()
+_keep_freed()

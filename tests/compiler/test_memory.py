@@ -2,6 +2,7 @@
 
 import gc
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -42,6 +43,22 @@ def test_arrays_are_as_asked_for():
         assert array.nbytes < memory.LARGE or start(array) % memory.ALIGN == 0
         array[...] = 1
         assert (array == 1).all()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others' heaps have other limits")
+def test_pages_of_freed_arrays_are_used_again():
+    code = """
+import resource, pedigrad as torch
+x, faults = torch.ones(100_000), lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    y = (x + x) * x - x
+before = faults()
+for _ in range(100):
+    y = (x + x) * x - x
+print(faults() - before)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(ended.stdout) < 1000, "each of the 300 arrays has 98 pages"
 
 
 def test_small_arrays_are_numpys():

@@ -68,6 +68,16 @@ def mark():
 
 
 @pytest.fixture(scope="module")
+def mark_ready():
+    """The same of a record that says what `threads` is multiplied by."""
+    factor = "%at3 = getelementptr i64, ptr %record, i64 3\n  %factor = load i64, ptr %at3\n  "
+    text = MARK.replace("(ptr %out", "(ptr %record, ptr %out").replace(
+        "%high = mul i64 %threads, 1000", factor + "%high = mul i64 %threads, %factor"
+    )
+    return llvm.load(text, ["mark"])["mark"]
+
+
+@pytest.fixture(scope="module")
 def rounds():
     return llvm.load(pool.barrier_ir() + ROUNDS, ["rounds"])["rounds"]
 
@@ -164,6 +174,21 @@ def test_wrong_arguments(mark):
     with pytest.raises((ctypes.ArgumentError, TypeError)):
         pool.run(mark, ("text",), 2)
     assert marked(mark, 2) == expected(2)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_what_lies_ready_runs_as_run_does(mark_ready, threads, fresh):
+    call, out = pool.ready(mark_ready, threads, [1000]), np.zeros(threads, np.int64)
+    assert [call(out.ctypes.data) for _ in range(3)] == [threads] * 3
+    pool.close()
+    assert call(out.ctypes.data) == threads
+    assert out.tolist() == expected(threads, 4)[:threads]
+
+
+def test_what_lies_ready_runs_alone_without_threads(fresh, mark_ready, monkeypatch):
+    monkeypatch.setattr(pool, "_gather", lambda threads: False)
+    call, out = pool.ready(mark_ready, 2, [7]), np.zeros(2, np.int64)
+    assert call(out.ctypes.data) == 1 and out.tolist() == [7, 0]
 
 
 def test_one_thread_needs_no_pool(fresh, mark, rounds, monkeypatch):

@@ -12,9 +12,9 @@ def least(elements: int) -> int:
     return int(os.environ.get("PEDIGRAD_NATIVE_FROM", elements))
 
 
-LARGE = least(1 << 16)  # elements; below it what a kernel wins is little beside the cost of calling it
+LARGE = least(1 << 15)  # elements; below it what a kernel wins is little beside the cost of calling it
 # The same for operations for which NumPy goes through the elements so many times.
-FEW, SEVERAL, MANY = map(least, (1 << 15, 1 << 14, 1 << 12))
+FEW, SEVERAL, MANY = map(least, (1 << 13, 1 << 12, 1 << 11))
 NEVER = sys.maxsize  # of an op that asks for kernels of functions within
 KINDS = frozenset({"elementwise", "reduction", "composite"})
 

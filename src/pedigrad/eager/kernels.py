@@ -36,7 +36,7 @@ STAND_INS = {  # two lists of primes, by the most open sizes that one array has:
 }
 FIXED = 12  # sizes up to this one are part of what a kernel is compiled for
 MOST_PREPARED = 64  # sizes for which one kernel's runs are kept ready
-ALONE = 1 << 14  # elements up to which one thread is done before others have begun
+ALONE = 1 << 15  # elements up to which one thread is done before others have begun
 COMBINE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
@@ -102,12 +102,10 @@ def streamed(arrays: Sequence[Array | None], sizes: dict[int, int]) -> int:
 class Prepared(NamedTuple):
     """What a run does for certain sizes. Arrays have numbers: those that are given, then new ones."""
 
-    new: list[tuple[tuple[int, ...], Any]]  # shapes and dtypes
-    steps: list[tuple[int, list[int], list[Any], int]]  # function, arrays, parts that are combined, bytes of scratch memory
+    new: list[Callable[[], Array]]  # what makes them
+    steps: list[tuple[Callable[[int], int], list[Any]]]  # what is called with the arrays' tuple; results, their parts, what combines these
     results: list[tuple[int, tuple[int, ...]]]
     guards: list[tuple[int, bool]]
-    numbers: Array  # the sizes
-    threads: int
 
 
 class Native:
@@ -118,7 +116,7 @@ class Native:
         primes = STAND_INS[min(max(rank, 1), max(STAND_INS))]
         if count > len(primes[0]) or rank > max(STAND_INS) + 1:
             raise Unsuitable("it has too many different sizes")
-        self.threads = threads
+        self.threads, self.complete = threads, None not in kinds
         self.ready: dict[tuple[int, ...], Prepared] = {}
         one, other = (Written(function, kinds, symbols[:count], threads, streamed) for symbols in primes)
         sized, again = (each.sized(symbols[:count]) for each, symbols in zip((one, other), primes, strict=True))
@@ -137,23 +135,32 @@ class Native:
     def prepared(self, sizes: Sequence[int]) -> Prepared:
         """A run for these sizes, as far as it does not depend on the arrays."""
         number = {root: i for i, root in enumerate(self.inputs)}
-        new: list[Any] = []
-        steps: list[Any] = []
-        for made, address, kept in zip(self.kernels, self.addresses, self.kept, strict=True):
-            parts = {root: COMBINE[by.operation] for root, by, _ in made.partials}
-            for root, _ in made.roots:
-                if root not in number:
-                    number[root] = len(number)
-                    shape, dtype = self.shapes[root]
-                    new.append((tuple(n(sizes) for n in shape), dtype))
-            combined = [(place, number[root], parts[root]) for place, (root, _) in enumerate(made.roots) if root in parts]
-            scratch = self.threads * MOST_KEPT * SLOT * kept(sizes) if kept else 0
-            steps.append((address, [number[root] for root, _ in made.roots], combined, scratch))
-        results = [(number[root], tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
-        numbers = np.array(sizes, np.int64)
-        guards = [(number[root], expected) for root, expected in self.guards]
         largest = max((math.prod(n(sizes) for n in shape) for shape, _ in self.shapes.values()), default=0)
-        return Prepared(new, steps, results, guards, numbers, 1 if largest <= ALONE else self.threads)
+        threads = 1 if largest <= ALONE else self.threads
+        shapes = {root: tuple(n(sizes) for n in shape) for root, (shape, _) in self.shapes.items()}
+        made = [root for root in self.shapes if root not in number]
+        number.update({root: i for i, root in enumerate(made, len(number))})
+        new: list[Any] = [memory.making(shapes[root], self.shapes[root][1]) for root in made]
+
+        def scratch(shape: Any, dtype: Any) -> int:
+            """The number of a further array."""
+            new.append(functools.partial(np.empty, shape, dtype))
+            return len(self.inputs) + len(new) - 1
+
+        steps: list[Any] = []
+        for kernel, address, kept in zip(self.kernels, self.addresses, self.kept, strict=True):
+            parts = {root: COMBINE[by.operation] for root, by, _ in kernel.partials} if threads > 1 else {}
+            used = [number[root] for root, _ in kernel.roots]
+            combined = []
+            for place, (root, _) in enumerate(kernel.roots):
+                if root in parts:
+                    used[place] = scratch((threads, math.prod(shapes[root])), self.shapes[root][1])
+                    combined.append((number[root], used[place], parts[root]))
+            used.append(scratch(threads * MOST_KEPT * SLOT * kept(sizes), np.uint8) if kept else used[0])
+            words = [address, *[tuple.__basicsize__ // 8 + i for i in used], *sizes]
+            steps.append((pool.ready(on_tuples(len(used)), threads, words), combined))
+        results = [(number[root], tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
+        return Prepared(new, steps, results, [(number[root], expected) for root, expected in self.guards])
 
     def ready_for(self, sizes: tuple[int, ...]) -> Prepared:
         """What is known of runs for these sizes."""
@@ -167,38 +174,26 @@ class Native:
     def of_sizes(self, sizes: tuple[int, ...]) -> Callable[[Sequence[Array | None]], Any]:
         """What runs the kernels on arrays of these sizes: it gives the results, None if a branch of the function would go another way."""
         ready = self.ready_for(sizes)
-        if len(ready.steps) != 1 or ready.guards or ready.steps[0][2] or ready.steps[0][3]:
+        if not (self.complete and self.plan == [0] and len(ready.steps) == len(ready.new) == 1 and not ready.guards):
             return lambda arrays: self.run(ready, arrays)
-        function, used, _, _ = ready.steps[0]
-        new, results, plan, threads = ready.new, ready.results, self.plan, ready.threads
+        make, (call, combined) = ready.new[0], ready.steps[0]
+        if combined or ready.results != [(len(self.inputs), make().shape)]:
+            return lambda arrays: self.run(ready, arrays)
 
         def run(arrays: Sequence[Array | None]) -> Any:
-            places: list[Any] = [a for a in arrays if a is not None]
-            for shape, dtype in new:
-                places.append(memory.empty(shape, dtype))
-            sizes = address_of(ready.numbers)  # they live as long as this function does, which may be longer than `self.ready` knows them
-            pool.run(function, (*[address_of(places[i]) for i in used], 0, sizes), threads)
-            found = [shaped(places[i], shape) for i, shape in results]
-            return [None if i is None else found[i] for i in plan]
+            places = (*arrays, make())
+            call(id(places))
+            return places[-1:]
 
         return run
 
     def run(self, ready: Prepared, arrays: Sequence[Array | None]) -> Any:
         """The results for `arrays` of sizes for which all is ready; None if a branch of the function would go another way."""
-        places: list[Any] = [a for a in arrays if a is not None]
-        places += [memory.empty(shape, dtype) for shape, dtype in ready.new]
-        addresses = list(map(address_of, places))
-        for function, used, combined, size in ready.steps:
-            pointers = [addresses[i] for i in used]
-            whole = []
-            for place, i, combine in combined:
-                part = np.empty((self.threads, places[i].size), places[i].dtype)
-                whole.append((places[i], part, combine))
-                pointers[place] = address_of(part)
-            scratch = np.empty(size, np.uint8)
-            ran = pool.run(function, (*pointers, address_of(scratch), address_of(ready.numbers)), ready.threads)
-            for array, part, combine in whole:
-                combine.reduce(part[:ran], axis=0, out=array.reshape(-1))
+        places = (*[a for a in arrays if a is not None], *[make() for make in ready.new])
+        for call, combined in ready.steps:
+            ran = call(id(places))
+            for i, part, combine in combined:
+                combine.reduce(places[part][:ran], axis=0, out=places[i].reshape(-1))
         for i, expected in ready.guards:
             if bool(places[i]) != expected:
                 return None
@@ -235,6 +230,23 @@ class Native:
     def writes_into(self, arrays: Sequence[Array], size: int) -> bool:
         """Whether a run may put its results into these arrays of that many elements, although it reads them."""
         return self.made_once is not None and self.made_once == [a.dtype for a in arrays] and all(a.size == size for a in arrays)
+
+
+@functools.cache
+def on_tuples(pointers: int) -> int:
+    """The address of `on(record, tuple, thread, threads)`: a kernel is called with the memory of arrays in a tuple.
+
+    After what `pool.ready` keeps there, the record has the kernel, the places of as many arrays as there are `pointers`, in words from the
+    tuple's start, and the sizes.
+    """
+    body = Body("on", "ptr %record, ptr %tuple, i64 %thread, i64 %threads", llvm.vector_bits(), linkage="")
+    function = body.put(f"load ptr, ptr {body.at('%record', pool.FIRST)}")
+    places = [body.put(f"load i64, ptr {body.at('%record', pool.FIRST + 1 + i)}") for i in range(pointers)]
+    sizes = body.at("%record", pool.FIRST + 1 + pointers)
+    arrays = [body.put(f"load ptr, ptr {body.at('%tuple', place)}") for place in places]
+    given = [body.put(f"load ptr, ptr {body.at(each, object.__basicsize__, 'i8')}") for each in arrays]
+    body.do(f"call void {function}({', '.join(f'ptr {p}' for p in [*given, sizes])}, i64 %thread, i64 %threads)")
+    return llvm.load(body.text(), ["on"])["on"]
 
 
 @functools.cache

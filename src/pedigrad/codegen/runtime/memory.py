@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -75,6 +77,11 @@ def empty(shape: Any, dtype: Any) -> Array:
     loan = _loan(rounded).from_buffer(memory)
     loan.memory = memory
     return np.ndarray(shape, dtype, loan)
+
+
+def making(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:
+    """What gives arrays of one shape and dtype as `empty` does."""
+    return functools.partial(np.empty if math.prod(shape) * np.dtype(dtype).itemsize < LARGE else empty, shape, dtype)
 
 
 def block(size: int) -> Array:

@@ -138,7 +138,7 @@ def _(g, x, y):
     return g / (1 + np.exp2(x - y))
 
 
-@elementwise(native_from=FEW, result="float")
+@elementwise(result="float")
 def tanh(x, /):
     """Hyperbolic tangent of each element.
 

@@ -39,7 +39,7 @@ def _error_function(x):
 # Piecewise linear
 
 
-@elementwise(wide=False, real=True, refuses="b")
+@elementwise(native_from=FEW, wide=False, real=True, refuses="b")
 def relu(x, /):
     """Each element, or zero if it is negative: max(x, 0).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.declare import function, kernel, reduction
+from ...core.large import FEW
 from ...core.quiet import astype
 from ...core.shapes import one_dim
 from ...core.tensor import Tensor
@@ -38,7 +39,7 @@ def at_index(g, indices, x_shape, dim, keepdim):
     return np.where(places == restore_dims(indices, x_shape, dim, keepdim), restore_dims(g, x_shape, dim, keepdim), 0)
 
 
-@reduction(real=True, samples=DISTINCT)
+@reduction(native_from=FEW, real=True, samples=DISTINCT)
 def amax(x, /, dim=(), keepdim=False):
     """Largest element along `dim`; equal ones share the gradient."""
     need_elements(x, dim)
@@ -50,7 +51,7 @@ def _(g, x, x_dtype, out, dim, keepdim):
     return ties(g, x, x_dtype, out, dim, keepdim)
 
 
-@reduction(real=True, samples=DISTINCT)
+@reduction(native_from=FEW, real=True, samples=DISTINCT)
 def amin(x, /, dim=(), keepdim=False):
     """Smallest element along `dim`; equal ones share the gradient."""
     need_elements(x, dim)
@@ -81,7 +82,7 @@ def _(g_min, g_max, x, x_dtype, min, max, dim, keepdim):
     return high if low is None else low if high is None else low + high
 
 
-@reduction(called="max", real=True, places="", node="MaxBackward1", samples=[((3, 4),), ((),)])
+@reduction(native_from=FEW, called="max", real=True, places="", node="MaxBackward1", samples=[((3, 4),), ((),)])
 def max_of_all(x, /):
     """Largest of all elements."""
     need_elements(x, None)
@@ -93,7 +94,7 @@ def _(g, x, out):
     return evenly(g, x, out)
 
 
-@reduction(called="min", real=True, places="", node="MinBackward1", samples=[((3, 4),), ((),)])
+@reduction(native_from=FEW, called="min", real=True, places="", node="MinBackward1", samples=[((3, 4),), ((),)])
 def min_of_all(x, /):
     """Smallest of all elements."""
     need_elements(x, None)

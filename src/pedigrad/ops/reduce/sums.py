@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.declare import function, reduction
-from ...core.large import SEVERAL
+from ...core.large import FEW, SEVERAL
 from ...core.origin import located, warn
 from ...core.quiet import astype
 from ...core.shapes import all_dims, as_int, as_shape
@@ -84,7 +84,7 @@ def by_dim(name):
     return of
 
 
-@reduction(samples=DIMS, node=by_dim("Sum"))
+@reduction(native_from=FEW, samples=DIMS, node=by_dim("Sum"))
 def sum(x, /, dim=None, keepdim=False, *, dtype=None):
     """Sum of the elements along `dim`; integers are added up as int64.
 
@@ -112,7 +112,7 @@ def _(g, x_shape, dim, keepdim):
     return broadcast_to(restore_dims(g, x_shape, dim, keepdim), x_shape)
 
 
-@reduction(real=True, samples=DIMS)
+@reduction(native_from=FEW, real=True, samples=DIMS)
 def nansum(x, /, dim=None, keepdim=False, *, dtype=None):
     """Sum of the elements along `dim` that are not nan."""
     return sum.op.forward(np.where(x == x, x, 0), dim, keepdim, dtype=dtype)
@@ -123,7 +123,7 @@ def _(g, x, x_shape, dim, keepdim):
     return broadcast_to(restore_dims(g, x_shape, dim, keepdim), x_shape) * (x == x)  # nan where infinity is multiplied
 
 
-@reduction(samples=DIMS, node=by_dim("Mean"))
+@reduction(native_from=FEW, samples=DIMS, node=by_dim("Mean"))
 def mean(x, /, dim=None, keepdim=False, *, dtype=None):
     """Mean of the elements along `dim`; floats only.
 
@@ -159,7 +159,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     return deliver(nansum(input, dim, keepdim, dtype=dtype) / present, out)
 
 
-@reduction(name="var", places="", samples=FILLED)
+@reduction(native_from=SEVERAL, name="var", places="", samples=FILLED)
 def variance(x, /, dim=None, correction=1, keepdim=False):
     """Mean square distance from the mean along `dim`, over n - correction."""
     need_float("var", x)
@@ -199,7 +199,7 @@ def _(g, x, dim, correction, keepdim):
     return variance_slope(g, x, dim, correction, keepdim)
 
 
-@reduction(name="std", places="", samples=FILLED)
+@reduction(native_from=SEVERAL, name="std", places="", samples=FILLED)
 def deviation(x, /, dim=None, correction=1, keepdim=False):
     """Square root of the variance along `dim`."""
     need_float("std", x)
