@@ -67,6 +67,11 @@ def need_long_way(change: int) -> None:
         special += change
 
 
+def may_be_short() -> bool:
+    """Whether what is not an operation may do without them: nothing asks for the long way, or nothing but a profile of this thread."""
+    return not special or (special == 1 and settings.profiler is not None)
+
+
 def ask_others(change: int) -> None:
     """Count `change` more modes that take functions over."""
     global overriding

@@ -72,6 +72,15 @@ def holder_of(what: str, event: Event | None) -> Holder:
     return Holder(what, line, "" if event.scope is None else str(event.scope))
 
 
+def parts_of(result: Any) -> Iterator[Any]:
+    """What an operation has returned, or a loader's batch, without the containers that it is in."""
+    if isinstance(result, (tuple, list, dict)):
+        for each in result.values() if isinstance(result, dict) else result:
+            yield from parts_of(each)
+    else:
+        yield result
+
+
 class Alive:
     """What is alive of what was made since it began to look."""
 
@@ -84,7 +93,7 @@ class Alive:
 
     def made(self, event: Event | None, result: Any) -> None:
         """An operation, or its gradient rule, has returned `result`; without an event it is gradients that arrived in leaves."""
-        for each in result if isinstance(result, (tuple, list)) else (result,):
+        for each in parts_of(result):
             array = each._held if isinstance(each, Tensor) else each
             if isinstance(each, Tensor) and isinstance(each._node, Node) and not isinstance(each._node, Leaf):
                 self.saves(each._node, event)

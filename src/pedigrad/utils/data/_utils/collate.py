@@ -40,7 +40,7 @@ def one_array(arrays: Sequence[Any]) -> Any:
 
 def collate_tensor_fn(batch: Sequence[Tensor], *, collate_fn_map: CollateMap | None = None) -> Tensor:
     """The tensors stacked along a new first dimension, with their history if they have one."""
-    if not modes.special and all(type(each) is Tensor and each._node is None for each in batch):
+    if modes.may_be_short() and all(type(each) is Tensor and each._node is None for each in batch):
         whole = one_array([each._array for each in batch])
         if whole is not None:
             return wrap(whole)

@@ -62,7 +62,7 @@ class MapFetcher:
 
     def fetch(self, keys: Any) -> Any:
         """The batch of these keys: a list of them, or one; int64 arrays and slices stand for lists of whole numbers."""
-        if self.plain and not modes.special:
+        if self.plain and modes.may_be_short():
             batch = self._indexed(keys)
             if batch is not None:
                 return batch
