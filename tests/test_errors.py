@@ -529,6 +529,43 @@ def test_a_module_that_its_caller_does_not_hold():
         caller(torch.ones(1, 4))
 
 
+def test_an_error_in_a_layers_forward_is_at_the_line_that_made_the_call():
+    class Layer(torch.nn.Module):
+        def __init__(self, act):
+            super().__init__()
+            self.act = act
+
+        def forward(self, x):
+            return self.act(x)
+
+    class Whole(torch.nn.Module):
+        def __init__(self, act):
+            super().__init__()
+            self.layers = torch.nn.ModuleList([Layer(torch.relu), Layer(act)])
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    convolved = Whole(lambda x: torch.nn.functional.conv2d(x, torch.ones(3, 3, 3, 3)))
+    with Refusal(RuntimeError, "in convolved.layers.1 (Layer)", "convolved = Whole(lambda x: torch.nn.functional.conv2d("):
+        convolved(torch.ones(2, 3))
+    moved = Whole(lambda x: x.cuda())
+    with Refusal(RuntimeError, "in moved.layers.1 (Layer)", "moved = Whole(lambda x: x.cuda())"):
+        moved(torch.ones(2, 3))
+    builtin = Whole(torch.nn.Conv2d(3, 3, 3))  # where the layer is ours, the line is that which called it
+    with Refusal(RuntimeError, "in builtin.layers.1.act (Conv2d)", "return self.act(x)"):
+        builtin(torch.ones(2, 3))
+
+
+def test_a_misspelt_layer_can_be_suggested():
+    model = Net()
+    with pytest.raises(AttributeError, match="'Net' object has no attribute 'encodr'") as caught:
+        model.encodr  # noqa: B018
+    assert caught.value.name == "encodr" and caught.value.obj is model  # of which Python makes "Did you mean: 'encoder'?"
+
+
 def test_a_refusal_of_ours_keeps_its_type_whatever_it_says():
     """What NumPy says is translated, and nothing else; not even if it speaks of arrays and broadcasting."""
     from pedigrad.core.declare import composite

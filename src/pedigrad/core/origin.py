@@ -178,8 +178,8 @@ class Message(str):
 STANDARD = frozenset({"copy", "functools", "contextlib"})  # modules of Python's through which users call us
 
 
-def located(message: str, given: str = "") -> str:
-    """`message` with what was given and the user's line under it.
+def located(message: str, given: str = "", origin: Origin | None = None) -> str:
+    """`message` with what was given and the user's line under it: `origin`, or the one that is running.
 
     >>> print(located("expected a float"))  # doctest: +ELLIPSIS
     expected a float
@@ -187,6 +187,8 @@ def located(message: str, given: str = "") -> str:
     """
     if isinstance(message, Message):
         return message
+    if origin is not None:
+        return Message(message, given, where=str(origin))
     frame = outside(sys._getframe(1))
     while frame is not None and frame.f_globals.get("__name__") in STANDARD:
         frame = outside(frame.f_back)

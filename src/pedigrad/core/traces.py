@@ -15,7 +15,7 @@ from opcode import opmap
 from types import FrameType, FunctionType
 from typing import Any
 
-from .origin import MARK, Message, located, outside
+from .origin import MARK, STANDARD, Message, Origin, located, outside
 
 FULL = os.environ.get("PEDIGRAD_TRACEBACK") == "full"
 _RAISE = opmap["RAISE_VARARGS"]
@@ -52,6 +52,17 @@ def trim(error: BaseException) -> None:
             last = trace
         trace = trace.tb_next
     last.tb_next = None
+
+
+def users_line(error: BaseException) -> Origin | None:
+    """The innermost line of the user's that `error` came by; None if all frames are the library's up to the one that caught it."""
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        names = trace.tb_frame.f_globals
+        if MARK not in names and names.get("__name__") not in STANDARD:
+            found = Origin(trace.tb_frame.f_code, trace.tb_lasti)
+        trace = trace.tb_next
+    return found
 
 
 def variables(around: bool = False) -> dict[int, str]:
@@ -121,7 +132,7 @@ def within(error: Exception, module: Any) -> None:
     if message.__class__ is not Message:
         if message.__class__ is not str or error.__class__ is NotImplementedError or not _is_ours(error):
             return  # a module without a forward names itself
-        message = located(message)
+        message = located(message, origin=users_line(error))
     inner = message.module
     if inner is None:
         path, kind = "", type(module).__name__
@@ -145,7 +156,7 @@ def in_gradient(error: Exception, node: Any) -> None:
     message = error.args[0] if len(error.args) == 1 else None
     forward = f"{node.name()}, run {node.place}"
     if message.__class__ is str and error.__class__ in _PLAIN and _is_ours(error):
-        message = located(message)  # type: ignore[arg-type]
+        message = located(message, origin=users_line(error))  # type: ignore[arg-type]
     if message.__class__ is not Message:
         if not any(note.startswith(IN_GRADIENT) for note in getattr(error, "__notes__", ())):
             error.add_note(IN_GRADIENT + forward)

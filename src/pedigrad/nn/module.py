@@ -122,7 +122,7 @@ class Module(Members, Hooked, Stateful):
             entries = attributes.get(kind)
             if entries is not None and name in entries:
                 return entries[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
 
     def __setattr__(self, name, value):
         if isinstance(value, Tensor):
