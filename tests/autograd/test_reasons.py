@@ -44,11 +44,23 @@ def test_no_grad_is_named():
     assert answer.kind == "none" and "mul() under no_grad" in str(answer)
 
 
+def test_no_grad_is_named_where_what_was_before_it_is_gone_and_a_weight_beside_it_is_not():
+    w, layer = leaf(), nn.Linear(3, 3)
+    h = w * 2
+    with torch.no_grad():
+        h = layer(h)
+    answer = why(w, (h * leaf()).sum())
+    assert answer.kind == "none" and "computed by linear() under no_grad" in str(answer) and "this may be it" in str(answer)
+    assert "sum()" not in str(why(layer.weight, (h * leaf()).sum())) and "may be it" not in str(why(layer.weight, (h * leaf()).sum()))
+
+
 def test_integers_have_no_gradient_and_that_is_said():
     w, v = leaf(), leaf()
     index = (w - 1).argsort()
     answer = why(w, (v[index] * v).sum())
     assert answer.kind == "none" and "gives integers" in str(answer)
+    loss = (nn.functional.one_hot((w * 2).argmax(), 3) * v).sum()
+    assert "cut off: argmax() gives integers or booleans, which have no gradient, at " in str(why(w, loss))
 
 
 def test_a_frozen_parameter_says_where_it_was_frozen():
@@ -285,6 +297,24 @@ def test_a_softmax_of_a_row_that_is_masked_whole_is_explained():
     assert "Of its 2 rows 1 are nan throughout" in said and "came from add() at" in said and "of input from 0 to 0" in said
     said = str(why(torch.softmax(scores.masked_fill(mask < 0, -torch.inf), -1).sum()))
     assert "came from masked_fill() at" in said and "mask true in 3 of 6" in said
+
+
+def test_a_gradient_of_nan_that_a_mask_covers_becomes_zero_there():
+    w = torch.zeros(2, 3, requires_grad=True)
+    loss = torch.softmax(w.masked_fill(torch.ones(2, 3, dtype=torch.bool), -torch.inf), -1).log().sum()
+    answer = why(w, loss)
+    assert answer.kind == "zero" and [line for line in str(answer).splitlines() if "becomes zero" in line] == [
+        line for line in str(answer).splitlines() if "It becomes zero in masked_fill() at" in line and "the mask covers it" in line
+    ]
+
+
+def test_a_gradient_of_nan_is_said_to_be_not_finite_before_and_after_the_backward_pass():
+    w = leaf()
+    loss = (w - 5).sqrt().sum()
+    assert str(why(w, loss)).startswith("The gradient of w is not finite: 3 nan of 3.\n")
+    loss.backward()
+    answer = why(w, loss)
+    assert answer.kind == "not finite" and str(answer).startswith("The gradient of w is not finite: 3 nan of 3.\n")
 
 
 def test_freezing_is_told_in_words_that_hold_of_both_ways():

@@ -237,7 +237,9 @@ def span_of(value: Array) -> str:
         return f"of {value.dtype}"
     wide = value.astype(np.float64)
     finite = wide[np.isfinite(wide)]
-    span = f"from {finite.min():.4g} to {finite.max():.4g}" if finite.size else "with no finite value"
+    if not finite.size:
+        return count_of(value)
+    span = f"from {finite.min():.4g} to {finite.max():.4g}"
     return span + ("" if finite.size == wide.size else f" ({count_of(value)})")
 
 

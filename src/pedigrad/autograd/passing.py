@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import frexp
+from math import frexp, inf, isnan
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,8 @@ class Passed:
 
 
 def largest(array: Any) -> float:
-    """The largest element of an array or of several, without its sign; 0 if there is none."""
+    """The largest element of an array or of several, without its sign; 0 if there is none, infinite where one is nan."""
     if isinstance(array, list):
         return max(map(largest, array), default=0.0)
-    return 0.0 if array is None or not array.size else float(np.abs(array).max())
+    most = 0.0 if array is None or not array.size else float(np.abs(array).max())
+    return inf if isnan(most) else most

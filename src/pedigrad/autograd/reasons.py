@@ -19,6 +19,7 @@ from .nonfinite import (
     First,
     ancestors,
     called,
+    count_of,
     first_in_graph,
     in_words,
     is_finite,
@@ -138,7 +139,7 @@ def without_loss(x: Tensor, name: str) -> Why:
 def value_not_finite(x: Tensor) -> Why:
     """Where the value of `x` became nan or infinite."""
     if x._node is None or isinstance(x._node, Leaf):
-        return Why("value not finite", [f"The tensor's own value is not finite ({span_of(x._array)}); no operation made it."])
+        return Why("value not finite", [f"The tensor's own value is not finite ({count_of(x._array)}); no operation made it."])
     first = first_in_graph(x._node)
     if first is None:  # it is what the last operation made of finite numbers, if all before it is known
         freed = any(not saved_by(n) and getattr(n, "op", None) is not None and n.keeps_arrays for n in ancestors(x._node))
@@ -172,7 +173,7 @@ def not_reached(x: Tensor, name: str, loss: Tensor, against: str) -> Why:
     for cut in sure[:3]:
         lines.append(f"  What was computed from it was {verb(cut.reason)} {cut.place}")
     if not sure:
-        gone = [cut for cut in cuts if not cut.behind and not cut.reason.startswith("frozen")]
+        gone = [cut for cut in cuts if not (cut.behind and cut.is_known) and not cut.reason.startswith("frozen")]
         for cut in gone[:3]:
             lines.append(f"  A value on the way was {verb(cut.reason)} {cut.place} (what was before it is gone, so this may be it)")
         if not gone:
@@ -187,7 +188,7 @@ def not_reached(x: Tensor, name: str, loss: Tensor, against: str) -> Why:
 
 def verb(reason: str) -> str:
     """A cut's reason as what was done to a value."""
-    return reason if reason.startswith(("detached", "computed", "frozen")) else f"cut off: {reason}"
+    return reason if reason.startswith(("detached", "computed", "frozen")) else f"cut off: {reason},"
 
 
 class Reached:
@@ -213,13 +214,17 @@ class Reached:
         most = largest(g)
         if most == 0:
             return self.zero(passed)
-        lines = [f"The gradient of {self.name} goes {span_of(g)}."]
+        lines = [self.said_of(g)]
         if not self.x.is_leaf and kept is None:
             lines.append("  Its .grad stays None all the same: it is no leaf. Call retain_grad() on it before backward().")
         elif kept is None:
             lines.append("  Its .grad is None as long as backward() was not called.")
         kind = "huge" if most > HUGE else "tiny" if most < TINY else "fine"
         return Why(kind, [*lines, *self.changes(passed, kind), *self.hooked(), *self.path()])
+
+    def said_of(self, g: Array) -> str:
+        """What the gradient is, in a sentence."""
+        return f"The gradient of {self.name} {'goes' if is_finite(g) else 'is not finite:'} {span_of(g)}."
 
     def hooked(self) -> list[str]:
         """The results on the way whose hooks may give other gradients: they do not run here."""
@@ -243,7 +248,7 @@ class Reached:
         if kind == "fine":
             most = largest(array)
             kind = "huge" if most > HUGE else "tiny" if most < TINY else kind
-        lines = [f"The gradient of {self.name} goes {span_of(array)}."]
+        lines = [self.said_of(array)]
         if kind != "fine":
             lines.append(
                 f"  What the operations saved was used up{when}: ask before backward(), or use backward(retain_graph=True), to hear where."
@@ -280,7 +285,7 @@ class Reached:
 
     def not_finite(self, gradients: dict[int, Array]) -> Why:
         """Where the gradient becomes nan or infinite."""
-        lines = [f"The gradient of {self.name} is not finite ({span_of(gradients[self.x._node.seq])})."]  # type: ignore[union-attr]
+        lines = [self.said_of(gradients[self.x._node.seq])]  # type: ignore[union-attr]
         for node in sorted(self.useful.values(), key=lambda n: -n.seq):
             g = gradients.get(node.seq)
             if g is None or not is_finite(g) or isinstance(node, (Leaf, Output)):

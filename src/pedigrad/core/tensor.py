@@ -52,6 +52,11 @@ class Cut:
         """The nodes that the history was cut off from, those of them that are still there."""
         return [node for node in (each() for each in self._behind) if node is not None]
 
+    @property
+    def is_known(self) -> bool:
+        """Whether all nodes that the history was cut off from are still there."""
+        return len(self.behind) == len(self._behind)
+
 
 def read(array: Array, what: str) -> None:
     """Python is about to be given elements of `array`: a recorder must know."""
