@@ -14,9 +14,17 @@ const count = () => document.querySelectorAll("#graph g.op, #graph g.group").len
 const results = {};
 const expect = (name, holds, told = "") => { results[name] = holds ? true : `no: ${told}`; };
 
-function common() {
+function drawn() {
   expect("boxes are drawn", count() > 1, count());
   expect("few at first", count() <= 60, count());
+  expect("the note counts boxes", by("note").textContent.endsWith(` in ${count()} box${count() === 1 ? "" : "es"}`), by("note").textContent);
+  const over = [...boxes].filter(([group]) => group.open).flatMap(([group, f]) => [...boxes].filter(([item, b]) => !item.open && !isIn(item, group)
+    && Math.abs(b.x - f.x) < (b.width + f.width) / 2 && Math.abs(b.y - f.y) < (b.height + f.height) / 2).map(([item]) => heading(item)));
+  expect("no box lies over a frame that it is not in", !over.length, over);
+}
+
+function common() {
+  drawn();
   expect("drawn within a second", +document.body.dataset.drawn < 1000, document.body.dataset.drawn);
   const before = count();
   press("o");

@@ -80,6 +80,7 @@ def checks() -> int:
         "ResNet-18": (models.resnet_loss(model).family().html(), "resnet, common"),
         "GPT": (models.gpt()[1].family().html(), "gpt, common"),
     }
+    pages["compiled step"] = models.compiled_step().explain().html(), "drawn"
     pages["LSTM, 64 steps"] = models.lstm()[1].family().html(), "common"
     pages["chain of 3,000"] = models.chain(3000).family().html(), "common"
     pages["loop of 10,000 that is not regular"] = models.irregular(10_000).family().html(), "common"

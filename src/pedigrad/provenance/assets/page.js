@@ -69,10 +69,12 @@ function heading(item) {
   if (item.what === "repeat") {
     let each = item.items.at(-1);
     while (each.what === "part") each = each.items.at(-1);
-    return `${item.times} x ${item.name || (each.what === "round" ? "round" : label(each))}`;
+    const within = each.what === "round" && each.count <= 3 ? flat(each).reverse().map(node => node.title).join(", ") : label(each);
+    return `${item.times} x ${item.name || within.replace(/^round .*/, "round")}`;
   }
   return label(item);
 }
+const flat = item => isGroup(item) ? item.items.flatMap(flat) : [item];
 function label(group) {
   if (!isGroup(group)) return group.title;
   if (group.what === "round") return group.name === "" ? "round" : `round ${group.name}`;
@@ -125,7 +127,20 @@ function layout() {
     }
   });
   dagre.layout(graph);
+  frame(graph);
   return graph;
+}
+
+function frame(graph) {  // open groups, the innermost first, around what is in them: dagre's frames may reach over boxes that are not
+  const depth = item => { let n = 0; for (let g = item.up; g; g = g.up) n++; return n; };
+  const open = graph.nodes().filter(id => graph.node(id).item.open).sort((a, b) => depth(graph.node(b).item) - depth(graph.node(a).item));
+  for (const id of open) {
+    const inner = graph.children(id).map(child => graph.node(child));
+    if (!inner.length) continue;
+    const left = Math.min(...inner.map(n => n.x - n.width / 2)) - 14, right = Math.max(...inner.map(n => n.x + n.width / 2)) + 14;
+    const top = Math.min(...inner.map(n => n.y - n.height / 2)) - 20, bottom = Math.max(...inner.map(n => n.y + n.height / 2)) + 12;
+    Object.assign(graph.node(id), { x: (left + right) / 2, y: (top + bottom) / 2, width: right - left, height: bottom - top });
+  }
 }
 const isVisible = item => { for (let g = item.up; g; g = g.up) if (!g.open) return false; return true; };
 
@@ -163,7 +178,8 @@ function draw() {
   move();
   mark();
   const ms = Math.round(performance.now() - begin);
-  by("note").textContent = `${boxes.size} boxes of ${nodes.length} ${data.unit}s shown`;
+  const closed = boxes.size - clusters.length;
+  by("note").textContent = `${nodes.length} ${data.unit}${nodes.length === 1 ? "" : "s"} in ${closed} box${closed === 1 ? "" : "es"}`;
   document.body.dataset.drawn = String(ms);
 }
 
@@ -176,10 +192,7 @@ function curve(points) {
   return d;
 }
 
-const levels = group => 1 + Math.max(0, ...group.items.map(item => isGroup(item) && item.open ? levels(item) : 0));
-
-function drawCluster(given, layer) {
-  const label = 15 * levels(given.item), box = { ...given, y: given.y - label / 2, height: given.height + label };  // dagre leaves no room for it
+function drawCluster(box, layer) {
   const g = make("g", { class: "cluster" + (box.item.bad ? " holds-bad" : ""), "data-id": box.item.id }, layer);
   make("rect", { class: "box", x: box.x - box.width / 2, y: box.y - box.height / 2, width: box.width, height: box.height }, g);
   make("text", { x: box.x - box.width / 2 + 6, y: box.y - box.height / 2 + 13 }, g, clip("▾ " + heading(box.item), Math.max(8, box.width / 6)));
@@ -191,6 +204,7 @@ function drawVertex(box, layer) {
   const kind = (isGroup(item) ? "group" : "op") + (item.bad ? " badly" : "");
   const g = make("g", { class: kind, "data-id": item.id, role: "button", "aria-label": `${heading(item)} ${subtext(item)}` }, layer);
   if (isGroup(item)) make("rect", { class: "deck", x: x + 4, y: y + 4, width: box.width, height: box.height }, g);
+  if (item.limit !== undefined && item.limit !== null) make("rect", { class: "under", x, y, width: box.width, height: box.height }, g);
   const rect = make("rect", { class: "box", x, y, width: box.width, height: box.height }, g);
   if (item.limit !== undefined && item.limit !== null) rect.style.fill = colour(item.limit);
   make("title", {}, g, `${heading(item)}\n${subtext(item)}`);
