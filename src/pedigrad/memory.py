@@ -26,11 +26,11 @@ from .core.origin import Source, outside
 from .core.storage import storage_of
 from .core.tensor import Tensor
 from .core.traces import parts_of, variables_of
-from .profiler.held import COMPILED, GRADIENTS, PARAMETERS, SAVED, SCRATCH, STATE, TENSORS, Held, Holder, Snapshot, grown
+from .profiler.held import BUFFERS, COMPILED, GRADIENTS, PARAMETERS, SAVED, SCRATCH, STATE, TENSORS, Held, Holder, Snapshot, grown
 from .profiler.session import profile
 from .provenance.facts import Facts, saved_sources
 
-KINDS = ["COMPILED", "GRADIENTS", "PARAMETERS", "SAVED", "STATE", "TENSORS"]
+KINDS = ["BUFFERS", "COMPILED", "GRADIENTS", "PARAMETERS", "SAVED", "STATE", "TENSORS"]
 __all__ = [*KINDS, "Held", "Holder", "Peak", "Snapshot", "leaks", "peak", "snapshot"]
 SETTLED = 2  # steps that are taken before it is looked at what further ones leave behind
 
@@ -99,8 +99,8 @@ def snapshot() -> Snapshot:
     tensors = [x for x in objects if issubclass(type(x), Tensor) and isinstance(getattr(x, "_array", None), np.ndarray)]
     nodes = sorted((x for x in objects if issubclass(type(x), Node) and x.parents is not None and x.saved), key=lambda node: node.seq)
     optimizers = [x for x in objects if hasattr(type(x), "state_names") and isinstance(getattr(x, "state", None), dict)]
-    owners = in_variables() | in_modules([x for x in objects if hasattr(type(x), "named_modules") and hasattr(type(x), "named_buffers")])
-    counting = Counting(tensors, nodes, optimizers, owners)
+    modules = [x for x in objects if hasattr(type(x), "named_modules") and hasattr(type(x), "named_buffers")]
+    counting = Counting(tensors, nodes, optimizers, in_variables() | in_modules(modules), buffers_of(modules))
     counting.programs([x for x in objects if hasattr(type(x), "arena_by_source")])
     return Snapshot(counting.held)
 
@@ -115,6 +115,11 @@ def in_modules(modules: list[Any]) -> dict[int, str]:
             own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
             found |= {id(tensor): name.removeprefix("_orig_mod.") for _, tensor in own}
     return found
+
+
+def buffers_of(modules: list[Any]) -> set[int]:
+    """The identities of modules' buffers."""
+    return {id(tensor) for module in modules for tensor in module.buffers(recurse=False)}
 
 
 def in_variables() -> dict[int, str]:
@@ -147,14 +152,15 @@ def state_of(optimizer: Any) -> Iterator[tuple[str, Tensor]]:
 class Counting:
     """Counts each memory once."""
 
-    def __init__(self, tensors: list[Tensor], nodes: list[Node], optimizers: list[Any], owners: dict[int, str]):
+    def __init__(self, tensors: list[Tensor], nodes: list[Node], optimizers: list[Any], owners: dict[int, str], buffers: set[int]):
         self.known: set[int] = set()
         self.held: dict[Holder, Held] = {}
         self.facts = Facts({}, {})
         leaves = [t for t in tensors if isinstance(t._node, Leaf)]
-        for leaf in leaves:
-            what = PARAMETERS if type(leaf).__name__ == "Parameter" else TENSORS
-            self.add(Holder(what, "", owners.get(id(leaf), "")), leaf._array)
+        for tensor in tensors:
+            what = PARAMETERS if type(tensor).__name__ == "Parameter" else BUFFERS if id(tensor) in buffers else TENSORS
+            if what != TENSORS or isinstance(tensor._node, Leaf):
+                self.add(Holder(what, "", owners.get(id(tensor), "")), tensor._array)
         for leaf in leaves:
             gradient = leaf._node.grad  # type: ignore[union-attr]
             if gradient is not None:

@@ -10,6 +10,7 @@ import pytest
 import pedigrad as torch
 from pedigrad import memory
 from pedigrad.profiler import ProfilerAction, ProfilerActivity, profile, record_function, schedule
+from pedigrad.profiler.spent import Spent, Table
 
 
 def work():
@@ -156,6 +157,30 @@ def test_optimizers_clipping_and_loading_are_in_the_profile():
     loading = sums["enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__"]
     assert loading.count == 3 and loading.self_cpu_time_total > 0
     assert sums["autograd::engine::evaluate_function: torch::autograd::AccumulateGrad"].count == 4
+
+
+def test_columns_of_times_are_as_wide_as_what_is_in_them():
+    table = Table([Spent("a", 1.5, 0.002, 3), Spent("b", 2e-6, 0.0, 1)], "line", 1.502002)
+    head, *rows = str(table).splitlines()
+    assert rows == [
+        "1,502,000.0 us  100.0%  1,500,000.0 us  2,000.0 us  a",
+        "        2.0 us    0.0%          2.0 us      0.0 us  b",
+    ] and [head.index("line")] == [row.index(what) for row, what in zip(rows, "a", strict=False)]
+
+
+def test_an_event_says_what_it_is():
+    with profile() as found:
+        torch.ones(2).exp()
+    said = repr(found.events()[-1])
+    assert said.startswith("<Event aten::exp ") and said.endswith("torch.ones(2).exp()>"), said
+
+
+def test_buffers_and_frozen_parameters_are_told_from_other_tensors():
+    before = memory.snapshot()
+    layer = torch.nn.BatchNorm1d(1000).requires_grad_(False)
+    found = memory.snapshot() - before
+    assert found.of(memory.PARAMETERS) == 8000 and found.of(memory.BUFFERS) == 8008 and found.of(memory.TENSORS) == 0
+    assert "buffers" in str(found) and layer.training
 
 
 class Doubled(torch.utils.data.Dataset):

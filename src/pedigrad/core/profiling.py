@@ -34,6 +34,10 @@ class Event:
         self.start = self.end = 0
         self.memory = 0  # bytes that it made and that were there after it
 
+    def __repr__(self) -> str:
+        place = "" if self.code is None else f" at {self.origin}"
+        return f"<Event {self.name} {self.total / 1e3:.3f}us{place}>"
+
     @property
     def total(self) -> int:
         """Nanoseconds from its begin to its end."""

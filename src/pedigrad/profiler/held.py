@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ..provenance.text import count, size
 
-SAVED, PARAMETERS, GRADIENTS, TENSORS = "saved for backward", "parameters", "gradients", "other tensors"
+SAVED, PARAMETERS, BUFFERS = "saved for backward", "parameters", "buffers"
+GRADIENTS, TENSORS = "gradients", "other tensors"
 STATE, COMPILED = "state of optimizers", "within compiled programs"
 SCRATCH = "scratch memory"  # of it, what no line's values lie in
 ROWS = 20  # that are printed
@@ -53,14 +54,14 @@ class Snapshot:
         return Snapshot(changes, True)
 
     def of(self, what: str) -> int:
-        """Bytes of one kind, as the table calls them: "saved for backward", "parameters", "gradients", "other tensors" and so on."""
+        """Bytes of one kind, as the table calls them: "saved for backward", "parameters", "buffers", "gradients" and so on."""
         return sum(held.nbytes for holder, held in self.held.items() if holder.what == what)
 
     def by_line(self) -> Snapshot:
         """The same with the modules of each line together: `12 modules` where there are several."""
         groups: dict[tuple[str, str, str], list[tuple[str, Held]]] = {}
         for holder, held in self.held.items():
-            other = "" if holder.line or holder.what in (PARAMETERS, GRADIENTS) else holder.module  # no module
+            other = "" if holder.line or holder.what in (PARAMETERS, BUFFERS, GRADIENTS) else holder.module  # no module
             groups.setdefault((holder.what, holder.line, other), []).append((holder.module, held))
         found = {}
         for (what, line, _), each in groups.items():
@@ -74,7 +75,7 @@ class Snapshot:
             yield from short.lines(most)
             return
         sign = "+" if self.is_change and self.total > 0 else ""
-        kinds = [(kind, self.of(kind)) for kind in (SAVED, PARAMETERS, GRADIENTS, STATE, TENSORS, COMPILED)]
+        kinds = [(kind, self.of(kind)) for kind in (SAVED, PARAMETERS, BUFFERS, GRADIENTS, STATE, TENSORS, COMPILED)]
         said = ", ".join(f"{kind} {signed(n, self.is_change)}" for kind, n in kinds if n)
         yield self.title + f"{sign}{signed(self.total, False)}" + (f": {said}" if said else "")
         for holder, held in list(self.held.items())[:most]:

@@ -30,10 +30,12 @@ class Table:
 
     def lines(self, most: int | None = 30) -> Iterator[str]:
         """The lines of the table."""
-        yield f"{'time':>9}  {'share':>6}  {'forward':>9}  {'backward':>9}  {self.heading}"
-        for row in self.rows[:most]:
-            times = [f"{micro(s):>9}" for s in (row.seconds, row.forward, row.backward)]
-            yield f"{times[0]}  {row.seconds / (self.total or 1):>6.1%}  {times[1]}  {times[2]}  {row.what}"
+        heads = ("time", "share", "forward", "backward")
+        shown = self.rows[:most]
+        cells = [(micro(r.seconds), f"{r.seconds / (self.total or 1):.1%}", micro(r.forward), micro(r.backward)) for r in shown]
+        widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+        for row, what in zip((heads, *cells), (self.heading, *(r.what for r in shown)), strict=True):
+            yield "  ".join([*(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)), what])
         if most is not None and len(self.rows) > most:
             yield f"and {len(self.rows) - most} more"
 
