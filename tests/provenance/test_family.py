@@ -311,7 +311,9 @@ def test_the_stretch_that_covers_most_is_what_repeats(tokens, found):
     assert longest_repeat(tokens, 0) == found
 
 
-@pytest.mark.parametrize("given", [{"until": 3}, {"to": ["x"]}, {"depth": "a"}, {"depth": -1}, {"lines": 0}])
+@pytest.mark.parametrize(
+    "given", [{"until": 3}, {"to": ["x"]}, {"depth": "a"}, {"depth": -1}, {"lines": 0}, {"modules": 3}, {"modules": [3]}, {"names": 3}]
+)
 def test_what_family_does_not_take_is_said(given):
     (name,) = given
     with pytest.raises((TypeError, ValueError), match=rf"family\(\): '{name}' must be"):
@@ -320,6 +322,49 @@ def test_what_family_does_not_take_is_said(given):
 
 def test_operations_have_the_names_that_users_call():
     assert "1 ╵ max ()" in str(torch.ones(2, requires_grad=True).max().family())
+
+
+def test_operations_that_are_not_public_have_pytorchs_names_of_functions():
+    x = torch.ones(1, 1, 4, 4, requires_grad=True)
+    assert "max_pool2d_with_indices (1, 1, 2, 2)" in str(nn.MaxPool2d(2)(x).family())
+    assert " lstm (" in str(nn.LSTMCell(2, 2)(torch.ones(1, 2))[0].family())
+
+    class Twice(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    assert "Twice (1, 1, 4, 4)" in str(Twice.apply(x).family())
+
+
+def test_modules_of_no_other_that_are_repeated_go_by_their_class():
+    first, second = Block(3), Block(3)
+    assert "2 x Block (1, 3), each tanh" not in str(second(first(torch.ones(1, 3))).family(depth=0))
+    assert "2 x Block (1, 3), each add, tanh, linear" in str(second(first(torch.ones(1, 3))).family(depth=0))
+
+
+def test_where_no_leaf_is_reached_that_is_said():
+    h = torch.ones(2, requires_grad=True).exp()
+    assert str(h.sin().family(until=h)).startswith("(2,) float32: 2 operations, no leaves")
+
+
+def test_pictures_call_the_box_of_what_is_repeated_the_other_rounds():
+    family = Model(4)(torch.ones(1, 3)).family()
+    assert family.dot().count("4 x layers.0…3 (Block)") == 1 and 'label="the other 3"' in family.dot()
+    assert family.mermaid().count("4 x layers.0…3 (Block)") == 1 and '["the other 3"]' in family.mermaid()
+    assert "4 x layers.0…3 (Block)" in family.svg()
+
+
+def test_leaves_have_their_names_when_the_model_is_gone():
+    def made():
+        cell = nn.LSTMCell(2, 2)
+        return cell(torch.ones(1, 2))[0].family()
+
+    assert ", weight_ih (8" in str(made())
 
 
 def test_tensors_have_the_names_that_the_callers_of_a_function_give_them():

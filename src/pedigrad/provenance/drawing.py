@@ -26,10 +26,12 @@ class Boxes:
         found = {(owner[p], owner[place]) for place in range(len(owner)) for p in parents[place]}
         self.edges = sorted((a, b) for a, b in found if a != b)
 
-    def label(self, i: int) -> str:
-        """What stands in a box."""
+    def label(self, i: int, is_box: bool = True) -> str:
+        """What stands in a box, or over a frame."""
         item, printer = self.printer.shown[i].item, self.printer
         is_open = self.printer.shown[i].is_open
+        if is_box and is_open and isinstance(item, Group):  # what is repeated, and shown once: its other rounds
+            return f"the other {len(item.items) - 1}"
         return printer.group(item, is_open) if isinstance(item, Group) else printer.operation(item.last)
 
     def nested(self) -> Iterator[tuple[int, int]]:
@@ -56,7 +58,7 @@ def dot(printer: Printer) -> str:
             continue
         row = printer.shown[i]
         if row.is_open:
-            lines.append(f"  subgraph cluster_{i} {{ label={quoted(boxes.label(i))};")
+            lines.append(f"  subgraph cluster_{i} {{ label={quoted(boxes.label(i, False))};")
         if i in boxes.rows:
             lines.append(f"  n{i} [label={quoted(boxes.label(i))}];")
     lines += [f"  n{a} -> n{b};" for a, b in boxes.edges]
@@ -76,13 +78,17 @@ def mermaid(printer: Printer) -> str:
         lines += ["  end"] * ended
         if i < 0:
             continue
-        label = boxes.label(i).replace('"', "#quot;").replace("<", "#lt;")
         if printer.shown[i].is_open:
-            lines.append(f'  subgraph s{i}["{label}"]')
+            lines.append(f'  subgraph s{i}["{escaped(boxes.label(i, False))}"]')
         if i in boxes.rows:
-            lines.append(f'  n{i}["{label}"]')
+            lines.append(f'  n{i}["{escaped(boxes.label(i))}"]')
     lines += [f"  n{a} --> n{b}" for a, b in boxes.edges]
     return "\n".join(lines)
+
+
+def escaped(text: str) -> str:
+    """A text for Mermaid."""
+    return text.replace('"', "#quot;").replace("<", "#lt;")
 
 
 STYLE = """
@@ -110,7 +116,7 @@ def svg(printer: Printer) -> str:
     gutter = 20 + 9 * min(max((b - a for a, b in map(sorted, boxes.edges)), default=1), 12)
     parts, width = [], 0.0
     for i, row in enumerate(printer.shown):
-        x, y, label = gutter + INDENT * row.level, ROW * i + 6, boxes.label(i)
+        x, y, label = gutter + INDENT * row.level, ROW * i + 6, boxes.label(i, False)
         wide = CHARACTER * len(label) + 16
         place = printer.facts.place(printer.ancestors.nodes[row.item.last])
         line = "" if place is None or row.is_open else place.short

@@ -57,13 +57,14 @@ class Values(NamedTuple):
 
 
 def title(node: Node) -> str:
-    """The operation's public name, or PyTorch's name of the node."""
+    """The operation's public name, or PyTorch's name of the node, written as functions are."""
     op: Any = getattr(node, "op", None)
     name = "" if op is None else op.name.removesuffix("_forward").removesuffix("_loss")
     for each in (name, "" if op is None else op.name, "" if op is None else op.called):
         if any(each in names for names in PLACES.values()):
             return each
-    return re.sub(r"Backward\d+$", "", node.name())
+    name = re.sub(r"Backward\d+$", "", node.name())
+    return name if op is None else re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=\dD)(?=[A-Z])", "_", name).lower()
 
 
 def dtype_name(node: Node) -> str:

@@ -32,7 +32,8 @@ class Family:
     ):  # fmt: skip
         self.ancestors = Ancestors(tensor, tensors(until), tensors(to))
         self.tensor = tensor
-        self.kept = self.leaves  # whose names are looked up when it is printed, and the program may be over by then
+        scopes = {id(node.scope): node.scope for node in self.ancestors.nodes if node.scope is not None}
+        self.kept = self.leaves, [scope.module() for scope in scopes.values()]  # names are looked up when the program may be over
         called = {id(t._node): name for name, t in (names or {}).items() if t._node is not None}
         self.facts = Facts(called, variables(around=True), modules_around())
         self.by_module = modules is not False
@@ -111,6 +112,12 @@ def written(made: str, path: str | os.PathLike[str] | None) -> str:
     return made
 
 
+def what_is(given: Any) -> str:
+    """The type of an argument, of those in a list theirs."""
+    inner = sorted({type(each).__name__ for each in given}) if isinstance(given, (list, tuple)) else []
+    return type(given).__name__ + (f" of {', '.join(inner)}" if inner else "")
+
+
 @function("torch Tensor")
 def family(
     input: Tensor, names: Any = None, *, depth: int | None = None, modules: bool | str | Sequence[str] = True,
@@ -137,4 +144,14 @@ def family(
     for name, number, least in (("depth", depth, 0), ("lines", lines, 1)):
         if number is not None and (not isinstance(number, int) or number < least):
             raise ValueError(located(f"family(): '{name}' must be an integer from {least} or None, not {number!r}"))
-    return Family(input, dict(names) if names is not None else None, depth=depth, modules=modules, until=until, to=to, lines=lines)
+    paths = () if isinstance(modules, bool) else (modules,) if isinstance(modules, str) else modules
+    if not isinstance(paths, (list, tuple)) or not all(isinstance(path, str) for path in paths):
+        raise TypeError(
+            located(f"family(): 'modules' must be the path of a module (\"layer4.1\"), several, or False, not {what_is(modules)}")
+        )
+    try:
+        called = None if names is None else dict(names)
+    except (TypeError, ValueError):
+        told = "a dict of names and tensors, or a module's named_parameters()"
+        raise TypeError(located(f"family(): 'names' must be {told}, not {what_is(names)}")) from None
+    return Family(input, called, depth=depth, modules=modules, until=until, to=to, lines=lines)

@@ -193,8 +193,8 @@ class Printer:
             first = self.ancestors.nodes[group.items[0].last]
             shape += "" if first.shape == node.shape else f" from {tuple(first.shape)}"
             inner = group.items[-1]
-            name = f"{group.name} ({group.kind})" if group.name else self.contents(inner)
-            each = f", each {self.contents(inner)}" if group.name and not is_open else ""
+            name = f"{group.name} ({group.kind})" if group.name else group.kind or self.contents(inner)
+            each = f", each {self.contents(inner)}" if group.kind and not is_open else ""
             return f"{len(group.items)} x {name} {shape}{each}"
         name = f"{group.name} ({group.kind})" if group.name else group.kind
         if is_open:
@@ -258,7 +258,7 @@ def header(ancestors: Ancestors) -> str:
     numbers = sum(int(leaf_size(leaf.shape)) for leaf in leaves)
     kept = sum(saved_bytes(nodes).values())
     parts = [count(len(nodes), "operation") + (f" in {count(len(scopes), 'module')}" if scopes else "")]
-    parts.append(f"{count(len(leaves), 'leaf').replace('leafs', 'leaves')} of {count(numbers, 'number')}")
+    parts.append(f"{count(len(leaves), 'leaf').replace('leafs', 'leaves')} of {count(numbers, 'number')}" if leaves else "no leaves")
     if kept:
         parts.append(f"{size(kept)} saved for backward")
     return f"{tuple(ancestors.tensor.shape)} {str(ancestors.tensor.dtype).removeprefix('torch.')}: {', '.join(parts)}"
