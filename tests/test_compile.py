@@ -439,3 +439,30 @@ def test_recurrent_network():
         return step, model, optimizer
 
     assert variants(both(make)) == 1
+
+
+def test_under_force_eager_compiled_functions_run_as_usual_and_why_sees_into_them():
+    @torch.compile
+    def f(x):
+        return torch.log(x - 2).sum()
+
+    x = torch.ones(3, requires_grad=True)
+    for _ in range(3):
+        f(x)
+    with torch.compiler.set_stance("force_eager"):
+        assert "log() computed it" in str(torch.why(f(x)))
+    assert str(torch.why(f(x))).startswith("A compiled function returned it")
+
+    @torch.compiler.set_stance("force_eager")
+    def asked():
+        return str(torch.why(f(x)))
+
+    assert str(torch.why(f(x))).startswith("A compiled function returned it") and "log() computed it" in asked()
+    torch.compiler.set_stance("force_eager")
+    try:
+        assert "log() computed it" in str(torch.why(f(x)))
+    finally:
+        torch.compiler.set_stance("default")
+    assert str(torch.why(f(x))).startswith("A compiled function returned it") and f.compiled.aside == 3
+    with pytest.raises(RuntimeError, match="stance 'eager'"):
+        torch.compiler.set_stance("eager")

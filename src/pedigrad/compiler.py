@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .core import handed, modes
-from .core.origin import outside
+from .core.origin import located, outside
 from .core.refused import refused
 
 instances: weakref.WeakSet[Any] = weakref.WeakSet()  # everything that was compiled
@@ -111,20 +111,34 @@ def load_cache_artifacts(serialized_artifacts: bytes) -> Any:
     return None
 
 
+STANCES = ("default", "force_eager", "eager_on_recompile", "fail_on_recompile", "eager_then_compile", "aot_eager_then_compile")
+
+
 class set_stance:
-    """A context that changes nothing: what cannot be compiled runs as usual in any case."""
+    """How compiled functions run from now on, or within a context, or in a function: with "force_eager" as usual, which debuggers,
+    `why()` and anomaly detection see into. Other stances change nothing: what cannot be compiled runs as usual in any case."""
 
     def __init__(self, stance: str = "default", **kwargs: Any):
-        self.stance = stance
+        if stance not in STANCES:
+            raise RuntimeError(located(f"invalid torch.compile stance {stance!r}: there are {', '.join(STANCES)}"))
+        self.stance, self.before = stance, modes.uncompiled
+        modes.run_uncompiled(stance == "force_eager")
 
     def __call__(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        return fn
+        modes.run_uncompiled(self.before)
+
+        @functools.wraps(fn)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            with set_stance(self.stance):
+                return fn(*args, **kwargs)
+
+        return called
 
     def __enter__(self) -> None:
-        pass
+        modes.run_uncompiled(self.stance == "force_eager")
 
     def __exit__(self, *exc: object) -> None:
-        pass
+        modes.run_uncompiled(self.before)
 
 
 globals().update(

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from . import autograd
+from .compiler import set_stance
 from .core import modes
 from .core.origin import outside
 from .core.tensor import Tensor
@@ -55,7 +56,8 @@ def stopping_at_backward(name: str | None) -> Iterator[None]:
     for (owner, which), original in zip(places, before, strict=True):
         setattr(owner, which, _stopping(original, name))
     try:
-        yield
+        with set_stance("force_eager"):  # a pass that is recorded cannot be stopped at
+            yield
     finally:
         for (owner, which), original in zip(places, before, strict=True):
             setattr(owner, which, original)

@@ -214,6 +214,23 @@ def test_graph_says_what_it_did_not_find(tmp_path, capsys):
     assert (tmp_path / "p.html").exists()
 
 
+def test_graph_stops_at_the_first_backward_pass_of_a_compiled_step(tmp_path, capsys):
+    w, calls = torch.ones(2, requires_grad=True), []
+
+    @torch.compile
+    def step(x):
+        loss = (w * x).sum()
+        loss.backward()
+        return loss
+
+    def program(script, args):
+        for _ in range(5):
+            calls.append(step(torch.ones(2)))
+
+    assert graph_page.main("p.py", [], None, str(tmp_path / "p.html"), program) == 0
+    assert not calls and "mul (2,)" in capsys.readouterr().out
+
+
 def test_graph_leaves_backward_as_it_was():
     before = torch.Tensor.backward, torch.autograd.backward
     graph_page.main("p.py", [], None, None, lambda script, args: {})

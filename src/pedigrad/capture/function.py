@@ -298,7 +298,12 @@ def compiled_function(function: Callable[..., Any], fullgraph: bool = False) -> 
 
     @functools.wraps(function, updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
-        plain = not modes.special or (modes.settings.profiler is None and not lifted.alive)
+        plain = True
+        if modes.special:
+            if modes.uncompiled:
+                compiled.aside += 1
+                return function(*args, **kwargs)
+            plain = modes.settings.profiler is None and not lifted.alive
         if not args and not kwargs and compiled.shortcut is not None and plain:
             result = compiled.shortcut()
             if result is not MISS:

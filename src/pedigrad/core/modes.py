@@ -20,6 +20,7 @@ from .origin import warn
 
 special = 0
 grad_off = 0
+uncompiled = False  # whether compiled functions run as usual; it is one of the reasons for the long way
 overriding = 0  # how many modes that take functions over are entered, in all threads (`core/override.py`)
 clock = itertools.count(1)  # one time line for the creation of nodes and for writes in place
 _lock = locks.renewed()
@@ -65,6 +66,14 @@ def need_long_way(change: int) -> None:
     global special
     with _lock:
         special += change
+
+
+def run_uncompiled(on: bool) -> None:
+    """Let compiled functions run as usual, in all threads, or no longer."""
+    global special, uncompiled
+    with _lock:
+        special += on - uncompiled
+        uncompiled = on
 
 
 def may_be_short() -> bool:
