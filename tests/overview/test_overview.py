@@ -378,3 +378,11 @@ def test_summary_refuses_what_is_no_module():
         torch.summary(3)
     with pytest.raises(TypeError, match="either inputs or input_size"):
         torch.summary(torch.nn.Linear(2, 3), torch.zeros(5, 2), input_size=(5, 2))
+
+
+def test_a_summary_of_parameters_alone_counts_nothing_that_is_not_known():
+    model = torch.nn.Linear(3, 2)
+    alone, called = str(torch.summary(model)), str(torch.summary(model, torch.ones(1, 3)))
+    for what in ("Total mult-adds", "Input size", "Forward/backward pass size", "Estimated total size"):
+        assert what not in alone and what in called
+    assert "Total params: 8" in alone and "Params size (MB): 0.00" in alone

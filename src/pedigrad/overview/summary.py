@@ -84,9 +84,16 @@ class Summary:
         rule = "=" * max(map(len, lines))
         total = self.input_bytes + self.output_bytes + self.param_bytes
         counts = {"Total params": self.total_params, "Trainable params": self.trainable_params}
-        counts |= {"Non-trainable params": self.total_params - self.trainable_params, "Total mult-adds": self.total_mult_adds}
-        sizes = {"Input size": self.input_bytes, "Forward/backward pass size": self.output_bytes}
-        sizes |= {"Params size": self.param_bytes, "Estimated total size": total}
+        counts |= {"Non-trainable params": self.total_params - self.trainable_params}
+        sizes = {"Params size": self.param_bytes}
+        if any(layer.calls for layer in self.layers):  # else nothing is known but the parameters
+            counts |= {"Total mult-adds": self.total_mult_adds}
+            sizes = {
+                "Input size": self.input_bytes,
+                "Forward/backward pass size": self.output_bytes,
+                **sizes,
+                "Estimated total size": total,
+            }
         footer = [f"{what}: {n:,}" for what, n in counts.items()], [f"{what} (MB): {n / 1e6:.2f}" for what, n in sizes.items()]
         return "\n".join([rule, lines[0], rule, *lines[1:], rule, *footer[0], rule, *footer[1], rule])
 
