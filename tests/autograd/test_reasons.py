@@ -29,6 +29,13 @@ def test_a_detached_value_is_named_with_its_line():
     assert "detached" in str(answer) and f":{at}:" in str(answer)
 
 
+def test_data_cuts_as_detach_does():
+    w = leaf()
+    cut, at = (h := w * 2).data, line()
+    answer = why(w, (cut * h.detach().requires_grad_()).sum())
+    assert answer.kind == "none" and answer.origin.line == at and "detached by .data" in str(answer)
+
+
 def test_what_was_before_a_cut_may_be_gone_and_that_is_said():
     w, v = leaf(), leaf()
     loss = ((w * 2).detach() * v).sum()

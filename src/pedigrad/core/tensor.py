@@ -444,6 +444,8 @@ class Tensor(TensorMethods, metaclass=TensorMeta):
         """A tensor on the same storage that neither has history nor has writes to it checked."""
         out = wrap(self._array)
         out._view = UNTRACKED
+        if self._node is not None:
+            out._cut = Cut("detached by .data", (self._node,))
         if watching.watcher is not None:
             watching.watcher.lent(self, out)
         return out
