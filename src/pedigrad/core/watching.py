@@ -57,8 +57,8 @@ class Watcher:
     def loading(self, module: Any, state: Any) -> None:
         """A module is about to be loaded from a dictionary of tensors."""
 
-    def clipping(self, what: str, parameters: list[Any]) -> None:
-        """Gradients are about to be clipped by a function."""
+    def clipping(self, what: str, parameters: list[Any], limit: float) -> None:
+        """Gradients are about to be clipped by a function, to a norm or a value."""
 
     def cut(self, tensor: Any, what: str) -> None:
         """A value without history was taken of a tensor, by `what`."""

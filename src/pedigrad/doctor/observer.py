@@ -400,9 +400,9 @@ class Observer(watching.Watcher):
         if not self.elsewhere():
             self.tell("loading", module, state)
 
-    def clipping(self, what: str, parameters: list[Any]) -> None:
+    def clipping(self, what: str, parameters: list[Any], limit: float) -> None:
         if not self.asleep and not self.elsewhere():
-            self.tell("clipping", what, parameters)
+            self.tell("clipping", what, parameters, limit)
 
     def cut(self, tensor: Any, what: str) -> None:
         if not self.asleep and tensor._node is not None and not self.elsewhere():

@@ -1,5 +1,19 @@
 """The checks, one file a family. Importing this declares them all."""
 
-from . import data, gradients, loop, losses, modules, scale, speed, writes
+from . import containers, data, gradients, loop, losses, modules, outputs, samples, scale, sequences, shapes, speed, writes
 
-__all__ = ["data", "gradients", "loop", "losses", "modules", "scale", "speed", "writes"]
+__all__ = [
+    "containers",
+    "data",
+    "gradients",
+    "loop",
+    "losses",
+    "modules",
+    "outputs",
+    "samples",
+    "scale",
+    "sequences",
+    "shapes",
+    "speed",
+    "writes",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from math import isinf
 from typing import Any
 
 from ...core.graph import Leaf
@@ -15,6 +16,7 @@ from ..program import Pass, Schedule, Updater, any_in, elements_of, has_gradient
 FEW = 2  # parameters whose values are looked at
 SEVERAL = 3  # times that something has to happen before it is no accident
 MANY = 8  # optimizers of the same parameters that are made in one line
+RARE = 4  # steps that an optimizer takes for each of a schedule that counts them
 NOTHING = 1e-6  # a rate is next to 0 below so much of the highest
 
 
@@ -334,7 +336,7 @@ class ScheduleBeforeOptimizer(Check):
 
 
 class ScheduleNeverSteps(Check):
-    """A schedule of learning rates was made, and takes no step, or its optimizer is not the one that does."""
+    """A schedule of learning rates takes no step, or too few, or its optimizer is not the one that does."""
 
     name = "scheduler-never-steps"
     remedy = "Call scheduler.step() after each epoch (or each step, as the schedule counts)."
@@ -350,6 +352,16 @@ class ScheduleNeverSteps(Check):
                 self.found(message, schedule.origin)
             elif schedule.steps and not updater.steps:
                 self.look_for_other(schedule, updater)
+            else:
+                self.look_at_length(schedule, updater)
+
+    def look_at_length(self, schedule: Schedule, updater: Updater) -> None:
+        """Look whether a schedule that counts the optimizer's steps takes one an epoch."""
+        wanted = getattr(schedule.scheduler, "total_steps", None)
+        if isinstance(wanted, int) and schedule.steps * RARE < wanted <= updater.steps:
+            kind = type(schedule.scheduler).__name__
+            message = f"{kind} was made for {wanted} steps and took {schedule.steps}, while its optimizer took {updater.steps}."
+            self.found(message, schedule.origin, "Call scheduler.step() after each optimizer.step(): this schedule counts batches.")
 
     def look_for_other(self, schedule: Schedule, updater: Updater) -> None:
         """Look whether another optimizer updates the parameters of one with a schedule that never took a step."""
@@ -393,27 +405,41 @@ def remembers(optimizer: Any) -> bool:
 
 
 class ClippedBeforeBackward(Check):
-    """Gradients are clipped where there are none."""
+    """Gradients are clipped where there are none, or after the step that has used them."""
 
     name = "clipped-without-gradients"
     remedy = "Clip after loss.backward() and before optimizer.step()."
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.times: dict[tuple[Any, ...], int] = {}  # by line; less than 0 where there were some
+        self.times: dict[tuple[Any, ...], int] = {}  # by line; less than 0 where there were some to clip
+        self.used: dict[int, Tensor] = {}  # parameters that a step has updated since the last backward pass
 
-    def clipping(self, what: str, parameters: list[Tensor]) -> None:
-        if not parameters or not self.program.passes:
+    def backwarded(self, run: Pass) -> None:
+        self.used.clear()
+
+    def fall_asleep(self) -> None:
+        self.used.clear()
+
+    def stepped(self, updater: Updater) -> None:
+        self.used.update(updater.owned)
+
+    def clipping(self, what: str, parameters: list[Tensor], limit: float) -> None:
+        if not parameters or not self.program.passes or isinf(limit):  # the norm alone is wanted
             return
         here = Origin.here()
         line = here.code, here.lasti
         times = self.times.get(line, 0)
-        if times < 0 or any(map(has_gradient, parameters)):
+        late = all(id(p) in self.used for p in parameters)
+        if times < 0 or (not late and any(map(has_gradient, parameters))):
             self.times[line] = -1
             return
         self.times[line] = times + 1
         if times + 1 == SEVERAL:
-            self.found(f"{what}() finds no gradients: they were zeroed, and the backward pass is still to come.", here)
+            why = "they were zeroed, and the backward pass is still to come"
+            if late and any(map(has_gradient, parameters)):
+                return self.found(f"{what}() comes after the step that has used the gradients: it changes nothing.", here)
+            self.found(f"{what}() finds no gradients: {why}.", here)
 
 
 class GraphReused(Check):

@@ -21,7 +21,8 @@ SIGNS = {"hinge_embedding_loss": 1, "soft_margin_loss": 1, "cosine_embedding_los
 LOSSES = (*ELEMENTWISE, *BINARY, *CLASSES, "kl_div", "gaussian_nll_loss", "multi_margin_loss", "hinge_embedding_loss", "ctc_loss")
 # Operations that only move values or drop some.
 MOVES = frozenset(
-    "view reshape squeeze unsqueeze select slice index transpose permute flatten dropout clone cast narrow expand contiguous t cat".split()
+    "view reshape flatten unflatten squeeze unsqueeze select slice index transpose permute dropout clone cast narrow expand"
+    " contiguous t cat".split()
 )
 CLAMPS = frozenset("clamp clamp_min clamp_max clip hardtanh nan_to_num".split())
 SEVERAL = 3

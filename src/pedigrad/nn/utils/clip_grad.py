@@ -79,7 +79,7 @@ def clip_grad_norm_(
     """
     listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if watching.watcher is not None:
-        watching.watcher.clipping("clip_grad_norm_", listed)
+        watching.watcher.clipping("clip_grad_norm_", listed, float(max_norm))
     if modes.special and modes.settings.recorder is not None and not error_if_nonfinite:
         return _recorded(_gradients(listed), float(max_norm), float(norm_type), modes.settings.recorder)
     grads = [p.grad for p in listed if p.grad is not None]
@@ -126,7 +126,7 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
     recorder = modes.settings.recorder if modes.special else None
     listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if watching.watcher is not None:
-        watching.watcher.clipping("clip_grad_value_", listed)
+        watching.watcher.clipping("clip_grad_value_", listed, float(clip_value))
     for array in _gradients(listed):
         if recorder is not None:
             recorder.write(array, recorder.run(np.clip, (array, -clip_value, clip_value), "clip_grad_value_"))

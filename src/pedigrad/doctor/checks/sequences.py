@@ -1,0 +1,144 @@
+"""Sequences: batches that are taken for time, targets that are not shifted."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from ...core.modes import no_grad
+from ...core.origin import NOWHERE, Origin
+from ...core.scope import here
+from ...core.tensor import Tensor, wrap
+from ...nn.module import Module
+from ...nn.multihead import MultiheadAttention
+from ...nn.recurrent import RNNBase
+from ...utils.data.dataloader import default_collate
+from ..findings import Check
+from ..program import Call, FunctionCall, tensors_in
+
+SEVERAL = 3
+RECURRENT = frozenset({"lstm_layer", "gru_layer", "rnn_layer"})
+
+
+class BatchForTime(Check):
+    """A recurrent or attention layer takes the samples of a batch for the steps of a sequence: `batch_first` is forgotten."""
+
+    name = "batch-first"
+    remedy = "Make the layer with batch_first=True, or give it x.transpose(0, 1)."
+    functions = ("multi_head_attention_forward",)
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.loaded = 0  # samples in the loader's last batch, where they lie along the first dimension
+        self.rows = 0  # those of them that the model was called with
+        self.times: dict[int, int] = {}  # by layer; less than 0 where its batches are as it takes them
+
+    def batch(self, iterator: Any, data: Any) -> None:
+        first = next(tensors_in(data), None) if iterator._collate_fn is default_collate else None
+        self.loaded = first.shape[0] if first is not None and first.ndim else 0
+
+    def calling(self, call: Call) -> None:
+        given = call.inputs[0] if call.inputs else None
+        self.rows = self.loaded if call.grad and given is not None and given.ndim and given.shape[0] == self.loaded else 0
+
+    def called(self, call: Call) -> None:
+        self.rows = 0
+
+    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        if self.rows and op.name in RECURRENT:
+            self.look_at(operands[0], RNNBase)
+
+    def function(self, call: FunctionCall) -> None:
+        if self.rows and call.args:
+            self.look_at(call.args[0], MultiheadAttention)
+
+    def look_at(self, x: Any, kind: type[Module]) -> None:
+        """Look which dimension of a layer's input has as many entries as the batch."""
+        scope = here.get().scope
+        layer = None if scope is None else scope.module()
+        if not isinstance(layer, kind) or layer.batch_first or not isinstance(x, Tensor) or x.ndim != 3:
+            return
+        times = self.times.get(id(layer), 0)
+        if x.shape[1] in (1, self.rows) or x.shape[0] != self.rows:
+            if x.shape[1] == self.rows != x.shape[0]:
+                self.times[id(layer)] = -1
+            return
+        if times >= 0:
+            self.times[id(layer)] = times + 1
+        if times + 1 == SEVERAL:
+            of = type(layer).__name__
+            message = f"{of} takes (time, batch, features), and is given {tuple(x.shape)} of a batch of {self.rows} samples:"
+            self.found(f"{message} it takes the samples for {self.rows} steps of time, and what it knows of one goes into the next.")
+
+
+class TargetsNotShifted(Check):
+    """A model that sees no later tokens than the one it is at is to predict that one: the targets are its input."""
+
+    name = "targets-not-shifted"
+    remedy = "Shift the targets by one: x, y = tokens[:, :-1], tokens[:, 1:]."
+    functions = ("cross_entropy", "nll_loss")
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.call: tuple[Module, Tensor, tuple[Any, ...], dict[str, Any]] | None = None
+        self.times = 0
+        self.sample: tuple[Module, Tensor, tuple[Any, ...], dict[str, Any]] | None = None
+        self.at = NOWHERE
+
+    def called(self, call: Call) -> None:
+        self.call = None
+        if self.times >= 0 and call.grad and call.inputs:
+            tokens = next((t for t in call.inputs if t._array.dtype.kind == "i" and t.ndim == 2 and min(t.shape) > 1), None)
+            if tokens is not None:
+                self.call = call.model.module, tokens, call.args, call.kwargs
+
+    def function(self, call: FunctionCall) -> None:
+        target = call.argument(1, "target")
+        if self.call is None or not isinstance(target, Tensor) or not 0 <= self.times < SEVERAL:
+            return
+        if not are_same(self.call[1]._array, target._array, call.argument(4, "ignore_index", -100)):
+            self.times = -1
+            return
+        self.times += 1
+        self.sample, self.at = self.call, Origin.here()
+
+    def finish(self) -> None:
+        if self.times >= SEVERAL and self.sample is not None and sees_no_later(*self.sample):
+            message = "The targets are the very tokens that the model is given, and what it returns at one comes of it and those before:"
+            self.found(f"{message} it need only repeat what it sees.", self.at)
+
+
+def are_same(tokens: np.ndarray[Any, Any], target: np.ndarray[Any, Any], ignored: int) -> bool:
+    """Whether targets are the tokens themselves, but for those that a loss ignores."""
+    if target.dtype.kind != "i" or target.size != tokens.size or (target.ndim > 1 and target.shape != tokens.shape):
+        return False
+    kept = target.reshape(-1) != ignored
+    tokens, target = tokens.reshape(-1)[kept], target.reshape(-1)[kept]
+    return bool((tokens == target).all()) and np.unique(target).size > SEVERAL
+
+
+def sees_no_later(module: Module, tokens: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a change of the last token changes a model's output there alone, while one of the first goes further."""
+    try:
+        model = copy.deepcopy(module).eval()
+
+        def outputs(place: tuple[int, int] | None = None) -> np.ndarray[Any, Any]:
+            array = tokens._array.copy()
+            if place is not None:
+                array[place] = next(each for each in np.unique(array) if each != array[place])
+            other = wrap(array)
+
+            def given(value: Any) -> Any:
+                return other if value is tokens else value
+
+            with no_grad():
+                found = tensors_in(model(*map(given, args), **{name: given(value) for name, value in kwargs.items()}))
+            return max((t._array for t in found), key=np.size)
+
+        plain = outputs()
+        first, last = (np.abs(outputs(place) - plain) > 1e-5 * np.abs(plain).max() for place in ((0, 0), (-1, -1)))
+        return bool(0 < last.sum() * tokens.numel() <= plain.size < first.sum() * tokens.numel())
+    except Exception:  # whatever a user's module does when it is copied or called: then nobody knows
+        return False
