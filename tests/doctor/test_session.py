@@ -1,5 +1,6 @@
 """`pedigrad.check()` and `pedigrad run --check`: how a program is watched, and that nothing stays behind."""
 
+import copy
 import gc
 import subprocess
 import sys
@@ -505,3 +506,23 @@ def test_a_session_can_be_opened_again():
     with doctor:
         (nn.Linear(2, 1)(torch.ones(4, 2)).sum() * float("inf")).backward()
     assert [finding.check for finding in doctor.findings] == ["gradients-accumulate", "loss-not-finite"] and doctor.faults == []
+
+
+def test_a_forward_that_is_called_itself_is_heard_and_given_back():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 1)
+
+        def forward(self, x):
+            return self.layer(x)
+
+    written, net = Net.forward, Net()
+    with torch.check() as doctor:
+        for _ in range(3):
+            net.forward(torch.ones(4, 2)).sum().backward()
+        assert Net.forward is not written
+        copied = copy.deepcopy(net)
+        assert copied.forward(torch.ones(4, 2)).shape == (4, 1)
+    assert Net.forward is written
+    assert "models: net (Net)" in doctor.report()

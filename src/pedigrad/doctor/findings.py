@@ -20,6 +20,7 @@ from .program import Program
 EVENTS = {
     "calling": "a model is about to be called by the user's program (not by another model): a `Call`",
     "called": "the call is over",
+    "forwarded": "the forward of a module was called itself, past its hooks: the module",
     "function": "one of the check's `functions` was called: a `FunctionCall`",
     "operation": "an operation was run, in the steps that are looked at closely: an op, its operands, its result",
     "look": "it begins or ends that operations are told of",

@@ -22,6 +22,7 @@ from ..core.graph import Leaf
 from ..core.origin import Origin, caller
 from ..core.quiet import name_of
 from .findings import EVENTS, Check
+from .forwards import Forwards, forwarding
 from .program import SCHEDULES, Call, FunctionCall, Pass, Program
 
 FIRST, EVERY = 3, 64  # the passes before which operations are told of: the first few, and then one of so many
@@ -109,6 +110,7 @@ class Observer(watching.Watcher):
         self.asleep = False  # most checks hear nothing of steps
         self.deep = False  # and hardly any does
         self.running: Pass | None = None
+        self.forwards = Forwards(self.forwarded)
         self.lenders: dict[int, tuple[Any, Any]] = {}  # what `.data` returned, and whose it is, both weakly
         self.set_listeners()
         self.listeners = self.awake
@@ -173,6 +175,7 @@ class Observer(watching.Watcher):
 
     def let_go(self) -> None:
         """The session is over: keep nothing of the program."""
+        self.forwards.give_back()
         self.checks.clear()
         self.set_listeners()
         self.listeners = self.awake
@@ -213,6 +216,9 @@ class Observer(watching.Watcher):
             return run(*args, **kwargs)  # in a backward pass something is computed once more
         grad = modes.grad_enabled()
         model = self.program.models.get(id(module))
+        if model is None and (outer := forwarding(module)) is not None:
+            self.forwards.take(outer)
+            return run(*args, **kwargs)
         if model is None:
             model = self.program.model(module)
             if self.pace.is_new("call", model.origin) or len(self.program.models) <= NEWS:
@@ -243,6 +249,12 @@ class Observer(watching.Watcher):
             del self.program.calls[:-64]
         call.let_go()
         return result
+
+    def forwarded(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
+        """The forward of a module was called itself."""
+        if not self.elsewhere():
+            self.tell("forwarded", module)
+        return self.module(module, args, kwargs, run)
 
     def backward(self, tensors: Any, run: Any, go: Callable[[], None]) -> None:
         if self.running is not None or self.elsewhere():

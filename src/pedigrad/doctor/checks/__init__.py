@@ -1,8 +1,9 @@
 """The checks, one file a family. Importing this declares them all."""
 
-from . import containers, data, gradients, loop, losses, modules, outputs, samples, scale, sequences, shapes, speed, writes
+from . import calls, containers, data, gradients, loop, losses, modules, outputs, samples, scale, sequences, shapes, speed, writes
 
 __all__ = [
+    "calls",
     "containers",
     "data",
     "gradients",
