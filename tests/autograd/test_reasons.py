@@ -604,3 +604,18 @@ def test_sparse_gradients_have_reasons_too():
     table = nn.Embedding(4, 2, sparse=True)
     assert why(table.weight, table(torch.tensor([1])).sum()).kind == "fine"
     assert "it multiplies by 0" in zero(table.weight, (table(torch.tensor([1])) * 0).sum())
+
+
+def test_a_gradient_through_vmap_is_explained():
+    w, x = leaf(), torch.ones(4, 3)
+    at = line() + 1
+    dead = torch.func.vmap(lambda row: (-row * w).relu().sum())(x)
+    answer = why(w, dead.sum())
+    assert answer.kind == "zero" and answer.origin.line == at and "dead ReLUs" in str(answer)
+    assert "goes from 4 to 4" in str(why(w, torch.func.vmap(lambda row: (row * w).sum())(x).sum()))
+
+
+def test_a_sparse_tensor_is_asked_for_as_others_are():
+    s = torch.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], (2, 2)).requires_grad_()
+    loss = torch.sparse.mm(s, torch.ones(2, 2)).sum()
+    assert "goes from 0 to 2" in str(why(s, loss))

@@ -8,6 +8,7 @@ import pytest
 import pedigrad as torch
 from pedigrad import graph_page, nn
 from pedigrad.provenance import text
+from pedigrad.provenance.facts import gradient_norm
 from pedigrad.provenance.folding import Group, longest_repeat
 
 
@@ -380,3 +381,14 @@ def test_a_page_of_a_program_that_is_over_names_its_tensors(tmp_path, capsys):
     w = torch.ones(2, requires_grad=True)
     graph_page.main("p.py", [], "h", str(tmp_path / "p.html"), lambda *_: {"slope": w, "h": w.exp()})
     assert "← slope (2,)" in capsys.readouterr().out
+
+
+def test_the_family_of_a_sparse_leaf_and_the_norm_of_a_complex_gradient(tmp_path):
+    s = torch.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], (2, 2)).requires_grad_()
+    loss = torch.sparse.mm(s, torch.ones(2, 2)).sum()
+    assert "1 leaf of 4 numbers" in str(loss.family())
+    loss.backward(retain_graph=True)
+    loss.family().html(tmp_path / "page.html")
+    z = torch.tensor([3j, 4.0], requires_grad=True)
+    (z.abs() ** 2).sum().backward()
+    assert gradient_norm(z._node) == pytest.approx(10.0)

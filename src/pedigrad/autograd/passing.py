@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.graph import Leaf, Node, Output, Packed, Remade
+from ..core.lifted import Lifted
 from ..core.tensor import Tensor
 from ..ops.sparse.values import is_sparse, to_dense
 from .engine import added, fitted
@@ -30,7 +31,7 @@ class Passed:
             g = self.arriving.get(seq)
             if g is not None and not isinstance(useful[seq], Leaf):
                 self.visit(useful[seq], g)
-        self.gradients = {seq: np.asarray(g) for seq, g in self.arriving.items() if not isinstance(g, list)}
+        self.gradients = {seq: np.asarray(elements(g)) for seq, g in self.arriving.items() if not isinstance(g, list)}
 
     def visit(self, node: Node, g: Any) -> None:
         """Pass on what has arrived at a node."""
@@ -61,7 +62,10 @@ class Passed:
         for parent, d in zip(parents, results, strict=False):
             if parent is not None and d is not None:
                 held = d._held if isinstance(d, Tensor) else d
-                yield parent, fitted(to_dense(held) if is_sparse(held) else held, parent.shape, parent.dtype)
+                d = fitted(to_dense(held) if is_sparse(held) else held, parent.shape, parent.dtype)
+                while isinstance(d, Lifted) and isinstance(parent, Leaf):
+                    d = d.parts()[0].sum(0)  # of all samples
+                yield parent, d
 
     def on_the_way(self, node: Node) -> list[Node]:
         """The parents of a node that are on the way."""
@@ -76,6 +80,8 @@ class Passed:
         def other(g: Any) -> Any:
             if isinstance(g, list):
                 return [each if each is None else other(each) for each in g]
+            if isinstance(g, Lifted):  # all samples alike
+                return (g != 0) * np.asarray(noise.uniform(0.5, 1.5, g.shape), g.dtype)
             return ((g != 0) * noise.uniform(0.5, 1.5, g.shape) * noise.choice((-1.0, 1.0), g.shape)).astype(g.dtype)
 
         return all(largest(d) == 0 for _, d in self.results(node, other(self.arriving[node.seq])))
@@ -93,5 +99,13 @@ def largest(array: Any) -> float:
     """The largest element of an array or of several, without its sign; 0 if there is none, infinite where one is nan."""
     if isinstance(array, list):
         return max(map(largest, array), default=0.0)
+    array = elements(array)
     most = 0.0 if array is None or not array.size else float(np.abs(array).max())
     return inf if isnan(most) else most
+
+
+def elements(g: Any) -> Any:
+    """The numbers of a gradient: of one within vmap those of all samples."""
+    while isinstance(g, Lifted):
+        g = g.parts()[0]
+    return g

@@ -16,6 +16,7 @@ from ..core.declare import PLACES
 from ..core.graph import Freed, Leaf, Node
 from ..core.origin import Origin, Source
 from ..core.scope import Scope
+from ..core.sparse import Sparse
 from ..core.storage import storage_of
 
 
@@ -124,16 +125,24 @@ def values_of(array: np.ndarray[Any, Any]) -> Values | None:
 def norm(array: np.ndarray[Any, Any]) -> float:
     """The 2-norm of all elements, in float64."""
     flat = array.reshape(-1)
+    if flat.dtype.kind == "c":
+        return float(np.linalg.norm(flat.astype(np.complex128)))
     return math.sqrt(float(np.vdot(flat, flat).real)) if flat.dtype.char == "d" else float(np.linalg.norm(flat.astype(np.float64)))
+
+
+def elements_of(tensor: Any) -> np.ndarray[Any, Any]:
+    """The array of a tensor; of a sparse one the values that it keeps."""
+    held = tensor._held
+    return held.values if isinstance(held, Sparse) else tensor._array  # type: ignore[no-any-return]
 
 
 def gradient_norm(node: Node) -> float | None:
     """The norm of the gradient that has arrived in a leaf, or is kept by `retain_grad`; None if there is none."""
     if isinstance(node, Leaf):
-        return None if node.grad is None else 0.0 if node.zeroed else norm(node.grad._array)
+        return None if node.grad is None else 0.0 if node.zeroed else norm(elements_of(node.grad))
     tensor = node.hooks.retain() if node.hooks is not None and node.hooks.retain is not None else None
     kept = None if tensor is None else tensor.__dict__.get("_grad")
-    return None if kept is None else norm(kept._array)
+    return None if kept is None else norm(elements_of(kept))
 
 
 class Facts:
@@ -151,7 +160,7 @@ class Facts:
         seq, gradients = node.seq, self.gradients
 
         def hook(grads: Any) -> None:
-            known = [grad._array for grad in grads if grad is not None]
+            known = [elements_of(grad) for grad in grads if grad is not None]
             if known:
                 gradients[seq] = math.sqrt(sum(norm(array) ** 2 for array in known))
 
@@ -184,7 +193,8 @@ class Facts:
                 if own is not None:
                     return f"{scope.path}.{own}".lstrip(".")
                 scope = scope.outer
-        return self.variables.get(id(tensor._array)) or self._name_in_modules(tensor) or operand_name(name) or type(tensor).__name__.lower()
+        known = self.variables.get(id(elements_of(tensor)))
+        return known or self._name_in_modules(tensor) or operand_name(name) or type(tensor).__name__.lower()
 
     def _name_in_modules(self, tensor: Any) -> str | None:
         """What a tensor is called in a module that the user has in a variable."""
@@ -246,7 +256,7 @@ def outputs_by_seq(nodes: list[Node]) -> dict[int, np.ndarray[Any, Any]]:
 def saved_bytes(nodes: list[Node]) -> dict[int, int]:
     """Bytes that each operation keeps for the backward pass, memory of several counted with the oldest, that of leaves not at all."""
     leaves = [parent.variable for node in nodes for parent in node.parents if isinstance(parent, Leaf)]
-    known = {id(storage_of(t._array)) for t in leaves if t is not None}
+    known = {id(storage_of(elements_of(t))) for t in leaves if t is not None}
     found = {}
     for node in nodes:
         total = 0

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.graph import Leaf, Node
 from .ancestors import Ancestors
-from .facts import Facts, Operand, Values, dtype_name, gradient_norm, is_freed, outputs_by_seq, saved_bytes, title, values_of
+from .facts import Facts, Operand, Values, dtype_name, elements_of, gradient_norm, is_freed, outputs_by_seq, saved_bytes, title, values_of
 from .folding import Group, Item
 from .text import size
 
@@ -146,7 +146,7 @@ def _of_operand(operand: Operand) -> tuple[list[Fact], bool]:
     if leaf is None:
         return [*rows, ("", "needs no gradient")], False
     tensor = leaf.variable
-    values = None if tensor is None else values_of(tensor._array)
+    values = None if tensor is None else values_of(elements_of(tensor))
     rows += _of_values(values)
     grad = gradient_norm(leaf)
     wrong = grad is not None and not grad < float("inf")
