@@ -103,7 +103,7 @@ class Prepared(NamedTuple):
     """What a run does for certain sizes. Arrays have numbers: those that are given, then new ones."""
 
     new: list[Callable[[], Array]]  # what makes them
-    steps: list[tuple[Callable[[int], int], list[Any]]]  # what is called with the arrays' tuple; results, their parts, what combines these
+    steps: list[tuple[Callable[[int], None], list[Any]]]  # what is called with the arrays' tuple; results, their parts, what combines these
     results: list[tuple[int, tuple[int, ...]]]
     guards: list[tuple[int, bool]]
 
@@ -136,7 +136,7 @@ class Native:
         """A run for these sizes, as far as it does not depend on the arrays."""
         number = {root: i for i, root in enumerate(self.inputs)}
         largest = max((math.prod(n(sizes) for n in shape) for shape, _ in self.shapes.values()), default=0)
-        threads = 1 if largest <= ALONE else self.threads
+        threads = 1 if largest <= ALONE else min(self.threads, pool.MOST)
         shapes = {root: tuple(n(sizes) for n in shape) for root, (shape, _) in self.shapes.items()}
         made = [root for root in self.shapes if root not in number]
         number.update({root: i for i, root in enumerate(made, len(number))})
@@ -191,9 +191,9 @@ class Native:
         """The results for `arrays` of sizes for which all is ready; None if a branch of the function would go another way."""
         places = (*[a for a in arrays if a is not None], *[make() for make in ready.new])
         for call, combined in ready.steps:
-            ran = call(id(places))
+            call(id(places))
             for i, part, combine in combined:
-                combine.reduce(places[part][:ran], axis=0, out=places[i].reshape(-1))
+                combine.reduce(places[part], axis=0, out=places[i].reshape(-1))
         for i, expected in ready.guards:
             if bool(places[i]) != expected:
                 return None

@@ -8,12 +8,16 @@ in vain goes back to Python and sleeps. A cell holds one of
     IDLE     the worker spins in native code
     ASLEEP   the worker sleeps in Python, or is about to; only the worker leaves this state
     HELD     the caller gathers workers; this one may not go to sleep
-    GO       the worker runs the function, then sets the cell to IDLE
+    GO       the worker shall run the function
     QUIT     the worker shall end
+    AT_WORK  the worker runs the function, then sets the cell to IDLE
 
 The caller moves every cell it needs from IDLE to HELD, then all of them to GO, runs its own part and waits until no cell is
-at GO. All that is one native call; if a worker is not there it undoes what it did and says so, and Python starts or wakes the
+at GO or AT_WORK. All that is one native call; if a worker is not there it undoes what it did and says so, and Python starts or wakes the
 missing ones and tries again. So whatever interrupts the Python code, no run is ever left half done.
+
+Where the parts of a function do not wait for one another (`ready`), the caller waits for nobody who has not begun: it takes a cell from
+GO back to IDLE and runs that part too. On a machine with other work a worker may not come for milliseconds.
 
 Runs from several Python threads follow one another: a second caller waits. It is not run by fewer threads instead, because the
 last bits of a sum depend on how it is divided. A native function must not call Python code that calls `run`.
@@ -34,7 +38,7 @@ from typing import Any
 from ...core.locks import undivided
 from ..emit import llvm
 
-VACANT, IDLE, ASLEEP, HELD, GO, QUIT = range(6)
+VACANT, IDLE, ASLEEP, HELD, GO, QUIT, AT_WORK = range(7)
 DONE, MISSING, NESTED = range(3)
 LINE = 128  # bytes: two cache lines, because processors fetch pairs of them
 MOST = 256  # threads
@@ -69,9 +73,8 @@ def run(function: Any, args: Sequence[int], threads: int) -> int:
     call, patience = _caller(len(args)), 0
     _worker()  # loaded by now: who compiles may hold `undivided` and wait for the lock here, so nothing may wait the other way round
     with _lock:
-        while status := call(_block, address, threads, patience, *args):
-            if status == NESTED:
-                raise RuntimeError("a native function that several threads run has called back into pedigrad's thread pool")
+        while status := call(_block, address, threads, patience, 0, *args):
+            _refuse_nested(status)
             if not _gather(threads):
                 _counts["alone"] += 1
                 return _alone(function, args)
@@ -81,25 +84,35 @@ def run(function: Any, args: Sequence[int], threads: int) -> int:
     return threads
 
 
-def ready(function: int, threads: int, rest: Sequence[int]) -> Callable[[int], int]:
-    """What runs `function(record, address, thread, threads)` as `run` does, given an address: all else lies in the record.
+def ready(function: int, threads: int, rest: Sequence[int]) -> Callable[[int], None]:
+    """What calls `function(record, address, thread, threads)` for each of so many threads, given an address: all else lies in the record.
 
-    A call costs a third of one by `run`. The `rest` are the words of the record from number `FIRST` on.
+    The calls must not wait for one another: those for which no worker is there are the caller's. It takes a third of the time of `run`.
+    The `rest` are the words of the record from number `FIRST` on.
     """
     threads = min(threads, MOST)
     record = (ctypes.c_int64 * (FIRST + len(rest)))(_block, function, threads, *rest)
     go, at = _goer(), ctypes.addressof(record)
     _worker()  # as in `run`
 
-    def alone(address: int, record: Any = record) -> int:
+    def alone(address: int, record: Any = record) -> None:
         go(at, address)
-        return 1
 
-    def together(address: int, record: Any = record) -> int:
+    def together(address: int, record: Any = record) -> None:
         with _lock:
-            return run(function, (at, address), threads) if go(at, address) else threads
+            if status := go(at, address):
+                _refuse_nested(status)
+                _gather(threads)  # for the next time
+                _counts["alone"] += 1
+                for thread in range(threads):
+                    _function(function, 2)(at, address, thread, threads)
 
     return together if threads > 1 else alone
+
+
+def _refuse_nested(status: int) -> None:
+    if status == NESTED:
+        raise RuntimeError("a native function that several threads run has called back into pedigrad's thread pool")
 
 
 def counts() -> dict[str, int]:
@@ -256,10 +269,10 @@ def _worker() -> Any:
 
 @functools.cache
 def _caller(count: int) -> Any:
-    """The native side of `run` for functions of `count` arguments: (block, function, threads, patience, *args) -> status."""
+    """The native side of `run` for functions of `count` arguments: (block, function, threads, patience, apart, *args) -> status."""
     with undivided:
         address = llvm.load(caller_ir(count), ["pg.run"])["pg.run"]
-    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * (4 + count))(address)
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * (5 + count))(address)
 
 
 @functools.cache
@@ -361,9 +374,9 @@ entry:
   %taken = extractvalue {{ i64, i1 }} %taking, 1
   br i1 %taken, label %look, label %refused
 look:
-  %count = phi i64 [ 0, %entry ], [ %kept, %held ], [ %more, %rest ], [ %more, %sleep ], [ 0, %go ]
+  %count = phi i64 [ 0, %entry ], [ %kept, %held ], [ %more, %rest ], [ %more, %sleep ], [ %count, %claim ], [ 0, %go ]
   %state = load atomic i64, ptr %cell acquire, align 8
-  switch i64 %state, label %held [ i64 {IDLE}, label %idle  i64 {GO}, label %go  i64 {QUIT}, label %quit ]
+  switch i64 %state, label %held [ i64 {IDLE}, label %idle  i64 {GO}, label %claim  i64 {QUIT}, label %quit ]
 held:
   %kept = add i64 %count, 1
   call void @pg.pause(ptr %system, i64 %count)
@@ -381,6 +394,10 @@ sleep:
   br i1 %left, label %asleep, label %look
 asleep:
   ret i64 0
+claim:
+  %claiming = cmpxchg ptr %cell, i64 {GO}, i64 {AT_WORK} acq_rel acquire
+  %claimed = extractvalue {{ i64, i1 }} %claiming, 1
+  br i1 %claimed, label %go, label %look
 go:
   %function = load ptr, ptr %block, align 8
   %call = load ptr, ptr %call_at, align 8
@@ -404,7 +421,7 @@ end:
 
 
 def caller_ir(count: int) -> str:
-    """IR of the caller's side for functions of `count` arguments before `thread` and `threads`.
+    """IR of the caller's side for functions of `count` arguments before `thread` and `threads`; with `apart` it runs what nobody has begun.
 
     Addresses travel as 64-bit integers, which every 64-bit calling convention passes in the same registers.
     """
@@ -419,9 +436,10 @@ define internal void @pg.call(ptr %function, ptr %args, i64 %thread, i64 %thread
   ret void
 }}
 
-define i64 @pg.run({", ".join(["ptr %block", "ptr %function", "i64 %threads", "i64 %patience", *own])}) nounwind {{
+define i64 @pg.run({", ".join(["ptr %block", "ptr %function", "i64 %threads", "i64 %patience", "i64 %apart", *own])}) nounwind {{
 entry:
   %args = alloca i64, i64 {max(count, 1)}, align 8
+  %takes = icmp ne i64 %apart, 0
   %call_at = getelementptr i8, ptr %block, i64 {JOB + 8}
   %args_at = getelementptr i8, ptr %block, i64 {JOB + 16}
   %threads_at = getelementptr i8, ptr %block, i64 {JOB + 24}
@@ -494,8 +512,16 @@ wait:
   %w.offset = mul i64 %w, {LINE}
   %w.cell = getelementptr i8, ptr %cells, i64 %w.offset
   %w.state = load atomic i64, ptr %w.cell acquire, align 8
-  %w.going = icmp eq i64 %w.state, {GO}
-  br i1 %w.going, label %waiting, label %finished
+  switch i64 %w.state, label %finished [ i64 {GO}, label %late  i64 {AT_WORK}, label %waiting ]
+late:
+  br i1 %takes, label %take, label %waiting
+take:
+  %taking = cmpxchg ptr %w.cell, i64 {GO}, i64 {IDLE} acq_rel acquire
+  %taken = extractvalue {{ i64, i1 }} %taking, 1
+  br i1 %taken, label %instead, label %waiting
+instead:
+  call void %function({", ".join([*own, "i64 %w", "i64 %threads"])})
+  br label %finished
 waiting:
   %w.more = add i64 %w.count, 1
   call void @pg.pause(ptr %system, i64 %w.count)
@@ -528,7 +554,7 @@ alone:
   call void %function(i64 %record, i64 %address, i64 0, i64 1)
   ret i64 {DONE}
 together:
-  %status = call i64 @pg.run(ptr %block, ptr %function, i64 %threads, i64 0, i64 %record, i64 %address)
+  %status = call i64 @pg.run(ptr %block, ptr %function, i64 %threads, i64 0, i64 1, i64 %record, i64 %address)
   ret i64 %status
 }}
 """
