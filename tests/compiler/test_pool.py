@@ -90,9 +90,9 @@ def fresh():
     pool.close()
 
 
-def marked(function, threads):
+def marked(function, threads, joint=False):
     out = np.zeros(16, np.int64)
-    pool.run(function, (out.ctypes.data,), threads)
+    pool.run(function, (out.ctypes.data,), threads, joint)
     return out.tolist()
 
 
@@ -102,7 +102,7 @@ def expected(threads, runs=1):
 
 def wrong_rounds(rounds, threads, count=50):
     slots = np.zeros((16, 16), np.int64)
-    pool.run(rounds, (slots.ctypes.data, pool.barrier_state(), count), threads)
+    pool.run(rounds, (slots.ctypes.data, pool.barrier_state(), count), threads, joint=True)
     assert (slots[:threads, 0] == count).all()
     return int(slots[:, 8].sum())
 
@@ -188,15 +188,17 @@ def test_what_lies_ready_runs_as_run_does(mark_ready, threads, fresh):
 
 def test_the_caller_runs_the_parts_of_workers_that_are_not_there(fresh, mark_ready, monkeypatch):
     monkeypatch.setattr(pool, "_gather", lambda threads: False)
-    call, out = pool.ready(mark_ready, 3, [7]), np.zeros(3, np.int64)
-    call(out.ctypes.data)
-    assert out.tolist() == [21, 22, 23]
+    for brief in (False, True):
+        call, out = pool.ready(mark_ready, 3, [7], brief), np.zeros(3, np.int64)
+        call(out.ctypes.data)
+        assert out.tolist() == [21, 22, 23]
 
 
 @pytest.mark.parametrize("threads", [2, 3, 5])
-def test_each_part_is_run_once_whoever_runs_it(fresh, mark_ready, threads):
+@pytest.mark.parametrize("brief", [False, True])
+def test_each_part_is_run_once_whoever_runs_it(fresh, mark_ready, threads, brief):
     """Workers begin late where all processors have other work: parts change hands at any moment."""
-    call, out = pool.ready(mark_ready, threads, [1]), np.zeros(threads, np.int64)
+    call, out = pool.ready(mark_ready, threads, [1], brief), np.zeros(threads, np.int64)
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
     try:
         for _ in range(3000):
@@ -226,7 +228,7 @@ def test_barrier_of_ones_own(rounds):
     memory = np.zeros(pool.BARRIER_BYTES + pool.LINE, np.uint8)
     state = -(-memory.ctypes.data // pool.LINE) * pool.LINE
     slots = np.zeros((16, 16), np.int64)
-    pool.run(rounds, (slots.ctypes.data, state, 20), 2)
+    pool.run(rounds, (slots.ctypes.data, state, 20), 2, joint=True)
     assert slots[:2, 0].tolist() == [20, 20]
     assert not slots[:, 8].any()
 
@@ -279,8 +281,9 @@ def test_without_threads_the_caller_runs_alone(fresh, mark, monkeypatch):
     before = pool.counts()["alone"]
     with monkeypatch.context() as patch:
         patch.setattr(pool, "_start", refuse)
-        assert marked(mark, 3) == expected(1)
-    assert pool.counts()["alone"] == before + 1
+        assert marked(mark, 3, joint=True) == expected(1)
+        assert marked(mark, 3) == expected(3)
+    assert pool.counts()["alone"] == before + 2
     assert marked(mark, 3) == expected(3)
 
 
@@ -383,7 +386,7 @@ atexit.register(pool._at_exit)
 atexit.register(check, 2)
 check(2)
 """
-    assert ends(code) == "[1000    0]\n"
+    assert ends(code) == "[2000 2001]\n"
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

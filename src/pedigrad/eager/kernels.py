@@ -37,6 +37,7 @@ STAND_INS = {  # two lists of primes, by the most open sizes that one array has:
 FIXED = 12  # sizes up to this one are part of what a kernel is compiled for
 MOST_PREPARED = 64  # sizes for which one kernel's runs are kept ready
 ALONE = 1 << 15  # elements up to which one thread is done before others have begun
+BRIEF = 1 << 18  # elements up to which one thread is done before others have woken up
 COMBINE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
@@ -158,7 +159,7 @@ class Native:
                     combined.append((number[root], used[place], parts[root]))
             used.append(scratch(threads * MOST_KEPT * SLOT * kept(sizes), np.uint8) if kept else used[0])
             words = [address, *[tuple.__basicsize__ // 8 + i for i in used], *sizes]
-            steps.append((pool.ready(on_tuples(len(used)), threads, words), combined))
+            steps.append((pool.ready(on_tuples(len(used)), threads, words, largest <= BRIEF), combined))
         results = [(number[root], tuple(n(sizes) for n in shape)) for root, shape in self.outputs]
         return Prepared(new, steps, results, [(number[root], expected) for root, expected in self.guards])
 

@@ -306,7 +306,7 @@ class Executable:
         if self.threads == 1:
             self.natives[main](self.address, 0, 1)
         else:
-            pool.run(main, (self.address,), self.threads)
+            pool.run(main, (self.address,), self.threads, joint=True)
 
     def run_call(self, step: Call, arrays: Sequence[Array], held: dict[Value, Any]) -> None:
         """NumPy's part. Where that fails, the program is left if nothing was written to in place: it is done again as usual then."""

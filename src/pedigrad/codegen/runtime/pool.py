@@ -16,8 +16,9 @@ The caller moves every cell it needs from IDLE to HELD, then all of them to GO, 
 at GO or AT_WORK. All that is one native call; if a worker is not there it undoes what it did and says so, and Python starts or wakes the
 missing ones and tries again. So whatever interrupts the Python code, no run is ever left half done.
 
-Where the parts of a function do not wait for one another (`ready`), the caller waits for nobody who has not begun: it takes a cell from
-GO back to IDLE and runs that part too. On a machine with other work a worker may not come for milliseconds.
+Where the parts of a function do not wait for one another, the caller waits for nobody who has not begun: it takes a cell from GO back to
+IDLE and runs that part too. On a machine with other work a worker may not come for milliseconds. Which part of the work is which thread's
+is the same whoever does it, and so are the last bits of sums.
 
 Runs from several Python threads follow one another: a second caller waits. It is not run by fewer threads instead, because the
 last bits of a sum depend on how it is divided. A native function must not call Python code that calls `run`.
@@ -28,6 +29,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import functools
+import itertools
 import os
 import sys
 import threading
@@ -49,6 +51,7 @@ EVERY = 256  # looks between two times that a waiting thread gives way to others
 LONG = 400 * EVERY  # looks after which a waiting thread sleeps instead: some milliseconds
 NAP = 1 if sys.platform == "win32" else 50  # milliseconds there, microseconds elsewhere
 SPINS = 300_000  # looks at its cell before a worker goes to sleep: as many as OpenMP's; waking it takes a quarter of a millisecond
+TRIES = 4  # to wake workers; each takes some 0.2 milliseconds
 PATIENCE = 2_000  # looks at a cell before the caller leaves the processor to the worker that it has woken up
 
 _memory = ctypes.create_string_buffer(CELLS + (MOST + 1) * LINE)
@@ -60,11 +63,12 @@ _counts = {"started": 0, "woken": 0, "alone": 0}
 _ended = False
 
 
-def run(function: Any, args: Sequence[int], threads: int) -> int:
-    """Call `function(*args, thread, threads)` in `threads` threads at once, with thread = 0, 1, ..., and wait for all of them.
+def run(function: Any, args: Sequence[int], threads: int, joint: bool = False) -> int:
+    """Call `function(*args, thread, threads)` for thread = 0, 1, ... below `threads`, in as many threads at once, and wait for all of them.
 
-    `function` is a native function's address or a ctypes function; `args` are addresses and 64-bit integers. With one thread,
-    or where no threads can be started, the caller alone calls `function(*args, 0, 1)`. Returns how many threads it were.
+    `function` is a native function's address or a ctypes function; `args` are addresses and 64-bit integers. Calls for which no worker
+    comes in time are the caller's. Where they wait for one another (`joint`) workers are waited for, and where no threads can be
+    started the caller alone calls `function(*args, 0, 1)`, as with one thread. Returns how many threads it were.
     """
     threads = min(threads, MOST)
     if threads <= 1:
@@ -73,22 +77,27 @@ def run(function: Any, args: Sequence[int], threads: int) -> int:
     call, patience = _caller(len(args)), 0
     _worker()  # loaded by now: who compiles may hold `undivided` and wait for the lock here, so nothing may wait the other way round
     with _lock:
-        while status := call(_block, address, threads, patience, 0, *args):
+        for tries in itertools.count():
+            if not (status := call(_block, address, threads, patience, not joint, *args)):
+                return threads
             _refuse_nested(status)
-            if not _gather(threads):
+            can_come = _gather(threads)
+            if joint and not can_come:
                 _counts["alone"] += 1
                 return _alone(function, args)
+            if not can_come or (not joint and tries == TRIES):
+                return _one_by_one(function, args, threads)
             if patience:
                 time.sleep(50e-6)
             patience = PATIENCE
-    return threads
+    raise AssertionError("counting ends")
 
 
-def ready(function: int, threads: int, rest: Sequence[int]) -> Callable[[int], None]:
-    """What calls `function(record, address, thread, threads)` for each of so many threads, given an address: all else lies in the record.
+def ready(function: int, threads: int, rest: Sequence[int], brief: bool = False) -> Callable[[int], Any]:
+    """What does `run(function, (record, address), threads)`, given an address, in a third of the time: all else lies in the record.
 
-    The calls must not wait for one another: those for which no worker is there are the caller's. It takes a third of the time of `run`.
-    The `rest` are the words of the record from number `FIRST` on.
+    The `rest` are the words of the record from number `FIRST` on. What is `brief` is not worth waking workers for: where these sleep
+    the caller does it all, and they are there the next time.
     """
     threads = min(threads, MOST)
     record = (ctypes.c_int64 * (FIRST + len(rest)))(_block, function, threads, *rest)
@@ -100,14 +109,24 @@ def ready(function: int, threads: int, rest: Sequence[int]) -> Callable[[int], N
 
     def together(address: int, record: Any = record) -> None:
         with _lock:
-            if status := go(at, address):
-                _refuse_nested(status)
-                _gather(threads)  # for the next time
-                _counts["alone"] += 1
-                for thread in range(threads):
-                    _function(function, 2)(at, address, thread, threads)
+            if not (status := go(at, address)):
+                return
+            _refuse_nested(status)
+            if brief:
+                _gather(threads)
+                _one_by_one(function, (at, address), threads)
+            else:
+                run(function, (at, address), threads)
 
     return together if threads > 1 else alone
+
+
+def _one_by_one(function: Any, args: Sequence[int], threads: int) -> int:
+    """The calls of all threads by the caller."""
+    _counts["alone"] += 1
+    for thread in range(threads):
+        (_function(function, len(args)) if isinstance(function, int) else function)(*args, thread, threads)
+    return threads
 
 
 def _refuse_nested(status: int) -> None:
@@ -142,9 +161,7 @@ def close() -> None:
 
 
 def _alone(function: Any, args: Sequence[int]) -> int:
-    if isinstance(function, int):
-        function = _function(function, len(args))
-    function(*args, 0, 1)
+    (_function(function, len(args)) if isinstance(function, int) else function)(*args, 0, 1)
     return 1
 
 
