@@ -171,3 +171,34 @@ def test_a_module_that_is_missing_is_named():
 def test_a_module_that_fails_to_import_keeps_its_error(tmp_path):
     code = "import sys, pedigrad; sys.modules['numpy.polynomial'] = None; pedigrad.install_as_torch(); import torch.nn; print('fine')"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "fine\n"
+
+
+def test_tensors_name_the_namespace_of_the_array_api():
+    code = """
+import sys, pedigrad
+import sklearn.externals.array_api_compat as compat
+x = pedigrad.ones(3)
+for missing in (RuntimeError, ImportError, None):
+    try:
+        namespace = x.__array_namespace__()
+    except Exception as error:
+        assert type(error) is missing, error
+    pedigrad.install_as_torch()
+    if missing is ImportError:
+        import sklearn.externals.array_api_compat.torch as functions
+        sys.modules["array_api_compat"], sys.modules["array_api_compat.torch"] = compat, functions
+assert namespace is functions is x.__array_namespace__(api_version=functions.__array_api_version__)
+try:
+    x.__array_namespace__(api_version="1999.12")
+except ValueError as error:
+    print(error)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "not '1999.12'" in ended.stdout, ended.stderr
+
+
+def test_to_device_is_to():
+    x = pedigrad.ones(3)
+    assert x.to_device("cpu") is x and x.to_device("meta").is_meta
+    with pytest.raises(ValueError, match="stream must be None, not 1"):
+        x.to_device("cpu", stream=1)

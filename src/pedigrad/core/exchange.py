@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -101,5 +102,35 @@ def _dlpack_device(self: Tensor) -> tuple[int, int]:
     return CPU
 
 
-for _name, _method in (("__dlpack__", _dlpack), ("__dlpack_device__", _dlpack_device)):
+def _array_namespace(self: Tensor, *, api_version: str | None = None) -> Any:
+    """The functions of the array API standard for tensors: those of `array_api_compat.torch`, which work on what `import torch` gives.
+
+    Raises:
+        ImportError: array_api_compat is not installed.
+        RuntimeError: `torch` is not pedigrad.
+        ValueError: it follows another version of the standard than the one asked for.
+    """
+    if getattr(sys.modules.get("torch"), "Tensor", None) is not Tensor:
+        raise RuntimeError(located("the array API works on torch: call pedigrad.install_as_torch() first, or use `pedigrad run`"))
+    try:
+        import array_api_compat
+        import array_api_compat.torch as found
+    except ImportError as error:
+        raise ImportError(located("the array API for tensors is that of array_api_compat: pip install array-api-compat")) from error
+    if api_version not in (None, found.__array_api_version__):
+        followed = f"array_api_compat {array_api_compat.__version__} follows version {found.__array_api_version__} of the standard"
+        raise ValueError(located(f"{followed}, not {api_version!r}"))
+    return found
+
+
+def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Any:
+    """The tensor on a device; itself where it is there. The array API's name for `to`."""
+    if stream is not None:
+        raise ValueError(located(f"there are no streams here: stream must be None, not {stream!r}"))
+    return self.to(device)  # type: ignore[attr-defined]
+
+
+for _name, _method in (
+    ("__array_namespace__", _array_namespace), ("__dlpack__", _dlpack), ("__dlpack_device__", _dlpack_device), ("to_device", _to_device)
+):  # fmt: skip
     setattr(Tensor, _name, signatures.known_as(_method, _name, "Tensor"))
