@@ -55,3 +55,22 @@ def test_a_compiled_function_has_the_jacobian_of_the_function(function, name):
     for _ in range(2):
         pairs = zip(flat(JACOBIANS[name](compiled, x)), flat(JACOBIANS[name](function, x)), strict=True)
         assert all(torch.allclose(one, other, atol=1e-6) for one, other in pairs)
+
+
+def test_what_an_error_within_vmap_has_left_does_not_keep_functions_from_being_compiled():
+    def leave():
+        kept = []
+        kept.append(kept)  # a cycle
+
+        def wrong(x):
+            kept.append(x)
+            raise ValueError
+
+        with pytest.raises(ValueError):
+            torch.vmap(wrong)(torch.ones(2, 3))
+
+    leave()
+    compiled = torch.compile(lambda x: x * 2)
+    for _ in range(24):
+        compiled(torch.ones(3))
+    assert compiled.compiled.runs

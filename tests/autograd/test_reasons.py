@@ -1,5 +1,6 @@
 """`why`: the reason for a gradient that is None, zero, huge or not finite, with the line."""
 
+import gc
 import sys
 
 import numpy as np
@@ -422,6 +423,7 @@ def test_an_operation_that_may_only_pass_a_nan_on_is_not_blamed_for_it():
 
 def test_a_compiled_function_is_not_blamed_in_the_words_of_an_operation():
     def compiled(function):
+        gc.collect()  # what other tests have left within vmap
         made = torch.compile(function)
         results = [made(w) for _ in range(4)]
         assert made.compiled.runs, str(made.explain())

@@ -73,7 +73,7 @@ class Compiled:
         if settings.recorder is not None or settings.anomaly or settings.autocast is not None or settings.function_modes:
             self.aside += 1
             return self.function(*args, **kwargs)
-        if lifted.alive:  # what is given or found may be a sample, or have a tangent, which programs know nothing of
+        if lifted.alive and lifted.stay():  # what is given or found may be a sample, or have a tangent, which programs know nothing of
             self.aside += 1
             return self.function(*args, **kwargs)
         if self.same is not None and (result := self.again(args, kwargs)) is not MISS:

@@ -10,6 +10,7 @@ arrays computes with lifted arrays, and what `vmap` and forward derivatives are 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -21,12 +22,27 @@ from .origin import located
 from .storage import storage_of
 
 alive = 0  # how many levels there are: while there is one, operations take the long way
+PATIENT = 16  # times that nothing can be done before it is looked whether the levels are anybody's
+_asked = 0  # how often that was since a level began
 
 
 def _count(change: int) -> None:
-    global alive
+    global alive, _asked
     alive += change
+    _asked = _asked if change < 0 else 0
     modes.need_long_way(change)
+
+
+def stay() -> bool:
+    """Whether there still are levels. An error's traceback or another cycle may keep some that have ended: Python looks for cycles once,
+    when this has been asked several times and no `vmap` runs."""
+    global _asked
+    if modes.settings.batches:
+        return True
+    _asked += 1
+    if _asked == PATIENT:
+        gc.collect()
+    return alive > 0
 
 
 class Level:
