@@ -20,6 +20,7 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "coverage.md"
+SUITE = "The standard's own tests"
 BEGIN, END = "<!-- array-api:begin -->", "<!-- array-api:end -->"
 
 FLOATS = """abs acos acosh asin asinh atan atanh ceil cos cosh exp expm1 floor isfinite isinf isnan log log1p log2 log10 negative positive
@@ -252,6 +253,13 @@ def run_suite(path: pathlib.Path, more: list[str]) -> str:
     return lines[-1].strip("= ") if lines else f"the suite could not be run: {done.stderr[-300:]}"
 
 
+def told_of_the_suite() -> list[str]:
+    """What the page says of the suite since it was run last."""
+    lines = DOCUMENT.read_text().partition(BEGIN)[2].partition(END)[0].strip().splitlines()
+    first = next((i for i, line in enumerate(lines) if line.startswith(SUITE)), None)
+    return [f"{SUITE} (`--suite PATH` runs them) were not run."] if first is None else lines[first:]
+
+
 def write(text: list[str]) -> None:
     """Put the result into docs/coverage.md."""
     before, _, after = DOCUMENT.read_text().partition(BEGIN)
@@ -292,10 +300,9 @@ def main() -> None:
     ]
     text = [*textwrap.wrap(" ".join(said), 130, break_long_words=False), "", *(f"- `{line.partition(': ')[0]}`" for line in found)]
     if options.suite is not None:
-        text += ["", f"The standard's own tests: {run_suite(options.suite, more)}."]
+        text += ["", f"{SUITE}: {run_suite(options.suite, more)}."]
     else:
-        text += ["", "The standard's own tests (data-apis/array-api-tests) are on no registry and have not been run on this version:"]
-        text += ["`scripts/array_api_report.py --suite PATH` runs them."]
+        text += ["", *told_of_the_suite()]
     print("\n".join(text))
     if options.update:
         write(text)
