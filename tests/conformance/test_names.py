@@ -17,7 +17,7 @@ import pedigrad  # noqa: E402
 MODULES = ["nn", "nn.functional", "nn.init", "nn.utils", "linalg", "special", "optim", "optim.lr_scheduler", "autograd"]
 OWN = {
     "": {"install_as_torch", "family", "memory", "summary", "watch", "onnx"},  # PyTorch's `torch.onnx` is there once it was imported
-    "Tensor": {"family", "names", "alias"},
+    "Tensor": {"family", "names", "alias", "to_device"},  # `to_device` is what the array API calls `to`
     "autograd": {"Node", "grad_enabled", "why"},
     "nn.utils": {"prune"},  # in PyTorch once it was imported
 }
