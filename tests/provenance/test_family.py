@@ -335,10 +335,6 @@ def test_operations_that_are_not_public_have_pytorchs_names_of_functions():
         def forward(ctx, x):
             return x * 2
 
-        @staticmethod
-        def backward(ctx, g):
-            return g * 2
-
     assert "Twice (1, 1, 4, 4)" in str(Twice.apply(x).family())
 
 

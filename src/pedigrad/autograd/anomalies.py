@@ -8,8 +8,7 @@ import numpy as np
 
 from ..core.graph import Node
 from ..core.origin import located
-from ..core.sparse import Sparse
-from ..core.tensor import Tensor
+from ..core.sparse_tensor import elements_of
 from .nonfinite import ancestors, first_in_graph, in_words, is_finite, known_values, name_of, ranges
 
 
@@ -21,13 +20,13 @@ class Anomalies:
 
     def inspect(self, node: Node, given: Any, grads: Any) -> None:
         """Look at what a node's rules have made of what was `given`."""
-        arrays = list(map(array_of, grads))
+        arrays = list(map(elements_of, grads))
         for i, array in enumerate(arrays):
             if array is not None and np.isnan(array).any():
                 message = f"Function '{node.name()}' returned nan values in its {i}th output: the operation was run {node.place}"
                 raise RuntimeError(located(message + circumstances(node) + self.infinite))
         if not self.infinite and any(array is not None and np.isinf(array).any() for array in arrays):
-            before = [array_of(g) for g in (given if isinstance(given, list) else [given])]
+            before = [elements_of(g) for g in (given if isinstance(given, list) else [given])]
             if all(array is None or is_finite(array) for array in before):
                 more = circumstances(node).replace("\n", "\n  ")
                 self.infinite = f"\n  before that a gradient became infinite in {name_of(node)}(), run {node.place}{more}"
@@ -38,9 +37,3 @@ def circumstances(node: Node) -> str:
     operands, first = ranges(node, known_values(ancestors(node))), first_in_graph(node)
     said = f"\n  its operands: {operands}" if operands else ""
     return said + (f"\n  {in_words(first)}" if first is not None else "")
-
-
-def array_of(g: Any) -> Any:
-    """The elements of a gradient, None if there is none."""
-    array = g._held if isinstance(g, Tensor) else g
-    return array.values if isinstance(array, Sparse) else array

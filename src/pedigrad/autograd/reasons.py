@@ -13,9 +13,9 @@ import numpy as np
 from ..core.graph import Leaf, Node, Output, Packed, Remade
 from ..core.history import refresh
 from ..core.origin import Origin, located, outside
+from ..core.sparse_tensor import elements_of
 from ..core.tensor import Cut, Tensor
 from ..core.traces import variables_of
-from .anomalies import array_of
 from .nonfinite import (
     First,
     ancestors,
@@ -73,7 +73,7 @@ def why(x: Tensor, loss: Tensor | None = None) -> Why:
             hint = " (of a number that item() or float() gave nobody knows the history)" if isinstance(given, (int, float)) else ""
             raise TypeError(located(f"why(): argument '{argument}' must be Tensor, not {type(given).__name__}{hint}"))
     refresh(x)
-    if not is_finite(array_of(x)):
+    if not is_finite(elements_of(x)):
         return value_not_finite(x)
     name = called(x)
     if loss is None:
@@ -117,7 +117,7 @@ def no_history(tensor: Tensor) -> str:
     """Why a tensor has no history."""
     if tensor._cut is not None:
         return f"{tensor._cut.reason} {tensor._cut.place}"
-    if array_of(tensor).dtype.kind not in "fcV":
+    if elements_of(tensor).dtype.kind not in "fcV":
         return f"its dtype is {tensor.dtype}, and only floats have gradients"
     return "nothing it was computed from has requires_grad=True, and it was not asked for"
 
@@ -128,7 +128,7 @@ def without_loss(x: Tensor, name: str) -> Why:
         return Why("none", [f"{name or 'it'} needs no gradient: {no_history(x)}."])
     if not isinstance(x._node, Leaf):
         name = name or "x"
-        value = f"it is {array_of(x).item():.4g}" if x.numel() == 1 else f"it goes {span_of(array_of(x))}"
+        value = f"it is {elements_of(x).item():.4g}" if x.numel() == 1 else f"it goes {span_of(elements_of(x))}"
         lines = [f"The value of {name} is finite, {value}; among your variables nothing was computed from it."]
         ask = f"Ask why(w, {name}) for the gradient of a parameter w that it was computed from"
         lines.append(f"  {ask}." if x.numel() == 1 else f"  {ask}, or why({name}, loss) for its own.")
@@ -140,14 +140,14 @@ def without_loss(x: Tensor, name: str) -> Why:
 def value_not_finite(x: Tensor) -> Why:
     """Where the value of `x` became nan or infinite."""
     if x._node is None or isinstance(x._node, Leaf):
-        return Why("value not finite", [f"The tensor's own value is not finite ({count_of(array_of(x))}); no operation made it."])
+        return Why("value not finite", [f"The tensor's own value is not finite ({count_of(elements_of(x))}); no operation made it."])
     first = first_in_graph(x._node)
     if first is None:  # it is what the last operation made of finite numbers, if all before it is known
         freed = any(not saved_by(n) and getattr(n, "op", None) is not None and n.keeps_arrays for n in ancestors(x._node))
         if freed:
             said = "Of what it was computed from nothing is left: a backward pass has used it up. Ask before backward()."
             return Why("value not finite", [f"The value is not finite. {said}"])
-        first = first_in_graph(x._node, array_of(x))
+        first = first_in_graph(x._node, elements_of(x))
         assert first is not None
     return Why("value not finite", [in_words(first)], first, first.origin)
 
@@ -244,7 +244,7 @@ class Reached:
             )
             lines = [f"A backward pass has run{when}; the gradient of {self.name} {what}."]
             return Why("none", [*lines, *self.path()])
-        array = array_of(kept)
+        array = elements_of(kept)
         kind = "not finite" if not is_finite(array) else "zero" if not array.any() else "fine"
         if kind == "fine":
             most = largest(array)

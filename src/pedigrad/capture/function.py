@@ -70,10 +70,9 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         settings = modes.settings
-        if settings.recorder is not None or settings.anomaly or settings.autocast is not None or settings.function_modes:
-            self.aside += 1
-            return self.function(*args, **kwargs)
-        if lifted.alive and lifted.stay():  # what is given or found may be a sample, or have a tangent, which programs know nothing of
+        apart = settings.recorder is not None or settings.anomaly or settings.autocast is not None or settings.function_modes
+        # Within vmap what is given or found may be a sample, or have a tangent, which programs know nothing of.
+        if apart or modes.uncompiled or (lifted.alive and lifted.stay()):
             self.aside += 1
             return self.function(*args, **kwargs)
         if self.same is not None and (result := self.again(args, kwargs)) is not MISS:
@@ -298,12 +297,7 @@ def compiled_function(function: Callable[..., Any], fullgraph: bool = False) -> 
 
     @functools.wraps(function, updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
-        plain = True
-        if modes.special:
-            if modes.uncompiled:
-                compiled.aside += 1
-                return function(*args, **kwargs)
-            plain = modes.settings.profiler is None and not lifted.alive
+        plain = not modes.special or (modes.settings.profiler is None and not lifted.alive and not modes.uncompiled)
         if not args and not kwargs and compiled.shortcut is not None and plain:
             result = compiled.shortcut()
             if result is not MISS:

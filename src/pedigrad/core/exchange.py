@@ -1,4 +1,4 @@
-"""DLPack: arrays from and for other libraries, on the same memory."""
+"""Tensors and other libraries: DLPack, by which arrays are handed over on the same memory, and the array API."""
 
 from __future__ import annotations
 

@@ -100,6 +100,11 @@ class Origin:
         return cls(None, 0) if frame is None else cls(frame.f_code, frame.f_lasti)
 
     @property
+    def key(self) -> tuple[CodeType | None, int]:
+        """What tells it from other places, for dictionaries."""
+        return self.code, self.lasti
+
+    @property
     def file(self) -> str:
         """Path of the source file."""
         return self.code.co_filename if self.code else "<unknown>"

@@ -191,3 +191,9 @@ def refused(name: str, values: Any) -> NoArrayError:
     """The error for an operation that takes none of the sparse tensors among `values`."""
     given = next((value for value in values if isinstance(value, SparseTensor)), None)
     return NoArrayError(name, SparseTensor, "SparseCPU" if given is None else given.layout.backend)
+
+
+def elements_of(x: Any) -> Any:
+    """The array of a tensor, or an array itself; of what is sparse the values that it keeps. None of None."""
+    held = x._held if isinstance(x, Tensor) else x
+    return held.values if isinstance(held, Sparse) else held

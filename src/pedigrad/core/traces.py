@@ -15,7 +15,7 @@ from opcode import opmap
 from types import FrameType, FunctionType
 from typing import Any
 
-from .origin import MARK, STANDARD, Message, Origin, located, outside
+from .origin import MARK, STANDARD, Message, Origin, is_users, located, outside
 
 FULL = os.environ.get("PEDIGRAD_TRACEBACK") == "full"
 _RAISE = opmap["RAISE_VARARGS"]
@@ -58,8 +58,8 @@ def users_line(error: BaseException) -> Origin | None:
     """The innermost line of the user's that `error` came by; None if all frames are the library's up to the one that caught it."""
     found, trace = None, error.__traceback__
     while trace is not None:
-        names = trace.tb_frame.f_globals
-        if MARK not in names and names.get("__name__") not in STANDARD:
+        frame = trace.tb_frame
+        if is_users(frame) and frame.f_globals.get("__name__") not in STANDARD:
             found = Origin(trace.tb_frame.f_code, trace.tb_lasti)
         trace = trace.tb_next
     return found

@@ -7,6 +7,7 @@ told of. Each session makes its own instances, so a check may remember what it h
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -89,6 +90,7 @@ class Check:
 
     def __init__(self, program: Program, findings: Findings):
         self.program, self.findings = program, findings
+        self.times_by_line: Counter[Any] = Counter()
 
     def __init_subclass__(cls) -> None:
         if "name" in cls.__dict__:
@@ -99,6 +101,12 @@ class Check:
     def listens(cls) -> tuple[str, ...]:
         """The events that the check is told of."""
         return tuple(event for event in EVENTS if hasattr(cls, event))
+
+    def times_here(self) -> int:
+        """How often this was asked in the user's line that is running, this time included: what happens once may be meant."""
+        line = Origin.here().key
+        self.times_by_line[line] += 1
+        return self.times_by_line[line]
 
     def found(self, message: str, at: Origin | Node | None = None, remedy: str = "", scope: Scope | None = None) -> None:
         """Enter a finding; `at` is the user's line, or the node of an operation: the one that is running unless it is given.

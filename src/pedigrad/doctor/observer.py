@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.anomalies import array_of
 from ..core import lifted, meta, modes, watching
 from ..core.graph import Leaf
 from ..core.origin import Origin, caller
 from ..core.quiet import name_of
+from ..core.sparse_tensor import elements_of
 from .findings import EVENTS, Check
 from .forwards import Forwards, forwarding
 from .program import SCHEDULES, Call, FunctionCall, Pass, Program
@@ -91,7 +91,7 @@ class Pace:
 
     def is_new(self, what: str, origin: Origin) -> bool:
         """Whether a line does this for the first time."""
-        place = what, origin.code, origin.lasti
+        place = what, *origin.key
         if place in self.places:
             return False
         self.places.add(place)
@@ -353,7 +353,7 @@ class Observer(watching.Watcher):
             if array.__class__ is ndarray and array.size < FEW and array.dtype.kind == "f":
                 total = vdot(array, array)  # the cheapest look at few elements; squares that are too large are looked at again
             else:
-                array = array_of(array)
+                array = elements_of(array)
                 total = _add(array, None)
             if not isfinite(total) and not np.isfinite(array).all():
                 self.tell("not_finite", node, given, outer)

@@ -103,7 +103,7 @@ def streamed(arrays: Sequence[Array | None], sizes: dict[int, int]) -> int:
 class Prepared(NamedTuple):
     """What a run does for certain sizes. Arrays have numbers: those that are given, then new ones."""
 
-    new: list[Callable[[], Array]]  # what makes them
+    new: list[functools.partial[Array]]  # what makes them, of a shape and a dtype
     steps: list[tuple[Callable[[int], None], list[Any]]]  # what is called with the arrays' tuple; results, their parts, what combines these
     results: list[tuple[int, tuple[int, ...]]]
     guards: list[tuple[int, bool]]
@@ -141,7 +141,7 @@ class Native:
         shapes = {root: tuple(n(sizes) for n in shape) for root, (shape, _) in self.shapes.items()}
         made = [root for root in self.shapes if root not in number]
         number.update({root: i for i, root in enumerate(made, len(number))})
-        new: list[Any] = [memory.making(shapes[root], self.shapes[root][1]) for root in made]
+        new = [memory.making(shapes[root], self.shapes[root][1]) for root in made]
 
         def scratch(shape: Any, dtype: Any) -> int:
             """The number of a further array."""
@@ -178,7 +178,7 @@ class Native:
         if not (self.complete and self.plan == [0] and len(ready.steps) == len(ready.new) == 1 and not ready.guards):
             return lambda arrays: self.run(ready, arrays)
         make, (call, combined) = ready.new[0], ready.steps[0]
-        if combined or ready.results != [(len(self.inputs), make().shape)]:
+        if combined or ready.results != [(len(self.inputs), make.args[0])]:
             return lambda arrays: self.run(ready, arrays)
 
         def run(arrays: Sequence[Array | None]) -> Any:

@@ -16,7 +16,7 @@ from ..core.declare import PLACES
 from ..core.graph import Freed, Leaf, Node
 from ..core.origin import Origin, Source
 from ..core.scope import Scope
-from ..core.sparse import Sparse
+from ..core.sparse_tensor import elements_of
 from ..core.storage import storage_of
 
 
@@ -128,12 +128,6 @@ def norm(array: np.ndarray[Any, Any]) -> float:
     if flat.dtype.kind == "c":
         return float(np.linalg.norm(flat.astype(np.complex128)))
     return math.sqrt(float(np.vdot(flat, flat).real)) if flat.dtype.char == "d" else float(np.linalg.norm(flat.astype(np.float64)))
-
-
-def elements_of(tensor: Any) -> np.ndarray[Any, Any]:
-    """The array of a tensor; of a sparse one the values that it keeps."""
-    held = tensor._held
-    return held.values if isinstance(held, Sparse) else tensor._array  # type: ignore[no-any-return]
 
 
 def gradient_norm(node: Node) -> float | None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.graph import Leaf, Node
+from ..core.sparse_tensor import elements_of
 from .ancestors import Ancestors
-from .facts import Facts, Operand, Values, dtype_name, elements_of, gradient_norm, is_freed, outputs_by_seq, saved_bytes, title, values_of
+from .facts import Facts, Operand, Values, dtype_name, gradient_norm, is_freed, outputs_by_seq, saved_bytes, title, values_of
 from .folding import Group, Item
 from .text import size
 

@@ -10,7 +10,6 @@ import ctypes
 import functools
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,7 +78,7 @@ def empty(shape: Any, dtype: Any) -> Array:
     return np.ndarray(shape, dtype, loan)
 
 
-def making(shape: tuple[int, ...], dtype: Any) -> Callable[[], Array]:
+def making(shape: tuple[int, ...], dtype: Any) -> functools.partial[Array]:
     """What gives arrays of one shape and dtype as `empty` does."""
     return functools.partial(np.empty if math.prod(shape) * np.dtype(dtype).itemsize < LARGE else empty, shape, dtype)
 

@@ -29,7 +29,6 @@ from __future__ import annotations
 import atexit
 import ctypes
 import functools
-import itertools
 import os
 import sys
 import threading
@@ -72,25 +71,20 @@ def run(function: Any, args: Sequence[int], threads: int, joint: bool = False) -
     """
     threads = min(threads, MOST)
     if threads <= 1:
-        return _alone(function, args)
+        return _in_turn(function, args, 1)
     address = function if isinstance(function, int) else ctypes.c_void_p.from_buffer(function).value
-    call, patience = _caller(len(args)), 0
+    call, tries = _caller(len(args)), 0
     _worker()  # loaded by now: who compiles may hold `undivided` and wait for the lock here, so nothing may wait the other way round
     with _lock:
-        for tries in itertools.count():
-            if not (status := call(_block, address, threads, patience, not joint, *args)):
-                return threads
+        while status := call(_block, address, threads, PATIENCE if tries else 0, not joint, *args):
             _refuse_nested(status)
-            can_come = _gather(threads)
-            if joint and not can_come:
+            if not _gather(threads) or (tries == TRIES and not joint):
                 _counts["alone"] += 1
-                return _alone(function, args)
-            if not can_come or (not joint and tries == TRIES):
-                return _one_by_one(function, args, threads)
-            if patience:
+                return _in_turn(function, args, 1 if joint else threads)
+            if tries:
                 time.sleep(50e-6)
-            patience = PATIENCE
-    raise AssertionError("counting ends")
+            tries += 1
+    return threads
 
 
 def ready(function: int, threads: int, rest: Sequence[int], brief: bool = False) -> Callable[[int], Any]:
@@ -114,18 +108,20 @@ def ready(function: int, threads: int, rest: Sequence[int], brief: bool = False)
             _refuse_nested(status)
             if brief:
                 _gather(threads)
-                _one_by_one(function, (at, address), threads)
+                _counts["alone"] += 1
+                _in_turn(function, (at, address), threads)
             else:
                 run(function, (at, address), threads)
 
     return together if threads > 1 else alone
 
 
-def _one_by_one(function: Any, args: Sequence[int], threads: int) -> int:
-    """The calls of all threads by the caller."""
-    _counts["alone"] += 1
+def _in_turn(function: Any, args: Sequence[int], threads: int) -> int:
+    """The calls of all threads by the caller, one after the other; returns how many threads these are."""
+    if isinstance(function, int):
+        function = _function(function, len(args))
     for thread in range(threads):
-        (_function(function, len(args)) if isinstance(function, int) else function)(*args, thread, threads)
+        function(*args, thread, threads)
     return threads
 
 
@@ -158,11 +154,6 @@ def close() -> None:
                 if worker.ident is not None:
                     worker.join()
         _reset()
-
-
-def _alone(function: Any, args: Sequence[int]) -> int:
-    (_function(function, len(args)) if isinstance(function, int) else function)(*args, 0, 1)
-    return 1
 
 
 @functools.lru_cache(4096)

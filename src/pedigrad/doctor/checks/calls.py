@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...core.origin import Origin
 from ...nn.module import Module
 from ..findings import Check
@@ -17,17 +15,10 @@ class HooksPassedOver(Check):
     name = "hooks-passed-over"
     remedy = "Call the module: model(x), not model.forward(x)."
 
-    def __init__(self, *given: Any):
-        super().__init__(*given)
-        self.times: dict[tuple[Any, int], int] = {}
-
     def forwarded(self, module: Module) -> None:
         hooks = sum(len(getattr(module, kind, None) or ()) for kind in HOOKS)
         if not hooks:
             return
-        at = Origin.here()
-        line = at.code, at.lasti
-        times = self.times[line] = self.times.get(line, 0) + 1
-        if times == 2:
+        if self.times_here() == 2:
             which = f"its {hooks} hooks" if hooks > 1 else "its hook"
-            self.found(f"{type(module).__name__}.forward() is called itself: that passes over {which}.", at)
+            self.found(f"{type(module).__name__}.forward() is called itself: that passes over {which}.", Origin.here())

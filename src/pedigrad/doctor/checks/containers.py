@@ -28,18 +28,17 @@ class LayersShared(Check):
     def finish(self) -> None:
         for model in list(self.program.models.values()):
             for path, container in model.module.named_modules():
-                times = repeated(container)
-                if times and (model.trained or not self.program.updaters):
-                    self.tell(model, path, container, times)
+                layer, times = repeated(container)
+                if layer is not None and (model.trained or not self.program.updaters):
+                    self.tell(model, path, container, layer, times)
 
-    def tell(self, model: Model, path: str, container: Module, times: int) -> None:
+    def tell(self, model: Model, path: str, container: Module, layer: Module, times: int) -> None:
         """Enter a finding, if a list was repeated to make the container."""
         outer, _, name = path.rpartition(".")
         owner = model.module.get_submodule(outer) if path else None
         place = line_that_sets(type(owner), name) if owner is not None else None
         if isinstance(container, ModuleList) and not is_repeated(owner, place):
             return
-        layer = next(each for i, each in enumerate(container._modules.values()) if each in list(container._modules.values())[:i])
         message = f"{model.name}.{path}".rstrip(".") + f" has one {type(layer).__name__} in {times} places, which share its weights."
         if place is None:
             parameters = list(layer.parameters())
@@ -49,16 +48,13 @@ class LayersShared(Check):
             self.findings.add(Finding(self.name, message, self.remedy, *place))
 
 
-def repeated(container: Module) -> int:
-    """In how many places of a container the same layer with parameters stands one after the other, 0 if none does."""
+def repeated(container: Module) -> tuple[Module | None, int]:
+    """The layer with parameters that stands most often one after the other in a container, and in how many places; None if none does."""
     if not isinstance(container, (Sequential, ModuleList)):
-        return 0
-    layers = list(container._modules.values())
-    most = run = 1
-    for one, other in itertools.pairwise(layers):
-        run = run + 1 if one is other and one is not None and next(one.parameters(), None) is not None else 1
-        most = max(most, run)
-    return most if most > 1 else 0
+        return None, 0
+    runs = [(layer, len(list(run))) for layer, run in itertools.groupby(container._modules.values())]
+    shared = [(layer, times) for layer, times in runs if times > 1 and layer is not None and next(layer.parameters(), None) is not None]
+    return max(shared, key=lambda run: run[1], default=(None, 0))
 
 
 def is_repeated(owner: Any, place: tuple[str, int, str] | None) -> bool:

@@ -388,7 +388,7 @@ class OptimizerAnew(Check):
     def finish(self) -> None:
         made: dict[tuple[Any, ...], list[Updater]] = {}
         for updater in self.program.updaters.values():
-            made.setdefault((updater.origin.code, updater.origin.lasti, frozenset(updater.owned)), []).append(updater)
+            made.setdefault((*updater.origin.key, frozenset(updater.owned)), []).append(updater)
         for updaters in made.values():
             once = [u for u in updaters if u.steps == 1 and remembers(u.optimizer)]
             reset = self.loaded >= len(once) / 2  # each begins with the same values again
@@ -428,7 +428,7 @@ class ClippedBeforeBackward(Check):
         if not parameters or not self.program.passes or isinf(limit):  # the norm alone is wanted
             return
         here = Origin.here()
-        line = here.code, here.lasti
+        line = here.key
         times = self.times.get(line, 0)
         late = all(id(p) in self.used for p in parameters)
         if times < 0 or (not late and any(map(has_gradient, parameters))):

@@ -114,16 +114,16 @@ class TrainingWhileMeasuring(Check):
 
     def sort(self, run: Pass) -> None:
         """Tell calls that the program learns from, which this pass comes to, from those of which it only reads how good they are."""
-        calls, self.open = [entry for entry in self.open if place_of(entry[0]) not in self.learning], []
+        calls, self.open = [entry for entry in self.open if entry[0].origin.key not in self.learning], []
         alive = any(call.node is not None for call, _, _ in calls)
         reached = {id(node) for loss in run.tensors if loss._node is not None for node in ancestors(loss._node)} if alive else set()
         for call, passes, mark in calls:
             if id(call.node) in reached:
-                self.learning.add(place_of(call))
+                self.learning.add(call.origin.key)
             elif call.node is not None and passes < LATER:
                 self.open.append((call, passes + 1, mark))
             elif call.measured and call.read:
-                self.only_read[place_of(call)] = call
+                self.only_read[call.origin.key] = call
 
     def fall_asleep(self) -> None:
         self.open.clear()  # nobody will see whether passes come to them
@@ -139,7 +139,7 @@ class TrainingWhileMeasuring(Check):
         for call in self.program.calls:
             if call.measured and call.is_gone and self.program.steps:
                 self.tell(call)
-        only_read = {place_of(call): call for call, _, _ in self.open if call.measured and call.read and call.node is None}
+        only_read = {call.origin.key: call for call, _, _ in self.open if call.measured and call.read and call.node is None}
         for place, call in (self.only_read | only_read).items():
             if place not in self.learning:
                 self.tell(call)
@@ -153,11 +153,11 @@ class TrainingWhileMeasuring(Check):
 
     def wait_for(self, call: Call) -> None:
         """See what becomes of a call, unless its line is known, or predicts the same input again, as Monte Carlo dropout does."""
-        place = place_of(call)
+        place = call.origin.key
         if place in self.learning:
             return
         mark = call.given if call.inputs else None  # while it has them
-        if any(place_of(other) == place and not passes and mark == known for other, passes, known in self.open):
+        if any(other.origin.key == place and not passes and mark == known for other, passes, known in self.open):
             self.learning.add(place)
             return
         self.open = [*self.open[1 - MANY :], (call, 0, mark)]
@@ -236,11 +236,6 @@ class TrainingWhileMeasuring(Check):
         if call.active and call.model.trained:
             do = "act as they do" if len(call.active) > 1 else "acts as it does"
             self.found(f"{call.model.name} is measured in training mode: {listed(call.active)} {do} in training.", call.origin)
-
-
-def place_of(call: Call) -> tuple[Any, int]:
-    """What tells the line of a call from others."""
-    return call.origin.code, call.origin.lasti
 
 
 def is_weighed(operands: tuple[Any, ...]) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ...core.origin import Origin
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import FunctionCall
@@ -45,7 +44,6 @@ class TargetOutOfReach(Check):
 
     def __init__(self, *given: Any):
         super().__init__(*given)
-        self.times: dict[tuple[Any, int], int] = {}
         self.differences: dict[int, tuple[weakref.ref[Tensor], Tensor, Tensor]] = {}  # by identity: it, the output, the targets
 
     def function(self, call: FunctionCall) -> None:
@@ -76,10 +74,7 @@ class TargetOutOfReach(Check):
         share = share_beyond(target._array, low, high)
         if share < SHARE:
             return
-        here = Origin.here()
-        line = here.code, here.lasti
-        times = self.times[line] = self.times.get(line, 0) + 1
-        if times == SEVERAL:
+        if self.times_here() == SEVERAL:
             reach = "is never negative" if isinf(high) else f"lies between {low:.3g} and {high:.3g}"
             ends = f"from {float(target._array.min()):.3g} to {float(target._array.max()):.3g}"
             message = f"The output is what {name}() returned, which {reach}, and the targets are {ends}:"
@@ -94,18 +89,11 @@ class ScoresSquashed(Check):
     functions = ("cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
     cuts = {"relu": "are never negative", "tanh": "stay between -1 and 1", "softsign": "stay between -1 and 1"}
 
-    def __init__(self, *given: Any):
-        super().__init__(*given)
-        self.times: dict[tuple[Any, int], int] = {}
-
     def function(self, call: FunctionCall) -> None:
         x = call.argument(0, "input")
         if not isinstance(x, Tensor) or x._node is None or (name := op_of(x)) not in self.cuts:
             return
-        here = Origin.here()
-        line = here.code, here.lasti
-        times = self.times[line] = self.times.get(line, 0) + 1
-        if times == SEVERAL:
+        if self.times_here() == SEVERAL:
             self.found(f"{call.name}() takes any scores, and is given what {name}() returned: they {self.cuts[name]}{self.so(call, name)}.")
 
     def so(self, call: FunctionCall, name: str) -> str:

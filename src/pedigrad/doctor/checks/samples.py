@@ -65,7 +65,6 @@ class RowsApart(Check):
         super().__init__(*given)
         self.taken: dict[int, tuple[weakref.ref[Tensor], int, np.ndarray[Any, Any]]] = {}  # by identity: it, rows there are, which
         self.given: list[tuple[int, np.ndarray[Any, Any]]] = []  # rows that models were given since the last pass
-        self.times: dict[tuple[Any, int], int] = {}
 
     def look(self, on: bool) -> None:
         self.taken.clear()
@@ -102,10 +101,7 @@ class RowsApart(Check):
         of_as_many = [mine for count, mine in self.given if count == size and mine.size == rows.size]
         if len(of_as_many) != len(self.given) or any(np.array_equal(mine, rows) for mine in of_as_many):
             return
-        here = Origin.here()
-        line = here.code, here.lasti
-        times = self.times[line] = self.times.get(line, 0) + 1
-        if times == SEVERAL:
+        if self.times_here() == SEVERAL:
             few = ", ".join(map(str, rows[:4].tolist()))
             mine = ", ".join(map(str, of_as_many[-1][:4].tolist()))
             self.found(f"The model was given the rows {mine}, ... of {size}, and its outputs are compared with the targets of {few}, ...")
@@ -182,9 +178,9 @@ class LastBatchOnly(Check):
         last = self.program.last_call
         if last is None or not last.grad or not last.training or last.node is None or last.passed:
             return
-        line = last.origin.code, last.origin.lasti
+        line = last.origin.key
         times = self.times.get(line, 0)
-        calls = [c for c in self.program.calls if c.model is last.model and (c.origin.code, c.origin.lasti) == line]
+        calls = [c for c in self.program.calls if c.model is last.model and c.origin.key == line]
         gone = [c for c in calls if c.training and c.is_gone and c.measured]
         if times < 0 or len(gone) < SEVERAL or len(gone) < len(calls) - 1 or not last.measured:
             self.times[line] = -1

@@ -73,7 +73,6 @@ class Reshaped(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.rows = 0  # samples that the model that runs was called with
-        self.times: dict[tuple[Any, int], int] = {}
         self.of_data: list[tuple[str, Origin]] = []
 
     def calling(self, call: Call) -> None:
@@ -102,10 +101,7 @@ class Reshaped(Check):
 
     def within(self, what: str) -> None:
         """Note what a model does."""
-        here = Origin.here()
-        line = here.code, here.lasti
-        times = self.times[line] = self.times.get(line, 0) + 1
-        if times == SEVERAL:
+        if self.times_here() == SEVERAL:
             self.tell(what, None)
 
     def tell(self, what: str, at: Origin | None) -> None:
@@ -122,10 +118,6 @@ class AttentionOverOther(Check):
 
     name = "attention-over-other"
     remedy = "Take the softmax over the keys, softmax(scores, dim=-1): each query's weights then add up to 1."
-
-    def __init__(self, *given: Any):
-        super().__init__(*given)
-        self.times: dict[tuple[Any, int], int] = {}
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
         if op.name not in PRODUCTS or len(operands) < 2 or not isinstance(operands[0], Tensor):
@@ -144,10 +136,7 @@ class AttentionOverOther(Check):
             or dim % out.ndim == out.ndim - 1
         ):
             return
-        here = Origin.here()
-        line = here.code, here.lasti
-        times = self.times[line] = self.times.get(line, 0) + 1
-        if times == SEVERAL:
+        if self.times_here() == SEVERAL:
             message = f"softmax() was taken over dimension {dim} of weights of shape {tuple(weights.shape)}, and values are summed over the"
             self.found(f"{message} last one: a query's weights do not add up to 1.", node)
 

@@ -89,7 +89,7 @@ class LoopOverBatch(Check):
         if op.name == "unbind" and len(rows) != base.shape[0]:
             return False
         here = Origin.here()
-        key = (id(base._array), here.code, here.lasti)
+        key = (id(base._array), *here.key)
         slices = self.loops.setdefault(key, Slices(base, here))
         for i, row in enumerate(rows):
             index = i if op.name == "unbind" else row_index(row, base)
@@ -156,8 +156,7 @@ class NumbersOneByOne(Check):
     def function(self, call: FunctionCall) -> None:
         if self.total > 20_000 and self.program.passes % 10:
             return
-        here = Origin.here()
-        key = here.code, here.lasti
+        key = Origin.here().key
         self.counts[key] = count = self.counts.get(key, 0) + 1
         self.total += 1
         if count == READS and is_loading():
@@ -216,7 +215,7 @@ class SameCopy(Check):
     def note(self, source: Any, size: int, result: Tensor) -> None:
         """The line that is running copies something."""
         here = Origin.here()
-        line = here.code, here.lasti
+        line = here.key
         array = source._array if isinstance(source, Tensor) else source
         if isinstance(array, np.ndarray):  # other objects may show the same memory
             same: tuple[Any, ...] = (array.__array_interface__["data"][0], array.strides, fingerprint(array))

@@ -121,7 +121,7 @@ class GraphKept(Check):
             return
         if call.training:
             if call.node is not None:
-                self.outputs[call.origin.code, call.origin.lasti, self.program.steps] = weakref.ref(call.node)
+                self.outputs[*call.origin.key, self.program.steps] = weakref.ref(call.node)
             return
         alive = [c for c in self.program.calls if c.model is call.model and not c.training and c.is_alive]
         if len(alive) > LIVE + 2:
