@@ -445,6 +445,40 @@ check(2)
     ends(FORK + code)
 
 
+def test_whoever_holds_the_pools_lock_never_waits_for_the_compilers():
+    """Who compiles or forks holds `undivided` and waits for the pool's lock: the other way round, both would wait for ever."""
+    code = """
+import time, traceback
+import pedigrad as torch
+from pedigrad.codegen.emit import llvm
+from pedigrad.codegen.runtime import pool
+from pedigrad.core import locks
+from pedigrad.eager import native
+class Watched:
+    def __getattr__(self, name):
+        return getattr(real, name)
+    def __enter__(self):
+        if pool._lock._is_owned():
+            traceback.print_stack()
+            os._exit(1)
+        real.__enter__()
+    def __exit__(self, *error):
+        real.__exit__(*error)
+real = locks.undivided
+locks.undivided = pool.undivided = llvm.undivided = Watched()
+torch.set_num_threads(2)
+x = torch.ones(600, 1000, requires_grad=True)
+torch.exp(x)  # finds no workers
+f = torch.compile(lambda x: (torch.sin(x) * x).sum())
+for _ in range(5):
+    f(x).backward(), torch.tanh(x), torch.softmax(x, -1), x @ x.T
+    time.sleep(0.1)  # until the workers sleep
+pool.close()
+f(x).backward(), torch.exp(x)
+"""
+    ends("import os\n" + code)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="signals of POSIX")
 def test_interrupts():
     """Interrupted anywhere, starting and waking included, the pool goes on; a run is whole or was not begun."""

@@ -74,7 +74,7 @@ def run(function: Any, args: Sequence[int], threads: int, joint: bool = False) -
         return _in_turn(function, args, 1)
     address = function if isinstance(function, int) else ctypes.c_void_p.from_buffer(function).value
     call, tries = _caller(len(args)), 0
-    _worker()  # loaded by now: who compiles may hold `undivided` and wait for the lock here, so nothing may wait the other way round
+    _worker()  # both are loaded before the lock is taken: who compiles or forks holds `undivided` while waiting for the lock here
     with _lock:
         while status := call(_block, address, threads, PATIENCE if tries else 0, not joint, *args):
             _refuse_nested(status)
@@ -96,7 +96,7 @@ def ready(function: int, threads: int, rest: Sequence[int], brief: bool = False)
     threads = min(threads, MOST)
     record = (ctypes.c_int64 * (FIRST + len(rest)))(_block, function, threads, *rest)
     go, at = _goer(), ctypes.addressof(record)
-    _worker()  # as in `run`
+    _caller(2), _worker()  # as in `run`, which is called with the lock held
 
     def alone(address: int, record: Any = record) -> None:
         go(at, address)
@@ -279,7 +279,7 @@ def _worker() -> Any:
 def _caller(count: int) -> Any:
     """The native side of `run` for functions of `count` arguments: (block, function, threads, patience, apart, *args) -> status."""
     with undivided:
-        address = llvm.load(caller_ir(count), ["pg.run"])["pg.run"]
+        address = _caller_code(count)["pg.run"]
     return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * (5 + count))(address)
 
 
@@ -287,8 +287,15 @@ def _caller(count: int) -> Any:
 def _goer() -> Any:
     """The native side of what `ready` makes: (record, address) -> status."""
     with undivided:
-        address = llvm.load(caller_ir(2) + GO_IR, ["pg.go"])["pg.go"]
+        address = _caller_code(2)["pg.go"]
     return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 2)(address)
+
+
+@functools.cache
+def _caller_code(count: int) -> dict[str, int]:
+    if count == 2:
+        return llvm.load(caller_ir(2) + GO_IR, ["pg.run", "pg.go"])
+    return llvm.load(caller_ir(count), ["pg.run"])
 
 
 def pause_ir() -> str:
