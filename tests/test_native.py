@@ -292,9 +292,22 @@ def test_numbers_at_the_edges(by_numpy):
     for function in (torch.floor_divide, torch.remainder, torch.fmod, torch.maximum, torch.hypot, torch.atan2):
         one, other = function(x, y).numpy(), by_numpy(function, x, y).numpy()
         np.testing.assert_allclose(one, other, rtol=1e-15)
-        zeros = (other == 0) & (function is not torch.maximum)  # of 0.0 and -0.0 NumPy takes the first, kernels the positive one
+        zeros = (other == 0) & (function is not torch.maximum)  # of 0.0 and -0.0 NumPy takes one or the other, as the processor has it
         assert np.array_equal(np.signbit(one[zeros]), np.signbit(other[zeros]))
     assert {"cast", "floor_divide", "remainder"} <= names()
+
+
+@pytest.mark.parametrize("way", ["eager", "native", "compiled"])
+@pytest.mark.parametrize("name", "relu relu6 elu celu selu leaky_relu hardtanh gelu silu hardswish tanhshrink".split())
+def test_activations_keep_the_sign_of_zero(name, way):
+    """As PyTorch's do: after them `x ** 0.5` or `1 / x` would be infinite to the other side."""
+    function = getattr(torch.nn.functional, name)
+    x = torch.tensor([-0.0, 0.0] * (50_000 if way == "native" else 20))
+    function = torch.compile(function) if way == "compiled" else function
+    for _ in range(4):
+        result = function(x)
+    expected = torch.zeros_like(x).bool() if name == "tanhshrink" else torch.signbit(x)
+    assert torch.equal(torch.signbit(result), expected)
 
 
 def test_operands_that_do_not_fit_do_not_spoil_an_op():

@@ -65,7 +65,7 @@ PURPOSES = (
     Purpose("errors that protect nothing here", "^refusal.*Trying to backward through the graph a second time"),
     Purpose("errors that protect nothing here", "^refusal.*Integer division with addcdiv"),
     Purpose("faults of PyTorch's own", "^(refusal|error type).*(INTERNAL ASSERT|invalid gradient at index|ZeroTensors are immutable)"),
-    Purpose("faults of PyTorch's own", "^raises.*shape of (its operand|a leaf) was changed in place"),
+    Purpose("faults of PyTorch's own", "^raises.*(shape|that) of (its operand|a leaf) was changed in place"),
     Purpose("faults of PyTorch's own", "^raises.*a tensor whose shape was changed in place", RESHAPED),
     Purpose("faults of PyTorch's own", "^grad shape: ", RESHAPED),
     Purpose("faults of PyTorch's own", "^refusal.*doesn't match the broadcast shape", RESHAPED),

@@ -79,7 +79,7 @@ class Raised:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.names[0]}: {' '.join(self.text.split())[:160]}"
+        return f"{self.names[0]}: {' '.join(self.text.split())[:240]}"
 
 
 @dataclasses.dataclass

@@ -68,6 +68,8 @@ class ScalarIR:
             if dtype.kind == "f":
                 return self.body.put(f"{'fadd' if operation == 'sum' else 'fmul'} reassoc contract {type_of(dtype)} {x}, {y}")
             return self.body.put(f"{'add' if operation == 'sum' else 'mul'} {type_of(dtype)} {x}, {y}")
+        if dtype.kind == "f":  # of two zeros either, so that the order is free
+            return self.intrinsic("maximum" if operation == "max" else "minimum", type_of(dtype), [x, y], " nsz")
         return self.emit("max2" if operation == "max" else "min2", dtype, [dtype, dtype], [x, y])
 
     def emit(self, operation: str, out: DType, dtypes: Sequence[DType], x: list[str]) -> str:
@@ -190,16 +192,15 @@ class ScalarIR:
             return self.intrinsic("fabs", type_of(dtype), [x])
         return x if dtype.kind in "ub" else self.select(self.compare("lt", dtype, x, "0"), dtype, self.emit_neg(dtype, x), x)
 
-    def _extreme(self, name: str, test: str, dtype: DType, x: str, y: str) -> str:
-        if dtype.kind == "f":  # of two zeros either may be the result, as in NumPy
-            return self.intrinsic(name, type_of(dtype), [x, y], " nsz")
-        return self.select(self.compare(test, dtype, x, y), dtype, x, y)
+    def _extreme(self, test: str, dtype: DType, x: str, y: str) -> str:
+        found = self.select(self.compare(test, dtype, x, y), dtype, x, y)  # of two zeros the second, as in NumPy
+        return self.select(self.emit_isnan(dtype, x), dtype, x, found) if dtype.kind == "f" else found
 
     def emit_max2(self, dtype: DType, x: str, y: str) -> str:
-        return self._extreme("maximum", "gt", dtype, x, y) if dtype.kind != "b" else self.body.put(f"or i1 {x}, {y}")
+        return self._extreme("gt", dtype, x, y) if dtype.kind != "b" else self.body.put(f"or i1 {x}, {y}")
 
     def emit_min2(self, dtype: DType, x: str, y: str) -> str:
-        return self._extreme("minimum", "lt", dtype, x, y) if dtype.kind != "b" else self.body.put(f"and i1 {x}, {y}")
+        return self._extreme("lt", dtype, x, y) if dtype.kind != "b" else self.body.put(f"and i1 {x}, {y}")
 
     def emit_square(self, dtype: DType, x: str) -> str:
         return self.body.put(f"{'fmul contract' if dtype.kind == 'f' else 'mul'} {type_of(dtype)} {x}, {x}")

@@ -117,8 +117,8 @@ def enter_where(trace: Trace, condition: Any, x: Any = None, y: Any = None) -> A
 
 @enters(np.clip)
 def enter_clip(trace: Trace, a: Any, a_min: Any = None, a_max: Any = None, **_: Any) -> Any:
-    out = a if a_min is None else np.maximum(a, a_min)
-    return out if a_max is None else np.minimum(out, a_max)
+    out = a if a_min is None else np.maximum(a_min, a)
+    return out if a_max is None else np.minimum(a_max, out)
 
 
 @enters(np.real, np.conj, np.copy)

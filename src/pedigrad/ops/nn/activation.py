@@ -46,7 +46,7 @@ def relu(x, /):
     >>> torch.tensor([-1.0, 2.0]).relu()
     tensor([0., 2.])
     """
-    return np.maximum(x, 0)
+    return np.maximum(0, x)  # of two zeros the second: -0.0 stays what it is
 
 
 @relu.grad("x")
@@ -160,8 +160,9 @@ def prelu(input, weight):
 )
 def exponential_linear(x, /, alpha=1.0, scale=1.0, input_scale=1.0):
     """`scale` times each positive element, `scale * alpha * (exp(input_scale * x) - 1)` for the others."""
-    low = np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale)
-    return np.maximum(x, 0) * scale + low if scale != 1.0 else np.maximum(x, 0) + low
+    low = np.expm1(np.minimum(0, x) * input_scale) * (alpha * scale)
+    high = np.maximum(0, x)
+    return high * scale + low if scale != 1.0 else high + low
 
 
 @exponential_linear.grad("x")
