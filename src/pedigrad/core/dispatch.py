@@ -165,8 +165,7 @@ def _on_lifted(function: Any, args: Any, options: dict[str, Any]) -> Any:
     """What a function of Tensors gives for arrays of which some are lifted, as arrays."""
     op = getattr(function, "op", None)
     if op is not None and op.function is function and not options and _are_operands(op, args):
-        attributes = tuple(op.defaults[n] for n in op.attributes)
-        results = computed(op, args, attributes)
+        results = computed(op, args, op.unsaid)
         return results[0] if op.outputs is not None and len(results) - op.hidden == 1 else results[: len(results) - op.hidden]
 
     def given(value: Any) -> Any:
@@ -184,9 +183,12 @@ def _on_lifted(function: Any, args: Any, options: dict[str, Any]) -> Any:
 
 def _are_operands(op: Op, args: Any) -> bool:
     """Whether these are arrays and numbers for the operands alone, and nobody else is to be asked."""
-    if op.variadic or len(args) != len(op.operands) or not op.defaults.keys() >= set(op.attributes):
+    if op.variadic or op.unsaid is None or len(args) != len(op.operands) or modes.overriding or modes.settings.autocast is not None:
         return False
-    return not modes.overriding and modes.settings.autocast is None and all(isinstance(a, OPERANDS) for a in args)
+    for a in args:  # noqa: SIM110  (all() of a generator costs more)
+        if not isinstance(a, OPERANDS):
+            return False
+    return True
 
 
 lifted.functions, lifted.computed = Tensor._numpy_functions, _on_lifted
@@ -288,6 +290,8 @@ class Forward:
         self.op, self.attributes = op, attributes
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        if self.op.is_swift and (found := _swiftly(self.op, arrays, self.attributes)) is not None:
+            return found
         if self.op.refuses:
             _check_kinds(self.op, arrays)
         if self.op.check is not None:
@@ -304,6 +308,36 @@ class Forward:
 
     def __repr__(self) -> str:
         return f"{self.op.name}{self.attributes}"
+
+
+def _swiftly(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """What a forward makes of small arrays of one dtype, float32 or float64, that lie in rows, and of numbers; None of others."""
+    common: Any = None
+    numbers = False
+    for a in arrays:
+        if a.__class__ is np.ndarray:
+            if common is None:
+                common = a.dtype
+                if common.char not in "fd" or a.size >= op.native_from:
+                    return None
+            elif a.dtype is not common:
+                return None
+            if not a.flags.c_contiguous:
+                return None
+        elif a.__class__ in NUMBERS and op.promoted == op.operands:
+            numbers = True
+        else:
+            return None
+    if common is None:
+        return None
+    if op.check is not None:
+        op.check(*arrays)
+    given = [a if a.__class__ is np.ndarray else np.array(a, common) for a in arrays] if numbers else arrays
+    try:
+        results = op.forward(*given, **dict(zip(op.attributes, attributes, strict=True))) if attributes else op.forward(*given)
+    except Exception:  # the other way says what is wrong
+        return None
+    return _as_results(op, results, common)
 
 
 def _promoted(op: Op, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -395,15 +429,17 @@ def _forward(op: Op, arrays: tuple[Any, ...], attributes: tuple[Any, ...], shown
         raise told from None  # what NumPy said is its `__context__`, which is not printed
     if narrow is not None:
         results = rounded(op, results, narrow, named)
+    return _as_results(op, results, arrays[op.operands.index(op.promoted[0])].dtype if op.result in ("same", "float") else None)
+
+
+def _as_results(op: Op, results: Any, wanted: Any) -> tuple[Any, ...]:
+    """What a forward has returned as a tuple of arrays, in the dtype `wanted` where the op is of one that gives that of its operands."""
+    alike = op.result == "same" or op.result == "float"
     if results.__class__ is np.ndarray:
-        if op.result != "same" and op.result != "float":
-            return (results,)
-        wanted = arrays[op.operands.index(op.promoted[0])].dtype
-        return (results if results.dtype == wanted else results.astype(wanted),)
+        return (results if not alike or results.dtype == wanted else results.astype(wanted),)
     results = results if isinstance(results, (tuple, list)) else (results,)
-    if op.result == "same" or op.result == "float":
-        wanted = arrays[op.operands.index(op.promoted[0])].dtype
-        return tuple(_as_array(r) if r.dtype == wanted else _as_array(r).astype(wanted) for r in results)
+    if alike:
+        return tuple([_as_array(r) if r.dtype == wanted else _as_array(r).astype(wanted) for r in results])
     return tuple(map(_as_array, results))
 
 
@@ -537,6 +573,10 @@ def record(
     results: tuple[Any, ...],
 ) -> Node | None:
     """Give `tensors`, the results of `op` on `operands`, their history: a node, or the reason why there is none."""
+    if not _has_history(operands):
+        for tensor in tensors:
+            tensor._node = tensor._cut = None
+        return None
     names = op.operands * len(operands) if op.variadic else op.operands
     with_rule, smooth, needed = op.differentiable, False, False
     parents = tuple([history(v) for n, v in zip(names, operands, strict=True) if n in with_rule])
@@ -575,6 +615,14 @@ def record(
             if tensor._array.dtype.kind in "fcV":
                 tensor._node, tensor._cut = output(node, i, tensors), None
     return node
+
+
+def _has_history(operands: tuple[Any, ...]) -> bool:
+    """Whether one of them has a node, or a reason to have none."""
+    for v in operands:  # noqa: SIM110  (any() of a generator costs more)
+        if isinstance(v, Tensor) and (v._node is not None or v._cut is not None):
+            return True
+    return False
 
 
 def returned(op: Op, operands: tuple[Any, ...], arrays: tuple[Any, ...], attributes: tuple[Any, ...], results: tuple[Any, ...]) -> Any:

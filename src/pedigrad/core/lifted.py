@@ -206,6 +206,18 @@ class Lifted(NDArrayOperatorsMixin):  # type: ignore[misc]
         return np.all(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
+def _operator(ufunc: Any) -> Any:
+    """The operator of a lifted array that does what a function of NumPy does, without asking it."""
+
+    def applied(self: Lifted, *other: Any) -> Any:
+        return NotImplemented if other and hasattr(other[0].__class__, "_array") else _called(ufunc, (self, *other), {})
+
+    return applied
+
+
+for _name, _ufunc in {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "neg": np.negative}.items():
+    setattr(Lifted, f"__{_name}__", _operator(_ufunc))
+
 ASKED = frozenset(("_trace", "array", "_array", "detach", "requires_grad"))  # what other kinds of arrays have
 
 

@@ -32,6 +32,7 @@ where operands of several dtypes go together.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,7 @@ import numpy as np
 from .. import return_types
 from .keywords import SCALARS, words_of
 from .large import LARGE
+from .layout import ALWAYS
 
 Function = Callable[..., Any]
 REGISTRY: dict[str, Op] = {}
@@ -163,6 +165,17 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<Op {self.name}({', '.join(self.operands)}; {', '.join(self.attributes)})>"
+
+    @functools.cached_property
+    def unsaid(self) -> tuple[Any, ...] | None:
+        """The attributes where none is given, None if one has to be."""
+        return tuple([self.defaults[n] for n in self.attributes]) if self.defaults.keys() >= set(self.attributes) else None
+
+    @functools.cached_property
+    def is_swift(self) -> bool:
+        """Whether for arrays of one wide float dtype that lie in rows it is its forward alone."""
+        dtypes = "dtype" in self.attributes or "f" in self.refuses or "d" in self.refuses
+        return not (dtypes or self.variadic or self.outputs is None or self.layout in ALWAYS or self.kind in ("sparse", "edge"))
 
     @property
     def keeps_arrays(self) -> bool:

@@ -30,6 +30,11 @@ def _are_matrices(operands: tuple[Any, ...]) -> bool:
 
 
 def _gate_or_not(name: str, op: Any, operands: tuple[Any, ...], attributes: tuple[Any, ...], out: Any = None) -> Any:
+    for value in operands:
+        if value.__class__ is not Tensor:
+            break
+    else:
+        return dispatch.dispatch(op, operands, attributes, out)
     if not override.are_known(operands):
         return NotImplemented
     if op is matmul.matmul.op and not _are_matrices(operands):

@@ -84,7 +84,22 @@ def matmul(x, y, out=None):
     """NumPy's matmul for operands of one dtype, in a new array or in `out`."""
     if is_large_product(x, y):
         return native.product(x, y, out)
-    return np.matmul(x, y) if out is None else np.matmul(x, y, out=out)
+    if out is not None:
+        return np.matmul(x, y, out=out)
+    return small_products(x, y) if y.ndim == 3 and y.__class__ is np.ndarray and len(y) > 1 else np.matmul(x, y)
+
+
+def small_products(x, y):
+    """The products with several matrices, for which BLAS is not called once a matrix if these are small."""
+    if x.ndim not in (2, 3) or x.dtype.char not in "fd" or x.dtype != y.dtype or x.shape[-1] != y.shape[1] or not are_small(x, y):
+        return np.matmul(x, y)  # or its complaint
+    if y.shape[1] == 1:
+        out = np.multiply(x, y)
+        return np.add(out, 0, out=out)  # sums begin at 0, whatever the sign of the product
+    columns = y.swapaxes(1, 2)
+    if x.ndim == 2 and x.size and columns.flags.c_contiguous:  # one product with the columns of all of them
+        return np.matmul(columns.reshape(-1, x.shape[1]), x.T).reshape(*columns.shape[:2], len(x)).swapaxes(1, 2)
+    return np.matmul(x, y)
 
 
 def real(*arrays):

@@ -109,10 +109,13 @@ class Batch(Level):
     def aligned(self, arrays: tuple[Any, ...], ndim: int | None = None) -> tuple[Any, ...]:
         """The operands such that, where their samples broadcast, they do; what is the same in all samples stays without the batch."""
         if ndim is None:
-            ndim = max([len(a.shape) for a in arrays if hasattr(a, "shape")], default=0)
+            ndim = 0
+            for array in arrays:
+                if isinstance(array, ARRAYS) and len(array.shape) > ndim:
+                    ndim = len(array.shape)
         found = []
         for array in arrays:
-            if isinstance(array, Batched) and array.level is self:
+            if array.__class__ is Batched and array.level is self:
                 more, array = ndim - len(array.shape), array.value
                 array = reshaped(array, (self.size, *(1,) * more, *array.shape[1:])) if more else array
             found.append(array)
@@ -209,9 +212,10 @@ def promoted(op: Any, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     first = None
     for a in arrays:
         dtype = getattr(a, "dtype", None)
-        if dtype is not None and first is not None and dtype != first:
-            break
-        first = first or dtype
+        if dtype is not None and dtype is not first:
+            if first is not None and dtype != first:
+                break
+            first = dtype
     else:
         return arrays
     names = op.operands * len(arrays) if op.variadic else op.operands

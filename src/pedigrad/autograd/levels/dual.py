@@ -79,20 +79,20 @@ class Derivative(Level):
         return array.tangent if self.holds(array) and not self.ended else None
 
     def run(self, op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> tuple[Any, ...]:
-        mine = [isinstance(a, Dual) and a.level is self for a in arrays]
+        mine = [a.__class__ is Dual and a.level is self for a in arrays]
         primals = tuple([a.primal if own else a for a, own in zip(arrays, mine, strict=True)])
-        tangents = tuple([a.tangent if own and not self.ended else None for a, own in zip(arrays, mine, strict=True)])
         results = computed(op, primals, attributes)
         if self.ended:
             return results
+        tangents = tuple([a.tangent if own else None for a, own in zip(arrays, mine, strict=True)])
         if op.kind == "edge":  # of an older level: it is linear
             zeros = tuple(zeros_like(p) if t is None else t for p, t in zip(primals, tangents, strict=True))
             found: Any = computed(op, zeros, attributes)
         else:
             found = tangents_of(op, primals, tangents, attributes, results)
             if op.kind != "view":
-                found = tuple(of_its_own(t, tangents) for t in found)
-        return tuple(r if t is None else Dual(self, r, t) for r, t in zip(results, found, strict=True))
+                found = [t if t is None else of_its_own(t, tangents) for t in found]
+        return tuple([r if t is None else Dual(self, r, t) for r, t in zip(results, found, strict=True)])
 
     def overwrite(self, here: Any, new: Any) -> None:
         tangent = self.tangent(new)
@@ -125,11 +125,15 @@ def zeros_like(array: Any) -> Any:
 
 def of_its_own(tangent: Any, given: tuple[Any, ...]) -> Any:
     """A result's tangent in memory of its own, which the result can be written to: many a rule gives back what it was given."""
-    if tangent is None:
-        return None
     if isinstance(tangent, np.generic):  # NumPy's arithmetic makes numbers of arrays without dimensions
         return np.asarray(tangent)
     array = tangent if tangent.__class__ is np.ndarray else tangent.whole()
+    if array.base is None:
+        for each in given:
+            if each is tangent or (each is not None and each.__class__ is not np.ndarray and each.whole() is array):
+                break
+        else:
+            return tangent
     if 0 in array.strides and any(step == 0 and n > 1 for step, n in zip(tangent.strides, tangent.shape, strict=True)):
         return ran("clone", tangent)
     for each in given:

@@ -47,14 +47,14 @@ def tangents_of(op: Any, primals: Arrays, tangents: Arrays, attributes: Arrays, 
     due = tuple([t is not None and n in op.differentiable for n, t in zip(names, tangents, strict=True)])
     seen = len(results) - op.hidden
     none: list[Any] = [None] * len(results)
-    if not any(due) or not any(r.dtype.kind in "fcV" for r in results[:seen]):
+    if True not in due or not any([r.dtype.kind in "fcV" for r in results[:seen]]):
         return none
     if op.kind == "view":
         (tangent,) = tangents
         return list(computed(op, (tangent,), attributes))
-    if op.name in ADDING and all(due):
+    if op.name in ADDING and False not in due:
         return list(computed(op, tangents, attributes))
-    if op.kind == "elementwise" and len(results) == 1 and not any(_is_complex(a) for a in (*primals, *results)):
+    if op.kind == "elementwise" and len(results) == 1 and True not in [_is_complex(a) for a in (*primals, *results)]:
         return [diagonal(op, primals, tangents, due, attributes, results)]
     if (groups := linear_in(op, due)) is not None:
         return [*along_operands(op, primals, tangents, attributes, groups)[:seen], *none[seen:]]
@@ -106,14 +106,18 @@ def mask_of(op: Any, due: tuple[bool, ...]) -> tuple[Any, ...]:
 # Elementwise
 
 
+@of_rules
+def each_alone(op: Any, due: tuple[bool, ...]) -> list[tuple[int, int, tuple[Any, ...]]]:
+    """For each operand that is due its number, its place among the gradients, and what `mask_of` says of it alone."""
+    alone = [(i, tuple([j == i for j in range(len(due))])) for i, wanted in enumerate(due) if wanted]
+    return [(i, op.differentiable.index(op.operands[i]), mask_of(op, mask)) for i, mask in alone]
+
+
 def diagonal(op: Any, primals: Arrays, tangents: Arrays, due: tuple[bool, ...], attributes: Arrays, results: Arrays) -> Any:
     """The tangent of an elementwise operation's result."""
     (out,) = results
     rules, total = rules_of(op, primals, results), None
-    for i, wanted in enumerate(due):
-        if not wanted:
-            continue
-        mask = mask_of(op, tuple([j == i for j in range(len(due))]))
+    for i, place, mask in each_alone(op, due):
         saved = _saved(op, mask, primals, attributes, results)
         g = expanded(converted(tangents[i], out.dtype, dtypes.of(out)), out.shape)
         found = None
@@ -125,7 +129,7 @@ def diagonal(op: Any, primals: Arrays, tangents: Arrays, due: tuple[bool, ...], 
                     raise
         if found is None:
             found = rules.backward(wrap(g), mask, _tensors(op, saved))
-        part = found[op.differentiable.index(op.operands[i])]
+        part = found[place]
         part = part._array if isinstance(part, Tensor) else np.asarray(part) if isinstance(part, np.generic) else part
         total = part if total is None else _sum(total, part)
     if total is None:

@@ -157,7 +157,7 @@ def _(g, x, y):
 @elementwise(native_from=FEW, real=True)
 def clamp_min(x, min, /):
     """The elements, none below `min`."""
-    return np.maximum(min, x)
+    return np.maximum(x, min)
 
 
 @clamp_min.grad("x")
@@ -173,7 +173,7 @@ def _(g, x, min):
 @elementwise(native_from=FEW, real=True)
 def clamp_max(x, max, /):
     """The elements, none above `max`."""
-    return np.minimum(max, x)
+    return np.minimum(x, max)
 
 
 @clamp_max.grad("x")
@@ -191,7 +191,7 @@ def _(g, x, max):
 )
 def clamp_both(x, min, max, /):
     """The elements, none below `min`, none above `max`; `max` where the two cross."""
-    return np.minimum(max, np.maximum(min, x))
+    return np.minimum(np.maximum(x, min), max)
 
 
 @clamp_both.grad("x")
