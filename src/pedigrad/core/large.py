@@ -15,13 +15,13 @@ def least(elements: int) -> int:
 LARGE = least(1 << 15)  # elements; below it what a kernel wins is little beside the cost of calling it
 # The same for operations for which NumPy goes through the elements so many times.
 FEW, SEVERAL, MANY = map(least, (1 << 13, 1 << 12, 1 << 11))
-NEVER = sys.maxsize  # of an op that asks for kernels of functions within
+NEVER = sys.maxsize  # of an op that asks for kernels of functions within, or is a product
 KINDS = frozenset({"elementwise", "reduction", "composite"})
 
 
 def is_candidate(op: Any) -> bool:
     """Whether large operands of an op may be given to kernels."""
-    return op.kind in KINDS and not op.variadic and bool(op.operands) and op.outputs is not None
+    return op.native_from != NEVER and op.kind in KINDS and not op.variadic and bool(op.operands) and op.outputs is not None
 
 
 def forward(op: Any, arrays: tuple[Any, ...], attributes: tuple[Any, ...], recorded: bool = True) -> Any:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...core.declare import composite, function
+from ...core.large import NEVER
 from ...core.origin import located, warn_once
 from ...core.quiet import astype
 from ...eager import native
@@ -62,7 +63,7 @@ def _product_name(node):
     return {0: "DotBackward0", 1: "MvBackward0", 2: "MmBackward0"}.get(len(node.shape), "UnsafeViewBackward0")
 
 
-@composite(wide=False, places="torch Tensor linalg", operators="matmul", out=True, samples=SHAPES, node=_product_name)
+@composite(native_from=NEVER, wide=False, places="torch Tensor linalg", operators="matmul", out=True, samples=SHAPES, node=_product_name)
 def matmul(x, y, /):
     """Matrix product; vectors, matrices and batches of them, whose leading dimensions broadcast.
 
@@ -127,7 +128,14 @@ def matmul_from_the_left(self, other):
 LINEAR = [((2, 3), (4, 3)), ((2, 3), (4, 3), (4,)), ((5, 2, 3), (4, 3), (4,)), ((3,), (4, 3))]
 
 
-@composite(wide=False, places="F", node=lambda node: "AddmmBackward0" if node.parents[2] else "MmBackward0", out=True, samples=LINEAR)
+@composite(
+    native_from=NEVER,
+    wide=False,
+    places="F",
+    node=lambda node: "AddmmBackward0" if node.parents[2] else "MmBackward0",
+    out=True,
+    samples=LINEAR,
+)
 def linear(x, weight, bias=None, /):
     """`x @ weight.T + bias`: x of shape (..., in), weight (out, in), bias (out,), result (..., out).
 
@@ -234,7 +242,7 @@ def check_ndim(name, ndim, **operands):
             raise RuntimeError(f"{name}: Expected {ndim}-dimensional {argument}, but got a {x.ndim}-D tensor")
 
 
-@composite(wide=False, out=True, samples=[((2, 3), (3, 4)), ((0, 3), (3, 2))])
+@composite(native_from=NEVER, wide=False, out=True, samples=[((2, 3), (3, 4)), ((0, 3), (3, 2))])
 def mm(x, mat2, /):
     """Product of two matrices: (n, m) by (m, p) gives (n, p); `matmul` without broadcasting.
 
@@ -267,7 +275,7 @@ def _(g, x):
     return product(adjoint(x), g)
 
 
-@composite(wide=False, out=True, samples=[((5, 2, 3), (5, 3, 4))])
+@composite(native_from=NEVER, wide=False, out=True, samples=[((5, 2, 3), (5, 3, 4))])
 def bmm(x, mat2, /):
     """Products of two batches of matrices: (b, n, m) by (b, m, p) gives (b, n, p).
 
@@ -429,7 +437,9 @@ def scale(g, factor):
     return g if factor == 1 else g * factor.conjugate()
 
 
-@composite(inplace=True, out=True, samples=[((2, 4), (2, 3), (3, 4)), ((4,), (2, 3), (3, 4), {"beta": 0.5, "alpha": 2.0})])
+@composite(
+    native_from=NEVER, inplace=True, out=True, samples=[((2, 4), (2, 3), (3, 4)), ((4,), (2, 3), (3, 4), {"beta": 0.5, "alpha": 2.0})]
+)
 def addmm(x, mat1, mat2, /, *, beta=1, alpha=1):
     """`beta * input + alpha * (mat1 @ mat2)`."""
     check_ndim("addmm", 2, mat1=mat1, mat2=mat2)
@@ -499,7 +509,7 @@ def _(g, vec1, alpha):
 BATCHES = [((5, 2, 4), (5, 2, 3), (5, 3, 4)), ((4,), (5, 2, 3), (5, 3, 4), {"beta": 0.5, "alpha": 2.0})]
 
 
-@composite(inplace=True, out=True, samples=BATCHES)
+@composite(native_from=NEVER, inplace=True, out=True, samples=BATCHES)
 def baddbmm(x, batch1, batch2, /, *, beta=1, alpha=1):
     """`beta * input + alpha * (batch1 @ batch2)` for batches of matrices."""
     check_ndim("baddbmm", 3, batch1=batch1, batch2=batch2)
@@ -521,7 +531,7 @@ def _(g, batch1, alpha):
     return scale(product(adjoint(batch1), g), alpha)
 
 
-@composite(inplace=True, out=True, samples=[((2, 4), *BATCHES[0][1:]), BATCHES[1]])
+@composite(native_from=NEVER, inplace=True, out=True, samples=[((2, 4), *BATCHES[0][1:]), BATCHES[1]])
 def addbmm(x, batch1, batch2, /, *, beta=1, alpha=1):
     """`beta * input` plus `alpha` times the sum of the products of two batches of matrices."""
     check_ndim("addbmm", 3, batch1=batch1, batch2=batch2)

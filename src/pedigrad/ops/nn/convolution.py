@@ -7,6 +7,7 @@ the rules of each are the other two.
 from __future__ import annotations
 
 from ...core.declare import composite, function
+from ...core.large import NEVER
 from ..linked import linked
 from ..xp import conj, total
 from .correlation import correlate, input_grad, weight_grad
@@ -67,7 +68,7 @@ ONE = ((1,), ((0, 0),), (1,))
 TWO = ((2, 1), ((1, 1), (0, 1)), (1, 2))
 
 
-@composite(called="convolution", wide="rules", layout="convolution", places="", node="ConvolutionBackward0", samples=[
+@composite(native_from=NEVER, called="convolution", wide="rules", layout="convolution", places="", node="ConvolutionBackward0", samples=[
     ((2, 3, 5), (4, 3, 2), (4,), *ONE, 1), ((2, 4, 5, 6), (6, 2, 3, 2), None, *TWO, 2), ((2, 1, 4, 4), (1, 1, 2, 2), (1,), *TWO, 1),
 ])  # fmt: skip
 def conv_forward(x, weight, bias=None, /, stride=(), pads=(), dilation=(), groups=1):
@@ -75,7 +76,7 @@ def conv_forward(x, weight, bias=None, /, stride=(), pads=(), dilation=(), group
     return correlate(x, weight, bias, geometry(x.shape[2:], weight.shape[2:], stride, pads, dilation), groups)
 
 
-@composite(wide="rules", layout="convolution", places="", node="ConvolutionBackward0", samples=[
+@composite(native_from=NEVER, wide="rules", layout="convolution", places="", node="ConvolutionBackward0", samples=[
     ((2, 4, 4), (4, 3, 2), (3,), (5,), *ONE, 1), ((2, 6, 3, 3), (6, 2, 3, 2), None, (5, 4), *TWO, 2),
 ])  # fmt: skip
 def conv_input_grad(y, weight, bias=None, /, sizes=(), stride=(), pads=(), dilation=(), groups=1):
@@ -84,7 +85,7 @@ def conv_input_grad(y, weight, bias=None, /, sizes=(), stride=(), pads=(), dilat
     return out if bias is None else out + bias.reshape(-1, *(1,) * len(sizes))
 
 
-@composite(wide="rules", places="", node="ConvolutionBackwardBackward0", samples=[
+@composite(native_from=NEVER, wide="rules", places="", node="ConvolutionBackwardBackward0", samples=[
     ((2, 3, 5), (2, 4, 4), (2,), *ONE, 1), ((2, 4, 5, 4), (2, 6, 3, 3), (3, 2), *TWO, 2),
 ])  # fmt: skip
 def conv_weight_grad(x, y, /, kernel, stride, pads, dilation, groups):
