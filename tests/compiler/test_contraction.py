@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
+import guard_pages
 import numpy as np
 import pytest
 
@@ -282,9 +286,27 @@ def test_what_is_refused() -> None:
         gemm(square, square, square.T)
 
 
+@pytest.mark.skipif(not guard_pages.SUPPORTED, reason="guard pages are Linux's")
+@pytest.mark.parametrize("bits", WIDTHS)
+def test_nothing_beyond_the_operands_is_read(bits: int) -> None:
+    """Rows that lie side by side and do not fill their last panel, at the end of their memory."""
+    code = f"""
+import guard_pages
+guard_pages.install("end")
+import numpy as np
+from pedigrad.codegen.gemm.contraction import gemm
+for m, n, k in ((37, 70, 45), (5, 5, 5), (13, 9, 3), (70, 37, 45)):
+    for a in (np.ones((m, k), np.float32), np.ones((k, m), np.float32).T):
+        for b in (np.ones((k, n), np.float32), np.ones((n, k), np.float32).T):
+            assert (gemm(a, b, bits={bits}) == k).all()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
+
+
 def test_unaligned_operands() -> None:
-    raw = np.zeros(8 * 12 + 1, np.uint8)
-    a = raw[1:].view("float64").reshape(3, 4)
+    raw = np.zeros(8 * 12 + 8, np.uint8)
+    start = (1 - contraction.address_of(raw)) % 8  # wherever the memory begins
+    a = raw[start : start + 8 * 12].view("float64").reshape(3, 4)
     a[...] = values(3, 4)
     b = values(4, 5)
     close(gemm(a, b), a @ b)

@@ -37,6 +37,7 @@ STAND_INS = {  # two lists of primes, by the most open sizes that one array has:
 FIXED = 12  # sizes up to this one are part of what a kernel is compiled for
 MOST_PREPARED = 64  # sizes for which one kernel's runs are kept ready
 ALONE = 1 << 15  # elements up to which one thread is done before others have begun
+ALONE_SUMMING = 1 << 18  # the same where what each thread has of sums must be added up
 BRIEF = 1 << 18  # elements up to which one thread is done before others have woken up
 COMBINE = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
@@ -137,7 +138,8 @@ class Native:
         """A run for these sizes, as far as it does not depend on the arrays."""
         number = {root: i for i, root in enumerate(self.inputs)}
         largest = max((math.prod(n(sizes) for n in shape) for shape, _ in self.shapes.values()), default=0)
-        threads = 1 if largest <= ALONE else min(self.threads, pool.MOST)
+        limit = ALONE_SUMMING if any(kernel.partials for kernel in self.kernels) else ALONE
+        threads = 1 if largest <= limit else min(self.threads, pool.MOST)
         shapes = {root: tuple(n(sizes) for n in shape) for root, (shape, _) in self.shapes.items()}
         made = [root for root in self.shapes if root not in number]
         number.update({root: i for i, root in enumerate(made, len(number))})

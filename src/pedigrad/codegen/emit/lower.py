@@ -11,6 +11,7 @@ part of `partial` arrays, which a second function adds up in the order of the th
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ LANES = 256  # points of an outer axis along memory that are taken together
 SLOT = 8  # bytes of scratch memory for an element that is kept
 MOST_KEPT = 8  # values that a kernel for any size may keep
 OPEN = 128  # points from which a kernel of one loop is told how many they are: parameters of all sizes share an optimizer's kernel
+TOGETHER = 8  # outer points whose elements are added up before they are added to a column's sum in memory
+SHORT = 6  # members of a kernel up to which so many are, then half of them; none in long ones, which are slow by what they compute
+LONG = 16
 KEEP = 8  # the cost from which a value of one phase is kept for the next ones instead of being computed again
 
 
@@ -177,6 +181,11 @@ class Lowering:
         low, high = self.share(self.block_count() if one else self.outer_count())
         self.start_totals()
         self.hoist(0, 0)
+        if (count := 1 if one else self.together(phases)) > 1:
+            whole = body.integer("add", low, body.integer("and", body.integer("sub", high, low), -count))
+            with body.loop(low, whole, count) as loop:
+                self.outer_points([body.integer("add", loop.index, i) if i else loop.index for i in range(count)])
+            low = whole
         with body.loop(low, high) as loop:
             self.known = [self.known[0], {}, {}]
             if one:
@@ -193,6 +202,44 @@ class Lowering:
         self.result.text, self.result.functions = body.text(), self.scalar.functions
         self.result.scratch = -(-self.scratch // 64) * 64
         return self.result
+
+    def together(self, phases: list[int]) -> int:
+        """How many outer points are taken together: several where there are sums of columns alone, which memory holds."""
+        kernel = self.kernel
+        if (
+            self.lane is not None
+            or not kernel.inner
+            or phases != [0]
+            or set(kernel.kinds.values()) != {"column"}
+            or len(kernel.members) > LONG
+        ):
+            return 1
+        if any(value not in kernel.kinds for value, _, _ in kernel.stores) or any(self.level[out] != 2 for out in kernel.kinds):
+            return 1
+        return TOGETHER if len(kernel.members) <= SHORT else TOGETHER // 2
+
+    def outer_points(self, indices: list[str]) -> None:
+        """Several outer points, of which there are column reductions alone."""
+        rows = [m for m in self.kernel.members if m.out in self.kernel.kinds]
+        places = []
+        for index in indices:
+            self.known = [self.known[0], {}, {}]
+            self.outer_point(index)
+            self.hoist(1, 0)
+            places.append((dict(self.at), self.known[1]))
+
+        def inner_point() -> None:
+            inner = {axis: self.at[axis] for axis in self.kernel.inner}
+            parts: list[list[str]] = [[] for _ in rows]
+            for at, known in places:
+                self.at, self.known = at | inner, [self.known[0], known, {}]
+                for member, found in zip(rows, parts, strict=True):
+                    found.append(self.operand(member, 0))
+            for member, found in zip(rows, parts, strict=True):
+                dtype = member.out.dtype
+                self.into_column(member, functools.reduce(functools.partial(self.scalar.combine, member.operation, dtype), found))
+
+        self.inner_loops(list(self.kernel.inner), False, inner_point)
 
     def block_count(self) -> str:
         """The number of blocks of an undivided kernel."""
@@ -453,16 +500,20 @@ class Lowering:
         out, kernel, body = member.out, self.kernel, self.body
         value = self.operand(member, 0)
         if kernel.kinds[out] == "column":
-            if out not in self.parts:
-                return
-            kind = memory_type(out.dtype)
-            place = body.at(self.parts[out], self.place(store_place(self.kernel, out, None)), kind)
-            self.to_memory(self.scalar.combine(member.operation, out.dtype, self.from_memory(out.dtype, place), value), out.dtype, place)
+            self.into_column(member, value)
         else:
             cell = self.cell(out) if kernel.kinds[out] == "row" else self.blocked[out]
             kind, access = type_of(out.dtype), "" if self.lane is None else body.access
             before = body.put(f"load {kind}, ptr {cell}{access}")
             body.do(f"store {kind} {self.scalar.combine(member.operation, out.dtype, before, value)}, ptr {cell}{access}")
+
+    def into_column(self, member: Instruction, value: str) -> None:
+        """Take what an outer point, or several, have at an inner one into a reduction that memory holds."""
+        out = member.out
+        if out not in self.parts:
+            return
+        place = self.body.at(self.parts[out], self.place(store_place(self.kernel, out, None)), memory_type(out.dtype))
+        self.to_memory(self.scalar.combine(member.operation, out.dtype, self.from_memory(out.dtype, place), value), out.dtype, place)
 
     def into_cell(self, member: Instruction, value: str) -> None:
         """Take what an outer point has into a total."""

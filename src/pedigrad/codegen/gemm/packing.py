@@ -108,7 +108,8 @@ def pack(name: str, tile: Tile, width: int) -> Body:
     """
     body = Body(name, "ptr %source, ptr %rows, ptr %steps, i64 %count, i64 %k, ptr %panels", tile.bits)
     many = body.put(f"icmp sgt i64 %count, {width}")
-    whole = body.put(f"and i1 {many}, {body.put(f'icmp sge i64 {_run(body)}, %count')}")
+    rows = "%count" if _masks(tile) else body.integer("mul", body.integer("udiv", body.integer("add", "%count", width - 1), width), width)
+    whole = body.put(f"and i1 {many}, {body.put(f'icmp sge i64 {_run(body)}, {rows}')}")  # without masks the last panel is read whole
     body.choose(whole, "void", lambda: _pack_whole(body, tile, width), lambda: _pack_panels(body, tile, width))
     return body
 
