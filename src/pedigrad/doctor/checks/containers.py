@@ -15,7 +15,7 @@ from .modules import line_that_sets
 
 
 class LayersShared(Check):
-    """One layer stands several times in a container, as in `[layer] * 3`: the places share their weights."""
+    """One layer stands several times in a container, as in `[make()] * 3`: the places share their weights."""
 
     name = "layers-shared"
     remedy = (
