@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dis
+import functools
+import sys
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from ...core import modes
 from ...core.graph import Leaf
-from ...core.origin import Origin
+from ...core.origin import Origin, outside
 from ...core.tensor import Tensor
+from ...core.traces import parts_of, variables_of
 from ...rng.generator import default_generator
 from ..findings import Check
 from ..program import Call, FunctionCall, Pass, tensors_in
@@ -193,6 +198,8 @@ class RowsApart(Check):
         entry = self.rows.of(target)
         if entry is None or entry.draw is self.last or not all(map(entry.is_apart_from, self.given)):
             return
+        if any(mine.draw is not self.given[0].draw for mine in self.given):  # samples of two kinds of things, whose distance is taken
+            return
         self.last = entry.draw
         if self.times_here() == SEVERAL:
             few = ", ".join(map(str, entry.rows[:4].tolist()))
@@ -220,6 +227,20 @@ class Batch:
         return all(array() is None for array in self.arrays)
 
 
+@functools.lru_cache(maxsize=64)
+def names_read(code: CodeType) -> set[str]:
+    """The variables that a function reads, or one within it."""
+    within = [names_read(each) for each in code.co_consts if isinstance(each, CodeType)]
+    return {str(name) for each in dis.get_instructions(code) if each.opname.startswith("LOAD_") for name in flat(each.argval)}.union(
+        *within
+    )
+
+
+def flat(value: Any) -> tuple[Any, ...]:
+    """The parts of what an instruction names, which may be two things."""
+    return value if isinstance(value, tuple) else (value,)
+
+
 class BatchUnused(Check):
     """A loop goes over a loader's batches, and no operation uses them before they are gone."""
 
@@ -245,12 +266,24 @@ class BatchUnused(Check):
     def batch(self, iterator: Any, data: Any) -> None:
         if self.learns:
             return
+        if self.batches and self.looks:
+            self.read()
         self.bury()
         if self.looks:
             arrays = list(arrays_of(tensors_in(data)))
             batch = Batch([weakref.ref(a) for a in arrays], self.program.passes, id(iterator._dataset), Origin.here())
             self.batches.append(batch)
             self.waiting.update((id(array), (weakref.ref(array), batch)) for array in arrays)
+
+    def read(self) -> None:
+        """See whether the names that the last batch still has are read, as for its length, or say that it is not wanted."""
+        frame = outside(sys._getframe(1))
+        last = {id(array) for each in self.batches[-1].arrays if (array := each()) is not None}
+        variables = [] if frame is None else variables_of(frame)
+        parts = ((name, (t for _, t in parts_of(name, value, Tensor))) for name, value in variables)
+        names = {name for name, tensors in parts if any(id(array) in last for array in arrays_of(tensors))}
+        if frame is None or not names or any(name.startswith("_") for name in names) or names & names_read(frame.f_code):
+            self.batches[-1].heard = False
 
     def bury(self) -> None:
         """Find the batches that are gone."""
