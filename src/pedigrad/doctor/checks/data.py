@@ -98,7 +98,7 @@ class NeverShuffled(Check):
     def finish(self) -> None:
         for _, passes, steps, _, origin in self.loaders.values() if not self.carried else ():
             passes += steps > SMALL
-            if passes >= 2 or steps >= 10:
+            if passes >= 2:
                 self.found("The training batches come in the same order in each epoch: the loader does not shuffle.", origin)
                 return
         period = None if self.carried or self.by_loader else period_of(self.inputs)
