@@ -208,7 +208,7 @@ def is_small_part(tensor: Tensor, origin: Origin) -> bool:
     """Whether a tensor is a slice, from a place that a variable tells, of a table that has more than twice as many rows."""
     view = tensor._view
     base = None if view is None else view.base
-    if view is None or base is None or view.op.name != "slice" or not tensor.ndim or base.shape[1:] != tensor.shape[1:]:
+    if view is None or base is None or getattr(view.op, "name", "") != "slice" or not tensor.ndim or base.shape[1:] != tensor.shape[1:]:
         return False
     (first, *_), *_ = view.attributes
     moves = isinstance(first, slice) and first.start is not None

@@ -20,11 +20,12 @@ from ...core.tensor import Tensor
 from ...core.traces import parts_of, variables_of
 from ...rng.generator import default_generator
 from ..findings import Check
-from ..program import Call, FunctionCall, Pass, tensors_in
+from ..program import Call, FunctionCall, Pass, state_of, tensors_in
 from .losses import BINARY, CLASSES, ELEMENTWISE
 
 SEVERAL = 3
 MOST_CALLS = 64  # that are kept between two passes
+SOME = 16  # rows of a table that are looked for in another
 DRAWS = ("randint", "randperm", "multinomial")  # functions that draw numbers of rows
 
 
@@ -83,6 +84,37 @@ class Taken:
         if mine is None or its is None or tensor is None or np.may_share_memory(mine, its):
             return False
         return self.rows.size == other.rows.size and not np.array_equal(mine[other.rows], tensor._array)
+
+
+class SideBySide:
+    """Two tables that training goes through side by side: some rows of both, as they belonged together at first."""
+
+    def __init__(self, inputs: Tensor, targets: Tensor, of: Any):
+        self.inputs, self.targets, self.of = weakref.ref(inputs), weakref.ref(targets), of
+        self.state = state_of(targets)
+        self.places = np.linspace(0, inputs.shape[0] - 1, SOME).astype(int)
+        self.rows = inputs._array[self.places]
+        self.times = 0  # that the inputs had another order
+
+    def are_moved(self, inputs: Tensor, targets: Tensor) -> bool:
+        """Whether the rows are elsewhere now, beside other targets, which are as they were."""
+        if state_of(targets) != self.state or inputs.shape[1:] != self.rows.shape[1:]:
+            return False
+        table, values, beside = inputs._array, targets._array, 0
+        for place, row in zip(self.places, self.rows, strict=True):
+            now = np.flatnonzero(table.reshape(len(table), -1)[:, :1] == row.reshape(-1)[:1])
+            now = now[[np.array_equal(table[i], row) for i in now[:SOME]] + [False] * len(now[SOME:])]
+            if len(now) != 1:
+                return False
+            beside += not np.array_equal(values[now[0]], values[place])
+        return beside >= SOME / 4
+
+
+def part_of(tensor: Any) -> tuple[Tensor, Any] | None:
+    """The table that a tensor is a slice of, and which; None if it is none."""
+    view = tensor._view if isinstance(tensor, Tensor) else None
+    base = None if view is None or getattr(view.op, "name", "") != "slice" else view.base
+    return (base, view.attributes) if isinstance(base, Tensor) and base.ndim and base._node is None else None
 
 
 def root_of(array: Any) -> Any:
@@ -171,10 +203,16 @@ class RowsApart(Check):
         super().__init__(*given)
         self.rows = Rows()
         self.given: list[Taken] = []  # rows that models were given since the last pass
+        self.part: tuple[Tensor, Any] | None = None  # what the model was given last, if it is a slice: of which table, and which
+        self.model = 0  # the model
+        self.tables: dict[Any, SideBySide] = {}  # by the line of the loss
         self.last: Any = None  # what was drawn for the last targets: numbers drawn once may be what the data are
 
     def look(self, on: bool) -> None:
         self.rows.taken.clear()
+
+    def loading(self, module: Any, state: Any) -> None:
+        self.tables.clear()  # training begins anew
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
         self.rows.take(op, operands, result)
@@ -186,12 +224,35 @@ class RowsApart(Check):
     def calling(self, call: Call) -> None:
         if self.rows.taken:
             self.given += [entry for t in call.inputs if (entry := self.rows.of(t)) is not None]
+        self.part = part_of(call.inputs[0]) if call.grad and call.training and call.inputs else None
+        self.model = call.model.number
 
     def function(self, call: FunctionCall) -> None:
         if call.name in DRAWS:
             self.rows.draw(call.result)
-        elif self.given:
+            return
+        if self.given:
             self.compare(call.argument(1, "target"))
+        if self.part is not None and modes.grad_enabled():
+            part = part_of(call.argument(1, "target"))
+            if part is not None and part[1] == self.part[1] and part[0].shape[0] == self.part[0].shape[0]:
+                self.pair(self.part[0], part[0])
+
+    def pair(self, inputs: Tensor, targets: Tensor) -> None:
+        """Two tables are gone through side by side: look whether one is in another order than before, and the other in the same."""
+        origin = Origin.here()
+        known = self.tables.get(origin.key)
+        if known is not None and known.inputs() is inputs and known.targets() is targets:
+            return
+        of = self.model, len(self.program.updaters)
+        if known is None or known.of != of or known.targets() is not targets or not known.are_moved(inputs, targets):
+            self.tables[origin.key] = SideBySide(inputs, targets, of)
+            return
+        known.inputs = weakref.ref(inputs)
+        known.times += 1
+        if known.times == 2:
+            message = f"The {inputs.shape[0]} inputs are in another order than before, and their targets are in the same as before."
+            self.found(message, origin, "Take both by the same permutation: i = torch.randperm(n); X, Y = X[i], Y[i].")
 
     def compare(self, target: Any) -> None:
         """Look whether a target's rows were drawn apart from those that models were given."""
@@ -207,6 +268,7 @@ class RowsApart(Check):
             self.found(f"The model was given the rows {mine}, and its outputs are compared with the targets of {few}, ...")
 
     def backwarded(self, run: Pass) -> None:
+        self.part = None
         self.given.clear()
         self.rows.tidy()
 
