@@ -19,12 +19,14 @@ from ...core.origin import Origin, outside
 from ...core.tensor import Tensor
 from ...core.traces import parts_of, variables_of
 from ...rng.generator import default_generator
+from ...utils.data.sampler import BatchSampler, RandomSampler
 from ..findings import Check
-from ..program import Call, FunctionCall, Pass, state_of, tensors_in
+from ..program import Call, FunctionCall, Pass, fingerprint, state_of, tensors_in
 from .losses import BINARY, CLASSES, ELEMENTWISE
 
 SEVERAL = 3
 MOST_CALLS = 64  # that are kept between two passes
+RECURRENT = ("rnn_layer", "gru_layer", "lstm_layer", "gru_cell", "lstm_cell", "rnn_tanh_cell", "rnn_relu_cell")  # their second is a state
 SOME = 16  # rows of a table that are looked for in another
 DRAWS = ("randint", "randperm", "multinomial")  # functions that draw numbers of rows
 
@@ -113,7 +115,9 @@ class SideBySide:
 def part_of(tensor: Any) -> tuple[Tensor, Any] | None:
     """The table that a tensor is a slice of, and which; None if it is none."""
     view = tensor._view if isinstance(tensor, Tensor) else None
-    base = None if view is None or getattr(view.op, "name", "") != "slice" else view.base
+    if view is None or getattr(view.op, "name", "") != "slice":
+        return None
+    base = view.base
     return (base, view.attributes) if isinstance(base, Tensor) and base.ndim and base._node is None else None
 
 
@@ -435,3 +439,43 @@ class LastBatchOnly(Check):
         for line, (message, origin) in self.said.items():
             if self.times[line] >= SEVERAL:
                 self.found(message, origin)
+
+
+class StateOfOthers(Check):
+    """A recurrent layer begins each shuffled batch with the state in which it was after other samples."""
+
+    name = "state-of-other-samples"
+    remedy = "Begin each batch anew: out, h = rnn(x). Where one batch goes on with the sequences of the one before, do not shuffle them."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.batch_at = 0  # the number of the last shuffled batch
+        self.arrays: list[weakref.ref[Any]] = []  # its arrays
+        self.data = 0  # its loader's data
+        self.now = 0  # the number of the batch that the model is given, 0 where it is given others
+        self.states: dict[Any, tuple[int, int]] = {}  # the fingerprints of states, after which batch of which data
+
+    def batch(self, iterator: Any, data: Any) -> None:
+        sampler = iterator._index_sampler
+        if type(sampler) is BatchSampler and type(sampler.sampler) is RandomSampler and len(sampler) > 1:
+            self.batch_at += 1
+            self.arrays, self.data = list(map(weakref.ref, arrays_of(tensors_in(data)))), id(iterator._dataset)
+
+    def calling(self, call: Call) -> None:
+        mine = list(arrays_of(call.inputs[:1]))
+        self.now = self.batch_at if mine and call.grad and call.training and any(each() is mine[0] for each in self.arrays) else 0
+
+    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        if not self.now or op.name not in RECURRENT or not isinstance(result, (tuple, list)):
+            return
+        state, after = operands[1], result[-1]
+        if isinstance(state, Tensor) and isinstance(after, Tensor) and state.shape[0] > 1:
+            before, data = self.states.get(fingerprint(state._array), (0, 0))
+            if before and before < self.now and data == self.data and state._array.any() and self.times_here() == 2:
+                self.found(
+                    "The layer begins with the state in which it was after the batch before, which had other samples: they are shuffled."
+                )
+            self.states.update((fingerprint(each._array), (self.now, self.data)) for each in result[1:] if isinstance(each, Tensor))
+
+    def fall_asleep(self) -> None:
+        self.states.clear()
