@@ -6,6 +6,7 @@ import dis
 import functools
 import sys
 import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import CodeType
@@ -37,6 +38,7 @@ class Rows:
     def __init__(self) -> None:
         self.drawn: dict[int, weakref.ref[Any]] = {}  # the arrays of what was drawn, by identity
         self.taken: dict[int, Taken] = {}  # by identity of the tensor
+        self.every: deque[Taken] = deque(maxlen=256)  # since it was tidied
 
     def draw(self, values: Any) -> None:
         """Numbers were drawn."""
@@ -55,7 +57,10 @@ class Rows:
             root = root_of(rows[0]._array)
             known = self.drawn.get(id(root))
             draw = known if known is not None and known() is root else None
-            self.taken[id(result)] = Taken(weakref.ref(result), weakref.ref(base._array), base.shape[0], rows[0]._array.copy(), draw)
+            entry = self.taken[id(result)] = Taken(
+                weakref.ref(result), weakref.ref(base._array), base.shape[0], rows[0]._array.copy(), draw
+            )
+            self.every.append(entry)
 
     def of(self, value: Any) -> Taken | None:
         """Which rows a tensor is; None if nobody knows."""
@@ -64,6 +69,7 @@ class Rows:
 
     def tidy(self) -> None:
         """Forget what is gone."""
+        self.every.clear()
         self.taken = {key: entry for key, entry in self.taken.items() if entry.tensor() is not None}
         self.drawn = {key: root for key, root in self.drawn.items() if root() is not None}
 
@@ -207,6 +213,7 @@ class RowsApart(Check):
         super().__init__(*given)
         self.rows = Rows()
         self.given: list[Taken] = []  # rows that models were given since the last pass
+        self.apart: list[tuple[Taken, Taken, Origin]] = []  # and targets that were drawn apart from these, where they are compared
         self.part: tuple[Tensor, Any] | None = None  # what the model was given last, if it is a slice: of which table, and which
         self.model = 0  # the model
         self.tables: dict[Any, SideBySide] = {}  # by the line of the loss
@@ -266,10 +273,20 @@ class RowsApart(Check):
         if any(mine.draw is not self.given[0].draw for mine in self.given):  # samples of two kinds of things, whose distance is taken
             return
         self.last = entry.draw
-        if self.times_here() == SEVERAL:
-            few = ", ".join(map(str, entry.rows[:4].tolist()))
-            mine = f"{', '.join(map(str, self.given[-1].rows[:4].tolist()))}, ... of {entry.size}"
-            self.found(f"The model was given the rows {mine}, and its outputs are compared with the targets of {few}, ...")
+        self.apart.append((entry, self.given[0], Origin.here()))
+
+    def backward(self, run: Pass) -> None:
+        for entry, mine, origin in self.apart:
+            table = entry.table()
+            if any(each.draw is mine.draw and each.table() is table for each in self.rows.every):
+                continue  # the right targets are there too, and these are to be others
+            self.times_by_line[origin.key] += 1
+            if self.times_by_line[origin.key] == SEVERAL:
+                few = ", ".join(map(str, entry.rows[:4].tolist()))
+                rows = f"{', '.join(map(str, mine.rows[:4].tolist()))}, ... of {entry.size}"
+                message = f"The model was given the rows {rows}, and its outputs are compared with the targets of {few}, ..."
+                self.found(message, origin)
+        self.apart.clear()
 
     def backwarded(self, run: Pass) -> None:
         self.part = None
