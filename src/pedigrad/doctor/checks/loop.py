@@ -11,7 +11,7 @@ from ...core.graph import Leaf
 from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ..findings import Check, listed
-from ..program import Pass, Schedule, Updater, any_in, elements_of, has_gradient, state_of
+from ..program import Pass, Schedule, Updater, any_in, elements_of, fingerprint, gradient_of, has_gradient, state_of
 
 FEW = 2  # parameters whose values are looked at
 SEVERAL = 3  # times that something has to happen before it is no accident
@@ -140,7 +140,7 @@ class ZeroedBeforeStep(Check):
 
 
 class StepWithoutBackward(Check):
-    """An optimizer takes steps although no backward pass has run since its last one."""
+    """An optimizer takes steps although no backward pass has run since its last one, and its gradients are none or the old ones."""
 
     name = "step-without-backward"
     remedy = "Call loss.backward() before optimizer.step()."
@@ -151,9 +151,11 @@ class StepWithoutBackward(Check):
         self.idle: dict[int, int] = {}
         self.passes = 0  # those of torch.autograd.grad() too: the program may set gradients itself
         self.then: dict[int, int] = {}  # by optimizer, how many there had been at its last step
+        self.gradients: dict[int, list[Any]] = {}  # and the states of its gradients, where no pass had been heard that made them
 
     def fall_asleep(self) -> None:
         self.then.clear()
+        self.gradients.clear()
 
     def backwarded(self, run: Pass) -> None:
         self.passes += 1
@@ -161,10 +163,16 @@ class StepWithoutBackward(Check):
     def stepped(self, updater: Updater) -> None:
         before = self.then.get(updater.number, 0)
         self.then[updater.number] = self.passes
-        if self.passes == before and updater.steps > 1 - (self.passes == 0):
+        if self.passes == before and updater.steps > 1 - (self.passes == 0) and self.has_no_new(updater):
             self.idle[updater.number] = self.idle.get(updater.number, 0) + 1
             if self.idle[updater.number] == 2:
                 self.found(f"{updater.name}.step() is called, but no backward pass has run since its last step.", updater.last)
+
+    def has_no_new(self, updater: Updater) -> bool:
+        """Whether there are no gradients, or those of the last such step: compiled functions make some, and programs set them by hand."""
+        now = [(id(array), fingerprint(array)) for p in updater.parameters if (array := gradient_of(p)) is not None]
+        before, self.gradients[updater.number] = self.gradients.get(updater.number), now
+        return not now or now == before
 
 
 class StepNeverCalled(Check):
