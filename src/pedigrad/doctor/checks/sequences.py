@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.nonfinite import ancestors
 from ...core.modes import no_grad
 from ...core.origin import NOWHERE, Origin
 from ...core.scope import here
@@ -98,17 +99,9 @@ class TargetsNotShifted(Check):
         self.times = 0
         self.sample: tuple[Module, Tensor, tuple[Any, ...], dict[str, Any]] | None = None
         self.at = NOWHERE
-        self.calls = False  # a model runs
-
-    def calling(self, call: Call) -> None:
-        self.calls = True
-
-    def cut(self, tensor: Tensor, what: str) -> None:
-        if self.calls:  # what a model rounds, draws or looks up in a codebook on the way is a code, not a prediction
-            self.times = -1
 
     def called(self, call: Call) -> None:
-        self.call, self.calls = None, False
+        self.call = None
         if self.times >= 0 and call.grad and call.inputs:
             tokens = next((t for t in call.inputs if t._array.dtype.kind == "i" and t.ndim == 2 and min(t.shape) > 1), None)
             if tokens is not None:
@@ -118,7 +111,7 @@ class TargetsNotShifted(Check):
         target = call.argument(1, "target")
         if self.call is None or not isinstance(target, Tensor) or not 0 <= self.times < SEVERAL:
             return
-        if not are_same(self.call[1]._array, target._array, call.argument(4, "ignore_index", -100)):
+        if is_coded(call.argument(0, "input")) or not are_same(self.call[1]._array, target._array, call.argument(4, "ignore_index", -100)):
             self.times = -1
             return
         self.times += 1
@@ -128,6 +121,13 @@ class TargetsNotShifted(Check):
         if self.times >= SEVERAL and self.sample is not None and not narrows(self.sample[0]) and sees_no_later(*self.sample):
             message = "The targets are the very tokens that the model is given, and what it returns at one comes of it and those before:"
             self.found(f"{message} it need only repeat what it sees.", self.at)
+
+
+def is_coded(scores: Any) -> bool:
+    """Whether scores came through something that has no gradient, as what is rounded or looked up in a codebook."""
+    if not isinstance(scores, Tensor) or scores._node is None:
+        return True
+    return any(getattr(node, "cut", None) is not None for node in ancestors(scores._node))
 
 
 def are_same(tokens: np.ndarray[Any, Any], target: np.ndarray[Any, Any], ignored: int) -> bool:
