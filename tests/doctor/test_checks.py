@@ -512,6 +512,29 @@ def test_well_made_programs_have_no_findings(path):
     assert not session.findings, session.report()
 
 
+def test_steps_of_time_that_a_loader_gives_in_order_are_no_batch():
+    program = """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+    torch.manual_seed(0)
+    data = torch.randint(0, 20, (8, 240)).t().contiguous()  # time, streams
+    embed, lstm, out = nn.Embedding(20, 16), nn.LSTM(16, 24), nn.Linear(24, 20)
+    model = nn.ModuleList([embed, lstm, out])
+    opt = torch.optim.Adam(model.parameters(), 1e-3)
+    loader = DataLoader(TensorDataset(data[:-1], data[1:]), batch_size=12, drop_last=True)
+    for epoch in range(2):
+        state = None
+        for x, y in loader:
+            h, state = lstm(embed(x), state)
+            state = tuple(each.detach() for each in state)
+            loss = nn.functional.cross_entropy(out(h).flatten(0, 1), y.flatten())
+            opt.zero_grad(); loss.backward(); opt.step()
+    """
+    assert "batch-first" not in names(examine(program))
+    assert "batch-first" in names(examine(program.replace("drop_last=True", "drop_last=True, shuffle=True")))
+
+
 PLANTED = sorted((pathlib.Path(__file__).parent / "planted").glob("*.txt"))
 
 

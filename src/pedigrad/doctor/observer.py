@@ -23,7 +23,7 @@ from ..core.quiet import name_of
 from ..core.sparse_tensor import elements_of
 from .findings import EVENTS, Check
 from .forwards import Forwards, forwarding
-from .program import SCHEDULES, Call, FunctionCall, Pass, Program
+from .program import SCHEDULES, Call, FunctionCall, Pass, Program, tensors_in
 
 FIRST, EVERY = 3, 64  # the passes before which operations are told of: the first few, and then one of so many
 MANY = 256  # passes that the first few steps may have
@@ -40,6 +40,13 @@ IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "st
 OPTIMIZERS = "pedigrad.optim."
 _add = np.add.reduce
 ndarray, vdot = np.ndarray, np.vdot
+
+
+def has_unseen(values: Iterable[Any]) -> bool:
+    """Whether there are tensors without memory, or within vmap or a derivative, among what a program gives: nobody may look at them."""
+    if not lifted.alive and not meta.alive:
+        return False
+    return any(isinstance(t._held, lifted.Lifted) or meta.is_meta(t._held) for t in tensors_in(list(values)))
 
 
 class Pace:
@@ -165,8 +172,8 @@ class Observer(watching.Watcher):
             self.tell("look", on)
 
     def elsewhere(self) -> bool:
-        """Whether another thread than the session's runs, or there are tensors without memory or within vmap, which nobody may look at."""
-        return get_ident() != self.thread or bool(meta.alive or lifted.alive)
+        """Whether another thread than the session's runs, or a vmap does."""
+        return get_ident() != self.thread or bool(modes.settings.batches)
 
     def news(self) -> None:
         """Something was seen that had not been there before: all checks are awake for a while."""
@@ -188,6 +195,8 @@ class Observer(watching.Watcher):
         result = run()
         if self.running is None and not self.elsewhere():
             flat = tuple(operands[0]) if op.variadic else operands
+            if has_unseen((*flat, result)):
+                return result
             self.tell("operation", op, flat, result)
             self.pace.operations += 1
             if self.pace.operations > BEFORE and not self.program.passes:
@@ -196,7 +205,7 @@ class Observer(watching.Watcher):
 
     def function(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
         listeners = self.by_function.get(function.__name__)
-        if not listeners or get_ident() != self.thread or meta.alive or lifted.alive:
+        if not listeners or self.elsewhere() or has_unseen((args, kwargs)):
             return run(*args, **kwargs)
         if self.program.stepping and (frame := caller(1)) is not None and name_of(frame.f_globals).startswith(OPTIMIZERS):
             return run(*args, **kwargs)  # not the user's, as those in a closure are
@@ -212,8 +221,10 @@ class Observer(watching.Watcher):
     def module(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], run: Callable[..., Any]) -> Any:
         if not module._parameters and not module._modules:
             return run(*args, **kwargs)
-        if self.running is not None or get_ident() != self.thread or meta.alive or lifted.alive or not self.program.is_model(module):
+        if self.running is not None or self.elsewhere() or not self.program.is_model(module):
             return run(*args, **kwargs)  # in a backward pass something is computed once more
+        if has_unseen((args, kwargs)) or ((lifted.alive or meta.alive) and has_unseen(module.parameters())):
+            return run(*args, **kwargs)
         grad = modes.grad_enabled()
         model = self.program.models.get(id(module))
         if model is None and (outer := forwarding(module)) is not None:
@@ -257,7 +268,7 @@ class Observer(watching.Watcher):
         return self.module(module, args, kwargs, run)
 
     def backward(self, tensors: Any, run: Any, go: Callable[[], None]) -> None:
-        if self.running is not None or self.elsewhere():
+        if self.running is not None or self.elsewhere() or has_unseen(tensors):
             return go()
         program = self.program
         outer = Pass(tensors, program.passes, run.accumulate, run.freed is None)
@@ -352,6 +363,8 @@ class Observer(watching.Watcher):
                 continue
             if array.__class__ is ndarray and array.size < FEW and array.dtype.kind == "f":
                 total = vdot(array, array)  # the cheapest look at few elements; squares that are too large are looked at again
+            elif isinstance(array, lifted.Lifted):
+                continue  # within vmap or a derivative
             else:
                 array = elements_of(array)
                 total = _add(array, None)
@@ -370,6 +383,8 @@ class Observer(watching.Watcher):
         if program.stepping or self.elsewhere():
             return run()
         updater = program.updater(optimizer)
+        if has_unseen(updater.parameters):
+            return run()
         if not self.asleep:
             updater.last = Origin.here()
             updater.heard += 1
@@ -405,19 +420,19 @@ class Observer(watching.Watcher):
             schedule.steps += 1
 
     def batch(self, iterator: Any, data: Any) -> None:
-        if not self.elsewhere():
+        if not self.elsewhere() and not has_unseen((data,)):
             self.tell("batch", iterator, data)
 
     def loading(self, module: Any, state: Any) -> None:
-        if not self.elsewhere():
+        if not self.elsewhere() and not has_unseen((*module.parameters(), state)):
             self.tell("loading", module, state)
 
     def clipping(self, what: str, parameters: list[Any], limit: float) -> None:
-        if not self.asleep and not self.elsewhere():
+        if not self.asleep and not self.elsewhere() and not has_unseen(parameters):
             self.tell("clipping", what, parameters, limit)
 
     def cut(self, tensor: Any, what: str) -> None:
-        if not self.asleep and tensor._node is not None and not self.elsewhere():
+        if not self.asleep and tensor._node is not None and not self.elsewhere() and not has_unseen((tensor,)):
             self.tell("cut", tensor, what)
 
     def lent(self, tensor: Any, data: Any) -> None:
@@ -431,7 +446,7 @@ class Observer(watching.Watcher):
         owner = lender() if data is not None and data() is tensor and lender is not None else None
         if owner is not None:
             self.program.write(owner)
-        if not self.elsewhere():
+        if not self.elsewhere() and not has_unseen((tensor,)):
             self.tell("unseen_write", tensor, what, owner)
 
     def registered(self, parameter: Any) -> None:

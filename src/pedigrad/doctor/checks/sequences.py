@@ -7,14 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.nonfinite import ancestors
 from ...core.modes import no_grad
 from ...core.origin import NOWHERE, Origin
 from ...core.scope import here
 from ...core.tensor import Tensor, wrap
+from ...nn.convolution import _ConvNd
+from ...nn.embedding import Embedding
+from ...nn.linear import Linear
 from ...nn.module import Module
 from ...nn.multihead import MultiheadAttention
 from ...nn.recurrent import RNNBase
 from ...utils.data.dataloader import default_collate
+from ...utils.data.sampler import RandomSampler
 from ..findings import Check
 from ..program import Call, FunctionCall, tensors_in
 
@@ -34,24 +39,27 @@ class BatchForTime(Check):
         self.loaded = 0  # samples in the loader's last batch, where they lie along the first dimension
         self.rows = 0  # those of them that the model was called with
         self.times: dict[int, int] = {}  # by layer; less than 0 where its batches are as it takes them
+        self.model: Module | None = None  # the one that runs
 
     def batch(self, iterator: Any, data: Any) -> None:
-        first = next(tensors_in(data), None) if iterator._collate_fn is default_collate else None
+        drawn = isinstance(getattr(iterator._index_sampler, "sampler", None), RandomSampler)  # what comes in order may be steps of time
+        first = next(tensors_in(data), None) if drawn and iterator._collate_fn is default_collate else None
         self.loaded = first.shape[0] if first is not None and first.ndim else 0
 
     def calling(self, call: Call) -> None:
         given = call.inputs[0] if call.inputs else None
         self.rows = self.loaded if call.grad and given is not None and given.ndim and given.shape[0] == self.loaded else 0
+        self.model = call.model.module
 
     def called(self, call: Call) -> None:
-        self.rows = 0
+        self.rows, self.model = 0, None
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
         if self.rows and op.name in RECURRENT:
             self.look_at(operands[0], RNNBase)
 
     def function(self, call: FunctionCall) -> None:
-        if self.rows and call.args:
+        if self.rows and call.args and self.model is not None and not knows_sequences(self.model):
             self.look_at(call.args[0], MultiheadAttention)
 
     def look_at(self, x: Any, kind: type[Module]) -> None:
@@ -71,6 +79,11 @@ class BatchForTime(Check):
             of = type(layer).__name__
             message = f"{of} takes (time, batch, features), and is given {tuple(x.shape)} of a batch of {self.rows} samples:"
             self.found(f"{message} it takes the samples for {self.rows} steps of time, and what it knows of one goes into the next.")
+
+
+def knows_sequences(model: Module) -> bool:
+    """Whether a model has layers that mix the steps of each sample's sequence: then another may be to mix the samples, on purpose."""
+    return any(isinstance(m, _ConvNd) or (isinstance(m, (RNNBase, MultiheadAttention)) and m.batch_first) for m in model.modules())
 
 
 class TargetsNotShifted(Check):
@@ -98,16 +111,23 @@ class TargetsNotShifted(Check):
         target = call.argument(1, "target")
         if self.call is None or not isinstance(target, Tensor) or not 0 <= self.times < SEVERAL:
             return
-        if not are_same(self.call[1]._array, target._array, call.argument(4, "ignore_index", -100)):
+        if is_coded(call.argument(0, "input")) or not are_same(self.call[1]._array, target._array, call.argument(4, "ignore_index", -100)):
             self.times = -1
             return
         self.times += 1
         self.sample, self.at = self.call, Origin.here()
 
     def finish(self) -> None:
-        if self.times >= SEVERAL and self.sample is not None and sees_no_later(*self.sample):
+        if self.times >= SEVERAL and self.sample is not None and not narrows(self.sample[0]) and sees_no_later(*self.sample):
             message = "The targets are the very tokens that the model is given, and what it returns at one comes of it and those before:"
             self.found(f"{message} it need only repeat what it sees.", self.at)
+
+
+def is_coded(scores: Any) -> bool:
+    """Whether scores came through something that has no gradient, as what is rounded or looked up in a codebook."""
+    if not isinstance(scores, Tensor) or scores._node is None:
+        return True
+    return any(getattr(node, "cut", None) is not None for node in ancestors(scores._node))
 
 
 def are_same(tokens: np.ndarray[Any, Any], target: np.ndarray[Any, Any], ignored: int) -> bool:
@@ -117,6 +137,17 @@ def are_same(tokens: np.ndarray[Any, Any], target: np.ndarray[Any, Any], ignored
     kept = target.reshape(-1) != ignored
     tokens, target = tokens.reshape(-1)[kept], target.reshape(-1)[kept]
     return bool((tokens == target).all()) and np.unique(target).size > SEVERAL
+
+
+def narrows(module: Module) -> bool:
+    """Whether a layer gives fewer numbers than a token's embedding has, as an autoencoder's bottleneck does, or there is no embedding."""
+    embeddings = [m for m in module.modules() if isinstance(m, Embedding)]
+    if not embeddings:
+        return True
+    tokens = max(embeddings, key=lambda m: m.num_embeddings)
+    layers = [m for m in module.modules() if isinstance(m, (Linear, _ConvNd, RNNBase))]
+    widths = (getattr(m, "out_features", getattr(m, "out_channels", getattr(m, "hidden_size", None))) for m in layers)
+    return any(width < tokens.embedding_dim for width in widths if width != tokens.num_embeddings)
 
 
 def sees_no_later(module: Module, tokens: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ...core.graph import Node
+from ...core.graph import Leaf, Node
 from ...core.origin import Origin
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import Call
-from .losses import op_of, source_of, through
+from .losses import MOVES, op_of, source_of, through
 
 SEVERAL = 3
 SAMPLES = 8  # of data that are reshaped before they are given to a model
 RESHAPES = frozenset({"view", "reshape", "unflatten", "flatten"})
 PRODUCTS = frozenset({"matmul", "bmm"})
+UNTURNED = MOVES - {"transpose", "permute", "t", "view", "reshape"}  # what leaves weights the rows and columns that they had
 BETWEEN = frozenset("div mul add sub masked_fill where clone cast clamp".split())  # what may happen to scores before their softmax
 
 
@@ -53,15 +54,36 @@ def exchanged(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
     a, b = parts(a, b), parts(b, a)
     if sorted(a) != sorted(b):
         return False
-    while a and a[0] == b[0]:
-        del a[0], b[0]
-    while a and a[-1] == b[-1]:
-        del a[-1], b[-1]
+    strip(a, b)
     for i in range(1, len(a)):
         if a[i:] + a[:i] == b:
             first, second = prod(a[:i]), prod(a[i:])
             return abs(first - second) > 1  # of such as differ by 1 it is a way to shift rows
     return False
+
+
+def strip(a: list[int], b: list[int]) -> None:
+    """Take away what two shapes begin and end with alike."""
+    while a and b and a[0] == b[0]:
+        del a[0], b[0]
+    while a and b and a[-1] == b[-1]:
+        del a[-1], b[-1]
+
+
+def regrouped(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    """Whether a reshape may as well give neighbours in one dimension to the next one, as where frames are stacked or heads split off.
+
+    That the sizes are each other's is chance then.
+
+    >>> regrouped((32, 20, 10), (32, 10, 20)), regrouped((64, 32, 8), (512, 32)), regrouped((32, 50, 3), (32, 3, 50))
+    (True, True, False)
+    """
+    a, b = [k for k in before if k != 1], [k for k in after if k != 1]
+    if len(b) > len(a):
+        return False
+    a, b = parts(a, b), parts(b, a)
+    strip(a, b)
+    return len(a) == len(b) == 2 and max(a) % min(a) == 0
 
 
 class Reshaped(Check):
@@ -91,6 +113,7 @@ class Reshaped(Check):
             or x.ndim < 2
             or x._array.dtype.kind not in "fcu"
             or not exchanged(x._array.shape, result._array.shape)
+            or (regrouped(x._array.shape, result._array.shape) and not self.puts_samples_first(x, result))
         ):
             return
         what = f"{op.name}() makes {tuple(result.shape)} of {tuple(x.shape)}"
@@ -98,6 +121,11 @@ class Reshaped(Check):
             self.within(what)
         elif not self.program.passes and x._node is None and x.ndim > 2 and x.shape[0] == result.shape[0] >= SAMPLES:
             self.of_data.append((what, Origin.here()))
+
+    def puts_samples_first(self, x: Tensor, result: Tensor) -> bool:
+        """Whether the samples lay along the second dimension and are to be first of fewer, as of a recurrent layer's last states."""
+        before, after = x._array.shape, result._array.shape
+        return len(after) < len(before) and before[1] == after[0] == self.rows > before[0]
 
     def within(self, what: str) -> None:
         """Note what a model does."""
@@ -123,9 +151,9 @@ class AttentionOverOther(Check):
         if op.name not in PRODUCTS or len(operands) < 2 or not isinstance(operands[0], Tensor):
             return
         weights = operands[0]
-        if weights.ndim < 3 or weights.shape[-1] != weights.shape[-2] or op_of(weights) != "softmax":
+        if weights.ndim < 3 or weights.shape[-1] != weights.shape[-2] or op_of(weights, UNTURNED) != "softmax":
             return
-        node = source_of(weights)
+        node = source_of(weights, UNTURNED)
         if node is None or not isinstance(node.saved, tuple) or len(node.saved) < 2 or not of_a_product(node):
             return
         out, dim = node.saved[:2]
@@ -142,6 +170,9 @@ class AttentionOverOther(Check):
 
 
 def of_a_product(node: Node) -> bool:
-    """Whether what a softmax was taken of are products of queries and keys."""
+    """Whether what a softmax was taken of are products of queries and keys: both were computed, neither is a layer's weight."""
     inner = through(node.parents[0], BETWEEN) if node.parents else None
-    return getattr(getattr(inner, "op", None), "name", "") in PRODUCTS | {"einsum"}
+    if inner is None or getattr(getattr(inner, "op", None), "name", "") not in PRODUCTS | {"einsum"}:
+        return False
+    sources = [through(parent) for parent in inner.parents]
+    return all(source is not None and source.__class__ is not Leaf for source in sources)
