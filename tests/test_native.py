@@ -128,6 +128,24 @@ def test_reductions_over_an_axis_that_is_not_along_memory(shape, threads, dtype,
         compare(with_gradients(function, given), by_numpy(with_gradients, function, given), 32.0)
 
 
+@pytest.mark.parametrize("threads", (1, 2))
+@pytest.mark.parametrize("dtype", (np.float32, np.float64, np.int64))
+def test_columns_of_any_number_of_rows(threads, dtype, by_numpy):
+    """Several rows are added up together, then those that are left; in programs, which know their sizes, there may be none of either."""
+    torch.set_num_threads(threads)
+    functions = [lambda x: x.sum(0), lambda x: x.amax(0), lambda x: (x * x - x).sum(0), lambda x: x.prod(0)]
+    for rows in range(1, 20):
+        for function in functions:
+            x, compiled = torch.from_numpy(numbers(rows, 5, 3, dtype=dtype)), torch.compile(lambda x, function=function: function(x) * 2)
+            for _ in range(4):
+                found = compiled(x)
+            compare([found.numpy()], [(function(x) * 2).numpy()], 4.0)
+    for rows in range(400, 409):
+        for function in functions[:3]:
+            x = [numbers(rows, 701, dtype=dtype)]
+            compare(with_gradients(function, x), by_numpy(with_gradients, function, x), 4.0)
+
+
 def test_steps_of_one_kernel_take_lanes_together():
     """What several reductions of one kernel need of each other is known lane by lane."""
 

@@ -1,6 +1,6 @@
 """The checks, one file a family. Importing this declares them all."""
 
-from . import calls, containers, data, gradients, loop, losses, modules, outputs, samples, scale, sequences, shapes, speed, writes
+from . import calls, containers, data, gradients, loop, losses, modules, outputs, rows, samples, scale, sequences, shapes, speed, writes
 
 __all__ = [
     "calls",
@@ -11,6 +11,7 @@ __all__ = [
     "losses",
     "modules",
     "outputs",
+    "rows",
     "samples",
     "scale",
     "sequences",
