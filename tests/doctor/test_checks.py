@@ -82,6 +82,15 @@ def case(base, *changes):
     return base, planted(base, *changes)
 
 
+SCALED = planted(
+    REGRESSION,
+    ("loader =", "scaler = torch.amp.GradScaler('cpu')\nloader ="),
+    ("        loss.backward()\n", "        scaler.scale(loss).backward()\n        scaler.unscale_(optimizer)\n"),
+    (
+        "        optimizer.step()\n",
+        "        nn.utils.clip_grad_norm_(model.parameters(), 0.1)\n        scaler.step(optimizer)\n        scaler.update()\n",
+    ),
+)
 SCHEDULED = planted(
     REGRESSION,
     ("loader =", "scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.9)\nloader ="),
@@ -407,6 +416,13 @@ CASES = {
         case(
             REGRESSION,
             ("        loss.backward()", "        nn.utils.clip_grad_value_(model.parameters(), 1.0)  # <-\n        loss.backward()"),
+        ),
+    ],
+    "clipped-while-scaled": [
+        case(
+            SCALED,
+            ("        scaler.unscale_(optimizer)\n        nn.utils", "        nn.utils"),
+            ("parameters(), 0.1)", "parameters(), 0.1)  # <-"),
         ),
     ],
     "units-alike": [case(REGRESSION, ("optimizer =", "for p in model.parameters():\n    p.data.fill_(0.1)\noptimizer ="))],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from math import isinf
+from math import inf, isfinite, isinf, log2, sqrt
 from typing import Any
+
+import numpy as np
 
 from ...core.graph import Leaf
 from ...core.origin import NOWHERE, Origin
@@ -448,6 +450,43 @@ class ClippedBeforeBackward(Check):
             if late and any(map(has_gradient, parameters)):
                 return self.found(f"{what}() comes after the step that has used the gradients: it changes nothing.", here)
             self.found(f"{what}() finds no gradients: {why}.", here)
+
+
+class ClippedScaled(Check):
+    """Gradients are clipped while they are scaled: what a `GradScaler` divides them by afterwards, the limit is divided by too."""
+
+    name = "clipped-while-scaled"
+    remedy = "Call scaler.unscale_(optimizer) before the clipping."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.clipped: tuple[list[Tensor], float, Origin] | None = None  # since the last step: what was, to which norm, where
+        self.times = 0
+
+    def clipping(self, what: str, parameters: list[Tensor], limit: float) -> None:
+        if what == "clip_grad_norm_" and 0 < limit < inf and norm_of(parameters) > limit:
+            self.clipped = parameters, limit, Origin.here()
+
+    def fall_asleep(self) -> None:
+        self.clipped = None
+
+    def step(self, updater: Updater) -> None:
+        if self.clipped is None:
+            return
+        (parameters, limit, origin), self.clipped = self.clipped, None
+        norm = norm_of(parameters)
+        scale = limit / norm if norm > 0 else 0.0
+        power = log2(scale) if scale > 1 and isfinite(scale) else 0.0  # scales are powers of two
+        self.times = self.times + 1 if power > 6 and abs(power - round(power)) < 1e-3 else 0
+        if self.times == SEVERAL:
+            message = f"clip_grad_norm_() has limited gradients to {limit:.3g} that were scaled by {scale:.0f}:"
+            self.found(f"{message} unscaled, in the step, their norm is {norm:.2g}.", origin)
+
+
+def norm_of(parameters: list[Tensor]) -> float:
+    """The norm of the gradients of some parameters."""
+    arrays = [array for p in parameters if isinstance(array := gradient_of(p), np.ndarray)]
+    return sqrt(sum(float(np.vdot(a, a).real) for a in (a.astype(np.float64) for a in arrays)))
 
 
 class GraphReused(Check):
