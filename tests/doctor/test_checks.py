@@ -425,6 +425,13 @@ CASES = {
             ("parameters(), 0.1)", "parameters(), 0.1)  # <-"),
         ),
     ],
+    "scores-dropped": [
+        case(
+            CLASSIFIER,
+            ("self.head(self.body(x))", "F.dropout(self.head(self.body(x)), 0.3, self.training)"),
+            ("loss = criterion(net(x), y)", "loss = criterion(net(x), y)  # <-"),
+        )
+    ],
     "units-alike": [case(REGRESSION, ("optimizer =", "for p in model.parameters():\n    p.data.fill_(0.1)\noptimizer ="))],
     "state-not-copied": [
         case(

@@ -170,3 +170,15 @@ class ScoresSquashed(Check):
         if name == "relu" or x.ndim < 2:
             return ", and a score of 0 gets no gradient"
         return f", so that no probability comes above {1 / (1 + (x.shape[1] - 1) * np.exp(-2)):.2g}"
+
+
+class ScoresDropped(Check):
+    """Dropout is applied to scores: in training a part of the classes has none, whatever the sample."""
+
+    name = "scores-dropped"
+    remedy = "Put the dropout before the last linear layer."
+    functions = ("cross_entropy", "binary_cross_entropy_with_logits")
+
+    def function(self, call: FunctionCall) -> None:
+        if op_of(call.argument(0, "input"), MOVES - {"dropout"}) == "dropout" and self.times_here() == SEVERAL:
+            self.found(f"{call.name}() is given scores of which dropout has made some 0.")
