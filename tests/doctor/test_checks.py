@@ -388,7 +388,7 @@ CASES = {
         case(
             REGRESSION,
             ("        optimizer.step()", "        optimizer.step()"),
-            ("        loss.backward()", "        spread = sum(abs(each.item()) for each in y)  # <-\n        loss.backward()"),
+            ("        loss.backward()", "        spread = sum(abs(each.item()) for each in X.reshape(-1))  # <-\n        loss.backward()"),
         ),
     ],
     "copied-each-step": [

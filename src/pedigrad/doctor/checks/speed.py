@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from ...core.graph import Leaf
-from ...core.origin import Origin
+from ...core.origin import Origin, called_by_user
 from ...core.quiet import name_of
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import Call, FunctionCall, Pass, Updater, fingerprint
+from .rows import root_of
 
 MANY = 8  # samples that are computed one by one
 READS = 16  # numbers that a line takes out in one step
+SHARE = 0.2  # as many numbers as this share of the step's operations
 COPIED = 1024  # elements whose copying in each step is told of
 SEVERAL = 3
 # What may join values of several samples without making one wait for the other.
@@ -149,12 +151,14 @@ class NumbersOneByOne(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.counts: dict[tuple[Any, int], int] = {}
-        self.steps: dict[tuple[Any, int], int] = {}
+        self.steps: dict[tuple[Any, int], int] = {}  # in which a line has done so, of those that are looked at
+        self.operations = 0  # since the last backward pass
+        self.looks = False
         self.loading: set[tuple[Any, int]] = set()  # lines that datasets run, sample by sample as they have to
         self.total = 0
 
     def function(self, call: FunctionCall) -> None:
-        if self.total > 20_000 and self.program.passes % 10:
+        if (self.total > 20_000 and self.program.passes % 10) or not called_by_user(3):
             return
         key = Origin.here().key
         self.counts[key] = count = self.counts.get(key, 0) + 1
@@ -168,17 +172,24 @@ class NumbersOneByOne(Check):
             self.judge()
         self.counts.clear()  # a number for each call, as an agent's action, is what has to be
 
+    def look(self, on: bool) -> None:
+        self.looks = on
+
+    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        self.operations += 1
+
     def backwarded(self, run: Pass) -> None:
         if run.number:
             self.judge()
         self.counts.clear()
+        self.operations = 0
 
     def judge(self) -> None:
         """Look at how many numbers each line has taken out since a model was called last."""
         for (code, lasti), n in self.counts.items():
-            if n >= READS and (code, lasti) not in self.loading:
+            if self.looks and n >= READS and n >= SHARE * self.operations and (code, lasti) not in self.loading:
                 times = self.steps[code, lasti] = self.steps.get((code, lasti), 0) + 1
-                if times == SEVERAL:
+                if times == 2:
                     self.found(f"This line takes {n} numbers out of tensors one by one in each step.", Origin(code, lasti))
 
 
@@ -193,6 +204,9 @@ class SameCopy(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.seen: dict[tuple[Any, ...], list[Any]] = {}  # by line: what tells the data, the pass, in how many, the data itself
+        self.made: dict[int, tuple[weakref.ref[Any], tuple[Any, ...]]] = {}  # since the last pass, by identity: copies, and their lines
+        self.said: dict[tuple[Any, ...], tuple[int, Origin]] = {}  # by line: how many, and where
+        self.leaves: set[tuple[Any, ...]] = set()  # the lines whose copies gradients are computed of, which have to be others each time
 
     def function(self, call: FunctionCall) -> None:
         source = call.argument(0, "data")
@@ -216,6 +230,10 @@ class SameCopy(Check):
         """The line that is running copies something."""
         here = Origin.here()
         line = here.key
+        if line in self.leaves:
+            return
+        made = root_of(result._array)
+        self.made[id(made)] = weakref.ref(made), line
         array = source._array if isinstance(source, Tensor) else source
         if isinstance(array, np.ndarray):  # other objects may show the same memory
             same: tuple[Any, ...] = (array.__array_interface__["data"][0], array.strides, fingerprint(array))
@@ -227,7 +245,21 @@ class SameCopy(Check):
         elif entry[1] != self.program.passes:
             entry[1], entry[2] = self.program.passes, entry[2] + 1
             if entry[2] == SEVERAL and self.program.passes:
-                self.found(f"The same {size:,} elements are copied in each step.", here)
+                self.said[line] = size, here
+
+    def backwarded(self, run: Pass) -> None:
+        for leaf in run.leaves:
+            array = None if leaf.variable is None else root_of(leaf.variable._array)
+            known = self.made.get(id(array))
+            if known is not None and known[0]() is array:
+                self.leaves.add(known[1])
+        if run.accumulates:
+            self.made.clear()
+
+    def finish(self) -> None:
+        for line, (size, origin) in self.said.items():
+            if line not in self.leaves:
+                self.found(f"The same {size:,} elements are copied in each step.", origin)
 
     def stepped(self, updater: Updater) -> None:
         if len(self.seen) > 1000:
