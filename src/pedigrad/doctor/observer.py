@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core import lifted, meta, modes, watching
 from ..core.graph import Leaf
-from ..core.origin import Origin, caller
+from ..core.origin import Origin, caller, outside
 from ..core.quiet import name_of
 from ..core.sparse_tensor import elements_of
 from .findings import EVENTS, Check
@@ -38,6 +38,7 @@ NEWS = 16  # models, their modes and optimizers that are news; after those only 
 # What only those hear in sleep who `always` do, and in deep sleep who `ever` do.
 IN_SLEEP = frozenset({"calling", "called", "backward", "backwarded", "step", "stepped"})
 OPTIMIZERS = "pedigrad.optim."
+WRITERS = ("pedigrad.nn.module", "pedigrad.ops.nn.loss")  # modules whose functions write to what they have made
 _add = np.add.reduce
 ndarray, vdot = np.ndarray, np.vdot
 
@@ -47,6 +48,15 @@ def has_unseen(values: Iterable[Any]) -> bool:
     if not lifted.alive and not meta.alive:
         return False
     return any(isinstance(t._held, lifted.Lifted) or meta.is_meta(t._held) for t in tensors_in(list(values)))
+
+
+def is_own_write() -> bool:
+    """Whether a loss or a layer of the library is writing, which may do so to values of its own."""
+    frame: FrameType | None = sys._getframe(1)
+    user = outside(frame)
+    while frame is not None and frame is not user and not name_of(frame.f_globals).startswith(WRITERS):
+        frame = frame.f_back
+    return frame is not user
 
 
 class Pace:
@@ -446,7 +456,7 @@ class Observer(watching.Watcher):
         owner = lender() if data is not None and data() is tensor and lender is not None else None
         if owner is not None:
             self.program.write(owner)
-        if not self.elsewhere() and not has_unseen((tensor,)):
+        if not self.elsewhere() and not has_unseen((tensor,)) and not is_own_write():
             self.tell("unseen_write", tensor, what, owner)
 
     def registered(self, parameter: Any) -> None:

@@ -31,9 +31,10 @@ MOST = 64  # models, optimizers or schedules that are made before those that the
 
 
 def tensors_in(value: Any, depth: int = 3) -> Iterator[Tensor]:
-    """The tensors in nested arguments or results."""
+    """The tensors in nested arguments or results; not sparse ones, whose elements are not at hand."""
     if isinstance(value, Tensor):
-        yield value
+        if not isinstance(value._held, Sparse):
+            yield value
     elif value is None:
         return
     elif depth and isinstance(value, (list, tuple)):
@@ -184,8 +185,7 @@ class Call:
     def __init__(self, model: Model, args: tuple[Any, ...], kwargs: dict[str, Any], origin: Origin, grad: bool):
         self.model, self.origin, self.grad = model, origin, grad
         self.args, self.kwargs = args, kwargs
-        only_tensors = not kwargs and all(isinstance(each, Tensor) for each in args)
-        self.inputs = list(args) if only_tensors else [*tensors_in(args), *tensors_in(kwargs)]
+        self.inputs = [*tensors_in(args), *tensors_in(kwargs)]
         self.training = model.module.training
         self.mark = self.given if self.inputs and not grad else None
         self.result: Any = None

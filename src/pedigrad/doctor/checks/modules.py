@@ -338,6 +338,8 @@ class UnusedInput(Check):
         self.waiting: dict[int, str] = {}  # inputs that no operation has used yet
         self.unused: dict[tuple[int, str], int] = {}
         self.seen: dict[int, int] = {}
+        self.models: dict[Any, set[int]] = {}  # by line, those that it calls: one may need what another does not
+        self.said: dict[Any, tuple[str, Origin]] = {}
         self.looks = False
 
     def look(self, on: bool) -> None:
@@ -372,6 +374,7 @@ class UnusedInput(Check):
         if not self.looks or not call.grad:
             return
         self.seen[call.model.number] = self.seen.get(call.model.number, 0) + 1
+        self.models.setdefault(call.origin.key, set()).add(call.model.number)
         for name in self.waiting.values():
             key = call.model.number, name
             self.unused[key] = self.unused.get(key, 0) + 1
@@ -380,8 +383,13 @@ class UnusedInput(Check):
                 and self.seen[call.model.number] == 2
                 and type(call.model.module).__module__.partition(".")[0] != "pedigrad"
             ):
-                self.found(f"{call.model.name} is given {name!r} and no operation uses it.", call.origin)
+                self.said.setdefault(call.origin.key, (f"{call.model.name} is given {name!r} and no operation uses it.", call.origin))
         self.waiting = {}
+
+    def finish(self) -> None:
+        for line, (message, origin) in self.said.items():
+            if len(self.models[line]) == 1:
+                self.found(message, origin)
 
 
 signature_of = functools.lru_cache(maxsize=256)(inspect.signature)
