@@ -265,6 +265,11 @@ CASES = {
     "loss-broadcasts": [
         case(REGRESSION, ("F.mse_loss(model(x), y)", "F.mse_loss(model(x), y.squeeze(1))  # <-")),
         case(REGRESSION, ("F.mse_loss(model(x), y)", "((model(x) - y.squeeze(1)) ** 2).mean()  # <-")),
+        case(
+            REGRESSION,
+            ("loss = F.mse_loss(model(x), y)", "out = model(x)\n        loss = F.mse_loss(out, y)"),
+            ("optimizer.step()\n", "optimizer.step()\n        right = ((out > 0).float() == (y.squeeze(1) > 0)).sum()  # <-\n"),
+        ),
     ],
     "softmax-twice": [
         case(

@@ -86,9 +86,9 @@ class LossBroadcasts(Check):
             self.outputs[id(call.output)] = weakref.ref(call.output)
 
     def look(self, on: bool) -> None:
-        if not on:
-            self.outputs.clear()
-            self.each.clear()
+        if not on:  # as during a backward pass, after which accuracies are computed of what the model returned before
+            self.outputs = {key: known for key, known in self.outputs.items() if known() is not None}
+            self.each = {key: known for key, known in self.each.items() if known() is not None}
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
         tensors = [x for x in operands if isinstance(x, Tensor)]
