@@ -176,6 +176,20 @@ for step in range(8):
     optimizer.step()
 """
 
+TOKENS = """
+tokens = torch.randint(0, 10, (128, 5))
+embedding, head = nn.Embedding(10, 16), nn.Linear(16, 10)
+optimizer = torch.optim.Adam([*embedding.parameters(), *head.parameters()], lr=0.01)
+for epoch in range(3):
+    for rows in torch.randperm(128).split(16):
+        scores = head(embedding(tokens[rows]))
+        scores = scores.transpose(1, 2)
+        loss = F.cross_entropy(scores, (tokens[rows] + 3) % 10)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
 CASES = {
     "gradients-accumulate": [
         case(REGRESSION, ("        optimizer.zero_grad()\n", ""), ("loss.backward()", "loss.backward()  # <-")),
@@ -285,6 +299,13 @@ CASES = {
     ],
     "not-log-probabilities": [
         case(CLASSIFIER, ("nn.CrossEntropyLoss()", "nn.NLLLoss()"), ("loss = criterion(net(x), y)", "loss = criterion(net(x), y)  # <-"))
+    ],
+    "reshape-for-transpose": [
+        case(TOKENS, ("scores.transpose(1, 2)", "scores.view(len(rows), 10, 5)  # <-")),
+        case(
+            planted(TOKENS, ("F.cross_entropy(scores,", "F.nll_loss(scores.log_softmax(1),")),
+            ("scores.transpose(1, 2)", "scores.reshape(len(rows), 10, 5)  # <-"),
+        ),
     ],
     "target-range": [
         case(
