@@ -86,16 +86,15 @@ def regrouped(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
     return len(a) == len(b) == 2 and max(a) % min(a) == 0
 
 
-def classes_by_reshape(scores: Any) -> Node | None:
-    """The node of a reshape alone that makes (batch, classes, ...) of what a linear layer gave as (batch, ..., classes); None else."""
+def classes_by_reshape(scores: Any) -> tuple[Node, Node] | None:
+    """A linear layer's node and that of a reshape alone which makes (batch, classes, ...) of its (batch, ..., classes); None else."""
     node = source_of(scores, frozenset({"log_softmax"})) if isinstance(scores, Tensor) else None
-    if node is None or name_of(node) not in RESHAPES or not node.parents or node.parents[0] is None:
+    parent = node.parents[0] if node is not None and name_of(node) in RESHAPES else None
+    if node is None or parent is None or name_of(parent.edge()[0]) != "linear":
         return None
-    before, after = node.parents[0].shape, node.shape
-    places = prod(before[1:-1])
-    if len(before) < 3 or min(places, before[-1]) < 2 or before == after or after != (before[0], before[-1], *before[1:-1]):
-        return None
-    return node if name_of(node.parents[0].edge()[0]) == "linear" else None
+    before, after = parent.shape, node.shape
+    several = len(before) > 2 and min(prod(before[1:-1]), before[-1]) > 1
+    return (parent, node) if several and before != after == (before[0], before[-1], *before[1:-1]) else None
 
 
 def name_of(node: Node) -> str:
@@ -141,9 +140,10 @@ class Reshaped(Check):
             self.of_data.append((what, Origin.here()))
 
     def function(self, call: FunctionCall) -> None:
-        node = classes_by_reshape(call.argument(0, "input"))
-        if node is not None and self.times_here() == SEVERAL:
-            self.tell(f"{name_of(node)}() makes {tuple(node.shape)} of {tuple(node.parents[0].shape)}", node)
+        known = classes_by_reshape(call.argument(0, "input"))
+        if known is not None and self.times_here() == SEVERAL:
+            layer, node = known
+            self.tell(f"{name_of(node)}() makes {tuple(node.shape)} of {tuple(layer.shape)}", node)
 
     def puts_samples_first(self, x: Tensor, result: Tensor) -> bool:
         """Whether the samples lay along the second dimension and are to be first of fewer, as of a recurrent layer's last states."""
