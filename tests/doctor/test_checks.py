@@ -313,6 +313,24 @@ CASES = {
             ("(y > 0).float())", "y.sign())  # <-"),
         ),
     ],
+    "linear-after-linear": [
+        case(
+            planted(REGRESSION, ("nn.Tanh(), ", "nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), ")),
+            ("nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), ", "nn.Linear(16, 16), nn.Tanh(), "),
+        ),
+        case(
+            CLASSIFIER,
+            ("nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.2))", "nn.Linear(6, 16)"),
+            ("return self.head(self.body(x))", "return self.head(self.body(x))  # <-"),
+        ),
+        case(
+            planted(
+                REGRESSION,
+                ("nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 1)", "nn.Linear(6, 2), nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1)"),
+            ),
+            ("nn.Linear(6, 2), nn.Linear(2, 16)", "nn.Linear(6, 8), nn.Linear(8, 16)"),
+        ),
+    ],
     "modules-in-list": [
         case(LISTED, ("nn.ModuleList([nn.Linear(6, 6) for _ in range(3)])", "[nn.Linear(6, 6) for _ in range(3)]  # <-")),
     ],
