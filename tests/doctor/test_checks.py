@@ -308,6 +308,7 @@ CASES = {
         ),
     ],
     "target-range": [
+        case(CLASSIFIER, ("loss = criterion(net(x), y)", "loss = criterion(F.one_hot(y, 2).float(), net(x))  # <-")),
         case(
             planted(BINARY, ("F.binary_cross_entropy(torch.sigmoid(model(x)),", "F.binary_cross_entropy_with_logits(model(x),")),
             ("(y > 0).float())", "y.sign())  # <-"),
@@ -646,6 +647,19 @@ REMEDIES = {
     "all_frozen": "frozen (requires_grad was set to False) at all_frozen.txt:8",
     "functional_dropout": "training=self.training",
 }
+
+
+def test_a_loss_that_grows_from_pass_to_pass_is_told_of_as_such():
+    data = DATA.replace("0.1 *", "10 *")
+    grown = examine(data + planted(REGRESSION, ("lr=0.05", "lr=50.0"), ("nn.Tanh()", "nn.ReLU()"))).findings
+    summed = examine(
+        data + planted(REGRESSION, ("lr=0.05", "lr=1.0"), ("nn.Tanh()", "nn.ReLU()"), ("(x), y)", "(x), y, reduction='sum')"))
+    ).findings
+    (one,), (other,) = ([f for f in found if f.check == "loss-not-finite"] for found in (grown, summed))
+    assert one.message.startswith("The loss grows from pass to pass") and one.remedy.startswith("Lower the learning rate")
+    assert "a sum over 16 elements" in other.message and "Take the mean" in other.remedy
+    (sudden,) = (f for f in examine(DATA + CASES["loss-not-finite"][0][1]).findings if f.check == "loss-not-finite")
+    assert "grows" not in sudden.message and "domain" in sudden.remedy
 
 
 def examine_all(path):
