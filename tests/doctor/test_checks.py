@@ -113,7 +113,7 @@ DEEP = """
 layers = []
 for _ in range(12):
     layers += [nn.Linear(16, 16), nn.Tanh()]
-model = nn.Sequential(nn.Linear(6, 16), *layers, nn.Linear(16, 1))
+model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), *layers, nn.Linear(16, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 for step in range(8):
     rows = torch.randperm(128)[:32]
