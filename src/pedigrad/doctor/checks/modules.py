@@ -494,6 +494,7 @@ class FreezesNothing(Check):
 MISSPELT = {"require_grad", "requires_grads", "require_grads", "required_grad", "requiers_grad", "requires_gradient", "requiresgrad"}
 
 
+KNOWN = 4096  # outputs that are kept in mind
 DIVIDE = frozenset("chunk split split_with_sizes tensor_split unbind unflatten narrow slice".split())
 
 
@@ -504,12 +505,13 @@ class Projected:
     tensor: weakref.ref[Tensor]
     layer: Linear
     scope: Scope
-    node: Node
+    code: Any  # of the user's function that ran it
+    origin: Origin
     uses: list[str] = field(default_factory=list)
 
     def follows(self, other: Projected) -> bool:
         """Whether one forward runs the two layers in a row, and what is between them is no bottleneck."""
-        if self.scope.outer is None or self.scope.outer is not other.scope.outer or self.node.code is not other.node.code:
+        if self.scope.outer is None or self.scope.outer is not other.scope.outer or self.code is not other.code:
             return False
         return self.layer is not other.layer and self.layer.in_features >= min(other.layer.in_features, self.layer.out_features)
 
@@ -535,8 +537,10 @@ class LinearAfterLinear(Check):
             return
         made = self.projected(operands, result) if op.name == "linear" else None
         if made is not None:
+            if len(self.known) > KNOWN:
+                self.look(False)
             weight = made.layer.weight
-            self.known.setdefault(id(weight), Projected(weakref.ref(weight), made.layer, made.scope, made.node))
+            self.known.setdefault(id(weight), Projected(weakref.ref(weight), made.layer, made.scope, made.code, made.origin))
             if (before := self.of(operands[0])) is not None and made.follows(before):
                 self.pairs.append((before, made))
             self.known[id(result)] = made
@@ -558,7 +562,8 @@ class LinearAfterLinear(Check):
             return None
         if not layer.weight.requires_grad or result._node is None:
             return None
-        return Projected(weakref.ref(result), layer, scope, result._node.edge()[0])
+        node: Node = result._node.edge()[0]
+        return Projected(weakref.ref(result), layer, scope, node.code, node.origin)
 
     def backward(self, run: Pass) -> None:
         for before, after in self.pairs:
@@ -580,4 +585,4 @@ class LinearAfterLinear(Check):
         if all(id(each.layer.weight) in owned for each in (before, after)):
             sizes = " and ".join(f"({each.layer.in_features}, {each.layer.out_features})" for each in (before, after))
             message = f"Linear layers of {sizes} follow each other with nothing between: together they are one linear layer."
-            self.found(message, after.node)
+            self.found(message, after.origin, scope=after.scope)
