@@ -113,7 +113,7 @@ DEEP = """
 layers = []
 for _ in range(12):
     layers += [nn.Linear(16, 16), nn.Tanh()]
-model = nn.Sequential(nn.Linear(6, 16), *layers, nn.Linear(16, 1))
+model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), *layers, nn.Linear(16, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 for step in range(8):
     rows = torch.randperm(128)[:32]
@@ -174,6 +174,20 @@ for step in range(8):
     optimizer.zero_grad()
     F.mse_loss(model(X[rows]), Y[rows]).backward()
     optimizer.step()
+"""
+
+TOKENS = """
+tokens = torch.randint(0, 10, (128, 5))
+embedding, head = nn.Embedding(10, 16), nn.Linear(16, 10)
+optimizer = torch.optim.Adam([*embedding.parameters(), *head.parameters()], lr=0.01)
+for epoch in range(3):
+    for rows in torch.randperm(128).split(16):
+        scores = head(embedding(tokens[rows]))
+        scores = scores.transpose(1, 2)
+        loss = F.cross_entropy(scores, (tokens[rows] + 3) % 10)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 """
 
 CASES = {
@@ -291,10 +305,36 @@ CASES = {
     "not-log-probabilities": [
         case(CLASSIFIER, ("nn.CrossEntropyLoss()", "nn.NLLLoss()"), ("loss = criterion(net(x), y)", "loss = criterion(net(x), y)  # <-"))
     ],
+    "reshape-for-transpose": [
+        case(TOKENS, ("scores.transpose(1, 2)", "scores.view(len(rows), 10, 5)  # <-")),
+        case(
+            planted(TOKENS, ("F.cross_entropy(scores,", "F.nll_loss(scores.log_softmax(1),")),
+            ("scores.transpose(1, 2)", "scores.reshape(len(rows), 10, 5)  # <-"),
+        ),
+    ],
     "target-range": [
+        case(CLASSIFIER, ("loss = criterion(net(x), y)", "loss = criterion(F.one_hot(y, 2).float(), net(x))  # <-")),
         case(
             planted(BINARY, ("F.binary_cross_entropy(torch.sigmoid(model(x)),", "F.binary_cross_entropy_with_logits(model(x),")),
             ("(y > 0).float())", "y.sign())  # <-"),
+        ),
+    ],
+    "linear-after-linear": [
+        case(
+            planted(REGRESSION, ("nn.Tanh(), ", "nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), ")),
+            ("nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), ", "nn.Linear(16, 16), nn.Tanh(), "),
+        ),
+        case(
+            CLASSIFIER,
+            ("nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.2))", "nn.Linear(6, 16)"),
+            ("return self.head(self.body(x))", "return self.head(self.body(x))  # <-"),
+        ),
+        case(
+            planted(
+                REGRESSION,
+                ("nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 1)", "nn.Linear(6, 2), nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1)"),
+            ),
+            ("nn.Linear(6, 2), nn.Linear(2, 16)", "nn.Linear(6, 8), nn.Linear(8, 16)"),
         ),
     ],
     "modules-in-list": [
@@ -612,6 +652,19 @@ REMEDIES = {
     "all_frozen": "frozen (requires_grad was set to False) at all_frozen.txt:8",
     "functional_dropout": "training=self.training",
 }
+
+
+def test_a_loss_that_grows_from_pass_to_pass_is_told_of_as_such():
+    data = DATA.replace("0.1 *", "10 *")
+    grown = examine(data + planted(REGRESSION, ("lr=0.05", "lr=50.0"), ("nn.Tanh()", "nn.ReLU()"))).findings
+    summed = examine(
+        data + planted(REGRESSION, ("lr=0.05", "lr=1.0"), ("nn.Tanh()", "nn.ReLU()"), ("(x), y)", "(x), y, reduction='sum')"))
+    ).findings
+    (one,), (other,) = ([f for f in found if f.check == "loss-not-finite"] for found in (grown, summed))
+    assert one.message.startswith("The loss grows from pass to pass") and one.remedy.startswith("Lower the learning rate")
+    assert "a sum over 16 elements" in other.message and "Take the mean" in other.remedy
+    (sudden,) = (f for f in examine(DATA + CASES["loss-not-finite"][0][1]).findings if f.check == "loss-not-finite")
+    assert "grows" not in sudden.message and "domain" in sudden.remedy
 
 
 def examine_all(path):

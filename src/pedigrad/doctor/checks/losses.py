@@ -307,7 +307,11 @@ class TargetOutOfRange(Check):
         x, target = call.argument(0, "input"), call.argument(1, "target")
         if not isinstance(x, Tensor) or not isinstance(target, Tensor) or not target.numel() or not x.ndim:
             return
-        if call.name in BINARY and is_swapped(x, target):
+        if (
+            call.name in (*BINARY, "cross_entropy")
+            and is_swapped(x, target)
+            and not (call.name in CLASSES and is_distribution(target._array))
+        ):
             message = f"{call.name}() is given the target first, which is 0 and 1, and what the model computed second."
             return self.found(message, remedy="The order is (input, target): criterion(output, target).")
         self.seen += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import isfinite, prod, sqrt
 from typing import Any
 
@@ -16,9 +17,11 @@ from ..program import Pass, Updater, gradient_of
 
 SEVERAL = 3
 GIVEN = "The data have it already: look where they are made (a division by a deviation of 0, a logarithm, missing values)."
+SLOWER = "Lower the learning rate; where that does not do, scale inputs and targets, or clip gradients (clip_grad_norm_)."
 LARGE = 1e3  # a gradient's largest element, and its norm in norms of its parameter, above which it explodes
 SMALL = 1e-6  # a layer's largest gradient, in that of the layer with the largest, below which it vanishes
 NEAR = 6  # operations between a loss and the sum that it is
+GROWTH = 1e6  # of a loss from pass to pass, in so few, that only too long steps make
 LAYERS = 4  # as many layers at least for gradients to vanish in
 
 
@@ -35,24 +38,39 @@ class LossNotFinite(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.told = False  # what comes after the first follows from it
+        self.sizes: deque[float] = deque(maxlen=4)  # of the last losses
 
     def backward(self, run: Pass) -> None:
         if self.told or self.program.spoilt:
             return
         for loss in run.tensors:
             array = loss._array
-            if array.size == 1 and array.dtype.kind == "f" and isfinite(array.item()):
+            if array.size == 1 and array.dtype.kind == "f" and isfinite(value := array.item()):
+                self.sizes.append(abs(value))
                 continue
             if array.dtype.kind == "f" and not np.isfinite(array).all() and loss._node is not None:
                 self.told = True
                 first = first_in_graph(loss._node)
-                value = "nan" if np.isnan(loss._array).any() else "infinite"
-                message = f"The loss is {value} at backward pass {run.number + 1}. "
+                kind = "nan" if np.isnan(loss._array).any() else "infinite"
+                message = f"The loss is {kind} at backward pass {run.number + 1}. "
                 given = first is not None and "needs no gradient" in first.what
                 message += in_words(first) if first is not None else "What it was computed from is finite as far as it was saved."
-                self.found(
-                    message, first.node if first is not None and first.origin.code is not None else run.origin, GIVEN if given else ""
-                )
+                remedy = GIVEN if given else ""
+                if not given and self.grows():
+                    terms = terms_of(loss._node)
+                    of = f", for a loss that is a sum over {terms} elements" if terms > 1 else ""
+                    how = (
+                        f"The loss grows from pass to pass, from {self.sizes[0]:.3g} to {self.sizes[-1]:.3g} in the last {len(self.sizes)}"
+                    )
+                    message = f"{how}: the learning rate is too high{of}. {message}"
+                    remedy = "Take the mean instead of the sum, or lower the learning rate." if terms > 1 else SLOWER
+                at = first.node if first is not None and first.origin.code is not None else run.origin
+                self.found(message, at, remedy)
+
+    def grows(self) -> bool:
+        """Whether the last losses grew without bound."""
+        sizes = [*self.sizes]
+        return len(sizes) >= SEVERAL and sizes == sorted(sizes) and sizes[-1] > GROWTH * max(sizes[0], 1e-3)
 
 
 class GradientNotFinite(Check):

@@ -21,7 +21,8 @@ from ...nn.recurrent import RNNBase
 from ...utils.data.dataloader import default_collate
 from ...utils.data.sampler import RandomSampler
 from ..findings import Check
-from ..program import Call, FunctionCall, tensors_in
+from ..program import Call, FunctionCall, Pass, tensors_in
+from .rows import DRAWS, Rows, Taken
 
 SEVERAL = 3
 RECURRENT = frozenset({"lstm_layer", "gru_layer", "rnn_layer"})
@@ -32,10 +33,14 @@ class BatchForTime(Check):
 
     name = "batch-first"
     remedy = "Make the layer with batch_first=True, or give it x.transpose(0, 1)."
-    functions = ("multi_head_attention_forward",)
+    functions = ("multi_head_attention_forward", *DRAWS)
 
     def __init__(self, *given: Any):
         super().__init__(*given)
+        self.drawn = Rows()
+        self.taken: Taken | None = None  # the rows that the model was called with, drawn by chance and not by a loader
+        self.length: tuple[int, ...] = ()  # of the second dimension of these, if there is one
+        self.paired = False  # whether targets were taken by the same numbers as such rows: they are samples
         self.loaded = 0  # samples in the loader's last batch, where they lie along the first dimension
         self.rows = 0  # those of them that the model was called with
         self.times: dict[int, int] = {}  # by layer; less than 0 where its batches are as it takes them
@@ -46,21 +51,46 @@ class BatchForTime(Check):
         first = next(tensors_in(data), None) if drawn and iterator._collate_fn is default_collate else None
         self.loaded = first.shape[0] if first is not None and first.ndim else 0
 
+    def look(self, on: bool) -> None:
+        self.drawn.taken.clear()
+
     def calling(self, call: Call) -> None:
-        given = call.inputs[0] if call.inputs else None
-        self.rows = self.loaded if call.grad and given is not None and given.ndim and given.shape[0] == self.loaded else 0
+        given = call.inputs[0] if call.grad and call.inputs and call.inputs[0].ndim else None
+        self.rows, self.taken = 0, None
+        if given is not None and given.shape[0] == self.loaded:
+            self.rows = self.loaded
+        elif given is not None and (entry := self.drawn.of(given)) is not None and entry.draw is not None:
+            self.rows, self.taken, self.length = given.shape[0], entry, tuple(given.shape[1:2])
         self.model = call.model.module
 
     def called(self, call: Call) -> None:
         self.rows, self.model = 0, None
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        self.drawn.take(op, operands, result)
         if self.rows and op.name in RECURRENT:
             self.look_at(operands[0], RNNBase)
 
     def function(self, call: FunctionCall) -> None:
-        if self.rows and call.args and self.model is not None and not knows_sequences(self.model):
+        if call.name in DRAWS:
+            self.drawn.draw(call.result)
+        elif self.rows and call.args and self.model is not None and not knows_sequences(self.model):
             self.look_at(call.args[0], MultiheadAttention)
+
+    def backward(self, run: Pass) -> None:
+        if self.taken is not None:
+            self.paired = self.paired or any(map(self.is_target, self.drawn.every))
+
+    def backwarded(self, run: Pass) -> None:
+        self.taken = None
+        self.drawn.tidy()
+
+    def is_target(self, other: Taken) -> bool:
+        """Whether rows of another table were taken by the numbers that the model's were, one entry or vector for each."""
+        mine, table = self.taken, other.table()
+        if mine is None or table is None or other.draw is not mine.draw or table is mine.table():
+            return False
+        return other.size == mine.size and np.array_equal(other.rows, mine.rows) and table.shape[1:2] != self.length
 
     def look_at(self, x: Any, kind: type[Module]) -> None:
         """Look which dimension of a layer's input has as many entries as the batch."""
@@ -75,7 +105,7 @@ class BatchForTime(Check):
             return
         if times >= 0:
             self.times[id(layer)] = times + 1
-        if times + 1 == SEVERAL:
+        if times + 1 >= SEVERAL and (self.taken is None or self.paired):
             of = type(layer).__name__
             message = f"{of} takes (time, batch, features), and is given {tuple(x.shape)} of a batch of {self.rows} samples:"
             self.found(f"{message} it takes the samples for {self.rows} steps of time, and what it knows of one goes into the next.")

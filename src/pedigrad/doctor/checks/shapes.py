@@ -13,8 +13,8 @@ from ...core.graph import Leaf, Node
 from ...core.origin import Origin
 from ...core.tensor import Tensor
 from ..findings import Check
-from ..program import Call
-from .losses import MOVES, op_of, source_of, through
+from ..program import Call, FunctionCall
+from .losses import CLASSES, MOVES, op_of, source_of, through
 
 SEVERAL = 3
 SAMPLES = 8  # of data that are reshaped before they are given to a model
@@ -86,11 +86,28 @@ def regrouped(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
     return len(a) == len(b) == 2 and max(a) % min(a) == 0
 
 
+def classes_by_reshape(scores: Any) -> tuple[Node, Node] | None:
+    """A linear layer's node and that of a reshape alone which makes (batch, classes, ...) of its (batch, ..., classes); None else."""
+    node = source_of(scores, frozenset({"log_softmax"})) if isinstance(scores, Tensor) else None
+    parent = node.parents[0] if node is not None and name_of(node) in RESHAPES else None
+    if node is None or parent is None or name_of(parent.edge()[0]) != "linear":
+        return None
+    before, after = parent.shape, node.shape
+    several = len(before) > 2 and min(prod(before[1:-1]), before[-1]) > 1
+    return (parent, node) if several and before != after == (before[0], before[-1], *before[1:-1]) else None
+
+
+def name_of(node: Node) -> str:
+    """The name of a node's operation, empty if it has none."""
+    return getattr(getattr(node, "op", None), "name", "")
+
+
 class Reshaped(Check):
     """A reshape gives dimensions each other's place, where only a transpose can: values of other samples, steps or channels are mixed."""
 
     name = "reshape-for-transpose"
     remedy = "Use transpose() or permute(), and only then reshape(): view() and reshape() keep the elements in the order they lie in."
+    functions = CLASSES
 
     def __init__(self, *given: Any):
         super().__init__(*given)
@@ -122,6 +139,12 @@ class Reshaped(Check):
         elif not self.program.passes and x._node is None and x.ndim > 2 and x.shape[0] == result.shape[0] >= SAMPLES:
             self.of_data.append((what, Origin.here()))
 
+    def function(self, call: FunctionCall) -> None:
+        known = classes_by_reshape(call.argument(0, "input"))
+        if known is not None and self.times_here() == SEVERAL:
+            layer, node = known
+            self.tell(f"{name_of(node)}() makes {tuple(node.shape)} of {tuple(layer.shape)}", node)
+
     def puts_samples_first(self, x: Tensor, result: Tensor) -> bool:
         """Whether the samples lay along the second dimension and are to be first of fewer, as of a recurrent layer's last states."""
         before, after = x._array.shape, result._array.shape
@@ -132,7 +155,7 @@ class Reshaped(Check):
         if self.times_here() == SEVERAL:
             self.tell(what, None)
 
-    def tell(self, what: str, at: Origin | None) -> None:
+    def tell(self, what: str, at: Origin | Node | None) -> None:
         """Enter a finding."""
         self.found(f"{what}: its dimensions are exchanged, and the elements stay in the order they lie in.", at)
 
