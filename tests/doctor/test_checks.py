@@ -260,7 +260,13 @@ CASES = {
     "gradients-vanish": [case(DEEP, ("nn.Tanh()]", "nn.Sigmoid()]  # <-"))],
     "loss-not-finite": [case(REGRESSION, ("F.mse_loss(model(x), y)", "torch.log(model(x) - y).mean()  # <-"))],
     "gradient-not-finite": [
-        case(REGRESSION, ("F.mse_loss(model(x), y)", "(model(x) - y).pow(2).mean() + torch.sqrt(0 * model(x)).sum()  # <-"))
+        case(REGRESSION, ("F.mse_loss(model(x), y)", "(model(x) - y).pow(2).mean() + torch.sqrt(0 * model(x)).sum()  # <-")),
+        case(SCALED, ("F.mse_loss(model(x), y)", "(model(x) - y).pow(2).mean() + torch.sqrt(0 * model(x)).sum()  # <-")),
+        case(
+            SCALED,
+            ("F.mse_loss(model(x), y)", "F.mse_loss(model(x), y) + torch.sqrt(0 * model(x)).sum()  # <-"),
+            ("scaler.step(optimizer)", "optimizer.step()"),
+        ),
     ],
     "loss-broadcasts": [
         case(REGRESSION, ("F.mse_loss(model(x), y)", "F.mse_loss(model(x), y.squeeze(1))  # <-")),

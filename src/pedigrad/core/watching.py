@@ -60,6 +60,9 @@ class Watcher:
     def clipping(self, what: str, parameters: list[Any], limit: float) -> None:
         """Gradients are about to be clipped by a function, to a norm or a value."""
 
+    def scaling(self, scaler: Any) -> None:
+        """A `GradScaler` is about to scale a loss."""
+
     def cut(self, tensor: Any, what: str) -> None:
         """A value without history was taken of a tensor, by `what`."""
 

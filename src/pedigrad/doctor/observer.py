@@ -431,6 +431,10 @@ class Observer(watching.Watcher):
         if not self.asleep and not self.elsewhere() and not has_unseen(parameters):
             self.tell("clipping", what, parameters, limit)
 
+    def scaling(self, scaler: Any) -> None:
+        if not self.elsewhere():
+            self.tell("scaling", scaler)
+
     def cut(self, tensor: Any, what: str) -> None:
         if not self.asleep and tensor._node is not None and not self.elsewhere() and not has_unseen((tensor,)):
             self.tell("cut", tensor, what)
