@@ -439,6 +439,13 @@ CASES = {
         )
     ],
     "units-alike": [case(REGRESSION, ("optimizer =", "for p in model.parameters():\n    p.data.fill_(0.1)\noptimizer ="))],
+    "layer-made-anew": [
+        case(
+            CLASSIFIER,
+            ("return self.head(self.body(x))", "return nn.Linear(16, 2)(self.body(x))  # <-"),
+            ("        self.head = nn.Linear(16, 2)\n", ""),
+        ),
+    ],
     "state-not-copied": [
         case(
             CLASSIFIER,

@@ -7,6 +7,7 @@ import inspect
 import linecache
 import re
 import weakref
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..findings import Check, Finding, listed
 from ..program import Call, FunctionCall, Model, Pass, Updater
 from .losses import LOSSES
 
+Line = tuple[CodeType | None, int]  # the key of an Origin
 SEVERAL = 3
 MANY = 64  # calls that are kept in mind
 LATER = 4  # backward passes after which none will come to a call any more
@@ -434,6 +436,44 @@ def differs(array: Any) -> bool:
     if not np.isfinite(scale):
         return True  # that is found elsewhere
     return bool(array.size) and bool((np.abs(array - first) > 1e-6 * scale).any())
+
+
+class LayerAnew(Check):
+    """A layer is made anew in each `forward`: what it is to learn goes with it."""
+
+    name = "layer-made-anew"
+    remedy = "Make the layer once, in __init__ (self.layer = ...), and call it in forward()."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.times: dict[Line, int] = {}  # by line, the passes in a row to parameters that it made and nobody has any more
+        self.other: set[Line] = set()  # lines that make parameters whose gradients somebody asks for or that learn nothing, or are told of
+
+    def fall_asleep(self) -> None:
+        self.times = {}
+
+    def backwarded(self, run: Pass) -> None:
+        made: dict[Line, list[Leaf]] = {}
+        for leaf, origin in self.program.latest:
+            if leaf in run.leaves and origin.code is not None and origin.code.co_name == "forward":
+                made.setdefault(origin.key, []).append(leaf)
+        if not run.accumulates:
+            self.other.update(made)
+            return
+        lost = [line for line, leaves in made.items() if line not in self.other and all(leaf.variable is None for leaf in leaves)]
+        self.times = {line: self.times.get(line, 0) + 1 for line in lost}
+        for line, times in self.times.items():
+            if times > SEVERAL and self.program.steps:
+                self.judge(line, made[line], run)
+
+    def judge(self, line: Line, leaves: list[Leaf], run: Pass) -> None:
+        """Enter a finding, unless the layer is called several times, or nothing is learnt before it (it may distort data by chance)."""
+        self.other.add(line)
+        nodes = [node for t in run.tensors if t._node is not None for node in ancestors(t._node)]
+        callers = [[node for node in nodes if any(parent is leaf for parent in node.parents)] for leaf in leaves]
+        if all(len(c) == 1 and any(p is not None and not isinstance(p, Leaf) for p in c[0].parents) for c in callers):
+            what = "A layer" if len(leaves) > 1 else "A parameter"
+            self.found(f"{what} is made anew in each forward(): no optimizer has it, and its gradients are lost with it.", Origin(*line))
 
 
 class StateNotCopied(Check):
