@@ -446,6 +446,26 @@ CASES = {
             ("        self.head = nn.Linear(16, 2)\n", ""),
         ),
     ],
+    "nothing-loaded": [
+        case(
+            planted(
+                CLASSIFIER,
+                (
+                    "optimizer =",
+                    """wrapped = {f"module.{name}": each for name, each in Net().state_dict().items()}
+net.load_state_dict(wrapped, strict=False)
+net.load_state_dict({name.removeprefix("module."): each for name, each in wrapped.items()})
+optimizer =""",
+                ),
+            ),
+            ('net.load_state_dict({name.removeprefix("module."): each for name, each in wrapped.items()})\n', ""),
+            ("strict=False)", "strict=False)  # <-"),
+        ),
+        case(
+            planted(CLASSIFIER, ("optimizer =", "net.load_state_dict(net.head.state_dict(prefix='head.'), strict=False)\noptimizer =")),
+            ("state_dict(prefix='head.'), strict=False)", "state_dict(), strict=False)  # <-"),
+        ),
+    ],
     "state-not-copied": [
         case(
             CLASSIFIER,

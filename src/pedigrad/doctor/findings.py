@@ -36,7 +36,7 @@ EVENTS = {
     "cut": "a value was taken that has no history, of a tensor that has one: the tensor, what took it",
     "clipping": "gradients are about to be clipped: the name of the function, the parameters, the norm or value they are clipped to",
     "scaling": "a GradScaler is about to scale a loss: the scaler",
-    "loading": "a module is about to be loaded from a dictionary of tensors: both",
+    "loading": "a module is about to be loaded from a dictionary of tensors: both, and whether names may not differ",
     "unseen_write": "a tensor was written to past its history: the tensor, what wrote, the tensor that lent it by `.data` or None",
     "fall_asleep": "several steps will go by unheard, but by those that hear `always`: what is known of single steps is out of date",
     "failed": "the program ended with an error",

@@ -392,7 +392,7 @@ class OptimizerAnew(Check):
         super().__init__(*given)
         self.loaded = 0
 
-    def loading(self, module: Any, state: Any) -> None:
+    def loading(self, module: Any, state: Any, strict: bool) -> None:
         self.loaded += 1
 
     def finish(self) -> None:

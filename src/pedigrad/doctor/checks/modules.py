@@ -482,13 +482,57 @@ class StateNotCopied(Check):
     name = "state-not-copied"
     remedy = "state_dict() gives the model's own tensors: keep copy.deepcopy(model.state_dict()), or torch.save it."
 
-    def loading(self, module: Module, state: Any) -> None:
+    def loading(self, module: Module, state: Any, strict: bool) -> None:
         if not self.program.steps or not isinstance(state, dict):
             return
         pairs = [(p._array, state.get(name)) for name, p in module.named_parameters(remove_duplicate=False)]
         if pairs and all(isinstance(kept, Tensor) and kept._array.size and np.may_share_memory(kept._array, own) for own, kept in pairs):
             message = f"load_state_dict() is given the very tensors that the {type(module).__name__} has"
             self.found(f"{message}: what was kept has changed with each step, and nothing is loaded.")
+
+
+class NothingLoaded(Check):
+    """A module is loaded with `strict=False` from a state whose names have another prefix than its own: nothing is."""
+
+    name = "nothing-loaded"
+    remedy = "Give it the names that it has: {k.removeprefix(prefix): v for k, v in state.items()}; and look at what strict=False returns."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.missed: list[tuple[weakref.ref[Module], str, Origin]] = []  # what nothing was loaded into, what to say of it, where
+
+    def loading(self, module: Module, state: Any, strict: bool) -> None:
+        own = {name: t for name, t in (*module.named_parameters(), *module.named_buffers()) if t.ndim}
+        given = {name: t for name, t in state.items() if isinstance(t, Tensor) and t.ndim}
+        if any(name in own for name in given):
+            parts = {id(part) for part in module.modules()}
+            self.missed = [(m, *rest) for m, *rest in self.missed if parts.isdisjoint(map(id, (m() or Module()).modules()))]
+        elif not strict and own and given and not has_own_way(module) and has_other_prefix(own, given):
+            names = f"it has {next(iter(own))!r}, the state {next(iter(given))!r}"
+            message = f"Nothing was loaded into the {type(module).__name__}: {names}, and strict=False passes over names that differ."
+            self.missed.append((weakref.ref(module), message, Origin.here()))
+
+    def finish(self) -> None:
+        called = {id(part) for model in self.program.models.values() for part in model.module.modules()}
+        for module, message, origin in self.missed:
+            if id(module()) in called:
+                self.found(message, origin)
+
+
+def has_own_way(module: Module) -> bool:
+    """Whether the user's program has its own way to load something of a module."""
+    ways = ((m, type(m)._load_from_state_dict.__module__) for m in module.modules())
+    return any(m._load_state_dict_pre_hooks or m._load_state_dict_post_hooks or not way.startswith("pedigrad.") for m, way in ways)
+
+
+def has_other_prefix(own: dict[str, Tensor], given: dict[str, Tensor]) -> bool:
+    """Whether all tensors of one are those of the other, of the same shapes, under names that begin otherwise."""
+    for few, many in ((own, given), (given, own)):
+        first = next(iter(few))
+        prefixes = [name.removesuffix(first) for name in many if name.endswith("." + first)]
+        if any(all(p + name in many and many[p + name].shape == t.shape for name, t in few.items()) for p in prefixes):
+            return True
+    return False
 
 
 class FreezesNothing(Check):
