@@ -446,6 +446,19 @@ CASES = {
             ("        self.head = nn.Linear(16, 2)\n", ""),
         ),
     ],
+    "stepped-twice": [
+        case(
+            planted(
+                REGRESSION,
+                ("optimizer =", "head = nn.Linear(6, 2)\nother = torch.optim.Adam([*head.parameters()], lr=0.01)\noptimizer ="),
+                ("F.mse_loss(model(x), y)", "F.mse_loss(model(x), y) + F.mse_loss(head(x), x[:, :2])"),
+                ("optimizer.zero_grad()", "optimizer.zero_grad()\n        other.zero_grad()"),
+                ("optimizer.step()", "optimizer.step()\n        other.step()"),
+            ),
+            ("[*head.parameters()]", "[*head.parameters(), *model[0].parameters()]"),
+            ("other.step()", "other.step()  # <-"),
+        ),
+    ],
     "nothing-loaded": [
         case(
             planted(

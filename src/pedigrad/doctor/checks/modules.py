@@ -506,7 +506,7 @@ class NothingLoaded(Check):
         given = {name: t for name, t in state.items() if isinstance(t, Tensor) and t.ndim}
         if any(name in own for name in given):
             parts = {id(part) for part in module.modules()}
-            self.missed = [(m, *rest) for m, *rest in self.missed if parts.isdisjoint(map(id, (m() or Module()).modules()))]
+            self.missed = [entry for entry in self.missed if parts.isdisjoint(map(id, (entry[0]() or Module()).modules()))]
         elif not strict and own and given and not has_own_way(module) and has_other_prefix(own, given):
             names = f"it has {next(iter(own))!r}, the state {next(iter(given))!r}"
             message = f"Nothing was loaded into the {type(module).__name__}: {names}, and strict=False passes over names that differ."
