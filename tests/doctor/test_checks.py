@@ -446,6 +446,20 @@ CASES = {
             ("        self.head = nn.Linear(16, 2)\n", ""),
         ),
     ],
+    "statistics-never-change": [
+        case(
+            planted(CLASSIFIER, ("nn.Linear(6, 16), nn.ReLU()", "nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU()")),
+            ("nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2))", "nn.BatchNorm1d(16, momentum=0.0), nn.ReLU(), nn.Dropout(0.2))  # <-"),
+        ),
+        case(
+            planted(
+                CLASSIFIER,
+                ("nn.Linear(6, 16), nn.ReLU()", "nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU()"),
+                ("optimizer =", "with torch.no_grad():\n    net(X)\nnet.body[1].momentum = 0  # the statistics are to stay\noptimizer ="),
+            ),
+            ("with torch.no_grad():\n    net(X)\n", ""),
+        ),
+    ],
     "stepped-twice": [
         case(
             planted(

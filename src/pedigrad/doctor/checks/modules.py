@@ -18,8 +18,9 @@ from ...core.origin import NOWHERE, Origin
 from ...core.scope import here
 from ...core.tensor import Tensor
 from ...nn.module import Module
+from ...nn.normalization import _NormBase
 from ..findings import Check, Finding, listed
-from ..program import Call, FunctionCall, Model, Pass, Updater
+from ..program import Call, FunctionCall, Model, Pass, Updater, kind_in
 from .losses import LOSSES
 
 Line = tuple[CodeType | None, int]  # the key of an Origin
@@ -326,6 +327,41 @@ class BatchOfOne(Check):
     def found_by(self, check: type[Check]) -> bool:
         """Whether another check has found something."""
         return any(finding.check == check.name for finding in self.findings.items)
+
+
+class StatisticsStay(Check):
+    """A batch norm's momentum is 0: what training has seen does not come into the statistics that evaluation mode uses."""
+
+    name = "statistics-never-change"
+    remedy = "PyTorch's momentum is the part of the new batch, 0.1 unless it is given; None averages all batches alike."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.without: set[int] = set()  # models that have no such norm
+
+    def called(self, call: Call) -> None:
+        if call.training or not call.model.trained or call.model.number in self.without:
+            return
+        still = [(name, m) for name, m in call.model.module.named_modules() if isinstance(m, _NormBase) and m.momentum == 0]
+        if not still:
+            self.without.add(call.model.number)
+        unlearnt = [(name, m) for name, m in still if not m.training and is_as_made(m)]
+        if unlearnt:
+            name, norm = unlearnt[0]
+            count = norm.num_batches_tracked.item()
+            at = NOWHERE if norm.weight is None else self.program.made_at(norm.weight)
+            which = kind_in(call.model, name, norm)
+            message = f"The momentum of {which} is 0: after {count} batches the mean that evaluation mode uses is still 0, the variance 1."
+            self.found(message, at if at.code is not None else call.origin)
+
+
+def is_as_made(norm: _NormBase) -> bool:
+    """Whether a norm has statistics, several batches have been seen in training mode, and nothing has come into them."""
+    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
+        return False
+    if norm.num_batches_tracked.item() < SEVERAL:
+        return False
+    return not norm.running_mean._array.any() and bool((norm.running_var._array == 1).all())
 
 
 class UnusedInput(Check):
