@@ -499,6 +499,38 @@ optimizer =""",
             ("    net.eval()\n", "    kept = net.state_dict()\n    net.eval()\n"),
             ("item()\n", "item()\n    net.load_state_dict(kept)  # <-\n"),
         ),
+        case(
+            planted(
+                CLASSIFIER,
+                ("optimizer =", "ema = {k: v.clone() for k, v in net.state_dict().items()}\noptimizer ="),
+                (
+                    "        optimizer.step()\n",
+                    """        optimizer.step()
+        with torch.no_grad():
+            for k, v in net.state_dict().items():
+                ema[k].mul_(0.9).add_(v, alpha=0.1)
+""",
+                ),
+            ),
+            ("v.clone()", "v"),
+            ("0.1)\n", "0.1)  # <-\n"),
+        ),
+        case(
+            planted(
+                CLASSIFIER,
+                ("optimizer =", "ema = {k: v.clone() for k, v in net.state_dict().items()}\noptimizer ="),
+                (
+                    "        optimizer.step()\n",
+                    """        optimizer.step()
+        with torch.no_grad():
+            for k, v in net.state_dict().items():
+                ema[k].lerp_(v, 0.1)
+""",
+                ),
+            ),
+            ("v.clone()", "v"),
+            ("0.1)\n", "0.1)  # <-\n"),
+        ),
     ],
     "freezes-nothing": [
         case(CLASSIFIER, ("optimizer =", "net.body.requires_grad = False  # <-\noptimizer =")),

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...autograd.nonfinite import ancestors
-from ...core.graph import Leaf
+from ...core import modes
+from ...core.graph import Leaf, Write, write_to
 from ...core.origin import NOWHERE, Origin
 from ...core.scope import here
 from ...core.tensor import Tensor
@@ -23,6 +24,7 @@ from ..findings import Check, Finding, listed
 from ..program import Call, FunctionCall, Model, Pass, Updater, kind_in
 from .losses import LOSSES
 
+AVERAGES = ("add_scaled", "lerp")  # operations by which averages of parameters are kept
 Line = tuple[CodeType | None, int]  # the key of an Origin
 SEVERAL = 3
 MANY = 64  # calls that are kept in mind
@@ -513,10 +515,47 @@ class LayerAnew(Check):
 
 
 class StateNotCopied(Check):
-    """A model is loaded from its own tensors: the state that was kept went on with it."""
+    """A model is loaded from its own tensors, or averaged with them: the state that was kept went on with it."""
 
     name = "state-not-copied"
     remedy = "state_dict() gives the model's own tensors: keep copy.deepcopy(model.state_dict()), or torch.save it."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.averaging: list[tuple[Write, int, str, Tensor]] = []  # what may have been written into itself: how often before, by what
+        self.averaged: dict[Line, set[int]] = {}  # by line the steps after which it averaged a parameter with itself
+
+    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        if op.name not in AVERAGES or modes.grad_enabled() or not self.program.steps or len(self.averaging) >= MANY:
+            return
+        target, other = operands[:2]
+        if not isinstance(other, Tensor) or not isinstance(target, Tensor) or other is target or not is_same_memory(target, other):
+            return
+        write = write_to(target._array)
+        if write is not None and (op.name == "lerp" or (write.what == "mul_" and adds_a_part(target._array, result._array))):
+            p = next((p for p in self.program.optimized().values() if is_same_memory(p, target)), None)
+            if p is not None:
+                self.averaging.append((write, write.count, f"{op.name}_", p))
+
+    def backward(self, run: Pass) -> None:
+        self.look_at_averages()
+
+    def step(self, updater: Updater) -> None:
+        self.look_at_averages()
+
+    def finish(self) -> None:
+        self.look_at_averages()
+
+    def look_at_averages(self) -> None:
+        """See which of those operations wrote in place, in a second step at the latest."""
+        averaging, self.averaging = self.averaging, []
+        for write, count, what, p in averaging:
+            if write.count == count + 1 and write.what == what and write.origin is not None:
+                steps = self.averaged.setdefault(write.origin.key, set())
+                steps.add(self.program.steps)
+                if len(steps) == 2:
+                    message = f"The average of {self.program.name_of(p)} lies in the same memory: it is averaged with itself."
+                    self.found(message, write.origin)
 
     def loading(self, module: Module, state: Any, strict: bool) -> None:
         if not self.program.steps or not isinstance(state, dict):
@@ -525,6 +564,19 @@ class StateNotCopied(Check):
         if pairs and all(isinstance(kept, Tensor) and kept._array.size and np.may_share_memory(kept._array, own) for own, kept in pairs):
             message = f"load_state_dict() is given the very tensors that the {type(module).__name__} has"
             self.found(f"{message}: what was kept has changed with each step, and nothing is loaded.")
+
+
+def is_same_memory(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors show the same elements of one memory."""
+    x, y = a._array, b._array
+    return x.shape == y.shape and x.size > 1 and x.strides == y.strides and x.ctypes.data == y.ctypes.data and x.dtype == y.dtype
+
+
+def adds_a_part(before: Any, after: Any) -> bool:
+    """Whether an array grows by a part of itself."""
+    at = np.abs(before).argmax()
+    most = before.flat[at]
+    return before.dtype.kind == "f" and before.shape == after.shape and most != 0 and 1 < after.flat[at] / most < 2
 
 
 class NothingLoaded(Check):
