@@ -274,7 +274,13 @@ CASES = {
     "gradients-vanish": [case(DEEP, ("nn.Tanh()]", "nn.Sigmoid()]  # <-"))],
     "loss-not-finite": [case(REGRESSION, ("F.mse_loss(model(x), y)", "torch.log(model(x) - y).mean()  # <-"))],
     "gradient-not-finite": [
-        case(REGRESSION, ("F.mse_loss(model(x), y)", "(model(x) - y).pow(2).mean() + torch.sqrt(0 * model(x)).sum()  # <-"))
+        case(REGRESSION, ("F.mse_loss(model(x), y)", "(model(x) - y).pow(2).mean() + torch.sqrt(0 * model(x)).sum()  # <-")),
+        case(SCALED, ("F.mse_loss(model(x), y)", "(model(x) - y).pow(2).mean() + torch.sqrt(0 * model(x)).sum()  # <-")),
+        case(
+            SCALED,
+            ("F.mse_loss(model(x), y)", "F.mse_loss(model(x), y) + torch.sqrt(0 * model(x)).sum()  # <-"),
+            ("scaler.step(optimizer)", "optimizer.step()"),
+        ),
     ],
     "loss-broadcasts": [
         case(REGRESSION, ("F.mse_loss(model(x), y)", "F.mse_loss(model(x), y.squeeze(1))  # <-")),
@@ -478,11 +484,97 @@ CASES = {
         )
     ],
     "units-alike": [case(REGRESSION, ("optimizer =", "for p in model.parameters():\n    p.data.fill_(0.1)\noptimizer ="))],
+    "layer-made-anew": [
+        case(
+            CLASSIFIER,
+            ("return self.head(self.body(x))", "return nn.Linear(16, 2)(self.body(x))  # <-"),
+            ("        self.head = nn.Linear(16, 2)\n", ""),
+        ),
+    ],
+    "statistics-never-change": [
+        case(
+            planted(CLASSIFIER, ("nn.Linear(6, 16), nn.ReLU()", "nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU()")),
+            ("nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2))", "nn.BatchNorm1d(16, momentum=0.0), nn.ReLU(), nn.Dropout(0.2))  # <-"),
+        ),
+        case(
+            planted(
+                CLASSIFIER,
+                ("nn.Linear(6, 16), nn.ReLU()", "nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU()"),
+                ("optimizer =", "with torch.no_grad():\n    net(X)\nnet.body[1].momentum = 0  # the statistics are to stay\noptimizer ="),
+            ),
+            ("with torch.no_grad():\n    net(X)\n", ""),
+        ),
+    ],
+    "stepped-twice": [
+        case(
+            planted(
+                REGRESSION,
+                ("optimizer =", "head = nn.Linear(6, 2)\nother = torch.optim.Adam([*head.parameters()], lr=0.01)\noptimizer ="),
+                ("F.mse_loss(model(x), y)", "F.mse_loss(model(x), y) + F.mse_loss(head(x), x[:, :2])"),
+                ("optimizer.zero_grad()", "optimizer.zero_grad()\n        other.zero_grad()"),
+                ("optimizer.step()", "optimizer.step()\n        other.step()"),
+            ),
+            ("[*head.parameters()]", "[*head.parameters(), *model[0].parameters()]"),
+            ("other.step()", "other.step()  # <-"),
+        ),
+    ],
+    "nothing-loaded": [
+        case(
+            planted(
+                CLASSIFIER,
+                (
+                    "optimizer =",
+                    """wrapped = {f"module.{name}": each for name, each in Net().state_dict().items()}
+net.load_state_dict(wrapped, strict=False)
+net.load_state_dict({name.removeprefix("module."): each for name, each in wrapped.items()})
+optimizer =""",
+                ),
+            ),
+            ('net.load_state_dict({name.removeprefix("module."): each for name, each in wrapped.items()})\n', ""),
+            ("strict=False)", "strict=False)  # <-"),
+        ),
+        case(
+            planted(CLASSIFIER, ("optimizer =", "net.load_state_dict(net.head.state_dict(prefix='head.'), strict=False)\noptimizer =")),
+            ("state_dict(prefix='head.'), strict=False)", "state_dict(), strict=False)  # <-"),
+        ),
+    ],
     "state-not-copied": [
         case(
             CLASSIFIER,
             ("    net.eval()\n", "    kept = net.state_dict()\n    net.eval()\n"),
             ("item()\n", "item()\n    net.load_state_dict(kept)  # <-\n"),
+        ),
+        case(
+            planted(
+                CLASSIFIER,
+                ("optimizer =", "ema = {k: v.clone() for k, v in net.state_dict().items()}\noptimizer ="),
+                (
+                    "        optimizer.step()\n",
+                    """        optimizer.step()
+        with torch.no_grad():
+            for k, v in net.state_dict().items():
+                ema[k].mul_(0.9).add_(v, alpha=0.1)
+""",
+                ),
+            ),
+            ("v.clone()", "v"),
+            ("0.1)\n", "0.1)  # <-\n"),
+        ),
+        case(
+            planted(
+                CLASSIFIER,
+                ("optimizer =", "ema = {k: v.clone() for k, v in net.state_dict().items()}\noptimizer ="),
+                (
+                    "        optimizer.step()\n",
+                    """        optimizer.step()
+        with torch.no_grad():
+            for k, v in net.state_dict().items():
+                ema[k].lerp_(v, 0.1)
+""",
+                ),
+            ),
+            ("v.clone()", "v"),
+            ("0.1)\n", "0.1)  # <-\n"),
         ),
     ],
     "freezes-nothing": [

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import watching
 from ..core.graph import note_write
 from ..core.origin import located, warn
 from ..core.tensor import Tensor, constant
@@ -71,6 +72,8 @@ class GradScaler:
         if isinstance(outputs, Tensor):
             if self._scale is None:
                 self._lazy_init_scale_growth_tracker()
+            if watching.watcher is not None:
+                watching.watcher.scaling(self)
             return outputs * self._scale  # type: ignore[operator]
         if isinstance(outputs, Iterable):
             scaled = map(self.scale, outputs)

@@ -54,11 +54,14 @@ class Watcher:
     def batch(self, iterator: Any, data: Any) -> None:
         """A loader has made a batch."""
 
-    def loading(self, module: Any, state: Any) -> None:
-        """A module is about to be loaded from a dictionary of tensors."""
+    def loading(self, module: Any, state: Any, strict: bool) -> None:
+        """A module is about to be loaded from a dictionary of tensors, which has to have all names and no others if `strict`."""
 
     def clipping(self, what: str, parameters: list[Any], limit: float) -> None:
         """Gradients are about to be clipped by a function, to a norm or a value."""
+
+    def scaling(self, scaler: Any) -> None:
+        """A `GradScaler` is about to scale a loss."""
 
     def cut(self, tensor: Any, what: str) -> None:
         """A value without history was taken of a tensor, by `what`."""

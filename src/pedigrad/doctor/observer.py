@@ -433,13 +433,17 @@ class Observer(watching.Watcher):
         if not self.elsewhere() and not has_unseen((data,)):
             self.tell("batch", iterator, data)
 
-    def loading(self, module: Any, state: Any) -> None:
+    def loading(self, module: Any, state: Any, strict: bool) -> None:
         if not self.elsewhere() and not has_unseen((*module.parameters(), state)):
-            self.tell("loading", module, state)
+            self.tell("loading", module, state, strict)
 
     def clipping(self, what: str, parameters: list[Any], limit: float) -> None:
         if not self.asleep and not self.elsewhere() and not has_unseen(parameters):
             self.tell("clipping", what, parameters, limit)
+
+    def scaling(self, scaler: Any) -> None:
+        if not self.elsewhere():
+            self.tell("scaling", scaler)
 
     def cut(self, tensor: Any, what: str) -> None:
         if not self.asleep and tensor._node is not None and not self.elsewhere() and not has_unseen((tensor,)):

@@ -324,7 +324,7 @@ class Program:
         self.steps = 0
         self.reached: weakref.WeakSet[Leaf] = weakref.WeakSet()  # leaves that backward passes came to
         self.made: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}  # where parameters were put into modules
-        self.latest: deque[Tensor] = deque(maxlen=MOST)  # those of them that were put there last
+        self.latest: deque[tuple[Leaf, Origin]] = deque(maxlen=MOST)  # the leaves of those that were put there last
         self.written: weakref.WeakSet[Leaf] = weakref.WeakSet()  # leaves that were written to by hand
         self.by_hand = False  # there were some
         self.calls: list[Call] = []  # the models' calls since the last backward pass
@@ -481,7 +481,8 @@ class Program:
     def put(self, p: Tensor, origin: Origin) -> None:
         """A parameter was put into a module."""
         self.made[id(p)] = (weakref.ref(p), origin)
-        self.latest.append(p)
+        if isinstance(p._node, Leaf):
+            self.latest.append((p._node, origin))
 
     def write(self, p: Tensor) -> None:
         """A leaf was written to by hand."""

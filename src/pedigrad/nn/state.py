@@ -131,7 +131,7 @@ class Stateful:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         if watching.watcher is not None:
-            watching.watcher.loading(self, state_dict)
+            watching.watcher.loading(self, state_dict, strict)
         metadata = getattr(state_dict, "_metadata", None)
         state_dict = OrderedDict(state_dict)
         if metadata is not None:

@@ -35,13 +35,15 @@ class ParametersHistory(Check):
         """Whether a backward pass came to a parameter."""
         return p._node in self.program.reached
 
-    def passing(self) -> list[Tensor]:
-        """Parameters that got gradients and were replaced again before an optimizer had them."""
+    def passing(self) -> list[Origin]:
+        """Where parameters were made that got gradients and were replaced again before an optimizer had them."""
         models = list(self.program.models.values())
         inside = {id(p) for m in models for p in m.parameters}
         owned = self.program.optimized()
         shapes = {p.shape for key, p in owned.items() if key not in inside}
-        return [p for p in self.program.latest if id(p) not in inside and id(p) not in owned and p.shape in shapes and self.is_reached(p)]
+        has = {id(p._node) for m in models for p in m.parameters} | {id(p._node) for p in owned.values()}
+        latest = self.program.latest
+        return [at for leaf, at in latest if id(leaf) not in has and leaf.shape in shapes and leaf in self.program.reached]
 
     def replaced(self) -> tuple[list[Tensor], list[Tensor]]:
         """Parameters that an optimizer has and no model any more, and those of the same models that get gradients and no optimizer has."""
@@ -69,7 +71,7 @@ class ParameterReplaced(ParametersHistory):
         old, new = self.replaced()
         passing = [] if new else self.passing()
         if len(passing) >= SEVERAL:
-            at = self.program.made_at(passing[-1])
+            at = passing[-1]
             message = f"This line replaced a parameter {len(passing)} times: the optimizer updates the one that it was made with."
             self.found(message, at, "Write into the parameter, under torch.no_grad(): p.clamp_(...) or p.copy_(...).")
         if new:

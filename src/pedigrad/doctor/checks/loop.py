@@ -177,6 +177,64 @@ class StepWithoutBackward(Check):
         return not now or now == before
 
 
+class SteppedTwice(Check):
+    """Two optimizers that share parameters both take their step by the same gradients."""
+
+    name = "stepped-twice"
+    remedy = "Give each parameter to one optimizer only: what both of two losses are computed of learns by the sum of their gradients."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.taken: dict[int, tuple[Updater, Any]] = {}  # by parameter the step since the last pass: whose, and what there was after it
+        self.before: dict[int, tuple[Tensor, Any]] = {}  # some parameters of the step that runs which others have too, and what there was
+        self.times: dict[tuple[int, int], int] = {}
+
+    def backwarded(self, run: Pass) -> None:
+        self.taken, self.before = {}, {}
+
+    def fall_asleep(self) -> None:
+        self.taken, self.before = {}, {}
+
+    def step(self, updater: Updater) -> None:
+        self.before = {}
+        if len(self.program.updaters) > 1 and self.program.passes and is_ours(updater):
+            others = [u.owned for u in self.program.updaters.values() if u is not updater and u.owned.keys() != updater.owned.keys()]
+            shared = (p for key, p in updater.owned.items() if any(key in owned for owned in others) and has_gradient(p))
+            self.before = {id(p): (p, what_is(p)) for p in itertools.islice(shared, FEW)}
+
+    def stepped(self, updater: Updater) -> None:
+        before, self.before = self.before, {}
+        for key, (p, then) in before.items():
+            now = what_is(p)
+            if now[0] == then[0] or now[1] != then[1]:
+                continue  # it changed nothing, or the gradients
+            first, after = self.taken.get(key, (updater, None))
+            if first is not updater and after == then and first.owned.keys() != updater.owned.keys():
+                self.count(first, updater, p)
+                break
+            self.taken[key] = updater, now
+
+    def count(self, first: Updater, second: Updater, p: Tensor) -> None:
+        """Two optimizers have updated a parameter by the same gradient."""
+        pair = first.number, second.number
+        self.times[pair] = self.times.get(pair, 0) + 1
+        if self.times[pair] == SEVERAL:
+            name = self.program.name_of(p)
+            message = f"{second.name}.step() updates {name} by the gradient that {first.name}.step() of line {first.last.line} has used"
+            self.found(f"{message}: both optimizers have it.", second.last)
+
+
+def is_ours(updater: Updater) -> bool:
+    """Whether an optimizer's class is no other than one of this library, of which it is known what its step does."""
+    return type(updater.optimizer).__module__.startswith("pedigrad.")
+
+
+def what_is(p: Tensor) -> tuple[Any, Any]:
+    """What tells the state of a parameter's values and its gradient from others."""
+    array = gradient_of(p)
+    return state_of(p), None if array is None else (id(array), fingerprint(array))
+
+
 class StepNeverCalled(Check):
     """Gradients are computed for an optimizer's parameters, and its step is never called."""
 
@@ -392,7 +450,7 @@ class OptimizerAnew(Check):
         super().__init__(*given)
         self.loaded = 0
 
-    def loading(self, module: Any, state: Any) -> None:
+    def loading(self, module: Any, state: Any, strict: bool) -> None:
         self.loaded += 1
 
     def finish(self) -> None:

@@ -7,23 +7,25 @@ import inspect
 import linecache
 import re
 import weakref
-from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from ...autograd.nonfinite import ancestors
 from ...core import modes
-from ...core.graph import Leaf, Node
+from ...core.graph import Leaf, Write, write_to
 from ...core.origin import NOWHERE, Origin
-from ...core.scope import Scope, here
+from ...core.scope import here
 from ...core.tensor import Tensor
-from ...nn.linear import Linear
 from ...nn.module import Module
+from ...nn.normalization import _NormBase
 from ..findings import Check, Finding, listed
-from ..program import Call, FunctionCall, Model, Pass, Updater
+from ..program import Call, FunctionCall, Model, Pass, Updater, kind_in
 from .losses import LOSSES
 
+AVERAGES = ("add_scaled", "lerp")  # operations by which averages of parameters are kept
+Line = tuple[CodeType | None, int]  # the key of an Origin
 SEVERAL = 3
 MANY = 64  # calls that are kept in mind
 LATER = 4  # backward passes after which none will come to a call any more
@@ -329,6 +331,41 @@ class BatchOfOne(Check):
         return any(finding.check == check.name for finding in self.findings.items)
 
 
+class StatisticsStay(Check):
+    """A batch norm's momentum is 0: what training has seen does not come into the statistics that evaluation mode uses."""
+
+    name = "statistics-never-change"
+    remedy = "PyTorch's momentum is the part of the new batch, 0.1 unless it is given; None averages all batches alike."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.without: set[int] = set()  # models that have no such norm
+
+    def called(self, call: Call) -> None:
+        if call.training or not call.model.trained or call.model.number in self.without:
+            return
+        still = [(name, m) for name, m in call.model.module.named_modules() if isinstance(m, _NormBase) and m.momentum == 0]
+        if not still:
+            self.without.add(call.model.number)
+        unlearnt = [(name, m) for name, m in still if not m.training and is_as_made(m)]
+        if unlearnt:
+            name, norm = unlearnt[0]
+            count = norm.num_batches_tracked.item()
+            at = NOWHERE if norm.weight is None else self.program.made_at(norm.weight)
+            which = kind_in(call.model, name, norm)
+            message = f"The momentum of {which} is 0: after {count} batches the mean that evaluation mode uses is still 0, the variance 1."
+            self.found(message, at if at.code is not None else call.origin)
+
+
+def is_as_made(norm: _NormBase) -> bool:
+    """Whether a norm has statistics, several batches have been seen in training mode, and nothing has come into them."""
+    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
+        return False
+    if norm.num_batches_tracked.item() < SEVERAL:
+        return False
+    return not norm.running_mean._array.any() and bool((norm.running_var._array == 1).all())
+
+
 class UnusedInput(Check):
     """A model does nothing with one of the tensors that it is called with."""
 
@@ -447,19 +484,151 @@ def differs(array: Any) -> bool:
     return bool(array.size) and bool((np.abs(array - first) > 1e-6 * scale).any())
 
 
+class LayerAnew(Check):
+    """A layer is made anew in each `forward`: what it is to learn goes with it."""
+
+    name = "layer-made-anew"
+    remedy = "Make the layer once, in __init__ (self.layer = ...), and call it in forward()."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.times: dict[Line, int] = {}  # by line, the passes in a row to parameters that it made and nobody has any more
+        self.other: set[Line] = set()  # lines that make parameters whose gradients somebody asks for or that learn nothing, or are told of
+
+    def fall_asleep(self) -> None:
+        self.times = {}
+
+    def backwarded(self, run: Pass) -> None:
+        made: dict[Line, list[Leaf]] = {}
+        for leaf, origin in self.program.latest:
+            if leaf in run.leaves and origin.code is not None and origin.code.co_name == "forward":
+                made.setdefault(origin.key, []).append(leaf)
+        if not run.accumulates:
+            self.other.update(made)
+            return
+        lost = [line for line, leaves in made.items() if line not in self.other and all(leaf.variable is None for leaf in leaves)]
+        self.times = {line: self.times.get(line, 0) + 1 for line in lost}
+        for line, times in self.times.items():
+            if times > SEVERAL and self.program.steps:
+                self.judge(line, made[line], run)
+
+    def judge(self, line: Line, leaves: list[Leaf], run: Pass) -> None:
+        """Enter a finding, unless the layer is called several times, or nothing is learnt before it (it may distort data by chance)."""
+        self.other.add(line)
+        nodes = [node for t in run.tensors if t._node is not None for node in ancestors(t._node)]
+        callers = [[node for node in nodes if any(parent is leaf for parent in node.parents)] for leaf in leaves]
+        if all(len(c) == 1 and any(p is not None and not isinstance(p, Leaf) for p in c[0].parents) for c in callers):
+            what = "A layer" if len(leaves) > 1 else "A parameter"
+            self.found(f"{what} is made anew in each forward(): no optimizer has it, and its gradients are lost with it.", Origin(*line))
+
+
 class StateNotCopied(Check):
-    """A model is loaded from its own tensors: the state that was kept went on with it."""
+    """A model is loaded from its own tensors, or averaged with them: the state that was kept went on with it."""
 
     name = "state-not-copied"
     remedy = "state_dict() gives the model's own tensors: keep copy.deepcopy(model.state_dict()), or torch.save it."
 
-    def loading(self, module: Module, state: Any) -> None:
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.averaging: list[tuple[Write, int, str, Tensor]] = []  # what may have been written into itself: how often before, by what
+        self.averaged: dict[Line, set[int]] = {}  # by line the steps after which it averaged a parameter with itself
+
+    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
+        if op.name not in AVERAGES or modes.grad_enabled() or not self.program.steps or len(self.averaging) >= MANY:
+            return
+        target, other = operands[:2]
+        if not isinstance(other, Tensor) or not isinstance(target, Tensor) or other is target or not is_same_memory(target, other):
+            return
+        write = write_to(target._array)
+        if write is not None and (op.name == "lerp" or (write.what == "mul_" and adds_a_part(target._array, result._array))):
+            p = next((p for p in self.program.optimized().values() if is_same_memory(p, target)), None)
+            if p is not None:
+                self.averaging.append((write, write.count, f"{op.name}_", p))
+
+    def backward(self, run: Pass) -> None:
+        self.look_at_averages()
+
+    def step(self, updater: Updater) -> None:
+        self.look_at_averages()
+
+    def finish(self) -> None:
+        self.look_at_averages()
+
+    def look_at_averages(self) -> None:
+        """See which of those operations wrote in place, in a second step at the latest."""
+        averaging, self.averaging = self.averaging, []
+        for write, count, what, p in averaging:
+            if write.count == count + 1 and write.what == what and write.origin is not None:
+                steps = self.averaged.setdefault(write.origin.key, set())
+                steps.add(self.program.steps)
+                if len(steps) == 2:
+                    message = f"The average of {self.program.name_of(p)} lies in the same memory: it is averaged with itself."
+                    self.found(message, write.origin)
+
+    def loading(self, module: Module, state: Any, strict: bool) -> None:
         if not self.program.steps or not isinstance(state, dict):
             return
         pairs = [(p._array, state.get(name)) for name, p in module.named_parameters(remove_duplicate=False)]
         if pairs and all(isinstance(kept, Tensor) and kept._array.size and np.may_share_memory(kept._array, own) for own, kept in pairs):
             message = f"load_state_dict() is given the very tensors that the {type(module).__name__} has"
             self.found(f"{message}: what was kept has changed with each step, and nothing is loaded.")
+
+
+def is_same_memory(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors show the same elements of one memory."""
+    x, y = a._array, b._array
+    return x.shape == y.shape and x.size > 1 and x.strides == y.strides and x.ctypes.data == y.ctypes.data and x.dtype == y.dtype
+
+
+def adds_a_part(before: Any, after: Any) -> bool:
+    """Whether an array grows by a part of itself."""
+    at = np.abs(before).argmax()
+    most = before.flat[at]
+    return before.dtype.kind == "f" and before.shape == after.shape and most != 0 and 1 < after.flat[at] / most < 2
+
+
+class NothingLoaded(Check):
+    """A module is loaded with `strict=False` from a state whose names have another prefix than its own: nothing is."""
+
+    name = "nothing-loaded"
+    remedy = "Give it the names that it has: {k.removeprefix(prefix): v for k, v in state.items()}; and look at what strict=False returns."
+
+    def __init__(self, *given: Any):
+        super().__init__(*given)
+        self.missed: list[tuple[weakref.ref[Module], str, Origin]] = []  # what nothing was loaded into, what to say of it, where
+
+    def loading(self, module: Module, state: Any, strict: bool) -> None:
+        own = {name: t for name, t in (*module.named_parameters(), *module.named_buffers()) if t.ndim}
+        given = {name: t for name, t in state.items() if isinstance(t, Tensor) and t.ndim}
+        if any(name in own for name in given):
+            parts = {id(part) for part in module.modules()}
+            self.missed = [entry for entry in self.missed if parts.isdisjoint(map(id, (entry[0]() or Module()).modules()))]
+        elif not strict and own and given and not has_own_way(module) and has_other_prefix(own, given):
+            names = f"it has {next(iter(own))!r}, the state {next(iter(given))!r}"
+            message = f"Nothing was loaded into the {type(module).__name__}: {names}, and strict=False passes over names that differ."
+            self.missed.append((weakref.ref(module), message, Origin.here()))
+
+    def finish(self) -> None:
+        called = {id(part) for model in self.program.models.values() for part in model.module.modules()}
+        for module, message, origin in self.missed:
+            if id(module()) in called:
+                self.found(message, origin)
+
+
+def has_own_way(module: Module) -> bool:
+    """Whether the user's program has its own way to load something of a module."""
+    ways = ((m, type(m)._load_from_state_dict.__module__) for m in module.modules())
+    return any(m._load_state_dict_pre_hooks or m._load_state_dict_post_hooks or not way.startswith("pedigrad.") for m, way in ways)
+
+
+def has_other_prefix(own: dict[str, Tensor], given: dict[str, Tensor]) -> bool:
+    """Whether all tensors of one are those of the other, of the same shapes, under names that begin otherwise."""
+    for few, many in ((own, given), (given, own)):
+        first = next(iter(few))
+        prefixes = [name.removesuffix(first) for name in many if name.endswith("." + first)]
+        if any(all(p + name in many and many[p + name].shape == t.shape for name, t in few.items()) for p in prefixes):
+            return True
+    return False
 
 
 class FreezesNothing(Check):
@@ -492,97 +661,3 @@ class FreezesNothing(Check):
 
 
 MISSPELT = {"require_grad", "requires_grads", "require_grads", "required_grad", "requiers_grad", "requires_gradient", "requiresgrad"}
-
-
-KNOWN = 4096  # outputs that are kept in mind
-DIVIDE = frozenset("chunk split split_with_sizes tensor_split unbind unflatten narrow slice".split())
-
-
-@dataclass
-class Projected:
-    """What a linear layer made, or its weight: the tensor, the layer, where it ran, and which operations used it since the last pass."""
-
-    tensor: weakref.ref[Tensor]
-    layer: Linear
-    scope: Scope
-    code: Any  # of the user's function that ran it
-    origin: Origin
-    uses: list[str] = field(default_factory=list)
-
-    def follows(self, other: Projected) -> bool:
-        """Whether one forward runs the two layers in a row, and what is between them is no bottleneck."""
-        if self.scope.outer is None or self.scope.outer is not other.scope.outer or self.code is not other.code:
-            return False
-        return self.layer is not other.layer and self.layer.in_features >= min(other.layer.in_features, self.layer.out_features)
-
-
-class LinearAfterLinear(Check):
-    """A linear layer is given what another one returned: the two are no more than one."""
-
-    name = "linear-after-linear"
-    remedy = "Put an activation between them (nn.ReLU(), say), or leave one of them out."
-
-    def __init__(self, *given: Any):
-        super().__init__(*given)
-        self.known: dict[int, Projected] = {}  # by the identity of the tensor, outputs and weights
-        self.pairs: list[tuple[Projected, Projected]] = []  # one that is given the other's output
-        self.times: dict[tuple[int, int], int] = {}  # by the layers; less than 0 where something else is between
-
-    def look(self, on: bool) -> None:
-        self.known.clear()
-        self.pairs.clear()
-
-    def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
-        if not modes.grad_enabled():
-            return
-        made = self.projected(operands, result) if op.name == "linear" else None
-        if made is not None:
-            if len(self.known) > KNOWN:
-                self.look(False)
-            weight = made.layer.weight
-            self.known.setdefault(id(weight), Projected(weakref.ref(weight), made.layer, made.scope, made.code, made.origin))
-            if (before := self.of(operands[0])) is not None and made.follows(before):
-                self.pairs.append((before, made))
-            self.known[id(result)] = made
-        for each in operands:
-            if (used := self.of(each)) is not None:
-                divides = op.name in DIVIDE or (op.name in ("view", "reshape") and result.ndim > each.ndim)
-                used.uses.append("divides" if divides else op.name)
-
-    def of(self, value: Any) -> Projected | None:
-        """What is known of a value."""
-        known = self.known.get(id(value))
-        return known if known is not None and known.tensor() is value else None
-
-    def projected(self, operands: tuple[Any, ...], result: Any) -> Projected | None:
-        """What is to be known of the output of a layer that is trained and runs by itself, not within an attention."""
-        scope = here.get().scope
-        layer = None if scope is None else scope.module()
-        if scope is None or type(layer) is not Linear or layer.weight is not operands[1] or layer.weight._node.__class__ is not Leaf:
-            return None
-        if not layer.weight.requires_grad or result._node is None:
-            return None
-        node: Node = result._node.edge()[0]
-        return Projected(weakref.ref(result), layer, scope, node.code, node.origin)
-
-    def backward(self, run: Pass) -> None:
-        for before, after in self.pairs:
-            layers = id(before.layer), id(after.layer)
-            weights = [self.of(each.layer.weight) for each in (before, after)]
-            alone = before.tensor() is None and len(before.uses) == 1 and all(w is not None and len(w.uses) == 1 for w in weights)
-            times = self.times.get(layers, 0)
-            self.times[layers] = times + 1 if alone and "divides" not in after.uses and times >= 0 else -1
-            if times + 1 == self.times[layers] == SEVERAL and run.accumulates:
-                self.tell(before, after)
-
-    def backwarded(self, run: Pass) -> None:
-        self.known.clear()
-        self.pairs.clear()
-
-    def tell(self, before: Projected, after: Projected) -> None:
-        """Enter a finding, where both are trained."""
-        owned = self.program.optimized()
-        if all(id(each.layer.weight) in owned for each in (before, after)):
-            sizes = " and ".join(f"({each.layer.in_features}, {each.layer.out_features})" for each in (before, after))
-            message = f"Linear layers of {sizes} follow each other with nothing between: together they are one linear layer."
-            self.found(message, after.origin, scope=after.scope)

@@ -149,7 +149,7 @@ class RowsApart(Check):
     def look(self, on: bool) -> None:
         self.rows.taken.clear()
 
-    def loading(self, module: Any, state: Any) -> None:
+    def loading(self, module: Any, state: Any, strict: bool) -> None:
         self.tables.clear()  # training begins anew
 
     def operation(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:

@@ -68,7 +68,7 @@ class SameSeed(Check):
             entries = [entry for t in call.inputs if (entry := self.rows.of(t)) is not None]
             self.matters |= any(entry.draw is not None and entry.rows.size < entry.size for entry in entries)
 
-    def loading(self, module: Any, state: Any) -> None:
+    def loading(self, module: Any, state: Any, strict: bool) -> None:
         self.last, self.times = None, 0  # runs that begin alike are compared
 
     def backwarded(self, run: Pass) -> None:

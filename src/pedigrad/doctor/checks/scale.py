@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd.nonfinite import ancestors, first_in_graph, in_words, known_values, ranges
+from ...autograd.nonfinite import ancestors, first_in_graph, in_words, is_finite, known_values, ranges
 from ...core.graph import Leaf, Node
-from ...core.origin import NOWHERE
+from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import Pass, Updater, gradient_of
@@ -85,17 +85,37 @@ class GradientNotFinite(Check):
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.told = False
+        self.scaler: Any = None  # scales losses: where gradients overflow by that, it leaves the step out
+        self.skipped: tuple[str, Origin, Any] | None = None  # what was not finite, and is no matter unless a step uses it
+
+    def scaling(self, scaler: Any) -> None:
+        self.scaler = scaler
+
+    def step(self, updater: Updater) -> None:
+        if self.skipped is not None:
+            (message, origin, scope), self.skipped = self.skipped, None
+            gradients = map(gradient_of, updater.parameters)
+            if not all(is_finite(array) for array in gradients if array is not None):
+                self.told = self.program.spoilt = True
+                self.found(message, origin, scope=scope)
 
     def not_finite(self, node: Node, given: Any, run: Pass) -> None:
+        scaled = self.scaler is not None and self.scaler.get_scale() >= 1
+        if scaled and self.skipped is not None:
+            return
         g = given if isinstance(given, list) else [given]
         arrays = [x._array if isinstance(x, Tensor) else x for x in g if x is not None]
         if self.told or not all(np.isfinite(a).all() for a in arrays) or not all(np.isfinite(t._array).all() for t in run.tensors):
             return
-        self.told = self.program.spoilt = True
         name = node.op.name if getattr(node, "op", None) is not None else node.name()
         operands = ranges(node, known_values(ancestors(node)))
         message = f"The gradient of {name}() is nan or infinite, where what arrived at it is finite ({_largest(arrays)} at most)"
-        self.found(message + (f"; its operands: {operands}." if operands else "."), node)
+        message += f"; its operands: {operands}." if operands else "."
+        if scaled:
+            self.skipped = message, node.origin, node.scope
+            return
+        self.told = self.program.spoilt = True
+        self.found(message, node)
 
 
 def _largest(arrays: list[Any]) -> str:
