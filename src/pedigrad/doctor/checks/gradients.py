@@ -41,9 +41,12 @@ class ParametersHistory(Check):
         inside = {id(p) for m in models for p in m.parameters}
         owned = self.program.optimized()
         shapes = {p.shape for key, p in owned.items() if key not in inside}
-        has = {id(p._node) for m in models for p in m.parameters} | {id(p._node) for p in owned.values()}
-        latest = self.program.latest
-        return [at for leaf, at in latest if id(leaf) not in has and leaf.shape in shapes and leaf in self.program.reached]
+        has = {*inside, *owned}
+        past = self.program.past
+        latest = [
+            (leaf, at) for leaf, at in self.program.latest if leaf.shape in shapes and leaf in self.program.reached and leaf not in past
+        ]
+        return [at for leaf, at in latest if leaf.variable is None or id(leaf.variable) not in has]
 
     def replaced(self) -> tuple[list[Tensor], list[Tensor]]:
         """Parameters that an optimizer has and no model any more, and those of the same models that get gradients and no optimizer has."""
