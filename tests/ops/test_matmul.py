@@ -1,5 +1,6 @@
-"""Products in 16-bit floats and in small integers."""
+"""Products in 16-bit floats and in small integers, and of many small matrices."""
 
+import numpy as np
 import pytest
 
 import pedigrad as torch
@@ -32,3 +33,32 @@ def test_integers_keep_their_dtype():
     assert torch.tensordot(torch.ones(1, 1, 1).int(), torch.ones(2, 1, 2).int(), dims=((0, 1), (2, 0))).dtype is torch.int32
     assert torch.linalg.vander(torch.tensor([1, 2], dtype=torch.int32)).dtype is torch.int64
     assert torch.unravel_index(torch.tensor([3], dtype=torch.int32), (2, 2))[0].dtype is torch.int64
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("depth", [0, 1, 2, 7])
+def test_one_matrix_with_many_small_ones(depth, dtype):
+    """However these lie in memory, and where there is one product, or none, to each element."""
+    random = np.random.default_rng(depth)
+
+    def numbers(*shape):
+        return (random.standard_normal(shape) * 9).astype(dtype)
+
+    pairs = [
+        (numbers(5, depth), numbers(6, depth, 3)),
+        (numbers(6, 5, depth), numbers(6, depth, 3)),
+        (numbers(1, 5, depth), numbers(6, depth, 3)),
+    ]
+    pairs += [(x, np.ascontiguousarray(y.swapaxes(1, 2)).swapaxes(1, 2)) for x, y in pairs]
+    for x, y in [*pairs, (numbers(0, depth), numbers(6, depth, 3)), (numbers(5, depth), numbers(6, depth, 0))]:
+        expected = (x[..., None] * y[:, None]).sum(-2)
+        found = torch.from_numpy(x) @ torch.from_numpy(y)
+        assert found.shape == expected.shape and found.numpy().dtype == dtype
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-4)
+    zero = torch.from_numpy(-np.zeros((5, 1), np.float32)) @ torch.ones(6, 1, 3)
+    assert not torch.signbit(zero).any()
+
+
+def test_products_of_the_wrong_sizes_are_refused_in_batches():
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        torch.ones(5, 2) @ torch.ones(6, 1, 3)
