@@ -190,6 +190,18 @@ for epoch in range(3):
         optimizer.step()
 """
 
+
+def averaged(write):
+    """An average of parameters is kept by `write`, and lies in their own memory."""
+    loop = f"        with torch.no_grad():\n            for k, v in net.state_dict().items():\n                ema[k].{write}\n"
+    base = planted(
+        CLASSIFIER,
+        ("optimizer =", "ema = {k: v.clone() for k, v in net.state_dict().items()}\noptimizer ="),
+        ("        optimizer.step()\n", "        optimizer.step()\n" + loop),
+    )
+    return case(base, ("v.clone()", "v"), ("0.1)\n", "0.1)  # <-\n"))
+
+
 CASES = {
     "gradients-accumulate": [
         case(REGRESSION, ("        optimizer.zero_grad()\n", ""), ("loss.backward()", "loss.backward()  # <-")),
@@ -544,38 +556,8 @@ optimizer =""",
             ("    net.eval()\n", "    kept = net.state_dict()\n    net.eval()\n"),
             ("item()\n", "item()\n    net.load_state_dict(kept)  # <-\n"),
         ),
-        case(
-            planted(
-                CLASSIFIER,
-                ("optimizer =", "ema = {k: v.clone() for k, v in net.state_dict().items()}\noptimizer ="),
-                (
-                    "        optimizer.step()\n",
-                    """        optimizer.step()
-        with torch.no_grad():
-            for k, v in net.state_dict().items():
-                ema[k].mul_(0.9).add_(v, alpha=0.1)
-""",
-                ),
-            ),
-            ("v.clone()", "v"),
-            ("0.1)\n", "0.1)  # <-\n"),
-        ),
-        case(
-            planted(
-                CLASSIFIER,
-                ("optimizer =", "ema = {k: v.clone() for k, v in net.state_dict().items()}\noptimizer ="),
-                (
-                    "        optimizer.step()\n",
-                    """        optimizer.step()
-        with torch.no_grad():
-            for k, v in net.state_dict().items():
-                ema[k].lerp_(v, 0.1)
-""",
-                ),
-            ),
-            ("v.clone()", "v"),
-            ("0.1)\n", "0.1)  # <-\n"),
-        ),
+        averaged("mul_(0.9).add_(v, alpha=0.1)"),
+        averaged("lerp_(v, 0.1)"),
     ],
     "freezes-nothing": [
         case(CLASSIFIER, ("optimizer =", "net.body.requires_grad = False  # <-\noptimizer =")),

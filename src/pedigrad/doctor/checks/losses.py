@@ -50,9 +50,12 @@ def through(node: Node | None, passing: frozenset[str] = MOVES) -> Node | None:
 
 def op_of(tensor: Any, passing: frozenset[str] = MOVES) -> str:
     """The name of the operation that computed a tensor's values, empty if there is none."""
-    node = source_of(tensor, passing) if isinstance(tensor, Tensor) else None
-    op = None if node is None else getattr(node, "op", None)
-    return "" if op is None else op.name
+    return name_of(source_of(tensor, passing)) if isinstance(tensor, Tensor) else ""
+
+
+def name_of(node: Node | None) -> str:
+    """The name of a node's operation, empty if it has none."""
+    return getattr(getattr(node, "op", None), "name", "")
 
 
 class LossBroadcasts(Check):
@@ -185,7 +188,7 @@ class SoftmaxTwice(Check):
         if node is None or op is None or op.name not in ("softmax", "log_softmax") or not node.parents:
             return
         inner = through(node.parents[0])
-        name = getattr(getattr(inner, "op", None), "name", "")
+        name = name_of(inner)
         if name in self.squashes:
             self.found(f"{op.name}() is given what {name}() returned, which has applied one already.")
 

@@ -15,7 +15,7 @@ from ...core.scope import here
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import FunctionCall, Pass
-from .losses import MOVES, op_of
+from .losses import MOVES, name_of, op_of
 
 SEVERAL = 3
 SHARE = 0.1  # of the targets that have to be out of reach, and by so much of the range (or of their deviation)
@@ -126,7 +126,7 @@ def terms_of(loss: Tensor) -> Iterator[tuple[Node, float]]:
             continue
         node, _ = node.edge()
         yield node, factor
-        name = getattr(getattr(node, "op", None), "name", "")
+        name = name_of(node)
         if name in SUMS:
             waiting += ((parent, factor) for parent in node.parents)
         elif name in ("neg", "sub"):

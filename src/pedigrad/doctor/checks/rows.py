@@ -12,6 +12,7 @@ import numpy as np
 
 from ...core import modes
 from ...core.origin import Origin
+from ...core.storage import storage_of
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import Call, FunctionCall, Pass, state_of
@@ -33,7 +34,7 @@ class Rows:
     def draw(self, values: Any) -> None:
         """Numbers were drawn."""
         if isinstance(values, Tensor):
-            root = root_of(values._array)
+            root = storage_of(values._array)
             self.drawn[id(root)] = weakref.ref(root)
 
     def take(self, op: Any, operands: tuple[Any, ...], result: Any) -> None:
@@ -44,7 +45,7 @@ class Rows:
         if not isinstance(base, Tensor) or not base.ndim or len(rows) != 1 or rows[0].ndim != 1 or rows[0]._array.dtype.kind != "i":
             return
         if result.shape == (rows[0].shape[0], *base.shape[1:]):
-            root = root_of(rows[0]._array)
+            root = storage_of(rows[0]._array)
             known = self.drawn.get(id(root))
             draw = known if known is not None and known() is root else None
             entry = self.taken[id(result)] = Taken(
@@ -117,16 +118,9 @@ def part_of(tensor: Any) -> tuple[Tensor, Any] | None:
     return (base, view.attributes) if isinstance(base, Tensor) and base.ndim and base._node is None else None
 
 
-def root_of(array: Any) -> Any:
-    """The array whose memory a view shows."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
 def arrays_of(values: Iterable[Any]) -> Iterator[Any]:
-    """The arrays whose memory the tensors among some values show."""
-    return (root_of(value._array) for value in values if isinstance(value, Tensor) and value._held.__class__ is np.ndarray)
+    """The storages of the tensors among some values."""
+    return (storage_of(value._array) for value in values if isinstance(value, Tensor) and value._held.__class__ is np.ndarray)
 
 
 class RowsApart(Check):

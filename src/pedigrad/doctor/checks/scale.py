@@ -14,6 +14,7 @@ from ...core.origin import NOWHERE, Origin
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import Pass, Updater, gradient_of
+from .losses import name_of
 
 SEVERAL = 3
 GIVEN = "The data have it already: look where they are made (a division by a deviation of 0, a logarithm, missing values)."
@@ -200,7 +201,7 @@ def terms_of(node: Node | None) -> int:
     for _ in range(NEAR):  # operations on single numbers come after the sum
         inners = [each.edge()[0] for each in level if each is not None and not isinstance(each, Leaf) and each.shape == ()]
         for inner in inners:
-            name, saved = getattr(getattr(inner, "op", None), "name", ""), inner.saved
+            name, saved = name_of(inner), inner.saved
             if isinstance(saved, tuple) and name == "sum" and isinstance(saved[0], tuple):
                 terms = max(terms, prod(saved[0]))
             elif isinstance(saved, tuple) and any(isinstance(x, str) and x == "sum" for x in saved):

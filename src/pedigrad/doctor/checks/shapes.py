@@ -14,7 +14,7 @@ from ...core.origin import Origin
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import Call, FunctionCall
-from .losses import CLASSES, MOVES, op_of, source_of, through
+from .losses import CLASSES, MOVES, name_of, op_of, source_of, through
 
 SEVERAL = 3
 SAMPLES = 8  # of data that are reshaped before they are given to a model
@@ -95,11 +95,6 @@ def classes_by_reshape(scores: Any) -> tuple[Node, Node] | None:
     before, after = parent.shape, node.shape
     several = len(before) > 2 and min(prod(before[1:-1]), before[-1]) > 1
     return (parent, node) if several and before != after == (before[0], before[-1], *before[1:-1]) else None
-
-
-def name_of(node: Node) -> str:
-    """The name of a node's operation, empty if it has none."""
-    return getattr(getattr(node, "op", None), "name", "")
 
 
 class Reshaped(Check):
@@ -195,7 +190,7 @@ class AttentionOverOther(Check):
 def of_a_product(node: Node) -> bool:
     """Whether what a softmax was taken of are products of queries and keys: both were computed, neither is a layer's weight."""
     inner = through(node.parents[0], BETWEEN) if node.parents else None
-    if inner is None or getattr(getattr(inner, "op", None), "name", "") not in PRODUCTS | {"einsum"}:
+    if inner is None or name_of(inner) not in PRODUCTS | {"einsum"}:
         return False
     sources = [through(parent) for parent in inner.parents]
     return all(source is not None and source.__class__ is not Leaf for source in sources)

@@ -12,10 +12,10 @@ import numpy as np
 from ...core.graph import Leaf
 from ...core.origin import Origin, called_by_user
 from ...core.quiet import name_of
+from ...core.storage import storage_of
 from ...core.tensor import Tensor
 from ..findings import Check
 from ..program import Call, FunctionCall, Pass, Updater, fingerprint
-from .rows import root_of
 
 MANY = 8  # samples that are computed one by one
 READS = 16  # numbers that a line takes out in one step
@@ -232,7 +232,7 @@ class SameCopy(Check):
         line = here.key
         if line in self.leaves:
             return
-        made = root_of(result._array)
+        made = storage_of(result._array)
         self.made[id(made)] = weakref.ref(made), line
         array = source._array if isinstance(source, Tensor) else source
         if isinstance(array, np.ndarray):  # other objects may show the same memory
@@ -249,7 +249,7 @@ class SameCopy(Check):
 
     def backwarded(self, run: Pass) -> None:
         for leaf in run.leaves:
-            array = None if leaf.variable is None else root_of(leaf.variable._array)
+            array = None if leaf.variable is None else storage_of(leaf.variable._array)
             known = self.made.get(id(array))
             if known is not None and known[0]() is array:
                 self.leaves.add(known[1])
